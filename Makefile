@@ -1,0 +1,154 @@
+# connect.h: one header and one generator; this file builds and runs everything around them. All output is in build/.
+#
+#   make demo     a server and a client, shown with curl, Connect, gRPC and gRPC-Web
+#   make test     everything that must hold, in less than ten minutes on two cores
+#   make bench    speed against the floors, side by side
+#
+# Work on it:     make amalgamate | unit | unit-asan | modules | build-matrix | interop | format | clean
+# One test:       make build/passed/unit/test_json     or, under the sanitizers, build/passed/asan/test_json
+# Other compiler: make CC=clang unit
+
+CC ?= cc
+PYTHON ?= python3
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Wcast-qual -Wstrict-prototypes -Wredundant-decls
+TEST_WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Werror
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -O1 -g
+LIBS := -lnghttp2 -lpthread
+INCLUDES := -I. -Ibuild/gen
+
+UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
+SCRIPTS := $(patsubst tests/%.py,%,$(sort $(wildcard tests/*/test_*.py)))
+PROTOS := $(wildcard examples/*.proto bench/*.proto) $(shell find tests/protos -name '*.proto' 2>/dev/null)
+SOURCES := $(shell find src -type f 2>/dev/null)
+BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server build/bench/malloc_count.so
+
+# What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
+CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix readme bench-build \
+    $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
+ALONE := $(addprefix build/passed/,interop demo) # these measure time: nothing beside them
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix interop demo bench setup \
+    format clean
+.SECONDARY:
+
+all: build/connect_gen generate build/connect_impl.o
+
+# ---- The two generated files, which are committed: made only when asked for, so that users need no Python ----
+
+amalgamate:
+	$(PYTHON) amalgamate.py
+
+check-amalgamation:
+	$(PYTHON) amalgamate.py --check
+
+# ---- The library, the generator, and what it generates ----
+
+build/connect_impl.o: connect.h | build/.dir
+	printf '#define CONNECT_IMPLEMENTATION\n#include "connect.h"\n' > build/connect_impl.c
+	$(CC) -std=c99 $(CFLAGS) $(WARNINGS) -I. -c build/connect_impl.c -o $@
+
+build/connect_gen: connect_gen.c connect.h | build/.dir
+	$(CC) -o $@ connect_gen.c
+
+generate: build/gen/.done
+build/gen/.done: build/connect_gen $(PROTOS)
+	rm -rf build/gen && mkdir -p build/gen
+	for folder in examples bench tests/protos; do \
+	    files=$$(cd $$folder 2>/dev/null && find . -name '*.proto' | sed 's|^\./||' | sort); \
+	    [ -z "$$files" ] || build/connect_gen -I $$folder --out build/gen $$files || exit 1; \
+	done
+	touch $@
+
+# ---- Tests ----
+
+test: setup
+	rm -rf build/passed build/log
+	-@$(MAKE) --no-print-directory -k -j2 $(CHECKS)
+	-@$(MAKE) --no-print-directory -k -j1 $(ALONE)
+	@sh tests/summary.sh $(CHECKS) $(ALONE)
+
+unit: amalgamate generate
+	@$(MAKE) --no-print-directory -k $(UNIT:%=build/passed/unit/%)
+unit-asan: amalgamate generate
+	@$(MAKE) --no-print-directory -k $(UNIT:%=build/passed/asan/%)
+modules build-matrix: amalgamate generate
+	@rm -f build/passed/$@
+	@$(MAKE) --no-print-directory build/passed/$@
+interop: setup
+	@rm -f build/passed/$@
+	@$(MAKE) --no-print-directory build/passed/$@
+
+build/unit/%: tests/unit/%.c connect.h build/gen/.done $(wildcard tests/support/*)
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -O1 -g $(TEST_WARNINGS) $(INCLUDES) -Itests -Itests/support $< -o $@ -lcmocka $(LIBS)
+build/asan/%: tests/unit/%.c connect.h build/gen/.done $(wildcard tests/support/*)
+	@mkdir -p $(@D)
+	$(CC) -std=c99 $(SANITIZE) $(TEST_WARNINGS) $(INCLUDES) -Itests -Itests/support $< -o $@ -lcmocka $(LIBS)
+build/passed/unit/%: build/unit/%
+	@sh tests/check.sh unit/$* $<
+build/passed/asan/%: build/asan/%
+	@sh tests/check.sh asan/$* $<
+build/passed/%: tests/%.py connect.h build/connect_gen
+	@sh tests/check.sh $* $(PYTHON) $<
+
+build/passed/amalgamation: $(SOURCES) connect.h connect_gen.c amalgamate.py
+	@sh tests/check.sh amalgamation $(PYTHON) amalgamate.py --check
+build/passed/readme: README.md build/gen/.done
+	@sh tests/check.sh readme $(PYTHON) tests/readme.py
+build/passed/modules: $(SOURCES) tests/modules.sh
+	@CFLAGS="-O0 $(WARNINGS) -Werror" LIBS="$(LIBS)" sh tests/check.sh modules sh tests/modules.sh
+build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
+	@WARNINGS="$(WARNINGS)" sh tests/check.sh build-matrix sh tests/build_matrix.sh
+build/passed/bench-build: $(BENCH)
+	@sh tests/check.sh bench-build true
+build/passed/interop: build/interop/server build/interop/client build/interop/peers tests/interop/run.py
+	@sh tests/check.sh interop $(PYTHON) tests/interop/run.py
+build/passed/demo: connect.h connect_gen.c $(wildcard examples/*)
+	@CC="$(CC)" sh tests/check.sh demo sh examples/demo.sh
+
+# ---- Interop: ours in C, and connect-go and grpc-go in one Go program ----
+
+build/interop/%: tests/interop/%.c connect.h build/gen/.done
+	@mkdir -p $(@D)
+	$(CC) -std=c99 $(CFLAGS) $(WARNINGS) -Werror $(INCLUDES) $< -o $@ $(LIBS)
+build/interop/peers: $(wildcard tests/interop/go/*) examples/telemetry.proto tests/interop/build_peers.sh
+	sh tests/interop/build_peers.sh $@
+
+# ---- Demo: git, make and a C compiler are enough to begin with ----
+
+demo:
+	@sh tests/setup/debian.sh libnghttp2-dev libc6-dev curl=curl
+	@CC="$(CC)" sh examples/demo.sh
+
+# ---- Bench ----
+
+bench: $(BENCH)
+	@sh tests/setup/debian.sh wrk nghttp2-client valgrind strace
+	$(PYTHON) bench/run.py
+
+build/bench/floor_%: bench/floors/floor_%.c | build/.dir
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -O2 -g $(WARNINGS) $< -o $@ -lnghttp2
+build/bench/bench_server: bench/servers/bench_server.c connect.h build/gen/.done
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -O2 -g $(WARNINGS) $(INCLUDES) $< -o $@ $(LIBS)
+build/bench/malloc_count.so: bench/malloc_count.c | build/.dir
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -O2 $(WARNINGS) -shared -fPIC $< -o $@ -ldl
+
+# ---- The rest ----
+
+setup:
+	@sh tests/setup/test.sh
+
+format:
+	clang-format -i $$(find src tests examples bench conformance -name '*.[ch]')
+
+clean:
+	rm -rf build
+
+build/.dir:
+	@mkdir -p build && touch $@

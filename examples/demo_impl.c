@@ -1,0 +1,2 @@
+#define CONNECT_IMPLEMENTATION
+#include "telemetry.connect.h"

@@ -1,0 +1,59 @@
+#pragma once
+
+/* ==== 9. Client ================================================================================================== */
+
+typedef struct connect_client_t connect_client_t;
+/* Opens a transport for a connection, whose bytes it then carries (section 6). Returns OK, or why it cannot. */
+typedef connect_code_t connect_dialer_t(connect_conn_t *conn, const char *address, void *user);
+
+typedef struct connect_client_options_t {
+    const connect_allocator_t *allocator;  /* default libc */
+    connect_loop_t *loop;                  /* default: one of its own, run by the _wait functions */
+    connect_limits_t limits;
+    const char *address;                   /* where to dial, as for connect_server_listen; default: the URL's host */
+    connect_protocol_t protocol;           /* default Connect */
+    const char *codec;                     /* default "proto" */
+    connect_http_version_t http;           /* default: HTTP/2 for gRPC, else HTTP/1.1 */
+    connect_headers_t headers;             /* with every call; copied */
+    uint32_t timeout_ms;                   /* default 30,000; for streams: none */
+    connect_dialer_t *dial;                /* default sockets */
+    void *user;                            /* for dial */
+    connect_codec_options_t codec_options;
+} connect_client_options_t;
+typedef struct connect_reply_t { connect_headers_t headers, trailers; } connect_reply_t;
+typedef struct connect_call_options_t {    /* of one call; default: the client's */
+    uint32_t timeout_ms;
+    connect_headers_t headers;             /* after the client's */
+    uint32_t receive_bytes, send_bytes;
+    const char *codec;
+    connect_protocol_t protocol;
+    connect_reply_t *reply;                /* unary _wait: takes headers and trailers, in the arena; NULL: not wanted */
+} connect_call_options_t;
+
+#if CONNECT_ENABLE_CLIENT
+/* Makes a client for the server at one address, dialled when needed.
+   base_url: "http://host:port/prefix". Errors: INVALID_ARGUMENT; UNIMPLEMENTED for https://. */
+CONNECT_API connect_client_t *connect_client_new(const char *base_url, const connect_client_options_t *options,
+    connect_error_t *error);
+/* Ends all calls with CANCELED, and frees the client. */
+CONNECT_API void connect_client_free(connect_client_t *client_or_null);
+/* Starts a call of any kind; then connect_call_send and connect_call_finish(call, CONNECT_OK, last_request_or_null).
+   events_or_null: NULL: the _wait functions below are used instead. user_or_null: what events get. Returns NULL: it
+   could not be tried; no event comes. Lifetime: until on_closed has returned, or connect_call_free. */
+CONNECT_API connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
+    const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
+    connect_error_t *error);
+#if CONNECT_ENABLE_SOCKETS
+/* Makes a unary call and waits for its end. Returns its code. Lifetime: response and error are in the arena. */
+CONNECT_API connect_code_t connect_client_unary_wait(connect_client_t *client, const connect_method_t *method,
+    const void *request, void *response, connect_arena_t *arena, const connect_call_options_t *options,
+    connect_error_t *error);
+/* Sends as connect_call_send, but waits where that says AGAIN. */
+CONNECT_API connect_io_t connect_call_send_wait(connect_call_t *call, const void *message, connect_error_t *error);
+/* Waits for the next response. Returns OK: message is filled in, in the arena; END: the call ended with OK; ERROR. */
+CONNECT_API connect_io_t connect_call_receive_wait(connect_call_t *call, void *message, connect_arena_t *arena,
+    connect_error_t *error);
+#endif
+/* Frees a call that was started without events; cancels it if it runs. */
+CONNECT_API void connect_call_free(connect_call_t *call_or_null);
+#endif

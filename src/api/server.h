@@ -1,0 +1,55 @@
+#pragma once
+
+/* ==== 8. Server ================================================================================================== */
+
+typedef struct connect_deadlines_t { /* what becomes of the client's timeout */
+    uint32_t default_ms;             /* if it gives none; default: no deadline */
+    uint32_t min_ms, max_ms;         /* it is raised or cut to these; default: as given */
+    bool spare_streams;              /* streams need only begin in time */
+} connect_deadlines_t;
+typedef struct connect_server_options_t {
+    const connect_allocator_t *allocator;  /* default libc */
+    connect_loop_t *loop;                  /* default: one of its own */
+    connect_limits_t limits;
+    connect_deadlines_t deadlines;
+    const char *prefix;                    /* of all RPC paths, "/api"; default "" */
+    connect_codec_options_t codec_options; /* drop_unknown and json_; the rest comes from limits */
+    bool no_connect, no_grpc, no_grpc_web, no_json, no_http1, no_http2;
+    bool require_connect_header;           /* refuses Connect requests without Connect-Protocol-Version */
+} connect_server_options_t;
+typedef struct connect_route_options_t {   /* of one service; default: as the server's */
+    const char *prefix;                    /* instead of the server's; "": none */
+    connect_deadlines_t deadlines;
+    uint32_t receive_bytes, send_bytes;
+} connect_route_options_t;
+typedef struct connect_listen_options_t {
+    uint32_t unix_mode;                    /* permissions of a Unix socket; default 0660 */
+    uint32_t backlog;                      /* default 1,024 */
+    bool reuse_port;                       /* several servers may listen here: one per thread, with state of its own */
+} connect_listen_options_t;
+
+typedef struct connect_server_t connect_server_t;
+#if CONNECT_ENABLE_SERVER
+/* Makes a server without services and listeners. Errors: INVALID_ARGUMENT names the option, RESOURCE_EXHAUSTED. */
+CONNECT_API connect_server_t *connect_server_new(const connect_server_options_t *options, connect_error_t *error);
+/* Ends all that runs, at once, and frees the server. What was left open by CONNECT_LATER must be finished before. */
+CONNECT_API void connect_server_free(connect_server_t *server_or_null);
+/* Adds a generated service; use its typed <Service>_serve. handlers: the service's table; a NULL method is
+   UNIMPLEMENTED. The thunks find the table by connect_call_value(call, service). Errors: ALREADY_EXISTS. */
+CONNECT_API bool connect_server_add_service(connect_server_t *server, const connect_service_t *service,
+    const void *handlers, void *user, const connect_route_options_t *options, connect_error_t *error);
+#if CONNECT_ENABLE_SOCKETS
+/* Listens on one more address, for all protocols, HTTP/1.1 and HTTP/2.
+   address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3". Port 0: any free one. Returns the port, 0
+   where there is none, or -1. Errors: with os_error; UNAVAILABLE, PERMISSION_DENIED, INVALID_ARGUMENT. */
+CONNECT_API int connect_server_listen(connect_server_t *server, const char *address,
+    const connect_listen_options_t *options, connect_error_t *error);
+/* Serves until connect_server_drain has done its work, deferred calls included. */
+CONNECT_API void connect_server_run(connect_server_t *server);
+#endif
+/* Takes a connection over a transport of yours. peer: its address, for info. */
+CONNECT_API connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error);
+/* Takes no more connections and calls, tells peers and on_drain, and at last closes what still runs.
+   grace_ms: until then; 0: limits.drain_ms. In a signal handler: post a task that calls it. */
+CONNECT_API void connect_server_drain(connect_server_t *server, uint32_t grace_ms);
+#endif

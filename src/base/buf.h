@@ -1,0 +1,36 @@
+#pragma once
+#include "base/sys.h"
+
+#define CN_SLACK 16 /* bytes that may be read behind any received input: readers load whole words */
+
+typedef struct cn_buf_t { /* a byte queue in one block: appended at the end, dropped at the start; zeroed: empty */
+    char *block;
+    size_t start, end, capacity; /* the block has CN_SLACK bytes more than capacity */
+} cn_buf_t;
+
+CN_PRIVATE size_t cn_buf_len(const cn_buf_t *buf);
+CN_PRIVATE connect_str_t cn_buf_view(const cn_buf_t *buf);
+/* Makes room for so many bytes more and returns where they go; NULL: out of memory, nothing changed. */
+CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *allocator, size_t len);
+/* Says that so many of the reserved bytes were written. */
+CN_PRIVATE void cn_buf_commit(cn_buf_t *buf, size_t len);
+CN_PRIVATE bool cn_buf_append(cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len);
+CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes);
+/* Takes bytes off the start. */
+CN_PRIVATE void cn_buf_drop(cn_buf_t *buf, size_t len);
+/* Cuts the end back to a length. */
+CN_PRIVATE void cn_buf_truncate(cn_buf_t *buf, size_t len);
+CN_PRIVATE void cn_buf_clear(cn_buf_t *buf);
+/* Gives the block back. */
+CN_PRIVATE void cn_buf_free(cn_buf_t *buf, const connect_allocator_t *allocator);
+
+typedef struct cn_buf_pool_t { /* empty blocks that connections borrow, so that an idle one owns none */
+    cn_buf_t blocks[16];
+    size_t count;
+} cn_buf_pool_t;
+
+/* Gives an empty queue a block from the pool, if there is one. */
+CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool);
+/* Puts the block of an empty queue into the pool; a large one, and one too many, is freed. */
+CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator);
+CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t *allocator);

@@ -1,0 +1,61 @@
+#pragma once
+#include "api/platform.h"
+#include "api/version.h"
+#include "api/config.h"
+#include "api/linkage.h"
+#include "api/memory.h"
+#include "api/error.h"
+#include "api/message.h"
+#include "api/call.h"
+#include "api/loop.h"
+#include "api/conn.h"
+#include "api/limits.h"
+#include "api/server.h"
+#include "api/client.h"
+#include "api/report.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#if CONNECT_ENABLE_SOCKETS
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+#if defined(__linux__)
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#endif
+#endif
+#if CONNECT_ENABLE_HTTP2
+#include <nghttp2/nghttp2.h>
+#endif
+
+/* Private functions: static in the single header, hidden when the modules are compiled one by one. */
+#if defined(CN_MODULES)
+#define CN_PRIVATE __attribute__((visibility("hidden")))
+#elif defined(__GNUC__)
+#define CN_PRIVATE static __attribute__((unused)) /* a switch may leave one without a caller */
+#else
+#define CN_PRIVATE static
+#endif
+#if defined(__GNUC__)
+#define CN_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define CN_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#else
+#define CN_LIKELY(condition) (condition)
+#define CN_UNLIKELY(condition) (condition)
+#endif
+#define CN_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define CN_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define CN_LEN(array) (sizeof(array) / sizeof *(array))
+/* The struct that holds this member: for intrusive lists, and for what is embedded as a base. */
+#define CN_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))

@@ -1,0 +1,469 @@
+#include "call/call.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "call/invoke.h"
+#include "call/serve.h"
+#include "codec/pb.h"
+#include "codec/pbjson.h"
+#include "http/exchange.h"
+#include "http/header.h"
+#include "protocol/envelope.h"
+#include "protocol/error.h"
+#include "protocol/timeout.h"
+
+/* One RPC, seen from either end: the object, its memory, and what both ends do alike. How a server's call runs is in
+   serve.c, a client's in invoke.c.
+ Memory. A call is one block of CN_CALL_BLOCK bytes: the struct, and behind it the first block of its arena, in which
+headers, request, response and error find room in a usual unary call. Released calls are kept for the next ones, with
+the blocks of their queues, as long as these are small: then a call in steady state allocates nothing.
+
+   Life. A call is held by its exchange (until x's on_closed), by a promise (a unary handler returned LATER: until
+   finish), by the user of a client's call without events (until connect_call_free), and by callbacks that run. When the
+   last of them lets go it is released, once.
+ Input. Received bytes stand in `in` as they came. The peer's window is given back as soon as bytes belong to a
+message that is not complete yet (they are bounded by receive_bytes), or when a message was taken; so a paused call
+withholds it. Envelopes: flags but the protocol's own are refused, a length over the limit is refused from the five
+bytes alone. */
+
+#define CN_CALL_BLOCK 4096u
+#define CN_CALL_POOLED_MAX 128u        /* calls kept */
+#define CN_CALL_KEPT_MAX (16u * 1024u) /* bytes of a queue or an arena block kept with one */
+
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+/* ---- The object ---- */
+
+static void cn_call_init(
+    connect_call_t *call, const connect_allocator_t *allocator, const connect_limits_t *limits, bool is_server) {
+    call->x.arena = &call->arena;
+    call->x.due_ms = INT64_MAX;
+    call->deadline_ms = INT64_MAX;
+    call->is_server = is_server;
+    call->rpc.x = &call->x;
+    call->rpc.arena = &call->arena;
+    call->rpc.allocator = allocator;
+    call->rpc.limits = limits;
+    call->rpc.timeout_ms = CN_TIMEOUT_NONE;
+    call->receive_bytes = limits->receive_bytes;
+    call->send_bytes = limits->send_bytes;
+    call->failure.message = CN_STR("");
+    call->rpc.error.message = CN_STR("");
+}
+
+CN_PRIVATE connect_call_t *cn_call_new(
+    cn_call_pool_t *pool, const connect_allocator_t *allocator, const connect_limits_t *limits, bool is_server) {
+    connect_call_t *call;
+    if (!pool->ready) {
+        cn_list_init(&pool->calls);
+        pool->ready = true;
+    }
+    if (!cn_list_empty(&pool->calls)) {
+        call = CN_CONTAINER(cn_list_pop(&pool->calls), connect_call_t, node);
+        pool->count--;
+    } else {
+        if (!allocator) allocator = connect_allocator_libc();
+        call = (connect_call_t *)allocator->acquire(allocator->ctx, CN_CALL_BLOCK);
+        if (!call) return NULL;
+        memset(call, 0, sizeof *call);
+        connect_arena_init(&call->arena, (char *)call + sizeof *call, CN_CALL_BLOCK - sizeof *call, allocator);
+        call->scratch.private_allocator = allocator;
+    }
+    cn_call_init(call, allocator, limits, is_server);
+    return call;
+}
+
+static void cn_call_destroy(connect_call_t *call) {
+    const connect_allocator_t *allocator = call->rpc.allocator;
+    cn_buf_free(&call->in, allocator);
+    cn_buf_free(&call->x.out, allocator);
+    connect_arena_free(&call->scratch);
+    connect_arena_free(&call->arena);
+    cn_mem_release(allocator, call);
+}
+
+CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
+    connect_arena_t arena, scratch;
+    cn_buf_t in, out;
+    if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
+        cn_call_destroy(call);
+        return;
+    }
+    if (call->in.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->in, call->rpc.allocator);
+    if (call->x.out.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->x.out, call->rpc.allocator);
+    cn_buf_clear(&call->in);
+    cn_buf_clear(&call->x.out);
+    if (cn_arena_block_size(&call->scratch) > CN_CALL_KEPT_MAX)
+        connect_arena_free(&call->scratch);
+    else
+        connect_arena_reset(&call->scratch);
+    if (cn_arena_block_size(&call->arena) > CN_CALL_KEPT_MAX) {
+        const connect_allocator_t *allocator = call->arena.private_allocator;
+        connect_arena_free(&call->arena);
+        connect_arena_init(&call->arena, (char *)call + sizeof *call, CN_CALL_BLOCK - sizeof *call, allocator);
+    } else {
+        connect_arena_reset(&call->arena);
+    }
+    arena = call->arena;
+    scratch = call->scratch;
+    in = call->in;
+    out = call->x.out;
+    memset(call, 0, sizeof *call);
+    call->arena = arena;
+    call->scratch = scratch;
+    call->in = in;
+    call->x.out = out;
+    cn_list_append(&pool->calls, &call->node);
+    pool->count++;
+}
+
+CN_PRIVATE void cn_call_pool_free(cn_call_pool_t *pool, const connect_allocator_t *allocator) {
+    while (pool->ready && !cn_list_empty(&pool->calls)) {
+        connect_call_t *call = CN_CONTAINER(cn_list_pop(&pool->calls), connect_call_t, node);
+        call->rpc.allocator = allocator;
+        cn_call_destroy(call);
+    }
+    pool->count = 0;
+}
+
+CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x) {
+    return CN_CONTAINER(x, connect_call_t, x);
+}
+
+CN_PRIVATE int64_t cn_call_now_ms(const connect_call_t *call) {
+    return call->x.http ? call->x.http->now_ms : call->x.received_ms;
+}
+
+CN_PRIVATE void cn_call_enter(connect_call_t *call) {
+    call->callbacks++;
+}
+
+CN_PRIVATE void cn_call_leave(connect_call_t *call) {
+    if (--call->callbacks == 0) connect_arena_reset(&call->scratch);
+}
+
+CN_PRIVATE void cn_call_release_if_done(connect_call_t *call) {
+    bool user_has_it = call->is_server ? call->promised : call->pull && !call->freed;
+    if (call->x.http || user_has_it || call->callbacks || call->released || !call->told || call->poked) return;
+    call->released = true;
+    cn_list_remove(&call->poke_node);
+    if (call->owner)
+        call->owner_events->on_released(call);
+    else
+        cn_call_recycle(NULL, call);
+}
+
+CN_PRIVATE void cn_call_poke(connect_call_t *call) {
+    call->poked = true;
+    if (call->x.http)
+        cn_exchange_set_due(&call->x, call->x.http->now_ms);
+    else if (call->owner)
+        call->owner_events->poke(call);
+}
+
+CN_PRIVATE void cn_call_on_poke(connect_call_t *call) {
+    call->poked = false;
+#if CONNECT_ENABLE_SERVER
+    if (call->is_server) cn_serve_on_poke(call);
+#endif
+#if CONNECT_ENABLE_CLIENT
+    if (!call->is_server) cn_invoke_on_poke(call);
+#endif
+}
+
+CN_PRIVATE void cn_call_tell_closed(connect_call_t *call) {
+    if (call->told) return;
+    call->told = true;
+    if (!call->entered || !call->events.on_closed) return;
+    cn_call_enter(call);
+    call->events.on_closed(call, call->rpc.error.code == CONNECT_OK ? NULL : &call->rpc.error, call->user);
+    cn_call_leave(call);
+}
+
+CN_PRIVATE bool cn_call_single_request(const connect_call_t *call) {
+    return call->rpc.method->kind == CONNECT_UNARY || call->rpc.method->kind == CONNECT_SERVER_STREAM;
+}
+
+CN_PRIVATE bool cn_call_single_response(const connect_call_t *call) {
+    return call->rpc.method->kind == CONNECT_UNARY || call->rpc.method->kind == CONNECT_CLIENT_STREAM;
+}
+
+/* ---- Input ---- */
+
+CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len) {
+    call->rpc.received_body = true;
+    if (!cn_buf_append(&call->in, call->rpc.allocator, bytes, len)) return cn_error_memory(&call->rpc.error);
+    call->unconsumed += len;
+    return true;
+}
+
+CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
+    cn_buf_drop(&call->in, whole);
+}
+
+CN_PRIVATE void cn_call_consume(connect_call_t *call) {
+    size_t len = call->unconsumed;
+    call->unconsumed = 0;
+    if (len && call->x.http) call->x.http->version->consume(&call->x, len);
+}
+
+static cn_front_t cn_call_bad(connect_call_t *call, connect_code_t code, const char *text) {
+    cn_error_set(&call->rpc.error, code, text);
+    return CN_FRONT_BAD;
+}
+
+static cn_front_t cn_call_too_large(connect_call_t *call, size_t len) {
+    cn_error_print(&call->rpc.error, &call->arena, CONNECT_RESOURCE_EXHAUSTED,
+        "a message of %llu bytes is over the limit of %lu (receive_bytes)", (unsigned long long)len,
+        (unsigned long)call->receive_bytes);
+    return CN_FRONT_BAD;
+}
+
+CN_PRIVATE cn_front_t cn_call_front(connect_call_t *call, connect_str_t *payload, size_t *whole) {
+    connect_str_t in = cn_buf_view(&call->in);
+    const cn_protocol_t *protocol = call->rpc.protocol;
+    cn_envelope_t envelope;
+    bool is_end;
+    if (!protocol->enveloped) { /* the body is the message, and an empty one is a message, too */
+        if (in.len > call->receive_bytes) return cn_call_too_large(call, in.len);
+        if (!call->in_end) return in.len ? CN_FRONT_PARTIAL : CN_FRONT_NONE;
+        if (call->messages_in) return CN_FRONT_NONE;
+        *payload = in;
+        *whole = in.len;
+        return CN_FRONT_MESSAGE;
+    }
+    if (in.len < CN_ENVELOPE_HEAD) return in.len ? CN_FRONT_PARTIAL : CN_FRONT_NONE;
+    envelope = cn_envelope_read(in.data);
+    is_end = !call->is_server && protocol->end_flag && (envelope.flags & protocol->end_flag) != 0;
+    if (envelope.flags & CN_ENVELOPE_COMPRESSED)
+        return cn_call_bad(
+            call, CONNECT_INTERNAL, "a message is flagged as compressed, but no compression was declared");
+    if (envelope.flags & ~(is_end ? (unsigned)protocol->end_flag : 0u))
+        return cn_call_bad(call, CONNECT_INTERNAL, "an envelope has flags that this protocol does not know");
+    if (envelope.len > call->receive_bytes) return cn_call_too_large(call, envelope.len);
+    if (in.len - CN_ENVELOPE_HEAD < envelope.len) return CN_FRONT_PARTIAL;
+    *payload = cn_str(in.data + CN_ENVELOPE_HEAD, envelope.len);
+    *whole = CN_ENVELOPE_HEAD + (size_t)envelope.len;
+    return is_end ? CN_FRONT_END : CN_FRONT_MESSAGE;
+}
+
+static connect_codec_options_t cn_call_codec_options(const connect_call_t *call) {
+    connect_codec_options_t options = *call->codec_options;
+    options.depth_max = call->rpc.limits->depth;
+    options.memory_max = call->rpc.limits->decode_bytes;
+    options.merge = false;
+    return options;
+}
+
+CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
+    connect_arena_t *arena, bool copy, connect_error_t *error) {
+    connect_codec_options_t options = cn_call_codec_options(call);
+    options.copy = copy;
+#if CONNECT_ENABLE_JSON
+    if (call->rpc.json) return cn_pbjson_decode(type, message, payload, arena, &options, error);
+#endif
+    return cn_pb_decode(type, message, payload, arena, &options, error);
+}
+
+/* ---- Output ---- */
+
+CN_PRIVATE bool cn_call_put_message(
+    connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
+    const connect_type_t *type = call->is_server ? call->rpc.method->output : call->rpc.method->input;
+    connect_codec_options_t options = cn_call_codec_options(call);
+    const bool enveloped = call->rpc.protocol->enveloped;
+    const char head[CN_ENVELOPE_HEAD] = {0};
+    cn_buf_t *out = &call->x.out;
+    size_t before = cn_buf_len(out), len;
+    bool ok;
+    if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
+    if (encoded_or_null) ok = cn_buf_append_str(out, call->rpc.allocator, *encoded_or_null) || cn_error_memory(error);
+#if CONNECT_ENABLE_JSON
+    else if (call->rpc.json)
+        ok = cn_pbjson_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
+#endif
+    else
+        ok = cn_pb_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
+    len = cn_buf_len(out) - before - (enveloped ? CN_ENVELOPE_HEAD : 0);
+    if (ok && len > call->send_bytes)
+        ok = cn_error_print(error, &call->arena, CONNECT_RESOURCE_EXHAUSTED,
+            "a message of %llu bytes is over the limit of %lu (send_bytes)", (unsigned long long)len,
+            (unsigned long)call->send_bytes);
+    if (!ok) {
+        cn_buf_truncate(out, before);
+        return false;
+    }
+    if (enveloped) cn_envelope_write(out->block + out->start + before, 0, (uint32_t)len);
+    call->messages_out++;
+    return true;
+}
+
+/* ---- Metadata ---- */
+
+CN_PRIVATE bool cn_call_may_set(const char *name, bool is_server) {
+    static const char *const reserved[] = {"content-type", "content-length", "content-encoding", "transfer-encoding",
+        "connection", "keep-alive", "proxy-connection", "upgrade", "te", "trailer", "host", "date", "accept-encoding",
+        "expect"};
+    static const char *const prefixes[] = {"connect-", "grpc-", "trailer-"};
+    size_t i;
+    for (i = 0; i < CN_LEN(reserved); i++)
+        if (strcmp(name, reserved[i]) == 0) return false;
+    for (i = 0; i < CN_LEN(prefixes); i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return false;
+    return !is_server || strcmp(name, "user-agent") != 0;
+}
+
+CN_PRIVATE bool cn_call_put_header(connect_call_t *call, cn_headers_t *headers, const char *name, connect_str_t value) {
+    connect_str_t given = connect_str_of(name);
+    char *lower;
+    size_t i;
+    if (!cn_header_name_valid(given) || !cn_header_value_valid(value)) return false;
+    lower = (char *)cn_arena_raw(&call->arena, given.len + 1);
+    if (!lower) return false;
+    for (i = 0; i <= given.len; i++)
+        lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a') : name[i];
+    if (!cn_call_may_set(lower, call->is_server)) return false;
+    value = connect_arena_copy(&call->arena, value);
+    if (value.data && given.len > 4 && strcmp(lower + given.len - 4, "-bin") == 0 &&
+        !connect_base64_decode(value, &call->arena).data)
+        return false;
+    return value.data && cn_headers_put(headers, &call->arena, lower, value);
+}
+
+bool connect_call_set_header(connect_call_t *call, const char *name, connect_str_t value) {
+    if (call->x.sent_head || call->answered) return false;
+    return cn_call_put_header(call, &call->rpc.headers, name, value);
+}
+
+bool connect_call_set_trailer(connect_call_t *call, const char *name, connect_str_t value) {
+    if (!call->is_server || call->answered) return false;
+    return cn_call_put_header(call, &call->rpc.trailers, name, value);
+}
+
+const connect_call_info_t *connect_call_info(const connect_call_t *call) {
+    return &call->info;
+}
+
+int64_t connect_call_time_left_ms(const connect_call_t *call) {
+    int64_t now = cn_call_now_ms(call);
+    if (call->deadline_ms == INT64_MAX) return INT64_MAX;
+    return CN_MAX(call->deadline_ms - now, 0);
+}
+
+connect_arena_t *connect_call_arena(connect_call_t *call) {
+    return &call->arena;
+}
+
+connect_arena_t *connect_call_scratch(connect_call_t *call) {
+    return &call->scratch;
+}
+
+void connect_call_set_user(connect_call_t *call, void *user) {
+    call->user = user;
+}
+
+bool connect_call_set_value(connect_call_t *call, const void *key, void *value) {
+    cn_value_t *entry = NULL;
+    size_t i;
+    for (i = 0; !entry && i < CN_LEN(call->values); i++)
+        if (!call->values[i].key || call->values[i].key == key) entry = &call->values[i];
+    if (!entry) {
+        for (entry = call->more_values; entry && entry->key != key; entry = entry->next) {}
+        if (!entry) {
+            entry = CONNECT_NEW(&call->arena, cn_value_t, 1);
+            if (!entry) return false;
+            entry->next = call->more_values;
+            call->more_values = entry;
+        }
+    }
+    entry->key = key;
+    entry->value = value;
+    return true;
+}
+
+void *connect_call_value(const connect_call_t *call, const void *key) {
+    const cn_value_t *entry;
+    size_t i;
+    for (i = 0; i < CN_LEN(call->values) && call->values[i].key; i++)
+        if (call->values[i].key == key) return call->values[i].value;
+    for (entry = call->more_values; entry; entry = entry->next)
+        if (entry->key == key) return entry->value;
+    return NULL;
+}
+
+void connect_call_set_limits(connect_call_t *call, uint32_t receive_bytes, uint32_t send_bytes) {
+    if (receive_bytes) call->receive_bytes = receive_bytes;
+    if (send_bytes) call->send_bytes = send_bytes;
+}
+
+/* ---- Errors ---- */
+
+connect_code_t connect_call_fail(connect_call_t *call, connect_code_t code, const char *format, ...) {
+    connect_str_t text;
+    va_list arguments;
+    va_start(arguments, format);
+    text = cn_arena_vprintf(&call->arena, format, arguments);
+    va_end(arguments);
+    call->failure.code = code;
+    call->failure.message = text.data ? text : connect_str_of(format);
+    return code;
+}
+
+connect_code_t connect_call_fail_as(connect_call_t *call, const connect_error_t *error) {
+    size_t i;
+    cn_error_copy(&call->failure, error, &call->arena);
+    for (i = 0; i < error->metadata.count; i++)
+        connect_call_set_trailer(call, error->metadata.items[i].name, error->metadata.items[i].value);
+    return error->code;
+}
+
+bool connect_call_add_detail(connect_call_t *call, const connect_type_t *type, const void *message) {
+    connect_str_t bytes = connect_message_encode(type, message, &call->arena, NULL, NULL);
+    return bytes.data && cn_error_add_detail(&call->failure, &call->arena, connect_str_of(type->full_name), bytes);
+}
+
+/* ---- Verbs ---- */
+
+static connect_io_t cn_call_send_any(connect_call_t *call, const void *message, const connect_str_t *encoded) {
+#if CONNECT_ENABLE_SERVER
+    if (call->is_server) return cn_serve_send(call, message, encoded);
+#endif
+#if CONNECT_ENABLE_CLIENT
+    if (!call->is_server) return cn_invoke_send(call, message, encoded);
+#endif
+    return CONNECT_IO_ERROR;
+}
+
+connect_io_t connect_call_send(connect_call_t *call, const void *message_or_null) {
+    return cn_call_send_any(call, message_or_null, NULL);
+}
+
+connect_io_t connect_call_send_encoded(connect_call_t *call, connect_str_t bytes) {
+    return cn_call_send_any(call, NULL, &bytes);
+}
+
+void connect_call_finish(connect_call_t *call, connect_code_t code, const void *message_or_null) {
+#if CONNECT_ENABLE_SERVER
+    if (call->is_server) cn_serve_finish(call, code, message_or_null);
+#endif
+#if CONNECT_ENABLE_CLIENT
+    if (!call->is_server) cn_invoke_finish(call, code, message_or_null);
+#endif
+}
+
+void connect_call_pause(connect_call_t *call) {
+    call->paused = true;
+}
+
+void connect_call_resume(connect_call_t *call) {
+    if (!call->paused) return;
+    call->paused = false;
+    cn_call_poke(call);
+}
+
+void connect_call_on_cancel(connect_call_t *call, void (*cancel)(connect_call_t *call, void *arg), void *arg) {
+    call->cancel = cancel;
+    call->cancel_arg = arg;
+}
+#endif

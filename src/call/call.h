@@ -1,0 +1,120 @@
+#pragma once
+#include "base/sys.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "http/exchange.h"
+#include "protocol/protocol.h"
+
+typedef struct cn_call_owner_t {               /* the server or the client of a call */
+    void (*on_head)(connect_call_t *call);     /* server: a request's head is in call->x: find out what it is */
+    void (*on_released)(connect_call_t *call); /* nobody refers to it any more: use it again */
+    void (*poke)(connect_call_t *call);        /* have cn_call_on_poke called soon, though it has no exchange */
+} cn_call_owner_t;
+
+typedef struct cn_value_t {
+    const void *key;
+    void *value;
+    struct cn_value_t *next;
+} cn_value_t;
+
+typedef enum cn_front_t { /* what stands first in what was received */
+    CN_FRONT_NONE,
+    CN_FRONT_PARTIAL,
+    CN_FRONT_MESSAGE,
+    CN_FRONT_END,
+    CN_FRONT_BAD /* call->rpc.error says why */
+} cn_front_t;
+
+struct connect_call_t {
+    cn_exchange_t x; /* first */
+    connect_arena_t arena, scratch;
+    cn_rpc_t rpc;
+    connect_call_info_t info;
+    connect_events_t events;
+    void *user;
+    const cn_call_owner_t *owner_events;
+    void *owner;          /* NULL: it went away before the call */
+    connect_loop_t *loop; /* NULL: no sockets */
+    const connect_codec_options_t *codec_options;
+    cn_list_t node;      /* in a list of the owner's */
+    cn_list_t poke_node; /* in the owner's list of those to poke */
+    int64_t deadline_ms; /* INT64_MAX: none */
+    uint32_t receive_bytes, send_bytes;
+    cn_buf_t in;              /* received, not yet delivered */
+    size_t unconsumed;        /* bytes in `in` that the peer's window still waits for */
+    void *request, *response; /* server, single ones */
+    connect_str_t held;       /* client, single response: the message, until the call's outcome is known */
+    connect_error_t failure;  /* what connect_call_fail and add_detail set */
+    void (*cancel)(connect_call_t *call, void *arg);
+    void *cancel_arg;
+    cn_value_t values[6], *more_values;
+    uint32_t messages_in, messages_out;
+    size_t discarded;
+    unsigned callbacks; /* depth of user's callbacks */
+    bool is_server;
+    bool plain;      /* server: an HTTP answer, no call */
+    bool pull;       /* client: no events, the _wait functions ask */
+    bool entered;    /* the first event has happened and did not end it: on_closed is due */
+    bool promised;   /* server, unary: LATER was returned, finish is due */
+    bool finished;   /* finish was called, or a code returned */
+    bool answered;   /* server: the response's end is on its way. Client: the request's */
+    bool over;       /* the outcome is known: rpc.error */
+    bool told;       /* on_closed was called, or is not due */
+    bool in_end;     /* the peer has sent all */
+    bool end_told;   /* server: on_end was called */
+    bool paused;     /* no on_message for now */
+    bool drop_input; /* what still comes is of no interest */
+    bool mute;       /* client: messages are of no interest, but the end is */
+    bool taken;      /* client, single response: receive has given it out */
+    bool draining;   /* on_drain is due */
+    bool writable;   /* on_writable is due */
+    bool poked;
+    bool freed; /* client: connect_call_free was called */
+    bool released;
+};
+
+typedef struct cn_call_pool_t { /* calls to be used again */
+    cn_list_t calls;
+    size_t count;
+    bool ready;
+} cn_call_pool_t;
+
+/* Makes a call, or takes one from the pool. NULL: out of memory. */
+CN_PRIVATE connect_call_t *cn_call_new(
+    cn_call_pool_t *pool, const connect_allocator_t *allocator, const connect_limits_t *limits, bool is_server);
+/* Puts a released call into the pool. pool NULL, or full: frees it. */
+CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call);
+CN_PRIVATE void cn_call_pool_free(cn_call_pool_t *pool, const connect_allocator_t *allocator);
+CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x);
+CN_PRIVATE int64_t cn_call_now_ms(const connect_call_t *call);
+
+/* Around user's callbacks: resets the scratch arena after the outermost. */
+CN_PRIVATE void cn_call_enter(connect_call_t *call);
+CN_PRIVATE void cn_call_leave(connect_call_t *call);
+/* Gives the call back to its owner once nothing refers to it. */
+CN_PRIVATE void cn_call_release_if_done(connect_call_t *call);
+/* Has cn_call_on_poke called out of the next feed. */
+CN_PRIVATE void cn_call_poke(connect_call_t *call);
+CN_PRIVATE void cn_call_on_poke(connect_call_t *call);
+/* Calls on_closed, once. */
+CN_PRIVATE void cn_call_tell_closed(connect_call_t *call);
+/* Tells whether an application may set a header of this name; name: lower case. */
+CN_PRIVATE bool cn_call_may_set(const char *name, bool is_server);
+/* Adds a header in lower case, copied. */
+CN_PRIVATE bool cn_call_put_header(connect_call_t *call, cn_headers_t *headers, const char *name, connect_str_t value);
+
+/* Looks at what stands first in call->in. *payload: of MESSAGE and END; *whole: how many bytes to drop with it. */
+CN_PRIVATE cn_front_t cn_call_front(connect_call_t *call, connect_str_t *payload, size_t *whole);
+/* Appends received bytes. Returns false: out of memory, rpc.error says so. */
+CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len);
+CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole);
+/* Lets the peer send as many bytes as were used up. */
+CN_PRIVATE void cn_call_consume(connect_call_t *call);
+CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
+    connect_arena_t *arena, bool copy, connect_error_t *error);
+/* Encodes a message behind what waits to be sent. Returns false: *error says why, nothing was appended. */
+CN_PRIVATE bool cn_call_put_message(
+    connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error);
+/* One message goes each way (from the client; from the server). */
+CN_PRIVATE bool cn_call_single_request(const connect_call_t *call);
+CN_PRIVATE bool cn_call_single_response(const connect_call_t *call);

@@ -1,0 +1,426 @@
+#include "call/invoke.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "call/call.h"
+#include "http/exchange.h"
+#include "protocol/error.h"
+#include "protocol/protocol.h"
+#include "protocol/timeout.h"
+
+/* A call as the client runs it.
+ start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun ----> head, messages, end go
+head in ----> on_open ----> on_message for each ----> the response has ended, all was taken ----> outcome ---->
+on_closed
+ The outcome is known when the response has ended, and is the protocol's word: trailers, END_STREAM, HTTP status. A
+single response is held until then, as an error after it wins; a response that should be single and is none or two is
+UNIMPLEMENTED, as both specifications' suites want it. A response cut short, or one that breaks the protocol, ends the
+call at once. At the deadline the exchange is reset and the call is DEADLINE_EXCEEDED, whatever the peer says later.
+
+   Without events (`pull`) messages stay in `in` until cn_invoke_receive asks, and the window stays shut meanwhile.
+
+   Invariants: after `over` rpc.error does not change. on_closed is told once, never inside a function of the user's. */
+
+#define CN_INVOKE_DISCARD_MAX (64u * 1024u) /* read of a response nobody wants, to keep an HTTP/1.1 connection */
+
+#if CONNECT_ENABLE_CLIENT
+/* ---- The outcome ---- */
+
+/* Response headers and trailers together are the error's metadata. */
+static void cn_invoke_set_metadata(connect_call_t *call) {
+    const connect_headers_t parts[2] = {call->rpc.received_headers, call->rpc.received_trailers};
+    size_t count = parts[0].count + parts[1].count;
+    connect_header_t *items = CONNECT_NEW(&call->arena, connect_header_t, count + 1);
+    call->info.headers = parts[0];
+    call->info.trailers = parts[1];
+    if (!items || call->rpc.error.code == CONNECT_OK) return;
+    if (parts[0].count) memcpy(items, parts[0].items, parts[0].count * sizeof *items);
+    if (parts[1].count) memcpy(items + parts[0].count, parts[1].items, parts[1].count * sizeof *items);
+    call->rpc.error.metadata.items = items;
+    call->rpc.error.metadata.count = count;
+}
+
+CN_PRIVATE void cn_invoke_end(connect_call_t *call, bool now) {
+    cn_exchange_t *x = &call->x;
+    if (call->over) return;
+    call->over = call->drop_input = true;
+    cn_invoke_set_metadata(call);
+    if (x->http) {
+        bool keep = x->http->version->number == CONNECT_HTTP_1 && x->received_head && x->sent_end &&
+            call->deadline_ms > x->http->now_ms && call->rpc.error.code != CONNECT_CANCELED;
+        if (!call->in_end && !keep)
+            x->http->version->reset(x, CN_RESET_CANCEL);
+        else if (!x->sent_end)
+            x->http->version->reset(x, CN_RESET_NO_ERROR);
+        else
+            cn_call_consume(call);
+    }
+    if (call->pull) call->told = true;
+    if (!call->told) {
+        if (now)
+            cn_call_tell_closed(call);
+        else
+            cn_call_poke(call);
+    }
+}
+
+static void cn_invoke_fail(connect_call_t *call, connect_code_t code, const char *text) {
+    cn_error_set(&call->rpc.error, code, text);
+    cn_invoke_end(call, true);
+}
+
+/* A peer's message that cannot be read is the peer's fault. */
+static void cn_invoke_decode_failed(connect_call_t *call) {
+    if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
+    cn_invoke_end(call, true);
+}
+
+static connect_str_t cn_invoke_single(const connect_call_t *call) {
+    return call->rpc.protocol->enveloped ? call->held : cn_buf_view(&call->in);
+}
+
+/* Gives a single response to the application. */
+static void cn_invoke_deliver_single(connect_call_t *call) {
+    const connect_type_t *type = call->rpc.method->output;
+    connect_error_t error;
+    void *message = connect_arena_take(&call->arena, 1, type->size);
+    if (!message) {
+        cn_error_memory(&call->rpc.error);
+        return;
+    }
+    if (!cn_call_decode(call, type, message, cn_invoke_single(call), &call->arena, false, &error)) {
+        if (error.code == CONNECT_INVALID_ARGUMENT) error.code = CONNECT_INTERNAL;
+        call->rpc.error = error;
+        return;
+    }
+    if (!call->events.on_message) return;
+    cn_call_enter(call);
+    (void)call->events.on_message(call, message, call->user);
+    cn_call_leave(call);
+}
+
+/* The response has ended and all of it was taken. */
+static void cn_invoke_settle(connect_call_t *call) {
+    bool ok;
+    if (call->over) return;
+    ok = call->rpc.protocol->client_end(&call->rpc, cn_buf_view(&call->in));
+    cn_invoke_set_metadata(call);
+    if (ok && cn_call_single_response(call)) {
+        if (call->rpc.protocol->enveloped && !call->messages_in)
+            cn_error_set(&call->rpc.error, CONNECT_UNIMPLEMENTED, "the response has no message");
+        else if (!call->pull && !call->over)
+            cn_invoke_deliver_single(call);
+    }
+    cn_invoke_end(call, true);
+}
+
+/* ---- The response ---- */
+
+/* Keeps a single response apart: what follows it must be seen first. */
+static bool cn_invoke_hold(connect_call_t *call, connect_str_t payload, size_t whole) {
+    char *copy;
+    if (call->messages_in) {
+        cn_invoke_fail(call, CONNECT_UNIMPLEMENTED, "the response has more than the one message it should have");
+        return false;
+    }
+    copy = (char *)cn_arena_raw(&call->arena, payload.len + CN_SLACK);
+    if (!copy) {
+        cn_error_memory(&call->rpc.error);
+        cn_invoke_end(call, true);
+        return false;
+    }
+    if (payload.len) memcpy(copy, payload.data, payload.len);
+    memset(copy + payload.len, 0, CN_SLACK);
+    call->held = cn_str(copy, payload.len);
+    call->messages_in++;
+    cn_call_drop_front(call, whole);
+    return true;
+}
+
+/* Gives a message of a stream to the application. Returns false: it was not taken, or the call is over. */
+static bool cn_invoke_message(connect_call_t *call, connect_str_t payload, size_t whole) {
+    const connect_type_t *type = call->rpc.method->output;
+    connect_io_t taken = CONNECT_IO_OK;
+    if (!call->mute) {
+        void *message;
+        bool ok;
+        cn_call_enter(call);
+        message = connect_arena_take(&call->scratch, 1, type->size);
+        ok = message ? cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error)
+                     : cn_error_memory(&call->rpc.error);
+        if (ok && call->events.on_message) taken = call->events.on_message(call, message, call->user);
+        cn_call_leave(call);
+        if (!ok) cn_invoke_decode_failed(call);
+    }
+    if (call->over) return false;
+    if (taken == CONNECT_IO_AGAIN) {
+        call->paused = true;
+        return false;
+    }
+    if (taken != CONNECT_IO_OK) call->mute = true;
+    call->messages_in++;
+    cn_call_drop_front(call, whole);
+    return true;
+}
+
+static bool cn_invoke_end_envelope(connect_call_t *call, connect_str_t payload, size_t whole) {
+    if (cn_buf_len(&call->in) > whole) {
+        cn_invoke_fail(call, CONNECT_INTERNAL, "bytes follow the end of the response");
+        return false;
+    }
+    if (!call->rpc.protocol->client_end_envelope(&call->rpc, payload) && call->rpc.error.code == CONNECT_OK)
+        cn_error_set(&call->rpc.error, CONNECT_INTERNAL, "the end of the response is malformed");
+    cn_call_drop_front(call, whole);
+    return true;
+}
+
+static void cn_invoke_pump(connect_call_t *call) {
+    while (!call->over) {
+        connect_str_t payload = {"", 0};
+        size_t whole = 0;
+        cn_front_t front;
+        const bool single = cn_call_single_response(call);
+        if (call->rpc.ended && cn_buf_len(&call->in)) {
+            cn_invoke_fail(call, CONNECT_INTERNAL, "bytes follow the end of the response");
+            return;
+        }
+        front = cn_call_front(call, &payload, &whole);
+        if (front == CN_FRONT_BAD) {
+            cn_invoke_end(call, true);
+            return;
+        }
+        if (front == CN_FRONT_END) {
+            if (!cn_invoke_end_envelope(call, payload, whole)) return;
+            continue;
+        }
+        if (front == CN_FRONT_MESSAGE && call->rpc.protocol->enveloped) {
+            if (single) {
+                if (!cn_invoke_hold(call, payload, whole)) return;
+                continue;
+            }
+            if (call->pull || (call->paused && !call->mute)) return;
+            if (!cn_invoke_message(call, payload, whole)) return;
+            continue;
+        }
+        cn_call_consume(call);
+        if (!call->in_end) return;
+        if (front == CN_FRONT_PARTIAL)
+            cn_invoke_fail(call, CONNECT_INTERNAL, "the response ends inside a message");
+        else
+            cn_invoke_settle(call);
+        return;
+    }
+}
+
+/* ---- The exchange's events ---- */
+
+static void cn_invoke_on_head(cn_exchange_t *x) {
+    connect_call_t *call = cn_call_of(x);
+    connect_code_t code = CONNECT_OK;
+    if (call->over) return;
+    if (!call->rpc.protocol->client_open(&call->rpc)) {
+        cn_invoke_end(call, true);
+        return;
+    }
+    call->info.headers = call->rpc.received_headers;
+    if (!call->events.on_open || call->rpc.error_body) return;
+    cn_call_enter(call);
+    code = call->events.on_open(call, call->user);
+    cn_call_leave(call);
+    if (code == CONNECT_OK || call->over) return;
+    call->entered = false; /* the first event ended it */
+    call->rpc.error = call->failure;
+    call->rpc.error.code = code;
+    cn_invoke_end(call, true);
+}
+
+static void cn_invoke_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
+    connect_call_t *call = cn_call_of(x);
+    if (call->over) {
+        call->discarded += len;
+        if (call->discarded > CN_INVOKE_DISCARD_MAX)
+            x->http->version->reset(x, CN_RESET_CANCEL);
+        else
+            x->http->version->consume(x, len);
+        return;
+    }
+    if (cn_call_take_input(call, bytes, len))
+        cn_invoke_pump(call);
+    else
+        cn_invoke_end(call, true);
+}
+
+static void cn_invoke_on_end(cn_exchange_t *x) {
+    connect_call_t *call = cn_call_of(x);
+    call->in_end = true;
+    if (!call->over) cn_invoke_pump(call);
+}
+
+static void cn_invoke_on_writable(cn_exchange_t *x) {
+    connect_call_t *call = cn_call_of(x);
+    if (call->over || call->finished || !call->events.on_writable) return;
+    cn_call_enter(call);
+    call->events.on_writable(call, call->user);
+    cn_call_leave(call);
+}
+
+static void cn_invoke_on_due(cn_exchange_t *x) {
+    connect_call_t *call = cn_call_of(x);
+    int64_t now = x->http->now_ms;
+    if (call->poked) cn_call_on_poke(call);
+    if (call->deadline_ms <= now) {
+        if (call->over)
+            x->http->version->reset(x, CN_RESET_CANCEL); /* of a response nobody waits for */
+        else
+            cn_invoke_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
+    } else {
+        cn_exchange_set_due(x, call->deadline_ms);
+    }
+}
+
+static void cn_invoke_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
+    connect_call_t *call = cn_call_of(x);
+    if (!call->over && !call->in_end) {
+        if (code == CONNECT_OK) code = CONNECT_UNAVAILABLE;
+        cn_error_set(&call->rpc.error, code, why ? why : "the connection was lost");
+        cn_invoke_end(call, true);
+    }
+    cn_call_release_if_done(call);
+}
+
+CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void) {
+    static const cn_exchange_events_t events = {cn_invoke_on_head, cn_invoke_on_data, cn_invoke_on_end,
+        cn_invoke_on_writable, cn_invoke_on_due, cn_invoke_on_closed};
+    return &events;
+}
+
+CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
+    if (call->writable && !call->over) {
+        call->writable = false;
+        cn_invoke_on_writable(&call->x);
+    }
+    if (call->over)
+        cn_call_tell_closed(call);
+    else
+        cn_invoke_pump(call);
+    cn_call_release_if_done(call);
+}
+
+/* ---- The request ---- */
+
+static void cn_invoke_send_head(connect_call_t *call) {
+    cn_exchange_t *x = &call->x;
+    const size_t waiting = cn_buf_len(&x->out);
+    const connect_headers_t none = {NULL, 0};
+    cn_head_t head;
+    memset(&head, 0, sizeof head);
+    head.method = CN_STR("POST");
+    head.authority = x->authority;
+    head.path = x->path;
+    head.content_length = call->finished ? (int64_t)waiting : -1;
+    if (call->deadline_ms != INT64_MAX) call->rpc.timeout_ms = CN_MAX(call->deadline_ms - x->http->now_ms, 0);
+    if (!call->rpc.protocol->client_head(&call->rpc, &head) ||
+        !x->http->version->send_head(x, &head, call->finished && !waiting)) {
+        cn_error_memory(&call->rpc.error);
+        cn_invoke_end(call, false);
+        return;
+    }
+    if (waiting) x->http->version->flush(x);
+    if (call->finished) x->http->version->send_end(x, none);
+}
+
+CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, connect_str_t path) {
+    cn_exchange_t *x = &call->x;
+    x->authority = authority;
+    x->path = path;
+    if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE)
+        call->deadline_ms = x->http->now_ms + call->rpc.timeout_ms;
+    cn_exchange_set_due(x, call->poked ? x->http->now_ms : call->deadline_ms);
+    if (call->finished || !cn_call_single_request(call)) cn_invoke_send_head(call);
+}
+
+CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message, const connect_str_t *encoded) {
+    cn_exchange_t *x = &call->x;
+    if (call->over || call->finished) return CONNECT_IO_END;
+    if (message || encoded) {
+        if (cn_call_single_request(call) && call->messages_out) return CONNECT_IO_ERROR;
+        if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
+            x->over_high_water = true;
+            return CONNECT_IO_AGAIN;
+        }
+        if (!cn_call_put_message(call, message, encoded, &call->rpc.error)) {
+            cn_invoke_end(call, false);
+            return CONNECT_IO_ERROR;
+        }
+    }
+    if (!x->http || cn_call_single_request(call)) return CONNECT_IO_OK;
+    if (!x->sent_head)
+        cn_invoke_send_head(call);
+    else if (cn_buf_len(&x->out))
+        x->http->version->flush(x);
+    return call->over ? CONNECT_IO_ERROR : CONNECT_IO_OK;
+}
+
+CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message) {
+    cn_exchange_t *x = &call->x;
+    const connect_headers_t none = {NULL, 0};
+    if (code != CONNECT_OK) {
+        if (call->over) return;
+        call->finished = true;
+        cn_error_set(&call->rpc.error, code == CONNECT_LATER ? CONNECT_CANCELED : code, "canceled by this side");
+        if (call->failure.message.len) call->rpc.error.message = call->failure.message;
+        cn_invoke_end(call, false);
+        return;
+    }
+    if (call->finished || call->over) return;
+    if (message && !cn_call_put_message(call, message, NULL, &call->rpc.error)) {
+        cn_invoke_end(call, false);
+        return;
+    }
+    if (cn_call_single_request(call) && !call->messages_out) {
+        cn_error_set(&call->rpc.error, CONNECT_INVALID_ARGUMENT, "the call was finished without its request");
+        cn_invoke_end(call, false);
+        return;
+    }
+    call->finished = true;
+    if (!x->http) return;
+    if (!x->sent_head) {
+        cn_invoke_send_head(call);
+    } else {
+        if (cn_buf_len(&x->out)) x->http->version->flush(x);
+        x->http->version->send_end(x, none);
+    }
+}
+
+/* ---- Receiving without events ---- */
+
+CN_PRIVATE connect_io_t cn_invoke_receive(
+    connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {
+    const connect_type_t *type = call->rpc.method->output;
+    connect_str_t payload = {"", 0};
+    size_t whole = 0;
+    if (!call->over && !cn_call_single_response(call) && cn_call_front(call, &payload, &whole) == CN_FRONT_MESSAGE &&
+        !call->rpc.ended) {
+        if (!cn_call_decode(call, type, message, payload, arena, true, &call->rpc.error)) {
+            cn_invoke_decode_failed(call);
+        } else {
+            call->messages_in++;
+            cn_call_drop_front(call, whole);
+            cn_invoke_pump(call);
+            return CONNECT_IO_OK;
+        }
+    }
+    if (!call->over) cn_invoke_pump(call);
+    if (!call->over) return CONNECT_IO_AGAIN;
+    if (call->rpc.error.code == CONNECT_OK && cn_call_single_response(call) && !call->taken) {
+        call->taken = true;
+        if (cn_call_decode(call, type, message, cn_invoke_single(call), arena, true, &call->rpc.error))
+            return CONNECT_IO_OK;
+        if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
+    }
+    if (call->rpc.error.code == CONNECT_OK) return CONNECT_IO_END;
+    if (error) cn_error_copy(error, &call->rpc.error, arena);
+    return CONNECT_IO_ERROR;
+}
+#endif

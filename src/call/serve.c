@@ -1,0 +1,463 @@
+#include "call/serve.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "call/call.h"
+#include "http/exchange.h"
+#include "protocol/protocol.h"
+#include "protocol/timeout.h"
+
+/* A call as the server runs it.
+
+   head in ----> on_open ----> [one request: the whole of it is in ----> on_request]
+                          \--> [a stream: on_message for each, then on_end]
+   a code returned, or finish ----> the answer goes out ----> the exchange closes ----> on_closed ----> released
+ A request of one message is handed over only when the request has ended: two messages, none, or a message cut short
+never reach a handler. The answer is made once (`answered`): by the handler, by the deadline, or by whatever was wrong
+with the request. Response headers wait for the first message or the end, so that one write carries a unary response,
+with its length.
+
+   A response without messages and without headers of the application's goes as one block of headers where the protocol
+   ends with HTTP trailers (gRPC "Trailers-Only").
+
+   Invariants: after `answered` nothing is sent. `promised` keeps a unary call whose handler returned LATER until its
+   finish, whatever becomes of the exchange. on_closed is told when the exchange is closed and no promise is left. */
+
+#if CONNECT_ENABLE_SERVER
+/* ---- Answers ---- */
+
+static void cn_serve_reset(connect_call_t *call) {
+    call->answered = true;
+    if (call->x.http) call->x.http->version->reset(&call->x, CN_RESET_INTERNAL);
+}
+
+/* Sends the response's head, and says whether that was all of the response. */
+static bool cn_serve_send_head(connect_call_t *call, int64_t content_length, connect_headers_t *trailers) {
+    cn_exchange_t *x = &call->x;
+    cn_headers_t all;
+    cn_head_t head;
+    bool end;
+    memset(&head, 0, sizeof head);
+    head.content_length = content_length;
+    if (!call->rpc.protocol->server_head(&call->rpc, &head)) return false;
+    end = content_length == 0;
+    if (trailers && trailers->count) {
+        end = end && call->rpc.headers.count == 0;
+        if (end) {
+            size_t i;
+            memset(&all, 0, sizeof all);
+            for (i = 0; i < head.header_count; i++)
+                if (!cn_headers_put(&all, &call->arena, head.headers[i].name, head.headers[i].value)) return false;
+            for (i = 0; i < trailers->count; i++)
+                if (!cn_headers_put(&all, &call->arena, trailers->items[i].name, trailers->items[i].value))
+                    return false;
+            cn_protocol_set_head(&head, &all);
+            trailers->count = 0;
+        } else {
+            head.content_length = -1;
+        }
+    }
+    return x->http->version->send_head(x, &head, end);
+}
+
+CN_PRIVATE void cn_serve_answer(connect_call_t *call) {
+    cn_exchange_t *x = &call->x;
+    connect_headers_t trailers = {NULL, 0};
+    if (call->answered) return;
+    call->answered = call->over = call->drop_input = true;
+    if (!x->http) return;
+    cn_exchange_set_due(x, INT64_MAX);
+    if (call->rpc.error.code != CONNECT_OK && !x->sent_head) cn_buf_clear(&x->out);
+    if (!call->rpc.protocol->server_end(&call->rpc, &trailers) ||
+        (!x->sent_head && !cn_serve_send_head(call, (int64_t)cn_buf_len(&x->out), &trailers))) {
+        cn_serve_reset(call);
+        return;
+    }
+    if (cn_buf_len(&x->out)) x->http->version->flush(x);
+    x->http->version->send_end(x, trailers);
+    cn_call_consume(call);
+}
+
+CN_PRIVATE void cn_serve_plain(
+    connect_call_t *call, int status, const char *header_or_null, connect_str_t value, connect_str_t text) {
+    cn_exchange_t *x = &call->x;
+    connect_headers_t none = {NULL, 0};
+    cn_headers_t headers;
+    cn_head_t head;
+    memset(&head, 0, sizeof head);
+    memset(&headers, 0, sizeof headers);
+    call->plain = call->told = call->answered = call->drop_input = true;
+    head.status = status;
+    head.content_length = (int64_t)text.len;
+    if ((header_or_null && !cn_headers_put(&headers, &call->arena, header_or_null, value)) ||
+        (text.len && !cn_headers_put(&headers, &call->arena, "content-type", CN_STR("text/plain; charset=utf-8"))) ||
+        !cn_buf_append_str(&x->out, call->rpc.allocator, text)) {
+        cn_serve_reset(call);
+        return;
+    }
+    cn_protocol_set_head(&head, &headers);
+    if (!x->http->version->send_head(x, &head, text.len == 0)) {
+        cn_serve_reset(call);
+        return;
+    }
+    if (text.len) x->http->version->flush(x);
+    x->http->version->send_end(x, none);
+}
+
+/* What went wrong while encoding is this side's fault, but for a limit. */
+static void cn_serve_encode_failed(connect_call_t *call, const connect_error_t *error) {
+    call->rpc.error = *error;
+    if (error->code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
+}
+
+static void cn_serve_finish_with(connect_call_t *call, connect_code_t code, const void *message) {
+    connect_error_t error;
+    if (call->finished) return;
+    call->finished = true;
+    if (call->answered) return;
+    if (code != CONNECT_OK) {
+        call->rpc.error = call->failure;
+        call->rpc.error.code = code == CONNECT_LATER ? CONNECT_INTERNAL : code;
+    } else {
+        bool single = cn_call_single_response(call);
+        if (single && !message && !call->messages_out) message = call->response;
+        if (message && !cn_call_put_message(call, message, NULL, &error)) cn_serve_encode_failed(call, &error);
+    }
+    cn_serve_answer(call);
+}
+
+/* The exchange is gone and so may be the promise: tell, and let go. */
+static void cn_serve_settle(connect_call_t *call) {
+    if (!call->x.http && !call->promised && call->over) cn_call_tell_closed(call);
+    cn_call_release_if_done(call);
+}
+
+CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message) {
+    bool promised = call->promised;
+    cn_serve_finish_with(call, code, message);
+    call->promised = false;
+    if (!promised || call->x.http) return;
+    if (call->entered && call->events.on_closed) {
+        cn_call_poke(call);
+    } else {
+        call->told = true;
+        cn_call_release_if_done(call);
+    }
+}
+
+CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded) {
+    cn_exchange_t *x = &call->x;
+    const bool single = cn_call_single_response(call);
+    connect_error_t error;
+    if (call->finished || call->answered || !x->http) return CONNECT_IO_END;
+    if (message || encoded) {
+        if (single && call->messages_out) return CONNECT_IO_ERROR;
+        if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
+            x->over_high_water = true;
+            return CONNECT_IO_AGAIN;
+        }
+        if (!cn_call_put_message(call, message, encoded, &error)) {
+            cn_serve_encode_failed(call, &error);
+            cn_serve_answer(call);
+            return CONNECT_IO_ERROR;
+        }
+        if (single) return CONNECT_IO_OK; /* goes with the end */
+    }
+    if (!x->sent_head && call->rpc.protocol->enveloped && !cn_serve_send_head(call, -1, NULL)) {
+        cn_serve_reset(call);
+        return CONNECT_IO_ERROR;
+    }
+    if (cn_buf_len(&x->out)) x->http->version->flush(x);
+    return CONNECT_IO_OK;
+}
+
+/* ---- Handlers ---- */
+
+static void cn_serve_writable(connect_call_t *call) {
+    if (!call->entered || call->finished || call->answered || !call->events.on_writable) return;
+    cn_call_enter(call);
+    call->events.on_writable(call, call->user);
+    cn_call_leave(call);
+}
+
+static void cn_serve_returned(connect_call_t *call, connect_code_t code) {
+    if (code != CONNECT_LATER) {
+        cn_serve_finish_with(call, code, NULL);
+        return;
+    }
+    call->entered = true;
+    if (call->finished) return;
+    if (call->rpc.method->kind == CONNECT_UNARY)
+        call->promised = true;
+    else if (!cn_call_single_response(call))
+        cn_serve_writable(call);
+}
+
+/* Makes the response that on_request or on_end fills in. Returns false: out of memory, answered. */
+static bool cn_serve_make_response(connect_call_t *call) {
+    const connect_type_t *type = call->rpc.method->output;
+    if (!cn_call_single_response(call)) return true;
+    call->response = connect_arena_take(&call->arena, 1, type->size);
+    if (!call->response) {
+        cn_error_memory(&call->rpc.error);
+        cn_serve_answer(call);
+        return false;
+    }
+    connect_message_init(type, call->response);
+    return true;
+}
+
+static void cn_serve_request(connect_call_t *call, connect_str_t payload) {
+    const connect_type_t *type = call->rpc.method->input;
+    connect_code_t code = CONNECT_UNIMPLEMENTED;
+    call->messages_in++;
+    call->request = connect_arena_take(&call->arena, 1, type->size);
+    if (!call->request) {
+        cn_error_memory(&call->rpc.error);
+        cn_serve_answer(call);
+        return;
+    }
+    if (!cn_call_decode(call, type, call->request, payload, &call->arena, false, &call->rpc.error)) {
+        cn_serve_answer(call);
+        return;
+    }
+    if (!cn_serve_make_response(call)) return;
+    if (call->events.on_request) {
+        cn_call_enter(call);
+        code = call->events.on_request(call, call->request, call->response, call->user);
+        cn_call_leave(call);
+    }
+    cn_serve_returned(call, code);
+}
+
+/* Hands one message of a stream over. Returns false: not taken now, or no more is wanted. */
+static bool cn_serve_message(connect_call_t *call, connect_str_t payload, size_t whole) {
+    const connect_type_t *type = call->rpc.method->input;
+    connect_io_t taken = CONNECT_IO_OK;
+    void *message;
+    cn_call_enter(call);
+    message = connect_arena_take(&call->scratch, 1, type->size);
+    if (!message) {
+        cn_error_memory(&call->rpc.error);
+        cn_serve_answer(call);
+    } else if (!cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error)) {
+        cn_serve_answer(call);
+    } else if (call->events.on_message) {
+        taken = call->events.on_message(call, message, call->user);
+    }
+    cn_call_leave(call);
+    if (call->answered) return false;
+    if (taken == CONNECT_IO_AGAIN) {
+        call->paused = true;
+        return false;
+    }
+    call->messages_in++;
+    cn_call_drop_front(call, whole);
+    if (taken != CONNECT_IO_OK) call->drop_input = true;
+    return true;
+}
+
+static void cn_serve_stream_end(connect_call_t *call) {
+    connect_code_t code = CONNECT_OK;
+    call->end_told = true;
+    if (!cn_serve_make_response(call)) return;
+    if (call->events.on_end) {
+        cn_call_enter(call);
+        code = call->events.on_end(call, call->response, call->user);
+        cn_call_leave(call);
+    }
+    if (code != CONNECT_LATER) cn_serve_finish_with(call, code, NULL);
+}
+
+static void cn_serve_fail(connect_call_t *call, connect_code_t code, const char *text) {
+    cn_error_set(&call->rpc.error, code, text);
+    cn_serve_answer(call);
+}
+
+/* A request of one message: hands it over once the request has ended. */
+static void cn_serve_pump_single(connect_call_t *call) {
+    connect_str_t payload = {"", 0};
+    size_t whole = 0;
+    cn_front_t front;
+    if (call->messages_in) return;
+    front = cn_call_front(call, &payload, &whole);
+    if (front == CN_FRONT_BAD) {
+        cn_serve_answer(call);
+    } else if (front == CN_FRONT_MESSAGE && cn_buf_len(&call->in) > whole) {
+        cn_serve_fail(call, CONNECT_UNIMPLEMENTED, "the request has more than the one message it should have");
+    } else if (!call->in_end) {
+        cn_call_consume(call);
+    } else if (front == CN_FRONT_NONE) {
+        cn_serve_fail(call, CONNECT_UNIMPLEMENTED, "the request has no message");
+    } else if (front == CN_FRONT_PARTIAL) {
+        cn_serve_fail(call, CONNECT_INTERNAL, "the request ends inside a message");
+    } else {
+        cn_serve_request(call, payload);
+    }
+}
+
+static void cn_serve_pump_stream(connect_call_t *call) {
+    while (!call->answered && !call->paused && !call->drop_input) {
+        connect_str_t payload;
+        size_t whole;
+        cn_front_t front = cn_call_front(call, &payload, &whole);
+        if (front == CN_FRONT_BAD) {
+            cn_serve_answer(call);
+        } else if (front == CN_FRONT_MESSAGE) {
+            if (!cn_serve_message(call, payload, whole)) return;
+            if (call->in.start == call->in.end) cn_call_consume(call);
+        } else {
+            if (front == CN_FRONT_PARTIAL && call->in_end)
+                cn_serve_fail(call, CONNECT_INTERNAL, "the request ends inside a message");
+            else if (call->in_end && !call->end_told)
+                cn_serve_stream_end(call);
+            cn_call_consume(call);
+            return;
+        }
+    }
+    if (call->drop_input) {
+        cn_buf_clear(&call->in);
+        cn_call_consume(call);
+        if (call->in_end && !call->end_told && !call->answered) cn_serve_stream_end(call);
+    }
+}
+
+static void cn_serve_pump(connect_call_t *call) {
+    if (call->answered || !call->rpc.method) return;
+    if (cn_call_single_request(call))
+        cn_serve_pump_single(call);
+    else
+        cn_serve_pump_stream(call);
+}
+
+/* ---- The exchange's events ---- */
+
+static void cn_serve_on_head(cn_exchange_t *x) {
+    connect_call_t *call = cn_call_of(x);
+    call->owner_events->on_head(call);
+}
+
+static void cn_serve_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
+    connect_call_t *call = cn_call_of(x);
+    if (call->answered || call->drop_input) {
+        x->http->version->consume(x, len);
+        return;
+    }
+    if (cn_call_take_input(call, bytes, len))
+        cn_serve_pump(call);
+    else
+        cn_serve_answer(call);
+}
+
+static void cn_serve_on_end(cn_exchange_t *x) {
+    connect_call_t *call = cn_call_of(x);
+    call->in_end = true;
+    cn_serve_pump(call);
+}
+
+static void cn_serve_on_writable(cn_exchange_t *x) {
+    cn_serve_writable(cn_call_of(x));
+}
+
+static void cn_serve_canceled(connect_call_t *call) {
+    void (*cancel)(connect_call_t *, void *) = call->cancel;
+    call->cancel = NULL;
+    if (!cancel || !call->promised) return;
+    cn_call_enter(call);
+    cancel(call, call->cancel_arg);
+    cn_call_leave(call);
+}
+
+/* When the call must be looked at next: its deadline, or the gap between two pieces of a request of one message. */
+static int64_t cn_serve_next_due(const connect_call_t *call) {
+    int64_t due = call->deadline_ms;
+    uint32_t gap = call->rpc.limits->body_gap_ms;
+    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call))
+        due = CN_MIN(due, call->x.received_ms + (int64_t)gap);
+    return due;
+}
+
+static void cn_serve_on_due(cn_exchange_t *x) {
+    connect_call_t *call = cn_call_of(x);
+    int64_t now = x->http->now_ms;
+    if (call->poked) cn_call_on_poke(call);
+    if (call->answered || call->plain || !call->rpc.method) return;
+    if (call->deadline_ms <= now) {
+        cn_serve_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
+        cn_serve_canceled(call);
+    } else if (cn_serve_next_due(call) <= now) {
+        cn_serve_fail(call, CONNECT_UNAVAILABLE, "the request came to a halt (limits.body_gap_ms)");
+    } else {
+        cn_exchange_set_due(x, cn_serve_next_due(call));
+    }
+}
+
+static void cn_serve_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
+    connect_call_t *call = cn_call_of(x);
+    bool was_answered = call->answered;
+    call->answered = call->over = call->drop_input = true;
+    if (code != CONNECT_OK && (!was_answered || call->rpc.error.code == CONNECT_OK))
+        cn_error_set(&call->rpc.error, CONNECT_CANCELED, why);
+    if (call->plain || !call->rpc.method) call->told = true;
+    if (!was_answered) cn_serve_canceled(call);
+    cn_serve_settle(call);
+}
+
+CN_PRIVATE const cn_exchange_events_t *cn_serve_exchange_events(void) {
+    static const cn_exchange_events_t events = {
+        cn_serve_on_head, cn_serve_on_data, cn_serve_on_end, cn_serve_on_writable, cn_serve_on_due, cn_serve_on_closed};
+    return &events;
+}
+
+CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
+    if (call->draining && call->entered && !call->answered && call->events.on_drain) {
+        call->draining = false;
+        cn_call_enter(call);
+        call->events.on_drain(call, call->user);
+        cn_call_leave(call);
+    }
+    cn_serve_pump(call);
+    cn_serve_settle(call);
+}
+
+/* ---- The beginning ---- */
+
+static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_t *policy) {
+    int64_t ms = call->rpc.timeout_ms;
+    if (ms == CN_TIMEOUT_NONE && policy->default_ms && policy->default_ms != CONNECT_UNLIMITED) ms = policy->default_ms;
+    if (ms != CN_TIMEOUT_NONE && ms < (int64_t)policy->min_ms) ms = policy->min_ms;
+    if (policy->max_ms && policy->max_ms != CONNECT_UNLIMITED &&
+        (ms == CN_TIMEOUT_NONE || ms > (int64_t)policy->max_ms))
+        ms = policy->max_ms;
+    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->rpc.method->kind != CONNECT_UNARY)) return;
+    call->deadline_ms = cn_call_now_ms(call) + ms;
+}
+
+CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines) {
+    connect_code_t code = CONNECT_OK;
+    if (!call->rpc.protocol->server_open(&call->rpc)) {
+        cn_serve_answer(call);
+        return;
+    }
+    cn_serve_set_deadline(call, deadlines);
+    if (call->deadline_ms <= cn_call_now_ms(call)) {
+        cn_serve_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
+        return;
+    }
+    if (call->events.on_open) {
+        cn_call_enter(call);
+        code = call->events.on_open(call, call->user);
+        cn_call_leave(call);
+    }
+    if (code != CONNECT_OK) {
+        cn_serve_finish_with(call, code, NULL);
+        return;
+    }
+    if (call->answered) return;
+    cn_exchange_set_due(&call->x, cn_serve_next_due(call));
+    if (cn_call_single_request(call)) return;
+    call->entered = true;
+    if (!cn_call_single_response(call)) cn_serve_writable(call);
+}
+#endif

@@ -1,0 +1,18 @@
+#pragma once
+#include "base/sys.h"
+#include "call/call.h"
+
+#if CONNECT_ENABLE_SERVER
+/* The events of a server's exchange. */
+CN_PRIVATE const cn_exchange_events_t *cn_serve_exchange_events(void);
+/* Answers a request that is no call: a status, an optional header, a text. */
+CN_PRIVATE void cn_serve_plain(
+    connect_call_t *call, int status, const char *header_or_null, connect_str_t value, connect_str_t text);
+/* Begins a call: call->rpc.protocol, .method, .json, events, user and limits are set. deadlines: the policy. */
+CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines);
+/* Ends it with rpc.error, which is set: on the wire, once. */
+CN_PRIVATE void cn_serve_answer(connect_call_t *call);
+CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
+CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message);
+CN_PRIVATE void cn_serve_on_poke(connect_call_t *call);
+#endif

@@ -1,0 +1,507 @@
+#include "client/client.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "call/call.h"
+#include "call/invoke.h"
+#include "http/exchange.h"
+#include "http/header.h"
+#include "io/conn.h"
+#include "io/limits.h"
+#include "protocol/protocol.h"
+#include "protocol/timeout.h"
+
+/* A client for the server at one address.
+ Calls wait in line for a connection of the HTTP version they need. A connection takes as many as it can (HTTP/1.1:
+one, HTTP/2: what the peer allows); if none can and there may be more (CN_CLIENT_HTTP1_MAX, CN_CLIENT_HTTP2_MAX), one
+is dialled. When a connection that never opened is lost, the calls that waited for it end with its reason,
+UNAVAILABLE; when one that was open is lost, those that wait go on waiting for another.
+ A call's deadline runs from its start. Where the time comes from the transport of the user's (dial) and nothing was
+fed yet, it runs from the first feed on.
+
+   base_url (RFC 3986): "http://" authority [path]. The path is put before the methods' own. */
+
+#define CN_CLIENT_HTTP1_MAX 8u
+#define CN_CLIENT_HTTP2_MAX 1u
+
+#if CONNECT_ENABLE_CLIENT
+static void cn_client_assign(connect_client_t *client);
+
+/* -1: not known yet. */
+static int64_t cn_client_now_ms(const connect_client_t *client) {
+    return client->clock ? client->clock(client) : client->now_ms;
+}
+
+/* ---- Callbacks and pokes ---- */
+
+static void cn_client_enter(void *owner) {
+    ((connect_client_t *)owner)->busy++;
+}
+
+static void cn_client_run_pokes(connect_client_t *client) {
+    cn_list_t *node;
+    while ((node = cn_list_pop(&client->pokes)) != NULL)
+        cn_call_on_poke(CN_CONTAINER(node, connect_call_t, poke_node));
+}
+
+static void cn_client_leave(void *owner) {
+    connect_client_t *client = (connect_client_t *)owner;
+    if (client->busy == 1) {
+        if (!client->free_wanted) cn_client_assign(client);
+        cn_client_run_pokes(client);
+    }
+    if (--client->busy == 0 && client->free_wanted) connect_client_free(client);
+}
+
+#if CONNECT_ENABLE_SOCKETS
+static void cn_client_on_poke_task(void *arg) {
+    cn_client_enter(arg);
+    cn_client_leave(arg);
+}
+#endif
+
+/* Has enter and leave run soon, out of a turn or a feed. */
+static void cn_client_wake(connect_client_t *client) {
+    if (client->busy) return;
+#if CONNECT_ENABLE_SOCKETS
+    if (client->loop) {
+        connect_loop_post(client->loop, &client->poke_task, cn_client_on_poke_task, client);
+        return;
+    }
+#endif
+    if (!cn_list_empty(&client->conns)) cn_http_wake(&CN_CONTAINER(client->conns.next, connect_conn_t, node)->http);
+}
+
+static void cn_client_poke(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    cn_list_append(&client->pokes, &call->poke_node);
+    cn_client_wake(client);
+}
+
+static void cn_client_on_released(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    cn_list_remove(&call->node);
+    cn_call_recycle(&client->pool, call);
+}
+
+/* ---- Connections ---- */
+
+static connect_conn_t *cn_client_conn_of(cn_list_t *node) {
+    return CN_CONTAINER(node, connect_conn_t, node);
+}
+
+static connect_call_t *cn_client_call_of(cn_list_t *node) {
+    return CN_CONTAINER(node, connect_call_t, node);
+}
+
+static bool cn_client_fits(const connect_conn_t *conn, const connect_call_t *call) {
+    return !conn->dead && conn->allow_http2 == (call->info.peer.http == CONNECT_HTTP_2);
+}
+
+/* Ends the waiting calls whose deadline has come, and has on_due called for the next. */
+static void cn_client_watch_waiting(connect_client_t *client) {
+    cn_list_t *node, *next;
+    int64_t due = INT64_MAX, now = cn_client_now_ms(client);
+    for (node = client->waiting.next; node != &client->waiting; node = next) {
+        connect_call_t *call = cn_client_call_of(node);
+        next = node->next;
+        if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE && now >= 0)
+            call->deadline_ms = now + call->rpc.timeout_ms;
+        if (call->over || call->deadline_ms <= now) {
+            cn_list_remove(&call->node);
+            cn_list_append(&client->calls, &call->node);
+            cn_error_set(
+                &call->rpc.error, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed before there was a connection");
+            cn_invoke_end(call, true);
+            cn_call_release_if_done(call);
+        } else {
+            due = CN_MIN(due, call->deadline_ms);
+        }
+    }
+    if (due != INT64_MAX && !cn_list_empty(&client->conns))
+        cn_conn_set_owner_due(cn_client_conn_of(client->conns.next), due);
+}
+
+static void cn_client_on_due(connect_conn_t *conn) {
+    connect_client_t *client = (connect_client_t *)conn->owner;
+    client->now_ms = conn->http.now_ms;
+    cn_client_watch_waiting(client);
+}
+
+static void cn_client_on_room(connect_conn_t *conn) {
+    connect_client_t *client = (connect_client_t *)conn->owner;
+    client->now_ms = conn->http.now_ms;
+    cn_client_assign(client);
+}
+
+/* A connection that never opened takes the calls with it that wait for one of its kind, unless there is another. */
+static void cn_client_on_lost(connect_conn_t *conn) {
+    connect_client_t *client = (connect_client_t *)conn->owner;
+    cn_list_t *node, *next;
+    cn_list_remove(&conn->node);
+    if (conn->opened && !conn->failure[0]) return;
+    for (node = client->conns.next; node != &client->conns; node = node->next)
+        if (cn_client_conn_of(node)->allow_http2 == conn->allow_http2) return;
+    for (node = client->waiting.next; node != &client->waiting; node = next) {
+        connect_call_t *call = cn_client_call_of(node);
+        next = node->next;
+        if ((call->info.peer.http == CONNECT_HTTP_2) != conn->allow_http2) continue;
+        cn_list_remove(&call->node);
+        cn_list_append(&client->calls, &call->node);
+        cn_error_print(&call->rpc.error, &call->arena, CONNECT_UNAVAILABLE, "%s",
+            conn->failure[0] ? conn->failure : "the connection could not be opened");
+        call->rpc.error.os_error = conn->os_error;
+        cn_invoke_end(call, true);
+        cn_call_release_if_done(call);
+    }
+}
+
+/* Returns NULL, and the waiting calls that need it have failed, if it cannot be dialled. */
+static void cn_client_dial(connect_client_t *client, bool http2) {
+    static const cn_conn_owner_t events = {
+        NULL, cn_client_on_room, cn_client_on_due, cn_client_on_lost, cn_client_enter, cn_client_leave};
+    cn_conn_options_t options;
+    connect_conn_t *conn;
+    connect_code_t code;
+    memset(&options, 0, sizeof options);
+    options.allocator = client->allocator;
+    options.limits = &client->limits;
+    options.pool = &client->buffers;
+    options.events = &events;
+    options.owner = client;
+    options.peer = client->address;
+    options.allow_http1 = !http2;
+    options.allow_http2 = http2;
+    conn = cn_conn_new(&options);
+    if (!conn) return;
+    cn_list_append(&client->conns, &conn->node);
+    code = client->dial(conn, client->address, client->dial_user);
+    if (code == CONNECT_OK) return;
+    if (!conn->failure[0]) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
+    connect_conn_close(conn);
+}
+
+static connect_conn_t *cn_client_find_room(connect_client_t *client, const connect_call_t *call, uint32_t *others) {
+    cn_list_t *node;
+    *others = 0;
+    for (node = client->conns.next; node != &client->conns; node = node->next) {
+        connect_conn_t *conn = cn_client_conn_of(node);
+        if (!cn_client_fits(conn, call)) continue;
+        if (conn->http.version && !conn->http.draining && !conn->http.closing &&
+            conn->http.version->can_begin(&conn->http))
+            return conn;
+        if (!conn->http.draining && !conn->http.closing) ++*others;
+    }
+    return NULL;
+}
+
+static uint32_t cn_client_count_dialling(connect_client_t *client, const connect_call_t *call) {
+    uint32_t count = 0;
+    cn_list_t *node;
+    for (node = client->conns.next; node != &client->conns; node = node->next)
+        count += cn_client_fits(cn_client_conn_of(node), call) && !cn_client_conn_of(node)->opened;
+    return count;
+}
+
+/* Gives connections to the calls that wait, in their order, and dials what is missing. */
+static void cn_client_assign(connect_client_t *client) {
+    cn_list_t *node, *next;
+    uint32_t before[2] = {0, 0}; /* calls of each kind that wait further ahead for a connection that is being dialled */
+    if (client->assigning) return;
+    client->assigning = true;
+    for (node = client->waiting.next; node != &client->waiting; node = next) {
+        connect_call_t *call = cn_client_call_of(node);
+        const bool http2 = call->info.peer.http == CONNECT_HTTP_2;
+        uint32_t others;
+        connect_conn_t *conn = cn_client_find_room(client, call, &others);
+        next = node->next;
+        if (conn && conn->http.version->begin(&conn->http, &call->x)) {
+            cn_list_remove(&call->node);
+            cn_list_append(&client->calls, &call->node);
+            call->info.peer.address = conn->peer;
+            cn_invoke_begun(call, client->authority, cn_str(call->info.path, strlen(call->info.path)));
+        } else if (!conn && others < (http2 ? CN_CLIENT_HTTP2_MAX : CN_CLIENT_HTTP1_MAX) &&
+            before[http2] >= cn_client_count_dialling(client, call)) {
+            cn_client_dial(client, http2);
+            next = client->waiting.next; /* it may have failed, and calls with it */
+            before[0] = before[1] = 0;
+            if (cn_list_empty(&client->conns)) break;
+        } else {
+            before[http2]++;
+        }
+    }
+    client->assigning = false;
+    cn_client_watch_waiting(client);
+}
+
+/* ---- The client ---- */
+
+/* Takes a URL apart. Returns false: the error says what is wrong. */
+static bool cn_client_parse_url(connect_client_t *client, const char *url, connect_error_t *error) {
+    static const char scheme[] = "http://";
+    const char *authority, *path;
+    size_t path_len;
+    connect_str_t host;
+    if (strncmp(url, "https://", 8) == 0)
+        return cn_error_set(error, CONNECT_UNIMPLEMENTED, "base_url is https://, and this build has no TLS");
+    if (strncmp(url, scheme, sizeof scheme - 1) != 0)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must begin with http://");
+    authority = url + sizeof scheme - 1;
+    path = strpbrk(authority, "/?#");
+    if (!path) path = authority + strlen(authority);
+    if (strpbrk(path, "?#")) return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must have no ? and no #");
+    host = cn_str(authority, (size_t)(path - authority));
+    if (host.len == 0 || host.data[0] == ':' || memchr(host.data, '@', host.len) || !cn_header_value_valid(host) ||
+        memchr(host.data, ' ', host.len))
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must be http://host:port/path");
+    path_len = strlen(path);
+    while (path_len && path[path_len - 1] == '/')
+        path_len--;
+    client->authority = connect_arena_copy(&client->arena, host);
+    client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
+    return (client->authority.data && client->prefix.data) || cn_error_memory(error);
+}
+
+/* Where to dial: the URL's authority, with the scheme's port if it names none. */
+static bool cn_client_set_address(connect_client_t *client, const char *address, connect_error_t *error) {
+    connect_str_t text = client->authority;
+    if (address) {
+        text = connect_arena_copy(&client->arena, connect_str_of(address));
+    } else {
+        const char *bracket = (const char *)memchr(text.data, ']', text.len);
+        const char *after = bracket ? bracket : text.data;
+        if (!memchr(after, ':', (size_t)(text.data + text.len - after)))
+            text = connect_arena_printf(&client->arena, "%s:80", text.data);
+    }
+    client->address = text.data;
+    return text.data != NULL || cn_error_memory(error);
+}
+
+static bool cn_client_check_header(const connect_header_t *header, connect_arena_t *arena, connect_error_t *error) {
+    connect_str_t name = connect_str_of(header->name);
+    if (cn_header_name_valid(name) && cn_header_value_valid(header->value) && cn_call_may_set(header->name, false))
+        return true;
+    return cn_error_print(error, arena, CONNECT_INVALID_ARGUMENT,
+        "the header \"%s\" is not allowed: reserved for the protocol, not lower case, or with characters that are not "
+        "legal",
+        cn_str_quote(arena, name).data);
+}
+
+static bool cn_client_copy_headers(connect_client_t *client, connect_headers_t headers, connect_error_t *error) {
+    cn_headers_t copy;
+    size_t i;
+    memset(&copy, 0, sizeof copy);
+    for (i = 0; i < headers.count; i++) {
+        if (!cn_client_check_header(&headers.items[i], &client->arena, NULL))
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
+                "headers has one that is reserved for the protocol, not in lower case, or not legal");
+        if (cn_headers_receive(&copy, &client->arena, NULL, connect_str_of(headers.items[i].name),
+                headers.items[i].value) != CN_HEADERS_OK)
+            return cn_error_memory(error);
+    }
+    client->headers = cn_headers_view(&copy);
+    return true;
+}
+
+static bool cn_client_codec(const char *name, bool *json, connect_error_t *error) {
+    if (strcmp(name, "proto") == 0) {
+        *json = false;
+        return true;
+    }
+    if (CONNECT_ENABLE_JSON && strcmp(name, "json") == 0) {
+        *json = true;
+        return true;
+    }
+    return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "codec must be \"proto\" or \"json\"");
+}
+
+static bool cn_client_setup(
+    connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
+    if (!cn_limits_resolve(&client->limits, &options->limits, error) || !cn_client_parse_url(client, base_url, error) ||
+        !cn_client_set_address(client, options->address, error) ||
+        !cn_client_copy_headers(client, options->headers, error) ||
+        !cn_client_codec(options->codec ? options->codec : "proto", &client->json, error))
+        return false;
+    if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
+#if CONNECT_ENABLE_SOCKETS
+    return cn_client_use_sockets(client, error);
+#else
+    return client->dial || cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial is needed: this build has no sockets");
+#endif
+}
+
+connect_client_t *connect_client_new(
+    const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
+    static const connect_client_options_t defaults;
+    connect_client_t *client;
+    if (!options) options = &defaults;
+    client = (connect_client_t *)cn_mem_acquire(options->allocator, sizeof *client);
+    if (!client) {
+        cn_error_memory(error);
+        return NULL;
+    }
+    client->allocator = options->allocator;
+    client->loop = options->loop;
+    client->codec_options = options->codec_options;
+    client->protocol = options->protocol ? options->protocol : CONNECT_PROTOCOL_CONNECT;
+    client->http = options->http;
+    client->timeout_ms = options->timeout_ms;
+    client->dial = options->dial;
+    client->dial_user = options->user;
+    client->arena.private_allocator = options->allocator;
+    client->now_ms = -1;
+    cn_list_init(&client->conns);
+    cn_list_init(&client->calls);
+    cn_list_init(&client->waiting);
+    cn_list_init(&client->pokes);
+    if (cn_client_setup(client, base_url, options, error)) return client;
+    connect_client_free(client);
+    return NULL;
+}
+
+void connect_client_free(connect_client_t *client) {
+    const connect_allocator_t *allocator;
+    cn_list_t *lists[2], *node, *next;
+    size_t i;
+    if (!client) return;
+    if (client->busy) {
+        client->free_wanted = true;
+        return;
+    }
+    allocator = client->allocator;
+    client->busy = 1;
+    client->assigning = true;
+    lists[0] = &client->waiting;
+    lists[1] = &client->calls;
+    for (i = 0; i < CN_LEN(lists); i++) {
+        for (node = lists[i]->next; node != lists[i]; node = next) {
+            connect_call_t *call = cn_client_call_of(node);
+            next = node->next;
+            cn_error_set(call->over ? NULL : &call->rpc.error, CONNECT_CANCELED, "the client was freed");
+            cn_invoke_end(call, true);
+        }
+    }
+    while (!cn_list_empty(&client->conns))
+        cn_conn_abort(cn_client_conn_of(client->conns.next));
+    cn_client_run_pokes(client);
+    for (i = 0; i < CN_LEN(lists); i++) {
+        while ((node = cn_list_pop(lists[i])) != NULL) { /* what the user frees by connect_call_free */
+            connect_call_t *call = cn_client_call_of(node);
+            call->owner = NULL;
+            call->poked = false;
+            cn_call_release_if_done(call);
+        }
+    }
+#if CONNECT_ENABLE_SOCKETS
+    if (client->loop) connect_loop_after(client->loop, &client->poke_task, -1, NULL, NULL);
+    if (client->owns_loop) connect_loop_free(client->loop);
+#endif
+    cn_call_pool_free(&client->pool, allocator);
+    cn_buf_pool_free(&client->buffers, allocator);
+    connect_arena_free(&client->arena);
+    cn_mem_release(allocator, client);
+}
+
+/* ---- Calls ---- */
+
+static bool cn_client_set_call_headers(
+    connect_call_t *call, connect_headers_t headers, bool checked, connect_error_t *error) {
+    size_t i;
+    for (i = 0; i < headers.count; i++) {
+        if (!checked && !cn_client_check_header(&headers.items[i], &call->arena, &call->rpc.error))
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
+                "headers has one that is reserved for the protocol, not in lower case, or not legal");
+        if (cn_headers_receive(&call->rpc.headers, &call->arena, NULL, connect_str_of(headers.items[i].name),
+                headers.items[i].value) != CN_HEADERS_OK)
+            return cn_error_memory(error);
+    }
+    return true;
+}
+
+static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call, const connect_method_t *method,
+    const connect_call_options_t *options, connect_error_t *error) {
+    connect_protocol_t protocol = options->protocol ? options->protocol : client->protocol;
+    uint32_t timeout = options->timeout_ms ? options->timeout_ms : client->timeout_ms;
+    int64_t now = cn_client_now_ms(client);
+    connect_str_t path;
+    call->rpc.json = client->json;
+    if (options->codec && !cn_client_codec(options->codec, &call->rpc.json, error)) return false;
+    call->rpc.protocol = cn_protocol_of(protocol, method);
+    if (!call->rpc.protocol)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol is none that this build has");
+    call->info.peer.http = client->http     ? client->http
+        : protocol == CONNECT_PROTOCOL_GRPC ? CONNECT_HTTP_2
+                                            : CONNECT_HTTP_1;
+    if (protocol == CONNECT_PROTOCOL_GRPC && call->info.peer.http != CONNECT_HTTP_2)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "gRPC needs http = CONNECT_HTTP_2");
+    if (call->info.peer.http == CONNECT_HTTP_2 && !CONNECT_ENABLE_HTTP2)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "this build has no HTTP/2");
+    path = connect_arena_printf(&call->arena, "%s%s", client->prefix.data, method->path);
+    if (!path.data) return cn_error_memory(error);
+    call->info.method = method;
+    call->info.path = path.data;
+    call->info.protocol = protocol;
+    call->info.codec = call->rpc.json ? "json" : "proto";
+    call->info.peer.address = client->address;
+    if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
+    if (timeout && timeout != CONNECT_UNLIMITED) {
+        call->rpc.timeout_ms = timeout;
+        if (now >= 0) call->deadline_ms = now + (int64_t)timeout;
+    }
+    connect_call_set_limits(call, options->receive_bytes, options->send_bytes);
+    return cn_client_set_call_headers(call, client->headers, true, error) &&
+        cn_client_set_call_headers(call, options->headers, false, error);
+}
+
+connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
+    const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
+    connect_error_t *error) {
+    static const cn_call_owner_t owner_events = {NULL, cn_client_on_released, cn_client_poke};
+    static const connect_call_options_t defaults;
+    connect_call_t *call;
+    if (client->free_wanted) {
+        cn_error_set(error, CONNECT_CANCELED, "the client was freed");
+        return NULL;
+    }
+    call = cn_call_new(&client->pool, client->allocator, &client->limits, false);
+    if (!call) {
+        cn_error_memory(error);
+        return NULL;
+    }
+    call->rpc.method = method;
+    call->owner_events = &owner_events;
+    call->owner = client;
+    call->loop = client->loop;
+    call->codec_options = &client->codec_options;
+    call->x.events = cn_invoke_exchange_events();
+    call->pull = events_or_null == NULL;
+    call->entered = true;
+    call->user = user_or_null;
+    if (events_or_null) call->events = *events_or_null;
+    if (!cn_client_setup_call(client, call, method, options ? options : &defaults, error)) {
+        cn_call_recycle(&client->pool, call);
+        return NULL;
+    }
+    call->writable = !cn_call_single_request(call);
+    cn_list_append(&client->waiting, &call->node);
+    if (call->writable && call->events.on_writable) cn_call_poke(call);
+    cn_client_wake(client);
+    return call;
+}
+
+void connect_call_free(connect_call_t *call) {
+    if (!call) return;
+    call->freed = true;
+    if (!call->over) {
+        cn_error_set(&call->rpc.error, CONNECT_CANCELED, "canceled by this side");
+        call->finished = true;
+        cn_invoke_end(call, false);
+    }
+    call->told = true;
+    cn_call_release_if_done(call);
+}
+
+#endif

@@ -1,0 +1,589 @@
+#include "codec/json.h"
+#include "base/base64.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/utf8.h"
+
+/* JSON text, RFC 8259: a pull reader and a writer. Always there, since Connect's errors and end-of-stream messages are
+   JSON; what maps messages to JSON is pbjson.c.
+
+   Reader. It takes the grammar of RFC 8259 section 2 and nothing else: space, tab, LF and CR between tokens; numbers as
+   in section 6, kept as text; strings as in section 7, in UTF-8 (8.1), where an escaped surrogate has to be one of a
+   pair. A byte order mark is refused. A name may stand twice in an object: it is the caller who knows what is a name.
+
+       state       may come next                       then
+       VALUE       a value                             AFTER, or FIRST_x
+       FIRST_ITEM  a value, or ]                       AFTER, or FIRST_x
+       FIRST_NAME  a name and its colon, or }          VALUE; AFTER
+       AFTER       in an array: a comma and a value, or ]; in an object: a comma, a name and its colon, or };
+                   outside of both: the end
+       FAILED      the same error, again
+
+   A reader never looks at a byte behind `end`. A string is scanned eight bytes at a time for what ends a clean run: a
+   quote, a backslash, a control character. Bytes above 0x7F are collected on the way, and only text that has some is
+   checked to be UTF-8.
+
+   Limits: nesting depth_max, a number 1 KiB, a name 64 KiB. Strings are as long as the input.
+
+   Writer. `comma` says that the next item needs one before it, `named` that a name and its colon were just written.
+   Escaped are the quote, the backslash and the control characters; everything else stands as it is. */
+
+enum { CN_JSON_VALUE, CN_JSON_FIRST_ITEM, CN_JSON_FIRST_NAME, CN_JSON_AFTER, CN_JSON_FAILED };
+
+#define CN_JSON_ONES 0x0101010101010101u
+#define CN_JSON_HIGHS 0x8080808080808080u
+
+/* A bit in each byte that ends a clean run; above the lowest one there may be more than there should be. Less than 0x20
+   or equal to 0x22 is what is less than 0x21 after a flip of bit 1. */
+static uint64_t cn_json_word_stops(uint64_t word) {
+    uint64_t backslash = word ^ (CN_JSON_ONES * 0x5C);
+    uint64_t low = ((word ^ (CN_JSON_ONES * 0x02)) - CN_JSON_ONES * 0x21) & ~word;
+    return (low | ((backslash - CN_JSON_ONES) & ~backslash)) & CN_JSON_HIGHS;
+}
+
+static bool cn_json_is_stop(char c) {
+    return (unsigned char)c < 0x20 || c == '"' || c == '\\';
+}
+
+/* How many of the 8 bytes at p stand before the first stop; there is one. */
+static size_t cn_json_stop_index(const char *p, uint64_t stops) {
+#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    (void)p;
+    return (size_t)__builtin_ctzll(stops) >> 3;
+#else
+    size_t i = 0;
+    (void)stops;
+    while (i < 7 && !cn_json_is_stop(p[i]))
+        i++;
+    return i;
+#endif
+}
+
+/* What stands before the first stop, with nothing in the high bits of the other bytes. */
+static uint64_t cn_json_before_stop(const char *p, uint64_t word, uint64_t stops) {
+#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    (void)p;
+    return word & ((stops & (0 - stops)) - 1);
+#else
+    size_t i, count = cn_json_stop_index(p, stops);
+    uint64_t high = 0;
+    (void)word;
+    for (i = 0; i < count; i++)
+        high |= (unsigned char)p[i];
+    return high;
+#endif
+}
+
+/* ---- Reader ---- */
+
+CN_PRIVATE void cn_json_read(cn_json_reader_t *reader, connect_str_t text, connect_arena_t *arena, uint32_t depth_max) {
+    memset(reader, 0, sizeof *reader);
+    reader->begin = reader->at = reader->token = text.data ? text.data : "";
+    reader->end = reader->begin + text.len;
+    reader->arena = arena;
+    reader->depth_max = CN_MIN(depth_max, (uint32_t)CN_JSON_DEPTH_MAX);
+    reader->state = CN_JSON_VALUE;
+}
+
+static cn_json_token_t cn_json_fail(cn_json_reader_t *reader, const char *at, const char *error) {
+    reader->at = at < reader->end ? at : reader->end;
+    reader->error = error;
+    reader->state = CN_JSON_FAILED;
+    return CN_JSON_ERROR;
+}
+
+static bool cn_json_in_object(const cn_json_reader_t *reader) {
+    uint32_t level = reader->depth - 1;
+    return (reader->nesting[level / 64] >> (level % 64)) & 1;
+}
+
+static const char *cn_json_space(const char *at, const char *end) {
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
+    return at;
+}
+
+static int cn_json_hex4(const char *at) {
+    int value = 0, i;
+    for (i = 0; i < 4; i++) {
+        char c = at[i];
+        if (c >= '0' && c <= '9')
+            value = value * 16 + (c - '0');
+        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+            value = value * 16 + ((c | 0x20) - 'a' + 10);
+        else
+            return -1;
+    }
+    return value;
+}
+
+/* Unescapes what stands between two quotes, where no control character is left, and every backslash has a character
+   behind it. `to` has room for as many bytes as there are. */
+static cn_json_token_t cn_json_unescape(cn_json_reader_t *reader, char *to, const char *at, const char *end) {
+    size_t len = 0;
+    while (at < end) {
+        const char *backslash = (const char *)memchr(at, '\\', (size_t)(end - at));
+        size_t run = (size_t)((backslash ? backslash : end) - at);
+        char c;
+        if (to) memcpy(to + len, at, run);
+        len += run;
+        at += run;
+        if (!backslash) break;
+        switch (at[1]) {
+        case 'b': c = '\b'; break;
+        case 'f': c = '\f'; break;
+        case 'n': c = '\n'; break;
+        case 'r': c = '\r'; break;
+        case 't': c = '\t'; break;
+        case '"':
+        case '\\':
+        case '/': c = at[1]; break;
+        case 'u': {
+            int unit = end - at >= 6 ? cn_json_hex4(at + 2) : -1;
+            uint32_t code_point = (uint32_t)unit;
+            char scalar[4];
+            size_t scalar_len;
+            if (unit < 0) return cn_json_fail(reader, at, "expected four hexadecimal digits after \\u");
+            if (unit >= 0xDC00 && unit <= 0xDFFF)
+                return cn_json_fail(reader, at, "a low surrogate without a high one before it");
+            if (unit >= 0xD800 && unit <= 0xDBFF) {
+                int low = end - at >= 12 && at[6] == '\\' && at[7] == 'u' ? cn_json_hex4(at + 8) : -1;
+                if (low < 0xDC00 || low > 0xDFFF)
+                    return cn_json_fail(reader, at, "a high surrogate without a low one behind it");
+                code_point = 0x10000 + (((uint32_t)unit - 0xD800) << 10) + ((uint32_t)low - 0xDC00);
+                at += 6;
+            }
+            at += 6;
+            scalar_len = cn_utf8_put(scalar, code_point);
+            if (to) memcpy(to + len, scalar, scalar_len);
+            len += scalar_len;
+            continue;
+        }
+        default: return cn_json_fail(reader, at, "an escape that JSON does not have");
+        }
+        if (to) to[len] = c;
+        len++;
+        at += 2;
+    }
+    if (to) reader->text = cn_str(to, len);
+    return CN_JSON_STRING;
+}
+
+/* The place of the quote that ends a string, or NULL; *escapes and *wide say what stands before it. */
+static const char *cn_json_string_end(
+    cn_json_reader_t *reader, const char *at, size_t len_max, bool *escapes, bool *wide) {
+    const char *end = reader->end, *begin = at;
+    uint64_t high = 0;
+    *escapes = false;
+    for (;;) {
+        if (CN_LIKELY(end - at >= 8)) {
+            uint64_t word, stops;
+            memcpy(&word, at, 8);
+            stops = cn_json_word_stops(word);
+            if (!stops) {
+                high |= word;
+                at += 8;
+                continue;
+            }
+            high |= cn_json_before_stop(at, word, stops);
+            at += cn_json_stop_index(at, stops);
+        } else {
+            while (at < end && !cn_json_is_stop(*at))
+                high |= (unsigned char)*at++;
+            if (at == end) break;
+        }
+        if (*at == '"') {
+            if ((size_t)(at - begin) > len_max) {
+                cn_json_fail(reader, begin, "a name longer than 64 KiB");
+                return NULL;
+            }
+            *wide = (high & CN_JSON_HIGHS) != 0;
+            return at;
+        }
+        if (*at == '\\') {
+            *escapes = true;
+            at++;
+            if (at == end) break;
+        }
+        if ((unsigned char)*at < 0x20) {
+            cn_json_fail(reader, at, "a control character in a string");
+            return NULL;
+        }
+        high |= (unsigned char)*at;
+        at++;
+    }
+    cn_json_fail(reader, end, "a string without its closing quote");
+    return NULL;
+}
+
+/* at: behind the opening quote. */
+static cn_json_token_t cn_json_take_string(cn_json_reader_t *reader, const char *at, size_t len_max) {
+    bool escapes, wide = false;
+    const char *quote = cn_json_string_end(reader, at, len_max, &escapes, &wide);
+    if (!quote) return CN_JSON_ERROR;
+    reader->text = cn_str(at, (size_t)(quote - at));
+    reader->escaped = escapes;
+    if (CN_UNLIKELY(wide) && !cn_utf8_valid(reader->text))
+        return cn_json_fail(reader, at, "a string that is not UTF-8");
+    if (CN_UNLIKELY(escapes)) {
+        size_t room = (size_t)(quote - at);
+        char *to = NULL;
+        if (!reader->discard) {
+            to = (char *)cn_arena_raw(reader->arena, room);
+            if (!to) {
+                reader->out_of_memory = true;
+                return cn_json_fail(reader, at, "out of memory");
+            }
+        }
+        if (cn_json_unescape(reader, to, at, quote) == CN_JSON_ERROR) return CN_JSON_ERROR;
+        if (to) cn_arena_shrink(reader->arena, to, room, reader->text.len);
+    }
+    reader->at = quote + 1;
+    return CN_JSON_STRING;
+}
+
+static bool cn_json_digit(const char *at, const char *end) {
+    return at < end && (unsigned char)(*at - '0') < 10;
+}
+
+static cn_json_token_t cn_json_take_number(cn_json_reader_t *reader, const char *at) {
+    const char *begin = at, *end = reader->end;
+    if (*at == '-') at++;
+    if (!cn_json_digit(at, end)) return cn_json_fail(reader, at, "expected a digit");
+    if (*at == '0') {
+        at++;
+        if (cn_json_digit(at, end)) return cn_json_fail(reader, at - 1, "a number with a leading zero");
+    } else {
+        while (cn_json_digit(at, end))
+            at++;
+    }
+    if (at < end && *at == '.') {
+        at++;
+        if (!cn_json_digit(at, end)) return cn_json_fail(reader, at, "expected a digit");
+        while (cn_json_digit(at, end))
+            at++;
+    }
+    if (at < end && (*at | 0x20) == 'e') {
+        at++;
+        if (at < end && (*at == '+' || *at == '-')) at++;
+        if (!cn_json_digit(at, end)) return cn_json_fail(reader, at, "expected a digit");
+        while (cn_json_digit(at, end))
+            at++;
+    }
+    if (at - begin > CN_JSON_NUMBER_MAX) return cn_json_fail(reader, begin, "a number longer than 1 KiB");
+    reader->text = cn_str(begin, (size_t)(at - begin));
+    reader->at = at;
+    reader->state = CN_JSON_AFTER;
+    return CN_JSON_NUMBER;
+}
+
+static cn_json_token_t cn_json_take_word(
+    cn_json_reader_t *reader, const char *at, const char *word, size_t len, cn_json_token_t token) {
+    if ((size_t)(reader->end - at) < len || memcmp(at, word, len) != 0)
+        return cn_json_fail(reader, at, "expected a value");
+    reader->at = at + len;
+    reader->state = CN_JSON_AFTER;
+    return token;
+}
+
+static cn_json_token_t cn_json_open(cn_json_reader_t *reader, const char *at, bool object) {
+    uint32_t level = reader->depth;
+    uint64_t bit = (uint64_t)1 << (level % 64);
+    if (level >= reader->depth_max) return cn_json_fail(reader, at, "nested too deeply");
+    if (object)
+        reader->nesting[level / 64] |= bit;
+    else
+        reader->nesting[level / 64] &= ~bit;
+    reader->depth++;
+    reader->at = at + 1;
+    reader->state = object ? CN_JSON_FIRST_NAME : CN_JSON_FIRST_ITEM;
+    return object ? CN_JSON_OBJECT_BEGIN : CN_JSON_ARRAY_BEGIN;
+}
+
+static cn_json_token_t cn_json_close(cn_json_reader_t *reader, const char *at, cn_json_token_t token) {
+    reader->depth--;
+    reader->at = at + 1;
+    reader->state = CN_JSON_AFTER;
+    return token;
+}
+
+static cn_json_token_t cn_json_take_value(cn_json_reader_t *reader, const char *at) {
+    if (at >= reader->end) return cn_json_fail(reader, at, "expected a value");
+    reader->token = at;
+    switch (*at) {
+    case '"': {
+        cn_json_token_t token = cn_json_take_string(reader, at + 1, SIZE_MAX);
+        if (token == CN_JSON_STRING) reader->state = CN_JSON_AFTER;
+        return token;
+    }
+    case '{': return cn_json_open(reader, at, true);
+    case '[': return cn_json_open(reader, at, false);
+    case 't': return cn_json_take_word(reader, at, "true", 4, CN_JSON_TRUE);
+    case 'f': return cn_json_take_word(reader, at, "false", 5, CN_JSON_FALSE);
+    case 'n': return cn_json_take_word(reader, at, "null", 4, CN_JSON_NULL);
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9': return cn_json_take_number(reader, at);
+    default: return cn_json_fail(reader, at, "expected a value");
+    }
+}
+
+static cn_json_token_t cn_json_take_name(cn_json_reader_t *reader, const char *at, const char *expected) {
+    if (at >= reader->end || *at != '"') return cn_json_fail(reader, at, expected);
+    reader->token = at;
+    if (cn_json_take_string(reader, at + 1, CN_JSON_NAME_MAX) == CN_JSON_ERROR) return CN_JSON_ERROR;
+    at = reader->at;
+    if (CN_UNLIKELY(at >= reader->end || *at != ':')) {
+        at = cn_json_space(at, reader->end);
+        if (at >= reader->end || *at != ':') return cn_json_fail(reader, at, "expected a colon");
+    }
+    reader->at = at + 1;
+    reader->state = CN_JSON_VALUE;
+    return CN_JSON_NAME;
+}
+
+CN_PRIVATE cn_json_token_t cn_json_next(cn_json_reader_t *reader) {
+    const char *at, *end = reader->end;
+    if (CN_UNLIKELY(reader->state == CN_JSON_FAILED)) return CN_JSON_ERROR;
+    at = cn_json_space(reader->at, end);
+    reader->token = at;
+    switch (reader->state) {
+    case CN_JSON_VALUE: return cn_json_take_value(reader, at);
+    case CN_JSON_FIRST_ITEM:
+        if (at < end && *at == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
+        return cn_json_take_value(reader, at);
+    case CN_JSON_FIRST_NAME:
+        if (at < end && *at == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
+        return cn_json_take_name(reader, at, "expected a name or }");
+    default: break;
+    }
+    if (reader->depth == 0) {
+        if (at < end) return cn_json_fail(reader, at, "expected nothing after the value");
+        reader->at = at;
+        return CN_JSON_END;
+    }
+    if (cn_json_in_object(reader)) {
+        if (at < end && *at == ',') return cn_json_take_name(reader, cn_json_space(at + 1, end), "expected a name");
+        if (at < end && *at == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
+        return cn_json_fail(reader, at, "expected a comma or }");
+    }
+    if (at < end && *at == ',') return cn_json_take_value(reader, cn_json_space(at + 1, end));
+    if (at < end && *at == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
+    return cn_json_fail(reader, at, "expected a comma or ]");
+}
+
+CN_PRIVATE bool cn_json_skip(cn_json_reader_t *reader, cn_json_token_t first) {
+    uint32_t depth = reader->depth;
+    bool ok = first != CN_JSON_ERROR;
+    if (first != CN_JSON_OBJECT_BEGIN && first != CN_JSON_ARRAY_BEGIN) return ok;
+    reader->discard = true;
+    while (ok && reader->depth >= depth)
+        ok = cn_json_next(reader) != CN_JSON_ERROR;
+    reader->discard = false;
+    return ok;
+}
+
+CN_PRIVATE void cn_json_position_of(const cn_json_reader_t *reader, const char *place, size_t *line, size_t *column) {
+    const char *at;
+    *line = *column = 1;
+    for (at = reader->begin; at < place; at++) {
+        if (*at == '\n') {
+            ++*line;
+            *column = 1;
+        } else if (((unsigned char)*at & 0xC0) != 0x80) {
+            ++*column;
+        }
+    }
+}
+
+CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, size_t *column) {
+    cn_json_position_of(reader, reader->at, line, column);
+}
+
+/* ---- Writer ---- */
+
+CN_PRIVATE void cn_json_write(
+    cn_json_writer_t *writer, cn_buf_t *out, const connect_allocator_t *allocator, bool pretty) {
+    memset(writer, 0, sizeof *writer);
+    writer->out = out;
+    writer->allocator = allocator;
+    writer->pretty = pretty;
+}
+
+static char *cn_json_reserve(cn_json_writer_t *writer, size_t len) {
+    char *to;
+    if (CN_UNLIKELY(writer->failed)) return NULL;
+    to = cn_buf_reserve(writer->out, writer->allocator, len);
+    if (CN_UNLIKELY(!to)) writer->failed = writer->out_of_memory = true;
+    return to;
+}
+
+static char *cn_json_indent(char *to, uint32_t depth) {
+    *to++ = '\n';
+    memset(to, ' ', (size_t)depth * 2);
+    return to + (size_t)depth * 2;
+}
+
+/* Makes room for an item of at most len bytes, and writes what stands before it. Returns where it goes. */
+static char *cn_json_item(cn_json_writer_t *writer, size_t len) {
+    char *to, *begin;
+    size_t before = 2 + (writer->pretty ? (size_t)writer->depth * 2 : 0);
+    if (len > SIZE_MAX - before) {
+        writer->failed = writer->out_of_memory = true;
+        return NULL;
+    }
+    begin = to = cn_json_reserve(writer, before + len);
+    if (CN_UNLIKELY(!to)) return NULL;
+    if (!writer->named) {
+        if (writer->comma) *to++ = ',';
+        if (CN_UNLIKELY(writer->pretty) && writer->depth > 0) to = cn_json_indent(to, writer->depth);
+    }
+    writer->named = false;
+    writer->comma = true;
+    cn_buf_commit(writer->out, (size_t)(to - begin));
+    return to;
+}
+
+static void cn_json_begin(cn_json_writer_t *writer, char bracket) {
+    char *to = cn_json_item(writer, 1);
+    if (!to) return;
+    *to = bracket;
+    cn_buf_commit(writer->out, 1);
+    writer->comma = false;
+    writer->depth++;
+}
+
+static void cn_json_finish(cn_json_writer_t *writer, char bracket) {
+    char *to, *begin;
+    if (writer->failed) return;
+    writer->depth--;
+    begin = to = cn_json_reserve(writer, 2 + (size_t)writer->depth * 2);
+    if (!to) return;
+    if (writer->pretty && writer->comma) to = cn_json_indent(to, writer->depth);
+    *to++ = bracket;
+    cn_buf_commit(writer->out, (size_t)(to - begin));
+    writer->comma = true;
+}
+
+CN_PRIVATE void cn_json_object_begin(cn_json_writer_t *writer) {
+    cn_json_begin(writer, '{');
+}
+
+CN_PRIVATE void cn_json_object_end(cn_json_writer_t *writer) {
+    cn_json_finish(writer, '}');
+}
+
+CN_PRIVATE void cn_json_array_begin(cn_json_writer_t *writer) {
+    cn_json_begin(writer, '[');
+}
+
+CN_PRIVATE void cn_json_array_end(cn_json_writer_t *writer) {
+    cn_json_finish(writer, ']');
+}
+
+/* Writes one character as its escape; `to` has room for 6. Returns how many. */
+static size_t cn_json_escape(char *to, char c) {
+    static const char hex[] = "0123456789abcdef";
+    to[0] = '\\';
+    switch (c) {
+    case '"':
+    case '\\': to[1] = c; return 2;
+    case '\b': to[1] = 'b'; return 2;
+    case '\f': to[1] = 'f'; return 2;
+    case '\n': to[1] = 'n'; return 2;
+    case '\r': to[1] = 'r'; return 2;
+    case '\t': to[1] = 't'; return 2;
+    default:
+        memcpy(to + 1, "u00", 3);
+        to[4] = hex[((unsigned char)c >> 4) & 15];
+        to[5] = hex[(unsigned char)c & 15];
+        return 6;
+    }
+}
+
+/* Writes text in quotes where len + 2 bytes are reserved; escapes need more, and take it. */
+static void cn_json_put_string(cn_json_writer_t *writer, char *to, connect_str_t text) {
+    const char *at = text.len ? text.data : "", *end = at + text.len;
+    char *begin = to;
+    uint64_t high = 0;
+    *to++ = '"';
+    while (at < end) {
+        if (end - at >= 8) {
+            uint64_t word, stops;
+            memcpy(&word, at, 8);
+            stops = cn_json_word_stops(word);
+            memcpy(to, &word, 8);
+            high |= word;
+            if (CN_LIKELY(!stops)) {
+                at += 8;
+                to += 8;
+                continue;
+            }
+            to += cn_json_stop_index(at, stops);
+            at += cn_json_stop_index(at, stops);
+        } else if (!cn_json_is_stop(*at)) {
+            high |= (unsigned char)*at;
+            *to++ = *at++;
+            continue;
+        }
+        cn_buf_commit(writer->out, (size_t)(to - begin));
+        begin = to = cn_json_reserve(writer, 6 + (size_t)(end - at) + 1);
+        if (!to) return;
+        to += cn_json_escape(to, *at++);
+    }
+    *to++ = '"';
+    cn_buf_commit(writer->out, (size_t)(to - begin));
+    if (CN_UNLIKELY(high & CN_JSON_HIGHS) && !cn_utf8_valid(text)) writer->failed = true;
+}
+
+CN_PRIVATE void cn_json_name(cn_json_writer_t *writer, connect_str_t name) {
+    char *to = cn_json_item(writer, name.len < SIZE_MAX - 16 ? name.len + 2 : SIZE_MAX);
+    if (!to) return;
+    cn_json_put_string(writer, to, name);
+    to = cn_json_reserve(writer, 2);
+    if (!to) return;
+    to[0] = ':';
+    to[1] = ' ';
+    cn_buf_commit(writer->out, writer->pretty ? 2 : 1);
+    writer->named = true;
+}
+
+CN_PRIVATE void cn_json_string(cn_json_writer_t *writer, connect_str_t text) {
+    char *to = cn_json_item(writer, text.len < SIZE_MAX - 16 ? text.len + 2 : SIZE_MAX);
+    if (to) cn_json_put_string(writer, to, text);
+}
+
+CN_PRIVATE void cn_json_base64(cn_json_writer_t *writer, connect_str_t bytes, bool padded) {
+    size_t len = bytes.len < SIZE_MAX / 2 ? cn_base64_encoded_len(bytes.len, padded) : SIZE_MAX - 2;
+    char *to = cn_json_item(writer, len + 2);
+    if (!to) return;
+    to[0] = '"';
+    len = cn_base64_encode(to + 1, bytes, padded);
+    to[len + 1] = '"';
+    cn_buf_commit(writer->out, len + 2);
+}
+
+CN_PRIVATE void cn_json_literal(cn_json_writer_t *writer, connect_str_t literal) {
+    char *to = cn_json_item(writer, literal.len);
+    if (!to || !literal.len) return;
+    memcpy(to, literal.data, literal.len);
+    cn_buf_commit(writer->out, literal.len);
+}
+
+CN_PRIVATE void cn_json_quoted(cn_json_writer_t *writer, connect_str_t literal) {
+    char *to = cn_json_item(writer, literal.len + 2);
+    if (!to) return;
+    to[0] = '"';
+    if (literal.len) memcpy(to + 1, literal.data, literal.len);
+    to[literal.len + 1] = '"';
+    cn_buf_commit(writer->out, literal.len + 2);
+}

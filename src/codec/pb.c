@@ -1,0 +1,1917 @@
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "codec/message.h"
+#include "codec/pb.h"
+
+/* Protobuf binary, driven by the tables of a connect_type_t (protobuf.dev, "Encoding").
+
+   A message is a run of records. A record is a tag, (field number << 3) | wire type, and a value: 0 VARINT, 1 I64,
+   2 LEN (a varint, then that many bytes), 3 SGROUP (records up to the tag 4 EGROUP of the same number), 5 I32. Field
+   numbers are 1 to 2^29 - 1; a tag has at most 5 bytes; a varint has at most 10, the tenth at most 1.
+
+   Decoding
+   - The field is found by number: fields[number - 1] for the dense ones, else the one after the last found, else by
+     bisection. What happens then is one jump on cn_pb_ops[kind][wire type].
+   - Known number, unfitting wire type: an unknown field. Numeric fields that are repeated take both forms. A closed
+     enum's unknown number goes to the unknown fields as the record it came in, from a packed record as records of its
+     own, from a map's entry as the whole entry.
+   - Scalars: the last wins. Messages: merged. A oneof: what comes last is what it holds; only a message that comes again
+     right after itself is merged. Map entries are appended; readers take the last of a key.
+   - 32-bit varints are cut to 32 bits, a bool is true if any bit is set.
+   - Strings, bytes and unknown fields are views of the input. Adjacent unknown records are one view.
+   - A list's block in the arena starts with a head that holds its capacity. Lists of strings and messages count the run
+     of records at hand, packed ones their elements, so most lists are allocated once, exactly.
+   - options->merge decodes into a new message and merges that: so all that the decoder writes to is its own.
+   - memory_left pays for list items, messages and views of unknown fields, before they are taken.
+   - Recursion is one level for each message, map entry and group, and ends at depth_max.
+   - `limit` is where memory stops being readable: whoever has CN_SLACK bytes behind the input never leaves the fast path.
+     No byte behind `limit` is read; what was read behind a message's end is never taken for its content.
+
+   Encoding goes backwards, from the last byte of a window to the first: lengths are known when they are to be written,
+   and nothing is measured first. The window is the room that the queue or the arena has, up to CN_PB_WINDOW; what was
+   written is then moved to its start. A message that does not fit, or has a field of CN_PB_LARGE bytes, is measured (in
+   linear time) and written again, to where it stays.
+
+   Errors name the path, "acme.v1.Reading.samples[3].value". It is put together while the failed call returns: each level
+   puts its own part in front. */
+
+#define CN_PB_NUMBER_MAX 0x1FFFFFFFu
+#define CN_PB_PATH 256u
+#define CN_PB_WINDOW (64u * 1024u)
+#define CN_PB_LARGE (8u * 1024u) /* bytes that are not to be moved: with one of them, a message is measured first */
+#define CN_PB_HEAD 8u /* in front of a decoded list's items: its capacity */
+
+#if defined(__BYTE_ORDER__) && defined(__ORDER_LITTLE_ENDIAN__)
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define CN_PB_LITTLE 1
+#endif
+#endif
+#ifndef CN_PB_LITTLE
+#define CN_PB_LITTLE 0
+#endif
+#if defined(__GNUC__)
+#define CN_PB_INLINE inline __attribute__((always_inline))
+#define CN_PB_COLD __attribute__((noinline, cold))
+#define CN_PB_APART __attribute__((noinline))
+#else
+#define CN_PB_INLINE inline
+#define CN_PB_COLD
+#define CN_PB_APART
+#endif
+
+enum { /* what to do with a record */
+    CN_PB_UNKNOWN, CN_PB_VARINT64, CN_PB_VARINT32, CN_PB_BOOL, CN_PB_SINT32, CN_PB_SINT64, CN_PB_ENUM, CN_PB_FIXED64,
+    CN_PB_FIXED32, CN_PB_TEXT, CN_PB_MESSAGE, CN_PB_GROUP, CN_PB_PACKED
+};
+#define CN_PB_WIRE_END 4u
+
+/* [kind][wire type] */
+static const uint8_t cn_pb_ops[32][8] = {
+    [CONNECT_KIND_DOUBLE] = {0, CN_PB_FIXED64, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_FLOAT] = {0, 0, CN_PB_PACKED, 0, 0, CN_PB_FIXED32, 0, 0},
+    [CONNECT_KIND_INT64] = {CN_PB_VARINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_UINT64] = {CN_PB_VARINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_INT32] = {CN_PB_VARINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_FIXED64] = {0, CN_PB_FIXED64, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_FIXED32] = {0, 0, CN_PB_PACKED, 0, 0, CN_PB_FIXED32, 0, 0},
+    [CONNECT_KIND_BOOL] = {CN_PB_BOOL, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_STRING] = {0, 0, CN_PB_TEXT, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_GROUP] = {0, 0, 0, CN_PB_GROUP, 0, 0, 0, 0},
+    [CONNECT_KIND_MESSAGE] = {0, 0, CN_PB_MESSAGE, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_BYTES] = {0, 0, CN_PB_TEXT, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_UINT32] = {CN_PB_VARINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_ENUM] = {CN_PB_ENUM, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_SFIXED32] = {0, 0, CN_PB_PACKED, 0, 0, CN_PB_FIXED32, 0, 0},
+    [CONNECT_KIND_SFIXED64] = {0, CN_PB_FIXED64, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_SINT32] = {CN_PB_SINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_SINT64] = {CN_PB_SINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0}
+};
+
+/* ---- Where it failed ---- */
+
+typedef struct cn_pb_failure_t {
+    connect_code_t code;
+    const char *reason; /* static; NULL: nothing failed */
+    bool no_offset;     /* encoding, and what is missing, have none */
+    bool cut;           /* the path is full */
+    size_t offset;
+    size_t begin; /* of the path in `text`, which is filled from its end */
+    char text[CN_PB_PATH];
+} cn_pb_failure_t;
+
+static CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
+    failure->code = CONNECT_OK;
+    failure->reason = NULL;
+    failure->no_offset = failure->cut = false;
+    failure->offset = 0;
+    failure->begin = CN_PB_PATH - 1;
+    failure->text[CN_PB_PATH - 1] = 0;
+}
+
+static CN_PB_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const char *part, size_t len) {
+    if (failure->cut) return;
+    if (len + 3 > failure->begin) { /* no room: the front is left out */
+        failure->cut = true;
+        part = "...";
+        len = 3;
+    }
+    failure->begin -= len;
+    memcpy(failure->text + failure->begin, part, len);
+}
+
+/* Puts ".name" or ".name[index]" in front of the path. */
+static CN_PB_COLD void cn_pb_failure_at(
+    cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index) {
+    char part[96];
+    int len;
+    if (field->flags & CONNECT_FIELD_REPEATED)
+        len = snprintf(part, sizeof part, ".%.60s[%lu]", type->names + field->name, (unsigned long)index);
+    else
+        len = snprintf(part, sizeof part, ".%.60s", type->names + field->name);
+    if (len > 0) cn_pb_failure_prepend(failure, part, (size_t)len);
+}
+
+static CN_PB_COLD bool cn_pb_failure_report(const cn_pb_failure_t *failure, const connect_type_t *type,
+    connect_arena_t *arena, connect_error_t *error) {
+    const char *reason = failure->reason ? failure->reason : "cannot be written", *path = failure->text + failure->begin;
+    connect_str_t text = {NULL, 0};
+    if (!error) return false;
+    if (arena && failure->no_offset)
+        text = connect_arena_printf(arena, "%s%s: %s", type->full_name, path, reason);
+    else if (arena)
+        text = connect_arena_printf(
+            arena, "%s%s: %s at byte %lu", type->full_name, path, reason, (unsigned long)failure->offset);
+    cn_error_set(error, failure->code, reason);
+    if (text.data) error->message = text;
+    return false;
+}
+
+/* ---- Numbers ---- */
+
+static CN_PB_INLINE uint64_t cn_pb_load64(const char *p) {
+#if CN_PB_LITTLE
+    uint64_t value;
+    memcpy(&value, p, 8);
+    return value;
+#else
+    uint64_t value = 0;
+    int i;
+    for (i = 7; i >= 0; i--)
+        value = value << 8 | (unsigned char)p[i];
+    return value;
+#endif
+}
+
+static CN_PB_INLINE uint32_t cn_pb_load32(const char *p) {
+#if CN_PB_LITTLE
+    uint32_t value;
+    memcpy(&value, p, 4);
+    return value;
+#else
+    return (uint32_t)(unsigned char)p[0] | (uint32_t)(unsigned char)p[1] << 8 | (uint32_t)(unsigned char)p[2] << 16 |
+           (uint32_t)(unsigned char)p[3] << 24;
+#endif
+}
+
+static CN_PB_INLINE void cn_pb_store64(char *p, uint64_t value) {
+#if CN_PB_LITTLE
+    memcpy(p, &value, 8);
+#else
+    int i;
+    for (i = 0; i < 8; i++, value >>= 8)
+        p[i] = (char)(unsigned char)(value & 0xFF);
+#endif
+}
+
+static CN_PB_INLINE void cn_pb_store32(char *p, uint32_t value) {
+#if CN_PB_LITTLE
+    memcpy(p, &value, 4);
+#else
+    int i;
+    for (i = 0; i < 4; i++, value >>= 8)
+        p[i] = (char)(unsigned char)(value & 0xFF);
+#endif
+}
+
+static CN_PB_INLINE uint32_t cn_pb_zigzag32_decode(uint32_t value) {
+    return (value >> 1) ^ (0u - (value & 1));
+}
+
+static CN_PB_INLINE uint64_t cn_pb_zigzag64_decode(uint64_t value) {
+    return (value >> 1) ^ ((uint64_t)0 - (value & 1));
+}
+
+static CN_PB_INLINE uint32_t cn_pb_zigzag32(uint32_t value) {
+    return (value << 1) ^ (0u - (value >> 31));
+}
+
+static CN_PB_INLINE uint64_t cn_pb_zigzag64(uint64_t value) {
+    return (value << 1) ^ ((uint64_t)0 - (value >> 63));
+}
+
+/* A 32-bit signed number is written as its 64-bit one: ten bytes if it is negative. */
+static CN_PB_INLINE uint64_t cn_pb_sign_extend(uint32_t value) {
+    return (uint64_t)value | ((uint64_t)0 - (value >> 31)) << 32;
+}
+
+static CN_PB_INLINE size_t cn_pb_varint_len(uint64_t value) {
+#if defined(__GNUC__)
+    return (size_t)((unsigned)(63 - __builtin_clzll(value | 1)) * 9 + 73) / 64;
+#else
+    size_t len = 1;
+    while (value >= 0x80) {
+        value >>= 7;
+        len++;
+    }
+    return len;
+#endif
+}
+
+/* Squeezes the low 7 bits of each byte together. */
+static CN_PB_INLINE uint64_t cn_pb_squeeze(uint64_t w) {
+    w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
+    w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
+    return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
+}
+
+/* Its opposite, for up to 56 bits. */
+static CN_PB_INLINE uint64_t cn_pb_spread(uint64_t w) {
+    w = (w & 0x000000000FFFFFFFu) | (w & 0x00FFFFFFF0000000u) << 4;
+    w = (w & 0x00003FFF00003FFFu) | (w & 0x0FFFC0000FFFC000u) << 2;
+    return (w & 0x007F007F007F007Fu) | (w & 0x3F803F803F803F80u) << 1;
+}
+
+/* ASCII is seen here, the rest elsewhere. Words overlap at the end, so nothing behind the text is read. */
+static CN_PB_INLINE bool cn_pb_is_ascii(const char *p, size_t len) {
+    const uint64_t high = 0x8080808080808080u;
+    uint64_t a, b;
+    if (len >= 8) {
+        const char *last = p + len - 8;
+        uint64_t bits = 0;
+        while (last - p >= 32) {
+            uint64_t c, d;
+            memcpy(&a, p, 8);
+            memcpy(&b, p + 8, 8);
+            memcpy(&c, p + 16, 8);
+            memcpy(&d, p + 24, 8);
+            if ((a | b | c | d) & high) return false;
+            p += 32;
+        }
+        for (; p < last; p += 8) {
+            memcpy(&a, p, 8);
+            bits |= a;
+        }
+        memcpy(&b, last, 8);
+        return ((bits | b) & high) == 0;
+    }
+    if (len >= 4) {
+        uint32_t first, second;
+        memcpy(&first, p, 4);
+        memcpy(&second, p + len - 4, 4);
+        return ((first | second) & 0x80808080u) == 0;
+    }
+    if (len == 0) return true;
+    return (((unsigned char)p[0] | (unsigned char)p[len >> 1] | (unsigned char)p[len - 1]) & 0x80) == 0;
+}
+
+static CN_PB_INLINE bool cn_pb_is_utf8(const char *p, size_t len) {
+    connect_str_t text;
+    if (CN_LIKELY(cn_pb_is_ascii(p, len))) return true;
+    text.data = p;
+    text.len = len;
+    return cn_utf8_valid(text);
+}
+
+/* ---- Decoding ---- */
+
+typedef struct cn_pb_decoder_t {
+    const char *start, *limit; /* of the input, for offsets; how far may be read */
+    const char *group_end;     /* of the unknown group that was passed over last */
+    connect_arena_t *arena;
+    size_t memory_left;
+    uint32_t depth_left;
+    bool keeps_unknown;
+    bool entry_unknown; /* the map entry just read has a number that its closed enum does not know */
+    cn_pb_failure_t failure;
+} cn_pb_decoder_t;
+
+/* Returns NULL, so that a failing reader can return it. */
+static CN_PB_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
+    d->failure.code = CONNECT_INVALID_ARGUMENT;
+    d->failure.reason = reason;
+    d->failure.offset = (size_t)(at - d->start);
+    return NULL;
+}
+
+static CN_PB_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, const char *reason) {
+    cn_pb_bad(d, at, reason);
+    d->failure.code = CONNECT_RESOURCE_EXHAUSTED;
+    return NULL;
+}
+
+/* Takes memory that the peer's bytes made necessary. */
+static CN_PB_INLINE void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const char *at) {
+    void *block;
+    if (CN_UNLIKELY(size > d->memory_left)) return cn_pb_exhausted(d, at, "decoded elements need more than memory_max");
+    d->memory_left -= size;
+    block = cn_arena_raw(d->arena, size);
+    return CN_LIKELY(block != NULL) ? block : cn_pb_exhausted(d, at, "out of memory");
+}
+
+static const char *cn_pb_varint_careful(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+    const char *at = p;
+    uint64_t v = 0;
+    unsigned shift;
+    for (shift = 0; shift < 70; shift += 7) {
+        unsigned char byte;
+        if (p == end) return cn_pb_bad(d, at, "truncated");
+        byte = (unsigned char)*p++;
+        if (shift == 63 && byte > 1) break;
+        v |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            *value = v;
+            return p;
+        }
+    }
+    return cn_pb_bad(d, at, "varint too long");
+}
+
+static CN_PB_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+#if CN_PB_LITTLE && defined(__GNUC__)
+    if (CN_LIKELY(d->limit - p >= 10)) {
+        uint64_t w = cn_pb_load64(p), stop = ~w & 0x8080808080808080u;
+        const char *next;
+        if (CN_LIKELY(stop != 0)) {
+            next = p + (((unsigned)__builtin_ctzll(stop) + 1) >> 3);
+            *value = cn_pb_squeeze(w & (stop ^ (stop - 1)));
+        } else {
+            unsigned char ninth = (unsigned char)p[8], tenth = (unsigned char)p[9];
+            uint64_t v = cn_pb_squeeze(w) | (uint64_t)(ninth & 0x7F) << 56;
+            next = p + 9;
+            if (ninth >= 0x80) {
+                if (tenth > 1) return cn_pb_varint_careful(d, p, end, value); /* which finds what is wrong */
+                v |= (uint64_t)tenth << 63;
+                next = p + 10;
+            }
+            *value = v;
+        }
+        return CN_LIKELY(next <= end) ? next : cn_pb_bad(d, p, "truncated");
+    }
+#endif
+    return cn_pb_varint_careful(d, p, end, value);
+}
+
+static CN_PB_INLINE const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+    if (CN_LIKELY(p < end)) {
+        unsigned char first = (unsigned char)*p;
+        if (CN_LIKELY(first < 0x80)) {
+            *value = first;
+            return p + 1;
+        }
+        if (end - p >= 2 && (unsigned char)p[1] < 0x80) {
+            *value = (uint64_t)(first & 0x7F) | (uint64_t)(unsigned char)p[1] << 7;
+            return p + 2;
+        }
+    }
+    return cn_pb_varint_long(d, p, end, value);
+}
+
+/* Reads a tag, all of it again; p is at its first byte. */
+static CN_PB_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+    uint64_t value;
+    const char *next = cn_pb_varint_careful(d, p, end, &value);
+    if (!next) return NULL;
+    if (next - p > 5 || value > 0xFFFFFFFFu) return cn_pb_bad(d, p, "field number too large");
+    *tag = (uint32_t)value;
+    return next;
+}
+
+static CN_PB_INLINE const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+    uint32_t first = (unsigned char)*p;
+    if (CN_LIKELY(first < 0x80)) {
+        *tag = first;
+        return p + 1;
+    }
+    if (CN_LIKELY(end - p >= 2 && (unsigned char)p[1] < 0x80)) {
+        *tag = (first & 0x7F) | (uint32_t)(unsigned char)p[1] << 7;
+        return p + 2;
+    }
+    return cn_pb_tag_long(d, p, end, tag);
+}
+
+/* Reads a length and sees that so much is there. */
+static CN_PB_INLINE const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
+    const char *at = p;
+    uint64_t value;
+    *len = 0;
+    p = cn_pb_varint(d, p, end, &value);
+    if (CN_UNLIKELY(!p)) return NULL;
+    if (CN_UNLIKELY(value > (uint64_t)(end - p))) return cn_pb_bad(d, at, "truncated");
+    *len = (size_t)value;
+    return p;
+}
+
+/* Passes over the value of a record; groups with all that is in them. */
+static const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t tag, const char *at) {
+    const uint32_t number = tag >> 3;
+    uint64_t value;
+    size_t len;
+    if (number == 0) return cn_pb_bad(d, at, "field number 0");
+    switch (tag & 7) {
+    case CONNECT_WIRE_VARINT: return cn_pb_varint(d, p, end, &value);
+    case CONNECT_WIRE_FIXED64: return end - p >= 8 ? p + 8 : cn_pb_bad(d, p, "truncated");
+    case CONNECT_WIRE_FIXED32: return end - p >= 4 ? p + 4 : cn_pb_bad(d, p, "truncated");
+    case CONNECT_WIRE_BYTES: p = cn_pb_len(d, p, end, &len); return p ? p + len : NULL;
+    case CONNECT_WIRE_GROUP:
+        if (d->depth_left == 0) {
+            cn_pb_exhausted(d, at, "nested deeper than depth_max");
+            return NULL;
+        }
+        d->depth_left--;
+        while (p < end) {
+            uint32_t inner;
+            const char *start = p;
+            p = cn_pb_tag(d, p, end, &inner);
+            if (!p) return NULL;
+            if ((inner & 7) == CN_PB_WIRE_END) {
+                if (inner >> 3 != number) return cn_pb_bad(d, start, "end of another group");
+                d->depth_left++;
+                d->group_end = start;
+                return p;
+            }
+            p = cn_pb_skip(d, p, end, inner, start);
+            if (!p) return NULL;
+        }
+        return cn_pb_bad(d, p, "truncated");
+    case CN_PB_WIRE_END: return cn_pb_bad(d, at, "end of a group that was not begun");
+    default: return cn_pb_bad(d, at, "unknown wire type");
+    }
+}
+
+static CN_PB_INLINE size_t cn_pb_capacity(const cn_message_list_t *list) {
+    size_t capacity = 0;
+    if (list->items) memcpy(&capacity, (const char *)list->items - CN_PB_HEAD, sizeof capacity);
+    return capacity;
+}
+
+/* Makes room in a list for `more` items. Its member in the message is set, its count stays. */
+static CN_PB_APART char *cn_pb_list_grow(
+    cn_pb_decoder_t *d, char *member, cn_message_list_t *list, size_t size, size_t more, const char *at) {
+    const size_t capacity = cn_pb_capacity(list);
+    size_t wanted = list->count + more, twice = capacity * 2;
+    char *block = NULL, *items;
+    if (wanted < twice && (twice - capacity) <= d->memory_left / size) wanted = twice;
+    if ((wanted - capacity) > d->memory_left / size) {
+        cn_pb_exhausted(d, at, "decoded elements need more than memory_max");
+        return NULL;
+    }
+    d->memory_left -= (wanted - capacity) * size;
+    if (list->items) { /* the arena's, taken below: not const */
+        memcpy(&block, member, sizeof block);
+        block -= CN_PB_HEAD;
+    }
+    block = (char *)cn_arena_grow(
+        d->arena, block, block ? CN_PB_HEAD + capacity * size : 0, CN_PB_HEAD + wanted * size);
+    if (!block) {
+        cn_pb_exhausted(d, at, "out of memory");
+        return NULL;
+    }
+    memcpy(block, &wanted, sizeof wanted);
+    items = block + CN_PB_HEAD;
+    list->items = items;
+    memcpy(member, list, sizeof *list);
+    return items;
+}
+
+/* Where the next item of a list goes; its count is raised. more: how many are known to come. */
+static CN_PB_INLINE char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+    cn_message_list_t list;
+    char *items;
+    memcpy(&list, member, sizeof list);
+    memcpy(&items, member, sizeof items);
+    if (CN_UNLIKELY(list.count == cn_pb_capacity(&list))) {
+        items = cn_pb_list_grow(d, member, &list, size, more, at);
+        if (!items) return NULL;
+    }
+    items += list.count * size;
+    list.count++;
+    memcpy(member + offsetof(cn_message_list_t, count), &list.count, sizeof list.count);
+    return items;
+}
+
+static CN_PB_APART bool cn_pb_keep_new(
+    cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
+    connect_str_t view;
+    char *item = cn_pb_append(d, member, sizeof view, 1, from);
+    if (!item) return false;
+    view.data = from;
+    view.len = len;
+    memcpy(item, &view, sizeof view);
+    return true;
+}
+
+/* Keeps bytes as unknown fields: longer by them the last view, or a new one. */
+static bool cn_pb_keep(cn_pb_decoder_t *d, const connect_type_t *type, char *message, const char *from, size_t len) {
+    char *member = message + type->unknown;
+    cn_message_list_t list;
+    if (!d->keeps_unknown || !type->keeps_unknown) return true;
+    memcpy(&list, member, sizeof list);
+    if (list.count) {
+        char *items;
+        connect_str_t last;
+        memcpy(&items, member, sizeof items);
+        items += (list.count - 1) * sizeof last;
+        memcpy(&last, items, sizeof last);
+        if (last.data + last.len == from) {
+            last.len += len;
+            memcpy(items, &last, sizeof last);
+            return true;
+        }
+    }
+    return cn_pb_keep_new(d, member, from, len);
+}
+
+/* How many records of the same tag stand one behind the other. p is behind the first of them. Malformed ones are left
+   for later. */
+static CN_PB_APART size_t cn_pb_run(const char *p, const char *end, const char *tag, size_t tag_len) {
+    size_t n = 1;
+    while ((size_t)(end - p) > tag_len && *p == *tag && (tag_len == 1 || memcmp(p, tag, tag_len) == 0)) {
+        uint64_t len = (unsigned char)p[tag_len];
+        p += tag_len + 1;
+        if (len >= 0x80) {
+            unsigned shift = 7;
+            len &= 0x7F;
+            do {
+                if (p == end || shift > 28) return n;
+                len |= (uint64_t)((unsigned char)*p & 0x7F) << shift;
+                shift += 7;
+            } while ((unsigned char)*p++ >= 0x80);
+        }
+        if (len > (uint64_t)(end - p)) return n;
+        p += len;
+        n++;
+    }
+    return n;
+}
+
+/* How many varints end in these bytes: bytes below 0x80. */
+static size_t cn_pb_count_varints(const char *p, const char *end) {
+    size_t n = 0;
+    while (end - p >= 8) {
+        uint64_t sums = 0;
+        unsigned words = (size_t)(end - p) >= 255 * 8 ? 255 : (unsigned)((size_t)(end - p) / 8);
+        for (; words; words--, p += 8) {
+            uint64_t w;
+            memcpy(&w, p, 8);
+            sums += (~w >> 7) & 0x0101010101010101u;
+        }
+        sums = (sums & 0x00FF00FF00FF00FFu) + ((sums >> 8) & 0x00FF00FF00FF00FFu);
+        n += (size_t)((sums * 0x0001000100010001u) >> 48);
+    }
+    for (; p < end; p++)
+        n += (unsigned char)*p < 0x80;
+    return n;
+}
+
+/* Stores a varint as the op's C type. op is a constant wherever this is called. */
+static CN_PB_INLINE void cn_pb_unpack_one(unsigned op, char *items, size_t i, uint64_t value) {
+    if (op == CN_PB_VARINT64) {
+        memcpy(items + i * 8, &value, 8);
+    } else if (op == CN_PB_SINT64) {
+        value = cn_pb_zigzag64_decode(value);
+        memcpy(items + i * 8, &value, 8);
+    } else if (op == CN_PB_BOOL) {
+        const bool truth = value != 0;
+        memcpy(items + i * sizeof truth, &truth, sizeof truth);
+    } else {
+        uint32_t low = (uint32_t)value;
+        if (op == CN_PB_SINT32) low = cn_pb_zigzag32_decode(low);
+        memcpy(items + i * 4, &low, 4);
+    }
+}
+
+/* Reads n varints, which are known to end before `end`. Eight short ones in a row go together; where they are long, their
+   lengths cannot be guessed, and are computed without a branch. */
+static CN_PB_INLINE const char *cn_pb_unpack(
+    cn_pb_decoder_t *d, unsigned op, char *items, size_t n, const char *p, const char *end) {
+    size_t i = 0;
+    while (i < n) {
+        size_t stop = i + 8 <= n ? i + 8 : n;
+        if (stop - i == 8) {
+            uint64_t word;
+            memcpy(&word, p, 8);
+            if (!(word & 0x8080808080808080u)) {
+                unsigned j;
+                for (j = 0; j < 8; j++)
+                    cn_pb_unpack_one(op, items, i + j, (unsigned char)p[j]);
+                p += 8;
+                i = stop;
+                continue;
+            }
+#if CN_PB_LITTLE && defined(__GNUC__)
+            if ((((~word >> 7) & 0x0101010101010101u) * 0x0101010101010101u) >> 56 <= 4 && d->limit - p >= 48) {
+                for (stop = i + 4; i < stop; i++) { /* none of the four is longer than ten bytes */
+                    uint64_t ends, value;
+                    word = cn_pb_load64(p);
+                    ends = ~word & 0x8080808080808080u;
+                    if (CN_UNLIKELY(!ends)) {
+                        p = cn_pb_varint_long(d, p, end, &value);
+                        if (!p) return NULL;
+                    } else {
+                        value = cn_pb_squeeze(word & (ends ^ (ends - 1)));
+                        p += ((unsigned)__builtin_ctzll(ends) + 1) >> 3;
+                    }
+                    cn_pb_unpack_one(op, items, i, value);
+                }
+                continue;
+            }
+#endif
+        }
+        for (; i < stop; i++) {
+            uint64_t value;
+            p = cn_pb_varint(d, p, end, &value);
+            if (CN_UNLIKELY(!p)) return NULL;
+            cn_pb_unpack_one(op, items, i, value);
+        }
+    }
+    return p;
+}
+
+/* Packed numbers of a closed enum: what it does not know becomes records of their own among the unknown fields. */
+static const char *cn_pb_unpack_closed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+    char *message, char *items, size_t *n, const char *p, const char *end) {
+    const connect_enum_t *values = type->enums[field->type];
+    const size_t count = *n;
+    const bool keeps = d->keeps_unknown && type->keeps_unknown;
+    char *unknown = NULL, *to = NULL, tag[5];
+    size_t i, room = 0, tag_len = 0;
+    uint32_t rest = field->number << 3 | CONNECT_WIRE_VARINT;
+    while (rest >= 0x80) {
+        tag[tag_len++] = (char)(unsigned char)(rest | 0x80);
+        rest >>= 7;
+    }
+    tag[tag_len++] = (char)(unsigned char)rest;
+    *n = 0;
+    for (i = 0; i < count; i++) {
+        const char *at = p;
+        uint64_t value;
+        uint32_t low;
+        p = cn_pb_varint(d, p, end, &value);
+        if (!p) return NULL;
+        low = (uint32_t)value;
+        if (cn_message_enum_has(values, (int32_t)low)) {
+            memcpy(items + *n * 4, &low, 4);
+            ++*n;
+        } else if (keeps) {
+            if (!unknown) {
+                room = (count - i) * tag_len + (size_t)(end - at);
+                unknown = to = (char *)cn_pb_take(d, room, at);
+                if (!unknown) return NULL;
+            }
+            memcpy(to, tag, tag_len);
+            memcpy(to + tag_len, at, (size_t)(p - at));
+            to += tag_len + (size_t)(p - at);
+        }
+    }
+    if (unknown) {
+        cn_arena_shrink(d->arena, unknown, room, (size_t)(to - unknown));
+        if (!cn_pb_keep(d, type, message, unknown, (size_t)(to - unknown))) return NULL;
+    }
+    return p;
+}
+
+static CN_PB_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+    char *message, const char *p, const char *end) {
+    char *member = message + field->offset, *items;
+    cn_message_list_t list;
+    size_t size, n, added;
+    unsigned op;
+    if (p == end) return true;
+    op = cn_pb_ops[field->kind & 31][CONNECT_WIRE_VARINT];
+    if (op != CN_PB_UNKNOWN) {
+        if ((unsigned char)end[-1] >= 0x80) return cn_pb_bad(d, p, "truncated") != NULL;
+        n = cn_pb_count_varints(p, end);
+        size = op == CN_PB_BOOL ? sizeof(bool) : op == CN_PB_VARINT64 || op == CN_PB_SINT64 ? 8 : 4;
+    } else {
+        size = cn_pb_ops[field->kind & 31][CONNECT_WIRE_FIXED64] ? 8 : 4;
+        if ((size_t)(end - p) % size) return cn_pb_bad(d, p, "truncated") != NULL;
+        n = (size_t)(end - p) / size;
+    }
+    memcpy(&list, member, sizeof list);
+    memcpy(&items, member, sizeof items);
+    if (cn_pb_capacity(&list) - list.count < n) {
+        items = cn_pb_list_grow(d, member, &list, size, n, p);
+        if (!items) return false;
+    }
+    items += list.count * size;
+    added = n;
+    switch (op) {
+    case CN_PB_VARINT64: p = cn_pb_unpack(d, CN_PB_VARINT64, items, n, p, end); break;
+    case CN_PB_SINT64: p = cn_pb_unpack(d, CN_PB_SINT64, items, n, p, end); break;
+    case CN_PB_SINT32: p = cn_pb_unpack(d, CN_PB_SINT32, items, n, p, end); break;
+    case CN_PB_BOOL: p = cn_pb_unpack(d, CN_PB_BOOL, items, n, p, end); break;
+    case CN_PB_ENUM:
+        if (type->enums[field->type]->closed) {
+            p = cn_pb_unpack_closed(d, type, field, message, items, &added, p, end);
+            break;
+        } /* fall through */
+    case CN_PB_VARINT32: p = cn_pb_unpack(d, CN_PB_VARINT32, items, n, p, end); break;
+    default:
+#if CN_PB_LITTLE
+        memcpy(items, p, n * size);
+#else
+        for (; p < end; p += size, items += size) {
+            if (size == 8) {
+                uint64_t value = cn_pb_load64(p);
+                memcpy(items, &value, 8);
+            } else {
+                uint32_t value = cn_pb_load32(p);
+                memcpy(items, &value, 4);
+            }
+        }
+#endif
+        break;
+    }
+    if (!p) return false;
+    list.count += added;
+    memcpy(member + offsetof(cn_message_list_t, count), &list.count, sizeof list.count);
+    return true;
+}
+
+/* The message that a singular field holds, made if there is none. */
+static CN_PB_INLINE char *cn_pb_sub(
+    cn_pb_decoder_t *d, const connect_type_t *sub, const connect_field_t *field, char *message, const char *at) {
+    char *member = message + field->offset, *held;
+    bool fresh;
+    if (field->flags & CONNECT_FIELD_ONEOF) {
+        fresh = !cn_message_has(field, message);
+        cn_message_mark(field, message);
+    } else {
+        fresh = false;
+    }
+    memcpy(&held, member, sizeof held);
+    if (!fresh && held) return held;
+    held = (char *)cn_pb_take(d, sub->size, at);
+    if (held) {
+        connect_message_init(sub, held);
+    } else if (field->flags & CONNECT_FIELD_ONEOF) { /* a case without a message: read as an empty one */
+        memcpy(member, &held, sizeof held); /* NULL */
+        return NULL;
+    }
+    memcpy(member, &held, sizeof held);
+    return held;
+}
+
+static CN_PB_COLD const char *cn_pb_failed_at(cn_pb_decoder_t *d, const connect_type_t *type,
+    const connect_field_t *field, const char *message, bool inside) {
+    cn_message_list_t list = {NULL, 0};
+    if (!field) return NULL;
+    if (field->flags & CONNECT_FIELD_REPEATED) memcpy(&list, message + field->offset, sizeof list);
+    cn_pb_failure_at(&d->failure, type, field, inside && list.count ? list.count - 1 : list.count);
+    return NULL;
+}
+
+/* Ends a map entry: a message that is its value is there even if it was not sent. Gives it back to the wire if its
+   closed enum does not know the number. */
+static CN_PB_APART bool cn_pb_entry(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+    char *message, char *entry, const char *from, const char *to) {
+    const connect_type_t *entry_type = type->types[field->type];
+    const connect_field_t *value = &entry_type->fields[1];
+    if (d->entry_unknown) {
+        char *count_at = message + field->offset + offsetof(cn_message_list_t, count);
+        size_t count;
+        d->entry_unknown = false;
+        memcpy(&count, count_at, sizeof count);
+        count--;
+        memcpy(count_at, &count, sizeof count);
+        return cn_pb_keep(d, type, message, from, (size_t)(to - from));
+    }
+    return value->kind != CONNECT_KIND_MESSAGE ||
+           cn_pb_sub(d, entry_type->types[value->type], value, entry, from) != NULL;
+}
+
+/* Reads records up to `end`, or up to the end of the group of that number (0: none). Returns where it ended. */
+static const char *cn_pb_records(cn_pb_decoder_t *d, const connect_type_t *type, char *message, const char *p,
+    const char *end, uint32_t group) {
+    const connect_field_t *const fields = type->fields, *field = NULL;
+    const uint32_t dense = type->dense;
+    size_t next = dense;
+    bool inside = false;
+    while (p < end) {
+        const char *start = p, *at;
+        uint32_t tag, number, low;
+        unsigned flags;
+        uint64_t value;
+        size_t len, more;
+        char *to;
+        p = cn_pb_tag(d, p, end, &tag);
+        if (CN_UNLIKELY(!p)) return NULL;
+        number = tag >> 3;
+        if (CN_LIKELY(number - 1 < dense)) {
+            field = fields + (number - 1);
+        } else if (next < type->field_count && fields[next].number == number) {
+            field = fields + next++;
+        } else {
+            field = cn_message_field_number(type, number);
+            if (!field) goto unknown;
+            next = (size_t)(field - fields) + 1;
+        }
+        flags = field->flags;
+        at = p;
+        switch (cn_pb_ops[field->kind & 31][tag & 7]) {
+        case CN_PB_VARINT64:
+            p = cn_pb_varint(d, p, end, &value);
+            if (CN_UNLIKELY(!p)) goto failed;
+            goto store64;
+        case CN_PB_SINT64:
+            p = cn_pb_varint(d, p, end, &value);
+            if (CN_UNLIKELY(!p)) goto failed;
+            value = cn_pb_zigzag64_decode(value);
+            goto store64;
+        case CN_PB_FIXED64:
+            if (CN_UNLIKELY(end - p < 8)) goto truncated;
+            value = cn_pb_load64(p);
+            p += 8;
+        store64:
+            to = message + field->offset;
+            if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
+                if (flags & CONNECT_FIELD_REPEATED) {
+                    to = cn_pb_append(d, to, 8, 4, at);
+                    if (CN_UNLIKELY(!to)) goto failed;
+                } else {
+                    cn_message_mark(field, message);
+                }
+            }
+            memcpy(to, &value, 8);
+            continue;
+        case CN_PB_ENUM:
+            p = cn_pb_varint(d, p, end, &value);
+            if (CN_UNLIKELY(!p)) goto failed;
+            low = (uint32_t)value;
+            if (type->enums[field->type]->closed && !cn_message_enum_has(type->enums[field->type], (int32_t)low)) {
+                d->entry_unknown = type->is_map_entry;
+                if (!cn_pb_keep(d, type, message, start, (size_t)(p - start))) goto failed;
+                continue;
+            }
+            goto store32;
+        case CN_PB_VARINT32:
+            p = cn_pb_varint(d, p, end, &value);
+            if (CN_UNLIKELY(!p)) goto failed;
+            low = (uint32_t)value;
+            goto store32;
+        case CN_PB_SINT32:
+            p = cn_pb_varint(d, p, end, &value);
+            if (CN_UNLIKELY(!p)) goto failed;
+            low = cn_pb_zigzag32_decode((uint32_t)value);
+            goto store32;
+        case CN_PB_FIXED32:
+            if (CN_UNLIKELY(end - p < 4)) goto truncated;
+            low = cn_pb_load32(p);
+            p += 4;
+        store32:
+            to = message + field->offset;
+            if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
+                if (flags & CONNECT_FIELD_REPEATED) {
+                    to = cn_pb_append(d, to, 4, 4, at);
+                    if (CN_UNLIKELY(!to)) goto failed;
+                } else {
+                    cn_message_mark(field, message);
+                }
+            }
+            memcpy(to, &low, 4);
+            continue;
+        case CN_PB_BOOL: {
+            bool truth;
+            p = cn_pb_varint(d, p, end, &value);
+            if (CN_UNLIKELY(!p)) goto failed;
+            truth = value != 0;
+            to = message + field->offset;
+            if (flags & CONNECT_FIELD_REPEATED) {
+                to = cn_pb_append(d, to, sizeof truth, 8, at);
+                if (CN_UNLIKELY(!to)) goto failed;
+            } else {
+                cn_message_mark(field, message);
+            }
+            memcpy(to, &truth, sizeof truth);
+            continue;
+        }
+        case CN_PB_TEXT: {
+            connect_str_t view;
+            for (;;) {
+                p = cn_pb_len(d, p, end, &len);
+                if (CN_UNLIKELY(!p)) goto failed;
+                if ((flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8(p, len))) {
+                    cn_pb_bad(d, p, "not UTF-8");
+                    goto failed;
+                }
+                view.data = p;
+                view.len = len;
+                p += len;
+                to = message + field->offset;
+                if (CN_LIKELY(!(flags & CONNECT_FIELD_REPEATED))) break;
+                {
+                    cn_message_list_t list;
+                    memcpy(&list, to, sizeof list);
+                    more = list.count == cn_pb_capacity(&list) ? cn_pb_run(p, end, start, (size_t)(at - start)) : 0;
+                }
+                to = cn_pb_append(d, to, sizeof view, more, at);
+                if (CN_UNLIKELY(!to)) goto failed;
+                memcpy(to, &view, sizeof view);
+                if (tag >= 0x80 || p == end || (unsigned char)*p != tag) break;
+                start = p++;
+                at = p;
+            }
+            if (flags & CONNECT_FIELD_REPEATED) continue;
+            if (flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) cn_message_mark(field, message);
+            memcpy(to, &view, sizeof view);
+            continue;
+        }
+        case CN_PB_MESSAGE: {
+            const connect_type_t *sub = type->types[field->type];
+            for (;;) {
+                p = cn_pb_len(d, p, end, &len);
+                if (CN_UNLIKELY(!p)) goto failed;
+                if (CN_UNLIKELY(d->depth_left == 0)) goto too_deep;
+                if (flags & CONNECT_FIELD_REPEATED) {
+                    cn_message_list_t list;
+                    to = message + field->offset;
+                    memcpy(&list, to, sizeof list);
+                    more = list.count == cn_pb_capacity(&list) ? cn_pb_run(p + len, end, start, (size_t)(at - start)) : 0;
+                    to = cn_pb_append(d, to, sub->size, more, at);
+                    if (CN_UNLIKELY(!to)) goto failed;
+                    connect_message_init(sub, to);
+                } else {
+                    to = cn_pb_sub(d, sub, field, message, at);
+                    if (CN_UNLIKELY(!to)) goto failed;
+                }
+                d->depth_left--;
+                inside = true;
+                if (CN_UNLIKELY(!cn_pb_records(d, sub, to, p, p + len, 0))) goto failed;
+                inside = false;
+                d->depth_left++;
+                p += len;
+                if (!(flags & CONNECT_FIELD_REPEATED)) break;
+                if ((flags & CONNECT_FIELD_MAP) && !cn_pb_entry(d, type, field, message, to, start, p)) goto failed;
+                if (tag >= 0x80 || p == end || (unsigned char)*p != tag) break;
+                start = p++;
+                at = p;
+            }
+            continue;
+        }
+        case CN_PB_GROUP: {
+            const connect_type_t *sub = type->types[field->type];
+            if (d->depth_left == 0) goto too_deep;
+            if (flags & CONNECT_FIELD_REPEATED) {
+                to = cn_pb_append(d, message + field->offset, sub->size, 1, at);
+                if (to) connect_message_init(sub, to);
+            } else {
+                to = cn_pb_sub(d, sub, field, message, at);
+            }
+            if (!to) goto failed;
+            d->depth_left--;
+            inside = true;
+            p = cn_pb_records(d, sub, to, p, end, number);
+            if (!p) goto failed;
+            inside = false;
+            d->depth_left++;
+            continue;
+        }
+        case CN_PB_PACKED:
+            if (!(flags & CONNECT_FIELD_REPEATED)) goto unknown;
+            p = cn_pb_len(d, p, end, &len);
+            if (CN_UNLIKELY(!p)) goto failed;
+            if (!cn_pb_packed(d, type, field, message, p, p + len)) goto failed;
+            p += len;
+            continue;
+        default: break;
+        }
+    unknown:
+        field = NULL;
+        if ((tag & 7) == CN_PB_WIRE_END && number == group && group != 0) return p;
+        p = cn_pb_skip(d, p, end, tag, start);
+        if (!p || !cn_pb_keep(d, type, message, start, (size_t)(p - start))) return NULL;
+        continue;
+    truncated:
+        cn_pb_bad(d, at, "truncated");
+        goto failed;
+    too_deep:
+        cn_pb_exhausted(d, start, "nested deeper than depth_max");
+        goto failed;
+    }
+    if (CN_LIKELY(group == 0)) return p;
+    return cn_pb_bad(d, end, "truncated");
+failed:
+    return cn_pb_failed_at(d, type, field, message, inside);
+}
+
+/* Looks for a required field that is missing, here and below. */
+static bool cn_pb_complete(
+    cn_pb_failure_t *failure, const connect_type_t *type, const char *message, uint32_t depth) {
+    size_t i, j;
+    if (!type->has_required) return true;
+    for (i = 0; i < type->field_count; i++) {
+        const connect_field_t *field = &type->fields[i];
+        const connect_type_t *sub;
+        const char *at = message + field->offset;
+        if (!cn_message_has(field, message)) {
+            if (!(field->flags & CONNECT_FIELD_REQUIRED)) continue;
+            failure->code = CONNECT_INVALID_ARGUMENT;
+            failure->reason = "required field is missing";
+            failure->no_offset = true;
+            cn_pb_failure_at(failure, type, field, 0);
+            return false;
+        }
+        if (field->kind != CONNECT_KIND_MESSAGE && field->kind != CONNECT_KIND_GROUP) continue;
+        sub = type->types[field->type];
+        if (!sub->has_required || depth == 0) continue;
+        if (field->flags & CONNECT_FIELD_REPEATED) {
+            cn_message_list_t list;
+            memcpy(&list, at, sizeof list);
+            for (j = 0; j < list.count; j++) {
+                if (!cn_pb_complete(failure, sub, (const char *)list.items + j * sub->size, depth - 1)) {
+                    cn_pb_failure_at(failure, type, field, j);
+                    return false;
+                }
+            }
+        } else {
+            const char *held;
+            memcpy(&held, at, sizeof held);
+            if (held && !cn_pb_complete(failure, sub, held, depth - 1)) {
+                cn_pb_failure_at(failure, type, field, 0);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool cn_pb_decode_slack(const connect_type_t *type, void *message, connect_str_t bytes, size_t slack,
+    connect_arena_t *arena, const connect_codec_options_t *options, connect_error_t *error) {
+    static const connect_codec_options_t defaults = CONNECT_DEFAULTS;
+    cn_pb_decoder_t d;
+    void *target = message;
+    uint32_t depth;
+    bool ok = true;
+    if (!options) options = &defaults;
+    depth = options->depth_max ? options->depth_max : CN_MESSAGE_DEPTH;
+    if (!options->merge) connect_message_init(type, message);
+    if (options->copy && bytes.len) {
+        char *copy = bytes.len < SIZE_MAX / 2 ? (char *)cn_arena_raw(arena, bytes.len + CN_SLACK) : NULL;
+        if (!copy) return cn_error_memory(error);
+        memcpy(copy, bytes.data, bytes.len);
+        memset(copy + bytes.len, 0, CN_SLACK);
+        bytes.data = copy;
+        slack = CN_SLACK;
+    }
+    d.start = bytes.data;
+    d.limit = bytes.data ? bytes.data + bytes.len + slack : NULL;
+    d.arena = arena;
+    d.memory_left = options->memory_max ? options->memory_max : CN_MESSAGE_MEMORY;
+    if (options->memory_max == CONNECT_UNLIMITED || d.memory_left > SIZE_MAX / 4) d.memory_left = SIZE_MAX / 4;
+    d.depth_left = depth;
+    d.keeps_unknown = !options->drop_unknown;
+    d.entry_unknown = false;
+    cn_pb_failure_init(&d.failure);
+    if (bytes.len) {
+        if (options->merge) {
+            target = cn_arena_raw(arena, type->size);
+            if (!target) return cn_error_memory(error);
+            connect_message_init(type, target);
+        }
+        ok = cn_pb_records(&d, type, (char *)target, bytes.data, bytes.data + bytes.len, 0) != NULL;
+        if (ok && options->merge && !connect_message_merge(type, message, target, arena)) return cn_error_memory(error);
+    }
+    if (ok && !options->partial) ok = cn_pb_complete(&d.failure, type, (const char *)message, depth);
+    if (ok) return true;
+    if (!options->merge) connect_message_init(type, message); /* nothing half read */
+    return cn_pb_failure_report(&d.failure, type, arena, error);
+}
+
+bool connect_message_decode(const connect_type_t *type, void *message, connect_str_t bytes, connect_arena_t *arena,
+    const connect_codec_options_t *options, connect_error_t *error) {
+    return cn_pb_decode_slack(type, message, bytes, 0, arena, options, error);
+}
+
+CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_str_t bytes, connect_arena_t *arena,
+    const connect_codec_options_t *options, connect_error_t *error) {
+    return cn_pb_decode_slack(type, message, bytes, CN_SLACK, arena, options, error);
+}
+
+/* ---- Size ---- */
+
+static size_t cn_pb_tag_len(const connect_field_t *field) {
+    return cn_pb_varint_len((uint64_t)field->number << 3);
+}
+
+/* The varint that a scalar is written as. */
+static CN_PB_INLINE uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
+    uint64_t wide;
+    uint32_t low;
+    bool truth;
+    switch (kind) {
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64: memcpy(&wide, at, 8); return wide;
+    case CONNECT_KIND_SINT64: memcpy(&wide, at, 8); return cn_pb_zigzag64(wide);
+    case CONNECT_KIND_UINT32: memcpy(&low, at, 4); return low;
+    case CONNECT_KIND_SINT32: memcpy(&low, at, 4); return cn_pb_zigzag32(low);
+    case CONNECT_KIND_BOOL: memcpy(&truth, at, sizeof truth); return truth;
+    default: memcpy(&low, at, 4); return cn_pb_sign_extend(low); /* INT32, ENUM */
+    }
+}
+
+/* The width of a number that is written with a fixed one; 0: it is not. */
+static CN_PB_INLINE size_t cn_pb_fixed_size(uint8_t kind) {
+    switch (kind) {
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: return 8;
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32: return 4;
+    default: return 0;
+    }
+}
+
+static size_t cn_pb_size(const connect_type_t *type, const char *message, uint32_t depth);
+
+/* Without its tag. at: the member, or the item of a list. */
+static size_t cn_pb_value_size(
+    const connect_type_t *type, const connect_field_t *field, const char *at, uint32_t depth) {
+    const void *sub;
+    size_t len;
+    switch (field->kind) {
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: {
+        connect_str_t text;
+        memcpy(&text, at, sizeof text);
+        return cn_pb_varint_len(text.len) + text.len;
+    }
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_GROUP:
+        sub = at;
+        if (!(field->flags & CONNECT_FIELD_REPEATED)) memcpy(&sub, at, sizeof sub);
+        len = sub && depth ? cn_pb_size(type->types[field->type], (const char *)sub, depth - 1) : 0;
+        return field->kind == CONNECT_KIND_GROUP ? len + cn_pb_tag_len(field) : cn_pb_varint_len(len) + len;
+    default:
+        len = cn_pb_fixed_size(field->kind);
+        return len ? len : cn_pb_varint_len(cn_pb_varint_of(field->kind, at));
+    }
+}
+
+static size_t cn_pb_list_size(
+    const connect_type_t *type, const connect_field_t *field, const char *at, uint32_t depth) {
+    const size_t size = cn_message_value_size(type, field), fixed = cn_pb_fixed_size(field->kind);
+    cn_message_list_t list;
+    size_t sum = 0, i;
+    memcpy(&list, at, sizeof list);
+    if (fixed) {
+        sum = fixed * list.count;
+    } else {
+        for (i = 0; i < list.count; i++)
+            sum += cn_pb_value_size(type, field, (const char *)list.items + i * size, depth);
+    }
+    if (field->flags & CONNECT_FIELD_PACKED) return cn_pb_tag_len(field) + cn_pb_varint_len(sum) + sum;
+    return cn_pb_tag_len(field) * list.count + sum;
+}
+
+static size_t cn_pb_size(const connect_type_t *type, const char *message, uint32_t depth) {
+    size_t sum = 0, i;
+    for (i = 0; i < type->field_count; i++) {
+        const connect_field_t *field = &type->fields[i];
+        if (!type->is_map_entry && !cn_message_has(field, message)) continue;
+        if (field->flags & CONNECT_FIELD_REPEATED)
+            sum += cn_pb_list_size(type, field, message + field->offset, depth);
+        else
+            sum += cn_pb_tag_len(field) + cn_pb_value_size(type, field, message + field->offset, depth);
+    }
+    if (type->keeps_unknown) {
+        connect_str_list_t unknown;
+        memcpy(&unknown, message + type->unknown, sizeof unknown);
+        for (i = 0; i < unknown.count; i++)
+            sum += unknown.items[i].len;
+    }
+    return sum;
+}
+
+size_t connect_message_size(const connect_type_t *type, const void *message) {
+    return cn_pb_size(type, (const char *)message, CN_MESSAGE_DEPTH);
+}
+
+/* ---- Encoding ---- */
+
+typedef struct cn_pb_encoder_t {
+    char *start; /* of the window */
+    connect_arena_t *scratch; /* for sorting maps; NULL: the allocator */
+    const connect_allocator_t *allocator;
+    uint32_t depth_left;
+    bool partial, deterministic, measured; /* the window has the exact size */
+    cn_pb_failure_t failure; /* reason NULL after a failure: the window is full */
+} cn_pb_encoder_t;
+
+static CN_PB_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const char *reason) {
+    e->failure.code = code;
+    e->failure.reason = reason;
+    e->failure.no_offset = true;
+    return NULL;
+}
+
+static CN_PB_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_t value) {
+    const size_t len = cn_pb_varint_len(value);
+    char *to;
+#if CN_PB_LITTLE
+    if (CN_LIKELY(len - 2 <= 6 && p - e->start >= 8)) { /* what is below the varint's own bytes is not written yet */
+        uint64_t w = cn_pb_spread(value) | (0x8080808080808080u >> (8 * (9 - len)));
+        cn_pb_store64(p - 8, w << (8 * (8 - len)));
+        return p - len;
+    }
+#endif
+    if ((size_t)(p - e->start) < len) return NULL;
+    p -= len;
+    for (to = p; value >= 0x80; value >>= 7)
+        *to++ = (char)(unsigned char)((value & 0x7F) | 0x80);
+    *to = (char)(unsigned char)value;
+    return p;
+}
+
+static CN_PB_INLINE char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
+    if (CN_LIKELY(value < 0x80 && p != e->start)) {
+        *--p = (char)(unsigned char)value;
+        return p;
+    }
+    return cn_pb_put_varint_long(e, p, value);
+}
+
+static CN_PB_INLINE char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
+    const uint32_t tag = number << 3 | wire;
+    if (CN_LIKELY(tag < 0x80 && p != e->start)) {
+        *--p = (char)(unsigned char)tag;
+        return p;
+    }
+    if (CN_LIKELY(tag < 0x4000 && p - e->start >= 2)) {
+        p -= 2;
+        p[0] = (char)(unsigned char)((tag & 0x7F) | 0x80);
+        p[1] = (char)(unsigned char)(tag >> 7);
+        return p;
+    }
+    return cn_pb_put_varint_long(e, p, tag);
+}
+
+static CN_PB_INLINE char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
+    if (CN_UNLIKELY((size_t)(p - e->start) < len)) return NULL;
+    if (CN_UNLIKELY(len >= CN_PB_LARGE && !e->measured)) return NULL;
+    p -= len;
+    if (len <= 16) { /* short ones by overlapping words: no call */
+        if (len >= 8) {
+            uint64_t first, last;
+            memcpy(&first, data, 8);
+            memcpy(&last, data + len - 8, 8);
+            memcpy(p, &first, 8);
+            memcpy(p + len - 8, &last, 8);
+        } else if (len >= 4) {
+            uint32_t first, last;
+            memcpy(&first, data, 4);
+            memcpy(&last, data + len - 4, 4);
+            memcpy(p, &first, 4);
+            memcpy(p + len - 4, &last, 4);
+        } else if (len) {
+            p[0] = data[0];
+            p[len >> 1] = data[len >> 1];
+            p[len - 1] = data[len - 1];
+        }
+    } else {
+        memcpy(p, data, len);
+    }
+    return p;
+}
+
+static CN_PB_INLINE char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
+    if (CN_UNLIKELY(p - e->start < 8)) return NULL;
+    p -= 8;
+    cn_pb_store64(p, value);
+    return p;
+}
+
+static CN_PB_INLINE char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
+    if (CN_UNLIKELY(p - e->start < 4)) return NULL;
+    p -= 4;
+    cn_pb_store32(p, value);
+    return p;
+}
+
+static CN_PB_INLINE char *cn_pb_put_text(
+    cn_pb_encoder_t *e, char *p, const connect_field_t *field, connect_str_t text) {
+    if ((field->flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8(text.data, text.len)))
+        return cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "not UTF-8");
+    p = cn_pb_put_bytes(e, p, text.data, text.len);
+    if (CN_LIKELY(p != NULL)) p = cn_pb_put_varint(e, p, text.len);
+    return CN_LIKELY(p != NULL) ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
+}
+
+static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message);
+
+/* sub may be NULL: an empty message. */
+static CN_PB_INLINE char *cn_pb_put_sub(
+    cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, const char *sub) {
+    const bool group = field->kind == CONNECT_KIND_GROUP;
+    const char *end;
+    if (CN_UNLIKELY(e->depth_left == 0))
+        return cn_pb_refuse(e, CONNECT_RESOURCE_EXHAUSTED, "nested deeper than depth_max");
+    if (group) {
+        p = cn_pb_put_tag(e, p, field->number, CN_PB_WIRE_END);
+        if (!p) return NULL;
+    }
+    end = p;
+    if (CN_LIKELY(sub != NULL)) {
+        e->depth_left--;
+        p = cn_pb_put_records(e, p, type->types[field->type], sub);
+        e->depth_left++;
+        if (CN_UNLIKELY(!p)) return NULL;
+    }
+    if (group) return cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_GROUP);
+    p = cn_pb_put_varint(e, p, (size_t)(end - p));
+    return CN_LIKELY(p != NULL) ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
+}
+
+/* Writes numbers, the last one first. kind is a constant wherever it matters. */
+static CN_PB_INLINE char *cn_pb_put_varints(
+    cn_pb_encoder_t *e, char *p, uint8_t kind, const char *items, size_t size, size_t count) {
+    const char *item = items + count * size;
+    while (item != items) {
+        uint64_t value;
+        item -= size;
+        value = cn_pb_varint_of(kind, item);
+        if (CN_LIKELY(p - e->start >= 10)) {
+            if (value < 0x80) {
+                *--p = (char)(unsigned char)value;
+                continue;
+            }
+            if (value < 0x4000) {
+                p -= 2;
+                p[0] = (char)(unsigned char)((value & 0x7F) | 0x80);
+                p[1] = (char)(unsigned char)(value >> 7);
+                continue;
+            }
+        }
+        p = cn_pb_put_varint(e, p, value);
+        if (CN_UNLIKELY(!p)) return NULL;
+    }
+    return p;
+}
+
+static CN_PB_APART char *cn_pb_put_packed(
+    cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
+    const uint8_t kind = field->kind;
+    const size_t size = cn_message_value_size(type, field), fixed = cn_pb_fixed_size(kind);
+    const char *items = (const char *)list.items, *end = p;
+    size_t i = list.count;
+    if (fixed) {
+#if CN_PB_LITTLE
+        if (list.count > (size_t)(p - e->start) / fixed) return NULL;
+        p -= list.count * fixed;
+        memcpy(p, items, list.count * fixed);
+#else
+        while (p && i-- > 0) {
+            if (fixed == 8) {
+                uint64_t value;
+                memcpy(&value, items + i * 8, 8);
+                p = cn_pb_put_fixed64(e, p, value);
+            } else {
+                uint32_t value;
+                memcpy(&value, items + i * 4, 4);
+                p = cn_pb_put_fixed32(e, p, value);
+            }
+        }
+        if (!p) return NULL;
+#endif
+    } else {
+        switch (kind) {
+        case CONNECT_KIND_INT64:
+        case CONNECT_KIND_UINT64: p = cn_pb_put_varints(e, p, CONNECT_KIND_UINT64, items, 8, i); break;
+        case CONNECT_KIND_UINT32: p = cn_pb_put_varints(e, p, CONNECT_KIND_UINT32, items, 4, i); break;
+        case CONNECT_KIND_SINT32: p = cn_pb_put_varints(e, p, CONNECT_KIND_SINT32, items, 4, i); break;
+        case CONNECT_KIND_INT32:
+        case CONNECT_KIND_ENUM: p = cn_pb_put_varints(e, p, CONNECT_KIND_INT32, items, 4, i); break;
+        default: p = cn_pb_put_varints(e, p, kind, items, size, i); break;
+        }
+        if (!p) return NULL;
+    }
+    p = cn_pb_put_varint(e, p, (size_t)(end - p));
+    return p ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
+}
+
+/* ---- Maps in the order of their keys ---- */
+
+static int cn_pb_key_compare(const connect_field_t *key, const char *a, const char *b) {
+    uint64_t wide_a, wide_b, flip = 0;
+    a += key->offset;
+    b += key->offset;
+    switch (key->kind) {
+    case CONNECT_KIND_STRING: {
+        connect_str_t text_a, text_b;
+        int order;
+        memcpy(&text_a, a, sizeof text_a);
+        memcpy(&text_b, b, sizeof text_b);
+        order = CN_MIN(text_a.len, text_b.len) ? memcmp(text_a.data, text_b.data, CN_MIN(text_a.len, text_b.len)) : 0;
+        return order ? order : (text_a.len > text_b.len) - (text_a.len < text_b.len);
+    }
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_SINT64:
+    case CONNECT_KIND_SFIXED64: flip = (uint64_t)1 << 63; /* fall through */
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64:
+        memcpy(&wide_a, a, 8);
+        memcpy(&wide_b, b, 8);
+        break;
+    case CONNECT_KIND_BOOL: {
+        bool truth_a, truth_b;
+        memcpy(&truth_a, a, sizeof truth_a);
+        memcpy(&truth_b, b, sizeof truth_b);
+        wide_a = truth_a;
+        wide_b = truth_b;
+        break;
+    }
+    default: {
+        uint32_t low_a, low_b;
+        memcpy(&low_a, a, 4);
+        memcpy(&low_b, b, 4);
+        if (key->kind != CONNECT_KIND_UINT32 && key->kind != CONNECT_KIND_FIXED32) flip = 0x80000000u;
+        wide_a = low_a;
+        wide_b = low_b;
+        break;
+    }
+    }
+    wide_a ^= flip;
+    wide_b ^= flip;
+    return (wide_a > wide_b) - (wide_a < wide_b);
+}
+
+/* By key; of equal keys by place, so that the order is total. */
+static bool cn_pb_entry_before(const connect_field_t *key, const char *a, const char *b) {
+    int order = cn_pb_key_compare(key, a, b);
+    return order ? order < 0 : a < b;
+}
+
+static void cn_pb_sift(const connect_field_t *key, const char **entries, size_t at, size_t count) {
+    for (;;) {
+        size_t child = at * 2 + 1;
+        const char *swap;
+        if (child >= count) return;
+        if (child + 1 < count && cn_pb_entry_before(key, entries[child], entries[child + 1])) child++;
+        if (!cn_pb_entry_before(key, entries[at], entries[child])) return;
+        swap = entries[at];
+        entries[at] = entries[child];
+        entries[child] = swap;
+        at = child;
+    }
+}
+
+/* Heap sort: no recursion, no more memory than the pointers. */
+static void cn_pb_sort(const connect_field_t *key, const char **entries, size_t count) {
+    size_t i;
+    for (i = count / 2; i-- > 0;)
+        cn_pb_sift(key, entries, i, count);
+    for (i = count; i-- > 1;) {
+        const char *swap = entries[0];
+        entries[0] = entries[i];
+        entries[i] = swap;
+        cn_pb_sift(key, entries, 0, i);
+    }
+}
+
+static CN_PB_APART char *cn_pb_put_map(
+    cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
+    const connect_type_t *entry = type->types[field->type];
+    const connect_field_t *key = &entry->fields[0];
+    const char **entries = NULL;
+    size_t i;
+    if (list.count <= SIZE_MAX / sizeof *entries)
+        entries = (const char **)(e->scratch ? cn_arena_raw(e->scratch, list.count * sizeof *entries)
+                                             : cn_mem_acquire(e->allocator, list.count * sizeof *entries));
+    if (!entries) return cn_pb_refuse(e, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
+    for (i = 0; i < list.count; i++)
+        entries[i] = (const char *)list.items + i * entry->size;
+    cn_pb_sort(key, entries, list.count);
+    for (i = list.count; p && i-- > 0;) {
+        if (i + 1 < list.count && cn_pb_key_compare(key, entries[i], entries[i + 1]) == 0) continue; /* overwritten */
+        p = cn_pb_put_sub(e, p, type, field, entries[i]);
+        if (!p && e->failure.reason)
+            cn_pb_failure_at(&e->failure, type, field, (size_t)(entries[i] - (const char *)list.items) / entry->size);
+    }
+    if (!e->scratch) cn_mem_release(e->allocator, (void *)entries);
+    return p;
+}
+
+static char *cn_pb_put_list(
+    cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
+    const char *items = (const char *)list.items;
+    size_t i = list.count, size, fixed;
+    switch (field->kind) {
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_GROUP:
+        if ((field->flags & CONNECT_FIELD_MAP) && e->deterministic) return cn_pb_put_map(e, p, type, field, list);
+        size = type->types[field->type]->size;
+        while (i-- > 0) {
+            p = cn_pb_put_sub(e, p, type, field, items + i * size);
+            if (CN_UNLIKELY(!p)) goto failed;
+        }
+        return p;
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES:
+        while (i-- > 0) {
+            connect_str_t text;
+            memcpy(&text, items + i * sizeof text, sizeof text);
+            p = cn_pb_put_text(e, p, field, text);
+            if (CN_UNLIKELY(!p)) goto failed;
+        }
+        return p;
+    default: break;
+    }
+    if (field->flags & CONNECT_FIELD_PACKED) return cn_pb_put_packed(e, p, type, field, list);
+    size = cn_message_value_size(type, field);
+    fixed = cn_pb_fixed_size(field->kind);
+    while (p && i-- > 0) {
+        if (fixed) {
+            uint64_t wide = 0;
+            uint32_t low = 0;
+            if (fixed == 8)
+                memcpy(&wide, items + i * size, 8);
+            else
+                memcpy(&low, items + i * size, 4);
+            p = fixed == 8 ? cn_pb_put_fixed64(e, p, wide) : cn_pb_put_fixed32(e, p, low);
+            if (p) p = cn_pb_put_tag(e, p, field->number, fixed == 8 ? CONNECT_WIRE_FIXED64 : CONNECT_WIRE_FIXED32);
+        } else {
+            p = cn_pb_put_varint(e, p, cn_pb_varint_of(field->kind, items + i * size));
+            if (p) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_VARINT);
+        }
+    }
+    return p;
+failed:
+    if (e->failure.reason) cn_pb_failure_at(&e->failure, type, field, i);
+    return NULL;
+}
+
+/* Writes all of a message in front of p. Returns its first byte, or NULL. */
+static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message) {
+    const connect_field_t *field = type->fields + type->field_count;
+    if (type->keeps_unknown) {
+        connect_str_list_t unknown;
+        memcpy(&unknown, message + type->unknown, sizeof unknown);
+        while (CN_UNLIKELY(unknown.count)) {
+            unknown.count--;
+            p = cn_pb_put_bytes(e, p, unknown.items[unknown.count].data, unknown.items[unknown.count].len);
+            if (!p) return NULL;
+        }
+    }
+    while (field-- != type->fields) {
+        const char *at = message + field->offset;
+        const unsigned flags = field->flags;
+        bool explicit_presence = type->is_map_entry; /* both are written, always */
+        uint64_t wide;
+        uint32_t low;
+        bool truth;
+        if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
+            if (flags & CONNECT_FIELD_REPEATED) {
+                cn_message_list_t list;
+                memcpy(&list, at, sizeof list);
+                if (!list.count) continue;
+                p = cn_pb_put_list(e, p, type, field, list);
+                if (CN_UNLIKELY(!p)) return NULL;
+                continue;
+            }
+            if (flags & CONNECT_FIELD_HAS) {
+                memcpy(&truth, message + field->presence, sizeof truth);
+                if (!truth) goto absent;
+            } else {
+                memcpy(&low, message + field->presence, sizeof low);
+                if (low != field->number) goto absent;
+            }
+            explicit_presence = true;
+        }
+        switch (field->kind) {
+        case CONNECT_KIND_DOUBLE:
+        case CONNECT_KIND_FIXED64:
+        case CONNECT_KIND_SFIXED64:
+            memcpy(&wide, at, 8);
+            if (!wide && !explicit_presence) continue;
+            p = cn_pb_put_fixed64(e, p, wide);
+            if (CN_LIKELY(p != NULL)) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_FIXED64);
+            break;
+        case CONNECT_KIND_FLOAT:
+        case CONNECT_KIND_FIXED32:
+        case CONNECT_KIND_SFIXED32:
+            memcpy(&low, at, 4);
+            if (!low && !explicit_presence) continue;
+            p = cn_pb_put_fixed32(e, p, low);
+            if (CN_LIKELY(p != NULL)) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_FIXED32);
+            break;
+        case CONNECT_KIND_STRING:
+        case CONNECT_KIND_BYTES: {
+            connect_str_t text;
+            memcpy(&text, at, sizeof text);
+            if (!explicit_presence && (flags & CONNECT_FIELD_NULLABLE ? !text.data : !text.len)) goto absent;
+            p = cn_pb_put_text(e, p, field, text);
+            break;
+        }
+        case CONNECT_KIND_MESSAGE:
+        case CONNECT_KIND_GROUP: {
+            const char *sub;
+            memcpy(&sub, at, sizeof sub);
+            if (!sub && !explicit_presence) goto absent;
+            p = cn_pb_put_sub(e, p, type, field, sub);
+            break;
+        }
+        case CONNECT_KIND_INT64:
+        case CONNECT_KIND_UINT64: memcpy(&wide, at, 8); goto varint;
+        case CONNECT_KIND_SINT64:
+            memcpy(&wide, at, 8);
+            wide = cn_pb_zigzag64(wide);
+            goto varint;
+        case CONNECT_KIND_UINT32:
+            memcpy(&low, at, 4);
+            wide = low;
+            goto varint;
+        case CONNECT_KIND_SINT32:
+            memcpy(&low, at, 4);
+            wide = cn_pb_zigzag32(low);
+            goto varint;
+        case CONNECT_KIND_BOOL:
+            memcpy(&truth, at, sizeof truth);
+            wide = truth;
+            goto varint;
+        default: /* INT32, ENUM */
+            memcpy(&low, at, 4);
+            wide = cn_pb_sign_extend(low);
+        varint:
+            if (!wide && !explicit_presence) continue;
+            p = cn_pb_put_varint(e, p, wide);
+            if (CN_LIKELY(p != NULL)) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_VARINT);
+            break;
+        }
+        if (CN_UNLIKELY(!p)) goto failed;
+        continue;
+    absent:
+        if (CN_LIKELY(!(flags & CONNECT_FIELD_REQUIRED)) || e->partial) continue;
+        cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "required field is missing");
+        goto failed;
+    }
+    return p;
+failed:
+    if (e->failure.reason) cn_pb_failure_at(&e->failure, type, field, 0);
+    return NULL;
+}
+
+static void cn_pb_encoder_init(cn_pb_encoder_t *e, const connect_codec_options_t *options, connect_arena_t *scratch,
+    const connect_allocator_t *allocator) {
+    e->scratch = scratch;
+    e->allocator = allocator;
+    e->depth_left = options && options->depth_max ? options->depth_max : CN_MESSAGE_DEPTH;
+    e->partial = options && options->partial;
+    e->deterministic = options && options->deterministic;
+    e->measured = false;
+    cn_pb_failure_init(&e->failure);
+}
+
+/* Writes into a window that ends at start + size. Returns the length and moves it to the start; SIZE_MAX: failed. */
+static size_t cn_pb_put(
+    cn_pb_encoder_t *e, const connect_type_t *type, const void *message, char *start, size_t size) {
+    char *p;
+    size_t len;
+    e->start = start;
+    p = cn_pb_put_records(e, start + size, type, (const char *)message);
+    if (!p) return SIZE_MAX;
+    len = (size_t)(start + size - p);
+    if (p != start) memmove(start, p, len);
+    return len;
+}
+
+CN_PRIVATE bool cn_pb_encode(const connect_type_t *type, const void *message, cn_buf_t *out,
+    const connect_allocator_t *allocator, const connect_codec_options_t *options, connect_arena_t *arena,
+    connect_error_t *error) {
+    cn_pb_encoder_t e;
+    size_t len;
+    char *to;
+    cn_pb_encoder_init(&e, options, NULL, allocator);
+    to = cn_buf_reserve(out, allocator, 64);
+    if (!to) return cn_error_memory(error);
+    len = cn_pb_put(&e, type, message, to, CN_MIN(out->capacity - out->end, (size_t)CN_PB_WINDOW));
+    if (len == SIZE_MAX && !e.failure.reason) {
+        const size_t size = cn_pb_size(type, (const char *)message, e.depth_left);
+        to = cn_buf_reserve(out, allocator, size);
+        if (!to) return cn_error_memory(error);
+        e.measured = true;
+        len = cn_pb_put(&e, type, message, to, size);
+        if (len == SIZE_MAX && !e.failure.reason) cn_pb_refuse(&e, CONNECT_RESOURCE_EXHAUSTED, "too large");
+    }
+    if (len == SIZE_MAX) return cn_pb_failure_report(&e.failure, type, arena, error);
+    cn_buf_commit(out, len);
+    return true;
+}
+
+connect_str_t connect_message_encode(const connect_type_t *type, const void *message, connect_arena_t *arena,
+    const connect_codec_options_t *options, connect_error_t *error) {
+    connect_str_t written = {NULL, 0};
+    cn_pb_encoder_t e;
+    size_t room = (size_t)(arena->private_end - arena->private_next), window, len = SIZE_MAX;
+    char *to = NULL;
+    cn_pb_encoder_init(&e, options, arena, NULL);
+    window = CN_MIN(room & ~(size_t)15, (size_t)CN_PB_WINDOW);
+    if (window >= 64 && !e.deterministic) { /* sorting takes memory behind the window, which then cannot be cut */
+        to = (char *)cn_arena_raw(arena, window);
+        if (!to) goto full;
+        len = cn_pb_put(&e, type, message, to, window);
+    }
+    if (len == SIZE_MAX && !e.failure.reason) {
+        const size_t size = cn_pb_size(type, (const char *)message, e.depth_left);
+        if (to) cn_arena_shrink(arena, to, window, 0);
+        to = (char *)cn_arena_raw(arena, size);
+        if (!to) goto full;
+        window = size;
+        e.measured = true;
+        len = cn_pb_put(&e, type, message, to, size);
+        if (len == SIZE_MAX && !e.failure.reason) cn_pb_refuse(&e, CONNECT_RESOURCE_EXHAUSTED, "too large");
+    }
+    if (len == SIZE_MAX) {
+        cn_arena_shrink(arena, to, window, 0);
+        cn_pb_failure_report(&e.failure, type, arena, error);
+        return written;
+    }
+    cn_arena_shrink(arena, to, window, len);
+    written.data = to;
+    written.len = len;
+    return written;
+full:
+    cn_error_memory(error);
+    return written;
+}
+
+/* ---- The wire by hand ---- */
+
+bool connect_reader_next(connect_reader_t *reader, connect_record_t *record) {
+    const char *p = reader->rest.data, *end, *start;
+    cn_pb_decoder_t d;
+    uint32_t tag;
+    size_t len;
+    memset(record, 0, sizeof *record);
+    record->wire = CONNECT_WIRE_VARINT;
+    if (reader->failed || reader->rest.len == 0) return false;
+    end = p + reader->rest.len;
+    start = p;
+    d.start = p;
+    d.limit = end;
+    d.depth_left = CN_MESSAGE_DEPTH;
+    reader->failed = true;
+    p = cn_pb_tag(&d, p, end, &tag);
+    if (!p) return false;
+    record->number = tag >> 3;
+    switch (tag & 7) {
+    case CONNECT_WIRE_VARINT:
+        record->wire = CONNECT_WIRE_VARINT;
+        p = cn_pb_varint(&d, p, end, &record->value);
+        break;
+    case CONNECT_WIRE_FIXED64:
+        record->wire = CONNECT_WIRE_FIXED64;
+        if (end - p < 8) return false;
+        record->value = cn_pb_load64(p);
+        p += 8;
+        break;
+    case CONNECT_WIRE_FIXED32:
+        record->wire = CONNECT_WIRE_FIXED32;
+        if (end - p < 4) return false;
+        record->value = cn_pb_load32(p);
+        p += 4;
+        break;
+    case CONNECT_WIRE_BYTES:
+        record->wire = CONNECT_WIRE_BYTES;
+        p = cn_pb_len(&d, p, end, &len);
+        if (!p) return false;
+        record->bytes.data = p;
+        record->bytes.len = len;
+        p += len;
+        break;
+    case CONNECT_WIRE_GROUP:
+        record->wire = CONNECT_WIRE_GROUP;
+        record->bytes.data = p;
+        p = cn_pb_skip(&d, p, end, tag, start);
+        if (!p) return false;
+        record->bytes.len = (size_t)(d.group_end - record->bytes.data);
+        break;
+    default: return false;
+    }
+    if (!p || record->number == 0) return false;
+    reader->rest.len = (size_t)(end - p);
+    reader->rest.data = p;
+    reader->failed = false;
+    return true;
+}
+
+bool connect_record_get(const connect_record_t *record, connect_kind_t kind, void *value) {
+    const uint32_t low = (uint32_t)record->value;
+    uint64_t wide = record->value;
+    const unsigned op = cn_pb_ops[(unsigned)kind & 31][(unsigned)record->wire & 7];
+    switch (op) {
+    case CN_PB_SINT64: wide = cn_pb_zigzag64_decode(wide); /* fall through */
+    case CN_PB_VARINT64:
+    case CN_PB_FIXED64: memcpy(value, &wide, 8); return true;
+    case CN_PB_ENUM:
+    case CN_PB_VARINT32:
+    case CN_PB_FIXED32: memcpy(value, &low, 4); return true;
+    case CN_PB_SINT32: {
+        const uint32_t number = cn_pb_zigzag32_decode(low);
+        memcpy(value, &number, 4);
+        return true;
+    }
+    case CN_PB_BOOL: {
+        const bool truth = wide != 0;
+        memcpy(value, &truth, sizeof truth);
+        return true;
+    }
+    case CN_PB_TEXT:
+    case CN_PB_MESSAGE:
+    case CN_PB_GROUP: memcpy(value, &record->bytes, sizeof record->bytes); return true;
+    default: return false;
+    }
+}
+
+/* Makes room for so many bytes and returns where they go; NULL: the arena is full. */
+static char *cn_pb_writer_room(connect_writer_t *writer, size_t len) {
+    char *block;
+    memcpy(&block, &writer->written.data, sizeof block); /* the arena's: not const */
+    if (!block || writer->private_room - writer->written.len < len) {
+        const size_t used = writer->written.len, least = CN_MAX(writer->private_room * 2, (size_t)64);
+        if (len > SIZE_MAX / 4 - used) return NULL;
+        block = (char *)cn_arena_grow(writer->arena, block, writer->private_room, CN_MAX(least, used + len));
+        if (!block) return NULL;
+        writer->private_room = CN_MAX(least, used + len);
+        writer->written.data = block;
+    }
+    return block + writer->written.len;
+}
+
+void connect_writer_put(connect_writer_t *writer, uint32_t number, connect_kind_t kind, const void *value) {
+    connect_field_t field = CONNECT_DEFAULTS;
+    cn_pb_encoder_t e;
+    connect_str_t bytes = {NULL, 0};
+    char head[24], *p = head + sizeof head, *to, *tail;
+    uint64_t wide;
+    uint32_t low;
+    unsigned wire = CONNECT_WIRE_VARINT;
+    size_t tail_len = 0;
+    if (writer->failed) return;
+    writer->failed = true;
+    if (number == 0 || number > CN_PB_NUMBER_MAX) return;
+    field.number = number;
+    e.start = head;
+    switch (kind) {
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64:
+        memcpy(&wide, value, 8);
+        wire = CONNECT_WIRE_FIXED64;
+        p = cn_pb_put_fixed64(&e, p, wide);
+        break;
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32:
+        memcpy(&low, value, 4);
+        wire = CONNECT_WIRE_FIXED32;
+        p = cn_pb_put_fixed32(&e, p, low);
+        break;
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES:
+    case CONNECT_KIND_MESSAGE:
+        memcpy(&bytes, value, sizeof bytes);
+        wire = CONNECT_WIRE_BYTES;
+        p = cn_pb_put_varint(&e, p, bytes.len);
+        break;
+    case CONNECT_KIND_GROUP:
+        memcpy(&bytes, value, sizeof bytes);
+        wire = CONNECT_WIRE_GROUP;
+        tail_len = cn_pb_tag_len(&field);
+        break;
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_BOOL:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_ENUM:
+    case CONNECT_KIND_SINT32:
+    case CONNECT_KIND_SINT64: p = cn_pb_put_varint(&e, p, cn_pb_varint_of((uint8_t)kind, (const char *)value)); break;
+    default: return;
+    }
+    p = cn_pb_put_tag(&e, p, number, wire);
+    if (bytes.len > SIZE_MAX / 4) return;
+    to = cn_pb_writer_room(writer, (size_t)(head + sizeof head - p) + bytes.len + tail_len);
+    if (!to) return;
+    memcpy(to, p, (size_t)(head + sizeof head - p));
+    to += head + sizeof head - p;
+    if (bytes.len) memcpy(to, bytes.data, bytes.len);
+    to += bytes.len;
+    if (tail_len) {
+        e.start = to;
+        tail = cn_pb_put_tag(&e, to + tail_len, number, CN_PB_WIRE_END);
+        to = tail + tail_len;
+    }
+    writer->written.len = (size_t)(to - writer->written.data);
+    writer->failed = false;
+}

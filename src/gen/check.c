@@ -1,0 +1,580 @@
+/* The rules of the language that need the whole model: numbers, labels and types, names in JSON, enums, maps, reserved
+   things, and the limits of connect_type_t. As protoc refuses them, with messages that say what to do.
+
+   Field numbers: 1 to 536,870,911, not 19,000 to 19,999. JSON names of a message's fields differ, the default ones and
+   those given. proto3: the first value of an enum is 0; its values differ without their enum's name in front, whatever
+   case and underscores (JSON mappings of other languages use that); no required, default, group, extension but of options.
+
+   How a field is stored (connect_field_t): NULLABLE, what tracks presence and has a NULL; HAS, what tracks presence and has
+   none, and strings with a default; neither in a oneof, whose case says it. packed: repeated numbers, unless it is proto2
+   without [packed = true].
+
+   Limits: a struct of 65,535 bytes (offsets have 16 bits), as laid out where pointers have 8 bytes; as many bytes of names;
+   65,535 values of an enum. */
+#include "gen/check.h"
+#include "gen/option.h"
+
+#define GEN_CHECK_NUMBER_MAX 536870911
+
+typedef struct gen_check_t {
+    gen_model_t *model;
+    gen_context_t *ctx;
+} gen_check_t;
+
+/* ---- Numbers ---- */
+
+static int gen_check_compare_numbers(const void *a, const void *b) {
+    const gen_field_t *one = *(const gen_field_t *const *)a, *two = *(const gen_field_t *const *)b;
+    if (one->number != two->number) return one->number < two->number ? -1 : 1;
+    return one->at.offset < two->at.offset ? -1 : one->at.offset > two->at.offset;
+}
+
+static int gen_check_compare_ranges(const void *a, const void *b) {
+    const gen_range_t *one = *(const gen_range_t *const *)a, *two = *(const gen_range_t *const *)b;
+    if (one->first != two->first) return one->first < two->first ? -1 : 1;
+    return one->at.offset < two->at.offset ? -1 : one->at.offset > two->at.offset;
+}
+
+/* Ranges by their first number; overlaps are reported. */
+static gen_range_t **gen_check_ranges(gen_check_t *check, gen_range_t *first, size_t count) {
+    gen_range_t **sorted = CONNECT_NEW(&check->ctx->arena, gen_range_t *, count + 1), *range;
+    size_t i = 0;
+    for (range = first; range; range = range->next)
+        sorted[i++] = range;
+    for (i = 0; i < count; i++) {
+        if (sorted[i]->last < sorted[i]->first) {
+            gen_source_error(
+                check->ctx, sorted[i]->at, "the range ends at %ld, before it starts", (long)sorted[i]->last);
+        }
+    }
+    qsort(sorted, count, sizeof *sorted, gen_check_compare_ranges);
+    for (i = 1; i < count; i++) {
+        bool later = sorted[i]->at.offset > sorted[i - 1]->at.offset;
+        if (sorted[i]->first <= sorted[i - 1]->last) {
+            gen_source_error(check->ctx, sorted[later ? i : i - 1]->at, "the range overlaps the one at %s",
+                gen_source_place(check->ctx, sorted[later ? i - 1 : i]->at));
+        }
+        if (sorted[i]->last < sorted[i - 1]->last && sorted[i]->first <= sorted[i - 1]->last) {
+            sorted[i]->last = sorted[i - 1]->last;
+        }
+    }
+    return sorted;
+}
+
+/* The range that shares a number with first to last. */
+static const gen_range_t *gen_check_in(gen_range_t *const *sorted, size_t count, int32_t first, int32_t last) {
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (sorted[middle]->first <= last)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 && sorted[low - 1]->last >= first ? sorted[low - 1] : NULL;
+}
+
+static void gen_check_number(gen_check_t *check, const gen_field_t *field) {
+    if (field->number < 1 || field->number > GEN_CHECK_NUMBER_MAX) {
+        gen_source_error(check->ctx, field->number_at, "field numbers are 1 to 536870911");
+    } else if (field->number >= 19000 && field->number <= 19999) {
+        gen_source_error(check->ctx, field->number_at, "field numbers 19000 to 19999 are reserved for protobuf itself");
+    }
+}
+
+static void gen_check_numbers(gen_check_t *check, gen_type_t *type) {
+    size_t i = 0, reserved_count = type->reserved.count, taken_count = type->extension_ranges.count;
+    gen_range_t **reserved, **taken, *range;
+    gen_field_t *field;
+    type->by_number = CONNECT_NEW(&check->ctx->arena, gen_field_t *, type->fields.count + 1);
+    for (field = type->fields.first; field; field = field->next)
+        type->by_number[i++] = field;
+    qsort(type->by_number, type->fields.count, sizeof *type->by_number, gen_check_compare_numbers);
+    for (i = 1; i < type->fields.count; i++) {
+        if (type->by_number[i]->number == type->by_number[i - 1]->number) {
+            gen_source_error(check->ctx, type->by_number[i]->number_at, "number %ld is used already, by field \"%s\"",
+                (long)type->by_number[i]->number, type->by_number[i - 1]->name);
+        }
+    }
+    for (range = type->reserved.first; range; range = range->next) {
+        if (range->first < 1 || range->last > GEN_CHECK_NUMBER_MAX) {
+            gen_source_error(check->ctx, range->at, "reserved numbers are 1 to 536870911");
+        }
+    }
+    for (range = type->extension_ranges.first; range; range = range->next) {
+        if (range->first < 1 || range->last > GEN_CHECK_NUMBER_MAX) {
+            gen_source_error(check->ctx, range->at, "extension numbers are 1 to 536870911");
+        }
+    }
+    reserved = gen_check_ranges(check, type->reserved.first, reserved_count);
+    taken = gen_check_ranges(check, type->extension_ranges.first, taken_count);
+    for (range = type->extension_ranges.first; range; range = range->next) {
+        const gen_range_t *hit = gen_check_in(reserved, reserved_count, range->first, range->last);
+        if (hit) {
+            gen_source_error(check->ctx, range->at, "the range overlaps reserved numbers, at %s",
+                gen_source_place(check->ctx, hit->at));
+        }
+    }
+    for (field = type->fields.first; field; field = field->next) {
+        const gen_range_t *hit = gen_check_in(reserved, reserved_count, field->number, field->number);
+        gen_check_number(check, field);
+        if (hit) {
+            gen_source_error(check->ctx, field->number_at, "number %ld is reserved, at %s", (long)field->number,
+                gen_source_place(check->ctx, hit->at));
+        }
+        hit = gen_check_in(taken, taken_count, field->number, field->number);
+        if (hit) {
+            gen_source_error(check->ctx, field->number_at, "number %ld is for extensions, at %s", (long)field->number,
+                gen_source_place(check->ctx, hit->at));
+        }
+    }
+}
+
+/* ---- Names ---- */
+
+static void gen_check_reserved_names(gen_check_t *check, const gen_word_t *first, gen_map_t *map) {
+    const gen_word_t *word;
+    for (word = first; word; word = word->next) {
+        gen_at_t *at;
+        const char *c = word->text;
+        if (gen_map_get(map, word->text)) {
+            gen_source_error(check->ctx, word->at, "name \"%s\" is reserved twice",
+                gen_source_quote(check->ctx, connect_str_of(word->text)));
+            continue;
+        }
+        while (*c == '_' || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+            (c > word->text && *c >= '0' && *c <= '9')) {
+            c++;
+        }
+        if (*c || !*word->text) {
+            gen_source_error(check->ctx, word->at, "\"%s\" cannot be a name, so it need not be reserved",
+                gen_source_quote(check->ctx, connect_str_of(word->text)));
+        }
+        at = CONNECT_NEW(&check->ctx->arena, gen_at_t, 1);
+        *at = word->at;
+        gen_map_put(check->ctx, map, word->text, at);
+    }
+}
+
+static void gen_check_reserved_use(gen_check_t *check, const gen_map_t *map, const char *name, gen_at_t at) {
+    const gen_at_t *where = gen_map_get(map, name);
+    if (where)
+        gen_source_error(check->ctx, at, "name \"%s\" is reserved, at %s", name, gen_source_place(check->ctx, *where));
+}
+
+static const char *gen_check_default_json(gen_check_t *check, const char *name) {
+    char *json = CONNECT_NEW(&check->ctx->arena, char, strlen(name) + 1);
+    size_t len = 0;
+    bool upper = false;
+    for (; *name; name++) {
+        if (*name == '_')
+            upper = true;
+        else {
+            json[len++] = upper && *name >= 'a' && *name <= 'z' ? (char)(*name - 'a' + 'A') : *name;
+            upper = false;
+        }
+    }
+    return json;
+}
+
+/* JSON names: those in effect, and then the default ones, which other implementations go by. */
+static void gen_check_json_names(gen_check_t *check, const gen_type_t *type) {
+    int round;
+    if (type->file->syntax == GEN_SYNTAX_PROTO2) return;
+    if (gen_option_is_true(&type->options, "deprecated_legacy_json_field_conflicts")) return;
+    for (round = 0; round < 2; round++) {
+        gen_map_t map;
+        gen_field_t *field;
+        memset(&map, 0, sizeof map);
+        for (field = type->fields.first; field; field = field->next) {
+            const char *json = round == 0 ? field->json_name : gen_check_default_json(check, field->name);
+            const gen_field_t *other = gen_map_get(&map, json);
+            if (!other) {
+                gen_map_put(check->ctx, &map, json, field);
+            } else if (round == 0 || (strcmp(json, field->json_name) != 0 || strcmp(json, other->json_name) != 0)) {
+                gen_source_error(check->ctx, round == 0 && field->has_json_name ? field->json_name_at : field->at,
+                    "the %sJSON name of field \"%s\", \"%s\", is also that of \"%s\"", round == 0 ? "" : "default ",
+                    field->name, gen_source_quote(check->ctx, connect_str_of(json)), other->name);
+            }
+        }
+    }
+    {
+        const gen_field_t *field;
+        for (field = type->fields.first; field; field = field->next) {
+            if (field->has_json_name && field->json_name[0] == '[' &&
+                field->json_name[strlen(field->json_name) - 1] == ']') {
+                gen_source_error(check->ctx, field->json_name_at, "a JSON name in [ ] is kept for extensions");
+            }
+        }
+    }
+}
+
+/* ---- Fields ---- */
+
+static bool gen_check_is_number(int kind) {
+    return kind != CONNECT_KIND_STRING && kind != CONNECT_KIND_BYTES && kind != CONNECT_KIND_MESSAGE &&
+        kind != CONNECT_KIND_GROUP && kind != 0;
+}
+
+static void gen_check_default(gen_check_t *check, const gen_field_t *field) {
+    const gen_option_t *value = field->default_value;
+    const gen_enum_value_t *choice;
+    bool good = false;
+    if (field->label == GEN_LABEL_REPEATED || field->kind == CONNECT_KIND_MESSAGE ||
+        field->kind == CONNECT_KIND_GROUP) {
+        gen_source_error(check->ctx, value->at, "a repeated field or a message has no default");
+        return;
+    }
+    switch (field->kind) {
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: good = value->kind == GEN_VALUE_STRING; break;
+    case CONNECT_KIND_BOOL:
+        good = value->kind == GEN_VALUE_WORD && !value->negative &&
+            ((value->text.len == 4 && memcmp(value->text.data, "true", 4) == 0) ||
+                (value->text.len == 5 && memcmp(value->text.data, "false", 5) == 0));
+        break;
+    case CONNECT_KIND_ENUM:
+        if (value->kind != GEN_VALUE_WORD || value->negative || !field->enumeration) break;
+        for (choice = field->enumeration->values.first; choice; choice = choice->next) {
+            if (strlen(choice->name) == value->text.len &&
+                memcmp(choice->name, value->text.data, value->text.len) == 0) {
+                good = true;
+            }
+        }
+        break;
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FLOAT:
+        good = value->kind == GEN_VALUE_INTEGER || value->kind == GEN_VALUE_FLOAT ||
+            (value->kind == GEN_VALUE_WORD && value->text.len == 3 &&
+                (memcmp(value->text.data, "inf", 3) == 0 || memcmp(value->text.data, "nan", 3) == 0));
+        break;
+    default: {
+        bool wide = field->kind == CONNECT_KIND_INT64 || field->kind == CONNECT_KIND_SINT64 ||
+            field->kind == CONNECT_KIND_SFIXED64 || field->kind == CONNECT_KIND_UINT64 ||
+            field->kind == CONNECT_KIND_FIXED64;
+        bool is_unsigned = field->kind == CONNECT_KIND_UINT64 || field->kind == CONNECT_KIND_FIXED64 ||
+            field->kind == CONNECT_KIND_UINT32 || field->kind == CONNECT_KIND_FIXED32;
+        uint64_t max = is_unsigned ? (wide ? UINT64_MAX : UINT32_MAX) : (wide ? (uint64_t)INT64_MAX : INT32_MAX);
+        if (value->negative) max = is_unsigned ? 0 : max + 1;
+        good = value->kind == GEN_VALUE_INTEGER && value->integer <= max;
+        break;
+    }
+    }
+    if (!good) gen_source_error(check->ctx, value->value_at, "this is no default for the type of the field");
+}
+
+static void gen_check_field(gen_check_t *check, gen_field_t *field) {
+    bool proto3 = field->file->syntax == GEN_SYNTAX_PROTO3;
+    bool scalar_list = field->label == GEN_LABEL_REPEATED && gen_check_is_number(field->kind);
+    bool tracked;
+    const gen_option_t *option;
+    if (proto3) {
+        if (field->label == GEN_LABEL_REQUIRED) {
+            gen_source_error(check->ctx, field->type_at, "proto3 has no required fields: leave the label out");
+        }
+        if (field->is_group) {
+            gen_source_error(check->ctx, field->type_at, "proto3 has no groups: use a nested message");
+        }
+        if (field->default_value) {
+            gen_source_error(check->ctx, field->default_value->at, "proto3 has no defaults but zero and empty");
+        }
+        if (field->enumeration && field->enumeration->closed) {
+            gen_source_error(check->ctx, field->type_at, "enum \"%s\" is proto2's, and proto3 cannot use it",
+                field->enumeration->full_name);
+        }
+    } else {
+        if (field->label == GEN_LABEL_NONE && !field->oneof) {
+            gen_source_error(check->ctx, field->type_at, "expected \"required\", \"optional\" or \"repeated\"");
+        }
+        if (field->default_value) gen_check_default(check, field);
+    }
+    field->packed = scalar_list && proto3;
+    for (option = field->options.first; option; option = option->next) {
+        if (option->custom) continue;
+        if (strcmp(option->name, "packed") == 0) {
+            bool wanted = gen_option_is_true(&field->options, "packed");
+            if (wanted && !scalar_list && field->kind) {
+                gen_source_error(check->ctx, option->at, "packed is for repeated fields of numbers, bools and enums");
+            }
+            field->packed = scalar_list && wanted;
+        } else if (strcmp(option->name, "jstype") == 0 && option->choice > 0 && field->kind != CONNECT_KIND_INT64 &&
+            field->kind != CONNECT_KIND_UINT64 && field->kind != CONNECT_KIND_SINT64 &&
+            field->kind != CONNECT_KIND_FIXED64 && field->kind != CONNECT_KIND_SFIXED64) {
+            gen_source_error(check->ctx, option->at, "jstype is for fields of 64-bit integers");
+        } else if ((strcmp(option->name, "lazy") == 0 || strcmp(option->name, "unverified_lazy") == 0) &&
+            gen_option_is_true(&field->options, option->name) && field->kind && field->kind != CONNECT_KIND_MESSAGE) {
+            gen_source_error(check->ctx, option->at, "%s is for fields of messages", option->name);
+        }
+    }
+    if (field->label == GEN_LABEL_REPEATED || (field->oneof && !field->oneof->synthetic)) return;
+    tracked = !proto3 || field->proto3_optional;
+    if (field->parent && field->parent->is_map_entry) tracked = false;
+    if (field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP)
+        field->nullable = true;
+    else if (tracked && !gen_check_is_number(field->kind) && !field->default_value)
+        field->nullable = true;
+    else if (tracked)
+        field->has = true;
+}
+
+static void gen_check_map(gen_check_t *check, const gen_type_t *entry) {
+    const gen_field_t *key = entry->fields.first, *value = key->next;
+    switch (key->kind) {
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_BYTES:
+    case CONNECT_KIND_ENUM:
+    case CONNECT_KIND_MESSAGE:
+        gen_source_error(check->ctx, key->type_at, "the key of a map must be an integer, a bool or a string");
+        break;
+    default: break;
+    }
+    if (value->enumeration && value->enumeration->values.first && value->enumeration->values.first->number != 0) {
+        gen_source_error(check->ctx, value->type_at, "the enum of a map's value must have 0 as its first number");
+    }
+}
+
+static void gen_check_extension(gen_check_t *check, const gen_field_t *field) {
+    const gen_type_t *extendee = field->extendee;
+    const gen_range_t *range;
+    bool of_options;
+    gen_check_number(check, field);
+    if (!extendee) return;
+    of_options = strncmp(extendee->full_name, "google.protobuf.", 16) == 0 &&
+        strcmp(extendee->full_name + strlen(extendee->full_name) - 7, "Options") == 0;
+    if (field->file->syntax == GEN_SYNTAX_PROTO3 && !of_options) {
+        gen_source_error(check->ctx, field->extendee_at, "proto3 has no extensions but those of options");
+        return;
+    }
+    for (range = extendee->extension_ranges.first; range; range = range->next) {
+        if (field->number >= range->first && field->number <= range->last) return;
+    }
+    gen_source_error(check->ctx, field->number_at, "message \"%s\" does not have %ld among its extension numbers",
+        extendee->full_name, (long)field->number);
+}
+
+/* ---- Sizes ---- */
+
+static uint32_t gen_check_align(uint32_t size, uint32_t align) {
+    return (size + align - 1) / align * align;
+}
+
+static uint32_t gen_check_size(const gen_field_t *field) {
+    if (field->label == GEN_LABEL_REPEATED) return 16;
+    switch (field->kind) {
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: return 16;
+    case CONNECT_KIND_BOOL: return 1;
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_SINT32:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32:
+    case CONNECT_KIND_ENUM: return 4;
+    default: return 8;
+    }
+}
+
+static void gen_check_limits(gen_check_t *check, const gen_type_t *type) {
+    const gen_field_t *field;
+    const gen_oneof_t *oneof = NULL;
+    uint32_t size = 0;
+    size_t names = 0;
+    for (field = type->fields.first; field && size < 1u << 24; field = field->next) {
+        uint32_t bytes = gen_check_size(field), align = bytes == 16 ? 8 : bytes;
+        if (field->oneof && !field->oneof->synthetic) {
+            if (field->oneof == oneof) continue;
+            oneof = field->oneof;
+            size = gen_check_align(size, 4) + 4;
+            bytes = 16; /* at most */
+            align = 8;
+        }
+        size = gen_check_align(size, align) + bytes + (field->has ? 1 : 0);
+        names += strlen(field->name) + 1;
+        if (strcmp(field->name, field->json_name) != 0) names += strlen(field->json_name) + 1;
+    }
+    size = gen_check_align(size, 8) + 16;
+    if (size > 65535) {
+        gen_source_error(check->ctx, type->at,
+            "message \"%s\" has too many fields: its struct would have more than 65535 bytes", type->name);
+    } else if (names > 65535) {
+        gen_source_error(
+            check->ctx, type->at, "the names of the fields of message \"%s\" have more than 65535 bytes", type->name);
+    }
+}
+
+/* ---- Enums ---- */
+
+/* "QUALITY_GOOD" in enum Quality becomes "good": what generators for other languages make of it. */
+static const char *gen_check_bare_name(gen_check_t *check, const char *enum_name, const char *name) {
+    char *bare = CONNECT_NEW(&check->ctx->arena, char, strlen(name) + 1);
+    const char *rest = name, *prefix = enum_name;
+    size_t len = 0;
+    while (*prefix && *rest) {
+        char a = *prefix, b = *rest;
+        if (a == '_') {
+            prefix++;
+            continue;
+        }
+        if (b == '_') {
+            rest++;
+            continue;
+        }
+        if (a >= 'A' && a <= 'Z') a = (char)(a - 'A' + 'a');
+        if (b >= 'A' && b <= 'Z') b = (char)(b - 'A' + 'a');
+        if (a != b) break;
+        prefix++;
+        rest++;
+    }
+    while (*prefix == '_')
+        prefix++;
+    while (*rest == '_')
+        rest++;
+    if (*prefix || !*rest) rest = name;
+    for (; *rest; rest++) {
+        if (*rest != '_') bare[len++] = *rest >= 'A' && *rest <= 'Z' ? (char)(*rest - 'A' + 'a') : *rest;
+    }
+    return bare;
+}
+
+static int gen_check_compare_values(const void *a, const void *b) {
+    const gen_enum_value_t *one = *(const gen_enum_value_t *const *)a, *two = *(const gen_enum_value_t *const *)b;
+    if (one->number != two->number) return one->number < two->number ? -1 : 1;
+    return one->at.offset < two->at.offset ? -1 : 1;
+}
+
+static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
+    gen_enum_value_t **sorted = CONNECT_NEW(&check->ctx->arena, gen_enum_value_t *, enumeration->values.count + 1);
+    gen_enum_value_t *value;
+    gen_range_t **reserved;
+    gen_map_t names, bare;
+    size_t i = 0, reserved_count = enumeration->reserved.count;
+    bool has_alias = false;
+    memset(&names, 0, sizeof names);
+    memset(&bare, 0, sizeof bare);
+    if (!enumeration->values.first) {
+        gen_source_error(check->ctx, enumeration->at, "enum \"%s\" must have a value", enumeration->name);
+        return;
+    }
+    if (enumeration->values.count > 65535) {
+        gen_source_error(check->ctx, enumeration->at, "enum \"%s\" has more than 65535 values", enumeration->name);
+    }
+    if (enumeration->file->syntax == GEN_SYNTAX_PROTO3 && enumeration->values.first->number != 0) {
+        gen_source_error(check->ctx, enumeration->values.first->number_at,
+            "the first value of an enum must be 0: it is what an absent field holds");
+    }
+    for (value = enumeration->values.first; value; value = value->next)
+        sorted[i++] = value;
+    qsort(sorted, i, sizeof *sorted, gen_check_compare_values);
+    for (i = 1; i < enumeration->values.count; i++) {
+        if (sorted[i]->number != sorted[i - 1]->number) continue;
+        has_alias = true;
+        if (!enumeration->allow_alias) {
+            gen_source_error(check->ctx, sorted[i]->number_at,
+                "number %ld is used already, by \"%s\"; for two names of one number set option allow_alias = true;",
+                (long)sorted[i]->number, sorted[i - 1]->name);
+        }
+    }
+    if (enumeration->allow_alias && !has_alias) {
+        gen_source_error(check->ctx, enumeration->at, "enum \"%s\" has allow_alias, but no two values share a number",
+            enumeration->name);
+    }
+    reserved = gen_check_ranges(check, enumeration->reserved.first, reserved_count);
+    gen_check_reserved_names(check, enumeration->reserved_names.first, &names);
+    for (value = enumeration->values.first; value; value = value->next) {
+        const gen_range_t *hit = gen_check_in(reserved, reserved_count, value->number, value->number);
+        const char *bare_name = gen_check_bare_name(check, enumeration->name, value->name);
+        const gen_enum_value_t *other = gen_map_get(&bare, bare_name);
+        if (hit) {
+            gen_source_error(check->ctx, value->number_at, "number %ld is reserved, at %s", (long)value->number,
+                gen_source_place(check->ctx, hit->at));
+        }
+        gen_check_reserved_use(check, &names, value->name, value->at);
+        if (!other) {
+            gen_map_put(check->ctx, &bare, bare_name, value);
+        } else if (other->number != value->number && strcmp(other->name, value->name) != 0 &&
+            enumeration->file->syntax == GEN_SYNTAX_PROTO3 &&
+            !gen_option_is_true(&enumeration->options, "deprecated_legacy_json_field_conflicts")) {
+            gen_source_error(check->ctx, value->at,
+                "\"%s\" and \"%s\" are the same without the enum's name, case and underscores", value->name,
+                other->name);
+        }
+    }
+}
+
+/* ---- All ---- */
+
+static void gen_check_type(gen_check_t *check, gen_type_t *type) {
+    gen_type_t *inner;
+    gen_enum_t *enumeration;
+    gen_field_t *field;
+    gen_map_t names;
+    memset(&names, 0, sizeof names);
+    gen_check_numbers(check, type);
+    gen_check_reserved_names(check, type->reserved_names.first, &names);
+    if (type->file->syntax == GEN_SYNTAX_PROTO3 && type->extension_ranges.first) {
+        gen_source_error(check->ctx, type->extension_ranges.first->at, "proto3 has no extension ranges");
+    }
+    for (field = type->fields.first; field; field = field->next) {
+        gen_check_field(check, field);
+        gen_check_reserved_use(check, &names, field->name, field->at);
+        if (field->label == GEN_LABEL_REQUIRED) type->has_required = true;
+    }
+    for (field = type->extensions.first; field; field = field->next) {
+        gen_check_field(check, field);
+        gen_check_extension(check, field);
+    }
+    if (type->is_map_entry) gen_check_map(check, type);
+    gen_check_json_names(check, type);
+    gen_check_limits(check, type);
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_check_enum(check, enumeration);
+    }
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_check_type(check, inner);
+}
+
+/* has_required also says that a message below has one. */
+static bool gen_check_spread(gen_type_t *type) {
+    gen_type_t *inner;
+    const gen_field_t *field;
+    bool changed = false;
+    for (inner = type->types.first; inner; inner = inner->next) {
+        if (gen_check_spread(inner)) changed = true;
+    }
+    for (field = type->fields.first; field && !type->has_required; field = field->next) {
+        if (field->type && field->type->has_required) type->has_required = changed = true;
+    }
+    return changed;
+}
+
+GEN_PRIVATE void gen_check_model(gen_model_t *model) {
+    gen_check_t check;
+    gen_file_t *file;
+    gen_type_t *type;
+    gen_enum_t *enumeration;
+    gen_field_t *field;
+    bool changed = true;
+    check.model = model;
+    check.ctx = model->ctx;
+    for (file = model->files.first; file; file = file->next) {
+        for (type = file->types.first; type; type = type->next)
+            gen_check_type(&check, type);
+        for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+            gen_check_enum(&check, enumeration);
+        }
+        for (field = file->extensions.first; field; field = field->next) {
+            gen_check_field(&check, field);
+            gen_check_extension(&check, field);
+        }
+    }
+    while (changed) {
+        changed = false;
+        for (file = model->files.first; file; file = file->next) {
+            for (type = file->types.first; type; type = type->next) {
+                if (gen_check_spread(type)) changed = true;
+            }
+        }
+    }
+}

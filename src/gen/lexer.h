@@ -1,0 +1,34 @@
+#pragma once
+#include "gen/source.h"
+
+typedef enum gen_token_kind_t {
+    GEN_TOKEN_END,
+    GEN_TOKEN_WORD, /* an identifier or keyword */
+    GEN_TOKEN_INTEGER,
+    GEN_TOKEN_FLOAT,
+    GEN_TOKEN_STRING, /* text: as written, with its quotes */
+    GEN_TOKEN_SYMBOL  /* one byte */
+} gen_token_kind_t;
+typedef struct gen_token_t {
+    gen_token_kind_t kind;
+    connect_str_t text;
+    gen_at_t at;
+    uint64_t integer;
+    bool too_big;          /* an INTEGER over 64 bits */
+    connect_str_t leading; /* the comment right above it, with its marks */
+} gen_token_t;
+typedef struct gen_lexer_t {
+    gen_context_t *ctx;
+    const gen_source_t *source;
+    const char *next, *end;
+    gen_token_t token;
+    gen_at_t previous_end;
+    connect_str_t trailing; /* the comment behind the token before this one, on its line */
+} gen_lexer_t;
+/* Starts before the first token. */
+GEN_PRIVATE void gen_lexer_begin(gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source);
+/* Goes to the next token. What is no token is reported and skipped. */
+GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer);
+GEN_PRIVATE bool gen_lexer_is(const gen_lexer_t *lexer, const char *text);
+/* Unescapes the string token; appends to text, which has room for it. Returns how many bytes. */
+GEN_PRIVATE size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text);

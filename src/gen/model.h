@@ -1,0 +1,182 @@
+#pragma once
+#include "gen/map.h"
+
+/* What .proto files say: filled in by the parser, then by resolve, option, check and names, in this order. All of it is
+   in the context's arena. Names are zero-terminated; a comment is a view of the source, with its marks. */
+
+typedef struct gen_file_t gen_file_t;
+typedef struct gen_type_t gen_type_t;
+typedef struct gen_enum_t gen_enum_t;
+
+typedef enum gen_syntax_t { GEN_SYNTAX_PROTO2, GEN_SYNTAX_PROTO3 } gen_syntax_t;
+typedef enum gen_label_t { GEN_LABEL_NONE, GEN_LABEL_OPTIONAL, GEN_LABEL_REQUIRED, GEN_LABEL_REPEATED } gen_label_t;
+typedef enum gen_value_kind_t {
+    GEN_VALUE_WORD,     /* text: an identifier, or -inf, -nan */
+    GEN_VALUE_INTEGER,  /* integer, negative */
+    GEN_VALUE_FLOAT,    /* number */
+    GEN_VALUE_STRING,   /* text: unescaped */
+    GEN_VALUE_AGGREGATE /* text: as written, with its braces */
+} gen_value_kind_t;
+
+typedef struct gen_docs_t {
+    connect_str_t leading, trailing;
+} gen_docs_t;
+typedef struct gen_option_t {
+    struct gen_option_t *next;
+    const char *name; /* "packed", "(acme.label).text" */
+    gen_at_t at, value_at;
+    gen_value_kind_t kind;
+    connect_str_t text;
+    uint64_t integer;
+    double number;
+    bool negative;
+    bool custom;    /* its name begins with "(" */
+    uint32_t field; /* its number in the options message; 0: custom, or no such */
+    int32_t choice; /* the number of an enum's value */
+} gen_option_t;
+typedef GEN_LIST(gen_option_t) gen_options_t;
+typedef struct gen_range_t {
+    struct gen_range_t *next;
+    gen_at_t at;
+    int32_t first, last; /* both belong to it */
+} gen_range_t;
+typedef struct gen_word_t {
+    struct gen_word_t *next;
+    gen_at_t at;
+    const char *text;
+} gen_word_t;
+
+typedef struct gen_oneof_t {
+    struct gen_oneof_t *next;
+    const char *name, *full_name;
+    gen_at_t at;
+    gen_docs_t docs;
+    gen_options_t options;
+    size_t field_count;
+    uint32_t index;
+    bool synthetic;                 /* around a proto3 optional */
+    const char *c_name, *c_case;    /* members: the union, and what says which */
+    const char *c_enum, *c_not_set; /* the enum of the choices, and its zero */
+} gen_oneof_t;
+typedef struct gen_field_t {
+    struct gen_field_t *next;
+    gen_file_t *file;
+    gen_type_t *parent; /* NULL: an extension outside of a message */
+    gen_oneof_t *oneof;
+    const char *name, *full_name, *json_name;
+    const char *type_name; /* as written; NULL: a scalar */
+    const char *extendee_name;
+    gen_at_t at, type_at, number_at, extendee_at, json_name_at;
+    gen_docs_t docs;
+    gen_options_t options;
+    const gen_option_t *default_value;
+    gen_type_t *extendee;
+    gen_type_t *type;        /* MESSAGE, GROUP */
+    gen_enum_t *enumeration; /* ENUM */
+    gen_label_t label;
+    int kind; /* connect_kind_t; 0: a name that is not resolved yet */
+    int32_t number;
+    bool has_json_name, proto3_optional, is_map, is_group;
+    bool packed, nullable, has, closed, deprecated;
+    const char *c_name, *c_has;   /* members */
+    const char *c_choice, *c_get; /* the enumerator in its oneof; the function that looks into the map */
+} gen_field_t;
+struct gen_type_t { /* a message */
+    struct gen_type_t *next;
+    gen_file_t *file;
+    gen_type_t *parent;
+    const char *name, *full_name;
+    gen_at_t at;
+    gen_docs_t docs;
+    gen_options_t options;
+    GEN_LIST(gen_field_t) fields;
+    GEN_LIST(gen_field_t) extensions;
+    GEN_LIST(gen_oneof_t) oneofs;
+    GEN_LIST(gen_type_t) types;
+    GEN_LIST(gen_enum_t) enums;
+    GEN_LIST(gen_range_t) reserved;
+    GEN_LIST(gen_range_t) extension_ranges;
+    GEN_LIST(gen_word_t) reserved_names;
+    gen_field_t **by_number;
+    bool is_map_entry, has_required, deprecated;
+    const char *c_name, *c_unknown;
+};
+typedef struct gen_enum_value_t {
+    struct gen_enum_value_t *next;
+    gen_enum_t *parent;
+    const char *name, *full_name;
+    gen_at_t at, number_at;
+    gen_docs_t docs;
+    gen_options_t options;
+    int32_t number;
+    bool deprecated;
+    const char *c_name;
+} gen_enum_value_t;
+struct gen_enum_t {
+    struct gen_enum_t *next;
+    gen_file_t *file;
+    gen_type_t *parent;
+    const char *name, *full_name;
+    gen_at_t at;
+    gen_docs_t docs;
+    gen_options_t options;
+    GEN_LIST(gen_enum_value_t) values;
+    GEN_LIST(gen_range_t) reserved;
+    GEN_LIST(gen_word_t) reserved_names;
+    bool closed, allow_alias, deprecated;
+    const char *c_name;
+};
+typedef struct gen_method_t {
+    struct gen_method_t *next;
+    const char *name, *full_name;
+    const char *input_name, *output_name;
+    gen_at_t at, input_at, output_at;
+    gen_docs_t docs;
+    gen_options_t options;
+    gen_type_t *input, *output;
+    bool client_streams, server_streams, deprecated;
+    int32_t idempotency;
+    const char *c_name, *c_slot; /* Service_Method, and the member of the handlers */
+} gen_method_t;
+typedef struct gen_service_t {
+    struct gen_service_t *next;
+    gen_file_t *file;
+    const char *name, *full_name;
+    gen_at_t at;
+    gen_docs_t docs;
+    gen_options_t options;
+    GEN_LIST(gen_method_t) methods;
+    bool deprecated;
+    const char *c_name;
+} gen_service_t;
+typedef struct gen_import_t {
+    struct gen_import_t *next;
+    const char *name;
+    gen_at_t at;
+    gen_file_t *file; /* NULL: not found */
+    bool is_public, is_weak;
+} gen_import_t;
+struct gen_file_t {
+    struct gen_file_t *next;
+    const gen_source_t *source;
+    const char *name;
+    const char *package; /* "" if it has none */
+    gen_at_t package_at;
+    gen_syntax_t syntax;
+    gen_options_t options;
+    GEN_LIST(gen_import_t) imports;
+    GEN_LIST(gen_type_t) types;
+    GEN_LIST(gen_enum_t) enums;
+    GEN_LIST(gen_service_t) services;
+    GEN_LIST(gen_field_t) extensions;
+    bool built_in, wanted; /* wanted: a header is to be written */
+    bool incomplete;       /* it, or what it imports, could not be read in full */
+    bool loading;          /* on the path of imports that is being read */
+    uint32_t visible_from; /* the serial of the last file that was found to see this one */
+    const char *c_name, *guard, *header;
+};
+typedef struct gen_model_t {
+    gen_context_t *ctx;
+    GEN_LIST(gen_file_t) files; /* imports before what imports them */
+    gen_map_t file_names, symbols;
+} gen_model_t;

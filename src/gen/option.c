@@ -1,0 +1,242 @@
+/* The options that google/protobuf/descriptor.proto defines: name, number in its options message, type. An option that is
+   not one of these is refused, as is a value of another type and one that is set twice. Custom options, in parentheses,
+   are read and not looked at.
+
+   What they mean here: deprecated goes into comments; packed, allow_alias and idempotency_level change what is generated;
+   all go into the descriptor. */
+#include "gen/option.h"
+
+typedef enum gen_option_target_t {
+    GEN_OPTION_OF_FILE,
+    GEN_OPTION_OF_MESSAGE,
+    GEN_OPTION_OF_FIELD,
+    GEN_OPTION_OF_ONEOF,
+    GEN_OPTION_OF_ENUM,
+    GEN_OPTION_OF_VALUE,
+    GEN_OPTION_OF_SERVICE,
+    GEN_OPTION_OF_METHOD
+} gen_option_target_t;
+typedef struct gen_option_rule_t {
+    gen_option_target_t target;
+    const char *name;
+    uint32_t number;
+    gen_option_kind_t kind;
+    const char *choices; /* " NAME=number NAME=number " */
+    bool repeated;
+} gen_option_rule_t;
+
+static const gen_option_rule_t gen_option_rules[] = {
+    {GEN_OPTION_OF_FILE, "java_package", 1, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "java_outer_classname", 8, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "optimize_for", 9, GEN_OPTION_ENUM, " SPEED=1 CODE_SIZE=2 LITE_RUNTIME=3 ", false},
+    {GEN_OPTION_OF_FILE, "java_multiple_files", 10, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "go_package", 11, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "cc_generic_services", 16, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "java_generic_services", 17, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "py_generic_services", 18, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "java_generate_equals_and_hash", 20, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "deprecated", 23, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "java_string_check_utf8", 27, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "cc_enable_arenas", 31, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "objc_class_prefix", 36, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "csharp_namespace", 37, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "swift_prefix", 39, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "php_class_prefix", 40, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "php_namespace", 41, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "php_metadata_namespace", 44, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "ruby_package", 45, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_MESSAGE, "message_set_wire_format", 1, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_MESSAGE, "no_standard_descriptor_accessor", 2, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_MESSAGE, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_MESSAGE, "map_entry", 7, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_MESSAGE, "deprecated_legacy_json_field_conflicts", 11, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "ctype", 1, GEN_OPTION_ENUM, " STRING=0 CORD=1 STRING_PIECE=2 ", false},
+    {GEN_OPTION_OF_FIELD, "packed", 2, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "lazy", 5, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "jstype", 6, GEN_OPTION_ENUM, " JS_NORMAL=0 JS_STRING=1 JS_NUMBER=2 ", false},
+    {GEN_OPTION_OF_FIELD, "weak", 10, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "unverified_lazy", 15, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "debug_redact", 16, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "retention", 17, GEN_OPTION_ENUM,
+        " RETENTION_UNKNOWN=0 RETENTION_RUNTIME=1 RETENTION_SOURCE=2 ", false},
+    {GEN_OPTION_OF_FIELD, "targets", 19, GEN_OPTION_ENUM,
+        " TARGET_TYPE_UNKNOWN=0 TARGET_TYPE_FILE=1 TARGET_TYPE_EXTENSION_RANGE=2 TARGET_TYPE_MESSAGE=3 "
+        "TARGET_TYPE_FIELD=4 TARGET_TYPE_ONEOF=5 TARGET_TYPE_ENUM=6 TARGET_TYPE_ENUM_ENTRY=7 TARGET_TYPE_SERVICE=8 "
+        "TARGET_TYPE_METHOD=9 ",
+        true},
+    {GEN_OPTION_OF_FIELD, "edition_defaults", 20, GEN_OPTION_MESSAGE, NULL, true},
+    {GEN_OPTION_OF_FIELD, "feature_support", 22, GEN_OPTION_MESSAGE, NULL, false},
+    {GEN_OPTION_OF_ENUM, "allow_alias", 2, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_ENUM, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_ENUM, "deprecated_legacy_json_field_conflicts", 6, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_VALUE, "deprecated", 1, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_VALUE, "debug_redact", 3, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_VALUE, "feature_support", 4, GEN_OPTION_MESSAGE, NULL, false},
+    {GEN_OPTION_OF_SERVICE, "deprecated", 33, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_METHOD, "deprecated", 33, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_METHOD, "idempotency_level", 34, GEN_OPTION_ENUM,
+        " IDEMPOTENCY_UNKNOWN=0 NO_SIDE_EFFECTS=1 IDEMPOTENT=2 ", false},
+};
+
+GEN_PRIVATE gen_option_kind_t gen_option_kind(const gen_option_t *option) {
+    switch (option->kind) {
+    case GEN_VALUE_STRING: return GEN_OPTION_STRING;
+    case GEN_VALUE_AGGREGATE: return GEN_OPTION_MESSAGE;
+    default: return option->choice < 0 ? GEN_OPTION_BOOL : GEN_OPTION_ENUM;
+    }
+}
+
+static bool gen_option_word_is(const gen_option_t *option, const char *word) {
+    return option->kind == GEN_VALUE_WORD && !option->negative && option->text.len == strlen(word) &&
+        memcmp(option->text.data, word, option->text.len) == 0;
+}
+
+GEN_PRIVATE bool gen_option_is_true(const gen_options_t *options, const char *name) {
+    const gen_option_t *option;
+    for (option = options->first; option; option = option->next) {
+        if (strcmp(option->name, name) == 0) return gen_option_word_is(option, "true");
+    }
+    return false;
+}
+
+static void gen_option_value(gen_context_t *ctx, gen_option_t *option, const gen_option_rule_t *rule) {
+    option->choice = -1;
+    if (rule->kind == GEN_OPTION_BOOL) {
+        if (gen_option_word_is(option, "true") || gen_option_word_is(option, "false")) return;
+        gen_source_error(ctx, option->value_at, "option \"%s\" must be true or false", option->name);
+    } else if (rule->kind == GEN_OPTION_STRING) {
+        if (option->kind == GEN_VALUE_STRING) return;
+        gen_source_error(ctx, option->value_at, "option \"%s\" must be a string", option->name);
+    } else if (rule->kind == GEN_OPTION_ENUM) {
+        if (option->kind == GEN_VALUE_WORD && !option->negative) {
+            const char *word = gen_source_copy(ctx, option->text);
+            const char *found = strstr(rule->choices, gen_source_printf(ctx, " %s=", word));
+            if (found) {
+                option->choice = (int32_t)strtol(strchr(found, '=') + 1, NULL, 10);
+                return;
+            }
+        }
+        {
+            char *list = CONNECT_NEW(&ctx->arena, char, strlen(rule->choices) + 1);
+            const char *from;
+            size_t len = 0;
+            for (from = rule->choices + 1; *from; from++) {
+                if (*from == '=')
+                    from += strspn(from, "=0123456789") - 1;
+                else if (*from == ' ')
+                    list[len++] = ' ';
+                else
+                    list[len++] = *from;
+                if (from[1] == ' ' && from[2]) list[len++] = ',';
+            }
+            gen_source_error(ctx, option->value_at, "option \"%s\" must be one of %s", option->name, list);
+        }
+    } else if (option->kind != GEN_VALUE_AGGREGATE) {
+        gen_source_error(ctx, option->value_at, "option \"%s\" must be a message in braces", option->name);
+    }
+}
+
+static void gen_option_apply(gen_context_t *ctx, gen_options_t *options, gen_option_target_t target, bool *deprecated) {
+    gen_option_t *option, *other;
+    size_t i;
+    for (option = options->first; option; option = option->next) {
+        const gen_option_rule_t *rule = NULL;
+        size_t len = strcspn(option->name, ".");
+        if (option->custom) continue;
+        for (i = 0; i < GEN_LEN(gen_option_rules); i++) {
+            if (gen_option_rules[i].target == target && strncmp(gen_option_rules[i].name, option->name, len) == 0 &&
+                !gen_option_rules[i].name[len] &&
+                (!option->name[len] || gen_option_rules[i].kind == GEN_OPTION_MESSAGE)) {
+                rule = &gen_option_rules[i];
+            }
+        }
+        if (!rule) {
+            bool feature = strncmp(option->name, "features", 8) == 0 && (!option->name[8] || option->name[8] == '.');
+            gen_source_error(ctx, option->at,
+                feature ? "option \"%s\" is for editions only"
+                        : "option \"%s\" is not known; custom options stand in parentheses",
+                option->name);
+            continue;
+        }
+        if (strcmp(rule->name, "map_entry") == 0) {
+            gen_source_error(ctx, option->at, "option \"map_entry\" must not be set: write map<...>");
+        }
+        if (option->name[len]) continue; /* a field of a message */
+        option->field = rule->number;
+        gen_option_value(ctx, option, rule);
+        for (other = options->first; other != option && !rule->repeated; other = other->next) {
+            if (other->field == option->field) {
+                gen_source_error(ctx, option->at, "option \"%s\" is set already, at %s", option->name,
+                    gen_source_place(ctx, other->at));
+                break;
+            }
+        }
+        if (strcmp(rule->name, "deprecated") == 0 && deprecated) *deprecated = gen_option_word_is(option, "true");
+    }
+}
+
+static void gen_option_enum(gen_context_t *ctx, gen_enum_t *enumeration) {
+    gen_enum_value_t *value;
+    gen_option_apply(ctx, &enumeration->options, GEN_OPTION_OF_ENUM, &enumeration->deprecated);
+    enumeration->allow_alias = gen_option_is_true(&enumeration->options, "allow_alias");
+    enumeration->closed = enumeration->file->syntax == GEN_SYNTAX_PROTO2;
+    for (value = enumeration->values.first; value; value = value->next) {
+        gen_option_apply(ctx, &value->options, GEN_OPTION_OF_VALUE, &value->deprecated);
+    }
+}
+
+static void gen_option_type(gen_context_t *ctx, gen_type_t *type) {
+    gen_type_t *inner;
+    gen_enum_t *enumeration;
+    gen_field_t *field;
+    gen_oneof_t *oneof;
+    gen_option_apply(ctx, &type->options, GEN_OPTION_OF_MESSAGE, &type->deprecated);
+    for (field = type->fields.first; field; field = field->next) {
+        gen_option_apply(ctx, &field->options, GEN_OPTION_OF_FIELD, &field->deprecated);
+    }
+    for (field = type->extensions.first; field; field = field->next) {
+        gen_option_apply(ctx, &field->options, GEN_OPTION_OF_FIELD, &field->deprecated);
+    }
+    for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
+        gen_option_apply(ctx, &oneof->options, GEN_OPTION_OF_ONEOF, NULL);
+    }
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_option_enum(ctx, enumeration);
+    }
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_option_type(ctx, inner);
+}
+
+GEN_PRIVATE void gen_option_model(gen_model_t *model) {
+    gen_context_t *ctx = model->ctx;
+    gen_file_t *file;
+    gen_type_t *type;
+    gen_enum_t *enumeration;
+    gen_service_t *service;
+    gen_method_t *method;
+    gen_field_t *field;
+    const gen_option_t *option;
+    for (file = model->files.first; file; file = file->next) {
+        gen_option_apply(ctx, &file->options, GEN_OPTION_OF_FILE, NULL);
+        for (type = file->types.first; type; type = type->next)
+            gen_option_type(ctx, type);
+        for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+            gen_option_enum(ctx, enumeration);
+        }
+        for (field = file->extensions.first; field; field = field->next) {
+            gen_option_apply(ctx, &field->options, GEN_OPTION_OF_FIELD, &field->deprecated);
+        }
+        for (service = file->services.first; service; service = service->next) {
+            gen_option_apply(ctx, &service->options, GEN_OPTION_OF_SERVICE, &service->deprecated);
+            for (method = service->methods.first; method; method = method->next) {
+                gen_option_apply(ctx, &method->options, GEN_OPTION_OF_METHOD, &method->deprecated);
+                for (option = method->options.first; option; option = option->next) {
+                    if (strcmp(option->name, "idempotency_level") == 0 && option->choice > 0) {
+                        method->idempotency = option->choice;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+/* Files come out whole, or not at all: each is written under another name beside its place, and all are renamed when all
+   are written. If one cannot be written, those other names are removed again. Folders are made as needed. Names were
+   checked when they were loaded: they are relative and without "..". */
+#include "gen/output.h"
+
+static const gen_at_t gen_output_nowhere = {NULL, 0};
+
+/* Makes the folders that a path goes through. */
+static void gen_output_folders(gen_context_t *ctx, const char *path) {
+    char *part = CONNECT_NEW(&ctx->arena, char, strlen(path) + 1);
+    size_t i;
+    for (i = 0; path[i]; i++) {
+        if (path[i] == '/' && i > 0) mkdir(part, 0777); /* if it fails, opening the file tells why */
+        part[i] = path[i];
+    }
+}
+
+static bool gen_output_temporary(gen_context_t *ctx, gen_output_t *output) {
+    int fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    FILE *file;
+    bool good;
+    if (fd < 0) {
+        gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", output->temporary, strerror(errno));
+        return false;
+    }
+    file = fdopen(fd, "wb");
+    if (!file) {
+        close(fd);
+        gen_source_out_of_memory();
+        return false;
+    }
+    good = fwrite(output->text.data, 1, output->text.len, file) == output->text.len;
+    if (fclose(file) != 0) good = false;
+    if (!good) gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", output->path, strerror(errno));
+    return good;
+}
+
+GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_output_t *outputs, size_t count) {
+    size_t i, len = strlen(folder), written = 0;
+    bool good = true;
+    for (i = 0; i < count && good; i++) {
+        gen_output_t *output = &outputs[i];
+        output->path = gen_source_printf(ctx, "%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", output->name);
+        output->temporary = gen_source_printf(ctx, "%s.%ld.tmp", output->path, (long)getpid());
+        gen_output_folders(ctx, output->path);
+        good = gen_output_temporary(ctx, output);
+        written = i + 1;
+    }
+    for (i = 0; i < count && good; i++) {
+        if (rename(outputs[i].temporary, outputs[i].path) != 0) {
+            gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", outputs[i].path, strerror(errno));
+            good = false;
+        }
+    }
+    for (i = 0; i < written && !good; i++)
+        unlink(outputs[i].temporary);
+}

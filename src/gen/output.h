@@ -1,0 +1,10 @@
+#pragma once
+#include "gen/text.h"
+
+typedef struct gen_output_t {
+    const char *name; /* below the folder */
+    gen_text_t text;
+    const char *path, *temporary;
+} gen_output_t;
+/* Writes all files below a folder, or none; reports what fails. */
+GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_output_t *outputs, size_t count);

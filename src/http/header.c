@@ -1,0 +1,386 @@
+#include "http/header.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* Header lists as both HTTP versions hold them: an array of (name, value) in an arena, names in lower case, all texts
+   zero-terminated; order and repetitions are kept (RFC 9110 5.2, 5.3). And the grammar of names and values as a table
+   of one byte per character.
+
+   A received list is bounded twice: by limits->header_count, and by limits->header_bytes, where every field counts as
+   name + value + 32 (RFC 9113 6.5.2). A field that is past a limit is not stored.
+
+   The items are one array in the arena, which doubles; when nothing else was taken from the arena meanwhile it grows in
+   place. cn_headers_reserve makes the array at once. */
+
+#define CN_HEADERS_FIRST 8u
+#define CN_HEADER_OVERHEAD 32u
+
+/* Bits of CN_CHAR_: TOKEN 1, VALUE 2, TARGET 4, HOST 8, QUOTED 16. One line is 16 characters. */
+static const unsigned char cn_header_char_table[256] = {
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    18,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    18,
+    31,
+    6,
+    19,
+    31,
+    31,
+    31,
+    31,
+    30,
+    30,
+    31,
+    31,
+    22,
+    31,
+    31,
+    22,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    22,
+    30,
+    22,
+    30,
+    22,
+    22,
+    22,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    22,
+    2,
+    22,
+    23,
+    31,
+    23,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    31,
+    22,
+    23,
+    22,
+    31,
+    0,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+    18,
+};
+
+CN_PRIVATE const unsigned char *cn_header_chars(void) {
+    return cn_header_char_table;
+}
+
+static bool cn_header_all(connect_str_t text, unsigned char kind) {
+    size_t i;
+    for (i = 0; i < text.len; i++)
+        if (!(cn_header_char_table[(unsigned char)text.data[i]] & kind)) return false;
+    return true;
+}
+
+CN_PRIVATE bool cn_header_name_valid(connect_str_t name) {
+    return name.len > 0 && cn_header_all(name, CN_CHAR_TOKEN);
+}
+
+CN_PRIVATE bool cn_header_value_valid(connect_str_t value) {
+    return cn_header_all(value, CN_CHAR_VALUE);
+}
+
+/* Copies a text in lower case, eight bytes at a time: bytes below 0x80 that are 'A' to 'Z' get 0x20 added. */
+static void cn_header_copy_lower(char *to, const char *from, size_t len) {
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    size_t i = 0;
+    for (; i + 8 <= len; i += 8) {
+        uint64_t word, low, upper;
+        memcpy(&word, from + i, 8);
+        low = word & (ones * 0x7F);
+        upper = (low + ones * (0x80 - 'A')) & ~(low + ones * (0x80 - 'Z' - 1)) & ~word & (ones * 0x80);
+        word |= upper >> 2;
+        memcpy(to + i, &word, 8);
+    }
+    for (; i < len; i++) {
+        unsigned char c = (unsigned char)from[i];
+        to[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+}
+
+CN_PRIVATE bool cn_headers_reserve(cn_headers_t *headers, connect_arena_t *arena, size_t count) {
+    size_t capacity = headers->count + count;
+    connect_header_t *items;
+    if (capacity <= headers->capacity) return true;
+    if (capacity > SIZE_MAX / 2 / sizeof *items) return false;
+    items = (connect_header_t *)cn_arena_grow(
+        arena, headers->items, headers->capacity * sizeof *items, capacity * sizeof *items);
+    if (!items) return false;
+    headers->items = items;
+    headers->capacity = capacity;
+    return true;
+}
+
+CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value) {
+    if (headers->count == headers->capacity &&
+        !cn_headers_reserve(headers, arena, CN_MAX(headers->capacity, (size_t)CN_HEADERS_FIRST)))
+        return false;
+    headers->items[headers->count].name = name;
+    headers->items[headers->count].value = value;
+    headers->count++;
+    headers->bytes += strlen(name) + value.len + CN_HEADER_OVERHEAD;
+    return true;
+}
+
+CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value) {
+    size_t left;
+    char *text;
+    if (headers->count >= limits->header_count || headers->bytes > limits->header_bytes) return CN_HEADERS_TOO_LARGE;
+    left = limits->header_bytes - headers->bytes;
+    if (left < CN_HEADER_OVERHEAD || name.len > left - CN_HEADER_OVERHEAD ||
+        value.len > left - CN_HEADER_OVERHEAD - name.len)
+        return CN_HEADERS_TOO_LARGE;
+    if (headers->count == headers->capacity &&
+        !cn_headers_reserve(headers, arena, CN_MAX(headers->capacity, (size_t)CN_HEADERS_FIRST)))
+        return CN_HEADERS_NO_MEMORY;
+    text = (char *)cn_arena_raw(arena, name.len + value.len + 2);
+    if (!text) return CN_HEADERS_NO_MEMORY;
+    cn_header_copy_lower(text, name.data, name.len);
+    text[name.len] = 0;
+    if (value.len) memcpy(text + name.len + 1, value.data, value.len);
+    text[name.len + 1 + value.len] = 0;
+    headers->items[headers->count].name = text;
+    headers->items[headers->count].value = cn_str(text + name.len + 1, value.len);
+    headers->count++;
+    headers->bytes += name.len + value.len + CN_HEADER_OVERHEAD;
+    return CN_HEADERS_OK;
+}
+
+CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers) {
+    connect_headers_t view;
+    view.items = headers->items;
+    view.count = headers->count;
+    return view;
+}
+
+CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, const char *name) {
+    size_t i;
+    for (i = 0; i < headers->count; i++)
+        if (headers->items[i].name[0] == name[0] && strcmp(headers->items[i].name, name) == 0)
+            return headers->items[i].value;
+    return cn_str(NULL, 0);
+}
+
+connect_str_t connect_headers_get(connect_headers_t headers, const char *name, size_t nth) {
+    const connect_str_t wanted = connect_str_of(name);
+    size_t i;
+    for (i = 0; i < headers.count; i++)
+        if (cn_str_equal_nocase(connect_str_of(headers.items[i].name), wanted) && nth-- == 0)
+            return headers.items[i].value;
+    return cn_str(NULL, 0);
+}

@@ -1,0 +1,388 @@
+#include "io/conn.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "http/http1.h"
+#include "http/http2.h"
+
+/* A connection without I/O: bytes in, bytes out, and the time with them. It finds out which HTTP version the peer
+   speaks, hands it the bytes, watches the clock for all that hangs on the connection, and tells the transport what it
+   wants.
+
+   Which version (server): a connection that begins with the 24 bytes of the client preface (RFC 9113 3.4) is HTTP/2,
+   any other is HTTP/1.1; up to then the bytes are held in `preface`. A client knows beforehand.
+ Clocks: header_ms (a head is awaited in the middle of it, or nothing came at all), idle_http1_ms and idle_http2_ms
+(no exchange), write_stall_ms (output waits and the transport takes none), abort_ms (drained too long), the exchanges'
+own due_ms and the owner's. The clock is the user's: it is known from the first feed on. deadline_ms is the earliest;
+a step called `tick` at the end of each feed acts on what has come.
+
+   Events run only inside feed, output, eof, opened, and close. `depth` counts them: a connection that is closed inside
+   one of its own events is freed when the outermost has ended, and owner->leave is the last thing of all, as the owner
+   may free itself there.
+
+   The output queue's block is borrowed from the owner's pool when bytes come, and given back when all is written. */
+
+#define CN_CONN_BLOCKED 4u /* reading stops while output waits above so many times limits->connection_buffer */
+
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+static const char cn_conn_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http) {
+    return CN_CONTAINER(http, connect_conn_t, http);
+}
+
+static cn_exchange_t *cn_conn_on_begin(cn_http_t *http) {
+    connect_conn_t *conn = cn_conn_of(http);
+    return conn->owner ? conn->events->on_begin(conn) : NULL;
+}
+
+static void cn_conn_on_http_output(cn_http_t *http) {
+    connect_conn_t *conn = cn_conn_of(http);
+    if (conn->output) conn->output(conn, conn->output_user);
+}
+
+static void cn_conn_on_room(cn_http_t *http) {
+    connect_conn_t *conn = cn_conn_of(http);
+    if (conn->owner && conn->events->on_room) conn->events->on_room(conn);
+}
+
+CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
+    static const cn_http_events_t events = {cn_conn_on_begin, cn_conn_on_http_output, cn_conn_on_room};
+    connect_conn_t *conn = (connect_conn_t *)cn_mem_acquire(options->allocator, sizeof *conn);
+    if (!conn) return NULL;
+    conn->http.events = &events;
+    conn->http.allocator = options->allocator;
+    conn->http.limits = options->limits;
+    conn->http.is_server = options->is_server;
+    conn->http.head_since_ms = -1;
+    conn->http.due_ms = INT64_MAX;
+    cn_list_init(&conn->http.exchanges);
+    conn->events = options->events;
+    conn->owner = options->owner;
+    conn->pool = options->pool;
+    conn->allow_http1 = options->allow_http1;
+    conn->allow_http2 = options->allow_http2;
+    conn->owner_due_ms = conn->abort_ms = INT64_MAX;
+    conn->opened_ms = -1;
+    conn->idle_since_ms = -1;
+    conn->stalled_since_ms = -1;
+    conn->opened = options->is_server;
+    snprintf(conn->peer, sizeof conn->peer, "%s", options->peer ? options->peer : "");
+    return conn;
+}
+
+/* ---- Entering and leaving ---- */
+
+static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
+    if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
+    if (conn->opened_ms < 0) conn->opened_ms = conn->http.now_ms;
+    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner);
+    conn->http.feeding = true;
+}
+
+static void cn_conn_free(connect_conn_t *conn) {
+    const connect_allocator_t *allocator = conn->http.allocator;
+    const cn_conn_owner_t *events = conn->events;
+    void *owner = conn->owner;
+    if (owner) events->enter(owner);
+    conn->depth = 1; /* what is closed in the events below is closed already */
+    conn->dead = true;
+    conn->http.feeding = true;
+    if (conn->http.version) conn->http.version->free(&conn->http);
+    conn->http.version = NULL;
+    if (conn->owner) {
+        events->on_lost(conn);
+        cn_list_remove(&conn->node);
+        cn_buf_give_back(&conn->http.out, conn->pool, allocator);
+    }
+    cn_buf_free(&conn->http.out, allocator);
+    cn_mem_release(allocator, conn);
+    if (owner) events->leave(owner);
+}
+
+static void cn_conn_leave(connect_conn_t *conn) {
+    const cn_conn_owner_t *events = conn->events;
+    void *owner = conn->owner;
+    if (conn->depth > 1) {
+        conn->depth--;
+        return;
+    }
+    conn->http.feeding = false;
+    conn->depth = 0;
+    if (conn->close_wanted) cn_conn_free(conn);
+    if (owner) events->leave(owner);
+}
+
+/* ---- Opening ---- */
+
+static bool cn_conn_open_version(connect_conn_t *conn, bool http2) {
+    const cn_http_version_t *version = NULL;
+#if CONNECT_ENABLE_HTTP2
+    if (http2) version = cn_http2_version();
+#else
+    (void)http2;
+#endif
+    if (!version) version = cn_http1_version();
+    if (!version->open(&conn->http)) {
+        cn_conn_set_failure(conn, ENOMEM, "out of memory");
+        conn->dead = true;
+        return false;
+    }
+    conn->http.version = version;
+    return true;
+}
+
+CN_PRIVATE void cn_conn_opened(connect_conn_t *conn, int64_t now_ms) {
+    cn_conn_enter(conn, now_ms);
+    conn->opened = true;
+    conn->opened_ms = conn->http.now_ms;
+    if (cn_conn_open_version(conn, conn->allow_http2) && conn->owner && conn->events->on_room)
+        conn->events->on_room(conn);
+    cn_conn_leave(conn);
+}
+
+/* Tells the version by the first bytes. Returns how many were used up before the version takes over; all of them if
+   it is not known yet. */
+static size_t cn_conn_sniff(connect_conn_t *conn, const char *bytes, size_t len) {
+    size_t have = conn->preface_len, take, held;
+    if (!conn->allow_http2 || !conn->allow_http1) {
+        cn_conn_open_version(conn, conn->allow_http2);
+        return 0;
+    }
+    take = CN_MIN(len, sizeof conn->preface - have);
+    memcpy(conn->preface + have, bytes, take);
+    held = have + take;
+    if (memcmp(conn->preface, cn_conn_preface, held) != 0) {
+        if (!cn_conn_open_version(conn, false)) return len;
+        if (have) conn->http.version->feed(&conn->http, conn->preface, have); /* shorter than any limit: all is taken */
+        return 0;
+    }
+    conn->preface_len = (uint8_t)held;
+    if (held < sizeof conn->preface) return take;
+    if (!cn_conn_open_version(conn, true)) return len;
+    conn->http.version->feed(&conn->http, conn->preface, held);
+    return take;
+}
+
+/* ---- The clock ---- */
+
+static int64_t cn_conn_add_ms(int64_t since_ms, uint32_t limit_ms) {
+    return since_ms < 0 || limit_ms == CONNECT_UNLIMITED ? INT64_MAX : since_ms + (int64_t)limit_ms;
+}
+
+static int64_t cn_conn_idle_due(const connect_conn_t *conn) {
+    const connect_limits_t *limits = conn->http.limits;
+    if (!conn->http.version)
+        return conn->http.is_server ? cn_conn_add_ms(conn->opened_ms, limits->header_ms) : INT64_MAX;
+    return cn_conn_add_ms(conn->idle_since_ms,
+        conn->http.version->number == CONNECT_HTTP_2 ? limits->idle_http2_ms : limits->idle_http1_ms);
+}
+
+int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
+    const cn_http_t *http = &conn->http;
+    int64_t due = CN_MIN(http->due_ms, conn->owner_due_ms);
+    if (conn->dead || http->woken || conn->opened_ms < 0) return http->now_ms;
+    due = CN_MIN(due, cn_conn_add_ms(http->head_since_ms, http->limits->header_ms));
+    due = CN_MIN(due, cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms));
+    due = CN_MIN(due, cn_conn_idle_due(conn));
+    return CN_MIN(due, conn->abort_ms);
+}
+
+/* Ends it from this side: what is open is cut short. */
+static void cn_conn_kill(connect_conn_t *conn) {
+    conn->dead = true;
+    if (conn->http.version) conn->http.version->eof(&conn->http);
+}
+
+static void cn_conn_tick_exchanges(connect_conn_t *conn) {
+    cn_http_t *http = &conn->http;
+    cn_list_t *node, *next;
+    int64_t now = http->now_ms, due = INT64_MAX;
+    if (http->due_ms > now) return;
+    http->due_ms = INT64_MAX;
+    for (node = http->exchanges.next; node != &http->exchanges; node = next) {
+        cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
+        next = node->next;
+        if (x->due_ms <= now) {
+            x->due_ms = INT64_MAX;
+            x->events->on_due(x);
+            if (x->http) next = node->next; /* what began meanwhile is last in the list */
+        }
+        if (x->http) due = CN_MIN(due, x->due_ms);
+    }
+    http->due_ms = CN_MIN(http->due_ms, due);
+}
+
+static void cn_conn_tick(connect_conn_t *conn) {
+    static const char timeout[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    cn_http_t *http = &conn->http;
+    int64_t now = http->now_ms;
+    if (conn->dead) return;
+    cn_conn_tick_exchanges(conn);
+    if (conn->owner_due_ms <= now && conn->owner) {
+        conn->owner_due_ms = INT64_MAX;
+        conn->events->on_due(conn);
+    }
+    if (http->exchange_count) {
+        conn->idle_since_ms = -1;
+    } else if (conn->idle_since_ms < 0) {
+        conn->idle_since_ms = now;
+    } else if (cn_conn_idle_due(conn) <= now) {
+        if (http->version && !http->draining) {
+            http->version->drain(http);
+            conn->idle_since_ms = now;
+        } else {
+            http->closing = true;
+        }
+    }
+    if (cn_conn_add_ms(http->head_since_ms, http->limits->header_ms) <= now) {
+        if (http->version && http->version->number == CONNECT_HTTP_1 && http->is_server && !http->exchange_count)
+            cn_buf_append(&http->out, http->allocator, timeout, sizeof timeout - 1);
+        http->head_since_ms = -1;
+        http->closing = true;
+        http->read_blocked = true;
+    }
+    if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
+        cn_conn_set_failure(conn, ETIMEDOUT, "the peer takes no bytes");
+        cn_conn_kill(conn);
+    }
+}
+
+/* ---- Bytes in ---- */
+
+size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, int64_t now_ms) {
+    const char *at = (const char *)bytes;
+    size_t taken = 0;
+    if (!conn->opened && !conn->abandon && !conn->dead) cn_conn_opened(conn, now_ms);
+    cn_conn_enter(conn, now_ms);
+    conn->http.woken = false;
+    if (!conn->dead && conn->opened) {
+        cn_buf_borrow(&conn->http.out, conn->pool);
+        if (len && !conn->http.version) taken = cn_conn_sniff(conn, at, len);
+        if (conn->http.version && !conn->dead && taken < len && !conn->http.closing)
+            taken += conn->http.version->feed(&conn->http, at + taken, len - taken);
+        if (conn->http.closing) taken = len; /* of no interest any more */
+    }
+    cn_conn_tick(conn);
+    if (conn->dead) taken = len;
+    cn_conn_leave(conn);
+    return taken;
+}
+
+CN_PRIVATE void cn_conn_eof(connect_conn_t *conn, int64_t now_ms) {
+    cn_conn_enter(conn, now_ms);
+    if (conn->http.version && !conn->dead)
+        conn->http.version->eof(&conn->http);
+    else
+        conn->dead = true;
+    cn_conn_leave(conn);
+}
+
+/* ---- Bytes out ---- */
+
+connect_str_t connect_conn_output(connect_conn_t *conn) {
+    cn_http_t *http = &conn->http;
+    connect_str_t view = {"", 0};
+    bool close_wanted;
+    if (conn->dead) return view;
+    cn_conn_enter(conn, http->now_ms);
+    if (http->version) {
+        cn_buf_borrow(&http->out, conn->pool);
+        http->version->pull(http);
+    }
+    if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
+    view = cn_buf_view(&http->out);
+    if (view.len == 0) {
+        if (conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
+        conn->stalled_since_ms = -1;
+    } else if (conn->stalled_since_ms < 0) {
+        conn->stalled_since_ms = http->now_ms;
+    }
+    if (conn->dead) view = CN_STR("");
+    close_wanted = conn->close_wanted;
+    cn_conn_leave(conn);
+    return close_wanted ? CN_STR("") : view;
+}
+
+void connect_conn_sent(connect_conn_t *conn, size_t len) {
+    cn_http_t *http = &conn->http;
+    cn_buf_drop(&http->out, len);
+    if (len) conn->stalled_since_ms = cn_buf_len(&http->out) ? http->now_ms : -1;
+    if (cn_buf_len(&http->out) == 0 && conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
+}
+
+unsigned connect_conn_wants(const connect_conn_t *conn) {
+    const cn_http_t *http = &conn->http;
+    size_t waiting = cn_buf_len(&http->out);
+    unsigned wants = 0;
+    if (conn->dead || !conn->owner) return 0;
+    if (waiting) wants |= CONNECT_WANTS_WRITE;
+    if (!http->closing) {
+        if (http->woken) wants |= CONNECT_WANTS_WRITE;
+        if (!http->read_blocked && waiting / CN_CONN_BLOCKED <= http->limits->connection_buffer)
+            wants |= CONNECT_WANTS_READ;
+        if (!wants) wants = CONNECT_WANTS_WAKE;
+    }
+    return wants;
+}
+
+void connect_conn_on_output(connect_conn_t *conn, void (*output)(connect_conn_t *conn, void *user), void *user) {
+    conn->output = output;
+    conn->output_user = user;
+}
+
+/* ---- The end ---- */
+
+void connect_conn_close(connect_conn_t *conn) {
+    conn->dead = true;
+    if (conn->depth)
+        conn->close_wanted = true;
+    else
+        cn_conn_free(conn);
+}
+
+CN_PRIVATE void cn_conn_set_transport(
+    connect_conn_t *conn, void (*abandon)(connect_conn_t *conn, void *transport), void *transport) {
+    conn->abandon = abandon;
+    conn->transport = transport;
+}
+
+CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text) {
+    if (conn->failure[0]) return;
+    conn->os_error = os_error;
+    snprintf(conn->failure, sizeof conn->failure, "%s", text);
+}
+
+CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
+    if (conn->abandon) {
+        conn->abandon(conn, conn->transport);
+        return;
+    }
+    conn->dead = true;
+    conn->http.feeding = true;
+    conn->depth++;
+    if (conn->http.version) conn->http.version->free(&conn->http);
+    conn->http.version = NULL;
+    cn_buf_free(&conn->http.out, conn->http.allocator);
+    conn->events->on_lost(conn);
+    cn_list_remove(&conn->node);
+    conn->owner = NULL;
+    conn->depth--;
+}
+
+CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, int64_t abort_ms) {
+    if (abort_ms < conn->abort_ms) conn->abort_ms = abort_ms;
+    if (conn->http.version && !conn->dead)
+        conn->http.version->drain(&conn->http);
+    else
+        conn->http.closing = true;
+    cn_http_wake(&conn->http);
+}
+
+CN_PRIVATE void cn_conn_set_owner_due(connect_conn_t *conn, int64_t due_ms) {
+    bool earlier = due_ms < conn->owner_due_ms;
+    conn->owner_due_ms = due_ms;
+    if (earlier) cn_http_wake(&conn->http);
+}
+#endif

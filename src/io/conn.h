@@ -1,0 +1,73 @@
+#pragma once
+#include "base/sys.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "http/exchange.h"
+
+typedef struct cn_conn_owner_t {                      /* what a server or a client hears of its connections */
+    cn_exchange_t *(*on_begin)(connect_conn_t *conn); /* server: as in cn_http_events_t */
+    void (*on_room)(connect_conn_t *conn);            /* client: a call may begin, or the connection drains */
+    void (*on_due)(connect_conn_t *conn);             /* conn->owner_due_ms has come; it is INT64_MAX again */
+    void (*on_lost)(connect_conn_t *conn);            /* last: conn is freed after this; its exchanges are closed */
+    void (*enter)(void *owner);                       /* around everything that can run callbacks: what is freed in */
+    void (*leave)(void *owner);                       /* between goes in the last leave */
+} cn_conn_owner_t;
+
+struct connect_conn_t {
+    cn_http_t http; /* first: the HTTP versions know only this */
+    const cn_conn_owner_t *events;
+    void *owner;
+    cn_list_t node; /* in the owner's list */
+    cn_buf_pool_t *pool;
+    int64_t owner_due_ms;     /* set by cn_conn_set_owner_due */
+    int64_t opened_ms;        /* when it was opened; -1: the time is not known yet */
+    int64_t idle_since_ms;    /* no exchange since; -1: there is one */
+    int64_t stalled_since_ms; /* output waits and none of it was written since; -1: none waits */
+    int64_t abort_ms;         /* drained too long; INT64_MAX: not drained */
+    char preface[24];         /* server: the first bytes, until they tell the version */
+    uint8_t preface_len;
+    bool allow_http1, allow_http2;
+    bool opened;       /* bytes may flow */
+    bool dead;         /* nothing is wanted any more */
+    bool close_wanted; /* connect_conn_close was called inside an event */
+    unsigned depth;    /* of feed, output and eof */
+    int os_error;
+    char failure[256];
+    char peer[110]; /* a Unix path is at most 108 bytes */
+    void (*output)(connect_conn_t *conn, void *user);
+    void *output_user;
+    void (*abandon)(connect_conn_t *conn, void *transport);
+    void *transport;
+};
+
+typedef struct cn_conn_options_t {
+    const connect_allocator_t *allocator;
+    const connect_limits_t *limits;
+    cn_buf_pool_t *pool;
+    const cn_conn_owner_t *events;
+    void *owner;
+    const char *peer;
+    bool is_server, allow_http1, allow_http2; /* a client's has one of the two */
+} cn_conn_options_t;
+
+/* Makes a connection. NULL: out of memory. A server's is open at once; a client's by cn_conn_opened. */
+CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options);
+/* The transport is open now (client: TCP is connected). */
+CN_PRIVATE void cn_conn_opened(connect_conn_t *conn, int64_t now_ms);
+/* The peer sends no more; what was received may still be answered. */
+CN_PRIVATE void cn_conn_eof(connect_conn_t *conn, int64_t now_ms);
+/* What carries a connection's bytes may be told to let go of it at once: it then forgets its descriptor and calls
+   connect_conn_close. Without this (a transport of the user's) the connection only wants nothing any more. */
+CN_PRIVATE void cn_conn_set_transport(
+    connect_conn_t *conn, void (*abandon)(connect_conn_t *conn, void *transport), void *transport);
+/* Ends a connection now, as its owner goes away; outside of events. Through abandon; else (a transport of the user's)
+   it has no owner from here on, and wants nothing until the user closes it. */
+CN_PRIVATE void cn_conn_abort(connect_conn_t *conn);
+/* Says why the transport could not be opened or broke, before connect_conn_close: calls end with it. text: copied, at
+   most 255 bytes. */
+CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text);
+/* Takes no more exchanges, and closes after the last one, or at abort_ms. */
+CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, int64_t abort_ms);
+/* Sets when on_due is wanted; INT64_MAX: not any more. */
+CN_PRIVATE void cn_conn_set_owner_due(connect_conn_t *conn, int64_t due_ms);
+CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http);

@@ -1,0 +1,69 @@
+#include "base/error.h"
+#include "base/mem.h"
+#include "loop/loop.h"
+#include "server/server.h"
+
+/* Where a server meets the loop: its listeners. They are stopped by a drain, and when the server is freed. */
+
+#if CONNECT_ENABLE_SERVER && CONNECT_ENABLE_SOCKETS
+typedef struct cn_listen_entry_t {
+    struct cn_listen_entry_t *next;
+    cn_listener_t *listener;
+} cn_listen_entry_t;
+
+static void cn_listen_stop(connect_server_t *server) {
+    cn_listen_entry_t *entry;
+    while ((entry = (cn_listen_entry_t *)server->listeners) != NULL) {
+        server->listeners = entry->next;
+        cn_loop_unlisten(entry->listener);
+        cn_mem_release(server->allocator, entry);
+    }
+}
+
+static connect_conn_t *cn_listen_on_accept(void *user, const char *peer) {
+    return connect_server_accept((connect_server_t *)user, peer, NULL);
+}
+
+static bool cn_listen_need_loop(connect_server_t *server, connect_error_t *error) {
+    if (server->loop) return true;
+    server->loop = connect_loop_new(server->allocator, error);
+    server->owns_loop = server->loop != NULL;
+    return server->owns_loop;
+}
+
+int connect_server_listen(
+    connect_server_t *server, const char *address, const connect_listen_options_t *options, connect_error_t *error) {
+    static const connect_listen_options_t defaults;
+    cn_listen_entry_t *entry;
+    int port = -1;
+    if (server->draining) {
+        cn_error_set(error, CONNECT_FAILED_PRECONDITION, "the server is draining");
+        return -1;
+    }
+    if (!cn_listen_need_loop(server, error)) return -1;
+    entry = (cn_listen_entry_t *)cn_mem_acquire(server->allocator, sizeof *entry);
+    if (!entry) {
+        cn_error_memory(error);
+        return -1;
+    }
+    entry->listener =
+        cn_loop_listen(server->loop, address, options ? options : &defaults, cn_listen_on_accept, server, &port, error);
+    if (!entry->listener) {
+        cn_mem_release(server->allocator, entry);
+        return -1;
+    }
+    entry->next = (cn_listen_entry_t *)server->listeners;
+    server->listeners = entry;
+    server->stop_listening = cn_listen_stop;
+    return port;
+}
+
+static bool cn_listen_is_done(void *arg) {
+    return cn_server_is_done((const connect_server_t *)arg);
+}
+
+void connect_server_run(connect_server_t *server) {
+    if (!cn_listen_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
+    cn_loop_run_until(server->loop, cn_listen_is_done, server);
+}
+#endif

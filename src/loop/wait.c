@@ -1,0 +1,138 @@
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "call/invoke.h"
+#include "client/client.h"
+#include "io/conn.h"
+#include "loop/loop.h"
+#include "protocol/error.h"
+
+/* Where a client meets the loop: its dialer and its clock, and the functions that wait. A blocking call is a call
+   without events and a loop that is run until there is an answer; there is no second way. In a callback of the loop
+   they fail with FAILED_PRECONDITION: the loop runs already. */
+
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
+static connect_code_t cn_wait_dial(connect_conn_t *conn, const char *address, void *user) {
+    connect_client_t *client = (connect_client_t *)user;
+    return cn_loop_dial(client->loop, conn, address, client->limits.dial_ms);
+}
+
+static int64_t cn_wait_clock(const connect_client_t *client) {
+    return cn_loop_now_ms(client->loop);
+}
+
+CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error) {
+    if (client->dial) return true;
+    client->dial = cn_wait_dial;
+    client->dial_user = client;
+    client->clock = cn_wait_clock;
+    if (client->loop) return true;
+    client->loop = connect_loop_new(client->allocator, error);
+    client->owns_loop = client->loop != NULL;
+    return client->owns_loop;
+}
+
+typedef struct cn_wait_t {
+    connect_call_t *call;
+    void *message;
+    connect_arena_t *arena;
+    connect_error_t *error;
+    connect_io_t result;
+    const void *request;
+} cn_wait_t;
+
+static bool cn_wait_refuse(const connect_client_t *client, connect_error_t *error) {
+    if (client && client->loop && !cn_loop_is_running(client->loop)) return false;
+    cn_error_set(error, CONNECT_FAILED_PRECONDITION,
+        "a function that waits needs the client's loop, and cannot be called in a callback");
+    return true;
+}
+
+static bool cn_wait_received(void *arg) {
+    cn_wait_t *wait = (cn_wait_t *)arg;
+    wait->result = cn_invoke_receive(wait->call, wait->message, wait->arena, wait->error);
+    return wait->result != CONNECT_IO_AGAIN;
+}
+
+connect_io_t connect_call_receive_wait(
+    connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {
+    cn_wait_t wait;
+    if (!call->pull || cn_wait_refuse((const connect_client_t *)call->owner, error)) {
+        if (!call->pull) cn_error_set(error, CONNECT_FAILED_PRECONDITION, "the call was started with events");
+        return CONNECT_IO_ERROR;
+    }
+    memset(&wait, 0, sizeof wait);
+    wait.call = call;
+    wait.message = message;
+    wait.arena = arena;
+    wait.error = error;
+    if (!cn_wait_received(&wait) && !cn_loop_run_until(call->loop, cn_wait_received, &wait)) {
+        cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
+        return CONNECT_IO_ERROR;
+    }
+    return wait.result;
+}
+
+static bool cn_wait_sent(void *arg) {
+    cn_wait_t *wait = (cn_wait_t *)arg;
+    wait->result = connect_call_send(wait->call, wait->request);
+    return wait->result != CONNECT_IO_AGAIN;
+}
+
+connect_io_t connect_call_send_wait(connect_call_t *call, const void *message, connect_error_t *error) {
+    cn_wait_t wait;
+    if (cn_wait_refuse((const connect_client_t *)call->owner, error)) return CONNECT_IO_ERROR;
+    memset(&wait, 0, sizeof wait);
+    wait.call = call;
+    wait.request = message;
+    if (!cn_wait_sent(&wait) && !cn_loop_run_until(call->loop, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
+    if (wait.result == CONNECT_IO_ERROR && error) {
+        *error = call->rpc.error;
+        if (error->code == CONNECT_OK) cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
+    }
+    return wait.result;
+}
+
+static bool cn_wait_copy_headers(connect_headers_t *to, connect_headers_t from, connect_arena_t *arena) {
+    cn_headers_t copy;
+    size_t i;
+    memset(&copy, 0, sizeof copy);
+    for (i = 0; i < from.count; i++)
+        if (cn_headers_receive(&copy, arena, NULL, connect_str_of(from.items[i].name), from.items[i].value) !=
+            CN_HEADERS_OK)
+            return false;
+    *to = cn_headers_view(&copy);
+    return true;
+}
+
+connect_code_t connect_client_unary_wait(connect_client_t *client, const connect_method_t *method, const void *request,
+    void *response, connect_arena_t *arena, const connect_call_options_t *options, connect_error_t *error) {
+    connect_error_t local;
+    connect_call_t *call;
+    connect_io_t got;
+    if (!error) error = &local;
+    if (cn_wait_refuse(client, error)) return error->code;
+    call = connect_client_start(client, method, NULL, NULL, options, error);
+    if (!call) return error->code;
+    connect_call_finish(call, CONNECT_OK, request);
+    got = connect_call_receive_wait(call, response, arena, error);
+    if (got == CONNECT_IO_END) cn_error_set(error, CONNECT_UNIMPLEMENTED, "the response has no message");
+    if (options && options->reply) {
+        memset(options->reply, 0, sizeof *options->reply);
+        if ((!cn_wait_copy_headers(&options->reply->headers, call->info.headers, arena) ||
+                !cn_wait_copy_headers(&options->reply->trailers, call->info.trailers, arena)) &&
+            got == CONNECT_IO_OK) {
+            got = CONNECT_IO_ERROR;
+            cn_error_memory(error);
+        }
+    }
+    connect_call_free(call);
+    return got == CONNECT_IO_OK ? CONNECT_OK : error->code;
+}
+#endif
+
+#if CONNECT_ENABLE_SOCKETS
+connect_loop_t *connect_call_loop(const connect_call_t *call) {
+    return call->loop;
+}
+#endif

@@ -1,0 +1,223 @@
+#include "protocol/connect.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "protocol/code.h"
+#include "protocol/envelope.h"
+#include "protocol/error.h"
+#include "protocol/timeout.h"
+
+/* The Connect protocol.
+
+   Unary (Connect "Unary-Request", "Unary-Response"): POST with a bare message; 200 and a bare message of the same
+   content type, or the status of an error's code and an error object in application/json. Trailing metadata are headers
+   with `trailer-` before their names.
+
+   Streams (Connect "Streaming-RPCs"): POST with enveloped messages of application/connect+<codec>; always 200 once the
+   request is recognised; the response ends with an envelope of flag 0x02 that holds the END_STREAM object. No HTTP
+   trailers ever.
+
+   Read by the server: Connect-Protocol-Version ("1", or absent), Connect-Timeout-Ms, content-encoding (unary) and
+   connect-content-encoding (streams). The order of refusals: compression, version, timeout. */
+
+static const char cn_connect_trailer_prefix[] = "trailer-";
+
+/* ---- Server ---- */
+
+static bool cn_connect_server_open_with(cn_rpc_t *rpc, const char *compression_header) {
+    connect_str_t version = cn_headers_find(&rpc->x->headers, "connect-protocol-version");
+    connect_str_t timeout = cn_headers_find(&rpc->x->headers, "connect-timeout-ms");
+    if (!cn_protocol_check_compression(rpc, compression_header, CONNECT_UNIMPLEMENTED)) return false;
+    if (!version.data && rpc->require_version)
+        return cn_error_set(
+            &rpc->error, CONNECT_INVALID_ARGUMENT, "missing required header: set connect-protocol-version to \"1\"");
+    if (version.data && !connect_str_equal(version, CN_STR("1")))
+        return cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
+            "connect-protocol-version must be \"1\", not \"%s\"", cn_str_quote(rpc->arena, version).data);
+    if (timeout.data && !cn_timeout_read_connect(timeout, &rpc->timeout_ms))
+        return cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
+            "connect-timeout-ms must be 1 to 10 digits, not \"%s\"", cn_str_quote(rpc->arena, timeout).data);
+    return true;
+}
+
+static bool cn_connect_unary_server_open(cn_rpc_t *rpc) {
+    return cn_connect_server_open_with(rpc, "content-encoding");
+}
+
+static bool cn_connect_stream_server_open(cn_rpc_t *rpc) {
+    return cn_connect_server_open_with(rpc, "connect-content-encoding");
+}
+
+static bool cn_connect_unary_server_head(cn_rpc_t *rpc, cn_head_t *head) {
+    cn_headers_t headers;
+    bool failed = rpc->error.code != CONNECT_OK, ok;
+    size_t i;
+    memset(&headers, 0, sizeof headers);
+    head->status = failed ? cn_code_to_http(rpc->error.code) : 200;
+    ok = cn_headers_put(&headers, rpc->arena, "content-type",
+        rpc->json || failed ? CN_STR("application/json") : CN_STR("application/proto"));
+    if (!ok || !cn_protocol_put_all(rpc, &headers, &rpc->headers)) return cn_protocol_memory(rpc);
+    for (i = 0; i < rpc->trailers.count; i++) {
+        connect_str_t name =
+            connect_arena_printf(rpc->arena, "%s%s", cn_connect_trailer_prefix, rpc->trailers.items[i].name);
+        if (!name.data || !cn_headers_put(&headers, rpc->arena, name.data, rpc->trailers.items[i].value))
+            return cn_protocol_memory(rpc);
+    }
+    cn_protocol_set_head(head, &headers);
+    return true;
+}
+
+static bool cn_connect_unary_server_end(cn_rpc_t *rpc, connect_headers_t *trailers) {
+    (void)trailers;
+    if (rpc->error.code == CONNECT_OK) return true;
+    cn_buf_clear(&rpc->x->out);
+    return cn_error_write_json(&rpc->x->out, rpc->allocator, rpc->arena, &rpc->error) || cn_protocol_memory(rpc);
+}
+
+static bool cn_connect_stream_server_head(cn_rpc_t *rpc, cn_head_t *head) {
+    cn_headers_t headers;
+    memset(&headers, 0, sizeof headers);
+    head->status = 200;
+    if (!cn_headers_put(&headers, rpc->arena, "content-type",
+            rpc->json ? CN_STR("application/connect+json") : CN_STR("application/connect+proto")) ||
+        !cn_protocol_put_all(rpc, &headers, &rpc->headers))
+        return cn_protocol_memory(rpc);
+    cn_protocol_set_head(head, &headers);
+    return true;
+}
+
+static bool cn_connect_stream_server_end(cn_rpc_t *rpc, connect_headers_t *trailers) {
+    cn_buf_t *out = &rpc->x->out;
+    size_t before = cn_buf_len(out);
+    char head[CN_ENVELOPE_HEAD] = {0};
+    (void)trailers;
+    if (!cn_buf_append(out, rpc->allocator, head, sizeof head) ||
+        !cn_error_write_end_stream(out, rpc->allocator, rpc->arena, &rpc->error, cn_headers_view(&rpc->trailers))) {
+        cn_buf_truncate(out, before);
+        return cn_protocol_memory(rpc);
+    }
+    cn_envelope_write(out->block + out->start + before, CN_ENVELOPE_END_STREAM,
+        (uint32_t)(cn_buf_len(out) - before - CN_ENVELOPE_HEAD));
+    return true;
+}
+
+/* ---- Client ---- */
+
+static bool cn_connect_client_head_with(cn_rpc_t *rpc, cn_head_t *head, connect_str_t content_type, bool is_stream) {
+    cn_headers_t headers;
+    bool ok;
+    memset(&headers, 0, sizeof headers);
+    ok = cn_headers_put(&headers, rpc->arena, "content-type", content_type) &&
+        cn_headers_put(&headers, rpc->arena, "connect-protocol-version", CN_STR("1")) &&
+        (!is_stream || cn_headers_put(&headers, rpc->arena, "accept-encoding", CN_STR("identity")));
+    if (ok && rpc->timeout_ms != CN_TIMEOUT_NONE) {
+        connect_str_t timeout = cn_timeout_write_connect(rpc->arena, rpc->timeout_ms);
+        ok = timeout.data && cn_headers_put(&headers, rpc->arena, "connect-timeout-ms", timeout);
+    }
+    if (ok && !cn_headers_find(&rpc->headers, "user-agent").data)
+        ok = cn_headers_put(&headers, rpc->arena, "user-agent", CN_STR("connect-c/" CONNECT_VERSION_STRING));
+    if (!ok || !cn_protocol_put_all(rpc, &headers, &rpc->headers)) return cn_protocol_memory(rpc);
+    cn_protocol_set_head(head, &headers);
+    return true;
+}
+
+static bool cn_connect_unary_client_head(cn_rpc_t *rpc, cn_head_t *head) {
+    return cn_connect_client_head_with(
+        rpc, head, rpc->json ? CN_STR("application/json") : CN_STR("application/proto"), false);
+}
+
+static bool cn_connect_stream_client_head(cn_rpc_t *rpc, cn_head_t *head) {
+    return cn_connect_client_head_with(
+        rpc, head, rpc->json ? CN_STR("application/connect+json") : CN_STR("application/connect+proto"), true);
+}
+
+/* Headers whose names begin with `trailer-` are trailing metadata; the others are leading. */
+static bool cn_connect_unary_split_metadata(cn_rpc_t *rpc) {
+    const cn_headers_t *all = &rpc->x->headers;
+    cn_headers_t headers, trailers;
+    size_t i;
+    memset(&headers, 0, sizeof headers);
+    memset(&trailers, 0, sizeof trailers);
+    for (i = 0; i < all->count; i++) {
+        const char *name = all->items[i].name;
+        bool is_trailer = strncmp(name, cn_connect_trailer_prefix, sizeof cn_connect_trailer_prefix - 1) == 0;
+        if (is_trailer) name += sizeof cn_connect_trailer_prefix - 1;
+        if (!cn_headers_put(is_trailer ? &trailers : &headers, rpc->arena, name, all->items[i].value))
+            return cn_protocol_memory(rpc);
+    }
+    rpc->received_headers = cn_headers_view(&headers);
+    rpc->received_trailers = cn_headers_view(&trailers);
+    return true;
+}
+
+static bool cn_connect_fail_by_status(cn_rpc_t *rpc) {
+    return cn_error_print(&rpc->error, rpc->arena, cn_code_from_http(rpc->x->status),
+        "the server answered with HTTP status %d", rpc->x->status);
+}
+
+/* A response of another type than asked for: another codec is the server's fault, another type altogether is
+   something else that answers. */
+static bool cn_connect_fail_by_type(cn_rpc_t *rpc, connect_str_t type, connect_str_t prefix) {
+    connect_code_t code = cn_str_starts(type, prefix) ? CONNECT_INTERNAL : CONNECT_UNKNOWN;
+    return cn_error_print(&rpc->error, rpc->arena, code, "unexpected content type \"%s\" in the response",
+        cn_str_quote(rpc->arena, type).data);
+}
+
+static bool cn_connect_unary_client_open(cn_rpc_t *rpc) {
+    connect_str_t content_type = cn_headers_find(&rpc->x->headers, "content-type");
+    connect_str_t type = cn_protocol_media_type(content_type);
+    if (!cn_connect_unary_split_metadata(rpc)) return false;
+    if (rpc->x->status != 200) {
+        rpc->error_body = cn_str_equal_nocase(type, CN_STR("application/json"));
+        return rpc->error_body ? cn_protocol_check_compression(rpc, "content-encoding", CONNECT_INTERNAL)
+                               : cn_connect_fail_by_status(rpc);
+    }
+    if (!cn_str_equal_nocase(type, rpc->json ? CN_STR("application/json") : CN_STR("application/proto")))
+        return cn_connect_fail_by_type(rpc, content_type, CN_STR("application/"));
+    return cn_protocol_check_compression(rpc, "content-encoding", CONNECT_INTERNAL);
+}
+
+static bool cn_connect_stream_client_open(cn_rpc_t *rpc) {
+    connect_str_t content_type = cn_headers_find(&rpc->x->headers, "content-type");
+    connect_str_t type = cn_protocol_media_type(content_type);
+    rpc->received_headers = cn_headers_view(&rpc->x->headers);
+    if (rpc->x->status != 200) return cn_connect_fail_by_status(rpc);
+    if (!cn_str_equal_nocase(
+            type, rpc->json ? CN_STR("application/connect+json") : CN_STR("application/connect+proto")))
+        return cn_connect_fail_by_type(rpc, content_type, CN_STR("application/connect+"));
+    return cn_protocol_check_compression(rpc, "connect-content-encoding", CONNECT_INTERNAL);
+}
+
+static bool cn_connect_stream_client_end_envelope(cn_rpc_t *rpc, connect_str_t payload) {
+    rpc->ended = true;
+    if (!cn_error_read_end_stream(&rpc->error, &rpc->received_trailers, payload, rpc->limits, rpc->arena))
+        return cn_error_set(&rpc->error, CONNECT_INTERNAL, "the END_STREAM message of the response is malformed");
+    return rpc->error.code == CONNECT_OK;
+}
+
+static bool cn_connect_unary_client_end(cn_rpc_t *rpc, connect_str_t body) {
+    if (!rpc->error_body) return true;
+    if (cn_error_read_json(&rpc->error, body, cn_code_from_http(rpc->x->status), rpc->arena)) return false;
+    return cn_connect_fail_by_status(rpc);
+}
+
+static bool cn_connect_stream_client_end(cn_rpc_t *rpc, connect_str_t body) {
+    (void)body;
+    if (rpc->ended) return rpc->error.code == CONNECT_OK;
+    return cn_error_set(&rpc->error, CONNECT_INTERNAL, "the response ended without an END_STREAM message");
+}
+
+CN_PRIVATE const cn_protocol_t *cn_connect_unary_protocol(void) {
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_unary_server_open,
+        cn_connect_unary_server_head, cn_connect_unary_server_end, cn_connect_unary_client_head,
+        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end};
+    return &protocol;
+}
+
+CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void) {
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, true, CN_ENVELOPE_END_STREAM,
+        cn_connect_stream_server_open, cn_connect_stream_server_head, cn_connect_stream_server_end,
+        cn_connect_stream_client_head, cn_connect_stream_client_open, cn_connect_stream_client_end_envelope,
+        cn_connect_stream_client_end};
+    return &protocol;
+}

@@ -1,0 +1,5 @@
+#pragma once
+#include "base/sys.h"
+#include "protocol/protocol.h"
+
+CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void);

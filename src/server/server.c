@@ -1,0 +1,337 @@
+#include "server/server.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "call/call.h"
+#include "call/serve.h"
+#include "io/conn.h"
+#include "io/limits.h"
+#include "protocol/protocol.h"
+#include "server/route.h"
+
+/* A server: the methods it has, the connections it holds, and the decision what a request is.
+
+   The decision, first match wins:
+     no such path                     gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
+     not POST                         405, Allow: POST
+     content type of no protocol      415, Accept-Post: what the method takes
+     gRPC over HTTP/1.1               505: its trailers need HTTP/2
+     else                             a call; all that is wrong from here on is answered in its protocol's form
+
+   Draining: no listener any more, GOAWAY or Connection: close to every peer, on_drain to every stream; what still runs
+   when the grace is over is cut. The server is done when the last connection and the last deferred call are gone.
+
+   `busy` counts what runs callbacks; a server freed in one of them goes when the outermost has ended. */
+
+#if CONNECT_ENABLE_SERVER
+/* ---- Callbacks and pokes ---- */
+
+static void cn_server_enter(void *owner) {
+    ((connect_server_t *)owner)->busy++;
+}
+
+static void cn_server_run_pokes(connect_server_t *server) {
+    cn_list_t *node;
+    while ((node = cn_list_pop(&server->pokes)) != NULL)
+        cn_call_on_poke(CN_CONTAINER(node, connect_call_t, poke_node));
+}
+
+static void cn_server_leave(void *owner) {
+    connect_server_t *server = (connect_server_t *)owner;
+    if (server->busy == 1) cn_server_run_pokes(server);
+    if (--server->busy == 0 && server->free_wanted) connect_server_free(server);
+}
+
+#if CONNECT_ENABLE_SOCKETS
+static void cn_server_on_poke_task(void *arg) {
+    cn_server_enter(arg);
+    cn_server_leave(arg);
+}
+#endif
+
+static void cn_server_poke(connect_call_t *call) {
+    connect_server_t *server = (connect_server_t *)call->owner;
+    cn_list_append(&server->pokes, &call->poke_node);
+    if (server->busy) return;
+#if CONNECT_ENABLE_SOCKETS
+    if (server->loop) {
+        connect_loop_post(server->loop, &server->poke_task, cn_server_on_poke_task, server);
+        return;
+    }
+#endif
+    if (!cn_list_empty(&server->conns)) cn_http_wake(&CN_CONTAINER(server->conns.next, connect_conn_t, node)->http);
+}
+
+/* ---- Requests ---- */
+
+static const connect_method_t *cn_server_unknown_method(void) {
+    static const connect_method_t method = {"", NULL, NULL, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
+    return &method;
+}
+
+static void cn_server_answer_unknown(connect_server_t *server, connect_call_t *call, connect_str_t path) {
+    connect_str_t quoted = cn_str_quote(&call->arena, path);
+    const connect_method_t *method = cn_server_unknown_method();
+    call->rpc.protocol = cn_protocol_recognise(
+        cn_headers_find(&call->x.headers, "content-type"), method, server->without, &call->rpc.json);
+    if (!call->rpc.protocol || call->rpc.protocol->id == CONNECT_PROTOCOL_CONNECT) {
+        connect_str_t text = connect_arena_printf(&call->arena, "no method %s\n", quoted.data);
+        cn_serve_plain(call, 404, NULL, text, text.data ? text : CN_STR(""));
+        return;
+    }
+    call->rpc.method = method;
+    call->told = true;
+    cn_error_print(&call->rpc.error, &call->arena, CONNECT_UNIMPLEMENTED, "no method %s", quoted.data);
+    cn_serve_answer(call);
+}
+
+static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route) {
+    cn_http_t *http = call->x.http;
+    connect_call_info_t *info = &call->info;
+    info->method = route->method;
+    info->path = route->method->path;
+    info->is_server = true;
+    info->protocol = call->rpc.protocol->id;
+    info->codec = call->rpc.json ? "json" : "proto";
+    info->headers = cn_headers_view(&call->x.headers);
+    info->peer.http = http->version->number;
+    info->peer.address = cn_conn_of(http)->peer;
+}
+
+static void cn_server_on_head(connect_call_t *call) {
+    connect_server_t *server = (connect_server_t *)call->owner;
+    cn_exchange_t *x = &call->x;
+    connect_str_t path = x->path, content_type = cn_headers_find(&x->headers, "content-type");
+    const char *query = path.len ? (const char *)memchr(path.data, '?', path.len) : NULL;
+    const cn_route_t *route;
+    if (query) path.len = (size_t)(query - path.data);
+    route = cn_route_find(&server->routes, path);
+    if (!route) {
+        cn_server_answer_unknown(server, call, path);
+        return;
+    }
+    if (!connect_str_equal(x->method, CN_STR("POST"))) {
+        cn_serve_plain(call, 405, "allow", CN_STR("POST"), CN_STR("only POST is allowed here\n"));
+        return;
+    }
+    call->rpc.protocol = cn_protocol_recognise(content_type, route->method, server->without, &call->rpc.json);
+    if (!call->rpc.protocol) {
+        connect_str_t list = cn_protocol_accept_post(&call->arena, route->method, server->without);
+        cn_serve_plain(call, 415, "accept-post", list, CN_STR("unsupported content type\n"));
+        return;
+    }
+    if (call->rpc.protocol->id == CONNECT_PROTOCOL_GRPC && x->http->version->number == CONNECT_HTTP_1) {
+        cn_serve_plain(call, 505, NULL, content_type, CN_STR("gRPC needs HTTP/2\n"));
+        return;
+    }
+    call->rpc.method = route->method;
+    call->rpc.require_version = server->require_connect_header;
+    call->events = *route->events;
+    call->user = route->user;
+    call->codec_options = &server->codec_options;
+    call->loop = server->loop;
+    if (route->receive_bytes) call->receive_bytes = route->receive_bytes;
+    if (route->send_bytes) call->send_bytes = route->send_bytes;
+    call->values[0].key = route->key;
+    call->values[0].value = NULL;
+    memcpy(&call->values[0].value, &route->value, sizeof route->value); /* handed out as const again */
+    cn_server_fill_info(call, route);
+    cn_serve_begin(call, &route->deadlines);
+}
+
+static void cn_server_on_released(connect_call_t *call) {
+    connect_server_t *server = (connect_server_t *)call->owner;
+    cn_list_remove(&call->node);
+    server->call_count--;
+    cn_call_recycle(&server->pool, call);
+}
+
+/* ---- Connections ---- */
+
+static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
+    static const cn_call_owner_t events = {cn_server_on_head, cn_server_on_released, cn_server_poke};
+    connect_server_t *server = (connect_server_t *)conn->owner;
+    connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
+    if (!call) return NULL;
+    call->owner_events = &events;
+    call->owner = server;
+    call->x.events = cn_serve_exchange_events();
+    cn_list_append(&server->calls, &call->node);
+    server->call_count++;
+    return &call->x;
+}
+
+static void cn_server_on_lost(connect_conn_t *conn) {
+    ((connect_server_t *)conn->owner)->conn_count--;
+}
+
+connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error) {
+    static const cn_conn_owner_t events = {
+        cn_server_on_begin, NULL, NULL, cn_server_on_lost, cn_server_enter, cn_server_leave};
+    cn_conn_options_t options;
+    connect_conn_t *conn;
+    if (server->draining || server->free_wanted) {
+        cn_error_set(error, CONNECT_UNAVAILABLE, "the server is draining");
+        return NULL;
+    }
+    if (server->conn_count >= server->limits.connections) {
+        cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED, "too many connections (limits.connections)");
+        return NULL;
+    }
+    memset(&options, 0, sizeof options);
+    options.allocator = server->allocator;
+    options.limits = &server->limits;
+    options.pool = &server->buffers;
+    options.events = &events;
+    options.owner = server;
+    options.peer = peer;
+    options.is_server = true;
+    options.allow_http1 = !server->no_http1;
+    options.allow_http2 = !server->no_http2;
+    conn = cn_conn_new(&options);
+    if (!conn) {
+        cn_error_memory(error);
+        return NULL;
+    }
+    cn_list_append(&server->conns, &conn->node);
+    server->conn_count++;
+    return conn;
+}
+
+/* ---- The server ---- */
+
+connect_server_t *connect_server_new(const connect_server_options_t *options, connect_error_t *error) {
+    static const connect_server_options_t defaults;
+    connect_server_t *server;
+    connect_limits_t limits;
+    const char *prefix;
+    if (!options) options = &defaults;
+    prefix = options->prefix ? options->prefix : "";
+    if (!cn_limits_resolve(&limits, &options->limits, error)) return NULL;
+    if (prefix[0] && (prefix[0] != '/' || prefix[strlen(prefix) - 1] == '/')) {
+        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
+        return NULL;
+    }
+    if (options->no_http1 && (options->no_http2 || !CONNECT_ENABLE_HTTP2)) {
+        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "no_http1 and no_http2 leave nothing to speak");
+        return NULL;
+    }
+    server = (connect_server_t *)cn_mem_acquire(options->allocator, sizeof *server);
+    if (!server) {
+        cn_error_memory(error);
+        return NULL;
+    }
+    server->allocator = options->allocator;
+    server->loop = options->loop;
+    server->limits = limits;
+    server->deadlines = options->deadlines;
+    server->codec_options = options->codec_options;
+    server->no_http1 = options->no_http1;
+    server->no_http2 = options->no_http2 || !CONNECT_ENABLE_HTTP2;
+    server->require_connect_header = options->require_connect_header;
+    server->without = (options->no_connect ? (unsigned)CN_PROTOCOL_NO_CONNECT : 0u) |
+        (options->no_grpc ? (unsigned)CN_PROTOCOL_NO_GRPC : 0u) |
+        (options->no_grpc_web ? (unsigned)CN_PROTOCOL_NO_GRPC_WEB : 0u) |
+        (options->no_json ? (unsigned)CN_PROTOCOL_NO_JSON : 0u);
+    cn_list_init(&server->conns);
+    cn_list_init(&server->calls);
+    cn_list_init(&server->pokes);
+    server->prefix = (char *)cn_mem_acquire(options->allocator, strlen(prefix) + 1);
+    if (!server->prefix) {
+        cn_mem_release(options->allocator, server);
+        cn_error_memory(error);
+        return NULL;
+    }
+    memcpy(server->prefix, prefix, strlen(prefix) + 1);
+    return server;
+}
+
+void connect_server_free(connect_server_t *server) {
+    const connect_allocator_t *allocator;
+    cn_handlers_t *handlers;
+    cn_list_t *node;
+    if (!server) return;
+    if (server->busy) {
+        server->free_wanted = true;
+        return;
+    }
+    server->busy = 1;
+    allocator = server->allocator;
+    if (server->stop_listening) server->stop_listening(server);
+    while (!cn_list_empty(&server->conns))
+        cn_conn_abort(CN_CONTAINER(server->conns.next, connect_conn_t, node));
+    cn_server_run_pokes(server);
+    while ((node = cn_list_pop(&server->calls)) != NULL)
+        CN_CONTAINER(node, connect_call_t, node)->owner = NULL; /* promised calls: finish frees them */
+#if CONNECT_ENABLE_SOCKETS
+    if (server->loop) connect_loop_after(server->loop, &server->poke_task, -1, NULL, NULL);
+    if (server->owns_loop) connect_loop_free(server->loop);
+#endif
+    cn_call_pool_free(&server->pool, allocator);
+    cn_buf_pool_free(&server->buffers, allocator);
+    cn_route_free(&server->routes, allocator);
+    while ((handlers = server->handlers) != NULL) {
+        server->handlers = handlers->next;
+        cn_mem_release(allocator, handlers);
+    }
+    cn_mem_release(allocator, server->prefix);
+    cn_mem_release(allocator, server);
+}
+
+bool connect_server_add_service(connect_server_t *server, const connect_service_t *service, const void *handlers,
+    void *user, const connect_route_options_t *options, connect_error_t *error) {
+    const char *prefix = options && options->prefix ? options->prefix : server->prefix;
+    cn_handlers_t *copy;
+    cn_route_t route;
+    size_t i;
+    if (prefix[0] && (prefix[0] != '/' || prefix[strlen(prefix) - 1] == '/'))
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
+    copy = (cn_handlers_t *)cn_mem_acquire(server->allocator, sizeof *copy + service->handlers_size);
+    if (!copy) return cn_error_memory(error);
+    memcpy(copy + 1, handlers, service->handlers_size);
+    copy->next = server->handlers;
+    server->handlers = copy;
+    memset(&route, 0, sizeof route);
+    route.key = service;
+    route.value = copy + 1;
+    route.user = user;
+    route.deadlines = server->deadlines;
+    if (options) {
+        if (options->deadlines.default_ms) route.deadlines.default_ms = options->deadlines.default_ms;
+        if (options->deadlines.min_ms) route.deadlines.min_ms = options->deadlines.min_ms;
+        if (options->deadlines.max_ms) route.deadlines.max_ms = options->deadlines.max_ms;
+        if (options->deadlines.spare_streams) route.deadlines.spare_streams = true;
+        route.receive_bytes = options->receive_bytes;
+        route.send_bytes = options->send_bytes;
+    }
+    for (i = 0; i < service->method_count; i++) {
+        route.method = service->methods[i];
+        route.events = service->thunks[i];
+        if (!cn_route_add(&server->routes, server->allocator, prefix, &route, error)) return false;
+    }
+    return true;
+}
+
+void connect_server_drain(connect_server_t *server, uint32_t grace_ms) {
+    cn_list_t *node, *next;
+    if (grace_ms == 0) grace_ms = server->limits.drain_ms;
+    if (server->stop_listening) server->stop_listening(server);
+    server->draining = true;
+    for (node = server->conns.next; node != &server->conns; node = next) {
+        connect_conn_t *conn = CN_CONTAINER(node, connect_conn_t, node);
+        next = node->next;
+        cn_conn_drain(conn, grace_ms == CONNECT_UNLIMITED ? INT64_MAX : conn->http.now_ms + (int64_t)grace_ms);
+    }
+    for (node = server->calls.next; node != &server->calls; node = node->next) {
+        connect_call_t *call = CN_CONTAINER(node, connect_call_t, node);
+        call->draining = true;
+        if (call->events.on_drain && !call->over) cn_call_poke(call);
+    }
+}
+
+CN_PRIVATE bool cn_server_is_done(const connect_server_t *server) {
+    return server->draining && server->conn_count == 0 && server->call_count == 0;
+}
+#endif

@@ -1,0 +1,291 @@
+/* The interop client of connect.h: checks what README.md says, against any server of it.
+   client --url http://HOST:PORT --protocol connect|grpc|grpcweb --http 1|2 --codec proto|json */
+#define CONNECT_IMPLEMENTATION
+#include "telemetry.connect.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static connect_client_t *client;
+static connect_loop_t *loop;
+static connect_arena_t arena;
+static connect_error_t error;
+static int failures;
+static char why[1000]; /* of the check that runs; "": all is well */
+
+static bool is(connect_str_t value, const char *wanted) {
+    return connect_str_equal(value, connect_str_of(wanted));
+}
+static void wrong(const char *what) {
+    if (!why[0]) snprintf(why, sizeof why, "%s", what);
+}
+static void expect(bool holds, const char *what) {
+    if (!holds) wrong(what);
+}
+static void wrong_error(const char *what) {
+    char line[800];
+    snprintf(line, sizeof line, "%s: %s: %s (%s)", what, connect_code_name(error.code),
+        error.message.data ? error.message.data : "", error.from_peer ? "from the peer" : "made here");
+    wrong(line);
+}
+static void expect_error(connect_code_t code, const char *message_or_null, int32_t fault_code) {
+    acme_telemetry_v1_Fault fault = CONNECT_DEFAULTS;
+    if (error.code != code) wrong_error(connect_code_name(code));
+    if (message_or_null && !is(error.message, message_or_null)) wrong_error("another message was wanted");
+    if (connect_error_find(&error, &acme_telemetry_v1_Fault_type, &fault, &arena) != (fault_code != 0) ||
+        fault.code != fault_code)
+        wrong_error("another detail was wanted");
+}
+static void expect_header(connect_headers_t headers, const char *name, const char *value, const char *what) {
+    expect(is(connect_headers_get(headers, name, 0), value), what);
+}
+
+static connect_code_t read_sensor(const char *sensor, size_t echo_len, acme_telemetry_v1_Reading *reading,
+    const connect_call_options_t *options) {
+    acme_telemetry_v1_ReadRequest request = CONNECT_DEFAULTS;
+    char *echo = echo_len ? (char *)malloc(echo_len) : NULL;
+    connect_code_t code;
+    size_t i;
+    for (i = 0; echo && i < echo_len; i++) echo[i] = (char)(i * 7);
+    request.sensor = connect_str_of(sensor);
+    request.echo.data = echo;
+    request.echo.len = echo ? echo_len : 0;
+    memset(reading, 0, sizeof *reading);
+    code = acme_telemetry_v1_Telemetry_Read_wait_with(client, &request, reading, &arena, options, &error);
+    if (code == CONNECT_OK && echo) expect(connect_str_equal(reading->raw_frame, request.echo), "echo differs");
+    free(echo);
+    return code;
+}
+static void check_boiler(size_t echo_len) {
+    acme_telemetry_v1_Reading reading;
+    const acme_telemetry_v1_Reading_LabelsEntry *site;
+    if (read_sensor("boiler", echo_len, &reading, NULL) != CONNECT_OK) {
+        wrong_error("ok");
+        return;
+    }
+    site = acme_telemetry_v1_Reading_labels_get(&reading, connect_str_of("site"));
+    expect(is(reading.sensor, "boiler"), "sensor");
+    expect(reading.has_celsius && reading.celsius > 61.4 && reading.celsius < 61.6, "celsius");
+    expect(reading.quality == acme_telemetry_v1_QUALITY_GOOD, "quality");
+    expect(reading.tags.count == 2 && is(reading.tags.items[0], "roof") && is(reading.tags.items[1], "north"), "tags");
+    expect(reading.labels.count == 1 && site && is(site->value, "1"), "labels");
+    expect(reading.payload_case == acme_telemetry_v1_Reading_payload_text && is(reading.payload.text, "steady"), "text");
+    expect(echo_len != 0 || !reading.raw_frame.data, "raw_frame is there");
+}
+
+static void check_unary(void) {
+    check_boiler(0);
+}
+static void check_bytes(void) {
+    check_boiler(64);
+}
+static void check_large(void) {
+    check_boiler(1 << 20);
+}
+static void check_again(void) {
+    int i;
+    for (i = 0; i < 200 && !why[0]; i++) {
+        connect_arena_reset(&arena);
+        check_boiler((size_t)i * 10);
+    }
+}
+static void check_set_point(void) {
+    acme_telemetry_v1_SetPointRequest request = CONNECT_DEFAULTS;
+    acme_telemetry_v1_SetPointResponse response;
+    char name[32];
+    snprintf(name, sizeof name, "c-%d-%p", (int)getpid(), (void *)client);
+    request.controller = connect_str_of(name);
+    request.celsius = 50;
+    if (acme_telemetry_v1_Telemetry_SetPoint_wait(client, &request, &response, &arena, &error) != CONNECT_OK)
+        wrong_error("ok");
+    else
+        expect((int)response.previous_celsius == 20, "previous_celsius is not 20");
+    request.celsius = 60;
+    if (acme_telemetry_v1_Telemetry_SetPoint_wait(client, &request, &response, &arena, &error) != CONNECT_OK)
+        wrong_error("ok");
+    else
+        expect((int)response.previous_celsius == 50, "previous_celsius is not 50");
+    request.controller = connect_str_of("locked");
+    acme_telemetry_v1_Telemetry_SetPoint_wait(client, &request, &response, &arena, &error);
+    expect_error(CONNECT_PERMISSION_DENIED, "locked", 0);
+}
+static void check_metadata(void) {
+    static const char blob[] = {0, (char)0xFF, ' ', 'b', 'i', 'n'};
+    connect_header_t headers[2];
+    connect_call_options_t options = CONNECT_DEFAULTS;
+    connect_reply_t reply = CONNECT_DEFAULTS;
+    acme_telemetry_v1_Reading reading;
+    connect_str_t bytes, back;
+    bytes.data = blob;
+    bytes.len = sizeof blob;
+    headers[0].name = "x-request-id";
+    headers[0].value = connect_str_of("id-7");
+    headers[1].name = "x-blob-bin";
+    headers[1].value = connect_base64_encode(bytes, &arena);
+    options.headers.items = headers;
+    options.headers.count = 2;
+    options.reply = &reply;
+    if (read_sensor("boiler", 0, &reading, &options) != CONNECT_OK) {
+        wrong_error("ok");
+        return;
+    }
+    expect_header(reply.headers, "x-site", "north", "header x-site");
+    expect_header(reply.headers, "x-request-id", "id-7", "header x-request-id");
+    expect_header(reply.trailers, "x-source", "i2c", "trailer x-source");
+    back = connect_base64_decode(connect_headers_get(reply.trailers, "x-blob-bin", 0), &arena);
+    expect(connect_str_equal(back, bytes), "trailer x-blob-bin");
+}
+static void check_error(void) {
+    acme_telemetry_v1_Reading reading;
+    read_sensor("missing", 0, &reading, NULL);
+    expect_error(CONNECT_NOT_FOUND, "no sensor \"missing\" \xC3\x84\xC3\x96%", 7);
+    expect(error.from_peer, "from_peer is false");
+    expect_header(error.metadata, "x-source", "i2c", "x-source in the error's metadata");
+}
+static void check_invalid(void) {
+    acme_telemetry_v1_Reading reading;
+    read_sensor("?", 0, &reading, NULL);
+    expect_error(CONNECT_INVALID_ARGUMENT, NULL, 0);
+}
+static void check_deadline(void) {
+    acme_telemetry_v1_Reading reading;
+    connect_call_options_t options = CONNECT_DEFAULTS;
+    options.timeout_ms = 200;
+    read_sensor("slow", 0, &reading, &options);
+    expect_error(CONNECT_DEADLINE_EXCEEDED, NULL, 0);
+    connect_arena_reset(&arena);
+    check_boiler(0);
+}
+static void check_unimplemented(void) {
+    connect_method_t method = acme_telemetry_v1_Telemetry_Read_method;
+    acme_telemetry_v1_ReadRequest request = CONNECT_DEFAULTS;
+    acme_telemetry_v1_Reading reading;
+    method.path = "/acme.telemetry.v1.Telemetry/NoSuchMethod";
+    connect_client_unary_wait(client, &method, &request, &reading, &arena, NULL, &error);
+    expect_error(CONNECT_UNIMPLEMENTED, NULL, 0);
+}
+
+/* Reads a stream, at most `most` readings. Returns how many came; *how is what ended it. */
+static uint64_t read_stream(const acme_telemetry_v1_WatchRequest *request, uint64_t most, connect_io_t *how) {
+    connect_call_t *call = acme_telemetry_v1_Telemetry_Watch(client, request, NULL, NULL, &error);
+    acme_telemetry_v1_Reading reading;
+    uint64_t count = 0;
+    *how = CONNECT_IO_ERROR;
+    while (call && count < most &&
+           (*how = acme_telemetry_v1_Telemetry_Watch_receive_wait(call, &reading, &arena, &error)) == CONNECT_IO_OK) {
+        expect(reading.sequence == count && is(reading.sensor, "boiler"), "a reading is not the next one");
+        count++;
+        connect_arena_reset(&arena);
+    }
+    if (*how == CONNECT_IO_END)
+        expect_header(connect_call_info(call)->trailers, "x-source", "i2c", "trailer x-source");
+    if (*how == CONNECT_IO_ERROR && !call) wrong_error("no stream");
+    if (*how == CONNECT_IO_ERROR && call) { /* the error lives as long as the call or the arena: look now */
+        if (request->has_fail_after)
+            expect_error(CONNECT_DATA_LOSS, "sensor went away", 9);
+        else
+            wrong_error("stream");
+    }
+    connect_call_free(call);
+    return count;
+}
+static void check_watch_of(uint32_t count) {
+    acme_telemetry_v1_WatchRequest request = CONNECT_DEFAULTS;
+    connect_io_t how;
+    request.sensor = connect_str_of("boiler");
+    request.count = count;
+    expect(read_stream(&request, UINT64_MAX, &how) == count, "not so many readings");
+    expect(how == CONNECT_IO_END, "no good end");
+}
+static void check_watch(void) {
+    check_watch_of(5);
+}
+static void check_watch_long(void) {
+    check_watch_of(1000);
+}
+static void check_watch_fails(void) {
+    acme_telemetry_v1_WatchRequest request = CONNECT_DEFAULTS;
+    connect_io_t how;
+    uint32_t k;
+    request.sensor = connect_str_of("boiler");
+    request.count = 5;
+    request.has_fail_after = true;
+    for (k = 0; k < 3; k++) {
+        request.fail_after = k;
+        expect(read_stream(&request, UINT64_MAX, &how) == k, "not so many readings");
+        expect(how == CONNECT_IO_ERROR, "no error at the end");
+    }
+}
+static void check_watch_left(void) {
+    acme_telemetry_v1_WatchRequest request = CONNECT_DEFAULTS;
+    connect_io_t how;
+    request.sensor = connect_str_of("boiler");
+    request.interval_ms = 5;
+    request.has_interval_ms = true;
+    expect(read_stream(&request, 3, &how) == 3, "not three readings");
+    connect_arena_reset(&arena);
+    check_boiler(0);
+}
+
+static const struct check {
+    const char *name;
+    void (*run)(void);
+} checks[] = {
+    {"unary", check_unary},
+    {"unary-bytes", check_bytes},
+    {"unary-1MiB", check_large},
+    {"unary-200", check_again},
+    {"set-point", check_set_point},
+    {"metadata", check_metadata},
+    {"error", check_error},
+    {"invalid-argument", check_invalid},
+    {"deadline", check_deadline},
+    {"unimplemented", check_unimplemented},
+    {"watch-5", check_watch},
+    {"watch-1000", check_watch_long},
+    {"watch-fails", check_watch_fails},
+    {"watch-left", check_watch_left},
+};
+
+int main(int argc, char **argv) {
+    const char *url = "", *protocol = "connect", *http = "";
+    connect_client_options_t options = CONNECT_DEFAULTS;
+    size_t i;
+    int arg;
+    for (arg = 1; arg + 1 < argc; arg += 2) {
+        if (strcmp(argv[arg], "--url") == 0) url = argv[arg + 1];
+        if (strcmp(argv[arg], "--protocol") == 0) protocol = argv[arg + 1];
+        if (strcmp(argv[arg], "--http") == 0) http = argv[arg + 1];
+        if (strcmp(argv[arg], "--codec") == 0) options.codec = argv[arg + 1];
+    }
+    if (strcmp(protocol, "connect") == 0) options.protocol = CONNECT_PROTOCOL_CONNECT;
+    if (strcmp(protocol, "grpc") == 0) options.protocol = CONNECT_PROTOCOL_GRPC;
+    if (strcmp(protocol, "grpcweb") == 0) options.protocol = CONNECT_PROTOCOL_GRPC_WEB;
+    if (strcmp(http, "1") == 0) options.http = CONNECT_HTTP_1;
+    if (strcmp(http, "2") == 0) options.http = CONNECT_HTTP_2;
+    options.timeout_ms = 10000;
+    loop = connect_loop_new(NULL, &error);
+    options.loop = loop;
+    client = loop ? connect_client_new(url, &options, &error) : NULL;
+    if (!client) {
+        fprintf(stderr, "%s: %s: %s\n", argv[0], connect_code_name(error.code), error.message.data);
+        connect_loop_free(loop);
+        return 1;
+    }
+    for (i = 0; i < sizeof checks / sizeof *checks; i++) {
+        why[0] = 0;
+        memset(&error, 0, sizeof error);
+        connect_arena_reset(&arena);
+        checks[i].run();
+        if (why[0])
+            printf("FAIL %s: %s\n", checks[i].name, why);
+        else
+            printf("PASS %s\n", checks[i].name);
+        fflush(stdout);
+        failures += why[0] != 0;
+    }
+    connect_client_free(client);
+    connect_loop_free(loop);
+    connect_arena_free(&arena);
+    return failures != 0;
+}

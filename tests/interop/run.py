@@ -1,0 +1,383 @@
+#!/usr/bin/env python3
+"""Lets connect.h talk to other implementations, both ways round. README.md says what is checked.
+
+    python3 tests/interop/run.py                all of it
+    python3 tests/interop/run.py grpc-go curl   only the parts whose names contain one of these words
+
+Standard library only. Everything listens on a free port of 127.0.0.1, every wait is bounded, and only processes
+started here are ended. Exit status 0: all checks passed.
+"""
+
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+os.chdir(ROOT)
+SERVER, CLIENT, PEERS = "build/interop/server", "build/interop/client", "build/interop/peers"
+GRPCURL, BUF = "build/tools/bin/grpcurl", "build/tools/node/node_modules/.bin/buf"
+SERVICE = "acme.telemetry.v1.Telemetry"
+MESSAGE = 'no sensor "missing" ÄÖ%'
+NEEDED = [SERVER, CLIENT, PEERS, GRPCURL, BUF]
+
+passed, failed = 0, []
+words = sys.argv[1:]
+
+
+def report(part, name, problem):
+    global passed
+    if problem:
+        failed.append("%s: %s" % (part, name))
+        print("FAIL  %s: %s: %s" % (part, name, problem), flush=True)
+    else:
+        passed += 1
+        print("PASS  %s: %s" % (part, name), flush=True)
+
+
+def wanted(part):
+    return not words or any(word in part for word in words)
+
+
+def check(part, name, test):
+    """A test returns nothing, or raises AssertionError with what is wrong."""
+    if not wanted(part):
+        return
+    try:
+        test()
+        report(part, name, None)
+    except subprocess.TimeoutExpired as error:
+        report(part, name, "no answer in %d s" % error.timeout)
+    except Exception as error:  # a check that cannot be made has failed
+        report(part, name, "%s: %s" % (type(error).__name__, str(error)[:1500]))
+
+
+class Server:
+    """A server process, which says in its first line where it listens."""
+
+    def __init__(self, *command):
+        self.command = command
+        self.errors = tempfile.TemporaryFile()
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors
+        )
+        line = self.process.stdout.readline().decode()
+        match = re.search(r"listens on (127\.0\.0\.1:\d+)", line)
+        if not match:
+            self.__exit__()
+            raise SystemExit("%s does not start: %s" % (" ".join(self.command), line or self.stderr()))
+        self.address = match.group(1)
+        self.url = "http://" + self.address
+        return self
+
+    def stderr(self):
+        self.errors.seek(0)
+        return self.errors.read().decode(errors="replace")
+
+    def stop(self):
+        """Asks it to end. Returns its exit status."""
+        self.process.terminate()
+        try:
+            return self.process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return "it had to be killed"
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.stop()
+        self.process.stdout.close()
+
+
+def run(*command, timeout=30, data=None):
+    environment = dict(os.environ, BUF_CACHE_DIR=os.path.join(ROOT, "build/tools/buf-cache"), NO_PROXY="*", no_proxy="*")
+    return subprocess.run(command, input=data, capture_output=True, timeout=timeout, env=environment)
+
+
+def equal(got, want):
+    assert got == want, "got %r, not %r" % (got, want)
+
+
+def contains(text, want):
+    assert want in text, "%r is not in %r" % (want, text)
+
+
+# ---- curl: the Connect protocol as a person types it ----
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+
+def curl(server, path, body, *options, content_type="application/json"):
+    with tempfile.TemporaryDirectory() as folder:
+        head, out = os.path.join(folder, "head"), os.path.join(folder, "body")
+        command = ["curl", "-sS", "--max-time", "20", "-D", head, "-o", out, "-w", "%{http_code}"]
+        if body is not None:
+            command += ["--data-binary", "@-", "-H", "content-type: " + content_type]
+        done = run(*command, *options, server.url + path, data=body)
+        assert done.returncode == 0, "curl: exit status %d: %s" % (done.returncode, done.stderr.decode())
+        with open(head, encoding="latin-1") as lines:
+            blocks = re.split(r"\r?\n\r?\n", lines.read().strip())
+        headers = {}
+        for line in blocks[-1].split("\n")[1:]:
+            name, _, value = line.partition(":")
+            headers[name.strip().lower()] = value.strip()
+        content = b""
+        if os.path.exists(out):
+            with open(out, "rb") as file:
+                content = file.read()
+        return Answer(int(done.stdout), headers, content)
+
+
+def check_curl(server, part, version):
+    read = "/%s/Read" % SERVICE
+
+    def boiler_json():
+        answer = curl(server, read, b'{"sensor": "boiler"}', version, "-H", "x-request-id: 12")
+        equal(answer.status, 200)
+        equal(answer.headers.get("content-type"), "application/json")
+        value = answer.json()
+        equal([value["sensor"], value["celsius"], value["quality"], value["tags"], value["labels"], value["text"]],
+              ["boiler", 61.5, "QUALITY_GOOD", ["roof", "north"], {"site": "1"}, "steady"])
+        equal(answer.headers.get("x-site"), "north")
+        equal(answer.headers.get("x-request-id"), "12")
+        equal(answer.headers.get("trailer-x-source"), "i2c")
+
+    def boiler_proto():
+        answer = curl(server, read, b"\x0a\x06boiler\x12\x03\x01\x02\x03", version, content_type="application/proto")
+        equal(answer.status, 200)
+        equal(answer.headers.get("content-type"), "application/proto")
+        for field in [b"\x0a\x06boiler", b"\x21" + struct.pack("<d", 61.5), b"\x28\x01", b"\x6a\x03\x01\x02\x03"]:
+            contains(answer.body, field)
+
+    def error(path, body, status, code, *options, content_type="application/json", text="", **more):
+        answer = curl(server, path, body, version, *options, content_type=content_type)
+        equal(answer.status, status)
+        value = answer.json()
+        equal(value["code"], code)
+        contains(value.get("message", ""), text)
+        return answer
+
+    def missing():
+        answer = error(read, b'{"sensor": "missing"}', 404, "not_found", text=MESSAGE)
+        equal(answer.headers.get("content-type"), "application/json")
+        detail = answer.json()["details"][0]
+        equal([detail["type"], detail["value"]], ["acme.telemetry.v1.Fault", "CAcSDm5vIHN1Y2ggc2Vuc29y"])
+        equal(answer.headers.get("trailer-x-source", answer.headers.get("x-source")), "i2c")
+
+    def large():
+        equal(curl(server, read, json.dumps({"sensor": "boiler", "echo": "QUJD" * 300000}).encode(), version).json()["rawFrame"],
+              "QUJD" * 300000)
+
+    def wrong_type():
+        answer = curl(server, read, b"sensor=boiler", version, content_type="application/x-www-form-urlencoded")
+        equal(answer.status, 415)
+        contains(answer.headers.get("accept-post", ""), "application/json")
+
+    def wrong_verb():
+        answer = curl(server, read, b"{}", version, "-X", "PUT")
+        equal(answer.status, 405)
+        contains(answer.headers.get("allow", ""), "POST")
+
+    def position():
+        answer = error(read, b'{"sensor": "boiler",\n "echo": }', 400, "invalid_argument")
+        assert re.search(r"\d", answer.json()["message"]), "no position: " + answer.json()["message"]
+
+    check(part, "JSON", boiler_json)
+    check(part, "proto", boiler_proto)
+    check(part, "charset", lambda: equal(
+        curl(server, read, b'{"sensor":"boiler"}', version, content_type="application/json; charset=utf-8").status, 200))
+    check(part, "error with detail", missing)
+    check(part, "1 MiB", large)
+    check(part, "unknown content type is 415", wrong_type)
+    check(part, "PUT is 405", wrong_verb)
+    check(part, "unknown service is 404", lambda: equal(curl(server, "/nobody.Here/Read", b"{}", version).status, 404))
+    check(part, "unknown method is 404", lambda: equal(curl(server, read + "er", b"{}", version).status, 404))
+    check(part, "malformed JSON says where", position)
+    check(part, "wrong JSON type names the field", lambda: error(read, b'{"sensor": 5}', 400, "invalid_argument", text="sensor"))
+    check(part, "malformed proto", lambda: error(
+        read, b"\x0a\x7fshort", 400, "invalid_argument", content_type="application/proto"))
+    check(part, "timeout", lambda: error(
+        read, b'{"sensor": "slow"}', 504, "deadline_exceeded", "-H", "connect-timeout-ms: 200"))
+    check(part, "unknown compression", lambda: error(read, b"{}", 501, "unimplemented", "-H", "content-encoding: weird"))
+    check(part, "over the limit", lambda: error(
+        read, b'{"sensor": "' + b"x" * (5 << 20) + b'"}', 429, "resource_exhausted"))
+
+
+def check_curl_stream(server, part, version):
+    """A server stream as its bytes: envelopes of JSON, the last one with flag 2."""
+
+    def watch():
+        body = b'{"sensor": "boiler", "count": 3}'
+        body = b"\0" + struct.pack(">I", len(body)) + body
+        answer = curl(server, "/%s/Watch" % SERVICE, body, version, content_type="application/connect+json")
+        equal(answer.status, 200)
+        frames, rest = [], answer.body
+        while rest:
+            flag, size = rest[0], struct.unpack(">I", rest[1:5])[0]
+            frames.append((flag, json.loads(rest[5 : 5 + size])))
+            rest = rest[5 + size :]
+        equal([frame[0] for frame in frames], [0, 0, 0, 2])
+        equal([frame[1].get("sequence", "0") for frame in frames[:3]], ["0", "1", "2"])
+        metadata = {name.lower(): values for name, values in frames[3][1].get("metadata", {}).items()}
+        equal(metadata.get("x-source"), ["i2c"])
+        assert "error" not in frames[3][1], frames[3][1]
+
+    check(part, "stream", watch)
+
+
+# ---- grpcurl and buf curl ----
+
+
+def check_grpcurl(server):
+    part = "grpcurl"
+
+    def call(method, message):
+        return run(GRPCURL, "-plaintext", "-v", "-max-time", "20", "-import-path", "examples", "-proto", "telemetry.proto",
+                   "-d", json.dumps(message), server.address, SERVICE + "/" + method)
+
+    def unary():
+        done = call("Read", {"sensor": "boiler"})
+        equal(done.returncode, 0)
+        text = done.stdout.decode()
+        for line in ['"celsius": 61.5', '"text": "steady"', "x-site: north", "x-source: i2c"]:
+            contains(text, line)
+
+    def stream():
+        done = call("Watch", {"sensor": "boiler", "count": 5})
+        equal(done.returncode, 0)
+        contains(done.stdout.decode(), '"sequence": "4"')
+        contains(done.stdout.decode(), "received 5 responses")
+
+    def error():
+        done = call("Read", {"sensor": "missing"})
+        equal(done.returncode, 64 + 5)
+        for line in ["Code: NotFound", MESSAGE, '"reason": "no such sensor"']:
+            contains((done.stdout + done.stderr).decode(), line)
+
+    def stream_error():
+        done = call("Watch", {"sensor": "boiler", "failAfter": 2})
+        equal(done.returncode, 64 + 15)
+        contains(done.stdout.decode(), '"sequence": "1"')
+
+    check(part, "unary", unary)
+    check(part, "stream", stream)
+    check(part, "error with detail", error)
+    check(part, "error after two readings", stream_error)
+
+
+def check_buf(server, protocol, versions):
+    part = "buf curl, " + protocol + (", h2c" if versions else ", HTTP/1.1")
+
+    def call(method, message):
+        return run(BUF, "curl", "--protocol", protocol, *versions, "--schema", "examples/telemetry.proto",
+                   "-d", json.dumps(message), "%s/%s/%s" % (server.url, SERVICE, method))
+
+    def unary():
+        done = call("Read", {"sensor": "boiler"})
+        assert done.returncode == 0, done.stderr.decode()
+        value = json.loads(done.stdout)
+        equal([value["celsius"], value["text"]], [61.5, "steady"])
+
+    def stream():
+        done = call("Watch", {"sensor": "boiler", "count": 3})
+        assert done.returncode == 0, done.stderr.decode()
+        equal(re.findall(r'"sequence": *"(\d+)"', done.stdout.decode()), ["1", "2"])
+        equal(len(re.findall(r'"sensor"', done.stdout.decode())), 3)
+
+    def error():
+        done = call("Read", {"sensor": "missing"})
+        assert done.returncode != 0, "exit status 0"
+        value = json.loads(done.stderr)
+        equal([value["code"], value["message"]], ["not_found", MESSAGE])
+        detail = value["details"][0]
+        equal(detail["type"], "acme.telemetry.v1.Fault")
+        equal(detail["value"].rstrip("="), "CAcSDm5vIHN1Y2ggc2Vuc29y")
+
+    check(part, "unary", unary)
+    check(part, "stream", stream)
+    check(part, "error with detail", error)
+
+
+# ---- Clients that check by themselves ----
+
+
+def check_client(part, *command, timeout=90):
+    if not wanted(part):
+        return
+    try:
+        done = run(*command, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        lines = (error.stdout or b"").decode(errors="replace").splitlines()
+        report(part, "all", "not done in %d s; last: %s" % (timeout, lines[-1] if lines else "nothing"))
+        return
+    lines = done.stdout.decode(errors="replace").splitlines()
+    for line in lines:
+        result, _, rest = line.partition(" ")
+        name, _, why = rest.partition(": ")
+        report(part, name, why or "failed" if result == "FAIL" else None)
+    if not lines or done.returncode not in (0, 1) or (done.returncode == 1 and not any(l.startswith("FAIL") for l in lines)):
+        report(part, "all", "exit status %d: %s" % (done.returncode, done.stderr.decode(errors="replace")[-2000:]))
+
+
+def main():
+    for program in NEEDED:
+        if not os.path.exists(program):
+            raise SystemExit("%s is missing: run `make interop`" % program)
+    begin = time.time()
+
+    with Server(SERVER) as ours:
+        print("Our server and other clients", flush=True)
+        check_curl(ours, "curl, HTTP/1.1", "--http1.1")
+        check_curl(ours, "curl, h2c", "--http2-prior-knowledge")
+        check_curl_stream(ours, "curl, HTTP/1.1", "--http1.1")
+        check_curl_stream(ours, "curl, h2c", "--http2-prior-knowledge")
+        check_grpcurl(ours)
+        for protocol in ["connect", "grpc", "grpcweb"]:
+            check_buf(ours, protocol, ["--http2-prior-knowledge"])
+        for protocol in ["connect", "grpcweb"]:
+            check_buf(ours, protocol, [])
+        for protocol, version in [("connect", 1), ("connect", 2), ("grpc", 2), ("grpcweb", 1), ("grpcweb", 2)]:
+            for codec in ["proto", "json"]:
+                check_client("connect-go client, %s, HTTP/%d, %s" % (protocol, version, codec), PEERS, "connect-client",
+                             "--url", ours.url, "--protocol", protocol, "--http", str(version), "--codec", codec)
+        check_client("grpc-go client", PEERS, "grpc-client", "--url", ours.url)
+        ours_client = "our client and server, %s, HTTP/%d, %s"
+        for protocol, version in [("connect", 1), ("connect", 2), ("grpc", 2), ("grpcweb", 1), ("grpcweb", 2)]:
+            for codec in ["proto", "json"]:
+                check_client(ours_client % (protocol, version, codec), CLIENT, "--url", ours.url,
+                             "--protocol", protocol, "--http", str(version), "--codec", codec)
+        check("our server", "still runs", lambda: equal(ours.process.poll(), None))
+        check("our server", "ends by SIGTERM", lambda: equal(ours.stop(), 0))
+        equal(ours.stderr(), "")
+
+    print("Our client and other servers", flush=True)
+    with Server(PEERS, "connect-server") as theirs:
+        for protocol, version in [("connect", 1), ("connect", 2), ("grpc", 2), ("grpcweb", 1), ("grpcweb", 2)]:
+            for codec in ["proto", "json"]:
+                check_client("connect-go server, %s, HTTP/%d, %s" % (protocol, version, codec), CLIENT,
+                             "--url", theirs.url, "--protocol", protocol, "--http", str(version), "--codec", codec)
+    with Server(PEERS, "grpc-server") as theirs:
+        check_client("grpc-go server", CLIENT, "--url", theirs.url, "--protocol", "grpc", "--http", "2")
+
+    for name in failed:
+        print("FAILED  " + name)
+    print("%.0f s" % (time.time() - begin))
+    print("%d passed, %d failed" % (passed, len(failed)))
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Installs all that `make test` needs and this machine lacks. Quick when there is nothing to do.
+set -eu
+cd "$(dirname "$0")/../.."
+sh tests/setup/debian.sh \
+    gcc=gcc g++=g++ make=make clang=clang libclang-rt-14-dev libc6-dev binutils \
+    libnghttp2-dev libcmocka-dev \
+    python3=python3 python3-venv curl=curl nghttp=nghttp2-client ca-certificates \
+    node=nodejs npm=npm
+sh tests/setup/tools.sh

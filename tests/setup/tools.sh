@@ -1,0 +1,40 @@
+#!/bin/sh
+# Brings the tools that the interop tests use and Debian does not have, each in a fixed version, into build/:
+#   build/tools/bin    grpcurl and the protoc plugins for Go (Go modules)
+#   build/tools/node   buf (npm)
+#   build/venv         protoc: python -m grpc_tools.protoc (PyPI)
+# A tool is fetched once for each version; delete build/ to begin anew.
+set -eu
+cd "$(dirname "$0")/../.."
+mkdir -p build/tools/bin
+
+once() { # once NAME VERSION COMMAND...: runs the command unless it has been done for this version
+    stamp=build/tools/.$1-$2
+    [ -e "$stamp" ] && return
+    echo "Fetching $1 $2"
+    name=$1 version=$2
+    shift 2
+    "$@" > "build/tools/$name.log" 2>&1 < /dev/null || {
+        cat "build/tools/$name.log" >&2
+        echo "Could not install $name $version: $*" >&2
+        exit 1
+    }
+    touch "$stamp"
+}
+go_tool() { # go_tool NAME PACKAGE VERSION
+    once "$1" "$3" env GOBIN="$PWD/build/tools/bin" GOFLAGS= "$go" install "$2@$3"
+}
+
+# Python's protoc
+python_tools() {
+    [ -x build/venv/bin/pip ] || python3 -m venv build/venv
+    build/venv/bin/pip install --quiet "grpcio-tools==$1"
+}
+once grpcio-tools 1.75.0 python_tools 1.75.0
+
+go=$(sh tests/setup/go.sh)
+go_tool protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go v1.36.12
+go_tool protoc-gen-go-grpc google.golang.org/grpc/cmd/protoc-gen-go-grpc v1.6.2
+go_tool protoc-gen-connect-go connectrpc.com/connect/cmd/protoc-gen-connect-go v1.21.1
+go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl v1.9.3
+once buf 1.75.0 npm install --no-audit --no-fund --no-save --prefix build/tools/node @bufbuild/buf@1.75.0
