@@ -109,11 +109,11 @@ build/passed/interop: build/interop/server build/interop/client build/interop/pe
 build/passed/demo: connect.h connect_gen.c $(wildcard examples/*)
 	@CC="$(CC)" sh tests/check.sh demo sh examples/demo.sh
 
-# ---- Interop: ours in C, and connect-go and grpc-go in one Go program ----
+# ---- Interop: ours in C, with sanitizers; and connect-go and grpc-go in one Go program ----
 
 build/interop/%: tests/interop/%.c connect.h build/gen/.done
 	@mkdir -p $(@D)
-	$(CC) -std=c99 $(CFLAGS) $(WARNINGS) -Werror $(INCLUDES) $< -o $@ $(LIBS)
+	$(CC) -std=c99 $(SANITIZE) $(WARNINGS) -Werror $(INCLUDES) $< -o $@ $(LIBS)
 build/interop/peers: $(wildcard tests/interop/go/*) examples/telemetry.proto tests/interop/build_peers.sh
 	sh tests/interop/build_peers.sh $@
 

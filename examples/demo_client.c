@@ -34,20 +34,22 @@ static int set_point(connect_client_t *client, const char *sensor, double celsiu
     acme_telemetry_v1_SetPointRequest request = CONNECT_DEFAULTS;
     acme_telemetry_v1_SetPointResponse response;
     connect_error_t error;
-    request.controller = connect_str_of(sensor);
-    request.celsius = celsius;
+    request.actuator = connect_str_of(sensor);
+    request.target = celsius;
     if (acme_telemetry_v1_Telemetry_SetPoint_wait(client, &request, &response, arena, &error) != CONNECT_OK)
         return print_error(&error, arena);
-    printf("%s: %.2f C, was %.2f C\n", sensor, celsius, response.previous_celsius);
+    printf("%s: %.2f C, was %.2f C\n", sensor, response.target, response.previous);
     return 0;
 }
 
 static int watch(connect_client_t *client, const char *sensor, unsigned count, connect_arena_t *arena) {
+    connect_str_t name = connect_str_of(sensor);
     acme_telemetry_v1_WatchRequest request = CONNECT_DEFAULTS;
     acme_telemetry_v1_Reading reading;
     connect_error_t error;
     connect_io_t got = CONNECT_IO_ERROR;
-    request.sensor = connect_str_of(sensor);
+    request.sensors.items = &name;
+    request.sensors.count = 1;
     request.count = count;
     request.interval_ms = 100;
     request.has_interval_ms = true;

@@ -37,11 +37,11 @@ static connect_code_t read_sensor(connect_call_t *call, const acme_telemetry_v1_
 
 static connect_code_t set_point(connect_call_t *call, const acme_telemetry_v1_SetPointRequest *request,
     acme_telemetry_v1_SetPointResponse *response, void *user) {
-    sensor *s = find(call, request->controller);
+    sensor *s = find(call, request->actuator);
     (void)user;
     if (!s) return CONNECT_NOT_FOUND;
-    response->previous_celsius = s->celsius;
-    s->celsius = request->celsius;
+    response->previous = s->celsius;
+    response->target = s->celsius = request->target;
     return CONNECT_OK;
 }
 
@@ -69,7 +69,7 @@ static void watch_send(void *arg) {
         connect_loop_after(connect_call_loop(w->call), &w->tick, w->interval_ms, watch_send, w);
 }
 static connect_code_t watch_begin(connect_call_t *call, const acme_telemetry_v1_WatchRequest *request, void *user) {
-    sensor *s = find(call, request->sensor);
+    sensor *s = find(call, request->sensors.count ? request->sensors.items[0] : connect_str_of("boiler"));
     watch *w = s ? CONNECT_NEW(connect_call_arena(call), watch, 1) : NULL;
     (void)user;
     if (!w) return s ? CONNECT_RESOURCE_EXHAUSTED : CONNECT_NOT_FOUND;

@@ -29,6 +29,9 @@ static int floor_listen(void) {
     memset(&action, 0, sizeof action);
     action.sa_handler = floor_stop;
     sigaction(SIGTERM, &action, NULL);
+    sigemptyset(&action.sa_mask); /* SIGTERM comes only while epoll waits, so that it is never missed */
+    sigaddset(&action.sa_mask, SIGTERM);
+    sigprocmask(SIG_BLOCK, &action.sa_mask, NULL);
     signal(SIGPIPE, SIG_IGN);
     memset(&address, 0, sizeof address);
     address.sin_family = AF_INET;
@@ -41,6 +44,12 @@ static int floor_listen(void) {
     printf("listens on 127.0.0.1:%d\n", (int)ntohs(address.sin_port));
     fflush(stdout);
     return fd;
+}
+
+static int floor_wait(int epoll, struct epoll_event *events, int room) {
+    sigset_t none;
+    sigemptyset(&none);
+    return epoll_pwait(epoll, events, room, -1, &none);
 }
 
 static int floor_accept(int listener) {

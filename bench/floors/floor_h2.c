@@ -203,7 +203,7 @@ int main(void) {
     event.events = EPOLLIN;
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
     while (!floor_over) {
-        int i, count = epoll_wait(epoll, events, 64, -1);
+        int i, count = floor_wait(epoll, events, 64);
         for (i = 0; i < count; i++) {
             conn *c = (conn *)events[i].data.ptr;
             bool alive = true;

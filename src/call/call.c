@@ -163,12 +163,13 @@ CN_PRIVATE void cn_call_poke(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_call_on_poke(connect_call_t *call) {
+    const bool is_server = call->is_server;
     call->poked = false;
 #if CONNECT_ENABLE_SERVER
-    if (call->is_server) cn_serve_on_poke(call);
+    if (is_server) cn_serve_on_poke(call);
 #endif
 #if CONNECT_ENABLE_CLIENT
-    if (!call->is_server) cn_invoke_on_poke(call);
+    if (!is_server) cn_invoke_on_poke(call);
 #endif
 }
 
@@ -444,11 +445,12 @@ connect_io_t connect_call_send_encoded(connect_call_t *call, connect_str_t bytes
 }
 
 void connect_call_finish(connect_call_t *call, connect_code_t code, const void *message_or_null) {
+    const bool is_server = call->is_server; /* it may be released in between */
 #if CONNECT_ENABLE_SERVER
-    if (call->is_server) cn_serve_finish(call, code, message_or_null);
+    if (is_server) cn_serve_finish(call, code, message_or_null);
 #endif
 #if CONNECT_ENABLE_CLIENT
-    if (!call->is_server) cn_invoke_finish(call, code, message_or_null);
+    if (!is_server) cn_invoke_finish(call, code, message_or_null);
 #endif
 }
 

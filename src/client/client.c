@@ -136,29 +136,35 @@ static void cn_client_on_room(connect_conn_t *conn) {
     cn_client_assign(client);
 }
 
-/* A connection that never opened takes the calls with it that wait for one of its kind, unless there is another. */
-static void cn_client_on_lost(connect_conn_t *conn) {
-    connect_client_t *client = (connect_client_t *)conn->owner;
+/* Ends the calls that wait for a connection of this HTTP version, unless there is another. os_error: 0 if none. */
+static void cn_client_fail_waiting(
+    connect_client_t *client, bool http2, connect_code_t code, const char *text, int os_error) {
     cn_list_t *node, *next;
-    cn_list_remove(&conn->node);
-    if (conn->opened && !conn->failure[0]) return;
     for (node = client->conns.next; node != &client->conns; node = node->next)
-        if (cn_client_conn_of(node)->allow_http2 == conn->allow_http2) return;
+        if (cn_client_conn_of(node)->allow_http2 == http2) return;
     for (node = client->waiting.next; node != &client->waiting; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
-        if ((call->info.peer.http == CONNECT_HTTP_2) != conn->allow_http2) continue;
+        if ((call->info.peer.http == CONNECT_HTTP_2) != http2) continue;
         cn_list_remove(&call->node);
         cn_list_append(&client->calls, &call->node);
-        cn_error_print(&call->rpc.error, &call->arena, CONNECT_UNAVAILABLE, "%s",
-            conn->failure[0] ? conn->failure : "the connection could not be opened");
-        call->rpc.error.os_error = conn->os_error;
+        cn_error_print(&call->rpc.error, &call->arena, code, "%s", text);
+        call->rpc.error.os_error = os_error;
         cn_invoke_end(call, true);
         cn_call_release_if_done(call);
     }
 }
 
-/* Returns NULL, and the waiting calls that need it have failed, if it cannot be dialled. */
+/* A connection that never opened takes the calls with it that wait for one of its kind. */
+static void cn_client_on_lost(connect_conn_t *conn) {
+    connect_client_t *client = (connect_client_t *)conn->owner;
+    cn_list_remove(&conn->node);
+    if (conn->opened && !conn->failure[0]) return;
+    cn_client_fail_waiting(client, conn->allow_http2, CONNECT_UNAVAILABLE,
+        conn->failure[0] ? conn->failure : "the connection could not be opened", conn->os_error);
+}
+
+/* If it cannot be dialled, the waiting calls that need it have failed. */
 static void cn_client_dial(connect_client_t *client, bool http2) {
     static const cn_conn_owner_t events = {
         NULL, cn_client_on_room, cn_client_on_due, cn_client_on_lost, cn_client_enter, cn_client_leave};
@@ -175,7 +181,10 @@ static void cn_client_dial(connect_client_t *client, bool http2) {
     options.allow_http1 = !http2;
     options.allow_http2 = http2;
     conn = cn_conn_new(&options);
-    if (!conn) return;
+    if (!conn) {
+        cn_client_fail_waiting(client, http2, CONNECT_RESOURCE_EXHAUSTED, "out of memory", ENOMEM);
+        return;
+    }
     cn_list_append(&client->conns, &conn->node);
     code = client->dial(conn, client->address, client->dial_user);
     if (code == CONNECT_OK) return;
@@ -297,7 +306,7 @@ static bool cn_client_copy_headers(connect_client_t *client, connect_headers_t h
         if (!cn_client_check_header(&headers.items[i], &client->arena, NULL))
             return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
                 "headers has one that is reserved for the protocol, not in lower case, or not legal");
-        if (cn_headers_receive(&copy, &client->arena, NULL, connect_str_of(headers.items[i].name),
+        if (cn_headers_receive(&copy, &client->arena, &client->limits, connect_str_of(headers.items[i].name),
                 headers.items[i].value) != CN_HEADERS_OK)
             return cn_error_memory(error);
     }
@@ -414,8 +423,8 @@ static bool cn_client_set_call_headers(
         if (!checked && !cn_client_check_header(&headers.items[i], &call->arena, &call->rpc.error))
             return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
                 "headers has one that is reserved for the protocol, not in lower case, or not legal");
-        if (cn_headers_receive(&call->rpc.headers, &call->arena, NULL, connect_str_of(headers.items[i].name),
-                headers.items[i].value) != CN_HEADERS_OK)
+        if (cn_headers_receive(&call->rpc.headers, &call->arena, call->rpc.limits,
+                connect_str_of(headers.items[i].name), headers.items[i].value) != CN_HEADERS_OK)
             return cn_error_memory(error);
     }
     return true;
@@ -456,6 +465,16 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
         cn_client_set_call_headers(call, options->headers, false, error);
 }
 
+/* Without a loop it is connections that make the client run: so there is one from the first call on. */
+static bool cn_client_dial_first(connect_client_t *client, bool http2, connect_error_t *error) {
+    if (client->busy || client->loop || !cn_list_empty(&client->conns)) return true;
+    client->busy++; /* what is caused here is told later */
+    cn_client_dial(client, http2);
+    client->busy--;
+    return !cn_list_empty(&client->conns) ||
+        cn_error_set(error, CONNECT_UNAVAILABLE, "the connection could not be dialled");
+}
+
 connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error) {
@@ -482,6 +501,10 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->user = user_or_null;
     if (events_or_null) call->events = *events_or_null;
     if (!cn_client_setup_call(client, call, method, options ? options : &defaults, error)) {
+        cn_call_recycle(&client->pool, call);
+        return NULL;
+    }
+    if (!cn_client_dial_first(client, call->info.peer.http == CONNECT_HTTP_2, error)) {
         cn_call_recycle(&client->pool, call);
         return NULL;
     }

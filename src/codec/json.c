@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/utf8.h"
+#include "codec/number.h"
 
 /* JSON text, RFC 8259: a pull reader and a writer. Always there, since Connect's errors and end-of-stream messages are
    JSON; what maps messages to JSON is pbjson.c.
@@ -243,37 +244,18 @@ static cn_json_token_t cn_json_take_string(cn_json_reader_t *reader, const char 
     return CN_JSON_STRING;
 }
 
-static bool cn_json_digit(const char *at, const char *end) {
-    return at < end && (unsigned char)(*at - '0') < 10;
-}
-
 static cn_json_token_t cn_json_take_number(cn_json_reader_t *reader, const char *at) {
-    const char *begin = at, *end = reader->end;
-    if (*at == '-') at++;
-    if (!cn_json_digit(at, end)) return cn_json_fail(reader, at, "expected a digit");
-    if (*at == '0') {
-        at++;
-        if (cn_json_digit(at, end)) return cn_json_fail(reader, at - 1, "a number with a leading zero");
-    } else {
-        while (cn_json_digit(at, end))
-            at++;
-    }
-    if (at < end && *at == '.') {
-        at++;
-        if (!cn_json_digit(at, end)) return cn_json_fail(reader, at, "expected a digit");
-        while (cn_json_digit(at, end))
-            at++;
-    }
-    if (at < end && (*at | 0x20) == 'e') {
-        at++;
-        if (at < end && (*at == '+' || *at == '-')) at++;
-        if (!cn_json_digit(at, end)) return cn_json_fail(reader, at, "expected a digit");
-        while (cn_json_digit(at, end))
-            at++;
-    }
-    if (at - begin > CN_JSON_NUMBER_MAX) return cn_json_fail(reader, begin, "a number longer than 1 KiB");
-    reader->text = cn_str(begin, (size_t)(at - begin));
-    reader->at = at;
+    const char *bad, *end = cn_number_scan(&reader->number, at, reader->end, &bad);
+    if (CN_UNLIKELY(!end))
+        return cn_json_fail(reader, bad,
+            bad - at >= CN_NUMBER_TEXT_MAX - 1     ? "a number longer than 1 KiB"
+                : bad < reader->end && *bad == '0' ? "a number with a leading zero"
+                                                   : "expected a digit");
+    if (CN_UNLIKELY(end - at == CN_NUMBER_TEXT_MAX) && end < reader->end &&
+        (strchr(".eE", *end) || (unsigned char)(*end - '0') < 10))
+        return cn_json_fail(reader, at, "a number longer than 1 KiB");
+    reader->text = cn_str(at, (size_t)(end - at));
+    reader->at = end;
     reader->state = CN_JSON_AFTER;
     return CN_JSON_NUMBER;
 }

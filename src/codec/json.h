@@ -1,9 +1,9 @@
 #pragma once
 #include "base/sys.h"
 #include "base/buf.h"
+#include "codec/number.h"
 
 #define CN_JSON_DEPTH_MAX 256
-#define CN_JSON_NUMBER_MAX 1024
 #define CN_JSON_NAME_MAX 65536
 
 /* A pull reader over a whole JSON text (RFC 8259); nothing behind the text is read. Strict: no comments, no trailing
@@ -14,7 +14,7 @@ typedef enum cn_json_token_t {
     CN_JSON_NULL,
     CN_JSON_TRUE,
     CN_JSON_FALSE,
-    CN_JSON_NUMBER, /* reader->text: as written */
+    CN_JSON_NUMBER, /* reader->text: as written; reader->number */
     CN_JSON_STRING, /* reader->text: unescaped; a view of the input if nothing was escaped, else in the arena */
     CN_JSON_OBJECT_BEGIN,
     CN_JSON_OBJECT_END,
@@ -26,6 +26,7 @@ typedef struct cn_json_reader_t {
     const char *begin, *at, *end;
     const char *token; /* where the last token starts */
     connect_arena_t *arena;
+    cn_number_t number;
     connect_str_t text; /* data is never NULL after NUMBER, STRING and NAME */
     const char *error;  /* static: "expected a comma or ]" */
     uint32_t depth, depth_max;

@@ -222,15 +222,15 @@ static bool cn_message_equal_list(
     memcpy(&list_b, b, sizeof list_b);
     if (list_a.count == list_b.count) {
         for (i = 0; i < list_a.count; i++)
-            if (!cn_message_equal_value(type, field, (const char *)list_a.items + i * size,
-                    (const char *)list_b.items + i * size, depth))
+            if (!cn_message_equal_value(
+                    type, field, (const char *)list_a.items + i * size, (const char *)list_b.items + i * size, depth))
                 break;
         if (i == list_a.count) return true;
     }
     if (!(field->flags & CONNECT_FIELD_MAP)) return false;
     return cn_message_map_within(cn_message_type_of(type, field), list_a, list_b, &counted_a, depth) &&
-           cn_message_map_within(cn_message_type_of(type, field), list_b, list_a, &counted_b, depth) &&
-           counted_a == counted_b;
+        cn_message_map_within(cn_message_type_of(type, field), list_b, list_a, &counted_b, depth) &&
+        counted_a == counted_b;
 }
 
 static size_t cn_message_unknown_len(connect_str_list_t list) {
@@ -428,7 +428,8 @@ const connect_type_t *connect_schema_type(connect_schema_t schema, const char *f
 }
 
 CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsigned bits) {
-    return ((cn_str_hash(name) ^ seed) * 0x9E3779B1u) >> (32 - bits); /* the golden ratio: mixes up into the high bits */
+    return ((cn_str_hash(name) ^ seed) * 0x9E3779B1u) >>
+        (32 - bits); /* the golden ratio: mixes up into the high bits */
 }
 
 /* A zero in `name` ends the comparison: names have none. */
@@ -438,7 +439,7 @@ static bool cn_message_name_equal(const char *text, connect_str_t name) {
 
 static bool cn_message_field_named(const connect_type_t *type, const connect_field_t *field, connect_str_t name) {
     return cn_message_name_equal(type->names + field->name, name) ||
-           (field->json_name != field->name && cn_message_name_equal(type->names + field->json_name, name));
+        (field->json_name != field->name && cn_message_name_equal(type->names + field->json_name, name));
 }
 
 const connect_field_t *connect_message_field(const connect_type_t *type, connect_str_t name) {
@@ -485,8 +486,7 @@ void connect_message_set(
     }
 }
 
-const void *connect_message_map_get(
-    const connect_type_t *type, const void *message, uint32_t number, const void *key) {
+const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number, const void *key) {
     const connect_field_t *field = cn_message_field_number(type, number);
     cn_message_list_t list;
     if (!field || !(field->flags & CONNECT_FIELD_MAP)) return NULL;

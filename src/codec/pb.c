@@ -16,8 +16,8 @@
    - Known number, unfitting wire type: an unknown field. Numeric fields that are repeated take both forms. A closed
      enum's unknown number goes to the unknown fields as the record it came in, from a packed record as records of its
      own, from a map's entry as the whole entry.
-   - Scalars: the last wins. Messages: merged. A oneof: what comes last is what it holds; only a message that comes again
-     right after itself is merged. Map entries are appended; readers take the last of a key.
+   - Scalars: the last wins. Messages: merged. A oneof: what comes last is what it holds; only a message that comes
+     again right after itself is merged. Map entries are appended; readers take the last of a key.
    - 32-bit varints are cut to 32 bits, a bool is true if any bit is set.
    - Strings, bytes and unknown fields are views of the input. Adjacent unknown records are one view.
    - A list's block in the arena starts with a head that holds its capacity. Lists of strings and messages count the run
@@ -25,7 +25,7 @@
    - options->merge decodes into a new message and merges that: so all that the decoder writes to is its own.
    - memory_left pays for list items, messages and views of unknown fields, before they are taken.
    - Recursion is one level for each message, map entry and group, and ends at depth_max.
-   - `limit` is where memory stops being readable: whoever has CN_SLACK bytes behind the input never leaves the fast path.
+   - `limit` is where memory stops being readable: who has CN_SLACK bytes behind the input never leaves the fast path.
      No byte behind `limit` is read; what was read behind a message's end is never taken for its content.
 
    Encoding goes backwards, from the last byte of a window to the first: lengths are known when they are to be written,
@@ -33,14 +33,14 @@
    written is then moved to its start. A message that does not fit, or has a field of CN_PB_LARGE bytes, is measured (in
    linear time) and written again, to where it stays.
 
-   Errors name the path, "acme.v1.Reading.samples[3].value". It is put together while the failed call returns: each level
-   puts its own part in front. */
+   Errors name the path, "acme.v1.Reading.samples[3].value". It is put together while the failed call returns: each
+   level puts its own part in front. */
 
 #define CN_PB_NUMBER_MAX 0x1FFFFFFFu
 #define CN_PB_PATH 256u
 #define CN_PB_WINDOW (64u * 1024u)
 #define CN_PB_LARGE (8u * 1024u) /* bytes that are not to be moved: with one of them, a message is measured first */
-#define CN_PB_HEAD 8u /* in front of a decoded list's items: its capacity */
+#define CN_PB_HEAD 8u            /* in front of a decoded list's items: its capacity */
 
 #if defined(__BYTE_ORDER__) && defined(__ORDER_LITTLE_ENDIAN__)
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -50,25 +50,40 @@
 #ifndef CN_PB_LITTLE
 #define CN_PB_LITTLE 0
 #endif
-#if defined(__GNUC__)
+#if defined(__GNUC__) && defined(__OPTIMIZE_SIZE__)
+#define CN_PB_INLINE inline
+#elif defined(__GNUC__)
 #define CN_PB_INLINE inline __attribute__((always_inline))
+#else
+#define CN_PB_INLINE inline
+#endif
+#if defined(__GNUC__)
 #define CN_PB_COLD __attribute__((noinline, cold))
 #define CN_PB_APART __attribute__((noinline))
 #else
-#define CN_PB_INLINE inline
 #define CN_PB_COLD
 #define CN_PB_APART
 #endif
 
 enum { /* what to do with a record */
-    CN_PB_UNKNOWN, CN_PB_VARINT64, CN_PB_VARINT32, CN_PB_BOOL, CN_PB_SINT32, CN_PB_SINT64, CN_PB_ENUM, CN_PB_FIXED64,
-    CN_PB_FIXED32, CN_PB_TEXT, CN_PB_MESSAGE, CN_PB_GROUP, CN_PB_PACKED
+    CN_PB_UNKNOWN,
+    CN_PB_VARINT64,
+    CN_PB_VARINT32,
+    CN_PB_BOOL,
+    CN_PB_SINT32,
+    CN_PB_SINT64,
+    CN_PB_ENUM,
+    CN_PB_FIXED64,
+    CN_PB_FIXED32,
+    CN_PB_TEXT,
+    CN_PB_MESSAGE,
+    CN_PB_GROUP,
+    CN_PB_PACKED
 };
 #define CN_PB_WIRE_END 4u
 
 /* [kind][wire type] */
-static const uint8_t cn_pb_ops[32][8] = {
-    [CONNECT_KIND_DOUBLE] = {0, CN_PB_FIXED64, CN_PB_PACKED, 0, 0, 0, 0, 0},
+static const uint8_t cn_pb_ops[32][8] = {[CONNECT_KIND_DOUBLE] = {0, CN_PB_FIXED64, CN_PB_PACKED, 0, 0, 0, 0, 0},
     [CONNECT_KIND_FLOAT] = {0, 0, CN_PB_PACKED, 0, 0, CN_PB_FIXED32, 0, 0},
     [CONNECT_KIND_INT64] = {CN_PB_VARINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
     [CONNECT_KIND_UINT64] = {CN_PB_VARINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
@@ -85,8 +100,7 @@ static const uint8_t cn_pb_ops[32][8] = {
     [CONNECT_KIND_SFIXED32] = {0, 0, CN_PB_PACKED, 0, 0, CN_PB_FIXED32, 0, 0},
     [CONNECT_KIND_SFIXED64] = {0, CN_PB_FIXED64, CN_PB_PACKED, 0, 0, 0, 0, 0},
     [CONNECT_KIND_SINT32] = {CN_PB_SINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_SINT64] = {CN_PB_SINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0}
-};
+    [CONNECT_KIND_SINT64] = {CN_PB_SINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0}};
 
 /* ---- Where it failed ---- */
 
@@ -132,9 +146,10 @@ static CN_PB_COLD void cn_pb_failure_at(
     if (len > 0) cn_pb_failure_prepend(failure, part, (size_t)len);
 }
 
-static CN_PB_COLD bool cn_pb_failure_report(const cn_pb_failure_t *failure, const connect_type_t *type,
-    connect_arena_t *arena, connect_error_t *error) {
-    const char *reason = failure->reason ? failure->reason : "cannot be written", *path = failure->text + failure->begin;
+static CN_PB_COLD bool cn_pb_failure_report(
+    const cn_pb_failure_t *failure, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error) {
+    const char *reason = failure->reason ? failure->reason : "cannot be written",
+               *path = failure->text + failure->begin;
     connect_str_t text = {NULL, 0};
     if (!error) return false;
     if (arena && failure->no_offset)
@@ -170,7 +185,7 @@ static CN_PB_INLINE uint32_t cn_pb_load32(const char *p) {
     return value;
 #else
     return (uint32_t)(unsigned char)p[0] | (uint32_t)(unsigned char)p[1] << 8 | (uint32_t)(unsigned char)p[2] << 16 |
-           (uint32_t)(unsigned char)p[3] << 24;
+        (uint32_t)(unsigned char)p[3] << 24;
 #endif
 }
 
@@ -471,8 +486,8 @@ static CN_PB_APART char *cn_pb_list_grow(
         memcpy(&block, member, sizeof block);
         block -= CN_PB_HEAD;
     }
-    block = (char *)cn_arena_grow(
-        d->arena, block, block ? CN_PB_HEAD + capacity * size : 0, CN_PB_HEAD + wanted * size);
+    block =
+        (char *)cn_arena_grow(d->arena, block, block ? CN_PB_HEAD + capacity * size : 0, CN_PB_HEAD + wanted * size);
     if (!block) {
         cn_pb_exhausted(d, at, "out of memory");
         return NULL;
@@ -500,8 +515,7 @@ static CN_PB_INLINE char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t 
     return items;
 }
 
-static CN_PB_APART bool cn_pb_keep_new(
-    cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
+static CN_PB_APART bool cn_pb_keep_new(cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
     connect_str_t view;
     char *item = cn_pb_append(d, member, sizeof view, 1, from);
     if (!item) return false;
@@ -591,8 +605,7 @@ static CN_PB_INLINE void cn_pb_unpack_one(unsigned op, char *items, size_t i, ui
     }
 }
 
-/* Reads n varints, which are known to end before `end`. Eight short ones in a row go together; where they are long, their
-   lengths cannot be guessed, and are computed without a branch. */
+/* Reads n varints, which are known to end before `end`. Eight short ones in a row go together. */
 static CN_PB_INLINE const char *cn_pb_unpack(
     cn_pb_decoder_t *d, unsigned op, char *items, size_t n, const char *p, const char *end) {
     size_t i = 0;
@@ -609,24 +622,6 @@ static CN_PB_INLINE const char *cn_pb_unpack(
                 i = stop;
                 continue;
             }
-#if CN_PB_LITTLE && defined(__GNUC__)
-            if ((((~word >> 7) & 0x0101010101010101u) * 0x0101010101010101u) >> 56 <= 4 && d->limit - p >= 48) {
-                for (stop = i + 4; i < stop; i++) { /* none of the four is longer than ten bytes */
-                    uint64_t ends, value;
-                    word = cn_pb_load64(p);
-                    ends = ~word & 0x8080808080808080u;
-                    if (CN_UNLIKELY(!ends)) {
-                        p = cn_pb_varint_long(d, p, end, &value);
-                        if (!p) return NULL;
-                    } else {
-                        value = cn_pb_squeeze(word & (ends ^ (ends - 1)));
-                        p += ((unsigned)__builtin_ctzll(ends) + 1) >> 3;
-                    }
-                    cn_pb_unpack_one(op, items, i, value);
-                }
-                continue;
-            }
-#endif
         }
         for (; i < stop; i++) {
             uint64_t value;
@@ -756,15 +751,15 @@ static CN_PB_INLINE char *cn_pb_sub(
     if (held) {
         connect_message_init(sub, held);
     } else if (field->flags & CONNECT_FIELD_ONEOF) { /* a case without a message: read as an empty one */
-        memcpy(member, &held, sizeof held); /* NULL */
+        memcpy(member, &held, sizeof held);          /* NULL */
         return NULL;
     }
     memcpy(member, &held, sizeof held);
     return held;
 }
 
-static CN_PB_COLD const char *cn_pb_failed_at(cn_pb_decoder_t *d, const connect_type_t *type,
-    const connect_field_t *field, const char *message, bool inside) {
+static CN_PB_COLD const char *cn_pb_failed_at(
+    cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field, const char *message, bool inside) {
     cn_message_list_t list = {NULL, 0};
     if (!field) return NULL;
     if (field->flags & CONNECT_FIELD_REPEATED) memcpy(&list, message + field->offset, sizeof list);
@@ -788,12 +783,12 @@ static CN_PB_APART bool cn_pb_entry(cn_pb_decoder_t *d, const connect_type_t *ty
         return cn_pb_keep(d, type, message, from, (size_t)(to - from));
     }
     return value->kind != CONNECT_KIND_MESSAGE ||
-           cn_pb_sub(d, entry_type->types[value->type], value, entry, from) != NULL;
+        cn_pb_sub(d, entry_type->types[value->type], value, entry, from) != NULL;
 }
 
 /* Reads records up to `end`, or up to the end of the group of that number (0: none). Returns where it ended. */
-static const char *cn_pb_records(cn_pb_decoder_t *d, const connect_type_t *type, char *message, const char *p,
-    const char *end, uint32_t group) {
+static const char *cn_pb_records(
+    cn_pb_decoder_t *d, const connect_type_t *type, char *message, const char *p, const char *end, uint32_t group) {
     const connect_field_t *const fields = type->fields, *field = NULL;
     const uint32_t dense = type->dense;
     size_t next = dense;
@@ -937,7 +932,8 @@ static const char *cn_pb_records(cn_pb_decoder_t *d, const connect_type_t *type,
                     cn_message_list_t list;
                     to = message + field->offset;
                     memcpy(&list, to, sizeof list);
-                    more = list.count == cn_pb_capacity(&list) ? cn_pb_run(p + len, end, start, (size_t)(at - start)) : 0;
+                    more =
+                        list.count == cn_pb_capacity(&list) ? cn_pb_run(p + len, end, start, (size_t)(at - start)) : 0;
                     to = cn_pb_append(d, to, sub->size, more, at);
                     if (CN_UNLIKELY(!to)) goto failed;
                     connect_message_init(sub, to);
@@ -1006,8 +1002,7 @@ failed:
 }
 
 /* Looks for a required field that is missing, here and below. */
-static bool cn_pb_complete(
-    cn_pb_failure_t *failure, const connect_type_t *type, const char *message, uint32_t depth) {
+static bool cn_pb_complete(cn_pb_failure_t *failure, const connect_type_t *type, const char *message, uint32_t depth) {
     size_t i, j;
     if (!type->has_required) return true;
     for (i = 0; i < type->field_count; i++) {
@@ -1153,9 +1148,7 @@ static size_t cn_pb_value_size(
         if (!(field->flags & CONNECT_FIELD_REPEATED)) memcpy(&sub, at, sizeof sub);
         len = sub && depth ? cn_pb_size(type->types[field->type], (const char *)sub, depth - 1) : 0;
         return field->kind == CONNECT_KIND_GROUP ? len + cn_pb_tag_len(field) : cn_pb_varint_len(len) + len;
-    default:
-        len = cn_pb_fixed_size(field->kind);
-        return len ? len : cn_pb_varint_len(cn_pb_varint_of(field->kind, at));
+    default: len = cn_pb_fixed_size(field->kind); return len ? len : cn_pb_varint_len(cn_pb_varint_of(field->kind, at));
     }
 }
 
@@ -1201,12 +1194,12 @@ size_t connect_message_size(const connect_type_t *type, const void *message) {
 /* ---- Encoding ---- */
 
 typedef struct cn_pb_encoder_t {
-    char *start; /* of the window */
+    char *start;              /* of the window */
     connect_arena_t *scratch; /* for sorting maps; NULL: the allocator */
     const connect_allocator_t *allocator;
     uint32_t depth_left;
     bool partial, deterministic, measured; /* the window has the exact size */
-    cn_pb_failure_t failure; /* reason NULL after a failure: the window is full */
+    cn_pb_failure_t failure;               /* reason NULL after a failure: the window is full */
 } cn_pb_encoder_t;
 
 static CN_PB_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const char *reason) {
@@ -1673,8 +1666,7 @@ static void cn_pb_encoder_init(cn_pb_encoder_t *e, const connect_codec_options_t
 }
 
 /* Writes into a window that ends at start + size. Returns the length and moves it to the start; SIZE_MAX: failed. */
-static size_t cn_pb_put(
-    cn_pb_encoder_t *e, const connect_type_t *type, const void *message, char *start, size_t size) {
+static size_t cn_pb_put(cn_pb_encoder_t *e, const connect_type_t *type, const void *message, char *start, size_t size) {
     char *p;
     size_t len;
     e->start = start;

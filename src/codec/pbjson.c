@@ -375,30 +375,34 @@ static bool cn_pbjson_keep_text(cn_pbjson_decoder_t *decoder, connect_str_t *tex
     return text->data ? true : cn_pbjson_fail_memory(decoder);
 }
 
-static bool cn_pbjson_check_number(cn_pbjson_decoder_t *decoder, cn_json_token_t token, cn_number_result_t result) {
-    switch (result) {
-    case CN_NUMBER_OK: return true;
-    case CN_NUMBER_FRACTION: return cn_pbjson_fail(decoder, "expected an integer");
-    case CN_NUMBER_RANGE: return cn_pbjson_fail(decoder, "a number out of range");
-    default: return cn_pbjson_refuse(decoder, token, "expected a number");
-    }
+/* The number that the token is, or that its string holds; NULL: neither, and it failed. */
+static const cn_number_t *cn_pbjson_number(cn_pbjson_decoder_t *decoder, cn_json_token_t token) {
+    cn_json_reader_t *reader = &decoder->reader;
+    if (CN_LIKELY(token == CN_JSON_NUMBER)) return &reader->number;
+    if (token == CN_JSON_STRING && cn_number_read(&reader->number, reader->text)) return &reader->number;
+    cn_pbjson_refuse(decoder, token, "expected a number");
+    return NULL;
 }
 
-static bool cn_pbjson_is_number(cn_json_token_t token) {
-    return token == CN_JSON_NUMBER || token == CN_JSON_STRING;
+static bool cn_pbjson_fail_number(cn_pbjson_decoder_t *decoder, cn_number_result_t result) {
+    return cn_pbjson_fail(decoder, result == CN_NUMBER_FRACTION ? "expected an integer" : "a number out of range");
 }
 
 static bool cn_pbjson_read_int(
     cn_pbjson_decoder_t *decoder, cn_json_token_t token, int64_t min, int64_t max, int64_t *value) {
-    cn_number_result_t result = CN_NUMBER_SYNTAX;
-    if (CN_LIKELY(cn_pbjson_is_number(token))) result = cn_number_to_int(decoder->reader.text, min, max, value);
-    return CN_LIKELY(result == CN_NUMBER_OK) ? true : cn_pbjson_check_number(decoder, token, result);
+    const cn_number_t *number = cn_pbjson_number(decoder, token);
+    cn_number_result_t result;
+    if (CN_UNLIKELY(!number)) return false;
+    result = cn_number_as_int(number, min, max, value);
+    return CN_LIKELY(result == CN_NUMBER_OK) ? true : cn_pbjson_fail_number(decoder, result);
 }
 
 static bool cn_pbjson_read_uint(cn_pbjson_decoder_t *decoder, cn_json_token_t token, uint64_t max, uint64_t *value) {
-    cn_number_result_t result = CN_NUMBER_SYNTAX;
-    if (CN_LIKELY(cn_pbjson_is_number(token))) result = cn_number_to_uint(decoder->reader.text, max, value);
-    return CN_LIKELY(result == CN_NUMBER_OK) ? true : cn_pbjson_check_number(decoder, token, result);
+    const cn_number_t *number = cn_pbjson_number(decoder, token);
+    cn_number_result_t result;
+    if (CN_UNLIKELY(!number)) return false;
+    result = cn_number_as_uint(number, max, value);
+    return CN_LIKELY(result == CN_NUMBER_OK) ? true : cn_pbjson_fail_number(decoder, result);
 }
 
 /* The number of a value that JSON has no number for. */
@@ -418,21 +422,27 @@ static bool cn_pbjson_special(connect_str_t text, double *value) {
 }
 
 static bool cn_pbjson_read_double(cn_pbjson_decoder_t *decoder, cn_json_token_t token, double *value) {
-    cn_number_result_t result = CN_NUMBER_SYNTAX;
+    const cn_number_t *number;
+    cn_number_result_t result;
     if (token == CN_JSON_STRING && cn_pbjson_special(decoder->reader.text, value)) return true;
-    if (CN_LIKELY(cn_pbjson_is_number(token))) result = cn_number_to_double(decoder->reader.text, value);
-    return CN_LIKELY(result == CN_NUMBER_OK) ? true : cn_pbjson_check_number(decoder, token, result);
+    number = cn_pbjson_number(decoder, token);
+    if (CN_UNLIKELY(!number)) return false;
+    result = cn_number_as_double(number, value);
+    return CN_LIKELY(result == CN_NUMBER_OK) ? true : cn_pbjson_fail_number(decoder, result);
 }
 
 static bool cn_pbjson_read_float(cn_pbjson_decoder_t *decoder, cn_json_token_t token, float *value) {
-    cn_number_result_t result = CN_NUMBER_SYNTAX;
+    const cn_number_t *number;
+    cn_number_result_t result;
     double special;
     if (token == CN_JSON_STRING && cn_pbjson_special(decoder->reader.text, &special)) {
         *value = (float)special;
         return true;
     }
-    if (CN_LIKELY(cn_pbjson_is_number(token))) result = cn_number_to_float(decoder->reader.text, value);
-    return CN_LIKELY(result == CN_NUMBER_OK) ? true : cn_pbjson_check_number(decoder, token, result);
+    number = cn_pbjson_number(decoder, token);
+    if (CN_UNLIKELY(!number)) return false;
+    result = cn_number_as_float(number, value);
+    return CN_LIKELY(result == CN_NUMBER_OK) ? true : cn_pbjson_fail_number(decoder, result);
 }
 
 static bool cn_pbjson_read_bytes(cn_pbjson_decoder_t *decoder, cn_json_token_t token, connect_str_t *bytes) {

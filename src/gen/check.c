@@ -1,16 +1,17 @@
 /* The rules of the language that need the whole model: numbers, labels and types, names in JSON, enums, maps, reserved
    things, and the limits of connect_type_t. As protoc refuses them, with messages that say what to do.
 
-   Field numbers: 1 to 536,870,911, not 19,000 to 19,999. JSON names of a message's fields differ, the default ones and
-   those given. proto3: the first value of an enum is 0; its values differ without their enum's name in front, whatever
-   case and underscores (JSON mappings of other languages use that); no required, default, group, extension but of options.
+   Field numbers: 1 to 536,870,911, not 19,000 to 19,999. JSON names of a message's fields differ, the default ones
+   and those given. proto3: the first value of an enum is 0; its values differ without their enum's name in front,
+   whatever case and underscores (JSON mappings of other languages use that); no required, default, group, extension
+   but of options.
 
-   How a field is stored (connect_field_t): NULLABLE, what tracks presence and has a NULL; HAS, what tracks presence and has
-   none, and strings with a default; neither in a oneof, whose case says it. packed: repeated numbers, unless it is proto2
-   without [packed = true].
+   How a field is stored (connect_field_t): NULLABLE, what tracks presence and has a NULL; HAS, what tracks presence
+   and has none, and strings with a default; neither in a oneof, whose case says it. packed: repeated numbers, unless
+   it is proto2 without [packed = true].
 
-   Limits: a struct of 65,535 bytes (offsets have 16 bits), as laid out where pointers have 8 bytes; as many bytes of names;
-   65,535 values of an enum. */
+   Limits: a struct of 65,535 bytes (offsets have 16 bits), as laid out where pointers have 8 bytes; as many bytes of
+   names; 65,535 values of an enum. */
 #include "gen/check.h"
 #include "gen/option.h"
 
@@ -147,7 +148,7 @@ static void gen_check_reserved_names(gen_check_t *check, const gen_word_t *first
             c++;
         }
         if (*c || !*word->text) {
-            gen_source_error(check->ctx, word->at, "\"%s\" cannot be a name, so it need not be reserved",
+            gen_source_warn(check->ctx, word->at, "\"%s\" cannot be a name, so it need not be reserved",
                 gen_source_quote(check->ctx, connect_str_of(word->text)));
         }
         at = CONNECT_NEW(&check->ctx->arena, gen_at_t, 1);
@@ -191,6 +192,8 @@ static void gen_check_json_names(gen_check_t *check, const gen_type_t *type) {
             const gen_field_t *other = gen_map_get(&map, json);
             if (!other) {
                 gen_map_put(check->ctx, &map, json, field);
+            } else if (strcmp(field->name, other->name) == 0) {
+                continue; /* told already */
             } else if (round == 0 || (strcmp(json, field->json_name) != 0 || strcmp(json, other->json_name) != 0)) {
                 gen_source_error(check->ctx, round == 0 && field->has_json_name ? field->json_name_at : field->at,
                     "the %sJSON name of field \"%s\", \"%s\", is also that of \"%s\"", round == 0 ? "" : "default ",

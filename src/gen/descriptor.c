@@ -1,6 +1,7 @@
-/* FileDescriptorProto (google/protobuf/descriptor.proto), written by hand: fields in the order of their numbers, as protoc
-   writes them, json_name included, source info left out, custom options left out. Each message is written on its own and
-   then put into the one around it; messages nest at most GEN_DEPTH_MAX deep, so nothing is copied more often than that.
+/* FileDescriptorProto (google/protobuf/descriptor.proto), written by hand: fields in the order of their numbers, as
+   protoc writes them, json_name included, source info left out, custom options left out. Each message is written on
+   its own and then put into the one around it; messages nest at most GEN_DEPTH_MAX deep, so nothing is copied more
+   often than that.
 
    The numbers beside each call are those of descriptor.proto. A reserved or extension range ends behind its last number
    in a message, at its last number in an enum. */

@@ -1,6 +1,6 @@
-/* The header of a file: guard, includes, declarations; then, where CONNECT_IMPLEMENTATION or CONNECT_GENERATED_IMPLEMENTATION
-   is defined, the tables, once. The includes stand there a second time: a header that was included for its declarations
-   first must still bring the tables of what it imports. */
+/* The header of a file: guard, includes, declarations; then, where CONNECT_IMPLEMENTATION or
+   CONNECT_GENERATED_IMPLEMENTATION is defined, the tables, once. The includes stand there a second time: a header
+   that was included for its declarations first must still bring the tables of what it imports. */
 #include "gen/emit.h"
 #include "gen/emit_service.h"
 #include "gen/emit_tables.h"

@@ -1,13 +1,14 @@
-/* Services, typed: for the server a struct of handlers, whose thunks turn the untyped events of connect_events_t into calls
-   of them; for the client a function per method. Written as templates, in which
+/* Services, typed: for the server a struct of handlers, whose thunks turn the untyped events of connect_events_t into
+   calls of them; for the client a function per method. Written as templates, in which
      $S the service's C name    $M the method's C name (S_M)     $H the method's member in the handlers
      $Q the request's struct    $R the response's struct         $N the method's own name
    All of the server is under CONNECT_ENABLE_SERVER, of the client under CONNECT_ENABLE_CLIENT, what blocks under
    CONNECT_ENABLE_SOCKETS, too.
 
-   The thunks find the handlers by connect_call_value(call, &S_service), where connect_server_add_service put them. A client
-   call keeps its callbacks in its own arena, found by the method's address. If there is no memory for them, the call is
-   canceled and NULL returned, as if it could not be started: no callback comes; thunks that find nothing do nothing. */
+   The thunks find the handlers by connect_call_value(call, &S_service), where connect_server_add_service put them. A
+   client call keeps its callbacks in its own arena, found by the method's address. If there is no memory for them,
+   the call is canceled and NULL returned, as if it could not be started: no callback comes; thunks that find nothing
+   do nothing. */
 #include "gen/emit_service.h"
 
 typedef enum gen_emit_shape_t {

@@ -1,9 +1,9 @@
 /* The tables that connect_type_t, connect_enum_t and connect_file_t are made of; designated initializers, so C only.
 
-   Fields: by number. Names: one string, each with its zero; a JSON name equal to the name shares its place. types, enums:
-   those the fields refer to, each once, in the order of their first use by number. dense: how many fields from the first
-   have the numbers 1, 2, 3 ... defaults: a struct, if any field of proto2 has a default other than zero, or a closed enum
-   whose first value is not zero.
+   Fields: by number. Names: one string, each with its zero; a JSON name equal to the name shares its place. types,
+   enums: those the fields refer to, each once, in the order of their first use by number. dense: how many fields from
+   the first have the numbers 1, 2, 3 ... defaults: a struct, if any field of proto2 has a default other than zero, or
+   a closed enum whose first value is not zero.
 
    X_fits: a struct may have 65,535 bytes, since offsets have 16 bits; this says so to the user's compiler.
 

@@ -1,6 +1,7 @@
-/* The declarations for messages and enums: what users read. The shape is told in docs/schema.md; in short: a struct with a
-   member for each field in the order of the .proto file, then has_x for what tracks presence by a bool, then the unknown
-   fields. A oneof stands where its first field stands: x_case, and a union. Comments go with what they are for.
+/* The declarations for messages and enums: what users read. The shape is told in docs/schema.md; in short: a struct
+   with a member for each field in the order of the .proto file, then has_x for what tracks presence by a bool, then
+   the unknown fields. A oneof stands where its first field stands: x_case, and a union. Comments go with what they
+   are for.
 
    Every message has a list type, so that any file may repeat it. Messages inside others come before them. */
 #include "gen/emit_types.h"
@@ -11,7 +12,7 @@ static void gen_emit_types_enum(const gen_enum_t *enumeration, gen_text_t *text)
     gen_text_line(text, "typedef enum %s {", enumeration->c_name);
     for (value = enumeration->values.first; value; value = value->next) {
         gen_text_comment(text, "    ", value->docs.leading, value->deprecated);
-        if (!value->docs.leading.data) gen_text_comment(text, "    ", value->docs.trailing, false);
+        gen_text_comment(text, "    ", value->docs.trailing, false);
         if (value->number == INT32_MIN)
             gen_text_line(text, "    %s = -2147483647 - 1%s", value->c_name, value->next ? "," : "");
         else
@@ -71,8 +72,7 @@ static void gen_emit_types_member(gen_context_t *ctx, const gen_field_t *field, 
     else if (field->nullable && !field->type)
         note = " /* data == NULL: absent */";
     gen_text_comment(text, indent, field->docs.leading, field->deprecated);
-    if (field->docs.trailing.data && !field->docs.leading.data)
-        gen_text_comment(text, indent, field->docs.trailing, false);
+    gen_text_comment(text, indent, field->docs.trailing, false);
     gen_text_line(text, "%s%s%s;%s", indent, gen_emit_types_of(ctx, field), field->c_name, note);
 }
 

@@ -1,12 +1,12 @@
-/* Tokens of the protobuf language (protobuf.dev, "Protocol Buffers Language Specification", lexical elements), and which
-   comment belongs to what.
+/* Tokens of the protobuf language (protobuf.dev, "Protocol Buffers Language Specification", lexical elements), and
+   which comment belongs to what.
 
    Words: letter or _, then letters, digits, _; at most GEN_LEXER_WORD_MAX bytes. Integers: decimal, 0 octal, 0x hex.
    Floats: digits with a point or an exponent, or .5; a trailing f is accepted. Strings: '...' or "...", in one line,
    escapes \a \b \f \n \r \t \v \\ \' \" \? \ooo \xhh \uhhhh \Uhhhhhhhh. Comments: // and, not nested, block comments.
 
-   A comment that starts in the line of a token trails that token; a comment whose last line is the one above a token (or
-   its own) leads it; lines of // in a row are one comment. All others are detached and dropped.
+   A comment that starts in the line of a token trails that token; a comment whose last line is the one above a token
+   (or its own) leads it; lines of // in a row are one comment. All others are detached and dropped.
 
    Refused: NUL and other control characters, bytes over 0x7F outside of strings and comments, a string without its end,
    a number that runs into a word. A byte order mark at the start is skipped. After GEN_ERRORS_MAX errors all is END. */
@@ -100,27 +100,32 @@ static void gen_lexer_skip(gen_lexer_t *lexer) {
             break;
         }
     }
-    if (newlines > 1) leading.data = NULL;
+    if (newlines > 1) memset(&leading, 0, sizeof leading);
     lexer->token.leading = leading;
+}
+
+static void gen_lexer_bad(gen_lexer_t *lexer, const char *at, const char *what) {
+    if (!lexer->token.bad) gen_source_error(lexer->ctx, gen_lexer_at(lexer, at), "%s", what);
+    lexer->token.bad = true;
 }
 
 static void gen_lexer_number(gen_lexer_t *lexer) {
     const char *at = lexer->next, *begin = at;
     gen_token_t *token = &lexer->token;
     unsigned base = 10;
-    bool bad = false;
+    bool octal = true;
     token->kind = GEN_TOKEN_INTEGER;
     if (at[0] == '0' && (at[1] == 'x' || at[1] == 'X')) {
         base = 16;
         at += 2;
-        if (gen_lexer_hex(*at) < 0) gen_source_error(lexer->ctx, token->at, "\"0x\" without hexadecimal digits");
+        if (gen_lexer_hex(*at) < 0) gen_lexer_bad(lexer, begin, "\"0x\" without hexadecimal digits");
     } else if (at[0] == '0' && gen_lexer_is_digit(at[1])) {
         base = 8;
         at++;
     }
     for (; base == 16 ? gen_lexer_hex(*at) >= 0 : gen_lexer_is_digit(*at); at++) {
         unsigned digit = (unsigned)gen_lexer_hex(*at);
-        if (digit >= base) bad = true;
+        if (digit >= base) octal = false;
         if (token->integer > (UINT64_MAX - digit) / base) token->too_big = true;
         token->integer = token->integer * base + digit;
     }
@@ -132,20 +137,23 @@ static void gen_lexer_number(gen_lexer_t *lexer) {
         if (*at == 'e' || *at == 'E') {
             at++;
             if (*at == '+' || *at == '-') at++;
-            if (!gen_lexer_is_digit(*at)) gen_source_error(lexer->ctx, token->at, "exponent without digits");
+            if (!gen_lexer_is_digit(*at)) gen_lexer_bad(lexer, begin, "exponent without digits");
             while (gen_lexer_is_digit(*at))
                 at++;
         }
-        if (base == 8 && gen_lexer_is_digit(begin[1])) bad = true;
     }
     token->text.len = (size_t)(at - begin);
     if ((*at == 'f' || *at == 'F') && base == 10) {
         token->kind = GEN_TOKEN_FLOAT;
         at++;
     }
-    if (bad) gen_source_error(lexer->ctx, token->at, "a number that starts with 0 is octal: digits 0 to 7 only");
+    if (base == 8 && (!octal || token->kind == GEN_TOKEN_FLOAT)) {
+        gen_lexer_bad(lexer, begin, "a number that starts with 0 is octal: digits 0 to 7 only");
+    }
     if (gen_lexer_is_letter(*at) || *at == '.') {
-        gen_source_error(lexer->ctx, gen_lexer_at(lexer, at), "expected a space between a number and what follows");
+        gen_lexer_bad(lexer, at, "expected a space between a number and what follows");
+        while (gen_lexer_is_letter(*at) || gen_lexer_is_digit(*at) || *at == '.')
+            at++;
     }
     lexer->next = at;
 }
@@ -160,7 +168,7 @@ static void gen_lexer_string(gen_lexer_t *lexer) {
     if (at < lexer->end && *at == quote)
         at++;
     else
-        gen_source_error(lexer->ctx, lexer->token.at, "string without its closing %c in the same line", quote);
+        gen_lexer_bad(lexer, lexer->next, "string without its closing quote in the same line");
     lexer->token.text.len = (size_t)(at - lexer->next);
     lexer->next = at;
 }
@@ -170,9 +178,12 @@ GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer) {
     gen_at_t previous = token->at;
     previous.offset += token->text.len;
     lexer->previous_end = previous;
+    token->bad = false;
     for (;;) {
+        bool bad = token->bad;
         char c;
         memset(token, 0, sizeof *token);
+        token->bad = bad;
         gen_lexer_skip(lexer);
         token->at = gen_lexer_at(lexer, lexer->next);
         token->text.data = lexer->next;
@@ -203,9 +214,9 @@ GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer) {
             token->text.len = 1;
             return;
         }
-        gen_source_error(lexer->ctx, token->at,
-            (unsigned char)c < 0x80 ? "control character \\x%02X" : "byte \\x%02X outside of a string or comment",
-            (unsigned)(unsigned char)c);
+        gen_source_error(lexer->ctx, token->at, "%s \\x%02X%s", (unsigned char)c < 0x80 ? "control character" : "byte",
+            (unsigned)(unsigned char)c, (unsigned char)c < 0x80 ? "" : " outside of a string or comment");
+        token->bad = true;
         while (lexer->next < lexer->end && ((unsigned char)*lexer->next >= 0x7F || (unsigned char)*lexer->next < 9)) {
             lexer->next++;
         }

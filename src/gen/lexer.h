@@ -15,6 +15,7 @@ typedef struct gen_token_t {
     gen_at_t at;
     uint64_t integer;
     bool too_big;          /* an INTEGER over 64 bits */
+    bool bad;              /* it, or what stands before it, was reported already */
     connect_str_t leading; /* the comment right above it, with its marks */
 } gen_token_t;
 typedef struct gen_lexer_t {

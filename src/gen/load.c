@@ -1,15 +1,16 @@
 /* From names to files: where imports are looked for, in which order files come, and which headers are to be written.
 
-   A file has one name, by which others import it: its path below one of the -I folders. On the command line it may stand
-   with that folder in front ("protos/a.proto" with -I protos) or without. An import is looked for among the built-in
-   files, then in the folders in their order; a built-in file that is named on the command line is read from the folders.
+   A file has one name, by which others import it: its path below one of the -I folders. On the command line it may
+   stand with that folder in front ("protos/a.proto" with -I protos) or without. An import is looked for among the
+   built-in files, then in the folders in their order; a built-in file that is named on the command line is read from
+   the folders.
 
-   Refused: names that are absolute, hold "..", ".", an empty part, or bytes that have no place in an #include line or a
-   comment; so no output ever stands outside of --out. Import cycles, named with all their files. Imports that nest deeper
-   than GEN_LOAD_DEPTH_MAX.
+   Refused: names that are absolute, hold "..", ".", an empty part, or bytes that have no place in an #include line or
+   a comment; so no output ever stands outside of --out. Import cycles, named with all their files. Imports that nest
+   deeper than GEN_LOAD_DEPTH_MAX.
 
-   The order of model->files: imports before what imports them, inputs by name; hence the same for the same set of inputs.
-   Headers are written for the inputs and for every built-in file they need. */
+   The order of model->files: imports before what imports them, inputs by name; hence the same for the same set of
+   inputs. Headers are written for the inputs and for every built-in file they need. */
 #include "gen/load.h"
 #include "gen/parser.h"
 #include "gen/wellknown.h"

@@ -1,8 +1,9 @@
 /* connect_gen: reads .proto files, writes a header for each. The command line is told by --help.
 
-   Exit status: 0; 1 after an error in what was read or written, and then nothing was written; 2 after a wrong command line.
-   The steps: load (parse what is named and imported), resolve names, options, check, C names, emit, write. Later steps run
-   only if there was no error so far, but for resolve, option and check, which together report as much as they can. */
+   Exit status: 0; 1 after an error in what was read or written, and then nothing was written; 2 after a wrong command
+   line. The steps: load (parse what is named and imported), resolve names, options, check, C names, emit, write.
+   Later steps run only if there was no error so far, but for resolve, option and check, which together report as much
+   as they can. */
 #include "gen/check.h"
 #include "gen/emit.h"
 #include "gen/load.h"

@@ -3,14 +3,16 @@
    1. A message, enum, enum value, service: its full name with `_` for each dot. A method: Service_Method. A file: the
       package and the stem of its name (acme_telemetry_v1_telemetry), in capitals for the include guard.
    2. What begins with connect_, CONNECT_, cn_ or CN_ gets pb_ in front: these names belong to the library.
-   3. A name that is a keyword of C or C++, a macro or a common name of libc, gets a `_` at its end. Without a package that
-      also holds for the names of parameters in generated functions. Members of structs: keywords and macros only.
-   4. From each name others are derived: X_type, X_list, X_enum, S_handlers ... If one of these is taken, the name gets a
-      `_` at its end, and another, until all are free. Who comes first keeps its name: built-in files, then imports before
-      what imports them, inputs by name; in a file types, then enum values, services, methods, the file; each in order.
-      A changed name is told by a warning.
-   5. Members: fields keep their names if rule 3 lets them; then has_x, x_case, unknown_fields and what rule 3 changed get
-      `_` at the end while they are taken. A field named as a C type of its own message gets `_`, too (C++ wants that).
+   3. A name that is a keyword of C or C++, a macro or a common name of libc, gets a `_` at its end. Without a package
+      that also holds for the names of parameters in generated functions. Members of structs: keywords and macros
+      only.
+   4. From each name others are derived: X_type, X_list, X_enum, S_handlers ... If one of these is taken, the name
+      gets a `_` at its end, and another, until all are free. Who comes first keeps its name: built-in files, then
+      imports before what imports them, inputs by name; in a file types, then enum values, services, methods, the
+      file; each in order. A changed name is told by a warning.
+   5. Members: fields keep their names if rule 3 lets them; then has_x, x_case, unknown_fields and what rule 3 changed
+      get `_` at the end while they are taken. A field named as a C type of its own message gets `_`, too (C++ wants
+      that).
 
    The result depends on nothing but the set of files, so it is the same in every run over them. */
 #include "gen/names.h"
@@ -150,35 +152,27 @@ static const char *gen_names_take(
 
 /* ---- Members ---- */
 
-/* Another name is not needed for a member that the map does not hold. */
-static const char *gen_names_member(gen_names_t *names, gen_map_t *members, const char *wanted) {
-    static const char mark = 0;
-    char *name = CONNECT_NEW(&names->ctx->arena, char, strlen(wanted) + 1);
-    strcpy(name, wanted);
-    while (gen_map_get(members, name)) {
-        char *longer = CONNECT_NEW(&names->ctx->arena, char, strlen(name) + 2);
-        strcpy(longer, name);
-        strcat(longer, "_");
-        name = longer;
-    }
-    {
-        char *value = CONNECT_NEW(&names->ctx->arena, char, 1);
-        *value = mark;
-        gen_map_put(names->ctx, members, name, value);
-    }
-    return name;
-}
-
 static bool gen_names_type_like(const gen_type_t *type, const char *name) {
     const gen_field_t *field;
     size_t len = strlen(name);
-    if (strncmp(name, "connect_", 8) == 0) return true;
+    if (strncmp(name, "connect_", 8) == 0 && len > 2 && strcmp(name + len - 2, "_t") == 0) return true;
     for (field = type->fields.first; field; field = field->next) {
         const char *c_type = field->type ? field->type->c_name : NULL;
         if (!c_type || strncmp(c_type, name, strlen(c_type)) != 0) continue;
         if (strlen(c_type) == len || strcmp(name + strlen(c_type), "_list") == 0) return true;
     }
     return strcmp(type->c_name, name) == 0;
+}
+
+/* A name that no other member has; type_or_null: whose members these are. */
+static const char *gen_names_member(
+    gen_names_t *names, gen_map_t *members, const gen_type_t *type_or_null, const char *wanted) {
+    const char *name = wanted;
+    while (gen_map_get(members, name) || (type_or_null && gen_names_type_like(type_or_null, name))) {
+        name = gen_source_printf(names->ctx, "%s_", name);
+    }
+    gen_map_put(names->ctx, members, name, members);
+    return name;
 }
 
 static void gen_names_members(gen_names_t *names, gen_type_t *type) {
@@ -188,26 +182,27 @@ static void gen_names_members(gen_names_t *names, gen_type_t *type) {
     memset(&members, 0, sizeof members);
     for (field = type->fields.first; field; field = field->next) {
         if (gen_names_is_special(field->name) || gen_names_type_like(type, field->name)) continue;
-        field->c_name = gen_names_member(names, &members, field->name);
+        field->c_name = gen_names_member(names, &members, type, field->name);
     }
     for (field = type->fields.first; field; field = field->next) {
         if (!field->c_name) {
-            field->c_name = gen_names_member(names, &members, gen_source_printf(names->ctx, "%s_", field->name));
+            field->c_name = gen_names_member(names, &members, type, gen_source_printf(names->ctx, "%s_", field->name));
         }
     }
     for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
         bool special = gen_names_is_special(oneof->name) || gen_names_type_like(type, oneof->name);
         if (oneof->synthetic) continue;
-        oneof->c_name =
-            gen_names_member(names, &members, gen_source_printf(names->ctx, "%s%s", oneof->name, special ? "_" : ""));
-        oneof->c_case = gen_names_member(names, &members, gen_source_printf(names->ctx, "%s_case", oneof->name));
+        oneof->c_name = gen_names_member(
+            names, &members, type, gen_source_printf(names->ctx, "%s%s", oneof->name, special ? "_" : ""));
+        oneof->c_case = gen_names_member(names, &members, type, gen_source_printf(names->ctx, "%s_case", oneof->name));
     }
     for (field = type->fields.first; field; field = field->next) {
         if (field->has) {
-            field->c_has = gen_names_member(names, &members, gen_source_printf(names->ctx, "has_%s", field->name));
+            field->c_has =
+                gen_names_member(names, &members, type, gen_source_printf(names->ctx, "has_%s", field->name));
         }
     }
-    type->c_unknown = gen_names_member(names, &members, "unknown_fields");
+    type->c_unknown = gen_names_member(names, &members, type, "unknown_fields");
 }
 
 /* ---- File scope ---- */
@@ -280,8 +275,8 @@ static void gen_names_service(gen_names_t *names, gen_service_t *service) {
         gen_source_printf(names->ctx, "service %s", service->full_name));
     for (method = service->methods.first; method; method = method->next) {
         bool special = gen_names_is_special(method->name);
-        method->c_slot =
-            gen_names_member(names, &slots, gen_source_printf(names->ctx, "%s%s", method->name, special ? "_" : ""));
+        method->c_slot = gen_names_member(
+            names, &slots, NULL, gen_source_printf(names->ctx, "%s%s", method->name, special ? "_" : ""));
         method->c_name = gen_names_take(names, gen_source_printf(names->ctx, "%s_%s", service->c_name, method->name),
             "||_method|_with|_wait|_wait_with|_finish|_send_response|_send_request|_send_request_wait|_receive_wait|_"
             "done|"

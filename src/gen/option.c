@@ -1,9 +1,9 @@
-/* The options that google/protobuf/descriptor.proto defines: name, number in its options message, type. An option that is
-   not one of these is refused, as is a value of another type and one that is set twice. Custom options, in parentheses,
-   are read and not looked at.
+/* The options that google/protobuf/descriptor.proto defines: name, number in its options message, type. An option
+   that is not one of these is refused, as is a value of another type and one that is set twice. Custom options, in
+   parentheses, are read and not looked at.
 
-   What they mean here: deprecated goes into comments; packed, allow_alias and idempotency_level change what is generated;
-   all go into the descriptor. */
+   What they mean here: deprecated goes into comments; packed, allow_alias and idempotency_level change what is
+   generated; all go into the descriptor. */
 #include "gen/option.h"
 
 typedef enum gen_option_target_t {
@@ -100,6 +100,22 @@ GEN_PRIVATE bool gen_option_is_true(const gen_options_t *options, const char *na
     return false;
 }
 
+/* " A=1 B=2 " as " A, B". */
+static const char *gen_option_choices(gen_context_t *ctx, const char *choices) {
+    char *list = CONNECT_NEW(&ctx->arena, char, 2 * strlen(choices) + 1);
+    size_t len = 0;
+    for (; *choices; choices++) {
+        if (*choices == ' ' && !choices[1]) break;
+        if (*choices == '=') {
+            choices += strspn(choices, "=0123456789") - 1;
+            if (choices[1] && choices[2]) list[len++] = ',';
+        } else {
+            list[len++] = *choices;
+        }
+    }
+    return list;
+}
+
 static void gen_option_value(gen_context_t *ctx, gen_option_t *option, const gen_option_rule_t *rule) {
     option->choice = -1;
     if (rule->kind == GEN_OPTION_BOOL) {
@@ -117,21 +133,8 @@ static void gen_option_value(gen_context_t *ctx, gen_option_t *option, const gen
                 return;
             }
         }
-        {
-            char *list = CONNECT_NEW(&ctx->arena, char, strlen(rule->choices) + 1);
-            const char *from;
-            size_t len = 0;
-            for (from = rule->choices + 1; *from; from++) {
-                if (*from == '=')
-                    from += strspn(from, "=0123456789") - 1;
-                else if (*from == ' ')
-                    list[len++] = ' ';
-                else
-                    list[len++] = *from;
-                if (from[1] == ' ' && from[2]) list[len++] = ',';
-            }
-            gen_source_error(ctx, option->value_at, "option \"%s\" must be one of %s", option->name, list);
-        }
+        gen_source_error(ctx, option->value_at, "option \"%s\" must be one of%s", option->name,
+            gen_option_choices(ctx, rule->choices));
     } else if (option->kind != GEN_VALUE_AGGREGATE) {
         gen_source_error(ctx, option->value_at, "option \"%s\" must be a message in braces", option->name);
     }

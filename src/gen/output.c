@@ -1,6 +1,6 @@
-/* Files come out whole, or not at all: each is written under another name beside its place, and all are renamed when all
-   are written. If one cannot be written, those other names are removed again. Folders are made as needed. Names were
-   checked when they were loaded: they are relative and without "..". */
+/* Files come out whole, or not at all: each is written under another name beside its place, and all are renamed when
+   all are written. If one cannot be written, those other names are removed again. Folders are made as needed. Names
+   were checked when they were loaded: they are relative and without "..". */
 #include "gen/output.h"
 
 static const gen_at_t gen_output_nowhere = {NULL, 0};

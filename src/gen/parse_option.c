@@ -1,7 +1,8 @@
-/* Options as they are written: names of parts, a.(b.c).d, and values: a word, a number, strings, or a text-format message
-   in braces. What they mean is told by option.c.
+/* Options as they are written: names of parts, a.(b.c).d, and values: a word, a number, strings, or a text-format
+   message in braces. What they mean is told by option.c.
 
-   An aggregate is kept as text. Its braces, brackets and angles must match; they may nest GEN_PARSE_OPTION_DEPTH deep. */
+   An aggregate is kept as text. Its braces, brackets and angles must match; they may nest GEN_PARSE_OPTION_DEPTH
+   deep. */
 #include "gen/parse_option.h"
 
 #define GEN_PARSE_OPTION_DEPTH 64u
@@ -19,8 +20,8 @@ static bool gen_parse_option_name(gen_parser_t *parser, gen_option_t *option) {
         } else if (!gen_parser_word(parser, "the name of an option", &part)) {
             return false;
         }
-        if (strlen(name) + strlen(part) > 4096) {
-            gen_source_error(parser->ctx, option->at, "name of an option with more than 4,096 bytes");
+        if (strlen(name) + strlen(part) > GEN_PATH_MAX) {
+            gen_source_error(parser->ctx, option->at, "the name of an option has more than %u bytes", GEN_PATH_MAX);
             return false;
         }
         name = *name ? gen_source_printf(parser->ctx, "%s.%s", name, part) : part;
@@ -30,12 +31,10 @@ static bool gen_parse_option_name(gen_parser_t *parser, gen_option_t *option) {
     return true;
 }
 
-static bool gen_parse_option_aggregate(gen_parser_t *parser, gen_option_t *option) {
+static bool gen_parse_option_brackets_match(gen_parser_t *parser, gen_option_t *option) {
     char closing[GEN_PARSE_OPTION_DEPTH];
     unsigned depth = 0;
     const gen_token_t *token = &parser->lexer.token;
-    option->kind = GEN_VALUE_AGGREGATE;
-    option->text.data = token->text.data;
     do {
         char c = token->kind == GEN_TOKEN_SYMBOL ? token->text.data[0] : 'x';
         if (token->kind == GEN_TOKEN_END) return gen_parser_wrong(parser, "the end of the option's value");
@@ -57,6 +56,17 @@ static bool gen_parse_option_aggregate(gen_parser_t *parser, gen_option_t *optio
         gen_lexer_next(&parser->lexer);
     } while (depth > 0);
     return true;
+}
+
+static bool gen_parse_option_aggregate(gen_parser_t *parser, gen_option_t *option) {
+    option->kind = GEN_VALUE_AGGREGATE;
+    option->text.data = parser->lexer.token.text.data;
+    if (gen_parse_option_brackets_match(parser, option)) return true;
+    /* Where braces do not match, the ; that ends the statement is the best place to go on at. */
+    while (!gen_lexer_is(&parser->lexer, ";") && parser->lexer.token.kind != GEN_TOKEN_END) {
+        gen_lexer_next(&parser->lexer);
+    }
+    return false;
 }
 
 GEN_PRIVATE bool gen_parse_option_assignment(gen_parser_t *parser, gen_options_t *options) {

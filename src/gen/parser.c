@@ -2,10 +2,12 @@
    and a place for every name, so that later messages can point at it. Which statement is allowed in which syntax, and
    all that needs a second look, is told by check.c; names are resolved by resolve.c.
 
-   A syntax error is reported once; reading goes on behind the statement: behind its ; or behind its {...}, before a } that
-   closes what the statement is in. A ; that is missing at the end of a line is reported and taken as if it were there.
+   A syntax error is reported once; reading goes on behind the statement: behind its ; or behind its {...}, before a }
+   that closes what the statement is in. A ; that is missing at the end of a line is reported and taken as if it were
+   there.
 
-   Recursion: only messages in messages (and groups), at most GEN_DEPTH_MAX levels; deeper ones are reported and skipped. */
+   Recursion: only messages in messages (and groups), at most GEN_DEPTH_MAX levels; deeper ones are reported and
+   skipped. */
 #include "gen/parser.h"
 #include "gen/parse_option.h"
 
@@ -19,6 +21,7 @@ GEN_PRIVATE bool gen_parser_take(gen_parser_t *parser, const char *text) {
 
 GEN_PRIVATE bool gen_parser_wrong(gen_parser_t *parser, const char *expected) {
     const gen_token_t *token = &parser->lexer.token;
+    if (token->bad) return false;
     if (token->kind == GEN_TOKEN_END) {
         if (parser->ctx->error_count < GEN_ERRORS_MAX) {
             gen_source_error(parser->ctx, token->at, "expected %s, found the end of the file", expected);
@@ -59,7 +62,7 @@ GEN_PRIVATE bool gen_parser_string(gen_parser_t *parser, const char *what, conne
     char *joined = NULL;
     text->data = "";
     text->len = 0;
-    if (token->kind != GEN_TOKEN_STRING) return gen_parser_wrong(parser, what);
+    if (token->kind != GEN_TOKEN_STRING || token->bad) return gen_parser_wrong(parser, what);
     while (token->kind == GEN_TOKEN_STRING) {
         if (len + token->text.len + 1 > room) { /* unescaped it is never longer than written */
             char *longer;
@@ -77,29 +80,24 @@ GEN_PRIVATE bool gen_parser_string(gen_parser_t *parser, const char *what, conne
 }
 
 GEN_PRIVATE bool gen_parser_path(gen_parser_t *parser, const char *what, const char **path) {
-    const char *begin = parser->lexer.token.text.data, *part;
-    connect_str_t text;
-    bool spaced = false;
-    text.data = begin;
+    char text[GEN_PATH_MAX + 1];
+    size_t len = 0;
+    gen_at_t at = parser->lexer.token.at;
     *path = "";
-    gen_parser_take(parser, ".");
+    if (gen_parser_take(parser, ".")) text[len++] = '.';
     do {
         const gen_token_t *token = &parser->lexer.token;
-        text.len = (size_t)(token->text.data + token->text.len - begin);
-        if (!gen_parser_word(parser, what, &part)) return false;
+        if (token->kind != GEN_TOKEN_WORD) return gen_parser_wrong(parser, what);
+        if (len + token->text.len + 1 > GEN_PATH_MAX) {
+            gen_source_error(parser->ctx, at, "a name has more than %u bytes", GEN_PATH_MAX);
+            return false;
+        }
+        if (len > 0 && text[len - 1] != '.') text[len++] = '.';
+        memcpy(text + len, token->text.data, token->text.len);
+        len += token->text.len;
+        gen_lexer_next(&parser->lexer);
     } while (gen_parser_take(parser, "."));
-    if (memchr(begin, ' ', text.len) || memchr(begin, '\n', text.len) || memchr(begin, '/', text.len) ||
-        memchr(begin, '\t', text.len) || memchr(begin, '\r', text.len)) {
-        spaced = true;
-    }
-    if (spaced || text.len > 4096) {
-        gen_at_t at = parser->lexer.previous_end;
-        at.offset = (size_t)(begin - at.source->text.data);
-        gen_source_error(parser->ctx, at,
-            spaced ? "a name must not have spaces or comments inside" : "a name must not have more than 4,096 bytes");
-        return false;
-    }
-    *path = gen_source_copy(parser->ctx, text);
+    *path = gen_source_copy(parser->ctx, (connect_str_t){text, len});
     return true;
 }
 
@@ -127,6 +125,7 @@ static void gen_parser_recover(gen_parser_t *parser) {
 static bool gen_parser_int32(gen_parser_t *parser, const char *what, int32_t max, int32_t *value) {
     const gen_token_t *token = &parser->lexer.token;
     gen_at_t at = token->at;
+    int64_t wide;
     bool negative;
     *value = 0;
     if (max && gen_parser_take(parser, "max")) {
@@ -134,13 +133,13 @@ static bool gen_parser_int32(gen_parser_t *parser, const char *what, int32_t max
         return true;
     }
     negative = gen_parser_take(parser, "-");
-    if (token->kind != GEN_TOKEN_INTEGER) return gen_parser_wrong(parser, what);
+    if (token->kind != GEN_TOKEN_INTEGER || token->bad) return gen_parser_wrong(parser, what);
     if (token->too_big || token->integer > (negative ? 2147483648u : 2147483647u)) {
         gen_source_error(parser->ctx, at, "%s is out of range: it must fit into 32 bits", what);
-    } else {
-        int64_t wide = (int64_t)token->integer;
-        *value = (int32_t)(negative ? -wide : wide);
+        return false;
     }
+    wide = (int64_t)token->integer;
+    *value = (int32_t)(negative ? -wide : wide);
     gen_lexer_next(&parser->lexer);
     return true;
 }

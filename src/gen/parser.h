@@ -2,7 +2,8 @@
 #include "gen/lexer.h"
 #include "gen/model.h"
 
-#define GEN_DEPTH_MAX 32u /* levels of messages in messages */
+#define GEN_PATH_MAX 4096u /* bytes of a name with dots */
+#define GEN_DEPTH_MAX 32u  /* levels of messages in messages */
 
 /* Reads a source into a file. What is wrong is reported; the file holds what could be read. built_in: may be proto2. */
 GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in);

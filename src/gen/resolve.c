@@ -1,9 +1,10 @@
-/* Names. Everything in a file is registered by its full name, once; then the names of types are looked up as protobuf's
-   language does it, like C++: from the innermost scope outwards, for the first part of the name; where that is found, the
-   rest must be, too, unless it was something that has nothing inside. ".a.B" is looked up at the outermost scope only.
+/* Names. Everything in a file is registered by its full name, once; then the names of types are looked up as
+   protobuf's language does it, like C++: from the innermost scope outwards, for the first part of the name; where
+   that is found, the rest must be, too, unless it was something that has nothing inside. ".a.B" is looked up at the
+   outermost scope only.
 
-   An enum value is in the scope its enum is in. A package and its parts are names, too, but several files may share them.
-   A file sees itself, what it imports, and what that imports publicly. */
+   An enum value is in the scope its enum is in. A package and its parts are names, too, but several files may share
+   them. A file sees itself, what it imports, and what that imports publicly. */
 #include "gen/resolve.h"
 
 typedef struct gen_resolve_t {
@@ -22,8 +23,8 @@ static gen_symbol_t *gen_resolve_add(
     gen_symbol_t *old = gen_map_get(&resolve->model->symbols, full_name), *symbol;
     if (old) {
         if (kind == GEN_SYMBOL_PACKAGE && old->kind == GEN_SYMBOL_PACKAGE) return old;
-        gen_source_error(resolve->ctx, at, "\"%s\" is defined already, %s%s", full_name,
-            old->kind == GEN_SYMBOL_PACKAGE ? "as a package, at " : "at ", gen_source_place(resolve->ctx, old->at));
+        gen_source_error(resolve->ctx, at, "\"%s\" is %s already, at %s", full_name,
+            old->kind == GEN_SYMBOL_PACKAGE ? "a package" : "defined", gen_source_place(resolve->ctx, old->at));
         return NULL;
     }
     symbol = CONNECT_NEW(&resolve->ctx->arena, gen_symbol_t, 1);
@@ -237,7 +238,7 @@ static gen_symbol_t *gen_resolve_type(gen_resolve_t *resolve, const char *scope,
         gen_source_error(resolve->ctx, at,
             "\"%s\" is defined in \"%s\", which is not imported here: add import \"%s\";", name, hidden->file->name,
             hidden->file->name);
-    } else if (wrong) {
+    } else if (wrong && strcmp(wrong, name) != 0) {
         gen_source_error(resolve->ctx, at,
             "\"%s\" is taken for \"%s\", which is not defined; start the name with a dot to look at the outermost "
             "scope only",

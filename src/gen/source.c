@@ -8,7 +8,8 @@
    which the caret line has tabs, too; bytes that are not printable ASCII and no part of valid UTF-8 are shown as '?'.
    A message without a place (the command line) is "connect_gen: error: text".
 
-   A source may have GEN_SOURCE_BYTES_MAX bytes, so that a run's memory stays bounded. NUL bytes are refused by the lexer.
+   A source may have GEN_SOURCE_BYTES_MAX bytes, so that a run's memory stays bounded. NUL bytes are refused by the
+   lexer.
 
    Memory: one arena over an allocator that ends the process when there is no more. A function of the generator hence
    never sees a failed allocation. */
@@ -138,7 +139,12 @@ GEN_PRIVATE gen_source_t *gen_source_read(
 }
 
 static void gen_source_keep(gen_context_t *ctx, gen_at_t at, bool warning, const char *text) {
-    gen_message_text_t *message = CONNECT_NEW(&ctx->arena, gen_message_text_t, 1);
+    gen_message_text_t *message = ctx->messages.tail;
+    if (message && message->at.source == at.source && message->at.offset == at.offset &&
+        strcmp(message->text, text) == 0) {
+        return;
+    }
+    message = CONNECT_NEW(&ctx->arena, gen_message_text_t, 1);
     message->at = at;
     message->text = text;
     message->warning = warning;

@@ -1,15 +1,15 @@
 /* Output: lines of C, literals, comments.
 
-   Lines longer than GEN_TEXT_COLUMNS are broken at a space, behind a comma if there is one, never inside a literal, and go
-   on 4 columns further right; lines that start with # are never broken.
+   Lines longer than GEN_TEXT_COLUMNS are broken at a space, behind a comma if there is one, never inside a literal,
+   and go on 4 columns further right; lines that start with # are never broken.
 
    Literals: C99 compilers need not take more than GEN_TEXT_LITERAL_MAX bytes in one; octal escapes always have three
    digits where a digit follows; ? is escaped after ?, for trigraphs.
 
    Comments come from files that anyone may have written, and must stay comments: a comment mark inside gets a space
-   between its two characters, two ? get one (a trigraph may make a backslash, that may join lines), a backslash at the end
-   of a line is dropped, control characters become spaces; bytes that are not valid UTF-8, and the marks that reverse the
-   direction of text (U+202A to U+202E, U+2066 to U+2069), become ?. */
+   between its two characters, two ? get one (a trigraph may make a backslash, that may join lines), a backslash at
+   the end of a line is dropped, control characters become spaces; bytes that are not valid UTF-8, and the marks that
+   reverse the direction of text (U+202A to U+202E, U+2066 to U+2069), become ?. */
 #include "gen/text.h"
 
 #define GEN_TEXT_COLUMNS 120u
@@ -96,17 +96,28 @@ GEN_PRIVATE void gen_text_line(gen_text_t *text, const char *format, ...) {
     free(line);
 }
 
+/* Adds to a line under way; each newline puts it. */
+static void gen_text_add(gen_text_t *text, gen_text_t *line, const char *more) {
+    for (;;) {
+        size_t len = strcspn(more, "\n");
+        gen_text_bytes(line, more, len);
+        if (!more[len]) return;
+        gen_text_wrapped(text, line->data, line->len);
+        line->len = 0;
+        more += len + 1;
+    }
+}
+
 GEN_PRIVATE void gen_text_template(gen_text_t *text, const char *lines, const char *const values[26]) {
     gen_text_t line = {NULL, 0, 0};
+    char one[2] = {0, 0};
     for (; *lines; lines++) {
         if (lines[0] == '$' && lines[1] >= 'A' && lines[1] <= 'Z') {
-            gen_text_put(&line, values[lines[1] - 'A']);
+            gen_text_add(text, &line, values[lines[1] - 'A']);
             lines++;
-        } else if (*lines == '\n') {
-            gen_text_wrapped(text, line.len ? line.data : "", line.len);
-            line.len = 0;
         } else {
-            gen_text_bytes(&line, lines, 1);
+            one[0] = *lines;
+            gen_text_add(text, &line, one);
         }
     }
     gen_text_free(&line);

@@ -1,6 +1,6 @@
 /* The files of google/protobuf/ that other files import, built in so that no include path is needed: names, numbers,
-   types and options as protobuf 35 has them, which is all that a descriptor tells; protobuf.dev, "Protocol Buffers Well-
-   Known Types". The text is .proto, read by the same parser as all other files, so that nothing is known twice.
+   types and options as protobuf 35 has them, which is all that a descriptor tells; protobuf.dev, "Protocol Buffers
+   Well- Known Types". The text is .proto, read by the same parser as all other files, so that nothing is known twice.
 
    descriptor.proto is here so that custom options can be declared. It is the one file in proto2.
 

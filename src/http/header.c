@@ -294,21 +294,42 @@ CN_PRIVATE bool cn_header_value_valid(connect_str_t value) {
     return cn_header_all(value, CN_CHAR_VALUE);
 }
 
-/* Copies a text in lower case, eight bytes at a time: bytes below 0x80 that are 'A' to 'Z' get 0x20 added. */
-static void cn_header_copy_lower(char *to, const char *from, size_t len) {
+/* Bytes below 0x80 that are 'A' to 'Z' get 0x20 added, eight at a time. */
+static uint64_t cn_header_lower_word(uint64_t word) {
     const uint64_t ones = UINT64_C(0x0101010101010101);
-    size_t i = 0;
-    for (; i + 8 <= len; i += 8) {
-        uint64_t word, low, upper;
-        memcpy(&word, from + i, 8);
-        low = word & (ones * 0x7F);
-        upper = (low + ones * (0x80 - 'A')) & ~(low + ones * (0x80 - 'Z' - 1)) & ~word & (ones * 0x80);
-        word |= upper >> 2;
-        memcpy(to + i, &word, 8);
-    }
-    for (; i < len; i++) {
-        unsigned char c = (unsigned char)from[i];
-        to[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    uint64_t low = word & (ones * 0x7F);
+    uint64_t upper = (low + ones * (0x80 - 'A')) & ~(low + ones * (0x80 - 'Z' - 1)) & ~word & (ones * 0x80);
+    return word | upper >> 2;
+}
+
+static void cn_header_lower_8(char *to, const char *from) {
+    uint64_t word;
+    memcpy(&word, from, 8);
+    word = cn_header_lower_word(word);
+    memcpy(to, &word, 8);
+}
+
+static void cn_header_lower_4(char *to, const char *from) {
+    uint32_t half;
+    memcpy(&half, from, 4);
+    half = (uint32_t)cn_header_lower_word(half);
+    memcpy(to, &half, 4);
+}
+
+CN_PRIVATE void cn_header_lower(char *to, const char *from, size_t len) {
+    size_t i;
+    if (len >= 8) { /* the last word overlaps the one before */
+        for (i = 0; i + 8 < len; i += 8)
+            cn_header_lower_8(to + i, from + i);
+        cn_header_lower_8(to + len - 8, from + len - 8);
+    } else if (len >= 4) {
+        cn_header_lower_4(to, from);
+        cn_header_lower_4(to + len - 4, from + len - 4);
+    } else {
+        for (i = 0; i < len; i++) {
+            unsigned char c = (unsigned char)from[i];
+            to[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+        }
     }
 }
 
@@ -350,7 +371,7 @@ CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect
         return CN_HEADERS_NO_MEMORY;
     text = (char *)cn_arena_raw(arena, name.len + value.len + 2);
     if (!text) return CN_HEADERS_NO_MEMORY;
-    cn_header_copy_lower(text, name.data, name.len);
+    cn_header_lower(text, name.data, name.len);
     text[name.len] = 0;
     if (value.len) memcpy(text + name.len + 1, value.data, value.len);
     text[name.len + 1 + value.len] = 0;

@@ -14,6 +14,8 @@ CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect
     const connect_limits_t *limits, connect_str_t name, connect_str_t value);
 /* Makes room for so many fields more, so that adding them does not move the list. Returns false: out of memory. */
 CN_PRIVATE bool cn_headers_reserve(cn_headers_t *headers, connect_arena_t *arena, size_t count);
+/* Copies a name in lower case; `to` may be `from`. */
+CN_PRIVATE void cn_header_lower(char *to, const char *from, size_t len);
 /* Adds a field whose texts stay where they are. name: lower case. Returns false: out of memory. */
 CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value);
 CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers);

@@ -45,7 +45,7 @@
    on_end come after send_end. A client that waits for 100 (Continue) gets it when its body is awaited; if the final
    response comes first, it need not send the body, and the connection is closed.
 
-   Flow: x->unread never exceeds limits->stream_window; then read_blocked, until consume, reset or the server's send_end.
+   Flow: x->unread never exceeds limits->stream_window; then read_blocked, until consume or the server's send_end.
    While a whole request waits for its response nothing is blocked until bytes come: so the end of input is noticed.
 
    Invariants: s->x is the one exchange, or NULL; it is taken out of s before on_closed, which is the last use of it.
@@ -134,22 +134,39 @@ static cn_h1_progress_t cn_h1_bad(cn_h1_section_t *section, int status, const ch
     return CN_H1_BAD;
 }
 
+/* Scanning eight bytes at a time: a word's high bits mark bytes. A mark above the lowest one may be wrong (a borrow), so
+   only the lowest counts, and what is found there is looked at once more. */
+#define CN_H1_EACH(byte) (UINT64_C(0x0101010101010101) * (uint64_t)(byte))
+#define CN_H1_MARKS CN_H1_EACH(0x80)
+
+static uint64_t cn_h1_mark_below(uint64_t word, unsigned char limit) {
+    return (word - CN_H1_EACH(limit)) & ~word;
+}
+
+static uint64_t cn_h1_mark_equal(uint64_t word, unsigned char byte) {
+    word ^= CN_H1_EACH(byte);
+    return (word - CN_H1_EACH(1)) & ~word;
+}
+
+/* How many bytes stand before the first mark; a lower bound where that is not known at once. */
+static size_t cn_h1_before_mark(uint64_t marks) {
+#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)__builtin_ctzll(marks) >> 3;
+#else
+    (void)marks;
+    return 0;
+#endif
+}
+
 /* Skips what may be in a field value, and stops at the first byte that may not. */
 static const char *cn_h1_skip_value(const char *p, const char *end) {
     const unsigned char *chars = cn_header_chars();
-    const uint64_t ones = UINT64_C(0x0101010101010101);
     while (end - p >= 8) {
-        uint64_t word, control, del, stop;
+        uint64_t word, marks;
         memcpy(&word, p, 8);
-        control = (word - ones * 0x20) & ~word;
-        del = word ^ (ones * 0x7F);
-        del = (del - ones) & ~del;
-        stop = (control | del) & (ones * 0x80);
-        if (stop) {
-#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-            p += __builtin_ctzll(stop) >> 3;
-#endif
-            if (*p == '\r') return p;
+        marks = (cn_h1_mark_below(word, 0x20) | cn_h1_mark_equal(word, 0x7F)) & CN_H1_MARKS;
+        if (marks) {
+            p += cn_h1_before_mark(marks);
             break;
         }
         p += 8;
@@ -159,13 +176,52 @@ static const char *cn_h1_skip_value(const char *p, const char *end) {
     return p;
 }
 
-/* field-line = field-name ":" OWS field-value OWS CRLF (RFC 9112 5). DONE: *at stands behind it. */
-static cn_h1_progress_t cn_h1_parse_field(const char **at, const char *end, cn_h1_field_t *field) {
+/* The same for a request target. */
+static const char *cn_h1_skip_target(const char *p, const char *end) {
     const unsigned char *chars = cn_header_chars();
-    const char *p = *at, *last;
-    field->name.data = p;
+    while (end - p >= 8) {
+        uint64_t word, marks;
+        memcpy(&word, p, 8);
+        marks = (cn_h1_mark_below(word, 0x21) | word | cn_h1_mark_equal(word, 0x7F) | cn_h1_mark_equal(word, '#') |
+                    cn_h1_mark_equal(word, '\\')) &
+            CN_H1_MARKS;
+        if (marks) {
+            p += cn_h1_before_mark(marks);
+            break;
+        }
+        p += 8;
+    }
+    while (p < end && (chars[(unsigned char)*p] & CN_CHAR_TARGET))
+        p++;
+    return p;
+}
+
+/* The same for a field name; letters and "-" are skipped by words. */
+static const char *cn_h1_skip_name(const char *p, const char *end) {
+    const unsigned char *chars = cn_header_chars();
+    while (end - p >= 8) {
+        uint64_t word, low, letters, dashes, marks; /* no borrows or carries here: these say what is allowed */
+        memcpy(&word, p, 8);
+        low = (word & CN_H1_EACH(0x7F)) | CN_H1_EACH(0x20);
+        letters = (low + CN_H1_EACH(0x80 - 'a')) & ~(low + CN_H1_EACH(0x80 - 'z' - 1));
+        dashes = ~(((word ^ CN_H1_EACH('-')) & CN_H1_EACH(0x7F)) + CN_H1_EACH(0x7F));
+        marks = ~((letters | dashes) & ~word) & CN_H1_MARKS;
+        if (marks) {
+            p += cn_h1_before_mark(marks);
+            break;
+        }
+        p += 8;
+    }
     while (p < end && (chars[(unsigned char)*p] & CN_CHAR_TOKEN))
         p++;
+    return p;
+}
+
+/* field-line = field-name ":" OWS field-value OWS CRLF (RFC 9112 5). DONE: *at stands behind it. */
+static cn_h1_progress_t cn_h1_parse_field(const char **at, const char *end, cn_h1_field_t *field) {
+    const char *p = *at, *last;
+    field->name.data = p;
+    p = cn_h1_skip_name(p, end);
     if (p == end) return CN_H1_MORE;
     if (CN_UNLIKELY(*p != ':' || p == *at)) return CN_H1_BAD;
     field->name.len = (size_t)(p - *at);
@@ -210,6 +266,30 @@ static cn_h1_progress_t cn_h1_parse_coding(cn_h1_section_t *section, connect_str
     return CN_H1_DONE;
 }
 
+/* Compares a field name of 4 to 24 token characters with one in lower case of the same length. Bit 0x20 makes letters
+   lower; no other token character becomes one of those that names are made of here, letters and "-". */
+static bool cn_h1_name_is(connect_str_t name, const char *lower) {
+    uint64_t a, b;
+    uint32_t c, d;
+    size_t at;
+    if (name.len < 8) {
+        memcpy(&c, name.data, 4);
+        memcpy(&d, lower, 4);
+        if ((c | UINT32_C(0x20202020)) != d) return false;
+        memcpy(&c, name.data + name.len - 4, 4);
+        memcpy(&d, lower + name.len - 4, 4);
+        return (c | UINT32_C(0x20202020)) == d;
+    }
+    for (at = 0; at + 8 < name.len; at += 8) {
+        memcpy(&a, name.data + at, 8);
+        memcpy(&b, lower + at, 8);
+        if ((a | CN_H1_EACH(0x20)) != b) return false;
+    }
+    memcpy(&a, name.data + name.len - 8, 8);
+    memcpy(&b, lower + name.len - 8, 8);
+    return (a | CN_H1_EACH(0x20)) == b;
+}
+
 /* The fields that HTTP/1.1 itself needs. */
 static cn_h1_progress_t cn_h1_note_field(
     cn_http_t *http, cn_h1_section_t *section, const char *base, const cn_h1_field_t *field) {
@@ -218,7 +298,7 @@ static cn_h1_progress_t cn_h1_note_field(
     bool in_trailers = s->read == CN_H1_TRAILERS;
     switch (field->name.len) {
     case 4:
-        if (!cn_str_equal_nocase(field->name, CN_STR("host"))) break;
+        if (!cn_h1_name_is(field->name, "host")) break;
         if (in_trailers) return cn_h1_bad(section, 400, "Host in trailers");
         if (section->has_host) return cn_h1_bad(section, 400, "two Host fields");
         section->has_host = true;
@@ -226,12 +306,12 @@ static cn_h1_progress_t cn_h1_note_field(
         section->host_len = value.len;
         break;
     case 6:
-        if (!http->is_server || in_trailers || !cn_str_equal_nocase(field->name, CN_STR("expect"))) break;
+        if (!http->is_server || in_trailers || !cn_h1_name_is(field->name, "expect")) break;
         if (!cn_str_equal_nocase(value, CN_STR("100-continue"))) return cn_h1_bad(section, 417, "unknown expectation");
         section->expects = true;
         break;
     case 10:
-        if (in_trailers || !cn_str_equal_nocase(field->name, CN_STR("connection"))) break;
+        if (in_trailers || !cn_h1_name_is(field->name, "connection")) break;
         while (cn_str_split(&value, ',', &part)) {
             part = cn_str_trim(part);
             if (cn_str_equal_nocase(part, CN_STR("close")))
@@ -241,7 +321,7 @@ static cn_h1_progress_t cn_h1_note_field(
         }
         break;
     case 14:
-        if (!cn_str_equal_nocase(field->name, CN_STR("content-length"))) break;
+        if (!cn_h1_name_is(field->name, "content-length")) break;
         if (in_trailers) return cn_h1_bad(section, 400, "Content-Length in trailers");
         if (section->has_length) return cn_h1_bad(section, 400, "two Content-Length fields");
         section->has_length = true;
@@ -249,7 +329,7 @@ static cn_h1_progress_t cn_h1_note_field(
             return cn_h1_bad(section, 400, "invalid Content-Length");
         break;
     case 17:
-        if (!cn_str_equal_nocase(field->name, CN_STR("transfer-encoding"))) break;
+        if (!cn_h1_name_is(field->name, "transfer-encoding")) break;
         if (in_trailers) return cn_h1_bad(section, 400, "Transfer-Encoding in trailers");
         return cn_h1_parse_coding(section, value);
     default: break;
@@ -308,8 +388,7 @@ static cn_h1_progress_t cn_h1_parse_request_line(
     if (*p != ' ' || p == start) return cn_h1_bad(section, 400, "invalid request line");
     method = cn_str(start, (size_t)(p - start));
     target.data = ++p;
-    while (p < end && (chars[(unsigned char)*p] & CN_CHAR_TARGET))
-        p++;
+    p = cn_h1_skip_target(p, end);
     if (p == end) return CN_H1_MORE;
     target.len = (size_t)(p - target.data);
     if (*p != ' ' || target.len == 0) return cn_h1_bad(section, 400, "invalid request line");
@@ -404,20 +483,34 @@ static cn_h1_progress_t cn_h1_parse_section(
     }
 }
 
+/* Field by field: it is done for every message, and the rest is written before it is read. */
 static void cn_h1_new_section(cn_h1_t *s, bool started) {
-    memset(&s->section, 0, sizeof s->section);
-    s->section.content_length = -1;
-    s->section.started = started;
+    cn_h1_section_t *section = &s->section;
+    section->line = section->fields_at = section->count = section->bytes = 0;
+    section->content_length = -1;
+    section->started = started;
+    section->blank = false;
+    section->has_host = section->has_length = section->has_coding = section->unknown_coding = false;
+    section->close = section->keep_alive = section->expects = false;
 }
 
-/* Copies the fields of a parsed section. fields: the first `recorded` ones. */
-static bool cn_h1_copy_fields(const cn_http_t *http, const cn_h1_section_t *section, const char *base,
+/* Copies a parsed section into the arena in one piece: every text of it is then a part of this block. */
+static char *cn_h1_copy_section(const cn_h1_section_t *section, const char *base, connect_arena_t *arena) {
+    char *block = (char *)cn_arena_raw(arena, section->line);
+    if (block) memcpy(block, base, section->line);
+    return block;
+}
+
+/* Makes the list of the fields of a parsed section, in its copy: names get lower case, texts a zero where the colon,
+   white space or CR behind them was. Limits were checked line by line. fields: the first `recorded` ones, in `base`. */
+static bool cn_h1_list_fields(const cn_h1_section_t *section, const char *base, char *block,
     const cn_h1_field_t *fields, size_t recorded, cn_headers_t *to, connect_arena_t *arena) {
     const char *end = base + section->line, *p = base + section->fields_at;
     size_t i;
     if (!cn_headers_reserve(to, arena, section->count)) return false;
     for (i = 0; i < section->count; i++) {
         cn_h1_field_t field;
+        char *name, *value;
         if (i < recorded) {
             field = fields[i];
             if (i + 1 == recorded && recorded < section->count) {
@@ -427,9 +520,25 @@ static bool cn_h1_copy_fields(const cn_http_t *http, const cn_h1_section_t *sect
         } else if (cn_h1_parse_field(&p, end, &field) != CN_H1_DONE) {
             return false;
         }
-        if (cn_headers_receive(to, arena, http->limits, field.name, field.value) != CN_HEADERS_OK) return false;
+        name = block + (field.name.data - base);
+        value = block + (field.value.data - base);
+        cn_header_lower(name, name, field.name.len);
+        name[field.name.len] = 0;
+        value[field.value.len] = 0;
+        to->items[to->count].name = name;
+        to->items[to->count].value = cn_str(value, field.value.len);
+        to->count++;
+        to->bytes += field.name.len + field.value.len + 32;
     }
     return true;
+}
+
+static bool cn_h1_copy_fields(const cn_h1_section_t *section, const char *base, const cn_h1_field_t *fields,
+    size_t recorded, cn_headers_t *to, connect_arena_t *arena) {
+    char *block;
+    if (section->count == 0) return true;
+    block = cn_h1_copy_section(section, base, arena);
+    return block && cn_h1_list_fields(section, base, block, fields, recorded, to, arena);
 }
 
 /* ---- Ends ------------------------------------------------------------------------------------------------------- */
@@ -613,14 +722,16 @@ static void cn_h1_transfer(cn_http_t *http) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     cn_exchange_t *x;
     while ((x = s->x) != NULL) {
-        size_t waiting = cn_buf_len(&x->out), used = cn_buf_len(&http->out), len;
+        const size_t waiting = cn_buf_len(&x->out), used = cn_buf_len(&http->out);
+        const size_t most = http->limits->connection_buffer;
+        size_t len = used < most ? CN_MIN(waiting, most - used) : 0;
         if (x->reset) {
             cn_h1_abort(http);
             return;
         }
         if (!x->sent_head) return;
         if (waiting > http->limits->stream_buffer) x->over_high_water = true;
-        len = used < http->limits->connection_buffer ? CN_MIN(waiting, http->limits->connection_buffer - used) : 0;
+        if (len < waiting && used > most / 2) len = 0; /* no small chunks: there will be more room */
         if (s->write == CN_H1_NO_BODY) {
             cn_buf_clear(&x->out);
         } else if (s->write == CN_H1_SIZED && len > s->write_left) {
@@ -812,32 +923,6 @@ static bool cn_h1_authority_valid(connect_str_t authority) {
     return at - port <= 5;
 }
 
-/* The target of a request in its three forms (RFC 9112 3.2): *path is what is routed by, *authority that of the
-   absolute-form. */
-static bool cn_h1_split_target(
-    connect_str_t target, connect_arena_t *arena, connect_str_t *path, connect_str_t *authority) {
-    size_t at = cn_h1_scheme_len(target), start = at;
-    *authority = cn_str(NULL, 0);
-    if (at) {
-        while (at < target.len && target.data[at] != '/' && target.data[at] != '?')
-            at++;
-        *authority = cn_str(target.data + start, at - start);
-    }
-    target.data += at;
-    target.len -= at;
-    if (target.len && target.data[0] != '?')
-        *path = connect_arena_copy(arena, target);
-    else
-        *path = connect_arena_printf(arena, "/" CONNECT_STR_FMT, CONNECT_STR_ARG(target));
-    return path->data != NULL;
-}
-
-static connect_str_t cn_h1_copy_method(connect_arena_t *arena, connect_str_t method) {
-    if (connect_str_equal(method, CN_STR("POST"))) return CN_STR("POST");
-    if (connect_str_equal(method, CN_STR("GET"))) return CN_STR("GET");
-    return connect_arena_copy(arena, method);
-}
-
 /* Checks what can be judged only when the head is whole. Returns false: it is refused. */
 static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
     connect_str_t target = cn_str(base + head->target_at, head->target_len), host = {NULL, 0};
@@ -864,20 +949,30 @@ static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
     return true;
 }
 
-/* Fills in x from a head. Returns false: out of memory. */
-static bool cn_h1_store_request(cn_http_t *http, cn_exchange_t *x, const cn_h1_section_t *head, const char *base,
-    const cn_h1_field_t *fields, size_t recorded) {
-    connect_str_t authority;
-    x->method = cn_h1_copy_method(x->arena, cn_str(base + head->method_at, head->method_len));
-    if (!x->method.data ||
-        !cn_h1_split_target(cn_str(base + head->target_at, head->target_len), x->arena, &x->path, &authority))
-        return false;
-    if (!authority.data && head->has_host) authority = cn_str(base + head->host_at, head->host_len);
-    if (authority.data) {
-        x->authority = connect_arena_copy(x->arena, authority);
-        if (!x->authority.data) return false;
+/* Fills in x from a head. The target has three forms (RFC 9112 3.2): path is what is routed by, authority that of the
+   absolute-form or Host. Returns false: out of memory. */
+static bool cn_h1_store_request(
+    cn_exchange_t *x, const cn_h1_section_t *head, const char *base, const cn_h1_field_t *fields, size_t recorded) {
+    char *block = cn_h1_copy_section(head, base, x->arena), *target;
+    size_t at, start;
+    if (!block) return false;
+    target = block + head->target_at;
+    target[head->target_len] = 0;
+    block[head->method_at + head->method_len] = 0;
+    x->method = cn_str(block + head->method_at, head->method_len);
+    x->path = cn_str(target, head->target_len);
+    if (head->has_host) x->authority = cn_str(block + head->host_at, head->host_len);
+    start = at = cn_h1_scheme_len(x->path);
+    if (at) {
+        while (at < head->target_len && target[at] != '/' && target[at] != '?')
+            at++;
+        x->authority = cn_str(target + start, at - start);
+        x->path = cn_str(target + at, head->target_len - at);
+        if (x->path.len == 0 || x->path.data[0] == '?')
+            x->path = connect_arena_printf(x->arena, "/" CONNECT_STR_FMT, CONNECT_STR_ARG(x->path));
+        if (!x->path.data) return false;
     }
-    return cn_h1_copy_fields(http, head, base, fields, recorded, &x->headers, x->arena);
+    return cn_h1_list_fields(head, base, block, fields, recorded, &x->headers, x->arena);
 }
 
 /* What is the same for a request's head and a final response's: the head is done with, a body may come. */
@@ -914,7 +1009,7 @@ static void cn_h1_request_head(cn_http_t *http, const char *base, const cn_h1_fi
     }
     s->x = x;
     cn_exchange_attach(http, x);
-    if (!cn_h1_store_request(http, x, head, base, fields, recorded)) {
+    if (!cn_h1_store_request(x, head, base, fields, recorded)) {
         cn_h1_refuse(http, 503, "out of memory");
         return;
     }
@@ -954,7 +1049,7 @@ static void cn_h1_response_head(cn_http_t *http, const char *base, const cn_h1_f
         cn_h1_refuse(http, 400, "invalid Transfer-Encoding");
         return;
     }
-    if (!cn_h1_copy_fields(http, head, base, fields, recorded, &x->headers, x->arena)) {
+    if (!cn_h1_copy_fields(head, base, fields, recorded, &x->headers, x->arena)) {
         cn_h1_refuse(http, 503, "out of memory");
         return;
     }
@@ -978,7 +1073,7 @@ static void cn_h1_response_head(cn_http_t *http, const char *base, const cn_h1_f
 static void cn_h1_section_whole(cn_http_t *http, const char *base, const cn_h1_field_t *fields, size_t recorded) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     if (s->read == CN_H1_TRAILERS) {
-        if (!cn_h1_copy_fields(http, &s->section, base, fields, recorded, &s->x->trailers, s->x->arena)) {
+        if (!cn_h1_copy_fields(&s->section, base, fields, recorded, &s->x->trailers, s->x->arena)) {
             cn_h1_refuse(http, 503, "out of memory");
             return;
         }
@@ -1369,8 +1464,7 @@ static void cn_h1_reset(cn_exchange_t *x, cn_reset_t why) {
     x->reset = true;
     x->close_code = CONNECT_CANCELED;
     x->close_why = "reset";
-    x->http->read_blocked = false;
-    cn_http_wake(x->http);
+    cn_http_wake(x->http); /* the pull that follows ends it, and opens what is blocked */
 }
 
 static void cn_h1_send_end(cn_exchange_t *x, connect_headers_t trailers) {

@@ -58,17 +58,21 @@
 #define CN_HTTP2_STACK_FIELDS 40u     /* header fields whose array is on the stack */
 
 /* nghttp2's memory: blocks of up to 1 KiB are kept in free lists by size, for it frees and takes the same sizes again
-   with every stream. All blocks start with a head that says how large they are. */
+   with every stream. All blocks start with a head that says how large they are.
+
+   Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
+   to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
+   freed. */
 #define CN_HTTP2_POOL_STEP 64u
 #define CN_HTTP2_POOL_CLASSES 16u
 
 typedef union cn_http2_block_t { /* the head of a block, as large as any type's alignment */
     struct {
+        cn_list_t node;
         size_t size; /* usable bytes */
         union cn_http2_block_t *next_free;
     } head;
     long double align;
-    char room[16];
 } cn_http2_block_t;
 
 typedef struct cn_http2_bucket_t {
@@ -103,9 +107,24 @@ typedef struct cn_http2_t {
     uint32_t update_credit;
     cn_http2_bucket_t frames, resets;
     /* memory */
+    cn_list_t blocks; /* all of them */
     cn_http2_block_t *pool[CN_HTTP2_POOL_CLASSES];
     size_t pool_bytes, pool_max;
+    bool starved; /* the allocator has failed */
 } cn_http2_t;
+
+/* ---- The end, as soon as nghttp2 returns ---- */
+
+static void cn_http2_fail(cn_http2_t *h, uint32_t error, connect_code_t code, const char *why) {
+    if (h->fatal) return;
+    h->fatal = error;
+    h->fatal_code = code;
+    h->fatal_why = why;
+}
+
+static void cn_http2_fail_memory(cn_http2_t *h) {
+    cn_http2_fail(h, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
+}
 
 /* ---- Memory for nghttp2 ---- */
 
@@ -115,7 +134,6 @@ static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
 
 static void *cn_http2_malloc(size_t size, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
-    const connect_allocator_t *allocator = h->http->allocator;
     cn_http2_block_t *block;
     size_t class_at;
     if (size == 0) size = 1;
@@ -129,10 +147,16 @@ static void *cn_http2_malloc(size_t size, void *user) {
             return block + 1;
         }
     }
-    if (size > SIZE_MAX - sizeof *block) return NULL;
-    block = (cn_http2_block_t *)cn_mem_resize(allocator, NULL, sizeof *block + size);
-    if (!block) return NULL;
+    if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
+    block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
+    if (!block) {
+        h->starved = true;
+        cn_http2_fail_memory(h);
+        return NULL;
+    }
     block->head.size = size;
+    block->head.node.next = NULL;
+    cn_list_append(&h->blocks, &block->head.node);
     return block + 1;
 }
 
@@ -140,7 +164,7 @@ static void cn_http2_free_block(void *at, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
     cn_http2_block_t *block;
     size_t class_at;
-    if (!at) return;
+    if (!at || CN_UNLIKELY(h->starved)) return;
     block = (cn_http2_block_t *)at - 1;
     class_at = cn_http2_pool_class(block->head.size);
     if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES && h->pool_bytes + block->head.size <= h->pool_max)) {
@@ -149,6 +173,7 @@ static void cn_http2_free_block(void *at, void *user) {
         h->pool_bytes += block->head.size;
         return;
     }
+    cn_list_remove(&block->head.node);
     cn_mem_release(h->http->allocator, block);
 }
 
@@ -173,15 +198,10 @@ static void *cn_http2_realloc(void *at, size_t size, void *user) {
     return moved;
 }
 
-static void cn_http2_pool_free(cn_http2_t *h) {
-    size_t i;
-    for (i = 0; i < CN_HTTP2_POOL_CLASSES; i++) {
-        while (h->pool[i]) {
-            cn_http2_block_t *block = h->pool[i];
-            h->pool[i] = block->head.next_free;
-            cn_mem_release(h->http->allocator, block);
-        }
-    }
+static void cn_http2_free_all(cn_http2_t *h) {
+    cn_list_t *node;
+    while ((node = cn_list_pop(&h->blocks)) != NULL)
+        cn_mem_release(h->http->allocator, CN_CONTAINER(node, cn_http2_block_t, head.node));
 }
 
 /* ---- Token buckets ---- */
@@ -209,17 +229,6 @@ static bool cn_http2_take_frame(cn_http2_t *h) {
 }
 
 /* ---- The end ---- */
-
-static void cn_http2_fail(cn_http2_t *h, uint32_t error, connect_code_t code, const char *why) {
-    if (h->fatal) return;
-    h->fatal = error;
-    h->fatal_code = code;
-    h->fatal_why = why;
-}
-
-static void cn_http2_fail_memory(cn_http2_t *h) {
-    cn_http2_fail(h, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
-}
 
 static void cn_http2_fail_flood(cn_http2_t *h) {
     cn_http2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, "too many frames of no use");
@@ -270,7 +279,6 @@ static void cn_http2_abort(cn_http2_t *h) {
     cn_http2_end(h, h->fatal_code, h->fatal_why);
 }
 
-/* After nghttp2 ran: ends what is to be ended, and tells whether a client may begin another exchange. */
 static bool cn_http2_can_begin(const cn_http_t *http) {
     const cn_http2_t *h = (const cn_http2_t *)http->state;
     uint32_t most;
@@ -279,22 +287,23 @@ static bool cn_http2_can_begin(const cn_http_t *http) {
     return http->exchange_count < CN_MIN(most, http->limits->streams);
 }
 
-static void cn_http2_settle(cn_http2_t *h) {
+/* After nghttp2 ran: ends what is to be ended, and tells a client's owner whether another exchange may begin. Returns
+   true: it was told, and may have begun one. */
+static bool cn_http2_settle(cn_http2_t *h) {
     cn_http_t *http = h->http;
-    bool has_room, was_draining = http->draining;
+    bool has_room, told, was_draining = http->draining;
     if (!h->ended) {
         if (h->fatal)
             cn_http2_abort(h);
         else if (!nghttp2_session_want_read(h->session) && !nghttp2_session_want_write(h->session))
             cn_http2_end(h, CONNECT_INTERNAL, "the connection ended with an HTTP/2 error");
     }
-    if (http->is_server) return;
+    if (http->is_server) return false;
     has_room = cn_http2_can_begin(http);
-    if ((has_room && !h->had_room) || (http->draining && !was_draining)) {
-        h->had_room = has_room;
-        if (http->events->on_room) http->events->on_room(http);
-    }
-    h->had_room = cn_http2_can_begin(http);
+    told = (has_room && !h->had_room) || (http->draining && !was_draining);
+    h->had_room = has_room;
+    if (told && http->events->on_room) http->events->on_room(http);
+    return told && !h->ended;
 }
 
 /* ---- Frames as they pass ---- */
@@ -698,9 +707,8 @@ static void cn_http2_set_close_code(cn_http2_t *h, cn_exchange_t *x, uint32_t er
 static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
     const connect_limits_t *limits = h->http->limits;
-    cn_exchange_t *x = cn_http2_find(h, stream_id);
+    cn_exchange_t *x = (cn_exchange_t *)nghttp2_session_get_stream_user_data(session, stream_id);
     bool counts = error != NGHTTP2_NO_ERROR && (h->http->is_server || (x && !x->reset));
-    h->current = NULL;
     if (x) {
         if (x->unread) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, x->unread));
         x->unread = 0;
@@ -862,6 +870,8 @@ static bool cn_http2_submit_settings(cn_http2_t *h) {
     if (h->http->is_server) {
         entries[count].settings_id = NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS;
         entries[count++].value = limits->streams;
+        entries[count].settings_id = NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES;
+        entries[count++].value = 1; /* a client sends none, and its nghttp2 then lets streams take turns */
     } else {
         entries[count].settings_id = NGHTTP2_SETTINGS_ENABLE_PUSH;
         entries[count++].value = 0;
@@ -870,16 +880,14 @@ static bool cn_http2_submit_settings(cn_http2_t *h) {
     entries[count++].value = CN_MIN(limits->stream_window, largest);
     entries[count].settings_id = NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE;
     entries[count++].value = limits->header_bytes;
-    entries[count].settings_id = NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES;
-    entries[count++].value = 1;
     return nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, entries, count) == 0 &&
         nghttp2_session_set_local_window_size(
             h->session, NGHTTP2_FLAG_NONE, 0, (int32_t)CN_MIN(limits->connection_window, largest)) == 0;
 }
 
 static void cn_http2_delete(cn_http2_t *h) {
-    nghttp2_session_del(h->session);
-    cn_http2_pool_free(h);
+    if (!h->starved) nghttp2_session_del(h->session);
+    cn_http2_free_all(h);
     cn_mem_release(h->http->allocator, h);
 }
 
@@ -888,6 +896,7 @@ static bool cn_http2_open(cn_http_t *http) {
     cn_http2_t *h = (cn_http2_t *)cn_mem_acquire(http->allocator, sizeof *h);
     if (!h) return false;
     h->http = http;
+    cn_list_init(&h->blocks);
     h->pool_max = limits->connection_buffer / 8;
     h->had_room = true;
     h->magic_left = http->is_server ? CN_HTTP2_MAGIC_LEN : 0;
@@ -984,7 +993,7 @@ static size_t cn_http2_feed(cn_http_t *http, const char *bytes, size_t len) {
         else if (http->head_since_ms < 0)
             http->head_since_ms = http->now_ms;
     }
-    cn_http2_settle(h);
+    (void)cn_http2_settle(h);
     http->feeding = was_feeding;
     return len;
 }
@@ -1016,8 +1025,10 @@ restart: /* on_closed may change the list */
             if (nghttp2_session_find_stream(h->session, x->stream_id)) continue;
             (void)nghttp2_session_set_stream_user_data(h->session, x->stream_id, NULL);
         }
-        x->close_code = CONNECT_CANCELED;
-        x->close_why = "the stream was reset by this end";
+        if (x->close_code == CONNECT_OK) {
+            x->close_code = CONNECT_CANCELED;
+            x->close_why = "the stream was reset by this end";
+        }
         cn_http2_close(h, x);
         goto restart;
     }
@@ -1043,18 +1054,17 @@ static void cn_http2_pull(cn_http_t *http) {
     do {
         again = false;
         cn_http2_write(h);
-        if (h->fatal) break;
-        if (h->has_stray) cn_http2_close_strays(h);
+        if (h->has_stray && !h->fatal) cn_http2_close_strays(h);
         if (http->draining && http->exchange_count == 0 && !h->goaway_submitted) {
             cn_http2_submit_goaway(h);
             again = true;
         }
-        if (h->has_early_end) {
+        if (h->has_early_end && !h->fatal) {
             cn_http2_reset_early_ends(h);
-            again = !h->has_early_end;
+            again = again || !h->has_early_end;
         }
-    } while (again);
-    cn_http2_settle(h);
+        again = cn_http2_settle(h) || again;
+    } while (again && !h->ended);
     if (http->read_blocked && (h->ended || !cn_http2_is_blocked(h))) http->read_blocked = false;
     http->feeding = was_feeding;
 }

@@ -93,12 +93,13 @@ connect_io_t connect_call_send_wait(connect_call_t *call, const void *message, c
     return wait.result;
 }
 
-static bool cn_wait_copy_headers(connect_headers_t *to, connect_headers_t from, connect_arena_t *arena) {
+static bool cn_wait_copy_headers(
+    connect_headers_t *to, connect_headers_t from, const connect_limits_t *limits, connect_arena_t *arena) {
     cn_headers_t copy;
     size_t i;
     memset(&copy, 0, sizeof copy);
     for (i = 0; i < from.count; i++)
-        if (cn_headers_receive(&copy, arena, NULL, connect_str_of(from.items[i].name), from.items[i].value) !=
+        if (cn_headers_receive(&copy, arena, limits, connect_str_of(from.items[i].name), from.items[i].value) !=
             CN_HEADERS_OK)
             return false;
     *to = cn_headers_view(&copy);
@@ -119,8 +120,8 @@ connect_code_t connect_client_unary_wait(connect_client_t *client, const connect
     if (got == CONNECT_IO_END) cn_error_set(error, CONNECT_UNIMPLEMENTED, "the response has no message");
     if (options && options->reply) {
         memset(options->reply, 0, sizeof *options->reply);
-        if ((!cn_wait_copy_headers(&options->reply->headers, call->info.headers, arena) ||
-                !cn_wait_copy_headers(&options->reply->trailers, call->info.trailers, arena)) &&
+        if ((!cn_wait_copy_headers(&options->reply->headers, call->info.headers, call->rpc.limits, arena) ||
+                !cn_wait_copy_headers(&options->reply->trailers, call->info.trailers, call->rpc.limits, arena)) &&
             got == CONNECT_IO_OK) {
             got = CONNECT_IO_ERROR;
             cn_error_memory(error);

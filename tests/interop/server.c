@@ -9,6 +9,10 @@
 static connect_str_t text(const char *zero_terminated) {
     return connect_str_of(zero_terminated);
 }
+static bool starts(connect_str_t value, const char *wanted) {
+    size_t len = strlen(wanted);
+    return value.len >= len && memcmp(value.data, wanted, len) == 0;
+}
 static bool is(connect_str_t value, const char *wanted) {
     return connect_str_equal(value, connect_str_of(wanted));
 }
@@ -48,21 +52,25 @@ static connect_code_t read_sensor(connect_call_t *call, const acme_telemetry_v1_
     connect_arena_t *arena = connect_call_arena(call);
     connect_str_t *tags = CONNECT_NEW(arena, connect_str_t, 2);
     acme_telemetry_v1_Reading_LabelsEntry *label = CONNECT_NEW(arena, acme_telemetry_v1_Reading_LabelsEntry, 1);
+    google_protobuf_Timestamp *taken_at = CONNECT_NEW(arena, google_protobuf_Timestamp, 1);
     slow_read *job;
     (void)user;
-    if (!tags || !label) return CONNECT_RESOURCE_EXHAUSTED;
+    if (!tags || !label || !taken_at) return CONNECT_RESOURCE_EXHAUSTED;
     answer_metadata(call);
     if (is(request->sensor, "missing"))
         return fail_with_fault(
             call, CONNECT_NOT_FOUND, "no sensor \"missing\" \xC3\x84\xC3\x96%", 7, "no such sensor");
-    if (!is(request->sensor, "boiler") && !is(request->sensor, "slow"))
+    if (!is(request->sensor, "boiler") && !is(request->sensor, "slow") && !starts(request->sensor, "echo "))
         return connect_call_fail(
             call, CONNECT_INVALID_ARGUMENT, "what is \"" CONNECT_STR_FMT "\"?", CONNECT_STR_ARG(request->sensor));
+    taken_at->seconds = 1767323045;
+    taken_at->nanos = 500000000;
     tags[0] = text("roof");
     tags[1] = text("north");
     label->key = text("site");
     label->value = text("1");
     response->sensor = request->sensor;
+    response->taken_at = taken_at;
     response->celsius = 61.5;
     response->has_celsius = true;
     response->quality = acme_telemetry_v1_QUALITY_GOOD;
@@ -72,8 +80,8 @@ static connect_code_t read_sensor(connect_call_t *call, const acme_telemetry_v1_
     response->labels.count = 1;
     response->payload_case = acme_telemetry_v1_Reading_payload_text;
     response->payload.text = text("steady");
-    if (request->echo.len) response->raw_frame = request->echo;
-    if (is(request->sensor, "boiler")) return CONNECT_OK;
+    if (starts(request->sensor, "echo ")) response->raw_frame = request->sensor;
+    if (!is(request->sensor, "slow")) return CONNECT_OK;
     job = (slow_read *)calloc(1, sizeof *job);
     if (!job) return CONNECT_RESOURCE_EXHAUSTED;
     job->call = call;
@@ -86,7 +94,7 @@ typedef struct watch {
     connect_task_t tick;
     connect_call_t *call;
     acme_telemetry_v1_Reading reading; /* the next one; its sensor is in the call's arena */
-    uint32_t count, fail_after, interval_ms;
+    uint32_t count, interval_ms;
     bool fails, over;
 } watch;
 
@@ -94,7 +102,7 @@ static void watch_tick(void *arg);
 static void watch_send(connect_call_t *call, void *user) {
     watch *w = (watch *)user;
     while (!w->over) {
-        if (w->fails && w->reading.sequence == w->fail_after) {
+        if (w->fails && w->reading.sequence == w->count) {
             w->over = true;
             connect_call_finish(call, fail_with_fault(call, CONNECT_DATA_LOSS, "sensor went away", 9, ""), NULL);
             return;
@@ -121,12 +129,11 @@ static connect_code_t watch_begin(connect_call_t *call, const acme_telemetry_v1_
     if (!w) return CONNECT_RESOURCE_EXHAUSTED;
     answer_metadata(call);
     w->call = call;
-    w->reading.sensor = connect_arena_copy(connect_call_arena(call), request->sensor);
+    if (request->sensors.count) w->reading.sensor = request->sensors.items[0]; /* the request stays */
     w->reading.celsius = 60.0;
     w->reading.has_celsius = true;
     w->count = request->count;
-    w->fails = request->has_fail_after;
-    w->fail_after = request->fail_after;
+    w->fails = is(w->reading.sensor, "flaky");
     w->interval_ms = request->interval_ms;
     connect_call_set_user(call, w);
     return CONNECT_LATER;
@@ -143,28 +150,28 @@ static void watch_closed(connect_call_t *call, const connect_error_t *error_or_n
 }
 
 /* ---- SetPoint ---- */
-typedef struct controllers {
+typedef struct actuators {
     char names[64][64];
-    double celsius[64];
+    double targets[64];
     unsigned next;
-} controllers;
+} actuators;
 
 static connect_code_t set_point(connect_call_t *call, const acme_telemetry_v1_SetPointRequest *request,
     acme_telemetry_v1_SetPointResponse *response, void *user) {
-    controllers *all = (controllers *)user;
+    actuators *all = (actuators *)user;
     unsigned i;
-    if (is(request->controller, "locked")) return connect_call_fail(call, CONNECT_PERMISSION_DENIED, "locked");
-    if (request->controller.len >= sizeof all->names[0])
-        return connect_call_fail(call, CONNECT_INVALID_ARGUMENT, "controller: at most 63 bytes");
-    for (i = 0; i < 64 && !is(request->controller, all->names[i]); i++) {}
+    if (is(request->actuator, "locked")) return connect_call_fail(call, CONNECT_PERMISSION_DENIED, "locked");
+    if (request->actuator.len >= sizeof all->names[0])
+        return connect_call_fail(call, CONNECT_INVALID_ARGUMENT, "actuator: at most 63 bytes");
+    for (i = 0; i < 64 && !is(request->actuator, all->names[i]); i++) {}
     if (i == 64) {
         i = all->next++ % 64;
         memset(all->names[i], 0, sizeof all->names[i]);
-        if (request->controller.len) memcpy(all->names[i], request->controller.data, request->controller.len);
-        all->celsius[i] = 20.0;
+        if (request->actuator.len) memcpy(all->names[i], request->actuator.data, request->actuator.len);
+        all->targets[i] = 20.0;
     }
-    response->previous_celsius = all->celsius[i];
-    all->celsius[i] = request->celsius;
+    response->previous = all->targets[i];
+    all->targets[i] = response->target = request->target;
     return CONNECT_OK;
 }
 
@@ -236,7 +243,7 @@ static void on_sigterm(int sig) {
 }
 
 int main(int argc, char **argv) {
-    static controllers all;
+    static actuators all;
     acme_telemetry_v1_Telemetry_handlers handlers = CONNECT_DEFAULTS;
     connect_server_options_t options = CONNECT_DEFAULTS;
     connect_error_t error = CONNECT_DEFAULTS;

@@ -40,7 +40,8 @@ enum {
 #define ALL_INDEX(name, Name, KIND, ctype, list) all_index_##name,
     ALL_SCALARS(ALL_INDEX)
 #undef ALL_INDEX
-    all_index_message, all_index_group
+        all_index_message,
+    all_index_group
 };
 /* X(number, name, Name, key, KEY KIND, value, VALUE KIND, value flags) */
 #define ALL_MAPS(X) \
@@ -59,11 +60,23 @@ typedef struct all_small {
     connect_str_t name;
     connect_str_list_t unknown_fields;
 } all_small;
-typedef struct all_small_list { const all_small *items; size_t count; } all_small_list;
-typedef struct all_types_list { const all_types *items; size_t count; } all_types_list;
+typedef struct all_small_list {
+    const all_small *items;
+    size_t count;
+} all_small_list;
+typedef struct all_types_list {
+    const all_types *items;
+    size_t count;
+} all_types_list;
 #define ALL_ENTRY(number, name, Name, key_type, KEY, value_type, VALUE, flags) \
-    typedef struct all_##name##_entry { key_type key; value_type value; } all_##name##_entry; \
-    typedef struct all_##name##_list { const all_##name##_entry *items; size_t count; } all_##name##_list;
+    typedef struct all_##name##_entry { \
+        key_type key; \
+        value_type value; \
+    } all_##name##_entry; \
+    typedef struct all_##name##_list { \
+        const all_##name##_entry *items; \
+        size_t count; \
+    } all_##name##_list;
 ALL_MAPS(ALL_ENTRY)
 #undef ALL_ENTRY
 
@@ -118,43 +131,45 @@ typedef struct all_names {
     ALL_NAME(message, Message, , , )
     ALL_NAME(group, Group, , , )
 #undef ALL_NAME
-#define ALL_NAME(number, name, Name, key_type, KEY, value_type, VALUE, flags) char name[sizeof #name], json_##name[sizeof #Name];
+#define ALL_NAME(number, name, Name, key_type, KEY, value_type, VALUE, flags) \
+    char name[sizeof #name], json_##name[sizeof #Name];
     ALL_MAPS(ALL_NAME)
 #undef ALL_NAME
-    char closed[sizeof "closed"], repeated_closed[sizeof "repeated_closed"], json_repeated_closed[sizeof "repeatedClosed"],
-        packed_closed[sizeof "packed_closed"], json_packed_closed[sizeof "packedClosed"], child[sizeof "child"],
-        children[sizeof "children"], last[sizeof "last"];
+    char closed[sizeof "closed"], repeated_closed[sizeof "repeated_closed"],
+        json_repeated_closed[sizeof "repeatedClosed"], packed_closed[sizeof "packed_closed"],
+        json_packed_closed[sizeof "packedClosed"], child[sizeof "child"], children[sizeof "children"],
+        last[sizeof "last"];
 } all_names;
 static const all_names all_types_names = {
 #define ALL_NAME(name, Name, KIND, ctype, list) \
     "single_" #name, "single" #Name, "optional_" #name, "optional" #Name, "repeated_" #name, "repeated" #Name, \
         "packed_" #name, "packed" #Name, "choice_" #name, "choice" #Name,
-    ALL_SCALARS(ALL_NAME)
-    ALL_NAME(message, Message, , , )
-    ALL_NAME(group, Group, , , )
+    ALL_SCALARS(ALL_NAME) ALL_NAME(message, Message, , , ) ALL_NAME(group, Group, , , )
 #undef ALL_NAME
 #define ALL_NAME(number, name, Name, key_type, KEY, value_type, VALUE, flags) #name, #Name,
-    ALL_MAPS(ALL_NAME)
+        ALL_MAPS(ALL_NAME)
 #undef ALL_NAME
-    "closed", "repeated_closed", "repeatedClosed", "packed_closed", "packedClosed", "child", "children", "last"
-};
+            "closed",
+    "repeated_closed", "repeatedClosed", "packed_closed", "packedClosed", "child", "children", "last"};
 
 /* ---- Enums ---- */
 static const connect_enum_value_t all_open_values[] = {{-1, 0}, {0, 9}, {1, 14}, {1, 18}, {2, 23}, {100, 27}};
-static const connect_enum_t all_open_enum = { /* UNO is an alias */
+static const connect_enum_t all_open_enum = {/* UNO is an alias */
     "test.Open", all_open_values, "NEGATIVE\0ZERO\0ONE\0UNO_\0TWO\0HUNDRED", 6, false};
 static const connect_enum_value_t all_closed_values[] = {{1, 0}, {2, 4}, {7, 9}};
 static const connect_enum_t all_closed_enum = {"test.Closed", all_closed_values, "RED\0BLUE\0GREEN", 3, true};
 
 /* ---- Types ---- */
-static const connect_field_t all_small_fields[] = {
-    {1, offsetof(all_small, id), 0, 0, 0, 0, CONNECT_KIND_INT32, 0},
-    {2, offsetof(all_small, name), 0, 3, 3, 0, CONNECT_KIND_STRING, CONNECT_FIELD_UTF8}
-};
-static const connect_type_t all_small_type = {
-    .full_name = "test.Small", .fields = all_small_fields, .field_count = 2, .dense = 2, .names = "id\0name",
-    .size = sizeof(all_small), .keeps_unknown = true, .unknown = offsetof(all_small, unknown_fields)
-};
+static const connect_field_t all_small_fields[] = {{1, offsetof(all_small, id), 0, 0, 0, 0, CONNECT_KIND_INT32, 0},
+    {2, offsetof(all_small, name), 0, 3, 3, 0, CONNECT_KIND_STRING, CONNECT_FIELD_UTF8}};
+static const connect_type_t all_small_type = {.full_name = "test.Small",
+    .fields = all_small_fields,
+    .field_count = 2,
+    .dense = 2,
+    .names = "id\0name",
+    .size = sizeof(all_small),
+    .keeps_unknown = true,
+    .unknown = offsetof(all_small, unknown_fields)};
 static const connect_type_t *const all_entry_types[] = {&all_small_type};
 static const connect_enum_t *const all_entry_open[] = {&all_open_enum};
 static const connect_enum_t *const all_entry_closed[] = {&all_closed_enum};
@@ -169,19 +184,21 @@ static const struct { int32_t key, value; } all_closed_entry_defaults = {0, 1};
 #define ALL_ENTRY(number, name, Name, key_type, KEY, value_type, VALUE, flags_) \
     static const connect_field_t all_##name##_fields[] = { \
         {1, offsetof(all_##name##_entry, key), 0, 0, 0, 0, CONNECT_KIND_##KEY, ALL_ENTRY_##KEY}, \
-        {2, offsetof(all_##name##_entry, value), 0, 4, 4, 0, CONNECT_KIND_##VALUE, flags_} \
-    }; \
-    static const connect_type_t all_##name##_type = { \
-        .full_name = "test.All." #name "_entry", .fields = all_##name##_fields, .field_count = 2, .dense = 2, \
-        .names = "key\0value", .size = sizeof(all_##name##_entry), .types = all_entry_types, \
+        {2, offsetof(all_##name##_entry, value), 0, 4, 4, 0, CONNECT_KIND_##VALUE, flags_}}; \
+    static const connect_type_t all_##name##_type = {.full_name = "test.All." #name "_entry", \
+        .fields = all_##name##_fields, \
+        .field_count = 2, \
+        .dense = 2, \
+        .names = "key\0value", \
+        .size = sizeof(all_##name##_entry), \
+        .types = all_entry_types, \
         .enums = number == 107 ? all_entry_closed : all_entry_open, \
-        .defaults = number == 107 ? &all_closed_entry_defaults : NULL, .is_map_entry = true \
-    };
+        .defaults = number == 107 ? &all_closed_entry_defaults : NULL, \
+        .is_map_entry = true};
 ALL_MAPS(ALL_ENTRY)
 #undef ALL_ENTRY
 static const connect_type_t all_types_type;
-static const connect_type_t *const all_types_types[] = {
-    &all_types_type, &all_small_type,
+static const connect_type_t *const all_types_types[] = {&all_types_type, &all_small_type,
 #define ALL_ENTRY(number, name, Name, key_type, KEY, value_type, VALUE, flags_) &all_##name##_type,
     ALL_MAPS(ALL_ENTRY)
 #undef ALL_ENTRY
@@ -203,16 +220,16 @@ static const connect_enum_t *const all_types_enums[] = {&all_open_enum, &all_clo
 #define ALL_UTF8_SINT64 0
 #define ALL_UTF8_STRING CONNECT_FIELD_UTF8
 #define ALL_UTF8_BYTES 0
-#define ALL_AT(member) (uint16_t)offsetof(all_types, member)
-#define ALL_TEXT(name) (uint16_t)offsetof(all_names, name)
+#define ALL_AT(member) (uint16_t) offsetof(all_types, member)
+#define ALL_TEXT(name) (uint16_t) offsetof(all_names, name)
 static const connect_field_t all_types_fields[] = {
 #define ALL_FIELD(name, Name, KIND, ctype, list) \
     {1 + all_index_##name, ALL_AT(single_##name), 0, ALL_TEXT(single_##name), ALL_TEXT(json_single_##name), 0, \
         CONNECT_KIND_##KIND, ALL_UTF8_##KIND},
     ALL_SCALARS(ALL_FIELD)
 #undef ALL_FIELD
-    {17, ALL_AT(single_message), 0, ALL_TEXT(single_message), ALL_TEXT(json_single_message), 0, CONNECT_KIND_MESSAGE,
-        CONNECT_FIELD_NULLABLE},
+        {17, ALL_AT(single_message), 0, ALL_TEXT(single_message), ALL_TEXT(json_single_message), 0,
+            CONNECT_KIND_MESSAGE, CONNECT_FIELD_NULLABLE},
     {18, ALL_AT(single_group), 0, ALL_TEXT(single_group), ALL_TEXT(json_single_group), 1, CONNECT_KIND_GROUP,
         CONNECT_FIELD_NULLABLE},
 #define ALL_FIELD(name, Name, KIND, ctype, list) \
@@ -223,15 +240,15 @@ static const connect_field_t all_types_fields[] = {
 #define ALL_FIELD(name, Name, KIND, ctype, list) \
     {21 + all_index_##name, ALL_AT(optional_##name), 0, ALL_TEXT(optional_##name), ALL_TEXT(json_optional_##name), 0, \
         CONNECT_KIND_##KIND, CONNECT_FIELD_NULLABLE | ALL_UTF8_##KIND},
-    ALL_TEXTS(ALL_FIELD)
+        ALL_TEXTS(ALL_FIELD)
 #undef ALL_FIELD
 #define ALL_FIELD(name, Name, KIND, ctype, list) \
     {41 + all_index_##name, ALL_AT(repeated_##name), 0, ALL_TEXT(repeated_##name), ALL_TEXT(json_repeated_##name), 0, \
         CONNECT_KIND_##KIND, CONNECT_FIELD_REPEATED | ALL_UTF8_##KIND},
-    ALL_SCALARS(ALL_FIELD)
+            ALL_SCALARS(ALL_FIELD)
 #undef ALL_FIELD
-    {57, ALL_AT(repeated_message), 0, ALL_TEXT(repeated_message), ALL_TEXT(json_repeated_message), 1,
-        CONNECT_KIND_MESSAGE, CONNECT_FIELD_REPEATED},
+                {57, ALL_AT(repeated_message), 0, ALL_TEXT(repeated_message), ALL_TEXT(json_repeated_message), 1,
+                    CONNECT_KIND_MESSAGE, CONNECT_FIELD_REPEATED},
     {58, ALL_AT(repeated_group), 0, ALL_TEXT(repeated_group), ALL_TEXT(json_repeated_group), 1, CONNECT_KIND_GROUP,
         CONNECT_FIELD_REPEATED},
 #define ALL_FIELD(name, Name, KIND, ctype, list) \
@@ -242,10 +259,10 @@ static const connect_field_t all_types_fields[] = {
 #define ALL_FIELD(name, Name, KIND, ctype, list) \
     {81 + all_index_##name, ALL_AT(choice.choice_##name), ALL_AT(choice_case), ALL_TEXT(choice_##name), \
         ALL_TEXT(json_choice_##name), 0, CONNECT_KIND_##KIND, CONNECT_FIELD_ONEOF | ALL_UTF8_##KIND},
-    ALL_SCALARS(ALL_FIELD)
+        ALL_SCALARS(ALL_FIELD)
 #undef ALL_FIELD
-    {97, ALL_AT(choice.choice_message), ALL_AT(choice_case), ALL_TEXT(choice_message), ALL_TEXT(json_choice_message), 1,
-        CONNECT_KIND_MESSAGE, CONNECT_FIELD_ONEOF},
+            {97, ALL_AT(choice.choice_message), ALL_AT(choice_case), ALL_TEXT(choice_message),
+                ALL_TEXT(json_choice_message), 1, CONNECT_KIND_MESSAGE, CONNECT_FIELD_ONEOF},
     {98, ALL_AT(choice.choice_group), ALL_AT(choice_case), ALL_TEXT(choice_group), ALL_TEXT(json_choice_group), 1,
         CONNECT_KIND_GROUP, CONNECT_FIELD_ONEOF},
 #define ALL_FIELD(number, name, Name, key_type, KEY, value_type, VALUE, flags_) \
@@ -253,34 +270,46 @@ static const connect_field_t all_types_fields[] = {
         CONNECT_FIELD_REPEATED | CONNECT_FIELD_MAP},
     ALL_MAPS(ALL_FIELD)
 #undef ALL_FIELD
-    {121, ALL_AT(closed), ALL_AT(has_closed), ALL_TEXT(closed), ALL_TEXT(closed), 1, CONNECT_KIND_ENUM,
-        CONNECT_FIELD_HAS},
+        {121, ALL_AT(closed), ALL_AT(has_closed), ALL_TEXT(closed), ALL_TEXT(closed), 1, CONNECT_KIND_ENUM,
+            CONNECT_FIELD_HAS},
     {122, ALL_AT(repeated_closed), 0, ALL_TEXT(repeated_closed), ALL_TEXT(json_repeated_closed), 1, CONNECT_KIND_ENUM,
         CONNECT_FIELD_REPEATED},
     {123, ALL_AT(packed_closed), 0, ALL_TEXT(packed_closed), ALL_TEXT(json_packed_closed), 1, CONNECT_KIND_ENUM,
         CONNECT_FIELD_REPEATED | CONNECT_FIELD_PACKED},
     {131, ALL_AT(child), 0, ALL_TEXT(child), ALL_TEXT(child), 0, CONNECT_KIND_MESSAGE, CONNECT_FIELD_NULLABLE},
     {132, ALL_AT(children), 0, ALL_TEXT(children), ALL_TEXT(children), 0, CONNECT_KIND_MESSAGE, CONNECT_FIELD_REPEATED},
-    {536870911, ALL_AT(last), 0, ALL_TEXT(last), ALL_TEXT(last), 0, CONNECT_KIND_INT32, 0}
-};
+    {536870911, ALL_AT(last), 0, ALL_TEXT(last), ALL_TEXT(last), 0, CONNECT_KIND_INT32, 0}};
 static const all_types all_types_defaults = {.closed = 1};
-static const connect_type_t all_types_type = {
-    .full_name = "test.All", .fields = all_types_fields,
-    .field_count = sizeof all_types_fields / sizeof *all_types_fields, .dense = 18,
-    .names = (const char *)&all_types_names, .types = all_types_types, .enums = all_types_enums,
-    .defaults = &all_types_defaults, .size = sizeof(all_types), .keeps_unknown = true,
-    .unknown = offsetof(all_types, unknown_fields)
-};
+static const connect_type_t all_types_type = {.full_name = "test.All",
+    .fields = all_types_fields,
+    .field_count = sizeof all_types_fields / sizeof *all_types_fields,
+    .dense = 18,
+    .names = (const char *)&all_types_names,
+    .types = all_types_types,
+    .enums = all_types_enums,
+    .defaults = &all_types_defaults,
+    .size = sizeof(all_types),
+    .keeps_unknown = true,
+    .unknown = offsetof(all_types, unknown_fields)};
 
 /* ---- Required fields and defaults ----
      message Needy {
        required int32 id = 1 [default = 7]; required string name = 2; optional Needy below = 3; repeated Needy more = 4;
-       optional string unit = 5 [default = "K"]; map<int32, Needy> by_id = 6; optional group Nest = 8 { required id = 1 }
+       optional string unit = 5 [default = "K"]; map<int32, Needy> by_id = 6;
      } */
 typedef struct all_needy all_needy;
-typedef struct all_needy_list { const all_needy *items; size_t count; } all_needy_list;
-typedef struct all_needy_entry { int32_t key; const all_needy *value; } all_needy_entry;
-typedef struct all_needy_entry_list { const all_needy_entry *items; size_t count; } all_needy_entry_list;
+typedef struct all_needy_list {
+    const all_needy *items;
+    size_t count;
+} all_needy_list;
+typedef struct all_needy_entry {
+    int32_t key;
+    const all_needy *value;
+} all_needy_entry;
+typedef struct all_needy_entry_list {
+    const all_needy_entry *items;
+    size_t count;
+} all_needy_entry_list;
 struct all_needy {
     int32_t id;
     connect_str_t name;
@@ -294,41 +323,47 @@ static const connect_type_t all_needy_type;
 static const connect_type_t *const all_needy_entry_types[] = {&all_needy_type};
 static const connect_field_t all_needy_entry_fields[] = {
     {1, offsetof(all_needy_entry, key), 0, 0, 0, 0, CONNECT_KIND_INT32, 0},
-    {2, offsetof(all_needy_entry, value), 0, 4, 4, 0, CONNECT_KIND_MESSAGE, 0}
-};
-static const connect_type_t all_needy_entry_type = {
-    .full_name = "test.Needy.ByIdEntry", .fields = all_needy_entry_fields, .field_count = 2, .dense = 2,
-    .names = "key\0value", .size = sizeof(all_needy_entry), .types = all_needy_entry_types, .is_map_entry = true,
-    .has_required = true
-};
+    {2, offsetof(all_needy_entry, value), 0, 4, 4, 0, CONNECT_KIND_MESSAGE, 0}};
+static const connect_type_t all_needy_entry_type = {.full_name = "test.Needy.ByIdEntry",
+    .fields = all_needy_entry_fields,
+    .field_count = 2,
+    .dense = 2,
+    .names = "key\0value",
+    .size = sizeof(all_needy_entry),
+    .types = all_needy_entry_types,
+    .is_map_entry = true,
+    .has_required = true};
 static const connect_type_t *const all_needy_types[] = {&all_needy_type, &all_needy_entry_type};
-static const connect_field_t all_needy_fields[] = {
-    {1, offsetof(all_needy, id), offsetof(all_needy, has_id), 0, 0, 0, CONNECT_KIND_INT32,
-        CONNECT_FIELD_HAS | CONNECT_FIELD_REQUIRED},
+static const connect_field_t all_needy_fields[] = {{1, offsetof(all_needy, id), offsetof(all_needy, has_id), 0, 0, 0,
+                                                       CONNECT_KIND_INT32, CONNECT_FIELD_HAS | CONNECT_FIELD_REQUIRED},
     {2, offsetof(all_needy, name), 0, 3, 3, 0, CONNECT_KIND_STRING, CONNECT_FIELD_NULLABLE | CONNECT_FIELD_REQUIRED},
     {3, offsetof(all_needy, below), 0, 8, 8, 0, CONNECT_KIND_MESSAGE, CONNECT_FIELD_NULLABLE},
     {4, offsetof(all_needy, more), 0, 14, 14, 0, CONNECT_KIND_MESSAGE, CONNECT_FIELD_REPEATED},
     {5, offsetof(all_needy, unit), offsetof(all_needy, has_unit), 19, 19, 0, CONNECT_KIND_STRING, CONNECT_FIELD_HAS},
-    {6, offsetof(all_needy, by_id), 0, 24, 30, 1, CONNECT_KIND_MESSAGE, CONNECT_FIELD_REPEATED | CONNECT_FIELD_MAP}
-};
+    {6, offsetof(all_needy, by_id), 0, 24, 30, 1, CONNECT_KIND_MESSAGE, CONNECT_FIELD_REPEATED | CONNECT_FIELD_MAP}};
 static const all_needy all_needy_defaults = {.id = 7, .unit = {"K", 1}};
-static const connect_type_t all_needy_type = {
-    .full_name = "test.Needy", .fields = all_needy_fields, .field_count = 6, .dense = 6,
-    .names = "id\0name\0below\0more\0unit\0by_id\0byId", .types = all_needy_types, .defaults = &all_needy_defaults,
-    .size = sizeof(all_needy), .has_required = true
-};
+static const connect_type_t all_needy_type = {.full_name = "test.Needy",
+    .fields = all_needy_fields,
+    .field_count = 6,
+    .dense = 6,
+    .names = "id\0name\0below\0more\0unit\0by_id\0byId",
+    .types = all_needy_types,
+    .defaults = &all_needy_defaults,
+    .size = sizeof(all_needy),
+    .has_required = true};
 
 /* ---- One with something in every field ---- */
 static all_types all_types_full(connect_arena_t *arena) {
     static const all_types inner = {.single_int32 = -5, .closed = 1};
     static const all_small small = {-77, {"small \xC3\xA9", 8}, {NULL, 0}}, small2 = {0, {"", 0}, {NULL, 0}};
-    static const all_small smalls[3] = {{1, {"a", 1}, {NULL, 0}}, {0, {"", 0}, {NULL, 0}}, {300, {"bcd", 3}, {NULL, 0}}};
+    static const all_small smalls[3] = {
+        {1, {"a", 1}, {NULL, 0}}, {0, {"", 0}, {NULL, 0}}, {300, {"bcd", 3}, {NULL, 0}}};
     static const connect_str_t texts[4] = {{"x", 1}, {"", 0}, {"seventeen letters", 17}, {"\xE2\x82\xAC uro", 7}};
     static const double doubles[3] = {1.5, 0, -1e300};
     static const float floats[3] = {-2.25f, 0, 3e38f};
     static const int64_t int64s[6] = {0, 1, -1, 300, INT64_MIN, INT64_MAX};
-    static const uint64_t uint64s[10] = {0, 127, 128, 16383, 16384, 0xFFFFFFFFu, (uint64_t)1 << 49, (uint64_t)1 << 56,
-        (uint64_t)1 << 63, UINT64_MAX};
+    static const uint64_t uint64s[10] = {
+        0, 127, 128, 16383, 16384, 0xFFFFFFFFu, (uint64_t)1 << 49, (uint64_t)1 << 56, (uint64_t)1 << 63, UINT64_MAX};
     static const int32_t int32s[5] = {0, -1, 150, INT32_MIN, INT32_MAX};
     static const uint32_t uint32s[5] = {0, 127, 128, 0x80000000u, UINT32_MAX};
     static const bool bools[3] = {true, false, true};

@@ -37,6 +37,7 @@ struct peer {
     bool hold;     /* received bytes are not consumed */
     bool no_room;  /* on_begin refuses */
     bool reset_in_data, reset_in_head;
+    unsigned again; /* client: calls that are begun inside on_closed of the one before */
     call calls[32];
     size_t call_count, closed_count;
     cn_buf_t log, sent; /* what happened, and all output so far */
@@ -59,6 +60,8 @@ static void log_headers(cn_buf_t *log, const cn_headers_t *headers) {
         assert_int_equal(headers->items[i].value.data[headers->items[i].value.len], 0);
     }
 }
+
+static call *client_call(peer *p, const char *method, const char *body, bool chunked);
 
 static call *call_of(cn_exchange_t *x) {
     call *c = CN_CONTAINER(x, call, x);
@@ -197,6 +200,10 @@ static void app_on_closed(cn_exchange_t *x, connect_code_t code, const char *why
     cn_buf_free(&c->body, NULL);
     connect_arena_free(&c->arena);
     memset(&x->headers, 0xEE, sizeof x->headers);
+    if (c->peer->again && c->peer->http.version->can_begin(&c->peer->http)) {
+        c->peer->again--;
+        client_call(c->peer, "POST", "again", false);
+    }
 }
 
 static const cn_exchange_events_t app_events = {
@@ -484,6 +491,10 @@ static const refusal refusals[] = {
     {400, GET "A\t: b\r\n\r\n"},
     {400, GET ": b\r\n\r\n"},
     {400, GET "A\r\n\r\n"},
+    {400, GET "ab-,cdefgh: b\r\n\r\n"},
+    {400, GET "ab-\xAD" "cdefgh: b\r\n\r\n"},
+    {400, GET "abc\xE1" "cdefgh: b\r\n\r\n"},
+    {400, GET "abc`@[{defgh: b\r\n\r\n"},
     {400, GET "A[b]: c\r\n\r\n"},
     {400, GET "A\xE9: c\r\n\r\n"},
     {400, GET "\rA: c\r\n\r\n"},
@@ -576,6 +587,31 @@ static const refusal bad_bodies[] = {
     {400, CHUNKED "5\r\nhello\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n"},
     {400, CHUNKED "5\r\nhello\r\n0\r\nHost: h\r\n\r\n"},
 };
+
+/* Every byte at every place of a name, a value and a target: as the tables say. */
+static void test_every_byte_everywhere(void **state) {
+    static const char frame[] = "GET /abcdefghijklmnop HTTP/1.1\r\nHost: h\r\nabcdef-hijklmnopq: abcdefghijklmnopq\r\n\r\n";
+    static const size_t starts[] = {4, 41, 60}, lens[] = {17, 17, 17};
+    static const unsigned char kinds[] = {CN_CHAR_TARGET, CN_CHAR_TOKEN, CN_CHAR_VALUE};
+    const unsigned char *chars = cn_header_chars();
+    static peer p;
+    size_t part, at;
+    unsigned c;
+    (void)state;
+    for (part = 0; part < 3; part++)
+        for (at = part == 0 ? 1 : 0; at < lens[part]; at++)
+            for (c = 0; c < 256; c++) {
+                char text[sizeof frame];
+                if (part == 1 && c == ':') continue;
+                memcpy(text, frame, sizeof frame);
+                text[starts[part] + at] = (char)c;
+                assert_true(peer_open(&p, true, NULL));
+                peer_feed(&p, text, sizeof frame - 1, SIZE_MAX);
+                if (sent_status(&p) != (chars[c] & kinds[part] ? 200 : 400))
+                    fail_msg("byte %02X at %zu of part %zu: %d", c, at, part, sent_status(&p));
+                peer_close(&p);
+            }
+}
 
 static void run_refusal(const char *input, size_t len, int status, size_t begun, size_t cut, size_t piece) {
     static peer p;
@@ -943,6 +979,8 @@ static void test_window(void **state) {
     p.http.version->reset(&p.calls[0].x, CN_RESET_CANCEL);
     assert_int_equal(p.outputs, 1);
     assert_int_equal(p.closed_count, 0);
+    peer_pump(&p, SIZE_MAX);
+    assert_false(p.http.read_blocked);
     assert_int_equal(peer_feed(&p, body, 700, 70), 700);
     assert_int_equal(p.calls[0].code, CONNECT_CANCELED);
     assert_true(p.http.closing);
@@ -1078,6 +1116,17 @@ static void test_drain(void **state) {
     assert_true(p.http.closing);
     assert_int_equal(p.outputs, 1);
     peer_close(&p);
+    assert_true(peer_open(&p, true, NULL)); /* in a call */
+    p.mode = APP_SILENT;
+    peer_feed_text(&p, GET "\r\n");
+    p.http.version->drain(&p.http);
+    assert_false(p.http.closing);
+    app_answer(&p.calls[0], false, CN_STR(""));
+    peer_pump(&p, SIZE_MAX);
+    assert_sent(&p, OK_HEAD "content-length: 0\r\nconnection: close\r\n\r\n");
+    assert_true(p.http.closing);
+    assert_int_equal(p.calls[0].code, CONNECT_OK);
+    peer_close(&p);
     assert_true(peer_open(&p, true, NULL)); /* in a head, then in a call */
     p.mode = APP_SILENT;
     peer_feed_text(&p, "GET / ");
@@ -1122,6 +1171,12 @@ static void test_server_reset(void **state) {
     assert_int_equal(p.calls[0].code, CONNECT_CANCELED);
     assert_false(p.calls[0].ended);
     assert_true(p.http.closing);
+    peer_close(&p);
+    assert_true(peer_open(&p, true, NULL)); /* the same with the last of the body */
+    p.reset_in_data = true;
+    peer_feed_text(&p, POST "Content-Length: 3\r\n\r\nabc");
+    assert_int_equal(p.calls[0].code, CONNECT_CANCELED);
+    assert_false(p.calls[0].ended);
     peer_close(&p);
     assert_true(peer_open(&p, true, NULL)); /* in the middle of a response: it is not ended */
     p.mode = APP_SILENT;
@@ -1542,6 +1597,17 @@ static void test_client_odd_orders(void **state) {
     assert_int_equal(c->code, CONNECT_OK);
     assert_true(p.http.closing);
     peer_close(&p);
+    /* the next call begins inside the end of the one before, also when that ends with its last output */
+    assert_true(peer_open(&p, false, NULL));
+    p.again = 3;
+    client_call(&p, "POST", "{}", false);
+    peer_pump(&p, SIZE_MAX);
+    peer_feed_text(&p, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    peer_feed_text(&p, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    p.http.version->feed(&p.http, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", 57);
+    assert_int_equal(p.call_count, 3);
+    assert_int_equal(p.closed_count, 3);
+    peer_close(&p);
     /* the peer is gone between two calls */
     assert_true(peer_open(&p, false, NULL));
     peer_eof(&p);
@@ -1797,6 +1863,7 @@ static void test_nonsense(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_every_byte_everywhere),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_requests_per_connection),

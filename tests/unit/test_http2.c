@@ -5,6 +5,8 @@
 #include "../support/support.h"
 #include <nghttp2/nghttp2.h>
 
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define SLACK 16 /* as base/buf.h has it */
 #define MAX_CALLS 4096
 #define MAX_STREAMS 16384
 
@@ -16,7 +18,9 @@ typedef enum app_t {
     APP_TRAILERS_ONLY, /* server: one header block and the end */
     APP_EARLY,         /* server: answers whole, at once, without waiting for the body */
     APP_BULK,          /* server: answers with bulk_len bytes, as fast as they go */
-    APP_RESET_HEAD, APP_RESET_DATA, APP_RESET_END
+    APP_RESET_HEAD,
+    APP_RESET_DATA,
+    APP_RESET_END
 } app_t;
 
 typedef struct end_t end_t;
@@ -44,6 +48,7 @@ struct end_t {
     cn_reset_t reset_why;
     size_t bulk_len;
     int outputs, rooms;
+    int waiting; /* client: so many calls begin as soon as there is room */
     size_t events_after_close;
 };
 
@@ -198,6 +203,10 @@ static void app_on_closed(cn_exchange_t *x, connect_code_t code, const char *why
     call->why = why;
     if (code != CONNECT_OK) assert_non_null(why);
     cn_buf_free(&x->out, call->end->allocator);
+    x->arena = NULL; /* whoever still uses it crashes, or is found by end_free */
+    x->events = NULL;
+    x->reset = false;
+    x->close_code = CONNECT_OK;
 }
 
 static cn_exchange_t *end_on_begin(cn_http_t *http) {
@@ -209,8 +218,14 @@ static void end_on_output(cn_http_t *http) {
     assert_false(http->feeding);
     end->outputs++;
 }
+static call_t *client_call(end_t *end, const char *body, size_t len);
 static void end_on_room(cn_http_t *http) {
-    ((end_t *)(void *)http)->rooms++;
+    end_t *end = (end_t *)(void *)http;
+    end->rooms++;
+    if (end->waiting > 0 && http->version->can_begin(http)) {
+        end->waiting--;
+        assert_non_null(client_call(end, "x", 1));
+    }
 }
 static const cn_http_events_t end_events = {end_on_begin, end_on_output, end_on_room};
 
@@ -231,8 +246,8 @@ static connect_limits_t gateway_limits(void) {
     limits.frame_rate = 1000;
     return limits;
 }
-static end_t *end_new_limited(bool is_server, app_t app, const connect_allocator_t *allocator,
-    const connect_limits_t *limits) {
+static end_t *end_new_limited(
+    bool is_server, app_t app, const connect_allocator_t *allocator, const connect_limits_t *limits) {
     end_t *end = (end_t *)calloc(1, sizeof *end);
     assert_non_null(end);
     end->limits = *limits;
@@ -265,6 +280,7 @@ static void end_free(end_t *end) {
     for (i = 0; i < end->call_count; i++) {
         call_t *call = end->calls[i];
         assert_null(call->x.http);
+        assert_int_equal(call->x.close_code, CONNECT_OK);
         cn_buf_free(&call->x.out, end->allocator);
         cn_buf_free(&call->body, NULL);
         connect_arena_free(&call->arena);
@@ -274,16 +290,16 @@ static void end_free(end_t *end) {
     free(end);
 }
 
-static const connect_header_t request_headers[] = {{"content-type", {"application/grpc", 16}}, {"te", {"trailers", 8}},
-    {"user-agent", {"test", 4}}};
+static const connect_header_t request_headers[] = {
+    {"content-type", {"application/grpc", 16}}, {"te", {"trailers", 8}}, {"user-agent", {"test", 4}}};
 /* Begins a call on our client, and sends the head; NULL: out of memory. */
 static call_t *client_begin(end_t *end, int64_t content_length, bool end_stream) {
     call_t *call = call_new(end);
     cn_head_t head;
     memset(&head, 0, sizeof head);
-    head.method = CN_STR("POST");
-    head.authority = CN_STR("gateway:8080");
-    head.path = CN_STR("/telemetry.v1.Telemetry/Read");
+    head.method = connect_str_of("POST");
+    head.authority = connect_str_of("gateway:8080");
+    head.path = connect_str_of("/telemetry.v1.Telemetry/Read");
     head.headers = request_headers;
     head.header_count = 3;
     head.content_length = content_length;
@@ -314,7 +330,7 @@ static void end_feed(end_t *end, const char *bytes, size_t len, size_t piece, bo
     while (len > 0) {
         size_t n = piece && piece < len ? piece : len, taken;
         if (guard) {
-            guarded g = guarded_copy(bytes, n, CN_SLACK);
+            guarded g = guarded_copy(bytes, n, SLACK);
             taken = end->http.version->feed(&end->http, g.data, n);
             guarded_free(&g);
         } else {
@@ -412,8 +428,8 @@ static int raw_on_frame(nghttp2_session *session, const nghttp2_frame *frame, vo
         raw->s[id].ended = true;
     return 0;
 }
-static int raw_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes, size_t len,
-    void *user) {
+static int raw_on_data(
+    nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes, size_t len, void *user) {
     raw_t *raw = (raw_t *)user;
     (void)flags;
     (void)bytes;
@@ -718,7 +734,7 @@ static void test_status(void **state) {
     static const char *const statuses[] = {"200", "204", "304", "404", "418", "503", "600", "800", "999"};
     size_t i;
     (void)state;
-    for (i = 0; i < CN_LEN(statuses); i++) {
+    for (i = 0; i < COUNT(statuses); i++) {
         end_t *client = end_new(false, APP_NONE);
         raw_t *raw = raw_new(true);
         call_t *call = client_call(client, NULL, 0);
@@ -739,8 +755,8 @@ static void test_both_ours(void **state) {
     static const size_t pieces[] = {0, 1, 2, 7, 64};
     size_t i, j;
     (void)state;
-    for (i = 0; i < CN_LEN(apps); i++) {
-        for (j = 0; j < CN_LEN(pieces); j++) {
+    for (i = 0; i < COUNT(apps); i++) {
+        for (j = 0; j < COUNT(pieces); j++) {
             end_t *server = end_new(true, apps[i]), *client = end_new(false, APP_NONE);
             call_t *a = client_call(client, "hello", 5), *b = client_call(client, "", 0), *c;
             pump(client, server, pieces[j]);
@@ -802,7 +818,7 @@ static void test_large_heads(void **state) {
     pump(client, server, 0);
     for (i = 0; i < 120; i++) {
         headers[i].name = "x-many";
-        headers[i].value = CN_STR("value");
+        headers[i].value = connect_str_of("value");
     }
     head.headers = headers;
     head.header_count = 120;
@@ -904,8 +920,8 @@ static void test_connection_window(void **state) {
     for (i = 0; i < 6; i++)
         raw_request(raw, 100000, false);
     pump_raw(raw, server);
-    assert_int_equal(raw->s[1].sent + raw->s[3].sent + raw->s[5].sent + raw->s[7].sent + raw->s[9].sent +
-                         raw->s[11].sent,
+    assert_int_equal(
+        raw->s[1].sent + raw->s[3].sent + raw->s[5].sent + raw->s[7].sent + raw->s[9].sent + raw->s[11].sent,
         256 * 1024);
     for (i = 0; i < 6; i++) /* what they have not read goes back when they end */
         server->http.version->reset(&server->calls[i]->x, CN_RESET_CANCEL);
@@ -1020,7 +1036,7 @@ static void test_no_window_leak(void **state) {
     raw = raw_client(server);
     for (i = 0; i < 1000; i++) {
         int32_t id;
-        server->app = apps[i % CN_LEN(apps)];
+        server->app = apps[i % COUNT(apps)];
         server->hold = i % 7 == 0;
         server->refuse = i % 11 == 0;
         id = raw_request(raw, 3000, false);
@@ -1074,8 +1090,8 @@ static void test_server_resets(void **state) {
         {CN_RESET_REFUSED, NGHTTP2_REFUSED_STREAM}, {CN_RESET_INTERNAL, NGHTTP2_INTERNAL_ERROR}};
     size_t i, j;
     (void)state;
-    for (i = 0; i < CN_LEN(apps); i++) {
-        for (j = 0; j < CN_LEN(resets); j++) {
+    for (i = 0; i < COUNT(apps); i++) {
+        for (j = 0; j < COUNT(resets); j++) {
             end_t *server = end_new(true, apps[i]);
             raw_t *raw = raw_client(server);
             int32_t id = raw_request(raw, 10, false);
@@ -1098,7 +1114,7 @@ static void test_client_resets(void **state) {
     size_t i;
     int stage;
     (void)state;
-    for (i = 0; i < CN_LEN(apps); i++) {
+    for (i = 0; i < COUNT(apps); i++) {
         for (stage = 0; stage < 4; stage++) {
             end_t *server = end_new(true, apps[i]), *client = end_new(false, APP_NONE);
             call_t *call;
@@ -1158,7 +1174,7 @@ static void test_reset_codes_at_client(void **state) {
     int has_head;
     (void)state;
     for (has_head = 0; has_head < 2; has_head++) {
-        for (i = 0; i < CN_LEN(cases); i++) {
+        for (i = 0; i < COUNT(cases); i++) {
             end_t *client = end_new(false, APP_NONE);
             raw_t *raw = raw_new(true);
             call_t *call = client_call(client, "hello", 5);
@@ -1279,6 +1295,31 @@ static void test_client_room(void **state) {
     pump_raw(raw, client);
     assert_int_equal(client->rooms, 2);
     assert_true(client->http.version->can_begin(&client->http));
+    raw_free(raw);
+    end_free(client);
+}
+
+/* A call that begins in on_room goes out at once, whatever made the room. */
+static void test_begin_in_room(void **state) {
+    end_t *client = end_new(false, APP_NONE);
+    raw_t *raw = raw_new(true);
+    call_t *first;
+    (void)state;
+    raw_settings(raw, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 1);
+    pump_raw(raw, client);
+    first = client_call(client, "x", 1);
+    pump_raw(raw, client);
+    assert_false(client->http.version->can_begin(&client->http));
+    client->waiting = 2;
+    client->http.version->reset(&first->x, CN_RESET_CANCEL); /* the room is made by pull */
+    assert_true(move_end_raw(client, raw));
+    assert_int_equal(raw->begun, 2);
+    assert_int_equal(first->closes, 1);
+    raw_respond(raw, 3, "200", 0); /* and by feed */
+    assert_true(move_raw_end(raw, client, 0));
+    assert_true(move_end_raw(client, raw));
+    assert_int_equal(raw->begun, 3);
+    assert_int_equal(client->rooms, 2);
     raw_free(raw);
     end_free(client);
 }
@@ -1546,8 +1587,8 @@ static void test_eof_everywhere_at_client(void **state) {
 /* ---- Requests that are not right ---- */
 typedef struct bad_t {
     const char *name, *value;
-    int status;       /* answered so; 0: not answered */
-    uint32_t rst;     /* reset so, if status is 0 */
+    int status;   /* answered so; 0: not answered */
+    uint32_t rst; /* reset so, if status is 0 */
 } bad_t;
 static void test_bad_requests(void **state) {
     static const bad_t cases[] = {{"host", "h", 200, 0}, {"host", "H", 200, 0}, {"host", "other", 400, 0},
@@ -1562,7 +1603,7 @@ static void test_bad_requests(void **state) {
         {"x-good", "\xC3\xA4", 200, 0}};
     size_t i;
     (void)state;
-    for (i = 0; i < CN_LEN(cases); i++) {
+    for (i = 0; i < COUNT(cases); i++) {
         end_t *server = end_new(true, APP_TRAILERS_ONLY);
         cn_buf_t bytes = {NULL, 0, 0, 0}, block = {NULL, 0, 0, 0};
         nghttp2_hd_inflater *inflater;
@@ -1600,7 +1641,7 @@ static void test_header_limits(void **state) {
     size_t i, j;
     (void)state;
     memset(value, 'v', sizeof value);
-    for (i = 0; i < CN_LEN(cases); i++) {
+    for (i = 0; i < COUNT(cases); i++) {
         end_t *server = end_new(true, APP_TRAILERS_ONLY);
         raw_t *raw = raw_client(server);
         cn_buf_t bytes = {NULL, 0, 0, 0}, block = {NULL, 0, 0, 0};
@@ -1612,8 +1653,7 @@ static void test_header_limits(void **state) {
         put_block(&bytes, 1, &block, false);
         {
             const uint8_t *ignored;
-            while (nghttp2_session_mem_send(raw->session, &ignored) > 0) {
-            }
+            while (nghttp2_session_mem_send(raw->session, &ignored) > 0) {}
         }
         end_feed(server, cn_buf_view(&bytes).data, cn_buf_len(&bytes), 0, true);
         put_frame(&bytes, NGHTTP2_DATA, 0, 1, "more", 4);
@@ -1663,6 +1703,88 @@ static void test_long_path(void **state) {
         cn_buf_free(&block, NULL);
         end_free(server);
     }
+}
+
+/* A refused request's body goes on coming: the connection's window is given back, the stream's is not. */
+static void test_body_of_refused(void **state) {
+    static char body[16000];
+    connect_limits_t limits = gateway_limits();
+    end_t *server;
+    cn_buf_t bytes = {NULL, 0, 0, 0}, block = {NULL, 0, 0, 0};
+    cn_http2_t *h;
+    int i;
+    (void)state;
+    limits.stream_window = 1 << 20;
+    server = end_new_limited(true, APP_NONE, connect_allocator_libc(), &limits);
+    h = (cn_http2_t *)server->http.state;
+    put_preface(&bytes);
+    put_frame(&bytes, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, "", 0);
+    put_request_block(&block);
+    put_field(&block, "host", "other", 5);
+    end_pull(server);
+    put_block(&bytes, 1, &block, false);
+    for (i = 0; i < 10; i++)
+        put_frame(&bytes, NGHTTP2_DATA, 0, 1, body, sizeof body);
+    end_feed(server, cn_buf_view(&bytes).data, cn_buf_len(&bytes), 0, true);
+    assert_int_equal(server->calls[0]->received, 0);
+    assert_true(nghttp2_session_get_effective_recv_data_length(h->session) < 128 * 1024);
+    assert_int_equal(nghttp2_session_get_stream_effective_recv_data_length(h->session, 1), 160000);
+    cn_buf_free(&bytes, NULL);
+    cn_buf_free(&block, NULL);
+    end_free(server);
+}
+
+/* The response to HEAD has no body, whatever the application appends. */
+static void test_head_request(void **state) {
+    end_t *server = end_new(true, APP_EARLY);
+    cn_buf_t bytes = {NULL, 0, 0, 0}, block = {NULL, 0, 0, 0};
+    connect_str_t rest;
+    (void)state;
+    put_preface(&bytes);
+    put_field(&block, ":method", "HEAD", 4);
+    put_field(&block, ":scheme", "http", 4);
+    put_field(&block, ":path", "/", 1);
+    put_field(&block, ":authority", "h", 1);
+    put_block(&bytes, 1, &block, true);
+    end_feed(server, cn_buf_view(&bytes).data, cn_buf_len(&bytes), 0, true);
+    end_pull(server);
+    assert_int_equal(server->calls[0]->code, CONNECT_OK);
+    for (rest = cn_buf_view(&server->http.out); rest.len >= 9;) {
+        size_t len = (size_t)(unsigned char)rest.data[1] << 8 | (unsigned char)rest.data[2];
+        assert_int_not_equal(rest.data[3], NGHTTP2_DATA);
+        rest.data += 9 + len;
+        rest.len -= 9 + len;
+    }
+    cn_buf_free(&bytes, NULL);
+    cn_buf_free(&block, NULL);
+    end_free(server);
+}
+
+/* A stream that is closed by this end while the peer is in the middle of its trailers. */
+static void test_reset_inside_trailers(void **state) {
+    end_t *server = end_new(true, APP_NONE);
+    cn_buf_t bytes = {NULL, 0, 0, 0}, block = {NULL, 0, 0, 0};
+    size_t len;
+    (void)state;
+    put_preface(&bytes);
+    put_request(&bytes, 1, false);
+    put_field(&block, "x-first", "1", 1);
+    put_field(&block, "x-second", "2", 1);
+    put_block(&bytes, 1, &block, true);
+    put_request(&bytes, 3, true);
+    len = cn_buf_len(&bytes) - 60; /* inside the trailers: the last request has 54 bytes */
+    end_feed(server, cn_buf_view(&bytes).data, len, 0, true);
+    assert_int_equal(server->calls[0]->x.trailers.count, 1);
+    server->http.version->reset(&server->calls[0]->x, CN_RESET_CANCEL);
+    end_pull(server);
+    assert_int_equal(server->calls[0]->closes, 1);
+    end_feed(server, cn_buf_view(&bytes).data + len, cn_buf_len(&bytes) - len, 0, true);
+    assert_int_equal(server->calls[0]->x.trailers.count, 1);
+    assert_int_equal(server->calls[0]->ends, 0);
+    assert_int_equal(server->calls[1]->ends, 1);
+    cn_buf_free(&bytes, NULL);
+    cn_buf_free(&block, NULL);
+    end_free(server);
 }
 
 /* Trailers, and a response's headers, over the limit. */
@@ -1717,7 +1839,7 @@ static void flood(int type, int flags, uint32_t stream, const void *payload, siz
         cn_buf_clear(&server->http.out); /* this one reads */
     }
     assert_int_equal(closed_early, is_fatal);
-    assert_int_equal(server->calls[0]->closes, is_fatal || type == NGHTTP2_RST_STREAM);
+    assert_int_equal(server->calls[0]->closes, is_fatal);
     cn_buf_free(&bytes, NULL);
     end_free(server);
 }
@@ -1729,14 +1851,13 @@ static void test_frame_floods(void **state) {
     flood(NGHTTP2_SETTINGS, 0, 0, "", 0, 10100, true);
     flood(NGHTTP2_SETTINGS, 0, 0, "\0\4\0\0\xFF\xFF", 6, 10100, true);
     flood(NGHTTP2_PRIORITY, 0, 9, "\0\0\0\0\1", 5, 10100, true);
-    flood(0x77, 0, 0, "x", 1, 10100, true);           /* unknown types */
-    flood(0x0C, 0, 0, "x", 1, 10100, true);           /* ORIGIN */
+    flood(0x77, 0, 0, "x", 1, 10100, true); /* unknown types */
+    flood(0x0C, 0, 0, "x", 1, 10100, true); /* ORIGIN */
     flood(NGHTTP2_DATA, 0, 1, "", 0, 9000, false);
-    flood(NGHTTP2_DATA, 0, 1, "", 0, 10100, true);    /* empty, without END_STREAM */
+    flood(NGHTTP2_DATA, 0, 1, "", 0, 10100, true); /* empty, without END_STREAM */
     flood(NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, 1, "\3xyz", 4, 10100, true);
-    flood(NGHTTP2_DATA, 0, 1, "a", 1, 40000, false);  /* one-byte messages are honest */
+    flood(NGHTTP2_DATA, 0, 1, "a", 1, 40000, false); /* one-byte messages are honest */
     flood(NGHTTP2_WINDOW_UPDATE, 0, 0, "\0\0\0\1", 4, 10300, true);
-    flood(NGHTTP2_RST_STREAM, 0, 1, "\0\0\0\10", 4, 10100, true);
 }
 
 /* One WINDOW_UPDATE for each DATA frame of ours is honest, for however many. */
@@ -1761,6 +1882,27 @@ static void test_window_updates_are_honest(void **state) {
     end_free(server);
 }
 
+/* So are calls, for however many. */
+static void test_calls_are_honest(void **state) {
+    connect_limits_t limits = gateway_limits();
+    end_t *server;
+    raw_t *raw;
+    int i;
+    (void)state;
+    limits.frame_burst = 50;
+    limits.frame_rate = 1;
+    server = end_new_limited(true, APP_ECHO, connect_allocator_libc(), &limits);
+    raw = raw_client(server);
+    for (i = 0; i < 200; i++) {
+        raw_request(raw, 66, false);
+        pump_raw(raw, server);
+    }
+    assert_int_equal(raw->goaways, 0);
+    assert_int_equal(call_count_closed(server), 200);
+    raw_free(raw);
+    end_free(server);
+}
+
 static void test_rapid_reset(void **state) {
     int pace, kind;
     (void)state;
@@ -1780,8 +1922,7 @@ static void test_rapid_reset(void **state) {
                     put_frame(&bytes, NGHTTP2_WINDOW_UPDATE, 0, 2 * i + 1, "\x7F\xFF\xFF\xFF", 4);
                 end_feed(server, cn_buf_view(&bytes).data, cn_buf_len(&bytes), 0, false);
                 end_pull(server);
-                if (server->http.closing)
-                    assert_int_equal(find_goaway(&server->http.out), NGHTTP2_ENHANCE_YOUR_CALM);
+                if (server->http.closing) assert_int_equal(find_goaway(&server->http.out), NGHTTP2_ENHANCE_YOUR_CALM);
                 cn_buf_clear(&server->http.out);
                 if (pace) server->http.now_ms += 31; /* 32 in a second */
             }
@@ -1927,10 +2068,13 @@ static void test_broken_connections(void **state) {
         const char *payload;
         size_t len;
         uint32_t code;
-    } cases[] = {{NGHTTP2_DATA, 0, 0, "x", 1, NGHTTP2_PROTOCOL_ERROR}, {NGHTTP2_DATA, 0, 5, "x", 1, NGHTTP2_PROTOCOL_ERROR},
-        {NGHTTP2_HEADERS, 4, 0, "\x82", 1, NGHTTP2_PROTOCOL_ERROR}, {NGHTTP2_HEADERS, 4, 2, "\x82", 1, NGHTTP2_PROTOCOL_ERROR},
+    } cases[] = {{NGHTTP2_DATA, 0, 0, "x", 1, NGHTTP2_PROTOCOL_ERROR},
+        {NGHTTP2_DATA, 0, 5, "x", 1, NGHTTP2_PROTOCOL_ERROR},
+        {NGHTTP2_HEADERS, 4, 0, "\x82", 1, NGHTTP2_PROTOCOL_ERROR},
+        {NGHTTP2_HEADERS, 4, 2, "\x82", 1, NGHTTP2_PROTOCOL_ERROR},
         {NGHTTP2_HEADERS, 5, 3, "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 8, NGHTTP2_COMPRESSION_ERROR},
-        {NGHTTP2_PING, 0, 0, "short", 5, NGHTTP2_FRAME_SIZE_ERROR}, {NGHTTP2_PING, 0, 1, "pingpong", 8, NGHTTP2_PROTOCOL_ERROR},
+        {NGHTTP2_PING, 0, 0, "short", 5, NGHTTP2_FRAME_SIZE_ERROR},
+        {NGHTTP2_PING, 0, 1, "pingpong", 8, NGHTTP2_PROTOCOL_ERROR},
         {NGHTTP2_SETTINGS, 0, 0, "x", 1, NGHTTP2_FRAME_SIZE_ERROR},
         {NGHTTP2_SETTINGS, 0, 0, "\0\5\0\0\0\0", 6, NGHTTP2_PROTOCOL_ERROR}, /* MAX_FRAME_SIZE 0 */
         {NGHTTP2_SETTINGS, 0, 0, "\0\4\xFF\xFF\xFF\xFF", 6, NGHTTP2_FLOW_CONTROL_ERROR},
@@ -1943,7 +2087,7 @@ static void test_broken_connections(void **state) {
     int from_server;
     (void)state;
     for (from_server = 0; from_server < 2; from_server++) {
-        for (i = 0; i < CN_LEN(cases); i++) {
+        for (i = 0; i < COUNT(cases); i++) {
             end_t *end = end_new(!from_server, APP_NONE);
             cn_buf_t bytes = {NULL, 0, 0, 0};
             if (from_server) {
@@ -2003,7 +2147,7 @@ static void test_content_length(void **state) {
     } cases[] = {{"5", 5, true}, {"5", 4, false}, {"5", 6, false}, {"0", 1, false}};
     size_t i;
     (void)state;
-    for (i = 0; i < CN_LEN(cases); i++) {
+    for (i = 0; i < COUNT(cases); i++) {
         end_t *server = end_new(true, APP_TRAILERS_ONLY);
         cn_buf_t bytes = {NULL, 0, 0, 0}, block = {NULL, 0, 0, 0};
         put_preface(&bytes);
@@ -2096,7 +2240,7 @@ static bool sweep_client(const connect_allocator_t *allocator, void *arg) {
         if (second) client->http.version->send_end(&second->x, trailers_view());
         pump(client, server, 0);
         ok = call && second && call->closes && second->closes && call->code == CONNECT_OK &&
-             second->code == CONNECT_OK && call->x.trailers.count == 2;
+            second->code == CONNECT_OK && call->x.trailers.count == 2;
         if (ok) assert_str(cn_buf_view(&call->body), "hello");
         client->http.version->drain(&client->http);
         pump(client, server, 0);
@@ -2111,7 +2255,7 @@ static void test_allocation_sweep(void **state) {
     static app_t apps[] = {APP_ECHO, APP_STREAM, APP_BULK};
     size_t i;
     (void)state;
-    for (i = 0; i < CN_LEN(apps); i++)
+    for (i = 0; i < COUNT(apps); i++)
         sweep_allocations(sweep_server, &apps[i]);
     sweep_allocations(sweep_client, NULL);
 }
@@ -2157,7 +2301,7 @@ static void test_fuzz(void **state) {
         }
         end_feed(end, cn_buf_view(&bytes).data, cn_buf_len(&bytes), 1 + fuzz_random(&seed) % 200, false);
         end_pull(end);
-        (void)find_goaway(&end->http.out); /* what goes out is whole frames */
+        if (is_server) (void)find_goaway(&end->http.out); /* what goes out is whole frames */
         end->http.version->eof(&end->http);
         assert_int_equal(call_count_closed(end), end->call_count);
         cn_buf_free(&bytes, NULL);
@@ -2188,6 +2332,7 @@ int main(void) {
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_too_many_streams),
         cmocka_unit_test(test_client_room),
+        cmocka_unit_test(test_begin_in_room),
         cmocka_unit_test(test_client_strays),
         cmocka_unit_test(test_goaway_at_client),
         cmocka_unit_test(test_drain_server),
@@ -2198,9 +2343,13 @@ int main(void) {
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_header_limits),
         cmocka_unit_test(test_long_path),
+        cmocka_unit_test(test_body_of_refused),
+        cmocka_unit_test(test_head_request),
+        cmocka_unit_test(test_reset_inside_trailers),
         cmocka_unit_test(test_other_header_limits),
         cmocka_unit_test(test_frame_floods),
         cmocka_unit_test(test_window_updates_are_honest),
+        cmocka_unit_test(test_calls_are_honest),
         cmocka_unit_test(test_rapid_reset),
         cmocka_unit_test(test_refused_flood),
         cmocka_unit_test(test_continuation_flood),

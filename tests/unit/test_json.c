@@ -4,7 +4,8 @@
 #include "support.h"
 
 /* Reads a text that ends at a guard page and writes it again. Returns whether it was accepted. */
-static bool copy_text(const char *text, size_t len, uint32_t depth_max, bool pretty, cn_buf_t *out, const char **error) {
+static bool copy_text(
+    const char *text, size_t len, uint32_t depth_max, bool pretty, cn_buf_t *out, const char **error) {
     guarded input = guarded_copy(text, len, 0);
     connect_arena_t arena = CONNECT_DEFAULTS;
     cn_json_reader_t reader;
@@ -183,8 +184,8 @@ static void test_limits(void **state) {
     assert_false(copy_text(text, 1000, 1000, false, &out, &error)); /* more than can be asked for */
     assert_string_equal(error, "nested too deeply");
     memset(text, '1', 2000);
-    assert_true(copy_text(text, CN_JSON_NUMBER_MAX, 1, false, &out, &error));
-    assert_false(copy_text(text, CN_JSON_NUMBER_MAX + 1, 1, false, &out, &error));
+    assert_true(copy_text(text, CN_NUMBER_TEXT_MAX, 1, false, &out, &error));
+    assert_false(copy_text(text, CN_NUMBER_TEXT_MAX + 1, 1, false, &out, &error));
     assert_string_equal(error, "a number longer than 1 KiB");
     memset(text, 'n', 70000);
     memcpy(text, "{\"", 2);
@@ -204,8 +205,7 @@ static void test_position(void **state) {
     size_t line, column;
     (void)state;
     cn_json_read(&reader, CN_STR("{\n  \"\xC3\xA9\": 1,\n  \"b\" 2}"), &arena, 10);
-    while (cn_json_next(&reader) != CN_JSON_ERROR) {
-    }
+    while (cn_json_next(&reader) != CN_JSON_ERROR) {}
     assert_string_equal(reader.error, "expected a colon");
     cn_json_position(&reader, &line, &column);
     assert_int_equal(line, 3);

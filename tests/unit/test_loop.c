@@ -21,6 +21,7 @@ typedef struct end_t {
     int accepted, open, answered, closed, depth;
     int nested;         /* lost or answered while something of the caller's was running */
     bool refuse, defer; /* defer: the request waits in `waiting` for answer() */
+    int abort;          /* in on_end: 1: the connection itself, 2: every other one */
     cn_exchange_t *waiting;
     connect_conn_t *last;
     connect_str_t request; /* client: its body */
@@ -66,6 +67,18 @@ static void on_data(cn_exchange_t *x, const char *bytes, size_t len) {
 }
 static void on_end(cn_exchange_t *x) {
     end_t *end = exchange_of(x)->end;
+    if (end->abort) {
+        connect_conn_t *conn = cn_conn_of(x->http);
+        cn_list_t *node, *next;
+        bool self = end->abort == 1;
+        end->abort = 0;
+        for (node = end->conns.next; node != &end->conns; node = next) {
+            connect_conn_t *other = CN_CONTAINER(node, connect_conn_t, node);
+            next = node->next;
+            if ((other == conn) == self) cn_conn_abort(other);
+        }
+        if (self) return;
+    }
     if (!x->http->is_server)
         end->answered++;
     else if (end->defer)
@@ -174,7 +187,7 @@ static connect_conn_t *on_accept(void *user, const char *peer) {
 static void end_init(end_t *end, connect_loop_t *loop, const connect_allocator_t *allocator) {
     connect_limits_t defaults = CONNECT_DEFAULTS;
     memset(end, 0, sizeof *end);
-    end->allocator = allocator;
+    end->allocator = allocator ? allocator : connect_allocator_libc();
     end->loop = loop;
     cn_list_init(&end->conns);
     assert_true(cn_limits_resolve(&end->limits, &defaults, NULL));
@@ -361,6 +374,32 @@ static void test_half_close(void **state) {
     assert_int_equal(peer_receive(setup.loop, fd, &byte, 1), 0);
     turns(setup.loop, 2);
     assert_int_equal(setup.server.accepted, 0);
+    close(fd);
+    setup_free(&setup);
+}
+
+/* The end of the input is told once, and then waited for no more. */
+static void test_half_close_then_wait(void **state) {
+    setup_t setup;
+    int64_t began;
+    int fd, count = 0;
+    (void)state;
+    setup_at(&setup, "127.0.0.1:0");
+    setup.server.defer = true;
+    fd = peer_connect(setup.port);
+    peer_send(fd, echo_request);
+    shutdown(fd, SHUT_WR);
+    while (!setup.server.waiting)
+        connect_loop_run(setup.loop, 100);
+    began = cn_loop_clock_ms();
+    while (cn_loop_clock_ms() - began < 50) {
+        connect_loop_run(setup.loop, 50);
+        count++;
+    }
+    assert_true(count < 10);
+    assert_non_null(setup.server.waiting);
+    answer(setup.server.waiting);
+    assert_response(setup.loop, fd, echo_response);
     close(fd);
     setup_free(&setup);
 }
@@ -697,6 +736,39 @@ static void test_abandon_in_a_turn(void **state) {
     assert_int_equal(peer_receive(setup.loop, fd, &byte, 1), 0);
     close(fd);
     assert_false(connect_loop_run(setup.loop, -1));
+    setup_free(&setup);
+}
+
+/* Connections closed by an event of their own, and by an event of one that is ready in the same turn. */
+static void test_abandon_in_events(void **state) {
+    setup_t setup;
+    int fds[8], i, round;
+    char byte;
+    (void)state;
+    setup_at(&setup, "127.0.0.1:0");
+    for (round = 1; round <= 2; round++) {
+        for (i = 0; i < 8; i++)
+            fds[i] = peer_connect(setup.port);
+        while (setup.server.accepted < 8)
+            connect_loop_run(setup.loop, 100);
+        setup.server.abort = round;
+        for (i = 0; i < 8; i++)
+            peer_send(fds[i], echo_request);
+        turns(setup.loop, 1);
+        assert_int_equal(setup.server.accepted, round == 1 ? 7 : 1);
+        for (i = 0; i < 8; i++)
+            close(fds[i]);
+        turns(setup.loop, 3);
+        assert_int_equal(setup.server.accepted, 0);
+    }
+    /* with a request half received, and one that still waits */
+    setup.server.abort = 1;
+    fds[0] = peer_connect(setup.port);
+    peer_send(fds[0], echo_request);
+    peer_send(fds[0], echo_request);
+    assert_int_equal(peer_receive(setup.loop, fds[0], &byte, 1), 0);
+    assert_int_equal(setup.server.accepted, 0);
+    close(fds[0]);
     setup_free(&setup);
 }
 
@@ -1106,6 +1178,7 @@ int main(void) {
         cmocka_unit_test(test_pipelined),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_half_close_then_wait),
         cmocka_unit_test(test_last_words),
         cmocka_unit_test(test_lingering_ends),
         cmocka_unit_test(test_reset),
@@ -1119,6 +1192,7 @@ int main(void) {
         cmocka_unit_test(test_dial_pair),
         cmocka_unit_test(test_dial_name),
         cmocka_unit_test(test_abandon_in_a_turn),
+        cmocka_unit_test(test_abandon_in_events),
         cmocka_unit_test(test_free_closes_all),
         cmocka_unit_test(test_free_in_callback),
         cmocka_unit_test(test_out_of_memory),

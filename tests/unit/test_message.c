@@ -184,7 +184,8 @@ static void test_equal_differs(void **state) {
             continue;
         }
         connect_message_set(&all_types_type, &other, field, NULL);
-        if (connect_message_equal(&all_types_type, &full, &other) || connect_message_equal(&all_types_type, &other, &full))
+        if (connect_message_equal(&all_types_type, &full, &other) ||
+            connect_message_equal(&all_types_type, &other, &full))
             fail_msg("%s does not count", all_types_type.names + field->name);
     }
 }
@@ -215,8 +216,10 @@ static void test_equal_numbers(void **state) {
 
 static void test_equal_maps(void **state) {
     static const all_map_int32_int32_entry one[3] = {{1, 10}, {2, 20}, {3, 30}}, order[3] = {{3, 30}, {1, 10}, {2, 20}},
-        twice[4] = {{1, 99}, {2, 20}, {3, 30}, {1, 10}}, other[3] = {{1, 10}, {2, 21}, {3, 30}},
-        keys[3] = {{1, 10}, {2, 20}, {4, 30}}, lost[4] = {{1, 10}, {2, 20}, {3, 30}, {1, 11}};
+                                           twice[4] = {{1, 99}, {2, 20}, {3, 30}, {1, 10}},
+                                           other[3] = {{1, 10}, {2, 21}, {3, 30}},
+                                           keys[3] = {{1, 10}, {2, 20}, {4, 30}},
+                                           lost[4] = {{1, 10}, {2, 20}, {3, 30}, {1, 11}};
     all_types a = all_types_defaults, b = all_types_defaults;
     (void)state;
     a.map_int32_int32.items = one;
@@ -243,7 +246,8 @@ static void test_equal_maps(void **state) {
 
 static void test_equal_unknown_and_null(void **state) {
     static const connect_str_t whole[1] = {{"\x9A\x01\x01\x61\x98\x01\x05", 7}},
-        parts[4] = {{"\x9A\x01\x01\x61", 4}, {NULL, 0}, {"\x98", 1}, {"\x01\x05", 2}}, other[1] = {{"\x9A\x01\x01\x61\x98\x01\x06", 7}};
+                               parts[4] = {{"\x9A\x01\x01\x61", 4}, {NULL, 0}, {"\x98", 1}, {"\x01\x05", 2}},
+                               other[1] = {{"\x9A\x01\x01\x61\x98\x01\x06", 7}};
     static const all_small empty = {0, {NULL, 0}, {NULL, 0}}, full = {1, {NULL, 0}, {NULL, 0}};
     all_types a = all_types_defaults, b = all_types_defaults;
     (void)state;
@@ -293,7 +297,8 @@ static void test_copy_is_deep(void **state) {
 
 /* Merging messages is decoding one's bytes behind the other's. */
 static void test_merge_is_concatenation(void **state) {
-    static const connect_str_t unknown_a[1] = {{"\x9A\x01\x01\x61", 4}}, unknown_b[2] = {{"\x98\x01\x05", 3}, {"\x98\x01\x06", 3}};
+    static const connect_str_t unknown_a[1] = {{"\x9A\x01\x01\x61", 4}},
+                               unknown_b[2] = {{"\x98\x01\x05", 3}, {"\x98\x01\x06", 3}};
     static const all_small small = {5, {NULL, 0}, {NULL, 0}};
     all_types a = all_types_full(&arena), b = all_types_defaults, inner = all_types_defaults, merged;
     connect_str_t first, second;
@@ -353,7 +358,7 @@ static bool copy_and_merge(const connect_allocator_t *allocator, void *arg) {
     bool ok;
     connect_arena_init(&own, NULL, 0, allocator);
     ok = connect_message_copy(&all_types_type, &m, source, &own) &&
-         connect_message_merge(&all_types_type, &m, source, &own);
+        connect_message_merge(&all_types_type, &m, source, &own);
     if (!ok) assert_memory_equal(&m, &all_types_defaults, sizeof m);
     connect_arena_free(&own);
     return ok;
@@ -391,7 +396,8 @@ static void test_map_get(void **state) {
 
 static void test_enums(void **state) {
     static const connect_enum_value_t gaps[5] = {{-5, 0}, {-5, 2}, {3, 4}, {INT32_MAX, 6}, {INT32_MAX, 8}};
-    static const connect_enum_t odd = {"test.Odd", gaps, "A\0B\0C\0D\0E", 5, false}, none = {"test.None", NULL, "", 0, true};
+    static const connect_enum_t odd = {"test.Odd", gaps, "A\0B\0C\0D\0E", 5, false},
+                                none = {"test.None", NULL, "", 0, true};
     int32_t number = 77;
     (void)state;
     assert_string_equal(connect_enum_name(&all_open_enum, -1), "NEGATIVE");
@@ -419,8 +425,10 @@ static void test_enums(void **state) {
 }
 
 static void test_schema(void **state) {
-    static const connect_type_t *const types_a[] = {&all_small_type}, *const types_b[] = {&all_types_type, &all_needy_type};
-    static const connect_file_t a = {.name = "a.proto", .types = {types_a, 1}}, b = {.name = "b.proto", .types = {types_b, 2}};
+    static const connect_type_t *const types_a[] = {&all_small_type},
+                                       *const types_b[] = {&all_types_type, &all_needy_type};
+    static const connect_file_t a = {.name = "a.proto", .types = {types_a, 1}},
+                                b = {.name = "b.proto", .types = {types_b, 2}};
     static const connect_file_t *const files[] = {&a, &b};
     const connect_schema_t schema = {files, 2}, empty = {NULL, 0};
     (void)state;
@@ -432,11 +440,9 @@ static void test_schema(void **state) {
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = {
-        TEST(test_init), TEST(test_get_and_set), TEST(test_every_field_by_name), TEST(test_name_slots),
-        TEST(test_equal_differs), TEST(test_equal_numbers), TEST(test_equal_maps), TEST(test_equal_unknown_and_null),
-        TEST(test_copy_is_deep), TEST(test_merge_is_concatenation), TEST(test_copy_too_deep), TEST(test_out_of_memory),
-        TEST(test_map_get), TEST(test_enums), TEST(test_schema)
-    };
+    const struct CMUnitTest tests[] = {TEST(test_init), TEST(test_get_and_set), TEST(test_every_field_by_name),
+        TEST(test_name_slots), TEST(test_equal_differs), TEST(test_equal_numbers), TEST(test_equal_maps),
+        TEST(test_equal_unknown_and_null), TEST(test_copy_is_deep), TEST(test_merge_is_concatenation),
+        TEST(test_copy_too_deep), TEST(test_out_of_memory), TEST(test_map_get), TEST(test_enums), TEST(test_schema)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,74 +148,55 @@ static void test_golden(void **state) {
     static const struct {
         const char *bytes, *canonical; /* canonical NULL: the same */
     } cases[] = {
-        {"", NULL},
-        {"09 000000000000F03F", NULL},                    /* double */
-        {"09 0000000000000080", NULL},                    /* -0.0 is not the default */
-        {"09 0000000000000000", ""},                      /* 0 is */
-        {"15 0000A03F", NULL},                            /* float */
-        {"15 00000080", NULL},
-        {"18 FFFFFFFFFFFFFFFFFF01", NULL},                /* int64 -1 */
-        {"20 8001", NULL},                                /* uint64 */
-        {"20 80808080808080808001", NULL},
-        {"20 8080808001", NULL},
-        {"20 FF7F", NULL},
-        {"20 FFFFFF7F", NULL},
-        {"20 FFFFFFFFFF7F", NULL},
-        {"20 FFFFFFFFFFFF7F", NULL},
-        {"20 FFFFFFFFFFFFFF7F", NULL},
-        {"20 FFFFFFFFFFFFFFFF7F", NULL},
-        {"20 818000", "20 01"},                           /* longer than need be */
-        {"28 96 01", NULL},                               /* int32 150 */
-        {"28 FFFFFFFF0F", "28 FFFFFFFFFFFFFFFFFF01"},     /* cut to 32 bits, written sign-extended */
-        {"28 8080808010", ""},                            /* bit 32 is cut off */
-        {"31 0807060504030201", NULL},                    /* fixed64 */
-        {"3D 04030201", NULL},                            /* fixed32 */
-        {"40 01", NULL},                                  /* bool */
-        {"40 8002", "40 01"},
-        {"40 80808080808080808001", "40 01"},             /* only the 64th bit */
-        {"48 FFFFFFFF0F", NULL},                          /* uint32 */
-        {"50 64", NULL},                                  /* enum */
-        {"50 B960", NULL},                                /* a number it does not know */
-        {"5D FFFFFFFF", NULL},                            /* sfixed32 */
-        {"61 FFFFFFFFFFFFFFFF", NULL},                    /* sfixed64 */
-        {"68 0B", NULL},                                  /* sint32 -6 */
-        {"68 FFFFFFFF0F", NULL},                          /* INT32_MIN */
-        {"70 FFFFFFFFFFFFFFFFFF01", NULL},                /* sint64 INT64_MIN */
-        {"7A 03 61C3A9", NULL},                           /* string */
-        {"7A 00", ""},
-        {"8201 02 FF00", NULL},                           /* bytes: any */
-        {"8A01 00", NULL},                                /* message */
-        {"8A01 02 2801", NULL},
-        {"9301 9401", NULL},                              /* group */
-        {"9301 0805 9401", NULL},
-        {"A901 0000000000000000", NULL},                  /* optional double: 0, and there */
-        {"8802 00", NULL},                                /* optional sint32 */
-        {"9A02 00", NULL},                                /* optional string */
-        {"E802 01", NULL},                                /* repeated */
-        {"E802 01 E802 02", NULL},
-        {"EA02 02 0102", "E802 01 E802 02"},              /* packed where unpacked is declared */
-        {"8804 01 8804 02", "8A04 02 0102"},              /* and the other way */
-        {"8A04 00", ""},
-        {"8A04 02 0102 8A04 01 03", "8A04 03 010203"},
-        {"F203 08 0000803F 00000040", NULL},
+        {"", NULL}, {"09 000000000000F03F", NULL},                /* double */
+        {"09 0000000000000080", NULL},                            /* -0.0 is not the default */
+        {"09 0000000000000000", ""},                              /* 0 is */
+        {"15 0000A03F", NULL},                                    /* float */
+        {"15 00000080", NULL}, {"18 FFFFFFFFFFFFFFFFFF01", NULL}, /* int64 -1 */
+        {"20 8001", NULL},                                        /* uint64 */
+        {"20 80808080808080808001", NULL}, {"20 8080808001", NULL}, {"20 FF7F", NULL}, {"20 FFFFFF7F", NULL},
+        {"20 FFFFFFFFFF7F", NULL}, {"20 FFFFFFFFFFFF7F", NULL}, {"20 FFFFFFFFFFFFFF7F", NULL},
+        {"20 FFFFFFFFFFFFFFFF7F", NULL}, {"20 818000", "20 01"},        /* longer than need be */
+        {"28 96 01", NULL},                                             /* int32 150 */
+        {"28 FFFFFFFF0F", "28 FFFFFFFFFFFFFFFFFF01"},                   /* cut to 32 bits, written sign-extended */
+        {"28 8080808010", ""},                                          /* bit 32 is cut off */
+        {"31 0807060504030201", NULL},                                  /* fixed64 */
+        {"3D 04030201", NULL},                                          /* fixed32 */
+        {"40 01", NULL},                                                /* bool */
+        {"40 8002", "40 01"}, {"40 80808080808080808001", "40 01"},     /* only the 64th bit */
+        {"48 FFFFFFFF0F", NULL},                                        /* uint32 */
+        {"50 64", NULL},                                                /* enum */
+        {"50 B960", NULL},                                              /* a number it does not know */
+        {"5D FFFFFFFF", NULL},                                          /* sfixed32 */
+        {"61 FFFFFFFFFFFFFFFF", NULL},                                  /* sfixed64 */
+        {"68 0B", NULL},                                                /* sint32 -6 */
+        {"68 FFFFFFFF0F", NULL},                                        /* INT32_MIN */
+        {"70 FFFFFFFFFFFFFFFFFF01", NULL},                              /* sint64 INT64_MIN */
+        {"7A 03 61C3A9", NULL},                                         /* string */
+        {"7A 00", ""}, {"8201 02 FF00", NULL},                          /* bytes: any */
+        {"8A01 00", NULL},                                              /* message */
+        {"8A01 02 2801", NULL}, {"9301 9401", NULL},                    /* group */
+        {"9301 0805 9401", NULL}, {"A901 0000000000000000", NULL},      /* optional double: 0, and there */
+        {"8802 00", NULL},                                              /* optional sint32 */
+        {"9A02 00", NULL},                                              /* optional string */
+        {"E802 01", NULL},                                              /* repeated */
+        {"E802 01 E802 02", NULL}, {"EA02 02 0102", "E802 01 E802 02"}, /* packed where unpacked is declared */
+        {"8804 01 8804 02", "8A04 02 0102"},                            /* and the other way */
+        {"8A04 00", ""}, {"8A04 02 0102 8A04 01 03", "8A04 03 010203"}, {"F203 08 0000803F 00000040", NULL},
         {"F503 0000803F F503 00000040", "F203 08 0000803F 00000040"},
-        {"BA03 01 61 BA03 00", NULL},                     /* repeated string */
-        {"CA03 02 0801 CA03 00", NULL},                   /* repeated message */
-        {"D303 0801 D403 D303 D403", NULL},               /* repeated group */
-        {"8A06 02 0801", NULL},                           /* oneof message */
-        {"9306 0801 9406", NULL},                         /* oneof group */
-        {"A805 00", NULL},                                /* oneof scalar: 0, and there */
-        {"FA05 00", NULL},
-        {"AA06 00", "AA06 04 0800 1000"},                 /* map: missing is default, both are written */
-        {"AA06 02 1005", "AA06 04 0800 1005"},
-        {"AA06 04 1005 0803", "AA06 04 0803 1005"},
-        {"AA06 06 0801 0802 1005", "AA06 04 0802 1005"},
-        {"BA06 00", "BA06 04 0A00 1200"},
-        {"DA06 00", "DA06 07 0D00000000 1001"},           /* a closed enum's default is its first */
-        {"C807 02", NULL},                                /* closed */
-        {"9A08 00", NULL},
-        {"F8FFFFFF0F 01", NULL},                          /* the largest number */
-        {"8800 01", NULL}                                 /* a tag longer than need be: wrong wire type, unknown */
+        {"BA03 01 61 BA03 00", NULL},                        /* repeated string */
+        {"CA03 02 0801 CA03 00", NULL},                      /* repeated message */
+        {"D303 0801 D403 D303 D403", NULL},                  /* repeated group */
+        {"8A06 02 0801", NULL},                              /* oneof message */
+        {"9306 0801 9406", NULL},                            /* oneof group */
+        {"A805 00", NULL},                                   /* oneof scalar: 0, and there */
+        {"FA05 00", NULL}, {"AA06 00", "AA06 04 0800 1000"}, /* map: missing is default, both are written */
+        {"AA06 02 1005", "AA06 04 0800 1005"}, {"AA06 04 1005 0803", "AA06 04 0803 1005"},
+        {"AA06 06 0801 0802 1005", "AA06 04 0802 1005"}, {"BA06 00", "BA06 04 0A00 1200"},
+        {"DA06 00", "DA06 07 0D00000000 1001"},     /* a closed enum's default is its first */
+        {"C807 02", NULL},                          /* closed */
+        {"9A08 00", NULL}, {"F8FFFFFF0F 01", NULL}, /* the largest number */
+        {"8800 01", NULL}                           /* a tag longer than need be: wrong wire type, unknown */
     };
     size_t i;
     (void)state;
@@ -234,9 +215,10 @@ static void test_golden(void **state) {
 }
 
 static void test_values(void **state) {
-    all_types m = good("09 000000000000F83F 15 000020C0 18 FFFFFFFFFFFFFFFFFF01 20 8001 28 FFFFFFFF0F 31 0807060504030201"
-                       "3D 04030201 40 05 48 FFFFFFFF0F 50 64 5D FEFFFFFF 61 FDFFFFFFFFFFFFFF 68 0B 70 0C 7A 01 61"
-                       "8201 01 FF");
+    all_types m =
+        good("09 000000000000F83F 15 000020C0 18 FFFFFFFFFFFFFFFFFF01 20 8001 28 FFFFFFFF0F 31 0807060504030201"
+             "3D 04030201 40 05 48 FFFFFFFF0F 50 64 5D FEFFFFFF 61 FDFFFFFFFFFFFFFF 68 0B 70 0C 7A 01 61"
+             "8201 01 FF");
     (void)state;
     assert_true(m.single_double > 1.4 && m.single_double < 1.6);
     assert_true(m.single_float < -2.4f && m.single_float > -2.6f);
@@ -257,7 +239,7 @@ static void test_values(void **state) {
     assert_int_equal(m.unknown_fields.count, 0);
     assert_false(m.has_optional_double);
     assert_null(m.optional_string.data);
-    assert_int_equal(m.closed, 1); /* the default */
+    assert_int_equal(m.closed, 1);       /* the default */
     m = good("A801 01 B002 00 9A02 00"); /* 21 with a wrong wire type, 38 unknown */
     assert_non_null(m.optional_string.data);
     assert_int_equal(m.optional_string.len, 0);
@@ -304,11 +286,11 @@ static void test_oneof(void **state) {
 }
 
 static void test_unknown_fields(void **state) {
-    static const char bytes[] = "08 01"                        /* number 1, wrong wire type */
-                                "9A01 01 61"                   /* number 19 */
-                                "28 05"                        /* known */
-                                "9B01 A301 08 01 A401 9C01"    /* groups */
-                                "A501 01020304"                /* number 20, I32 */
+    static const char bytes[] = "08 01"                     /* number 1, wrong wire type */
+                                "9A01 01 61"                /* number 19 */
+                                "28 05"                     /* known */
+                                "9B01 A301 08 01 A401 9C01" /* groups */
+                                "A501 01020304"             /* number 20, I32 */
                                 "A101 0102030405060708";
     all_types m = good(bytes), dropped;
     connect_codec_options_t options = CONNECT_DEFAULTS;
@@ -373,8 +355,7 @@ static void test_maps(void **state) {
 static void test_malformed(void **state) {
     static const struct {
         const char *bytes, *text;
-    } cases[] = {
-        {"28", "test.All.single_int32: truncated at byte 1"},
+    } cases[] = {{"28", "test.All.single_int32: truncated at byte 1"},
         {"28 80", "test.All.single_int32: truncated at byte 1"},
         {"28 8080808080808080808001", "test.All.single_int32: varint too long at byte 1"},
         {"28 80808080808080808002", "test.All.single_int32: varint too long at byte 1"},
@@ -392,25 +373,18 @@ static void test_malformed(void **state) {
         {"BA03 01 61 BA03 01 80", "test.All.repeated_string[1]: not UTF-8 at byte 7"},
         {"CA03 00 CA03 03 1201 80", "test.All.repeated_message[1].name: not UTF-8 at byte 8"},
         {"B206 03 0A01 80", "test.All.map_string_string[0].key: not UTF-8 at byte 5"},
-        {"00 01", "test.All: field number 0 at byte 0"},
-        {"02 00", "test.All: field number 0 at byte 0"},
-        {"8000", "test.All: field number 0 at byte 0"},
-        {"0F", "test.All: unknown wire type at byte 0"},
-        {"2E", "test.All: unknown wire type at byte 0"},
-        {"2F", "test.All: unknown wire type at byte 0"},
+        {"00 01", "test.All: field number 0 at byte 0"}, {"02 00", "test.All: field number 0 at byte 0"},
+        {"8000", "test.All: field number 0 at byte 0"}, {"0F", "test.All: unknown wire type at byte 0"},
+        {"2E", "test.All: unknown wire type at byte 0"}, {"2F", "test.All: unknown wire type at byte 0"},
         {"9E01", "test.All: unknown wire type at byte 0"},
         {"8080808010 01", "test.All: field number too large at byte 0"},
         {"808080808000 01", "test.All: field number too large at byte 0"},
-        {"FFFFFFFFFFFFFFFFFF01", "test.All: field number too large at byte 0"},
-        {"80", "test.All: truncated at byte 0"},
-        {"80808080", "test.All: truncated at byte 0"},
-        {"2C", "test.All: end of a group that was not begun at byte 0"},
-        {"9401", "test.All: end of a group that was not begun at byte 0"},
-        {"04", "test.All: field number 0 at byte 0"},
+        {"FFFFFFFFFFFFFFFFFF01", "test.All: field number too large at byte 0"}, {"80", "test.All: truncated at byte 0"},
+        {"80808080", "test.All: truncated at byte 0"}, {"2C", "test.All: end of a group that was not begun at byte 0"},
+        {"9401", "test.All: end of a group that was not begun at byte 0"}, {"04", "test.All: field number 0 at byte 0"},
         {"9301 0801", "test.All.single_group: truncated at byte 4"},
         {"9301 0801 9C01", "test.All.single_group: end of a group that was not begun at byte 4"},
-        {"9B01", "test.All: truncated at byte 2"},
-        {"9B01 9401", "test.All: end of another group at byte 2"},
+        {"9B01", "test.All: truncated at byte 2"}, {"9B01 9401", "test.All: end of another group at byte 2"},
         {"9B01 A301 9C01 A401", "test.All: end of another group at byte 4"},
         {"8A01 02 9B01 9C01", "test.All.single_message: truncated at byte 5"}, /* a group does not end outside */
         {"8A01 01 28 01", "test.All.single_message.single_int32: truncated at byte 4"},
@@ -418,8 +392,7 @@ static void test_malformed(void **state) {
         {"8A04 0B 8080808080808080808001", "test.All.packed_int32[0]: varint too long at byte 3"},
         {"EA03 03 010203", "test.All.packed_double[0]: truncated at byte 3"},
         {"F203 05 0102030405", "test.All.packed_float[0]: truncated at byte 3"},
-        {"9A08 04 A208 01 28", "test.All.child.children[0].single_int32: truncated at byte 7"}
-    };
+        {"9A08 04 A208 01 28", "test.All.child.children[0].single_int32: truncated at byte 7"}};
     size_t i;
     (void)state;
     for (i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -463,7 +436,8 @@ static void test_truncated_everywhere(void **state) {
 /* Whatever stands in the slack never becomes content. */
 static void test_slack_is_not_content(void **state) {
     static const unsigned char fills[] = {0x00, 0x01, 0x7F, 0x80, 0xFF};
-    static const char *const inputs[] = {"28 80", "28", "7A 01", "20 FFFFFFFFFFFFFFFFFF", "8A04 01 80", "9B01", "80", "8A01"};
+    static const char *const inputs[] = {
+        "28 80", "28", "7A 01", "20 FFFFFFFFFFFFFFFFFF", "8A04 01 80", "9B01", "80", "8A01"};
     size_t i, j;
     (void)state;
     for (i = 0; i < sizeof inputs / sizeof *inputs; i++) {
@@ -519,7 +493,8 @@ static void test_depth(void **state) {
     assert_false(decode(&all_types_type, &m, groups, NULL, &error));
     assert_int_equal(error.code, CONNECT_RESOURCE_EXHAUSTED);
     options.depth_max = 1;
-    assert_true(decode(&all_types_type, &m, hex("9301 9401 AA06 00 D303 D403"), &options, &error)); /* each is one level */
+    assert_true(
+        decode(&all_types_type, &m, hex("9301 9401 AA06 00 D303 D403"), &options, &error)); /* each is one level */
     assert_false(decode(&all_types_type, &m, hex("9301 9B01 9C01 9401"), &options, &error));
     assert_false(decode(&all_types_type, &m, hex("BA06 02 1200"), &options, &error));
 }
@@ -622,7 +597,8 @@ static void test_required(void **state) {
     (void)state;
     partial.partial = true;
     refused(&all_needy_type, hex(""), NULL, CONNECT_INVALID_ARGUMENT, "test.Needy.id: required field is missing");
-    refused(&all_needy_type, hex("08 01"), NULL, CONNECT_INVALID_ARGUMENT, "test.Needy.name: required field is missing");
+    refused(
+        &all_needy_type, hex("08 01"), NULL, CONNECT_INVALID_ARGUMENT, "test.Needy.name: required field is missing");
     assert_true(decode(&all_needy_type, &m, hex("08 01 12 00"), NULL, &error));
     assert_str(m.unit, "K"); /* the default */
     assert_false(m.has_unit);
@@ -644,7 +620,8 @@ static void test_required(void **state) {
     assert_true(decode(&all_needy_type, &m, hex("08 01 12 00 22 00 22 04 0802 1200"), &partial, &error));
     assert_null(connect_message_encode(&all_needy_type, &m, &arena, NULL, &error).data);
     assert_string_equal(error.message.data, "test.Needy.more[0].name: required field is missing");
-    assert_true(decode(&all_needy_type, &m, hex("08 01 12 00 AA06 00 2A 00"), NULL, &error)); /* 101 is unknown, dropped */
+    assert_true(
+        decode(&all_needy_type, &m, hex("08 01 12 00 AA06 00 2A 00"), NULL, &error)); /* 101 is unknown, dropped */
     assert_true(m.has_unit);
     assert_int_equal(m.unit.len, 0);
     assert_bytes(encoded(&all_needy_type, &m), hex("08 01 12 00 2A 00"));
@@ -819,7 +796,8 @@ static void test_deterministic(void **state) {
     static const all_map_string_string_entry texts[4] = {
         {{"b", 1}, {"", 0}}, {{"", 0}, {"", 0}}, {{"ab", 2}, {"", 0}}, {{"a", 1}, {"", 0}}};
     static const all_map_bool_double_entry truths[2] = {{true, 0}, {false, 0}};
-    static const all_map_uint64_bytes_entry wides[3] = {{UINT64_MAX, {"", 0}}, {1, {"", 0}}, {(uint64_t)1 << 63, {"", 0}}};
+    static const all_map_uint64_bytes_entry wides[3] = {
+        {UINT64_MAX, {"", 0}}, {1, {"", 0}}, {(uint64_t)1 << 63, {"", 0}}};
     static const all_map_sint64_enum_entry signs[3] = {{1, 0}, {INT64_MIN, 0}, {-1, 0}};
     connect_codec_options_t options = CONNECT_DEFAULTS;
     connect_error_t error;
@@ -834,12 +812,13 @@ static void test_deterministic(void **state) {
     ALL_LIST(map_bool_double, truths);
     ALL_LIST(map_sint64_enum, signs);
     bytes = connect_message_encode(&all_types_type, &m, &arena, &options, &error);
-    assert_bytes(bytes, hex("AA06 0D 08 80808080F8FFFFFFFF01 1005 AA06 0D 08 FFFFFFFFFFFFFFFFFF01 1002 AA06 04 0800 1004"
-                            "AA06 04 0805 1003" /* the last of a key */
-                            "B206 04 0A00 1200 B206 05 0A01 61 1200 B206 06 0A02 6162 1200 B206 05 0A01 62 1200"
-                            "C206 04 0801 1200 C206 0D 08 80808080808080808001 1200 C206 0D 08 FFFFFFFFFFFFFFFFFF01 1200"
-                            "CA06 0B 0800 11 0000000000000000 CA06 0B 0801 11 0000000000000000"
-                            "D206 0D 08 FFFFFFFFFFFFFFFFFF01 1000 D206 04 0801 1000 D206 04 0802 1000"));
+    assert_bytes(bytes,
+        hex("AA06 0D 08 80808080F8FFFFFFFF01 1005 AA06 0D 08 FFFFFFFFFFFFFFFFFF01 1002 AA06 04 0800 1004"
+            "AA06 04 0805 1003" /* the last of a key */
+            "B206 04 0A00 1200 B206 05 0A01 61 1200 B206 06 0A02 6162 1200 B206 05 0A01 62 1200"
+            "C206 04 0801 1200 C206 0D 08 80808080808080808001 1200 C206 0D 08 FFFFFFFFFFFFFFFFFF01 1200"
+            "CA06 0B 0800 11 0000000000000000 CA06 0B 0801 11 0000000000000000"
+            "D206 0D 08 FFFFFFFFFFFFFFFFFF01 1000 D206 04 0801 1000 D206 04 0802 1000"));
     assert_true(decode(&all_types_type, &again, bytes, NULL, &error));
     assert_true(connect_message_equal(&all_types_type, &m, &again)); /* maps: in any order, the last of a key */
     assert_true(cn_pb_encode(&all_types_type, &m, &out, NULL, &options, &arena, &error));
@@ -884,7 +863,8 @@ static void test_writer_and_reader(void **state) {
     connect_writer_put(&writer, 536870911, CONNECT_KIND_SINT64, &i64);
     assert_false(writer.failed);
     assert_bytes(writer.written,
-        hex("09 000000000000F83F 15 000020C0 18 FFFFFFFFFFFFFFFFFF01 20 AC02 28 FBFFFFFFFFFFFFFFFF01 31 2C01000000000000"
+        hex("09 000000000000F83F 15 000020C0 18 FFFFFFFFFFFFFFFFFF01 20 AC02 28 FBFFFFFFFFFFFFFFFF01 31 "
+            "2C01000000000000"
             "3D 07000000 40 01 4A 04 74657874 53 08 09 54 5A 02 0809 62 04 74657874 68 07 70 FBFFFFFFFFFFFFFFFF01"
             "7D FBFFFFFF 8101 FFFFFFFFFFFFFFFF 8801 09 F8FFFFFF0F 01"));
     reader.rest = writer.written;
@@ -926,8 +906,8 @@ static void test_writer_and_reader(void **state) {
 }
 
 static void test_reader_malformed(void **state) {
-    static const char *const cases[] = {"08", "0880", "09 01", "0D 01", "0A 02 61", "0B", "0B 14", "0C", "00 00", "0E", "0F",
-        "80", "8080808010 00", "08 FFFFFFFFFFFFFFFFFF02", "0B 13 14", "0B 00 0C"};
+    static const char *const cases[] = {"08", "0880", "09 01", "0D 01", "0A 02 61", "0B", "0B 14", "0C", "00 00", "0E",
+        "0F", "80", "8080808010 00", "08 FFFFFFFFFFFFFFFFFF02", "0B 13 14", "0B 00 0C"};
     size_t i;
     (void)state;
     for (i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -960,7 +940,8 @@ static void test_writer_large(void **state) {
     uint32_t i;
     (void)state;
     for (i = 1; i <= 2000; i++) {
-        text = connect_arena_printf(&arena, "%*u", (int)(i % 100), (unsigned)i); /* so it does not always grow in place */
+        text =
+            connect_arena_printf(&arena, "%*u", (int)(i % 100), (unsigned)i); /* so it does not always grow in place */
         connect_writer_put(&writer, i, CONNECT_KIND_STRING, &text);
     }
     assert_false(writer.failed);
@@ -984,7 +965,7 @@ static bool decode_and_encode(const connect_allocator_t *allocator, void *arg) {
     connect_arena_init(&own, NULL, 0, allocator);
     options.merge = options.copy = options.deterministic = true;
     ok = connect_message_decode(&all_types_type, &m, bytes, &own, NULL, &error) &&
-         connect_message_decode(&all_types_type, &m, bytes, &own, &options, &error);
+        connect_message_decode(&all_types_type, &m, bytes, &own, &options, &error);
     if (ok) {
         written = connect_message_encode(&all_types_type, &m, &own, NULL, &error);
         ok = written.data && cn_pb_encode(&all_types_type, &m, &out, allocator, &options, &own, &error);
@@ -1040,7 +1021,8 @@ static void test_random_damage(void **state) {
         while (len && changes--) {
             static const unsigned char odd[] = {0, 1, 0x7F, 0x80, 0xFF, 0x0A, 0x0B, 0x0C};
             size_t at = random_next() % len;
-            bytes[at] = (char)(unsigned char)(random_next() % 2 ? odd[random_next() % sizeof odd] : random_next() & 0xFF);
+            bytes[at] =
+                (char)(unsigned char)(random_next() % 2 ? odd[random_next() % sizeof odd] : random_next() & 0xFF);
         }
         memcpy(slack.data + slack.len - len, bytes, len);
         options.memory_max = random_next() % 3 ? 0 : random_next() % 8192;
@@ -1074,14 +1056,13 @@ static void test_random_damage(void **state) {
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = {
-        TEST(test_golden), TEST(test_values), TEST(test_last_wins), TEST(test_split_message),
-        TEST(test_oneof), TEST(test_unknown_fields), TEST(test_closed_enum), TEST(test_maps), TEST(test_malformed),
-        TEST(test_truncated_everywhere), TEST(test_slack_is_not_content), TEST(test_depth), TEST(test_memory),
-        TEST(test_interleaved_lists), TEST(test_long_lists), TEST(test_required), TEST(test_merge_option),
-        TEST(test_copy_option), TEST(test_everything), TEST(test_every_window), TEST(test_fixed_arena),
-        TEST(test_encode_fails), TEST(test_null_messages), TEST(test_deterministic), TEST(test_writer_and_reader),
-        TEST(test_reader_malformed), TEST(test_writer_large), TEST(test_out_of_memory), TEST(test_random_damage)
-    };
+    const struct CMUnitTest tests[] = {TEST(test_golden), TEST(test_values), TEST(test_last_wins),
+        TEST(test_split_message), TEST(test_oneof), TEST(test_unknown_fields), TEST(test_closed_enum), TEST(test_maps),
+        TEST(test_malformed), TEST(test_truncated_everywhere), TEST(test_slack_is_not_content), TEST(test_depth),
+        TEST(test_memory), TEST(test_interleaved_lists), TEST(test_long_lists), TEST(test_required),
+        TEST(test_merge_option), TEST(test_copy_option), TEST(test_everything), TEST(test_every_window),
+        TEST(test_fixed_arena), TEST(test_encode_fails), TEST(test_null_messages), TEST(test_deterministic),
+        TEST(test_writer_and_reader), TEST(test_reader_malformed), TEST(test_writer_large), TEST(test_out_of_memory),
+        TEST(test_random_damage)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,12 +48,15 @@ func runChecks(p peer) int {
 		}
 	}
 	boiler := func(ctx context.Context, size int) error {
-		echo := bytes.Repeat([]byte{0, 1, 254, 'x'}, size/4)
-		got := p.read(ctx, &gen.ReadRequest{Sensor: "boiler", Echo: echo}, nil)
+		request := &gen.ReadRequest{Sensor: "boiler"}
+		if size > 0 {
+			request.Sensor = "echo " + strings.Repeat("\x00\n\"\u00df", size/5)
+		}
+		got := p.read(ctx, request, nil)
 		if got.failed != nil {
 			return got.failed
 		}
-		want, _ := read(ctx, &gen.ReadRequest{Sensor: "boiler", Echo: echo})
+		want, _ := read(ctx, request)
 		if !proto.Equal(got.reading, want) {
 			return fmt.Errorf("got a reading of %d bytes, other than wanted: %.300v", proto.Size(got.reading), got.reading)
 		}
@@ -61,7 +64,7 @@ func runChecks(p peer) int {
 	}
 
 	check("unary", func(ctx context.Context) error { return boiler(ctx, 0) })
-	check("unary-bytes", func(ctx context.Context) error { return boiler(ctx, 64) })
+	check("unary-echo", func(ctx context.Context) error { return boiler(ctx, 64) })
 	check("unary-1MiB", func(ctx context.Context) error { return boiler(ctx, 1<<20) })
 	check("unary-32-at-once", func(ctx context.Context) error {
 		var group sync.WaitGroup
@@ -77,17 +80,17 @@ func runChecks(p peer) int {
 		return errors.Join(errs...)
 	})
 	check("set-point", func(ctx context.Context) error {
-		name := fmt.Sprint("controller-", time.Now().UnixNano())
+		name := fmt.Sprint("actuator-", time.Now().UnixNano())
 		for _, step := range [][2]float64{{20, 50}, {50, 60}} {
-			response, failed := p.setPoint(ctx, &gen.SetPointRequest{Controller: name, Celsius: step[1]})
+			response, failed := p.setPoint(ctx, &gen.SetPointRequest{Actuator: name, Target: step[1]})
 			if failed != nil {
 				return failed
 			}
-			if response.PreviousCelsius != step[0] {
-				return fmt.Errorf("previous: %v, not %v", response.PreviousCelsius, step[0])
+			if response.Previous != step[0] || response.Target != step[1] {
+				return fmt.Errorf("got %v, not %v", response, step)
 			}
 		}
-		_, failed := p.setPoint(ctx, &gen.SetPointRequest{Controller: "locked"})
+		_, failed := p.setPoint(ctx, &gen.SetPointRequest{Actuator: "locked"})
 		return failed.is("permission_denied", "locked", 0)
 	})
 	check("metadata", func(ctx context.Context) error {
@@ -138,11 +141,11 @@ func runChecks(p peer) int {
 		var seen uint64
 		var wrong error
 		trailer, failed := p.watch(ctx, request, func(reading *gen.Reading) bool {
-			if reading.Sequence != seen || reading.Sensor != "boiler" {
+			if reading.Sequence != seen || reading.Sensor != request.Sensors[0] {
 				wrong = fmt.Errorf("reading %d is %v", seen, reading)
 			}
 			seen++
-			return request.Count != 0 || seen < want
+			return seen < want || request.Count != 0
 		})
 		if wrong == nil && seen != want {
 			wrong = fmt.Errorf("%d readings, not %d; %w", seen, want, failed.orNil())
@@ -151,7 +154,7 @@ func runChecks(p peer) int {
 	}
 	for _, count := range []uint32{1, 5, 1000} {
 		check(fmt.Sprint("watch-", count), func(ctx context.Context) error {
-			trailer, failed, err := stream(ctx, &gen.WatchRequest{Sensor: "boiler", Count: count}, uint64(count))
+			trailer, failed, err := stream(ctx, &gen.WatchRequest{Sensors: []string{"boiler"}, Count: count}, uint64(count))
 			if err == nil && failed != nil {
 				return failed
 			}
@@ -159,17 +162,17 @@ func runChecks(p peer) int {
 		})
 	}
 	check("watch-fails", func(ctx context.Context) error {
-		request := &gen.WatchRequest{Sensor: "boiler", Count: 5, FailAfter: proto.Uint32(2)}
+		request := &gen.WatchRequest{Sensors: []string{"flaky"}, Count: 2}
 		_, failed, err := stream(ctx, request, 2)
 		return errors.Join(err, failed.is("data_loss", "sensor went away", 9))
 	})
 	check("watch-fails-at-once", func(ctx context.Context) error {
-		request := &gen.WatchRequest{Sensor: "boiler", Count: 5, FailAfter: proto.Uint32(0)}
+		request := &gen.WatchRequest{Sensors: []string{"flaky"}}
 		_, failed, err := stream(ctx, request, 0)
 		return errors.Join(err, failed.is("data_loss", "sensor went away", 9))
 	})
 	check("watch-left", func(ctx context.Context) error {
-		_, _, err := stream(ctx, &gen.WatchRequest{Sensor: "boiler", IntervalMs: proto.Uint32(5)}, 3)
+		_, _, err := stream(ctx, &gen.WatchRequest{Sensors: []string{"boiler"}, IntervalMs: proto.Uint32(5)}, 3)
 		return errors.Join(err, boiler(ctx, 0))
 	})
 	check("upload", func(ctx context.Context) error {

@@ -1,0 +1,5927 @@
+/* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
+   Made from src/ by amalgamate.py: edit there. Content: sha256 7703adc6f1d50869. */
+
+/* #### src/gen/sys.h ############################################################################################### */
+/* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
+#define CONNECT_ENABLE_CLIENT 0
+#define CONNECT_ENABLE_SERVER 0
+#define CONNECT_ENABLE_HTTP2 0
+#define CONNECT_ENABLE_GRPC 0
+#define CONNECT_ENABLE_SOCKETS 0
+#define CONNECT_ENABLE_JSON 0
+#if !defined(CN_MODULES)
+#define CONNECT_IMPLEMENTATION
+#endif
+#include "connect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* Functions that other modules call: static in the one file, hidden when the modules are compiled one by one. */
+#if defined(CN_MODULES)
+#define GEN_PRIVATE __attribute__((visibility("hidden")))
+#elif defined(__GNUC__)
+#define GEN_PRIVATE static __attribute__((unused))
+#else
+#define GEN_PRIVATE static
+#endif
+#define GEN_LEN(array) (sizeof(array) / sizeof *(array))
+
+/* A list through the `next` of its items: GEN_LIST(gen_field_t) fields; */
+#define GEN_LIST(type) \
+    struct { \
+        type *first, *tail; \
+        size_t count; \
+    }
+#define GEN_APPEND(list, item) \
+    do { \
+        if ((list).tail) \
+            (list).tail->next = (item); \
+        else \
+            (list).first = (item); \
+        (list).tail = (item); \
+        (list).count++; \
+    } while (0)
+
+/* #### src/gen/source.h ############################################################################################ */
+#define GEN_ERRORS_MAX 100 /* after these the rest of the input is not read */
+
+typedef struct gen_source_t {
+    const char *name;   /* as imports say it: "google/protobuf/timestamp.proto" */
+    const char *path;   /* as messages say it: "protos/a.proto" */
+    connect_str_t text; /* with a zero after it */
+    uint32_t serial;    /* messages come in this order */
+} gen_source_t;
+/* A place in a source; source NULL: none (the command line). */
+typedef struct gen_at_t {
+    const gen_source_t *source;
+    size_t offset;
+} gen_at_t;
+typedef struct gen_message_text_t {
+    struct gen_message_text_t *next;
+    gen_at_t at;
+    const char *text;
+    uint32_t serial;
+    bool warning;
+} gen_message_text_t;
+typedef struct gen_context_t {
+    connect_arena_t arena; /* never fails: the process ends with a message instead */
+    GEN_LIST(gen_message_text_t) messages;
+    uint32_t error_count, source_count;
+} gen_context_t;
+
+GEN_PRIVATE void gen_source_begin(gen_context_t *ctx);
+GEN_PRIVATE void gen_source_free(gen_context_t *ctx);
+/* Ends the process with exit 1: there is nothing better a command can do without memory. */
+GEN_PRIVATE void gen_source_out_of_memory(void);
+/* Prints into the arena. */
+GEN_PRIVATE const char *gen_source_printf(gen_context_t *ctx, const char *format, ...) CONNECT_PRINTF(2, 3);
+/* Copies into the arena, with a zero after it. */
+GEN_PRIVATE const char *gen_source_copy(gen_context_t *ctx, connect_str_t text);
+/* Makes a source from text that is in memory. */
+GEN_PRIVATE gen_source_t *gen_source_new(gen_context_t *ctx, const char *name, const char *path, connect_str_t text);
+/* Reads a file. Returns NULL with *os_error set if it cannot be opened; other failures are reported at `at`. */
+GEN_PRIVATE gen_source_t *gen_source_read(
+    gen_context_t *ctx, gen_at_t at, const char *name, const char *path, int *os_error);
+/* Keeps a message for gen_source_report. */
+GEN_PRIVATE void gen_source_error(gen_context_t *ctx, gen_at_t at, const char *format, ...) CONNECT_PRINTF(3, 4);
+GEN_PRIVATE void gen_source_warn(gen_context_t *ctx, gen_at_t at, const char *format, ...) CONNECT_PRINTF(3, 4);
+/* "file:line:col" of a place, for messages that name a second one. */
+GEN_PRIVATE const char *gen_source_place(gen_context_t *ctx, gen_at_t at);
+/* Writes all messages kept, in the order of the places. */
+GEN_PRIVATE void gen_source_report(gen_context_t *ctx, FILE *to);
+/* Text for a message: what is not printable ASCII as \xNN, cut at 64 bytes. */
+GEN_PRIVATE const char *gen_source_quote(gen_context_t *ctx, connect_str_t text);
+
+/* #### src/gen/source.c ############################################################################################ */
+/* Source files, places in them, and messages about them.
+
+   A message is kept until the end of the run and printed in the order of its place, as
+       file:line:col: error: text
+           the source line
+           ^
+   line and col count from 1, col in bytes. Of a long line only the part around the place is shown; tabs stay tabs under
+   which the caret line has tabs, too; bytes that are not printable ASCII and no part of valid UTF-8 are shown as '?'.
+   A message without a place (the command line) is "connect_gen: error: text".
+
+   A source may have GEN_SOURCE_BYTES_MAX bytes, so that a run's memory stays bounded. NUL bytes are refused by the
+   lexer.
+
+   Memory: one arena over an allocator that ends the process when there is no more. A function of the generator hence
+   never sees a failed allocation. */
+
+#define GEN_SOURCE_BYTES_MAX (16u << 20)
+#define GEN_SOURCE_SHOWN 160u /* bytes of a source line */
+
+static void *gen_source_acquire(void *ctx, size_t size) {
+    void *block = malloc(size ? size : 1);
+    (void)ctx;
+    if (!block) gen_source_out_of_memory();
+    return block;
+}
+
+static void *gen_source_resize(void *ctx, void *block, size_t size) {
+    void *moved = realloc(block, size ? size : 1);
+    (void)ctx;
+    if (!moved) gen_source_out_of_memory();
+    return moved;
+}
+
+static void gen_source_release(void *ctx, void *block) {
+    (void)ctx;
+    free(block);
+}
+
+static const connect_allocator_t gen_source_allocator = {
+    gen_source_acquire, gen_source_resize, gen_source_release, NULL};
+
+GEN_PRIVATE void gen_source_out_of_memory(void) {
+    fputs("connect_gen: error: out of memory\n", stderr);
+    exit(1);
+}
+
+GEN_PRIVATE void gen_source_begin(gen_context_t *ctx) {
+    memset(ctx, 0, sizeof *ctx);
+    connect_arena_init(&ctx->arena, NULL, 0, &gen_source_allocator);
+}
+
+GEN_PRIVATE void gen_source_free(gen_context_t *ctx) {
+    connect_arena_free(&ctx->arena);
+}
+
+static const char *gen_source_vprintf(gen_context_t *ctx, const char *format, va_list arguments) {
+    va_list again;
+    int len;
+    char *text;
+    va_copy(again, arguments);
+    len = vsnprintf(NULL, 0, format, arguments);
+    if (len < 0) len = 0;
+    text = CONNECT_NEW(&ctx->arena, char, (size_t)len + 1);
+    vsnprintf(text, (size_t)len + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+GEN_PRIVATE const char *gen_source_printf(gen_context_t *ctx, const char *format, ...) {
+    va_list arguments;
+    const char *text;
+    va_start(arguments, format);
+    text = gen_source_vprintf(ctx, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+GEN_PRIVATE const char *gen_source_copy(gen_context_t *ctx, connect_str_t text) {
+    char *copy = CONNECT_NEW(&ctx->arena, char, text.len + 1);
+    if (text.len) memcpy(copy, text.data, text.len);
+    return copy;
+}
+
+GEN_PRIVATE gen_source_t *gen_source_new(gen_context_t *ctx, const char *name, const char *path, connect_str_t text) {
+    gen_source_t *source = CONNECT_NEW(&ctx->arena, gen_source_t, 1);
+    source->name = name;
+    source->path = path;
+    source->text = text;
+    source->serial = ++ctx->source_count;
+    return source;
+}
+
+GEN_PRIVATE gen_source_t *gen_source_read(
+    gen_context_t *ctx, gen_at_t at, const char *name, const char *path, int *os_error) {
+    struct stat about;
+    size_t len = 0, room = 16384;
+    char *text;
+    FILE *file;
+    *os_error = 0;
+    if (stat(path, &about) != 0) {
+        *os_error = errno ? errno : EIO;
+        return NULL;
+    }
+    if (S_ISDIR(about.st_mode)) {
+        *os_error = EISDIR;
+        return NULL;
+    }
+    file = fopen(path, "rb");
+    if (!file) {
+        *os_error = errno ? errno : EIO;
+        return NULL;
+    }
+    text = gen_source_acquire(NULL, room + 1);
+    for (;;) {
+        size_t got = fread(text + len, 1, room - len, file);
+        len += got;
+        if (len < room || len > GEN_SOURCE_BYTES_MAX) break;
+        room *= 2;
+        text = gen_source_resize(NULL, text, room + 1);
+    }
+    if (ferror(file)) {
+        gen_source_error(ctx, at, "cannot read \"%s\": %s", path, strerror(errno));
+        len = 0;
+    }
+    fclose(file);
+    if (len > GEN_SOURCE_BYTES_MAX) {
+        gen_source_error(ctx, at, "\"%s\" has more than 16 MiB", path);
+        len = 0;
+    }
+    text[len] = 0;
+    {
+        connect_str_t kept;
+        kept.data = gen_source_copy(ctx, (connect_str_t){text, len});
+        kept.len = len;
+        free(text);
+        return gen_source_new(ctx, name, path, kept);
+    }
+}
+
+static void gen_source_keep(gen_context_t *ctx, gen_at_t at, bool warning, const char *text) {
+    gen_message_text_t *message = ctx->messages.tail;
+    if (message && message->at.source == at.source && message->at.offset == at.offset &&
+        strcmp(message->text, text) == 0) {
+        return;
+    }
+    message = CONNECT_NEW(&ctx->arena, gen_message_text_t, 1);
+    message->at = at;
+    message->text = text;
+    message->warning = warning;
+    message->serial = (uint32_t)ctx->messages.count;
+    GEN_APPEND(ctx->messages, message);
+}
+
+GEN_PRIVATE void gen_source_error(gen_context_t *ctx, gen_at_t at, const char *format, ...) {
+    va_list arguments;
+    if (ctx->error_count >= GEN_ERRORS_MAX) return;
+    va_start(arguments, format);
+    gen_source_keep(ctx, at, false, gen_source_vprintf(ctx, format, arguments));
+    va_end(arguments);
+    ctx->error_count++;
+}
+
+GEN_PRIVATE void gen_source_warn(gen_context_t *ctx, gen_at_t at, const char *format, ...) {
+    va_list arguments;
+    if (ctx->messages.count >= 2 * GEN_ERRORS_MAX) return;
+    va_start(arguments, format);
+    gen_source_keep(ctx, at, true, gen_source_vprintf(ctx, format, arguments));
+    va_end(arguments);
+}
+
+/* Line and column, and where the line begins. */
+static size_t gen_source_line(gen_at_t at, size_t *line, size_t *column) {
+    size_t i, begin = 0;
+    *line = 1;
+    for (i = 0; i < at.offset && i < at.source->text.len; i++) {
+        if (at.source->text.data[i] == '\n') {
+            (*line)++;
+            begin = i + 1;
+        }
+    }
+    *column = at.offset - begin + 1;
+    return begin;
+}
+
+GEN_PRIVATE const char *gen_source_place(gen_context_t *ctx, gen_at_t at) {
+    size_t line, column;
+    if (!at.source) return "the command line";
+    gen_source_line(at, &line, &column);
+    return gen_source_printf(ctx, "%s:%lu:%lu", at.source->path, (unsigned long)line, (unsigned long)column);
+}
+
+static int gen_source_compare(const void *a, const void *b) {
+    const gen_message_text_t *one = *(const gen_message_text_t *const *)a;
+    const gen_message_text_t *two = *(const gen_message_text_t *const *)b;
+    uint32_t first = one->at.source ? one->at.source->serial : 0, second = two->at.source ? two->at.source->serial : 0;
+    if (first != second) return first < second ? -1 : 1;
+    if (one->at.offset != two->at.offset) return one->at.offset < two->at.offset ? -1 : 1;
+    return one->serial < two->serial ? -1 : 1;
+}
+
+static void gen_source_show(gen_at_t at, size_t begin, FILE *to) {
+    const char *text = at.source->text.data;
+    size_t end = at.offset, i;
+    while (end < at.source->text.len && text[end] != '\n' && text[end] != '\r')
+        end++;
+    if (at.offset - begin > GEN_SOURCE_SHOWN / 2) begin = at.offset - GEN_SOURCE_SHOWN / 2;
+    if (end - begin > GEN_SOURCE_SHOWN) end = begin + GEN_SOURCE_SHOWN;
+    fputs("    ", to);
+    for (i = begin; i < end; i++) {
+        unsigned char c = (unsigned char)text[i];
+        fputc(c == '\t' || (c >= 0x20 && c < 0x7F) ? c : '?', to);
+    }
+    fputs("\n    ", to);
+    for (i = begin; i < at.offset; i++)
+        fputc(text[i] == '\t' ? '\t' : ' ', to);
+    fputs("^\n", to);
+}
+
+GEN_PRIVATE void gen_source_report(gen_context_t *ctx, FILE *to) {
+    const gen_message_text_t **sorted = CONNECT_NEW(&ctx->arena, const gen_message_text_t *, ctx->messages.count + 1);
+    const gen_message_text_t *message;
+    size_t i, count = 0, line, column, begin;
+    for (message = ctx->messages.first; message; message = message->next)
+        sorted[count++] = message;
+    qsort(sorted, count, sizeof *sorted, gen_source_compare);
+    for (i = 0; i < count; i++) {
+        const char *what = sorted[i]->warning ? "warning" : "error";
+        if (!sorted[i]->at.source) {
+            fprintf(to, "connect_gen: %s: %s\n", what, sorted[i]->text);
+            continue;
+        }
+        begin = gen_source_line(sorted[i]->at, &line, &column);
+        fprintf(to, "%s:%lu:%lu: %s: %s\n", sorted[i]->at.source->path, (unsigned long)line, (unsigned long)column,
+            what, sorted[i]->text);
+        gen_source_show(sorted[i]->at, begin, to);
+    }
+    if (ctx->error_count >= GEN_ERRORS_MAX) fprintf(to, "connect_gen: error: too many errors\n");
+}
+
+GEN_PRIVATE const char *gen_source_quote(gen_context_t *ctx, connect_str_t text) {
+    char *quoted = CONNECT_NEW(&ctx->arena, char, 64 * 4 + 4);
+    size_t i, len = 0;
+    for (i = 0; i < text.len && i < 64; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c >= 0x20 && c < 0x7F)
+            quoted[len++] = (char)c;
+        else
+            len += (size_t)sprintf(quoted + len, "\\x%02X", c);
+    }
+    if (text.len > 64) memcpy(quoted + len, "...", 4);
+    return quoted;
+}
+
+/* #### src/gen/lexer.h ############################################################################################# */
+typedef enum gen_token_kind_t {
+    GEN_TOKEN_END,
+    GEN_TOKEN_WORD, /* an identifier or keyword */
+    GEN_TOKEN_INTEGER,
+    GEN_TOKEN_FLOAT,
+    GEN_TOKEN_STRING, /* text: as written, with its quotes */
+    GEN_TOKEN_SYMBOL  /* one byte */
+} gen_token_kind_t;
+typedef struct gen_token_t {
+    gen_token_kind_t kind;
+    connect_str_t text;
+    gen_at_t at;
+    uint64_t integer;
+    bool too_big;          /* an INTEGER over 64 bits */
+    bool bad;              /* it, or what stands before it, was reported already */
+    connect_str_t leading; /* the comment right above it, with its marks */
+} gen_token_t;
+typedef struct gen_lexer_t {
+    gen_context_t *ctx;
+    const gen_source_t *source;
+    const char *next, *end;
+    gen_token_t token;
+    gen_at_t previous_end;
+    connect_str_t trailing; /* the comment behind the token before this one, on its line */
+} gen_lexer_t;
+/* Starts before the first token. */
+GEN_PRIVATE void gen_lexer_begin(gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source);
+/* Goes to the next token. What is no token is reported and skipped. */
+GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer);
+GEN_PRIVATE bool gen_lexer_is(const gen_lexer_t *lexer, const char *text);
+/* Unescapes the string token; appends to text, which has room for it. Returns how many bytes. */
+GEN_PRIVATE size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text);
+
+/* #### src/gen/lexer.c ############################################################################################# */
+/* Tokens of the protobuf language (protobuf.dev, "Protocol Buffers Language Specification", lexical elements), and
+   which comment belongs to what.
+
+   Words: letter or _, then letters, digits, _; at most GEN_LEXER_WORD_MAX bytes. Integers: decimal, 0 octal, 0x hex.
+   Floats: digits with a point or an exponent, or .5; a trailing f is accepted. Strings: '...' or "...", in one line,
+   escapes \a \b \f \n \r \t \v \\ \' \" \? \ooo \xhh \uhhhh \Uhhhhhhhh. Comments: // and, not nested, block comments.
+
+   A comment that starts in the line of a token trails that token; a comment whose last line is the one above a token
+   (or its own) leads it; lines of // in a row are one comment. All others are detached and dropped.
+
+   Refused: NUL and other control characters, bytes over 0x7F outside of strings and comments, a string without its end,
+   a number that runs into a word. A byte order mark at the start is skipped. After GEN_ERRORS_MAX errors all is END. */
+
+#define GEN_LEXER_WORD_MAX 512u
+
+static bool gen_lexer_is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+static bool gen_lexer_is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static int gen_lexer_hex(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+static gen_at_t gen_lexer_at(const gen_lexer_t *lexer, const char *where) {
+    gen_at_t at;
+    at.source = lexer->source;
+    at.offset = (size_t)(where - lexer->source->text.data);
+    return at;
+}
+
+GEN_PRIVATE void gen_lexer_begin(gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source) {
+    memset(lexer, 0, sizeof *lexer);
+    lexer->ctx = ctx;
+    lexer->source = source;
+    lexer->next = source->text.data;
+    lexer->end = lexer->next + source->text.len;
+    if (source->text.len >= 3 && memcmp(lexer->next, "\xEF\xBB\xBF", 3) == 0) lexer->next += 3;
+    lexer->token.at = lexer->previous_end = gen_lexer_at(lexer, lexer->next);
+    gen_lexer_next(lexer);
+}
+
+/* Reads one comment; at its end stands the newline of a //. */
+static connect_str_t gen_lexer_comment(gen_lexer_t *lexer) {
+    connect_str_t comment;
+    const char *at = lexer->next;
+    comment.data = at;
+    if (at[1] == '/') {
+        while (at < lexer->end && *at != '\n')
+            at++;
+    } else {
+        at += 2;
+        while (at < lexer->end && !(at[0] == '*' && at[1] == '/'))
+            at++;
+        if (at >= lexer->end)
+            gen_source_error(lexer->ctx, gen_lexer_at(lexer, comment.data), "comment without its end");
+        else
+            at += 2;
+    }
+    comment.len = (size_t)(at - comment.data);
+    lexer->next = at;
+    return comment;
+}
+
+/* Skips white space and comments, and tells them apart. */
+static void gen_lexer_skip(gen_lexer_t *lexer) {
+    bool first_line = lexer->next > lexer->source->text.data; /* still in the line of the token before */
+    bool line_comment = false;                                /* the last was a // and nothing came since */
+    int newlines = 0;                                         /* since the last comment */
+    connect_str_t leading = {NULL, 0};
+    lexer->trailing = leading;
+    while (lexer->next < lexer->end) {
+        char c = *lexer->next;
+        if (c == '\n') {
+            newlines++;
+            lexer->next++;
+            first_line = false;
+        } else if (c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v') {
+            lexer->next++;
+        } else if (c == '/' && (lexer->next[1] == '/' || lexer->next[1] == '*')) {
+            bool is_line = lexer->next[1] == '/';
+            connect_str_t comment = gen_lexer_comment(lexer);
+            if (first_line) {
+                lexer->trailing = comment;
+            } else if (is_line && line_comment && newlines == 1) {
+                leading.len = (size_t)(comment.data + comment.len - leading.data);
+            } else {
+                leading = comment;
+            }
+            line_comment = is_line && !first_line;
+            newlines = 0;
+        } else {
+            break;
+        }
+    }
+    if (newlines > 1) memset(&leading, 0, sizeof leading);
+    lexer->token.leading = leading;
+}
+
+static void gen_lexer_bad(gen_lexer_t *lexer, const char *at, const char *what) {
+    if (!lexer->token.bad) gen_source_error(lexer->ctx, gen_lexer_at(lexer, at), "%s", what);
+    lexer->token.bad = true;
+}
+
+static void gen_lexer_number(gen_lexer_t *lexer) {
+    const char *at = lexer->next, *begin = at;
+    gen_token_t *token = &lexer->token;
+    unsigned base = 10;
+    bool octal = true;
+    token->kind = GEN_TOKEN_INTEGER;
+    if (at[0] == '0' && (at[1] == 'x' || at[1] == 'X')) {
+        base = 16;
+        at += 2;
+        if (gen_lexer_hex(*at) < 0) gen_lexer_bad(lexer, begin, "\"0x\" without hexadecimal digits");
+    } else if (at[0] == '0' && gen_lexer_is_digit(at[1])) {
+        base = 8;
+        at++;
+    }
+    for (; base == 16 ? gen_lexer_hex(*at) >= 0 : gen_lexer_is_digit(*at); at++) {
+        unsigned digit = (unsigned)gen_lexer_hex(*at);
+        if (digit >= base) octal = false;
+        if (token->integer > (UINT64_MAX - digit) / base) token->too_big = true;
+        token->integer = token->integer * base + digit;
+    }
+    if (base != 16 && (*at == '.' || *at == 'e' || *at == 'E')) {
+        token->kind = GEN_TOKEN_FLOAT;
+        if (*at == '.') at++;
+        while (gen_lexer_is_digit(*at))
+            at++;
+        if (*at == 'e' || *at == 'E') {
+            at++;
+            if (*at == '+' || *at == '-') at++;
+            if (!gen_lexer_is_digit(*at)) gen_lexer_bad(lexer, begin, "exponent without digits");
+            while (gen_lexer_is_digit(*at))
+                at++;
+        }
+    }
+    token->text.len = (size_t)(at - begin);
+    if ((*at == 'f' || *at == 'F') && base == 10) {
+        token->kind = GEN_TOKEN_FLOAT;
+        at++;
+    }
+    if (base == 8 && (!octal || token->kind == GEN_TOKEN_FLOAT)) {
+        gen_lexer_bad(lexer, begin, "a number that starts with 0 is octal: digits 0 to 7 only");
+    }
+    if (gen_lexer_is_letter(*at) || *at == '.') {
+        gen_lexer_bad(lexer, at, "expected a space between a number and what follows");
+        while (gen_lexer_is_letter(*at) || gen_lexer_is_digit(*at) || *at == '.')
+            at++;
+    }
+    lexer->next = at;
+}
+
+static void gen_lexer_string(gen_lexer_t *lexer) {
+    const char *at = lexer->next, quote = *at++;
+    while (at < lexer->end && *at != quote && *at != '\n' && *at) {
+        if (*at == '\\' && at + 1 < lexer->end && at[1] != '\n' && at[1]) at++;
+        at++;
+    }
+    lexer->token.kind = GEN_TOKEN_STRING;
+    if (at < lexer->end && *at == quote)
+        at++;
+    else
+        gen_lexer_bad(lexer, lexer->next, "string without its closing quote in the same line");
+    lexer->token.text.len = (size_t)(at - lexer->next);
+    lexer->next = at;
+}
+
+GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer) {
+    gen_token_t *token = &lexer->token;
+    gen_at_t previous = token->at;
+    previous.offset += token->text.len;
+    lexer->previous_end = previous;
+    token->bad = false;
+    for (;;) {
+        bool bad = token->bad;
+        char c;
+        memset(token, 0, sizeof *token);
+        token->bad = bad;
+        gen_lexer_skip(lexer);
+        token->at = gen_lexer_at(lexer, lexer->next);
+        token->text.data = lexer->next;
+        if (lexer->next >= lexer->end || lexer->ctx->error_count >= GEN_ERRORS_MAX) return;
+        c = *lexer->next;
+        if (gen_lexer_is_letter(c)) {
+            while (gen_lexer_is_letter(*lexer->next) || gen_lexer_is_digit(*lexer->next))
+                lexer->next++;
+            token->kind = GEN_TOKEN_WORD;
+            token->text.len = (size_t)(lexer->next - token->text.data);
+            if (token->text.len > GEN_LEXER_WORD_MAX) {
+                gen_source_error(lexer->ctx, token->at, "identifier with more than %u bytes", GEN_LEXER_WORD_MAX);
+                token->text.len = GEN_LEXER_WORD_MAX;
+            }
+            return;
+        }
+        if (gen_lexer_is_digit(c) || (c == '.' && gen_lexer_is_digit(lexer->next[1]))) {
+            gen_lexer_number(lexer);
+            return;
+        }
+        if (c == '"' || c == '\'') {
+            gen_lexer_string(lexer);
+            return;
+        }
+        lexer->next++;
+        if (c > 0x20 && c < 0x7F) {
+            token->kind = GEN_TOKEN_SYMBOL;
+            token->text.len = 1;
+            return;
+        }
+        gen_source_error(lexer->ctx, token->at, "%s \\x%02X%s", (unsigned char)c < 0x80 ? "control character" : "byte",
+            (unsigned)(unsigned char)c, (unsigned char)c < 0x80 ? "" : " outside of a string or comment");
+        token->bad = true;
+        while (lexer->next < lexer->end && ((unsigned char)*lexer->next >= 0x7F || (unsigned char)*lexer->next < 9)) {
+            lexer->next++;
+        }
+    }
+}
+
+GEN_PRIVATE bool gen_lexer_is(const gen_lexer_t *lexer, const char *text) {
+    size_t len = strlen(text);
+    return (lexer->token.kind == GEN_TOKEN_WORD || lexer->token.kind == GEN_TOKEN_SYMBOL) &&
+        lexer->token.text.len == len && memcmp(lexer->token.text.data, text, len) == 0;
+}
+
+static size_t gen_lexer_utf8(uint32_t c, char *to) {
+    if (c < 0x80) {
+        to[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        to[0] = (char)(0xC0 | (c >> 6));
+        to[1] = (char)(0x80 | (c & 0x3F));
+        return 2;
+    }
+    if (c < 0x10000) {
+        to[0] = (char)(0xE0 | (c >> 12));
+        to[1] = (char)(0x80 | ((c >> 6) & 0x3F));
+        to[2] = (char)(0x80 | (c & 0x3F));
+        return 3;
+    }
+    to[0] = (char)(0xF0 | (c >> 18));
+    to[1] = (char)(0x80 | ((c >> 12) & 0x3F));
+    to[2] = (char)(0x80 | ((c >> 6) & 0x3F));
+    to[3] = (char)(0x80 | (c & 0x3F));
+    return 4;
+}
+
+/* Reads up to max digits of a base; false if there is none. */
+static bool gen_lexer_digits(const char **at, const char *end, size_t max, unsigned base, uint32_t *value) {
+    size_t count = 0;
+    *value = 0;
+    for (; count < max && *at < end; count++, (*at)++) {
+        int digit = gen_lexer_hex(**at);
+        if (digit < 0 || (unsigned)digit >= base) break;
+        *value = *value * base + (uint32_t)digit;
+    }
+    return count > 0;
+}
+
+GEN_PRIVATE size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
+    static const char names[] = "abfnrtv\\'\"?", bytes[] = "\a\b\f\n\r\t\v\\'\"?";
+    const char *at = lexer->token.text.data + 1, *end = lexer->token.text.data + lexer->token.text.len, *name;
+    size_t len = 0;
+    if (end > at && end[-1] == at[-1]) end--;
+    while (at < end) {
+        const char *begin = at;
+        uint32_t value;
+        bool good = true;
+        if (*at != '\\') {
+            text[len++] = *at++;
+            continue;
+        }
+        if (++at >= end) break;
+        name = strchr(names, *at);
+        if (name) {
+            text[len++] = bytes[name - names];
+            at++;
+            continue;
+        }
+        if (*at >= '0' && *at <= '7') {
+            gen_lexer_digits(&at, end, 3, 8, &value);
+            good = value <= 0xFF;
+            text[len++] = (char)(value & 0xFF);
+        } else if (*at == 'x' || *at == 'X') {
+            at++;
+            good = gen_lexer_digits(&at, end, 2, 16, &value);
+            text[len++] = (char)value;
+        } else if (*at == 'u' || *at == 'U') {
+            size_t max = *at == 'u' ? 4 : 8;
+            const char *digits = ++at;
+            good = gen_lexer_digits(&at, end, max, 16, &value) && (size_t)(at - digits) == max && value <= 0x10FFFF;
+            if (good && max == 4 && value >= 0xD800 && value < 0xDC00 && end - at >= 6 && at[0] == '\\' &&
+                at[1] == 'u') {
+                uint32_t low;
+                const char *second = at + 2;
+                if (gen_lexer_digits(&second, end, 4, 16, &low) && low >= 0xDC00 && low < 0xE000) {
+                    value = 0x10000 + ((value - 0xD800) << 10) + (low - 0xDC00);
+                    at = second;
+                }
+            }
+            if (good) len += gen_lexer_utf8(value, text + len);
+        } else {
+            good = false;
+            at++;
+        }
+        if (!good) gen_source_error(lexer->ctx, gen_lexer_at(lexer, begin), "wrong escape sequence in a string");
+    }
+    return len;
+}
+
+/* #### src/gen/map.h ############################################################################################### */
+/* A map from zero-terminated names to pointers. {0} is an empty one. */
+typedef struct gen_map_slot_t {
+    const char *key;
+    void *value;
+} gen_map_slot_t;
+typedef struct gen_map_t {
+    gen_map_slot_t *slots;
+    size_t room, count; /* room: 0 or a power of two */
+} gen_map_t;
+/* Returns the value of a key; NULL if there is none. */
+GEN_PRIVATE void *gen_map_get(const gen_map_t *map, const char *key);
+/* Adds a key that is not there yet; key: kept, value: not NULL. */
+GEN_PRIVATE void gen_map_put(gen_context_t *ctx, gen_map_t *map, const char *key, void *value);
+
+/* #### src/gen/map.c ############################################################################################### */
+/* A hash map with open addressing, at most half full, in the context's arena. Nothing is ever removed. The order of the
+   slots is never used for output, which must not depend on it. */
+
+static size_t gen_map_hash(const char *key) {
+    uint64_t hash = 14695981039346656037u;
+    for (; *key; key++)
+        hash = (hash ^ (unsigned char)*key) * 1099511628211u;
+    return (size_t)(hash ^ (hash >> 29));
+}
+
+static gen_map_slot_t *gen_map_slot(const gen_map_t *map, const char *key) {
+    size_t at = gen_map_hash(key) & (map->room - 1);
+    while (map->slots[at].key && strcmp(map->slots[at].key, key) != 0)
+        at = (at + 1) & (map->room - 1);
+    return &map->slots[at];
+}
+
+GEN_PRIVATE void *gen_map_get(const gen_map_t *map, const char *key) {
+    return map->room ? gen_map_slot(map, key)->value : NULL;
+}
+
+GEN_PRIVATE void gen_map_put(gen_context_t *ctx, gen_map_t *map, const char *key, void *value) {
+    gen_map_slot_t *slot;
+    if (2 * (map->count + 1) > map->room) {
+        gen_map_t old = *map;
+        size_t i;
+        map->room = old.room ? 2 * old.room : 64;
+        map->slots = CONNECT_NEW(&ctx->arena, gen_map_slot_t, map->room);
+        for (i = 0; i < old.room; i++) {
+            if (old.slots[i].key) *gen_map_slot(map, old.slots[i].key) = old.slots[i];
+        }
+    }
+    slot = gen_map_slot(map, key);
+    slot->key = key;
+    slot->value = value;
+    map->count++;
+}
+
+/* #### src/gen/model.h ############################################################################################# */
+/* What .proto files say: filled in by the parser, then by resolve, option, check and names, in this order. All of it is
+   in the context's arena. Names are zero-terminated; a comment is a view of the source, with its marks. */
+
+typedef struct gen_file_t gen_file_t;
+typedef struct gen_type_t gen_type_t;
+typedef struct gen_enum_t gen_enum_t;
+
+typedef enum gen_syntax_t { GEN_SYNTAX_PROTO2, GEN_SYNTAX_PROTO3 } gen_syntax_t;
+typedef enum gen_label_t { GEN_LABEL_NONE, GEN_LABEL_OPTIONAL, GEN_LABEL_REQUIRED, GEN_LABEL_REPEATED } gen_label_t;
+typedef enum gen_value_kind_t {
+    GEN_VALUE_WORD,     /* text: an identifier, or -inf, -nan */
+    GEN_VALUE_INTEGER,  /* integer, negative */
+    GEN_VALUE_FLOAT,    /* number */
+    GEN_VALUE_STRING,   /* text: unescaped */
+    GEN_VALUE_AGGREGATE /* text: as written, with its braces */
+} gen_value_kind_t;
+
+typedef struct gen_docs_t {
+    connect_str_t leading, trailing;
+} gen_docs_t;
+typedef struct gen_option_t {
+    struct gen_option_t *next;
+    const char *name; /* "packed", "(acme.label).text" */
+    gen_at_t at, value_at;
+    gen_value_kind_t kind;
+    connect_str_t text;
+    uint64_t integer;
+    double number;
+    bool negative;
+    bool custom;    /* its name begins with "(" */
+    uint32_t field; /* its number in the options message; 0: custom, or no such */
+    int32_t choice; /* the number of an enum's value */
+} gen_option_t;
+typedef GEN_LIST(gen_option_t) gen_options_t;
+typedef struct gen_range_t {
+    struct gen_range_t *next;
+    gen_at_t at;
+    int32_t first, last; /* both belong to it */
+} gen_range_t;
+typedef struct gen_word_t {
+    struct gen_word_t *next;
+    gen_at_t at;
+    const char *text;
+} gen_word_t;
+
+typedef struct gen_oneof_t {
+    struct gen_oneof_t *next;
+    const char *name, *full_name;
+    gen_at_t at;
+    gen_docs_t docs;
+    gen_options_t options;
+    size_t field_count;
+    uint32_t index;
+    bool synthetic;                 /* around a proto3 optional */
+    const char *c_name, *c_case;    /* members: the union, and what says which */
+    const char *c_enum, *c_not_set; /* the enum of the choices, and its zero */
+} gen_oneof_t;
+typedef struct gen_field_t {
+    struct gen_field_t *next;
+    gen_file_t *file;
+    gen_type_t *parent; /* NULL: an extension outside of a message */
+    gen_oneof_t *oneof;
+    const char *name, *full_name, *json_name;
+    const char *type_name; /* as written; NULL: a scalar */
+    const char *extendee_name;
+    gen_at_t at, type_at, number_at, extendee_at, json_name_at;
+    gen_docs_t docs;
+    gen_options_t options;
+    const gen_option_t *default_value;
+    gen_type_t *extendee;
+    gen_type_t *type;        /* MESSAGE, GROUP */
+    gen_enum_t *enumeration; /* ENUM */
+    gen_label_t label;
+    int kind; /* connect_kind_t; 0: a name that is not resolved yet */
+    int32_t number;
+    bool has_json_name, proto3_optional, is_map, is_group;
+    bool packed, nullable, has, closed, deprecated;
+    const char *c_name, *c_has;   /* members */
+    const char *c_choice, *c_get; /* the enumerator in its oneof; the function that looks into the map */
+} gen_field_t;
+struct gen_type_t { /* a message */
+    struct gen_type_t *next;
+    gen_file_t *file;
+    gen_type_t *parent;
+    const char *name, *full_name;
+    gen_at_t at;
+    gen_docs_t docs;
+    gen_options_t options;
+    GEN_LIST(gen_field_t) fields;
+    GEN_LIST(gen_field_t) extensions;
+    GEN_LIST(gen_oneof_t) oneofs;
+    GEN_LIST(gen_type_t) types;
+    GEN_LIST(gen_enum_t) enums;
+    GEN_LIST(gen_range_t) reserved;
+    GEN_LIST(gen_range_t) extension_ranges;
+    GEN_LIST(gen_word_t) reserved_names;
+    gen_field_t **by_number;
+    bool is_map_entry, has_required, deprecated;
+    const char *c_name, *c_unknown;
+};
+typedef struct gen_enum_value_t {
+    struct gen_enum_value_t *next;
+    gen_enum_t *parent;
+    const char *name, *full_name;
+    gen_at_t at, number_at;
+    gen_docs_t docs;
+    gen_options_t options;
+    int32_t number;
+    bool deprecated;
+    const char *c_name;
+} gen_enum_value_t;
+struct gen_enum_t {
+    struct gen_enum_t *next;
+    gen_file_t *file;
+    gen_type_t *parent;
+    const char *name, *full_name;
+    gen_at_t at;
+    gen_docs_t docs;
+    gen_options_t options;
+    GEN_LIST(gen_enum_value_t) values;
+    GEN_LIST(gen_range_t) reserved;
+    GEN_LIST(gen_word_t) reserved_names;
+    bool closed, allow_alias, deprecated;
+    const char *c_name;
+};
+typedef struct gen_method_t {
+    struct gen_method_t *next;
+    const char *name, *full_name;
+    const char *input_name, *output_name;
+    gen_at_t at, input_at, output_at;
+    gen_docs_t docs;
+    gen_options_t options;
+    gen_type_t *input, *output;
+    bool client_streams, server_streams, deprecated;
+    int32_t idempotency;
+    const char *c_name, *c_slot; /* Service_Method, and the member of the handlers */
+} gen_method_t;
+typedef struct gen_service_t {
+    struct gen_service_t *next;
+    gen_file_t *file;
+    const char *name, *full_name;
+    gen_at_t at;
+    gen_docs_t docs;
+    gen_options_t options;
+    GEN_LIST(gen_method_t) methods;
+    bool deprecated;
+    const char *c_name;
+} gen_service_t;
+typedef struct gen_import_t {
+    struct gen_import_t *next;
+    const char *name;
+    gen_at_t at;
+    gen_file_t *file; /* NULL: not found */
+    bool is_public, is_weak;
+} gen_import_t;
+struct gen_file_t {
+    struct gen_file_t *next;
+    const gen_source_t *source;
+    const char *name;
+    const char *package; /* "" if it has none */
+    gen_at_t package_at;
+    gen_syntax_t syntax;
+    gen_options_t options;
+    GEN_LIST(gen_import_t) imports;
+    GEN_LIST(gen_type_t) types;
+    GEN_LIST(gen_enum_t) enums;
+    GEN_LIST(gen_service_t) services;
+    GEN_LIST(gen_field_t) extensions;
+    bool built_in, wanted; /* wanted: a header is to be written */
+    bool incomplete;       /* it, or what it imports, could not be read in full */
+    bool loading;          /* on the path of imports that is being read */
+    uint32_t visible_from; /* the serial of the last file that was found to see this one */
+    const char *c_name, *guard, *header;
+};
+typedef struct gen_model_t {
+    gen_context_t *ctx;
+    GEN_LIST(gen_file_t) files; /* imports before what imports them */
+    gen_map_t file_names, symbols;
+} gen_model_t;
+
+/* #### src/gen/parser.h ############################################################################################ */
+#define GEN_PATH_MAX 4096u /* bytes of a name with dots */
+#define GEN_DEPTH_MAX 32u  /* levels of messages in messages */
+
+/* Reads a source into a file. What is wrong is reported; the file holds what could be read. built_in: may be proto2. */
+GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in);
+
+/* For parse_option.c: the parser's state, and what it has for others. */
+typedef struct gen_parser_t {
+    gen_context_t *ctx;
+    gen_lexer_t lexer;
+    gen_file_t *file;
+    unsigned depth;
+} gen_parser_t;
+GEN_PRIVATE bool gen_parser_take(gen_parser_t *parser, const char *text);
+/* Takes a symbol, or reports that it was expected. A missing ; at the end of a line is taken as if it were there. */
+GEN_PRIVATE bool gen_parser_expect(gen_parser_t *parser, const char *text, const char *where);
+/* Reports that something else was expected. Returns false. */
+GEN_PRIVATE bool gen_parser_wrong(gen_parser_t *parser, const char *expected);
+/* Takes a word into *name; false, and reported, if there is none. */
+GEN_PRIVATE bool gen_parser_word(gen_parser_t *parser, const char *what, const char **name);
+/* Takes one or more string literals; false, and reported, if there is none. */
+GEN_PRIVATE bool gen_parser_string(gen_parser_t *parser, const char *what, connect_str_t *text);
+/* Takes a.b.c or .a.b.c. */
+GEN_PRIVATE bool gen_parser_path(gen_parser_t *parser, const char *what, const char **path);
+
+/* #### src/gen/parse_option.h ###################################################################################### */
+/* Reads `name = value`, at the name, into the list. Returns false after a syntax error. */
+GEN_PRIVATE bool gen_parse_option_assignment(gen_parser_t *parser, gen_options_t *options);
+/* Reads `option name = value;`. */
+GEN_PRIVATE bool gen_parse_option_statement(gen_parser_t *parser, gen_options_t *options);
+/* Reads `[a = 1, b = 2]` if it is there. */
+GEN_PRIVATE bool gen_parse_option_brackets(gen_parser_t *parser, gen_options_t *options);
+
+/* #### src/gen/parse_option.c ###################################################################################### */
+/* Options as they are written: names of parts, a.(b.c).d, and values: a word, a number, strings, or a text-format
+   message in braces. What they mean is told by option.c.
+
+   An aggregate is kept as text. Its braces, brackets and angles must match; they may nest GEN_PARSE_OPTION_DEPTH
+   deep. */
+
+#define GEN_PARSE_OPTION_DEPTH 64u
+
+static bool gen_parse_option_name(gen_parser_t *parser, gen_option_t *option) {
+    const char *name = "";
+    option->at = parser->lexer.token.at;
+    option->custom = gen_lexer_is(&parser->lexer, "(");
+    for (;;) {
+        const char *part;
+        if (gen_parser_take(parser, "(")) {
+            if (!gen_parser_path(parser, "the name of an option", &part)) return false;
+            if (!gen_parser_expect(parser, ")", "after the name of a custom option")) return false;
+            part = gen_source_printf(parser->ctx, "(%s)", part);
+        } else if (!gen_parser_word(parser, "the name of an option", &part)) {
+            return false;
+        }
+        if (strlen(name) + strlen(part) > GEN_PATH_MAX) {
+            gen_source_error(parser->ctx, option->at, "the name of an option has more than %u bytes", GEN_PATH_MAX);
+            return false;
+        }
+        name = *name ? gen_source_printf(parser->ctx, "%s.%s", name, part) : part;
+        if (!gen_parser_take(parser, ".")) break;
+    }
+    option->name = name;
+    return true;
+}
+
+static bool gen_parse_option_brackets_match(gen_parser_t *parser, gen_option_t *option) {
+    char closing[GEN_PARSE_OPTION_DEPTH];
+    unsigned depth = 0;
+    const gen_token_t *token = &parser->lexer.token;
+    do {
+        char c = token->kind == GEN_TOKEN_SYMBOL ? token->text.data[0] : 'x';
+        if (token->kind == GEN_TOKEN_END) return gen_parser_wrong(parser, "the end of the option's value");
+        if (c == '{' || c == '[' || c == '<') {
+            if (depth == GEN_PARSE_OPTION_DEPTH) {
+                gen_source_error(
+                    parser->ctx, token->at, "the option's value nests deeper than %u levels", GEN_PARSE_OPTION_DEPTH);
+                return false;
+            }
+            closing[depth++] = c == '{' ? '}' : c == '[' ? ']' : '>';
+        } else if (c == '}' || c == ']' || c == '>') {
+            const char wanted[4] = {'"', closing[depth - 1], '"', 0};
+            if (c != closing[depth - 1]) return gen_parser_wrong(parser, wanted);
+            depth--;
+        } else if (c != 'x' && !strchr(":;,.-/", c)) {
+            return gen_parser_wrong(parser, "a field of the option's value");
+        }
+        option->text.len = (size_t)(token->text.data + token->text.len - option->text.data);
+        gen_lexer_next(&parser->lexer);
+    } while (depth > 0);
+    return true;
+}
+
+static bool gen_parse_option_aggregate(gen_parser_t *parser, gen_option_t *option) {
+    option->kind = GEN_VALUE_AGGREGATE;
+    option->text.data = parser->lexer.token.text.data;
+    if (gen_parse_option_brackets_match(parser, option)) return true;
+    /* Where braces do not match, the ; that ends the statement is the best place to go on at. */
+    while (!gen_lexer_is(&parser->lexer, ";") && parser->lexer.token.kind != GEN_TOKEN_END) {
+        gen_lexer_next(&parser->lexer);
+    }
+    return false;
+}
+
+GEN_PRIVATE bool gen_parse_option_assignment(gen_parser_t *parser, gen_options_t *options) {
+    gen_option_t *option = CONNECT_NEW(&parser->ctx->arena, gen_option_t, 1);
+    const gen_token_t *token = &parser->lexer.token;
+    if (!gen_parse_option_name(parser, option)) return false;
+    if (!gen_parser_expect(parser, "=", "after the name of an option")) return false;
+    option->value_at = token->at;
+    if (gen_lexer_is(&parser->lexer, "{")) {
+        if (!gen_parse_option_aggregate(parser, option)) return false;
+    } else if (token->kind == GEN_TOKEN_STRING) {
+        option->kind = GEN_VALUE_STRING;
+        if (!gen_parser_string(parser, "a value", &option->text)) return false;
+    } else {
+        option->negative = gen_parser_take(parser, "-");
+        if (token->kind == GEN_TOKEN_INTEGER) {
+            option->kind = GEN_VALUE_INTEGER;
+            option->integer = token->integer;
+            option->number = strtod(gen_source_copy(parser->ctx, token->text), NULL);
+            if (token->too_big) option->kind = GEN_VALUE_FLOAT;
+        } else if (token->kind == GEN_TOKEN_FLOAT) {
+            option->kind = GEN_VALUE_FLOAT;
+            option->number = strtod(gen_source_copy(parser->ctx, token->text), NULL);
+        } else if (token->kind == GEN_TOKEN_WORD) {
+            option->kind = GEN_VALUE_WORD;
+        } else {
+            return gen_parser_wrong(parser, "the value of an option");
+        }
+        option->text = token->text;
+        gen_lexer_next(&parser->lexer);
+    }
+    GEN_APPEND(*options, option);
+    return true;
+}
+
+GEN_PRIVATE bool gen_parse_option_statement(gen_parser_t *parser, gen_options_t *options) {
+    gen_lexer_next(&parser->lexer);
+    return gen_parse_option_assignment(parser, options) && gen_parser_expect(parser, ";", "after an option");
+}
+
+GEN_PRIVATE bool gen_parse_option_brackets(gen_parser_t *parser, gen_options_t *options) {
+    if (!gen_parser_take(parser, "[")) return true;
+    do {
+        if (!gen_parse_option_assignment(parser, options)) return false;
+    } while (gen_parser_take(parser, ","));
+    return gen_parser_expect(parser, "]", "after the options");
+}
+
+/* #### src/gen/parser.c ############################################################################################ */
+/* The protobuf language, proto2 and proto3 (protobuf.dev, "Language Specification"): one function for each production,
+   and a place for every name, so that later messages can point at it. Which statement is allowed in which syntax, and
+   all that needs a second look, is told by check.c; names are resolved by resolve.c.
+
+   A syntax error is reported once; reading goes on behind the statement: behind its ; or behind its {...}, before a }
+   that closes what the statement is in. A ; that is missing at the end of a line is reported and taken as if it were
+   there.
+
+   Recursion: only messages in messages (and groups), at most GEN_DEPTH_MAX levels; deeper ones are reported and
+   skipped. */
+
+static void gen_parser_message_body(gen_parser_t *parser, gen_type_t *type);
+
+GEN_PRIVATE bool gen_parser_take(gen_parser_t *parser, const char *text) {
+    if (!gen_lexer_is(&parser->lexer, text)) return false;
+    gen_lexer_next(&parser->lexer);
+    return true;
+}
+
+GEN_PRIVATE bool gen_parser_wrong(gen_parser_t *parser, const char *expected) {
+    const gen_token_t *token = &parser->lexer.token;
+    if (token->bad) return false;
+    if (token->kind == GEN_TOKEN_END) {
+        if (parser->ctx->error_count < GEN_ERRORS_MAX) {
+            gen_source_error(parser->ctx, token->at, "expected %s, found the end of the file", expected);
+        }
+    } else {
+        const char *quote = token->kind == GEN_TOKEN_STRING ? "" : "\"";
+        gen_source_error(parser->ctx, token->at, "expected %s, found %s%s%s", expected, quote,
+            gen_source_quote(parser->ctx, token->text), quote);
+    }
+    return false;
+}
+
+GEN_PRIVATE bool gen_parser_expect(gen_parser_t *parser, const char *text, const char *where) {
+    const gen_token_t *token = &parser->lexer.token;
+    if (gen_parser_take(parser, text)) return true;
+    if (text[0] == ';' && token->kind != GEN_TOKEN_END) {
+        gen_at_t at = parser->lexer.previous_end;
+        const char *newline = memchr(at.source->text.data + at.offset, '\n', token->at.offset - at.offset);
+        if (newline || gen_lexer_is(&parser->lexer, "}")) {
+            gen_source_error(parser->ctx, at, "expected \";\" %s", where);
+            return true;
+        }
+    }
+    return gen_parser_wrong(parser, gen_source_printf(parser->ctx, "\"%s\" %s", text, where));
+}
+
+GEN_PRIVATE bool gen_parser_word(gen_parser_t *parser, const char *what, const char **name) {
+    *name = "";
+    if (parser->lexer.token.kind != GEN_TOKEN_WORD) return gen_parser_wrong(parser, what);
+    *name = gen_source_copy(parser->ctx, parser->lexer.token.text);
+    gen_lexer_next(&parser->lexer);
+    return true;
+}
+
+GEN_PRIVATE bool gen_parser_string(gen_parser_t *parser, const char *what, connect_str_t *text) {
+    const gen_token_t *token = &parser->lexer.token;
+    size_t len = 0, room = 0;
+    char *joined = NULL;
+    text->data = "";
+    text->len = 0;
+    if (token->kind != GEN_TOKEN_STRING || token->bad) return gen_parser_wrong(parser, what);
+    while (token->kind == GEN_TOKEN_STRING) {
+        if (len + token->text.len + 1 > room) { /* unescaped it is never longer than written */
+            char *longer;
+            room = 2 * room + token->text.len + 1;
+            longer = CONNECT_NEW(&parser->ctx->arena, char, room);
+            if (len) memcpy(longer, joined, len);
+            joined = longer;
+        }
+        len += gen_lexer_unescape(&parser->lexer, joined + len);
+        gen_lexer_next(&parser->lexer);
+    }
+    text->data = joined;
+    text->len = len;
+    return true;
+}
+
+GEN_PRIVATE bool gen_parser_path(gen_parser_t *parser, const char *what, const char **path) {
+    char text[GEN_PATH_MAX + 1];
+    size_t len = 0;
+    gen_at_t at = parser->lexer.token.at;
+    *path = "";
+    if (gen_parser_take(parser, ".")) text[len++] = '.';
+    do {
+        const gen_token_t *token = &parser->lexer.token;
+        if (token->kind != GEN_TOKEN_WORD) return gen_parser_wrong(parser, what);
+        if (len + token->text.len + 1 > GEN_PATH_MAX) {
+            gen_source_error(parser->ctx, at, "a name has more than %u bytes", GEN_PATH_MAX);
+            return false;
+        }
+        if (len > 0 && text[len - 1] != '.') text[len++] = '.';
+        memcpy(text + len, token->text.data, token->text.len);
+        len += token->text.len;
+        gen_lexer_next(&parser->lexer);
+    } while (gen_parser_take(parser, "."));
+    *path = gen_source_copy(parser->ctx, (connect_str_t){text, len});
+    return true;
+}
+
+/* Skips to behind the statement that went wrong. */
+static void gen_parser_recover(gen_parser_t *parser) {
+    unsigned long depth = 0;
+    while (parser->lexer.token.kind != GEN_TOKEN_END) {
+        if (gen_lexer_is(&parser->lexer, "{")) {
+            depth++;
+        } else if (gen_lexer_is(&parser->lexer, "}")) {
+            if (depth == 0) return;
+            if (--depth == 0) {
+                gen_lexer_next(&parser->lexer);
+                return;
+            }
+        } else if (depth == 0 && gen_lexer_is(&parser->lexer, ";")) {
+            gen_lexer_next(&parser->lexer);
+            return;
+        }
+        gen_lexer_next(&parser->lexer);
+    }
+}
+
+/* Takes a number of int32's range. max: what `max` stands for, 0: not allowed. */
+static bool gen_parser_int32(gen_parser_t *parser, const char *what, int32_t max, int32_t *value) {
+    const gen_token_t *token = &parser->lexer.token;
+    gen_at_t at = token->at;
+    int64_t wide;
+    bool negative;
+    *value = 0;
+    if (max && gen_parser_take(parser, "max")) {
+        *value = max;
+        return true;
+    }
+    negative = gen_parser_take(parser, "-");
+    if (token->kind != GEN_TOKEN_INTEGER || token->bad) return gen_parser_wrong(parser, what);
+    if (token->too_big || token->integer > (negative ? 2147483648u : 2147483647u)) {
+        gen_source_error(parser->ctx, at, "%s is out of range: it must fit into 32 bits", what);
+        return false;
+    }
+    wide = (int64_t)token->integer;
+    *value = (int32_t)(negative ? -wide : wide);
+    gen_lexer_next(&parser->lexer);
+    return true;
+}
+
+static bool gen_parser_skip_block(gen_parser_t *parser) {
+    gen_parser_recover(parser);
+    return true;
+}
+
+/* ---- Enums ---- */
+
+/* `reserved 2, 5 to 9, 20 to max;` or `reserved "a", "b";`, at `reserved`. max: the number that is called so. */
+static bool gen_parser_reserved(gen_parser_t *parser, int32_t max, gen_type_t *type, gen_enum_t *enumeration) {
+    const gen_token_t *token = &parser->lexer.token;
+    gen_lexer_next(&parser->lexer);
+    if (token->kind == GEN_TOKEN_STRING) {
+        do {
+            gen_word_t *word = CONNECT_NEW(&parser->ctx->arena, gen_word_t, 1);
+            connect_str_t text;
+            word->at = token->at;
+            if (!gen_parser_string(parser, "a reserved name in quotes", &text)) return false;
+            word->text = gen_source_copy(parser->ctx, text);
+            if (type)
+                GEN_APPEND(type->reserved_names, word);
+            else
+                GEN_APPEND(enumeration->reserved_names, word);
+        } while (gen_parser_take(parser, ","));
+        return gen_parser_expect(parser, ";", "after the reserved names");
+    }
+    if (token->kind == GEN_TOKEN_WORD) return gen_parser_wrong(parser, "reserved numbers, or names in quotes");
+    do {
+        gen_range_t *range = CONNECT_NEW(&parser->ctx->arena, gen_range_t, 1);
+        range->at = token->at;
+        if (!gen_parser_int32(parser, "a reserved number", 0, &range->first)) return false;
+        range->last = range->first;
+        if (gen_parser_take(parser, "to")) {
+            if (!gen_parser_int32(parser, "the end of a reserved range", max, &range->last)) return false;
+        }
+        if (type)
+            GEN_APPEND(type->reserved, range);
+        else
+            GEN_APPEND(enumeration->reserved, range);
+    } while (gen_parser_take(parser, ","));
+    return gen_parser_expect(parser, ";", "after the reserved numbers");
+}
+
+static bool gen_parser_enum_value(gen_parser_t *parser, gen_enum_t *enumeration) {
+    gen_enum_value_t *value = CONNECT_NEW(&parser->ctx->arena, gen_enum_value_t, 1);
+    value->parent = enumeration;
+    value->docs.leading = parser->lexer.token.leading;
+    value->at = parser->lexer.token.at;
+    if (!gen_parser_word(parser, "the name of an enum value", &value->name)) return false;
+    if (!gen_parser_expect(parser, "=", "and a number after the name of an enum value")) return false;
+    value->number_at = parser->lexer.token.at;
+    if (!gen_parser_int32(parser, "the number of an enum value", 0, &value->number)) return false;
+    GEN_APPEND(enumeration->values, value);
+    if (!gen_parse_option_brackets(parser, &value->options)) return false;
+    if (!gen_parser_expect(parser, ";", "after an enum value")) return false;
+    value->docs.trailing = parser->lexer.trailing;
+    return true;
+}
+
+static bool gen_parser_enum(gen_parser_t *parser, gen_type_t *parent) {
+    gen_enum_t *enumeration = CONNECT_NEW(&parser->ctx->arena, gen_enum_t, 1);
+    enumeration->file = parser->file;
+    enumeration->parent = parent;
+    enumeration->docs.leading = parser->lexer.token.leading;
+    gen_lexer_next(&parser->lexer);
+    enumeration->at = parser->lexer.token.at;
+    if (!gen_parser_word(parser, "the name of an enum", &enumeration->name)) return false;
+    if (!gen_parser_expect(parser, "{", "after the name of an enum")) return false;
+    if (parent)
+        GEN_APPEND(parent->enums, enumeration);
+    else
+        GEN_APPEND(parser->file->enums, enumeration);
+    while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
+        bool good;
+        if (gen_parser_take(parser, ";")) continue;
+        if (gen_lexer_is(&parser->lexer, "option")) {
+            good = gen_parse_option_statement(parser, &enumeration->options);
+        } else if (gen_lexer_is(&parser->lexer, "reserved")) {
+            good = gen_parser_reserved(parser, INT32_MAX, NULL, enumeration);
+        } else {
+            good = gen_parser_enum_value(parser, enumeration);
+        }
+        if (!good) gen_parser_recover(parser);
+    }
+    return gen_parser_expect(parser, "}", "at the end of an enum");
+}
+
+/* ---- Messages ---- */
+
+static int gen_parser_scalar(const char *name) {
+    static const char names[][9] = {"double", "float", "int64", "uint64", "int32", "fixed64", "fixed32", "bool",
+        "string", "group", "message", "bytes", "uint32", "enum", "sfixed32", "sfixed64", "sint32", "sint64"};
+    size_t i;
+    for (i = 0; i < GEN_LEN(names); i++) {
+        int kind = (int)i + 1;
+        if (kind == CONNECT_KIND_GROUP || kind == CONNECT_KIND_MESSAGE || kind == CONNECT_KIND_ENUM) continue;
+        if (strcmp(names[i], name) == 0) return kind;
+    }
+    return 0;
+}
+
+static bool gen_parser_type_name(gen_parser_t *parser, gen_field_t *field) {
+    const char *name;
+    field->type_at = parser->lexer.token.at;
+    if (!gen_parser_path(parser, "the type of a field", &name)) return false;
+    field->kind = gen_parser_scalar(name);
+    if (!field->kind) field->type_name = name;
+    return true;
+}
+
+/* `= number [options]`, and for what is no group the ; */
+static bool gen_parser_field_rest(gen_parser_t *parser, gen_field_t *field) {
+    gen_option_t *option, **link;
+    if (!gen_parser_expect(parser, "=", "and a number after the name of a field")) return false;
+    field->number_at = parser->lexer.token.at;
+    if (!gen_parser_int32(parser, "the number of a field", 0, &field->number)) return false;
+    if (!gen_parse_option_brackets(parser, &field->options)) return false;
+    for (link = &field->options.first; (option = *link) != NULL;) { /* these two are no options of FieldOptions */
+        bool is_default = strcmp(option->name, "default") == 0, is_json = strcmp(option->name, "json_name") == 0;
+        if (!is_default && !is_json) {
+            link = &option->next;
+            continue;
+        }
+        if (is_default ? field->default_value != NULL : field->has_json_name) {
+            gen_source_error(parser->ctx, option->at, "option \"%s\" is set twice", option->name);
+        } else if (is_default) {
+            field->default_value = option;
+        } else if (option->kind != GEN_VALUE_STRING) {
+            gen_source_error(parser->ctx, option->value_at, "\"json_name\" must be a string");
+        } else if (memchr(option->text.data, 0, option->text.len)) {
+            gen_source_error(parser->ctx, option->value_at, "\"json_name\" must not hold a NUL byte");
+        } else {
+            field->has_json_name = true;
+            field->json_name = gen_source_copy(parser->ctx, option->text);
+            field->json_name_at = option->value_at;
+        }
+        *link = option->next;
+        field->options.count--;
+    }
+    field->options.tail = NULL;
+    for (option = field->options.first; option; option = option->next)
+        field->options.tail = option;
+    return true;
+}
+
+static gen_type_t *gen_parser_new_type(gen_parser_t *parser, gen_type_t *parent, const char *name, gen_at_t at) {
+    gen_type_t *type = CONNECT_NEW(&parser->ctx->arena, gen_type_t, 1);
+    type->file = parser->file;
+    type->parent = parent;
+    type->name = name;
+    type->at = at;
+    if (parent)
+        GEN_APPEND(parent->types, type);
+    else
+        GEN_APPEND(parser->file->types, type);
+    return type;
+}
+
+/* "per_sensor" becomes "PerSensorEntry", as the name of the message that is the entry of a map. */
+static const char *gen_parser_entry_name(gen_parser_t *parser, const char *field_name) {
+    char *name = CONNECT_NEW(&parser->ctx->arena, char, strlen(field_name) + 6);
+    size_t len = 0;
+    bool upper = true;
+    for (; *field_name; field_name++) {
+        char c = *field_name;
+        if (c == '_') {
+            upper = true;
+            continue;
+        }
+        name[len++] = upper && c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+        upper = false;
+    }
+    memcpy(name + len, "Entry", 6);
+    return name;
+}
+
+/* `map<K, V> name = number;`, behind `map`. */
+static bool gen_parser_map(gen_parser_t *parser, gen_type_t *parent, gen_field_t *field) {
+    gen_field_t *key = CONNECT_NEW(&parser->ctx->arena, gen_field_t, 1);
+    gen_field_t *value = CONNECT_NEW(&parser->ctx->arena, gen_field_t, 1);
+    gen_type_t *entry;
+    gen_lexer_next(&parser->lexer);
+    if (!gen_parser_type_name(parser, key)) return false;
+    if (!gen_parser_expect(parser, ",", "between the types of a map's key and value")) return false;
+    if (!gen_parser_type_name(parser, value)) return false;
+    if (!gen_parser_expect(parser, ">", "after the type of a map's value")) return false;
+    field->at = parser->lexer.token.at;
+    if (!gen_parser_word(parser, "the name of a field", &field->name)) return false;
+    field->is_map = true;
+    field->kind = CONNECT_KIND_MESSAGE;
+    if (!parent) {
+        gen_source_error(parser->ctx, field->type_at, "an extension must not be a map");
+        return false;
+    }
+    if (!gen_parser_field_rest(parser, field)) return false;
+    entry = gen_parser_new_type(parser, parent, gen_parser_entry_name(parser, field->name), field->at);
+    entry->is_map_entry = true;
+    key->name = "key";
+    value->name = "value";
+    key->number = 1;
+    value->number = 2;
+    key->label = value->label = GEN_LABEL_OPTIONAL;
+    key->file = value->file = parser->file;
+    key->parent = value->parent = entry;
+    key->at = value->at = field->at;
+    key->number_at = value->number_at = field->at;
+    GEN_APPEND(entry->fields, key);
+    GEN_APPEND(entry->fields, value);
+    field->type = entry;
+    return true;
+}
+
+/* `group Name = number {...}`, behind `group`. */
+static bool gen_parser_group(gen_parser_t *parser, gen_type_t *parent, gen_field_t *field) {
+    gen_type_t *group;
+    const char *name;
+    char *lower;
+    size_t i, len;
+    field->at = parser->lexer.token.at;
+    if (!gen_parser_word(parser, "the name of a group", &name)) return false;
+    len = strlen(name);
+    if (name[0] < 'A' || name[0] > 'Z') {
+        gen_source_error(parser->ctx, field->at, "the name of a group must start with a capital letter");
+    }
+    lower = CONNECT_NEW(&parser->ctx->arena, char, len + 1);
+    for (i = 0; i < len; i++)
+        lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a') : name[i];
+    field->name = lower;
+    field->kind = CONNECT_KIND_GROUP;
+    field->is_group = true;
+    if (!gen_parser_field_rest(parser, field)) return false;
+    if (!gen_lexer_is(&parser->lexer, "{")) return gen_parser_wrong(parser, "\"{\" after the number of a group");
+    if (parser->depth >= GEN_DEPTH_MAX) {
+        gen_source_error(parser->ctx, field->at, "messages nest deeper than %u levels", GEN_DEPTH_MAX);
+        return gen_parser_skip_block(parser);
+    }
+    group = gen_parser_new_type(parser, parent, name, field->at);
+    group->docs = field->docs;
+    field->type = group;
+    gen_parser_message_body(parser, group);
+    return true;
+}
+
+static void gen_parser_add_field(gen_parser_t *parser, gen_type_t *parent, gen_field_t *field) {
+    if (field->extendee_name) {
+        if (parent)
+            GEN_APPEND(parent->extensions, field);
+        else
+            GEN_APPEND(parser->file->extensions, field);
+    } else {
+        GEN_APPEND(parent->fields, field);
+    }
+}
+
+/* A field: in a message, in a oneof (oneof given), or in extend (template given). */
+static bool gen_parser_field(gen_parser_t *parser, gen_type_t *parent, gen_oneof_t *oneof, const gen_field_t *extend) {
+    gen_field_t *field = CONNECT_NEW(&parser->ctx->arena, gen_field_t, 1);
+    gen_at_t label_at = parser->lexer.token.at;
+    if (extend) *field = *extend;
+    field->file = parser->file;
+    field->parent = parent;
+    field->oneof = oneof;
+    field->docs.leading = parser->lexer.token.leading;
+    if (gen_parser_take(parser, "optional"))
+        field->label = GEN_LABEL_OPTIONAL;
+    else if (gen_parser_take(parser, "required"))
+        field->label = GEN_LABEL_REQUIRED;
+    else if (gen_parser_take(parser, "repeated"))
+        field->label = GEN_LABEL_REPEATED;
+    if (oneof && field->label) {
+        gen_source_error(parser->ctx, label_at, "a field of a oneof must not have a label");
+        field->label = GEN_LABEL_NONE;
+    }
+    if (oneof) oneof->field_count++;
+    field->type_at = parser->lexer.token.at;
+    if (gen_lexer_is(&parser->lexer, "group")) {
+        gen_lexer_next(&parser->lexer);
+        if (!gen_parser_group(parser, parent, field)) return false;
+        gen_parser_add_field(parser, parent, field);
+        return true;
+    }
+    if (!gen_parser_type_name(parser, field)) return false;
+    if (field->type_name && strcmp(field->type_name, "map") == 0 && gen_lexer_is(&parser->lexer, "<")) {
+        field->type_name = NULL;
+        if (field->label || oneof) {
+            gen_source_error(parser->ctx, label_at,
+                oneof ? "a map must not be in a oneof" : "a map must not have a label: it is repeated as such");
+        }
+        field->label = GEN_LABEL_REPEATED;
+        field->oneof = NULL;
+        if (!gen_parser_map(parser, parent, field)) return false;
+    } else {
+        field->at = parser->lexer.token.at;
+        if (!gen_parser_word(parser, "the name of a field", &field->name)) return false;
+        if (!gen_parser_field_rest(parser, field)) return false;
+    }
+    gen_parser_add_field(parser, parent, field);
+    if (!gen_parser_expect(parser, ";", "after a field")) return false;
+    field->docs.trailing = parser->lexer.trailing;
+    return true;
+}
+
+static bool gen_parser_oneof(gen_parser_t *parser, gen_type_t *parent) {
+    gen_oneof_t *oneof = CONNECT_NEW(&parser->ctx->arena, gen_oneof_t, 1);
+    oneof->docs.leading = parser->lexer.token.leading;
+    gen_lexer_next(&parser->lexer);
+    oneof->at = parser->lexer.token.at;
+    if (!gen_parser_word(parser, "the name of a oneof", &oneof->name)) return false;
+    if (!gen_parser_expect(parser, "{", "after the name of a oneof")) return false;
+    oneof->index = (uint32_t)parent->oneofs.count;
+    GEN_APPEND(parent->oneofs, oneof);
+    while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
+        bool good;
+        if (gen_parser_take(parser, ";")) continue;
+        if (gen_lexer_is(&parser->lexer, "option"))
+            good = gen_parse_option_statement(parser, &oneof->options);
+        else
+            good = gen_parser_field(parser, parent, oneof, NULL);
+        if (!good) gen_parser_recover(parser);
+    }
+    if (oneof->field_count == 0) {
+        gen_source_error(parser->ctx, oneof->at, "oneof \"%s\" must have a field", oneof->name);
+    }
+    return gen_parser_expect(parser, "}", "at the end of a oneof");
+}
+
+static bool gen_parser_extend(gen_parser_t *parser, gen_type_t *parent) {
+    gen_field_t template;
+    memset(&template, 0, sizeof template);
+    gen_lexer_next(&parser->lexer);
+    template.extendee_at = parser->lexer.token.at;
+    if (!gen_parser_path(parser, "the name of the message that is extended", &template.extendee_name)) return false;
+    if (!gen_parser_expect(parser, "{", "after the name of the message that is extended")) return false;
+    if (gen_lexer_is(&parser->lexer, "}")) gen_parser_wrong(parser, "an extension");
+    while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
+        if (gen_parser_take(parser, ";")) continue;
+        if (!gen_parser_field(parser, parent, NULL, &template)) gen_parser_recover(parser);
+    }
+    return gen_parser_expect(parser, "}", "at the end of the extensions");
+}
+
+static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
+    gen_options_t options;
+    memset(&options, 0, sizeof options);
+    gen_lexer_next(&parser->lexer);
+    do {
+        gen_range_t *range = CONNECT_NEW(&parser->ctx->arena, gen_range_t, 1);
+        range->at = parser->lexer.token.at;
+        if (!gen_parser_int32(parser, "an extension number", 0, &range->first)) return false;
+        range->last = range->first;
+        if (gen_parser_take(parser, "to")) {
+            if (!gen_parser_int32(parser, "the end of an extension range", 536870911, &range->last)) return false;
+        }
+        GEN_APPEND(type->extension_ranges, range);
+    } while (gen_parser_take(parser, ","));
+    return gen_parse_option_brackets(parser, &options) && gen_parser_expect(parser, ";", "after the extension numbers");
+}
+
+static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
+    connect_str_t leading = parser->lexer.token.leading;
+    gen_at_t at;
+    gen_type_t *type;
+    const char *name;
+    gen_lexer_next(&parser->lexer);
+    at = parser->lexer.token.at;
+    if (!gen_parser_word(parser, "the name of a message", &name)) return false;
+    if (!gen_lexer_is(&parser->lexer, "{")) return gen_parser_wrong(parser, "\"{\" after the name of a message");
+    if (parser->depth >= GEN_DEPTH_MAX) {
+        gen_source_error(parser->ctx, at, "messages nest deeper than %u levels", GEN_DEPTH_MAX);
+        return gen_parser_skip_block(parser);
+    }
+    type = gen_parser_new_type(parser, parent, name, at);
+    type->docs.leading = leading;
+    gen_parser_message_body(parser, type);
+    return true;
+}
+
+static bool gen_parser_message_statement(gen_parser_t *parser, gen_type_t *type) {
+    if (gen_lexer_is(&parser->lexer, "message")) return gen_parser_message(parser, type);
+    if (gen_lexer_is(&parser->lexer, "enum")) return gen_parser_enum(parser, type);
+    if (gen_lexer_is(&parser->lexer, "extend")) return gen_parser_extend(parser, type);
+    if (gen_lexer_is(&parser->lexer, "extensions")) return gen_parser_extensions(parser, type);
+    if (gen_lexer_is(&parser->lexer, "reserved")) return gen_parser_reserved(parser, 536870911, type, NULL);
+    if (gen_lexer_is(&parser->lexer, "option")) return gen_parse_option_statement(parser, &type->options);
+    if (gen_lexer_is(&parser->lexer, "oneof")) return gen_parser_oneof(parser, type);
+    return gen_parser_field(parser, type, NULL, NULL);
+}
+
+static void gen_parser_message_body(gen_parser_t *parser, gen_type_t *type) {
+    gen_parser_take(parser, "{");
+    parser->depth++;
+    while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
+        if (gen_parser_take(parser, ";")) continue;
+        if (!gen_parser_message_statement(parser, type)) gen_parser_recover(parser);
+    }
+    parser->depth--;
+    gen_parser_expect(parser, "}", "at the end of a message");
+}
+
+/* ---- Services ---- */
+
+static bool gen_parser_method_type(gen_parser_t *parser, bool *streams, const char **name, gen_at_t *at) {
+    if (!gen_parser_expect(parser, "(", "before the type of a method's message")) return false;
+    *at = parser->lexer.token.at;
+    *name = NULL;
+    if (gen_lexer_is(&parser->lexer, "stream")) {
+        gen_lexer_next(&parser->lexer);
+        *streams = !gen_lexer_is(&parser->lexer, ")") && !gen_lexer_is(&parser->lexer, ".");
+        if (gen_lexer_is(&parser->lexer, ".")) {
+            /* `stream .pkg.Name` streams; `stream.Name` is a name that starts with a package called stream. */
+            *streams = parser->lexer.previous_end.offset != parser->lexer.token.at.offset;
+            if (!*streams) {
+                const char *rest;
+                if (!gen_parser_path(parser, "the type of a method's message", &rest)) return false;
+                *name = gen_source_printf(parser->ctx, "stream%s", rest);
+            }
+        } else if (!*streams) {
+            *name = "stream";
+        }
+        if (*streams) *at = parser->lexer.token.at;
+    }
+    if (!*name && !gen_parser_path(parser, "the type of a method's message", name)) return false;
+    return gen_parser_expect(parser, ")", "after the type of a method's message");
+}
+
+static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
+    gen_method_t *method = CONNECT_NEW(&parser->ctx->arena, gen_method_t, 1);
+    method->docs.leading = parser->lexer.token.leading;
+    if (!gen_parser_take(parser, "rpc")) return gen_parser_wrong(parser, "\"rpc\" or \"option\"");
+    method->at = parser->lexer.token.at;
+    if (!gen_parser_word(parser, "the name of a method", &method->name)) return false;
+    if (!gen_parser_method_type(parser, &method->client_streams, &method->input_name, &method->input_at)) return false;
+    if (!gen_parser_expect(parser, "returns", "after the request's type")) return false;
+    if (!gen_parser_method_type(parser, &method->server_streams, &method->output_name, &method->output_at)) {
+        return false;
+    }
+    GEN_APPEND(service->methods, method);
+    if (!gen_parser_take(parser, "{")) {
+        if (!gen_parser_expect(parser, ";", "after a method")) return false;
+        method->docs.trailing = parser->lexer.trailing;
+        return true;
+    }
+    while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
+        if (gen_parser_take(parser, ";")) continue;
+        if (!gen_lexer_is(&parser->lexer, "option"))
+            gen_parser_wrong(parser, "\"option\" or \"}\" in a method");
+        else if (gen_parse_option_statement(parser, &method->options))
+            continue;
+        gen_parser_recover(parser);
+    }
+    return gen_parser_expect(parser, "}", "at the end of a method");
+}
+
+static bool gen_parser_service(gen_parser_t *parser) {
+    gen_service_t *service = CONNECT_NEW(&parser->ctx->arena, gen_service_t, 1);
+    service->file = parser->file;
+    service->docs.leading = parser->lexer.token.leading;
+    gen_lexer_next(&parser->lexer);
+    service->at = parser->lexer.token.at;
+    if (!gen_parser_word(parser, "the name of a service", &service->name)) return false;
+    if (!gen_parser_expect(parser, "{", "after the name of a service")) return false;
+    GEN_APPEND(parser->file->services, service);
+    while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
+        bool good;
+        if (gen_parser_take(parser, ";")) continue;
+        if (gen_lexer_is(&parser->lexer, "option"))
+            good = gen_parse_option_statement(parser, &service->options);
+        else
+            good = gen_parser_method(parser, service);
+        if (!good) gen_parser_recover(parser);
+    }
+    return gen_parser_expect(parser, "}", "at the end of a service");
+}
+
+/* ---- Files ---- */
+
+static bool gen_parser_import(gen_parser_t *parser) {
+    gen_import_t *import = CONNECT_NEW(&parser->ctx->arena, gen_import_t, 1), *other;
+    connect_str_t name;
+    gen_lexer_next(&parser->lexer);
+    if (gen_parser_take(parser, "public"))
+        import->is_public = true;
+    else if (gen_parser_take(parser, "weak"))
+        import->is_weak = true;
+    import->at = parser->lexer.token.at;
+    if (!gen_parser_string(parser, "the name of a file in quotes", &name)) return false;
+    import->name = gen_source_copy(parser->ctx, name);
+    for (other = parser->file->imports.first; other; other = other->next) {
+        if (strcmp(other->name, import->name) == 0) {
+            gen_source_error(parser->ctx, import->at, "\"%s\" is imported already, at %s",
+                gen_source_quote(parser->ctx, name), gen_source_place(parser->ctx, other->at));
+            return gen_parser_expect(parser, ";", "after an import");
+        }
+    }
+    if (memchr(name.data, 0, name.len)) {
+        gen_source_error(parser->ctx, import->at, "the name of a file must not hold a NUL byte");
+    } else {
+        GEN_APPEND(parser->file->imports, import);
+    }
+    return gen_parser_expect(parser, ";", "after an import");
+}
+
+static bool gen_parser_package(gen_parser_t *parser) {
+    gen_file_t *file = parser->file;
+    const char *package;
+    gen_at_t at;
+    gen_lexer_next(&parser->lexer);
+    at = parser->lexer.token.at;
+    if (gen_lexer_is(&parser->lexer, ".")) return gen_parser_wrong(parser, "the name of the package");
+    if (!gen_parser_path(parser, "the name of the package", &package)) return false;
+    if (*file->package) gen_source_error(parser->ctx, at, "a file has one package only");
+    file->package = package;
+    file->package_at = at;
+    return gen_parser_expect(parser, ";", "after the package");
+}
+
+static bool gen_parser_statement(gen_parser_t *parser) {
+    const gen_lexer_t *lexer = &parser->lexer;
+    if (gen_lexer_is(lexer, "message")) return gen_parser_message(parser, NULL);
+    if (gen_lexer_is(lexer, "enum")) return gen_parser_enum(parser, NULL);
+    if (gen_lexer_is(lexer, "service")) return gen_parser_service(parser);
+    if (gen_lexer_is(lexer, "extend")) return gen_parser_extend(parser, NULL);
+    if (gen_lexer_is(lexer, "import")) return gen_parser_import(parser);
+    if (gen_lexer_is(lexer, "package")) return gen_parser_package(parser);
+    if (gen_lexer_is(lexer, "option")) return gen_parse_option_statement(parser, &parser->file->options);
+    if (gen_lexer_is(lexer, "}")) {
+        gen_source_error(parser->ctx, lexer->token.at, "\"}\" closes nothing");
+        gen_lexer_next(&parser->lexer);
+        return true;
+    }
+    return gen_parser_wrong(parser, "message, enum, service, extend, import, package or option");
+}
+
+/* The first statement. Returns false if the rest is not to be read. */
+static bool gen_parser_syntax(gen_parser_t *parser, bool built_in) {
+    static const char later[] = "is not yet supported; this version of connect_gen reads syntax = \"proto3\"";
+    gen_at_t at = parser->lexer.token.at;
+    connect_str_t text;
+    if (gen_parser_take(parser, "edition")) {
+        gen_source_error(parser->ctx, at, "edition %s", later);
+        return false;
+    }
+    if (!gen_parser_take(parser, "syntax")) {
+        if (parser->lexer.ctx->error_count >= GEN_ERRORS_MAX) return false;
+        gen_source_error(parser->ctx, at, "a file without a syntax statement is proto2, which %s", later);
+        return false;
+    }
+    if (!gen_parser_expect(parser, "=", "after \"syntax\"")) return false;
+    at = parser->lexer.token.at;
+    if (!gen_parser_string(parser, "\"proto3\"", &text)) return false;
+    parser->file->syntax = GEN_SYNTAX_PROTO3;
+    if (text.len == 6 && memcmp(text.data, "proto2", 6) == 0) {
+        parser->file->syntax = GEN_SYNTAX_PROTO2;
+        if (!built_in) {
+            gen_source_error(parser->ctx, at, "syntax \"proto2\" %s", later);
+            return false;
+        }
+    } else if (text.len != 6 || memcmp(text.data, "proto3", 6) != 0) {
+        gen_source_error(
+            parser->ctx, at, "syntax \"%s\" is not known: write \"proto3\"", gen_source_quote(parser->ctx, text));
+        return false;
+    }
+    return gen_parser_expect(parser, ";", "after the syntax");
+}
+
+GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in) {
+    gen_parser_t parser;
+    memset(&parser, 0, sizeof parser);
+    parser.ctx = ctx;
+    parser.file = CONNECT_NEW(&ctx->arena, gen_file_t, 1);
+    parser.file->source = source;
+    parser.file->name = source->name;
+    parser.file->package = "";
+    parser.file->built_in = built_in;
+    gen_lexer_begin(&parser.lexer, ctx, source);
+    if (!gen_parser_syntax(&parser, built_in)) return parser.file;
+    while (parser.lexer.token.kind != GEN_TOKEN_END) {
+        if (gen_parser_take(&parser, ";")) continue;
+        if (!gen_parser_statement(&parser)) {
+            gen_at_t at = parser.lexer.token.at;
+            gen_parser_recover(&parser);
+            if (parser.lexer.token.at.offset == at.offset && gen_lexer_is(&parser.lexer, "}")) {
+                gen_lexer_next(&parser.lexer);
+            }
+        }
+    }
+    return parser.file;
+}
+
+/* #### src/gen/wellknown.h ######################################################################################### */
+/* The schema of a google/protobuf/ file that is built in, as a source; NULL: there is none of that name. */
+GEN_PRIVATE gen_source_t *gen_wellknown_source(gen_context_t *ctx, const char *name);
+/* The name of a message's connect_form_t; NULL: it has no JSON form of its own. */
+GEN_PRIVATE const char *gen_wellknown_form(const char *full_name);
+
+/* #### src/gen/wellknown.c ######################################################################################### */
+/* The files of google/protobuf/ that other files import, built in so that no include path is needed: names, numbers,
+   types and options as protobuf 35 has them, which is all that a descriptor tells; protobuf.dev, "Protocol Buffers
+   Well- Known Types". The text is .proto, read by the same parser as all other files, so that nothing is known twice.
+
+   descriptor.proto is here so that custom options can be declared. It is the one file in proto2.
+
+   A literal has less than 4,096 bytes, which is what C99 compilers must take. */
+
+static const char *const gen_wellknown_any[] = {
+    "syntax = \"proto3\"; package google.protobuf; option java_package = \"com.google.protobuf\"; option "
+    "java_outer_classname = \"AnyProto\"; option java_multiple_files = true; option go_package = "
+    "\"google.golang.org/protobuf/types/known/anypb\"; option objc_class_prefix = \"GPB\"; option csharp_namespace = "
+    "\"Google.Protobuf.WellKnownTypes\"; "
+    "// A message of any type: its encoding, and a URL that ends with the name of its type.\n"
+    "message Any { string type_url = 1; bytes value = 2; } ",
+    NULL};
+static const char *const gen_wellknown_source_context[] = {
+    "syntax = \"proto3\"; package google.protobuf; option java_package = \"com.google.protobuf\"; option "
+    "java_outer_classname = \"SourceContextProto\"; option java_multiple_files = true; option go_package = "
+    "\"google.golang.org/protobuf/types/known/sourcecontextpb\"; option objc_class_prefix = \"GPB\"; option "
+    "csharp_namespace = \"Google.Protobuf.WellKnownTypes\"; message SourceContext { string file_name = 1; } ",
+    NULL};
+static const char *const gen_wellknown_type[] = {
+    "syntax = \"proto3\"; package google.protobuf; import \"google/protobuf/any.proto\"; import "
+    "\"google/protobuf/source_context.proto\"; option java_package = \"com.google.protobuf\"; option "
+    "java_outer_classname = \"TypeProto\"; option java_multiple_files = true; option go_package = "
+    "\"google.golang.org/protobuf/types/known/typepb\"; option cc_enable_arenas = true; option objc_class_prefix = "
+    "\"GPB\"; option csharp_namespace = \"Google.Protobuf.WellKnownTypes\"; message Type { string name = 1; repeated "
+    "Field fields = 2; repeated string oneofs = 3; repeated Option options = 4; SourceContext source_context = 5; "
+    "Syntax syntax = 6; string edition = 7; } message Field { enum Kind { TYPE_UNKNOWN = 0; TYPE_DOUBLE = 1; "
+    "TYPE_FLOAT = 2; TYPE_INT64 = 3; TYPE_UINT64 = 4; TYPE_INT32 = 5; TYPE_FIXED64 = 6; TYPE_FIXED32 = 7; TYPE_BOOL "
+    "= 8; TYPE_STRING = 9; TYPE_GROUP = 10; TYPE_MESSAGE = 11; TYPE_BYTES = 12; TYPE_UINT32 = 13; TYPE_ENUM = 14; "
+    "TYPE_SFIXED32 = 15; TYPE_SFIXED64 = 16; TYPE_SINT32 = 17; TYPE_SINT64 = 18; } enum Cardinality { "
+    "CARDINALITY_UNKNOWN = 0; CARDINALITY_OPTIONAL = 1; CARDINALITY_REQUIRED = 2; CARDINALITY_REPEATED = 3; } "
+    "Field.Kind kind = 1; Field.Cardinality cardinality = 2; int32 number = 3; string name = 4; string type_url = 6; "
+    "int32 oneof_index = 7; bool packed = 8; repeated Option options = 9; string json_name = 10; string "
+    "default_value = 11; } message Enum { string name = 1; repeated EnumValue enumvalue = 2; repeated Option options "
+    "= 3; SourceContext source_context = 4; Syntax syntax = 5; string edition = 6; } message EnumValue { string name "
+    "= 1; int32 number = 2; repeated Option options = 3; } message Option { string name = 1; Any value = 2; } enum "
+    "Syntax { SYNTAX_PROTO2 = 0; SYNTAX_PROTO3 = 1; SYNTAX_EDITIONS = 2; } ",
+    NULL};
+static const char *const gen_wellknown_api[] = {
+    "syntax = \"proto3\"; package google.protobuf; import \"google/protobuf/source_context.proto\"; import "
+    "\"google/protobuf/type.proto\"; option java_package = \"com.google.protobuf\"; option java_outer_classname = "
+    "\"ApiProto\"; option java_multiple_files = true; option go_package = "
+    "\"google.golang.org/protobuf/types/known/apipb\"; option objc_class_prefix = \"GPB\"; option csharp_namespace = "
+    "\"Google.Protobuf.WellKnownTypes\"; message Api { string name = 1; repeated Method methods = 2; repeated Option "
+    "options = 3; string version = 4; SourceContext source_context = 5; repeated Mixin mixins = 6; Syntax syntax = "
+    "7; string edition = 8; } message Method { string name = 1; string request_type_url = 2; bool request_streaming "
+    "= 3; string response_type_url = 4; bool response_streaming = 5; repeated Option options = 6; Syntax syntax = 7 "
+    "[deprecated = true]; string edition = 8 [deprecated = true]; } message Mixin { string name = 1; string root = "
+    "2; } ",
+    NULL};
+static const char *const gen_wellknown_duration[] = {
+    "syntax = \"proto3\"; package google.protobuf; option java_package = \"com.google.protobuf\"; option "
+    "java_outer_classname = \"DurationProto\"; option java_multiple_files = true; option go_package = "
+    "\"google.golang.org/protobuf/types/known/durationpb\"; option cc_enable_arenas = true; option objc_class_prefix "
+    "= \"GPB\"; option csharp_namespace = \"Google.Protobuf.WellKnownTypes\"; "
+    "// A span of time; seconds and nanos have the same sign.\n"
+    "message Duration { int64 seconds = 1; int32 nanos = 2; } ",
+    NULL};
+static const char *const gen_wellknown_empty[] = {
+    "syntax = \"proto3\"; package google.protobuf; option java_package = \"com.google.protobuf\"; option "
+    "java_outer_classname = \"EmptyProto\"; option java_multiple_files = true; option go_package = "
+    "\"google.golang.org/protobuf/types/known/emptypb\"; option cc_enable_arenas = true; option objc_class_prefix = "
+    "\"GPB\"; option csharp_namespace = \"Google.Protobuf.WellKnownTypes\"; "
+    "// Nothing.\n"
+    "message Empty { } ",
+    NULL};
+static const char *const gen_wellknown_field_mask[] = {
+    "syntax = \"proto3\"; package google.protobuf; option java_package = \"com.google.protobuf\"; option "
+    "java_outer_classname = \"FieldMaskProto\"; option java_multiple_files = true; option go_package = "
+    "\"google.golang.org/protobuf/types/known/fieldmaskpb\"; option cc_enable_arenas = true; option "
+    "objc_class_prefix = \"GPB\"; option csharp_namespace = \"Google.Protobuf.WellKnownTypes\"; "
+    "// Names of fields: \"a.b\".\n"
+    "message FieldMask { repeated string paths = 1; } ",
+    NULL};
+static const char *const gen_wellknown_struct[] = {
+    "syntax = \"proto3\"; package google.protobuf; option java_package = \"com.google.protobuf\"; option "
+    "java_outer_classname = \"StructProto\"; option java_multiple_files = true; option go_package = "
+    "\"google.golang.org/protobuf/types/known/structpb\"; option cc_enable_arenas = true; option objc_class_prefix = "
+    "\"GPB\"; option csharp_namespace = \"Google.Protobuf.WellKnownTypes\"; "
+    "// A JSON object.\n"
+    "message Struct { map<string, Value> fields = 1; } "
+    "// Any JSON value.\n"
+    "message Value { oneof kind { NullValue null_value = 1; double number_value = 2; string string_value = 3; bool "
+    "bool_value = 4; Struct struct_value = 5; ListValue list_value = 6; } } "
+    "// A JSON array.\n"
+    "message ListValue { repeated Value values = 1; } "
+    "// JSON's null.\n"
+    "enum NullValue { NULL_VALUE = 0; } ",
+    NULL};
+static const char *const gen_wellknown_timestamp[] = {
+    "syntax = \"proto3\"; package google.protobuf; option java_package = \"com.google.protobuf\"; option "
+    "java_outer_classname = \"TimestampProto\"; option java_multiple_files = true; option go_package = "
+    "\"google.golang.org/protobuf/types/known/timestamppb\"; option cc_enable_arenas = true; option "
+    "objc_class_prefix = \"GPB\"; option csharp_namespace = \"Google.Protobuf.WellKnownTypes\"; "
+    "// A point in time, as UTC seconds since 1970-01-01T00:00:00Z and 0 to 999,999,999 nanoseconds more.\n"
+    "message Timestamp { int64 seconds = 1; int32 nanos = 2; } ",
+    NULL};
+static const char *const gen_wellknown_wrappers[] = {
+    "syntax = \"proto3\"; package google.protobuf; option java_package = \"com.google.protobuf\"; option "
+    "java_outer_classname = \"WrappersProto\"; option java_multiple_files = true; option go_package = "
+    "\"google.golang.org/protobuf/types/known/wrapperspb\"; option cc_enable_arenas = true; option objc_class_prefix "
+    "= \"GPB\"; option csharp_namespace = \"Google.Protobuf.WellKnownTypes\"; "
+    "// A double that may be absent.\n"
+    "message DoubleValue { double value = 1; } "
+    "// A float that may be absent.\n"
+    "message FloatValue { float value = 1; } "
+    "// An int64 that may be absent.\n"
+    "message Int64Value { int64 value = 1; } "
+    "// A uint64 that may be absent.\n"
+    "message UInt64Value { uint64 value = 1; } "
+    "// An int32 that may be absent.\n"
+    "message Int32Value { int32 value = 1; } "
+    "// A uint32 that may be absent.\n"
+    "message UInt32Value { uint32 value = 1; } "
+    "// A bool that may be absent.\n"
+    "message BoolValue { bool value = 1; } "
+    "// A string that may be absent.\n"
+    "message StringValue { string value = 1; } "
+    "// Bytes that may be absent.\n"
+    "message BytesValue { bytes value = 1; } ",
+    NULL};
+static const char *const gen_wellknown_descriptor[] = {
+    "syntax = \"proto2\"; package google.protobuf; option java_package = \"com.google.protobuf\"; option "
+    "java_outer_classname = \"DescriptorProtos\"; option optimize_for = SPEED; option go_package = "
+    "\"google.golang.org/protobuf/types/descriptorpb\"; option cc_enable_arenas = true; option objc_class_prefix = "
+    "\"GPB\"; option csharp_namespace = \"Google.Protobuf.Reflection\"; message FileDescriptorSet { repeated "
+    "FileDescriptorProto file = 1; extensions 536000000; } message FileDescriptorProto { optional string name = 1; "
+    "optional string package = 2; repeated string dependency = 3; repeated int32 public_dependency = 10; repeated "
+    "int32 weak_dependency = 11; repeated string option_dependency = 15; repeated DescriptorProto message_type = 4; "
+    "repeated EnumDescriptorProto enum_type = 5; repeated ServiceDescriptorProto service = 6; repeated "
+    "FieldDescriptorProto extension = 7; optional FileOptions options = 8; optional SourceCodeInfo source_code_info "
+    "= 9; optional string syntax = 12; optional Edition edition = 14; } message DescriptorProto { message "
+    "ExtensionRange { optional int32 start = 1; optional int32 end = 2; optional ExtensionRangeOptions options = 3; "
+    "} message ReservedRange { optional int32 start = 1; optional int32 end = 2; } optional string name = 1; "
+    "repeated FieldDescriptorProto field = 2; repeated FieldDescriptorProto extension = 6; repeated DescriptorProto "
+    "nested_type = 3; repeated EnumDescriptorProto enum_type = 4; repeated DescriptorProto.ExtensionRange "
+    "extension_range = 5; repeated OneofDescriptorProto oneof_decl = 8; optional MessageOptions options = 7; "
+    "repeated DescriptorProto.ReservedRange reserved_range = 9; repeated string reserved_name = 10; optional "
+    "SymbolVisibility visibility = 11; } message ExtensionRangeOptions { message Declaration { optional int32 number "
+    "= 1; optional string full_name = 2; optional string type = 3; optional bool reserved = 5; optional bool "
+    "repeated = 6; reserved 4; } enum VerificationState { DECLARATION = 0; UNVERIFIED = 1; } repeated "
+    "UninterpretedOption uninterpreted_option = 999; repeated ExtensionRangeOptions.Declaration declaration = 2 "
+    "[retention = RETENTION_SOURCE]; optional FeatureSet features = 50; optional "
+    "ExtensionRangeOptions.VerificationState verification = 3 [default = UNVERIFIED, retention = RETENTION_SOURCE]; "
+    "extensions 990 to 998; extensions 1000 to max; } message FieldDescriptorProto { enum Type { TYPE_DOUBLE = 1; "
+    "TYPE_FLOAT = 2; TYPE_INT64 = 3; TYPE_UINT64 = 4; TYPE_INT32 = 5; TYPE_FIXED64 = 6; TYPE_FIXED32 = 7; TYPE_BOOL "
+    "= 8; TYPE_STRING = 9; TYPE_GROUP = 10; TYPE_MESSAGE = 11; TYPE_BYTES = 12; TYPE_UINT32 = 13; TYPE_ENUM = 14; "
+    "TYPE_SFIXED32 = 15; TYPE_SFIXED64 = 16; TYPE_SINT32 = 17; TYPE_SINT64 = 18; } enum Label { LABEL_OPTIONAL = 1; "
+    "LABEL_REPEATED = 3; LABEL_REQUIRED = 2; } optional string name = 1; optional int32 number = 3; optional "
+    "FieldDescriptorProto.Label label = 4; optional FieldDescriptorProto.Type type = 5; optional string type_name = "
+    "6; optional string extendee = 2; optional string default_value = 7; optional int32 oneof_index = 9; optional ",
+    "string json_name = 10; optional FieldOptions options = 8; optional bool proto3_optional = 17; } message "
+    "OneofDescriptorProto { optional string name = 1; optional OneofOptions options = 2; } message "
+    "EnumDescriptorProto { message EnumReservedRange { optional int32 start = 1; optional int32 end = 2; } optional "
+    "string name = 1; repeated EnumValueDescriptorProto value = 2; optional EnumOptions options = 3; repeated "
+    "EnumDescriptorProto.EnumReservedRange reserved_range = 4; repeated string reserved_name = 5; optional "
+    "SymbolVisibility visibility = 6; } message EnumValueDescriptorProto { optional string name = 1; optional int32 "
+    "number = 2; optional EnumValueOptions options = 3; } message ServiceDescriptorProto { optional string name = 1; "
+    "repeated MethodDescriptorProto method = 2; optional ServiceOptions options = 3; reserved 4; reserved "
+    "\"stream\"; } message MethodDescriptorProto { optional string name = 1; optional string input_type = 2; "
+    "optional string output_type = 3; optional MethodOptions options = 4; optional bool client_streaming = 5 "
+    "[default = false]; optional bool server_streaming = 6 [default = false]; } message FileOptions { enum "
+    "OptimizeMode { SPEED = 1; CODE_SIZE = 2; LITE_RUNTIME = 3; } optional string java_package = 1; optional string "
+    "java_outer_classname = 8; optional bool java_multiple_files = 10 [default = false, "
+    "feature_support.edition_introduced = EDITION_PROTO2, feature_support.edition_removed = EDITION_2024, "
+    "feature_support.removal_error = \"This behavior is enabled by default in editions 2024 and above. To disable "
+    "it, you can set `features.(pb.java).nest_in_file_class = YES` on individual messages, enums, or services.\"]; "
+    "optional bool java_generate_equals_and_hash = 20 [deprecated = true]; optional bool java_string_check_utf8 = 27 "
+    "[default = false]; optional FileOptions.OptimizeMode optimize_for = 9 [default = SPEED]; optional string "
+    "go_package = 11; optional bool cc_generic_services = 16 [default = false]; optional bool java_generic_services "
+    "= 17 [default = false]; optional bool py_generic_services = 18 [default = false]; optional bool deprecated = 23 "
+    "[default = false]; optional bool cc_enable_arenas = 31 [default = true]; optional string objc_class_prefix = "
+    "36; optional string csharp_namespace = 37; optional string swift_prefix = 39; optional string php_class_prefix "
+    "= 40; optional string php_namespace = 41; optional string php_metadata_namespace = 44; optional string "
+    "ruby_package = 45; optional FeatureSet features = 50; repeated UninterpretedOption uninterpreted_option = 999; "
+    "extensions 990 to 998; extensions 1000 to max; reserved 42, 38; reserved \"php_generic_services\"; } message "
+    "MessageOptions { optional bool message_set_wire_format = 1 [default = false]; optional bool "
+    "no_standard_descriptor_accessor = 2 [default = false]; optional bool deprecated = 3 [default = false]; optional "
+    "bool map_entry = 7; optional bool deprecated_legacy_json_field_conflicts = 11 [deprecated = true]; optional "
+    "FeatureSet features = 12; repeated UninterpretedOption uninterpreted_option = 999; extensions 990 to 998; ",
+    "extensions 1000 to max; reserved 4, 5, 6, 8, 9; } message FieldOptions { message EditionDefault { optional "
+    "Edition edition = 3; optional string value = 2; } message FeatureSupport { optional Edition edition_introduced "
+    "= 1; optional Edition edition_deprecated = 2; optional string deprecation_warning = 3; optional Edition "
+    "edition_removed = 4; optional string removal_error = 5; } enum CType { STRING = 0; CORD = 1; STRING_PIECE = 2; "
+    "} enum JSType { JS_NORMAL = 0; JS_STRING = 1; JS_NUMBER = 2; } enum OptionRetention { RETENTION_UNKNOWN = 0; "
+    "RETENTION_RUNTIME = 1; RETENTION_SOURCE = 2; } enum OptionTargetType { TARGET_TYPE_UNKNOWN = 0; "
+    "TARGET_TYPE_FILE = 1; TARGET_TYPE_EXTENSION_RANGE = 2; TARGET_TYPE_MESSAGE = 3; TARGET_TYPE_FIELD = 4; "
+    "TARGET_TYPE_ONEOF = 5; TARGET_TYPE_ENUM = 6; TARGET_TYPE_ENUM_ENTRY = 7; TARGET_TYPE_SERVICE = 8; "
+    "TARGET_TYPE_METHOD = 9; } optional FieldOptions.CType ctype = 1 [default = STRING]; optional bool packed = 2; "
+    "optional FieldOptions.JSType jstype = 6 [default = JS_NORMAL]; optional bool lazy = 5 [default = false]; "
+    "optional bool unverified_lazy = 15 [default = false]; optional bool deprecated = 3 [default = false]; optional "
+    "bool weak = 10 [default = false, deprecated = true]; optional bool debug_redact = 16 [default = false]; "
+    "optional FieldOptions.OptionRetention retention = 17; repeated FieldOptions.OptionTargetType targets = 19; "
+    "repeated FieldOptions.EditionDefault edition_defaults = 20; optional FeatureSet features = 21; optional "
+    "FieldOptions.FeatureSupport feature_support = 22; repeated UninterpretedOption uninterpreted_option = 999; "
+    "extensions 990 to 998; extensions 1000 to max; reserved 4, 18; } message OneofOptions { optional FeatureSet "
+    "features = 1; repeated UninterpretedOption uninterpreted_option = 999; extensions 990 to 998; extensions 1000 "
+    "to max; } message EnumOptions { optional bool allow_alias = 2; optional bool deprecated = 3 [default = false]; "
+    "optional bool deprecated_legacy_json_field_conflicts = 6 [deprecated = true]; optional FeatureSet features = 7; "
+    "repeated UninterpretedOption uninterpreted_option = 999; extensions 990 to 998; extensions 1000 to max; "
+    "reserved 5; } message EnumValueOptions { optional bool deprecated = 1 [default = false]; optional FeatureSet "
+    "features = 2; optional bool debug_redact = 3 [default = false]; optional FieldOptions.FeatureSupport "
+    "feature_support = 4; repeated UninterpretedOption uninterpreted_option = 999; extensions 990 to 998; extensions "
+    "1000 to max; } message ServiceOptions { optional FeatureSet features = 34; optional bool deprecated = 33 "
+    "[default = false]; repeated UninterpretedOption uninterpreted_option = 999; extensions 990 to 998; extensions "
+    "1000 to max; } message MethodOptions { enum IdempotencyLevel { IDEMPOTENCY_UNKNOWN = 0; NO_SIDE_EFFECTS = 1; "
+    "IDEMPOTENT = 2; } optional bool deprecated = 33 [default = false]; optional MethodOptions.IdempotencyLevel "
+    "idempotency_level = 34 [default = IDEMPOTENCY_UNKNOWN]; optional FeatureSet features = 35; repeated "
+    "UninterpretedOption uninterpreted_option = 999; extensions 990 to 998; extensions 1000 to max; } message ",
+    "UninterpretedOption { message NamePart { required string name_part = 1; required bool is_extension = 2; } "
+    "repeated UninterpretedOption.NamePart name = 2; optional string identifier_value = 3; optional uint64 "
+    "positive_int_value = 4; optional int64 negative_int_value = 5; optional double double_value = 6; optional bytes "
+    "string_value = 7; optional string aggregate_value = 8; } message FeatureSet { message VisibilityFeature { enum "
+    "DefaultSymbolVisibility { DEFAULT_SYMBOL_VISIBILITY_UNKNOWN = 0; EXPORT_ALL = 1; EXPORT_TOP_LEVEL = 2; "
+    "LOCAL_ALL = 3; STRICT = 4; } reserved 1 to max; } enum FieldPresence { FIELD_PRESENCE_UNKNOWN = 0; EXPLICIT = "
+    "1; IMPLICIT = 2; LEGACY_REQUIRED = 3; } enum EnumType { ENUM_TYPE_UNKNOWN = 0; OPEN = 1; CLOSED = 2; } enum "
+    "RepeatedFieldEncoding { REPEATED_FIELD_ENCODING_UNKNOWN = 0; PACKED = 1; EXPANDED = 2; } enum Utf8Validation { "
+    "UTF8_VALIDATION_UNKNOWN = 0; VERIFY = 2; NONE = 3; reserved 1; } enum MessageEncoding { "
+    "MESSAGE_ENCODING_UNKNOWN = 0; LENGTH_PREFIXED = 1; DELIMITED = 2; } enum JsonFormat { JSON_FORMAT_UNKNOWN = 0; "
+    "ALLOW = 1; LEGACY_BEST_EFFORT = 2; } enum EnforceNamingStyle { ENFORCE_NAMING_STYLE_UNKNOWN = 0; STYLE2024 = 1; "
+    "STYLE_LEGACY = 2; STYLE2026 = 3; } optional FeatureSet.FieldPresence field_presence = 1 [retention = "
+    "RETENTION_RUNTIME, targets = TARGET_TYPE_FIELD, targets = TARGET_TYPE_FILE, edition_defaults = { value: "
+    "\"EXPLICIT\" edition: EDITION_LEGACY }, edition_defaults = { value: \"IMPLICIT\" edition: EDITION_PROTO3 }, "
+    "edition_defaults = { value: \"EXPLICIT\" edition: EDITION_2023 }, feature_support.edition_introduced = "
+    "EDITION_2023]; optional FeatureSet.EnumType enum_type = 2 [retention = RETENTION_RUNTIME, targets = "
+    "TARGET_TYPE_ENUM, targets = TARGET_TYPE_FILE, edition_defaults = { value: \"CLOSED\" edition: EDITION_LEGACY }, "
+    "edition_defaults = { value: \"OPEN\" edition: EDITION_PROTO3 }, feature_support.edition_introduced = "
+    "EDITION_2023]; optional FeatureSet.RepeatedFieldEncoding repeated_field_encoding = 3 [retention = "
+    "RETENTION_RUNTIME, targets = TARGET_TYPE_FIELD, targets = TARGET_TYPE_FILE, edition_defaults = { value: "
+    "\"EXPANDED\" edition: EDITION_LEGACY }, edition_defaults = { value: \"PACKED\" edition: EDITION_PROTO3 }, "
+    "feature_support.edition_introduced = EDITION_2023]; optional FeatureSet.Utf8Validation utf8_validation = 4 "
+    "[retention = RETENTION_RUNTIME, targets = TARGET_TYPE_FIELD, targets = TARGET_TYPE_FILE, edition_defaults = { "
+    "value: \"NONE\" edition: EDITION_LEGACY }, edition_defaults = { value: \"VERIFY\" edition: EDITION_PROTO3 }, "
+    "feature_support.edition_introduced = EDITION_2023]; optional FeatureSet.MessageEncoding message_encoding = 5 "
+    "[retention = RETENTION_RUNTIME, targets = TARGET_TYPE_FIELD, targets = TARGET_TYPE_FILE, edition_defaults = { "
+    "value: \"LENGTH_PREFIXED\" edition: EDITION_LEGACY }, feature_support.edition_introduced = EDITION_2023]; "
+    "optional FeatureSet.JsonFormat json_format = 6 [retention = RETENTION_RUNTIME, targets = TARGET_TYPE_MESSAGE, "
+    "targets = TARGET_TYPE_ENUM, targets = TARGET_TYPE_FILE, edition_defaults = { value: \"LEGACY_BEST_EFFORT\" ",
+    "edition: EDITION_LEGACY }, edition_defaults = { value: \"ALLOW\" edition: EDITION_PROTO3 }, "
+    "feature_support.edition_introduced = EDITION_2023]; optional FeatureSet.EnforceNamingStyle enforce_naming_style "
+    "= 7 [retention = RETENTION_SOURCE, targets = TARGET_TYPE_FILE, targets = TARGET_TYPE_EXTENSION_RANGE, targets = "
+    "TARGET_TYPE_MESSAGE, targets = TARGET_TYPE_FIELD, targets = TARGET_TYPE_ONEOF, targets = TARGET_TYPE_ENUM, "
+    "targets = TARGET_TYPE_ENUM_ENTRY, targets = TARGET_TYPE_SERVICE, targets = TARGET_TYPE_METHOD, edition_defaults "
+    "= { value: \"STYLE_LEGACY\" edition: EDITION_LEGACY }, edition_defaults = { value: \"STYLE2024\" edition: "
+    "EDITION_2024 }, edition_defaults = { value: \"STYLE2026\" edition: EDITION_UNSTABLE }, "
+    "feature_support.edition_introduced = EDITION_2024]; optional "
+    "FeatureSet.VisibilityFeature.DefaultSymbolVisibility default_symbol_visibility = 8 [retention = "
+    "RETENTION_SOURCE, targets = TARGET_TYPE_FILE, edition_defaults = { value: \"EXPORT_ALL\" edition: "
+    "EDITION_LEGACY }, edition_defaults = { value: \"EXPORT_TOP_LEVEL\" edition: EDITION_2024 }, "
+    "feature_support.edition_introduced = EDITION_2024]; extensions 1000 to 9994; extensions 9995 to 9999; "
+    "extensions 10000; reserved 999; } message FeatureSetDefaults { message FeatureSetEditionDefault { optional "
+    "Edition edition = 3; optional FeatureSet overridable_features = 4; optional FeatureSet fixed_features = 5; "
+    "reserved 1, 2; reserved \"features\"; } repeated FeatureSetDefaults.FeatureSetEditionDefault defaults = 1; "
+    "optional Edition minimum_edition = 4; optional Edition maximum_edition = 5; } message SourceCodeInfo { message "
+    "Location { repeated int32 path = 1 [packed = true]; repeated int32 span = 2 [packed = true]; optional string "
+    "leading_comments = 3; optional string trailing_comments = 4; repeated string leading_detached_comments = 6; } "
+    "repeated SourceCodeInfo.Location location = 1; extensions 536000000; } message GeneratedCodeInfo { message "
+    "Annotation { enum Semantic { NONE = 0; SET = 1; ALIAS = 2; } repeated int32 path = 1 [packed = true]; optional "
+    "string source_file = 2; optional int32 begin = 3; optional int32 end = 4; optional "
+    "GeneratedCodeInfo.Annotation.Semantic semantic = 5; } repeated GeneratedCodeInfo.Annotation annotation = 1; } "
+    "enum Edition { EDITION_UNKNOWN = 0; EDITION_LEGACY = 900; EDITION_PROTO2 = 998; EDITION_PROTO3 = 999; "
+    "EDITION_2023 = 1000; EDITION_2024 = 1001; EDITION_2026 = 1002; EDITION_UNSTABLE = 9999; EDITION_1_TEST_ONLY = "
+    "1; EDITION_2_TEST_ONLY = 2; EDITION_99997_TEST_ONLY = 99997; EDITION_99998_TEST_ONLY = 99998; "
+    "EDITION_99999_TEST_ONLY = 99999; EDITION_MAX = 2147483647; } enum SymbolVisibility { VISIBILITY_UNSET = 0; "
+    "VISIBILITY_LOCAL = 1; VISIBILITY_EXPORT = 2; } ",
+    NULL};
+
+GEN_PRIVATE gen_source_t *gen_wellknown_source(gen_context_t *ctx, const char *name) {
+    static const struct {
+        const char *name;
+        const char *const *parts;
+    } files[] = {
+        {"google/protobuf/any.proto", gen_wellknown_any},
+        {"google/protobuf/api.proto", gen_wellknown_api},
+        {"google/protobuf/descriptor.proto", gen_wellknown_descriptor},
+        {"google/protobuf/duration.proto", gen_wellknown_duration},
+        {"google/protobuf/empty.proto", gen_wellknown_empty},
+        {"google/protobuf/field_mask.proto", gen_wellknown_field_mask},
+        {"google/protobuf/source_context.proto", gen_wellknown_source_context},
+        {"google/protobuf/struct.proto", gen_wellknown_struct},
+        {"google/protobuf/timestamp.proto", gen_wellknown_timestamp},
+        {"google/protobuf/type.proto", gen_wellknown_type},
+        {"google/protobuf/wrappers.proto", gen_wellknown_wrappers},
+    };
+    size_t i, j, len = 0, at = 0;
+    for (i = 0; i < GEN_LEN(files); i++) {
+        char *text;
+        if (strcmp(files[i].name, name) != 0) continue;
+        for (j = 0; files[i].parts[j]; j++)
+            len += strlen(files[i].parts[j]);
+        text = CONNECT_NEW(&ctx->arena, char, len + 1);
+        for (j = 0; files[i].parts[j]; j++) {
+            size_t part = strlen(files[i].parts[j]);
+            memcpy(text + at, files[i].parts[j], part);
+            at += part;
+        }
+        return gen_source_new(ctx, files[i].name, files[i].name, (connect_str_t){text, len});
+    }
+    return NULL;
+}
+
+GEN_PRIVATE const char *gen_wellknown_form(const char *full_name) {
+    static const char package[] = "google.protobuf.";
+    static const struct {
+        const char *name, *form;
+    } forms[] = {
+        {"Any", "CONNECT_FORM_ANY"},
+        {"Timestamp", "CONNECT_FORM_TIMESTAMP"},
+        {"Duration", "CONNECT_FORM_DURATION"},
+        {"FieldMask", "CONNECT_FORM_FIELD_MASK"},
+        {"Struct", "CONNECT_FORM_STRUCT"},
+        {"Value", "CONNECT_FORM_VALUE"},
+        {"ListValue", "CONNECT_FORM_LIST"},
+        {"Empty", "CONNECT_FORM_EMPTY"},
+        {"DoubleValue", "CONNECT_FORM_WRAPPER"},
+        {"FloatValue", "CONNECT_FORM_WRAPPER"},
+        {"Int64Value", "CONNECT_FORM_WRAPPER"},
+        {"UInt64Value", "CONNECT_FORM_WRAPPER"},
+        {"Int32Value", "CONNECT_FORM_WRAPPER"},
+        {"UInt32Value", "CONNECT_FORM_WRAPPER"},
+        {"BoolValue", "CONNECT_FORM_WRAPPER"},
+        {"StringValue", "CONNECT_FORM_WRAPPER"},
+        {"BytesValue", "CONNECT_FORM_WRAPPER"},
+    };
+    size_t i;
+    if (strncmp(full_name, package, sizeof package - 1) != 0) return NULL;
+    for (i = 0; i < GEN_LEN(forms); i++) {
+        if (strcmp(forms[i].name, full_name + sizeof package - 1) == 0) return forms[i].form;
+    }
+    return NULL;
+}
+
+/* #### src/gen/load.h ############################################################################################## */
+/* Reads the files named on the command line, and all that they import. */
+GEN_PRIVATE void gen_load_inputs(
+    gen_model_t *model, const char *const *folders, size_t folder_count, const char *const *inputs, size_t input_count);
+
+/* #### src/gen/load.c ############################################################################################## */
+/* From names to files: where imports are looked for, in which order files come, and which headers are to be written.
+
+   A file has one name, by which others import it: its path below one of the -I folders. On the command line it may
+   stand with that folder in front ("protos/a.proto" with -I protos) or without. An import is looked for among the
+   built-in files, then in the folders in their order; a built-in file that is named on the command line is read from
+   the folders.
+
+   Refused: names that are absolute, hold "..", ".", an empty part, or bytes that have no place in an #include line or
+   a comment; so no output ever stands outside of --out. Import cycles, named with all their files. Imports that nest
+   deeper than GEN_LOAD_DEPTH_MAX.
+
+   The order of model->files: imports before what imports them, inputs by name; hence the same for the same set of
+   inputs. Headers are written for the inputs and for every built-in file they need. */
+
+#define GEN_LOAD_DEPTH_MAX 200u
+#define GEN_LOAD_NAME_MAX 1024u
+
+typedef struct gen_load_t {
+    gen_model_t *model;
+    gen_context_t *ctx;
+    const char *const *folders;
+    size_t folder_count;
+    gen_map_t inputs; /* names of the inputs */
+    gen_file_t *path[GEN_LOAD_DEPTH_MAX];
+    unsigned depth;
+} gen_load_t;
+
+static const char *gen_load_unsafe(const char *name) {
+    const char *at = name;
+    if (!*name) return "it is empty";
+    if (strlen(name) > GEN_LOAD_NAME_MAX) return "it has more than 1,024 bytes";
+    if (*name == '/') return "it must be relative to an -I folder";
+    for (; *at; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7F || strchr("\"\\*?<>", *at))
+            return "it holds a byte not allowed there";
+        if (at == name || at[-1] == '/') {
+            size_t len = strcspn(at, "/");
+            if (len == 0) return "it holds //";
+            if (len == 1 && at[0] == '.') return "it holds a part that is .";
+            if (len == 2 && at[0] == '.' && at[1] == '.') return "it holds a part that is ..";
+        }
+    }
+    return at[-1] == '/' ? "it ends with /" : NULL;
+}
+
+static const char *gen_load_searched(gen_load_t *load) {
+    const char *text = "";
+    size_t i;
+    for (i = 0; i < load->folder_count && i < 16; i++) {
+        text = gen_source_printf(load->ctx, "%s%s%s", text, i ? ", " : "", load->folders[i]);
+    }
+    return text;
+}
+
+static const char *gen_load_join(gen_load_t *load, const char *folder, const char *name) {
+    size_t len = strlen(folder);
+    if (strcmp(folder, ".") == 0) return name;
+    return gen_source_printf(load->ctx, "%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", name);
+}
+
+/* Returns the source of a name, or NULL after a message. */
+static gen_source_t *gen_load_source(gen_load_t *load, gen_at_t at, const char *name) {
+    bool is_input = gen_map_get(&load->inputs, name) != NULL;
+    gen_source_t *source = is_input ? NULL : gen_wellknown_source(load->ctx, name);
+    size_t i;
+    if (source) return source;
+    for (i = 0; i < load->folder_count; i++) {
+        const char *path = gen_load_join(load, load->folders[i], name);
+        int os_error;
+        source = gen_source_read(load->ctx, at, name, path, &os_error);
+        if (source) return source;
+        if (os_error != ENOENT && os_error != ENOTDIR) {
+            gen_source_error(load->ctx, at, "cannot read \"%s\": %s", path, strerror(os_error));
+            return NULL;
+        }
+    }
+    if (is_input) source = gen_wellknown_source(load->ctx, name);
+    if (!source) {
+        gen_source_error(load->ctx, at, "\"%s\" was not found; searched in: %s",
+            gen_source_quote(load->ctx, connect_str_of(name)), gen_load_searched(load));
+    }
+    return source;
+}
+
+static void gen_load_cycle(gen_load_t *load, gen_at_t at, const gen_file_t *file) {
+    const char *text = "";
+    unsigned i = 0;
+    while (load->path[i] != file)
+        i++;
+    for (; i < load->depth; i++)
+        text = gen_source_printf(load->ctx, "%s%s -> ", text, load->path[i]->name);
+    gen_source_error(load->ctx, at, "import cycle: %s%s", text, file->name);
+}
+
+static gen_file_t *gen_load_file(gen_load_t *load, gen_at_t at, const char *name) {
+    gen_file_t *file = gen_map_get(&load->model->file_names, name);
+    const char *unsafe = gen_load_unsafe(name);
+    gen_source_t *source;
+    gen_import_t *import;
+    uint32_t errors;
+    if (file) {
+        if (!file->loading) return file;
+        gen_load_cycle(load, at, file);
+        return NULL;
+    }
+    if (unsafe) {
+        gen_source_error(load->ctx, at, "\"%s\" cannot be the name of a file: %s",
+            gen_source_quote(load->ctx, connect_str_of(name)), unsafe);
+        return NULL;
+    }
+    if (load->depth >= GEN_LOAD_DEPTH_MAX) {
+        gen_source_error(load->ctx, at, "imports nest deeper than %u files", GEN_LOAD_DEPTH_MAX);
+        return NULL;
+    }
+    source = gen_load_source(load, at, name);
+    if (!source) return NULL;
+    errors = load->ctx->error_count;
+    file = gen_parser_file(load->ctx, source,
+        strcmp(source->path, source->name) == 0 && gen_wellknown_source(load->ctx, name) != NULL &&
+            !gen_map_get(&load->inputs, name));
+    file->name = name;
+    file->incomplete = load->ctx->error_count > errors;
+    gen_map_put(load->ctx, &load->model->file_names, name, file);
+    file->loading = true;
+    load->path[load->depth++] = file;
+    for (import = file->imports.first; import; import = import->next) {
+        import->file = gen_load_file(load, import->at, import->name);
+        if (!import->file || import->file->incomplete) file->incomplete = true;
+    }
+    load->depth--;
+    file->loading = false;
+    GEN_APPEND(load->model->files, file);
+    return file;
+}
+
+/* "./a//b/" becomes "a/b", "" and "./" become ".". */
+static const char *gen_load_clean(gen_load_t *load, const char *path) {
+    char *clean = CONNECT_NEW(&load->ctx->arena, char, strlen(path) + 2);
+    size_t len = 0;
+    if (*path == '/') clean[len++] = '/';
+    while (*path) {
+        size_t part = strcspn(path, "/");
+        if (part && !(part == 1 && *path == '.')) {
+            if (len && clean[len - 1] != '/') clean[len++] = '/';
+            memcpy(clean + len, path, part);
+            len += part;
+        }
+        path += part;
+        while (*path == '/')
+            path++;
+    }
+    if (!len) clean[len++] = '.';
+    return clean;
+}
+
+static bool gen_load_exists(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0 && !S_ISDIR(about.st_mode);
+}
+
+/* The name of an input by which others import it; NULL after a message. */
+static const char *gen_load_name(gen_load_t *load, const char *input) {
+    static const gen_at_t nowhere = {NULL, 0};
+    const char *path = gen_load_clean(load, input);
+    bool exists = gen_load_exists(path);
+    size_t i;
+    for (i = 0; exists && i < load->folder_count; i++) {
+        const char *folder = load->folders[i];
+        size_t len = strlen(folder);
+        if (strcmp(folder, ".") == 0) {
+            if (!gen_load_unsafe(path)) return path;
+        } else if (strncmp(path, folder, len) == 0 && (folder[len - 1] == '/' || path[len] == '/')) {
+            return path + len + (path[len] == '/');
+        }
+    }
+    if (!gen_load_unsafe(path)) {
+        for (i = 0; i < load->folder_count; i++) {
+            if (gen_load_exists(gen_load_join(load, load->folders[i], path))) return path;
+        }
+        if (gen_wellknown_source(load->ctx, path)) return path;
+    }
+    if (exists) {
+        gen_source_error(load->ctx, nowhere, "\"%s\" is not below an -I folder (%s): add -I with the folder it is in",
+            input, gen_load_searched(load));
+    } else {
+        gen_source_error(load->ctx, nowhere, "\"%s\" was not found; searched in: %s", input, gen_load_searched(load));
+    }
+    return NULL;
+}
+
+static int gen_load_compare(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Headers of the built-in files that a wanted file needs; imports stand before what imports them. */
+static void gen_load_want(gen_model_t *model) {
+    gen_file_t **backwards = CONNECT_NEW(&model->ctx->arena, gen_file_t *, model->files.count + 1);
+    gen_file_t *file;
+    gen_import_t *import;
+    size_t i = model->files.count;
+    for (file = model->files.first; file; file = file->next)
+        backwards[--i] = file;
+    for (i = 0; i < model->files.count; i++) {
+        if (!backwards[i]->wanted) continue;
+        for (import = backwards[i]->imports.first; import; import = import->next) {
+            if (import->file && import->file->built_in) import->file->wanted = true;
+        }
+    }
+}
+
+GEN_PRIVATE void gen_load_inputs(gen_model_t *model, const char *const *folders, size_t folder_count,
+    const char *const *inputs, size_t input_count) {
+    static const gen_at_t nowhere = {NULL, 0};
+    gen_load_t load;
+    const char **names = CONNECT_NEW(&model->ctx->arena, const char *, input_count + 1);
+    const char **clean = CONNECT_NEW(&model->ctx->arena, const char *, folder_count + 1);
+    size_t i, count = 0;
+    memset(&load, 0, sizeof load);
+    load.model = model;
+    load.ctx = model->ctx;
+    load.folders = clean;
+    load.folder_count = folder_count;
+    for (i = 0; i < folder_count; i++)
+        clean[i] = gen_load_clean(&load, folders[i]);
+    for (i = 0; i < input_count; i++) {
+        const char *name = gen_load_name(&load, inputs[i]);
+        if (!name || gen_map_get(&load.inputs, name)) continue;
+        names[count++] = name;
+        gen_map_put(load.ctx, &load.inputs, name, model);
+    }
+    qsort(names, count, sizeof *names, gen_load_compare);
+    for (i = 0; i < count; i++) {
+        gen_file_t *file = gen_load_file(&load, nowhere, names[i]);
+        if (file) file->wanted = true;
+    }
+    gen_load_want(model);
+}
+
+/* #### src/gen/resolve.h ########################################################################################### */
+typedef enum gen_symbol_kind_t {
+    GEN_SYMBOL_PACKAGE,
+    GEN_SYMBOL_MESSAGE,
+    GEN_SYMBOL_ENUM,
+    GEN_SYMBOL_SERVICE,
+    GEN_SYMBOL_OTHER /* a field, a oneof, an enum value, a method */
+} gen_symbol_kind_t;
+typedef struct gen_symbol_t {
+    gen_symbol_kind_t kind;
+    const gen_file_t *file; /* of a package: one that is in it */
+    gen_at_t at;
+    gen_type_t *type;
+    gen_enum_t *enumeration;
+} gen_symbol_t;
+/* Gives everything its full name, and finds what names mean. */
+GEN_PRIVATE void gen_resolve_model(gen_model_t *model);
+
+/* #### src/gen/resolve.c ########################################################################################### */
+/* Names. Everything in a file is registered by its full name, once; then the names of types are looked up as
+   protobuf's language does it, like C++: from the innermost scope outwards, for the first part of the name; where
+   that is found, the rest must be, too, unless it was something that has nothing inside. ".a.B" is looked up at the
+   outermost scope only.
+
+   An enum value is in the scope its enum is in. A package and its parts are names, too, but several files may share
+   them. A file sees itself, what it imports, and what that imports publicly. */
+
+typedef struct gen_resolve_t {
+    gen_model_t *model;
+    gen_context_t *ctx;
+    gen_file_t *file;
+    uint32_t serial; /* of the file: gen_file_t.visible_from */
+} gen_resolve_t;
+
+static const char *gen_resolve_join(gen_resolve_t *resolve, const char *scope, const char *name) {
+    return *scope ? gen_source_printf(resolve->ctx, "%s.%s", scope, name) : name;
+}
+
+static gen_symbol_t *gen_resolve_add(
+    gen_resolve_t *resolve, const char *full_name, gen_symbol_kind_t kind, gen_at_t at) {
+    gen_symbol_t *old = gen_map_get(&resolve->model->symbols, full_name), *symbol;
+    if (old) {
+        if (kind == GEN_SYMBOL_PACKAGE && old->kind == GEN_SYMBOL_PACKAGE) return old;
+        gen_source_error(resolve->ctx, at, "\"%s\" is %s already, at %s", full_name,
+            old->kind == GEN_SYMBOL_PACKAGE ? "a package" : "defined", gen_source_place(resolve->ctx, old->at));
+        return NULL;
+    }
+    symbol = CONNECT_NEW(&resolve->ctx->arena, gen_symbol_t, 1);
+    symbol->kind = kind;
+    symbol->file = resolve->file;
+    symbol->at = at;
+    gen_map_put(resolve->ctx, &resolve->model->symbols, full_name, symbol);
+    return symbol;
+}
+
+/* ---- Full names ---- */
+
+static void gen_resolve_add_enum(gen_resolve_t *resolve, const char *scope, gen_enum_t *enumeration) {
+    gen_symbol_t *symbol;
+    gen_enum_value_t *value;
+    enumeration->full_name = gen_resolve_join(resolve, scope, enumeration->name);
+    symbol = gen_resolve_add(resolve, enumeration->full_name, GEN_SYMBOL_ENUM, enumeration->at);
+    if (symbol) symbol->enumeration = enumeration;
+    for (value = enumeration->values.first; value; value = value->next) {
+        value->full_name = gen_resolve_join(resolve, scope, value->name);
+        gen_resolve_add(resolve, value->full_name, GEN_SYMBOL_OTHER, value->at);
+    }
+}
+
+/* "raw_frame" is "rawFrame" in JSON. */
+static const char *gen_resolve_json_name(gen_resolve_t *resolve, const char *name) {
+    char *json = CONNECT_NEW(&resolve->ctx->arena, char, strlen(name) + 1);
+    size_t len = 0;
+    bool upper = false;
+    for (; *name; name++) {
+        if (*name == '_') {
+            upper = true;
+            continue;
+        }
+        json[len++] = upper && *name >= 'a' && *name <= 'z' ? (char)(*name - 'a' + 'A') : *name;
+        upper = false;
+    }
+    return json;
+}
+
+static void gen_resolve_add_field(gen_resolve_t *resolve, const char *scope, gen_field_t *field) {
+    field->full_name = gen_resolve_join(resolve, scope, field->name);
+    if (!field->has_json_name) field->json_name = gen_resolve_json_name(resolve, field->name);
+    gen_resolve_add(resolve, field->full_name, GEN_SYMBOL_OTHER, field->at);
+}
+
+/* The oneof that stands for a proto3 optional in descriptors: "_name", with more underscores if that is taken. */
+static void gen_resolve_synthetic(gen_resolve_t *resolve, gen_type_t *type, gen_field_t *field) {
+    gen_oneof_t *oneof = CONNECT_NEW(&resolve->ctx->arena, gen_oneof_t, 1);
+    const char *name = field->name[0] == '_' ? field->name : gen_source_printf(resolve->ctx, "_%s", field->name);
+    const char *full_name = gen_resolve_join(resolve, type->full_name, name);
+    while (gen_map_get(&resolve->model->symbols, full_name)) {
+        name = gen_source_printf(resolve->ctx, "X%s", name);
+        full_name = gen_resolve_join(resolve, type->full_name, name);
+    }
+    gen_resolve_add(resolve, full_name, GEN_SYMBOL_OTHER, field->at);
+    oneof->name = name;
+    oneof->full_name = full_name;
+    oneof->at = field->at;
+    oneof->synthetic = true;
+    oneof->field_count = 1;
+    oneof->index = (uint32_t)type->oneofs.count;
+    GEN_APPEND(type->oneofs, oneof);
+    field->oneof = oneof;
+    field->proto3_optional = true;
+}
+
+static void gen_resolve_add_type(gen_resolve_t *resolve, const char *scope, gen_type_t *type) {
+    gen_symbol_t *symbol;
+    gen_type_t *inner;
+    gen_enum_t *enumeration;
+    gen_field_t *field;
+    gen_oneof_t *oneof;
+    type->full_name = gen_resolve_join(resolve, scope, type->name);
+    symbol = gen_resolve_add(resolve, type->full_name, GEN_SYMBOL_MESSAGE, type->at);
+    if (symbol) symbol->type = type;
+    for (field = type->fields.first; field; field = field->next)
+        gen_resolve_add_field(resolve, type->full_name, field);
+    for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
+        oneof->full_name = gen_resolve_join(resolve, type->full_name, oneof->name);
+        gen_resolve_add(resolve, oneof->full_name, GEN_SYMBOL_OTHER, oneof->at);
+    }
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_resolve_add_type(resolve, type->full_name, inner);
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_resolve_add_enum(resolve, type->full_name, enumeration);
+    }
+    for (field = type->extensions.first; field; field = field->next) {
+        gen_resolve_add_field(resolve, type->full_name, field);
+    }
+    if (type->file->syntax != GEN_SYNTAX_PROTO3 || type->is_map_entry) return;
+    for (field = type->fields.first; field; field = field->next) {
+        if (field->label == GEN_LABEL_OPTIONAL && !field->oneof) gen_resolve_synthetic(resolve, type, field);
+    }
+}
+
+static void gen_resolve_add_file(gen_resolve_t *resolve, gen_file_t *file) {
+    const char *dot = file->package;
+    gen_type_t *type;
+    gen_enum_t *enumeration;
+    gen_service_t *service;
+    gen_method_t *method;
+    gen_field_t *field;
+    resolve->file = file;
+    while (*dot) {
+        connect_str_t part;
+        dot += strcspn(dot, ".");
+        part.data = file->package;
+        part.len = (size_t)(dot - file->package);
+        gen_resolve_add(resolve, gen_source_copy(resolve->ctx, part), GEN_SYMBOL_PACKAGE, file->package_at);
+        if (*dot) dot++;
+    }
+    for (type = file->types.first; type; type = type->next)
+        gen_resolve_add_type(resolve, file->package, type);
+    for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_resolve_add_enum(resolve, file->package, enumeration);
+    }
+    for (service = file->services.first; service; service = service->next) {
+        service->full_name = gen_resolve_join(resolve, file->package, service->name);
+        gen_resolve_add(resolve, service->full_name, GEN_SYMBOL_SERVICE, service->at);
+        for (method = service->methods.first; method; method = method->next) {
+            method->full_name = gen_resolve_join(resolve, service->full_name, method->name);
+            gen_resolve_add(resolve, method->full_name, GEN_SYMBOL_OTHER, method->at);
+        }
+    }
+    for (field = file->extensions.first; field; field = field->next) {
+        gen_resolve_add_field(resolve, file->package, field);
+    }
+}
+
+/* ---- Lookup ---- */
+
+/* Marks what a file sees. */
+static void gen_resolve_see(gen_resolve_t *resolve, gen_file_t *file) {
+    gen_file_t **todo = CONNECT_NEW(&resolve->ctx->arena, gen_file_t *, resolve->model->files.count + 1);
+    gen_import_t *import;
+    size_t count = 0;
+    resolve->serial++;
+    file->visible_from = resolve->serial;
+    todo[count++] = file;
+    while (count > 0) {
+        gen_file_t *next = todo[--count];
+        for (import = next->imports.first; import; import = import->next) {
+            if (!import->file || (next != file && !import->is_public)) continue;
+            if (import->file->visible_from == resolve->serial) continue;
+            import->file->visible_from = resolve->serial;
+            todo[count++] = import->file;
+        }
+    }
+}
+
+static bool gen_resolve_package_seen(gen_resolve_t *resolve, const char *package) {
+    const gen_file_t *file;
+    size_t len = strlen(package);
+    for (file = resolve->model->files.first; file; file = file->next) {
+        if (file->visible_from == resolve->serial && strncmp(file->package, package, len) == 0 &&
+            (!file->package[len] || file->package[len] == '.')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static gen_symbol_t *gen_resolve_find(gen_resolve_t *resolve, const char *full_name, gen_symbol_t **hidden) {
+    gen_symbol_t *symbol = gen_map_get(&resolve->model->symbols, full_name);
+    if (!symbol) return NULL;
+    if (symbol->kind == GEN_SYMBOL_PACKAGE) return gen_resolve_package_seen(resolve, full_name) ? symbol : NULL;
+    if (symbol->file->visible_from == resolve->serial) return symbol;
+    *hidden = symbol;
+    return NULL;
+}
+
+/* Finds a message or an enum; reports it if there is none. */
+static gen_symbol_t *gen_resolve_type(gen_resolve_t *resolve, const char *scope, const char *name, gen_at_t at) {
+    gen_symbol_t *hidden = NULL, *found = NULL;
+    const char *wrong = NULL; /* the full name at which the search had to end */
+    if (*name == '.') {
+        found = gen_resolve_find(resolve, name + 1, &hidden);
+    } else {
+        size_t first_len = strcspn(name, "."), scope_len = strlen(scope);
+        char *full = CONNECT_NEW(&resolve->ctx->arena, char, scope_len + strlen(name) + 2);
+        for (;;) {
+            gen_symbol_t *first;
+            size_t at_name = scope_len ? scope_len + 1 : 0;
+            memcpy(full, scope, scope_len);
+            if (scope_len) full[scope_len] = '.';
+            memcpy(full + at_name, name, first_len);
+            full[at_name + first_len] = 0;
+            first = gen_resolve_find(resolve, full, &hidden);
+            if (first && !name[first_len]) {
+                found = first;
+                if (first->kind == GEN_SYMBOL_MESSAGE || first->kind == GEN_SYMBOL_ENUM) return found;
+            } else if (first && first->kind != GEN_SYMBOL_OTHER) {
+                strcpy(full + at_name, name);
+                found = gen_resolve_find(resolve, full, &hidden);
+                if (!found) wrong = full;
+                break;
+            }
+            if (scope_len == 0) break;
+            while (scope_len > 0 && scope[scope_len - 1] != '.')
+                scope_len--;
+            if (scope_len > 0) scope_len--;
+        }
+    }
+    if (found && (found->kind == GEN_SYMBOL_MESSAGE || found->kind == GEN_SYMBOL_ENUM)) return found;
+    if (found) {
+        gen_source_error(resolve->ctx, at, "\"%s\" is not a message or an enum", name);
+    } else if (resolve->file->incomplete) {
+        return NULL; /* it may stand in what could not be read */
+    } else if (hidden) {
+        gen_source_error(resolve->ctx, at,
+            "\"%s\" is defined in \"%s\", which is not imported here: add import \"%s\";", name, hidden->file->name,
+            hidden->file->name);
+    } else if (wrong && strcmp(wrong, name) != 0) {
+        gen_source_error(resolve->ctx, at,
+            "\"%s\" is taken for \"%s\", which is not defined; start the name with a dot to look at the outermost "
+            "scope only",
+            name, wrong);
+    } else {
+        gen_source_error(resolve->ctx, at, "\"%s\" is not defined", name);
+    }
+    return NULL;
+}
+
+static gen_type_t *gen_resolve_message(gen_resolve_t *resolve, const char *scope, const char *name, gen_at_t at) {
+    gen_symbol_t *symbol = gen_resolve_type(resolve, scope, name, at);
+    if (symbol && symbol->kind != GEN_SYMBOL_MESSAGE) {
+        gen_source_error(resolve->ctx, at, "\"%s\" is not a message", name);
+        return NULL;
+    }
+    return symbol ? symbol->type : NULL;
+}
+
+static void gen_resolve_field(gen_resolve_t *resolve, const char *scope, gen_field_t *field) {
+    gen_symbol_t *symbol;
+    if (field->extendee_name) {
+        field->extendee = gen_resolve_message(resolve, scope, field->extendee_name, field->extendee_at);
+    }
+    if (!field->type_name) return;
+    symbol = gen_resolve_type(resolve, scope, field->type_name, field->type_at);
+    if (!symbol) return;
+    field->type = symbol->type;
+    field->enumeration = symbol->enumeration;
+    field->kind = symbol->kind == GEN_SYMBOL_ENUM ? CONNECT_KIND_ENUM : CONNECT_KIND_MESSAGE;
+    if (field->type && field->type->is_map_entry) {
+        gen_source_error(
+            resolve->ctx, field->type_at, "\"%s\" is the entry of a map: write map<...> instead", field->type_name);
+    }
+}
+
+static void gen_resolve_fields(gen_resolve_t *resolve, gen_type_t *type) {
+    gen_type_t *inner;
+    gen_field_t *field;
+    for (field = type->fields.first; field; field = field->next)
+        gen_resolve_field(resolve, type->full_name, field);
+    for (field = type->extensions.first; field; field = field->next) {
+        gen_resolve_field(resolve, type->full_name, field);
+    }
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_resolve_fields(resolve, inner);
+}
+
+GEN_PRIVATE void gen_resolve_model(gen_model_t *model) {
+    gen_resolve_t resolve;
+    gen_file_t *file;
+    gen_type_t *type;
+    gen_field_t *field;
+    gen_service_t *service;
+    gen_method_t *method;
+    memset(&resolve, 0, sizeof resolve);
+    resolve.model = model;
+    resolve.ctx = model->ctx;
+    for (file = model->files.first; file; file = file->next)
+        gen_resolve_add_file(&resolve, file);
+    for (file = model->files.first; file; file = file->next) {
+        resolve.file = file;
+        gen_resolve_see(&resolve, file);
+        for (type = file->types.first; type; type = type->next)
+            gen_resolve_fields(&resolve, type);
+        for (field = file->extensions.first; field; field = field->next) {
+            gen_resolve_field(&resolve, file->package, field);
+        }
+        for (service = file->services.first; service; service = service->next) {
+            for (method = service->methods.first; method; method = method->next) {
+                method->input = gen_resolve_message(&resolve, service->full_name, method->input_name, method->input_at);
+                method->output =
+                    gen_resolve_message(&resolve, service->full_name, method->output_name, method->output_at);
+            }
+        }
+    }
+}
+
+/* #### src/gen/option.h ############################################################################################ */
+/* Gives the options of all files their meaning. */
+GEN_PRIVATE void gen_option_model(gen_model_t *model);
+/* How an option of these goes into a descriptor. */
+typedef enum gen_option_kind_t {
+    GEN_OPTION_BOOL,
+    GEN_OPTION_STRING,
+    GEN_OPTION_ENUM,
+    GEN_OPTION_MESSAGE
+} gen_option_kind_t;
+GEN_PRIVATE gen_option_kind_t gen_option_kind(const gen_option_t *option);
+/* Whether a bool option is set to true. */
+GEN_PRIVATE bool gen_option_is_true(const gen_options_t *options, const char *name);
+
+/* #### src/gen/option.c ############################################################################################ */
+/* The options that google/protobuf/descriptor.proto defines: name, number in its options message, type. An option
+   that is not one of these is refused, as is a value of another type and one that is set twice. Custom options, in
+   parentheses, are read and not looked at.
+
+   What they mean here: deprecated goes into comments; packed, allow_alias and idempotency_level change what is
+   generated; all go into the descriptor. */
+
+typedef enum gen_option_target_t {
+    GEN_OPTION_OF_FILE,
+    GEN_OPTION_OF_MESSAGE,
+    GEN_OPTION_OF_FIELD,
+    GEN_OPTION_OF_ONEOF,
+    GEN_OPTION_OF_ENUM,
+    GEN_OPTION_OF_VALUE,
+    GEN_OPTION_OF_SERVICE,
+    GEN_OPTION_OF_METHOD
+} gen_option_target_t;
+typedef struct gen_option_rule_t {
+    gen_option_target_t target;
+    const char *name;
+    uint32_t number;
+    gen_option_kind_t kind;
+    const char *choices; /* " NAME=number NAME=number " */
+    bool repeated;
+} gen_option_rule_t;
+
+static const gen_option_rule_t gen_option_rules[] = {
+    {GEN_OPTION_OF_FILE, "java_package", 1, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "java_outer_classname", 8, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "optimize_for", 9, GEN_OPTION_ENUM, " SPEED=1 CODE_SIZE=2 LITE_RUNTIME=3 ", false},
+    {GEN_OPTION_OF_FILE, "java_multiple_files", 10, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "go_package", 11, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "cc_generic_services", 16, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "java_generic_services", 17, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "py_generic_services", 18, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "java_generate_equals_and_hash", 20, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "deprecated", 23, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "java_string_check_utf8", 27, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "cc_enable_arenas", 31, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FILE, "objc_class_prefix", 36, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "csharp_namespace", 37, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "swift_prefix", 39, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "php_class_prefix", 40, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "php_namespace", 41, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "php_metadata_namespace", 44, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_FILE, "ruby_package", 45, GEN_OPTION_STRING, NULL, false},
+    {GEN_OPTION_OF_MESSAGE, "message_set_wire_format", 1, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_MESSAGE, "no_standard_descriptor_accessor", 2, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_MESSAGE, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_MESSAGE, "map_entry", 7, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_MESSAGE, "deprecated_legacy_json_field_conflicts", 11, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "ctype", 1, GEN_OPTION_ENUM, " STRING=0 CORD=1 STRING_PIECE=2 ", false},
+    {GEN_OPTION_OF_FIELD, "packed", 2, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "lazy", 5, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "jstype", 6, GEN_OPTION_ENUM, " JS_NORMAL=0 JS_STRING=1 JS_NUMBER=2 ", false},
+    {GEN_OPTION_OF_FIELD, "weak", 10, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "unverified_lazy", 15, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "debug_redact", 16, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_FIELD, "retention", 17, GEN_OPTION_ENUM,
+        " RETENTION_UNKNOWN=0 RETENTION_RUNTIME=1 RETENTION_SOURCE=2 ", false},
+    {GEN_OPTION_OF_FIELD, "targets", 19, GEN_OPTION_ENUM,
+        " TARGET_TYPE_UNKNOWN=0 TARGET_TYPE_FILE=1 TARGET_TYPE_EXTENSION_RANGE=2 TARGET_TYPE_MESSAGE=3 "
+        "TARGET_TYPE_FIELD=4 TARGET_TYPE_ONEOF=5 TARGET_TYPE_ENUM=6 TARGET_TYPE_ENUM_ENTRY=7 TARGET_TYPE_SERVICE=8 "
+        "TARGET_TYPE_METHOD=9 ",
+        true},
+    {GEN_OPTION_OF_FIELD, "edition_defaults", 20, GEN_OPTION_MESSAGE, NULL, true},
+    {GEN_OPTION_OF_FIELD, "feature_support", 22, GEN_OPTION_MESSAGE, NULL, false},
+    {GEN_OPTION_OF_ENUM, "allow_alias", 2, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_ENUM, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_ENUM, "deprecated_legacy_json_field_conflicts", 6, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_VALUE, "deprecated", 1, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_VALUE, "debug_redact", 3, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_VALUE, "feature_support", 4, GEN_OPTION_MESSAGE, NULL, false},
+    {GEN_OPTION_OF_SERVICE, "deprecated", 33, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_METHOD, "deprecated", 33, GEN_OPTION_BOOL, NULL, false},
+    {GEN_OPTION_OF_METHOD, "idempotency_level", 34, GEN_OPTION_ENUM,
+        " IDEMPOTENCY_UNKNOWN=0 NO_SIDE_EFFECTS=1 IDEMPOTENT=2 ", false},
+};
+
+GEN_PRIVATE gen_option_kind_t gen_option_kind(const gen_option_t *option) {
+    switch (option->kind) {
+    case GEN_VALUE_STRING: return GEN_OPTION_STRING;
+    case GEN_VALUE_AGGREGATE: return GEN_OPTION_MESSAGE;
+    default: return option->choice < 0 ? GEN_OPTION_BOOL : GEN_OPTION_ENUM;
+    }
+}
+
+static bool gen_option_word_is(const gen_option_t *option, const char *word) {
+    return option->kind == GEN_VALUE_WORD && !option->negative && option->text.len == strlen(word) &&
+        memcmp(option->text.data, word, option->text.len) == 0;
+}
+
+GEN_PRIVATE bool gen_option_is_true(const gen_options_t *options, const char *name) {
+    const gen_option_t *option;
+    for (option = options->first; option; option = option->next) {
+        if (strcmp(option->name, name) == 0) return gen_option_word_is(option, "true");
+    }
+    return false;
+}
+
+/* " A=1 B=2 " as " A, B". */
+static const char *gen_option_choices(gen_context_t *ctx, const char *choices) {
+    char *list = CONNECT_NEW(&ctx->arena, char, 2 * strlen(choices) + 1);
+    size_t len = 0;
+    for (; *choices; choices++) {
+        if (*choices == ' ' && !choices[1]) break;
+        if (*choices == '=') {
+            choices += strspn(choices, "=0123456789") - 1;
+            if (choices[1] && choices[2]) list[len++] = ',';
+        } else {
+            list[len++] = *choices;
+        }
+    }
+    return list;
+}
+
+static void gen_option_value(gen_context_t *ctx, gen_option_t *option, const gen_option_rule_t *rule) {
+    option->choice = -1;
+    if (rule->kind == GEN_OPTION_BOOL) {
+        if (gen_option_word_is(option, "true") || gen_option_word_is(option, "false")) return;
+        gen_source_error(ctx, option->value_at, "option \"%s\" must be true or false", option->name);
+    } else if (rule->kind == GEN_OPTION_STRING) {
+        if (option->kind == GEN_VALUE_STRING) return;
+        gen_source_error(ctx, option->value_at, "option \"%s\" must be a string", option->name);
+    } else if (rule->kind == GEN_OPTION_ENUM) {
+        if (option->kind == GEN_VALUE_WORD && !option->negative) {
+            const char *word = gen_source_copy(ctx, option->text);
+            const char *found = strstr(rule->choices, gen_source_printf(ctx, " %s=", word));
+            if (found) {
+                option->choice = (int32_t)strtol(strchr(found, '=') + 1, NULL, 10);
+                return;
+            }
+        }
+        gen_source_error(ctx, option->value_at, "option \"%s\" must be one of%s", option->name,
+            gen_option_choices(ctx, rule->choices));
+    } else if (option->kind != GEN_VALUE_AGGREGATE) {
+        gen_source_error(ctx, option->value_at, "option \"%s\" must be a message in braces", option->name);
+    }
+}
+
+static void gen_option_apply(gen_context_t *ctx, gen_options_t *options, gen_option_target_t target, bool *deprecated) {
+    gen_option_t *option, *other;
+    size_t i;
+    for (option = options->first; option; option = option->next) {
+        const gen_option_rule_t *rule = NULL;
+        size_t len = strcspn(option->name, ".");
+        if (option->custom) continue;
+        for (i = 0; i < GEN_LEN(gen_option_rules); i++) {
+            if (gen_option_rules[i].target == target && strncmp(gen_option_rules[i].name, option->name, len) == 0 &&
+                !gen_option_rules[i].name[len] &&
+                (!option->name[len] || gen_option_rules[i].kind == GEN_OPTION_MESSAGE)) {
+                rule = &gen_option_rules[i];
+            }
+        }
+        if (!rule) {
+            bool feature = strncmp(option->name, "features", 8) == 0 && (!option->name[8] || option->name[8] == '.');
+            gen_source_error(ctx, option->at,
+                feature ? "option \"%s\" is for editions only"
+                        : "option \"%s\" is not known; custom options stand in parentheses",
+                option->name);
+            continue;
+        }
+        if (strcmp(rule->name, "map_entry") == 0) {
+            gen_source_error(ctx, option->at, "option \"map_entry\" must not be set: write map<...>");
+        }
+        if (option->name[len]) continue; /* a field of a message */
+        option->field = rule->number;
+        gen_option_value(ctx, option, rule);
+        for (other = options->first; other != option && !rule->repeated; other = other->next) {
+            if (other->field == option->field) {
+                gen_source_error(ctx, option->at, "option \"%s\" is set already, at %s", option->name,
+                    gen_source_place(ctx, other->at));
+                break;
+            }
+        }
+        if (strcmp(rule->name, "deprecated") == 0 && deprecated) *deprecated = gen_option_word_is(option, "true");
+    }
+}
+
+static void gen_option_enum(gen_context_t *ctx, gen_enum_t *enumeration) {
+    gen_enum_value_t *value;
+    gen_option_apply(ctx, &enumeration->options, GEN_OPTION_OF_ENUM, &enumeration->deprecated);
+    enumeration->allow_alias = gen_option_is_true(&enumeration->options, "allow_alias");
+    enumeration->closed = enumeration->file->syntax == GEN_SYNTAX_PROTO2;
+    for (value = enumeration->values.first; value; value = value->next) {
+        gen_option_apply(ctx, &value->options, GEN_OPTION_OF_VALUE, &value->deprecated);
+    }
+}
+
+static void gen_option_type(gen_context_t *ctx, gen_type_t *type) {
+    gen_type_t *inner;
+    gen_enum_t *enumeration;
+    gen_field_t *field;
+    gen_oneof_t *oneof;
+    gen_option_apply(ctx, &type->options, GEN_OPTION_OF_MESSAGE, &type->deprecated);
+    for (field = type->fields.first; field; field = field->next) {
+        gen_option_apply(ctx, &field->options, GEN_OPTION_OF_FIELD, &field->deprecated);
+    }
+    for (field = type->extensions.first; field; field = field->next) {
+        gen_option_apply(ctx, &field->options, GEN_OPTION_OF_FIELD, &field->deprecated);
+    }
+    for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
+        gen_option_apply(ctx, &oneof->options, GEN_OPTION_OF_ONEOF, NULL);
+    }
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_option_enum(ctx, enumeration);
+    }
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_option_type(ctx, inner);
+}
+
+GEN_PRIVATE void gen_option_model(gen_model_t *model) {
+    gen_context_t *ctx = model->ctx;
+    gen_file_t *file;
+    gen_type_t *type;
+    gen_enum_t *enumeration;
+    gen_service_t *service;
+    gen_method_t *method;
+    gen_field_t *field;
+    const gen_option_t *option;
+    for (file = model->files.first; file; file = file->next) {
+        gen_option_apply(ctx, &file->options, GEN_OPTION_OF_FILE, NULL);
+        for (type = file->types.first; type; type = type->next)
+            gen_option_type(ctx, type);
+        for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+            gen_option_enum(ctx, enumeration);
+        }
+        for (field = file->extensions.first; field; field = field->next) {
+            gen_option_apply(ctx, &field->options, GEN_OPTION_OF_FIELD, &field->deprecated);
+        }
+        for (service = file->services.first; service; service = service->next) {
+            gen_option_apply(ctx, &service->options, GEN_OPTION_OF_SERVICE, &service->deprecated);
+            for (method = service->methods.first; method; method = method->next) {
+                gen_option_apply(ctx, &method->options, GEN_OPTION_OF_METHOD, &method->deprecated);
+                for (option = method->options.first; option; option = option->next) {
+                    if (strcmp(option->name, "idempotency_level") == 0 && option->choice > 0) {
+                        method->idempotency = option->choice;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* #### src/gen/check.h ############################################################################################# */
+/* Reports what a compiler for protobuf must refuse, and works out how each field is stored and written. */
+GEN_PRIVATE void gen_check_model(gen_model_t *model);
+
+/* #### src/gen/check.c ############################################################################################# */
+/* The rules of the language that need the whole model: numbers, labels and types, names in JSON, enums, maps, reserved
+   things, and the limits of connect_type_t. As protoc refuses them, with messages that say what to do.
+
+   Field numbers: 1 to 536,870,911, not 19,000 to 19,999. JSON names of a message's fields differ, the default ones
+   and those given. proto3: the first value of an enum is 0; its values differ without their enum's name in front,
+   whatever case and underscores (JSON mappings of other languages use that); no required, default, group, extension
+   but of options.
+
+   How a field is stored (connect_field_t): NULLABLE, what tracks presence and has a NULL; HAS, what tracks presence
+   and has none, and strings with a default; neither in a oneof, whose case says it. packed: repeated numbers, unless
+   it is proto2 without [packed = true].
+
+   Limits: a struct of 65,535 bytes (offsets have 16 bits), as laid out where pointers have 8 bytes; as many bytes of
+   names; 65,535 values of an enum. */
+
+#define GEN_CHECK_NUMBER_MAX 536870911
+
+typedef struct gen_check_t {
+    gen_model_t *model;
+    gen_context_t *ctx;
+} gen_check_t;
+
+/* ---- Numbers ---- */
+
+static int gen_check_compare_numbers(const void *a, const void *b) {
+    const gen_field_t *one = *(const gen_field_t *const *)a, *two = *(const gen_field_t *const *)b;
+    if (one->number != two->number) return one->number < two->number ? -1 : 1;
+    return one->at.offset < two->at.offset ? -1 : one->at.offset > two->at.offset;
+}
+
+static int gen_check_compare_ranges(const void *a, const void *b) {
+    const gen_range_t *one = *(const gen_range_t *const *)a, *two = *(const gen_range_t *const *)b;
+    if (one->first != two->first) return one->first < two->first ? -1 : 1;
+    return one->at.offset < two->at.offset ? -1 : one->at.offset > two->at.offset;
+}
+
+/* Ranges by their first number; overlaps are reported. */
+static gen_range_t **gen_check_ranges(gen_check_t *check, gen_range_t *first, size_t count) {
+    gen_range_t **sorted = CONNECT_NEW(&check->ctx->arena, gen_range_t *, count + 1), *range;
+    size_t i = 0;
+    for (range = first; range; range = range->next)
+        sorted[i++] = range;
+    for (i = 0; i < count; i++) {
+        if (sorted[i]->last < sorted[i]->first) {
+            gen_source_error(
+                check->ctx, sorted[i]->at, "the range ends at %ld, before it starts", (long)sorted[i]->last);
+        }
+    }
+    qsort(sorted, count, sizeof *sorted, gen_check_compare_ranges);
+    for (i = 1; i < count; i++) {
+        bool later = sorted[i]->at.offset > sorted[i - 1]->at.offset;
+        if (sorted[i]->first <= sorted[i - 1]->last) {
+            gen_source_error(check->ctx, sorted[later ? i : i - 1]->at, "the range overlaps the one at %s",
+                gen_source_place(check->ctx, sorted[later ? i - 1 : i]->at));
+        }
+        if (sorted[i]->last < sorted[i - 1]->last && sorted[i]->first <= sorted[i - 1]->last) {
+            sorted[i]->last = sorted[i - 1]->last;
+        }
+    }
+    return sorted;
+}
+
+/* The range that shares a number with first to last. */
+static const gen_range_t *gen_check_in(gen_range_t *const *sorted, size_t count, int32_t first, int32_t last) {
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (sorted[middle]->first <= last)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 && sorted[low - 1]->last >= first ? sorted[low - 1] : NULL;
+}
+
+static void gen_check_number(gen_check_t *check, const gen_field_t *field) {
+    if (field->number < 1 || field->number > GEN_CHECK_NUMBER_MAX) {
+        gen_source_error(check->ctx, field->number_at, "field numbers are 1 to 536870911");
+    } else if (field->number >= 19000 && field->number <= 19999) {
+        gen_source_error(check->ctx, field->number_at, "field numbers 19000 to 19999 are reserved for protobuf itself");
+    }
+}
+
+static void gen_check_numbers(gen_check_t *check, gen_type_t *type) {
+    size_t i = 0, reserved_count = type->reserved.count, taken_count = type->extension_ranges.count;
+    gen_range_t **reserved, **taken, *range;
+    gen_field_t *field;
+    type->by_number = CONNECT_NEW(&check->ctx->arena, gen_field_t *, type->fields.count + 1);
+    for (field = type->fields.first; field; field = field->next)
+        type->by_number[i++] = field;
+    qsort(type->by_number, type->fields.count, sizeof *type->by_number, gen_check_compare_numbers);
+    for (i = 1; i < type->fields.count; i++) {
+        if (type->by_number[i]->number == type->by_number[i - 1]->number) {
+            gen_source_error(check->ctx, type->by_number[i]->number_at, "number %ld is used already, by field \"%s\"",
+                (long)type->by_number[i]->number, type->by_number[i - 1]->name);
+        }
+    }
+    for (range = type->reserved.first; range; range = range->next) {
+        if (range->first < 1 || range->last > GEN_CHECK_NUMBER_MAX) {
+            gen_source_error(check->ctx, range->at, "reserved numbers are 1 to 536870911");
+        }
+    }
+    for (range = type->extension_ranges.first; range; range = range->next) {
+        if (range->first < 1 || range->last > GEN_CHECK_NUMBER_MAX) {
+            gen_source_error(check->ctx, range->at, "extension numbers are 1 to 536870911");
+        }
+    }
+    reserved = gen_check_ranges(check, type->reserved.first, reserved_count);
+    taken = gen_check_ranges(check, type->extension_ranges.first, taken_count);
+    for (range = type->extension_ranges.first; range; range = range->next) {
+        const gen_range_t *hit = gen_check_in(reserved, reserved_count, range->first, range->last);
+        if (hit) {
+            gen_source_error(check->ctx, range->at, "the range overlaps reserved numbers, at %s",
+                gen_source_place(check->ctx, hit->at));
+        }
+    }
+    for (field = type->fields.first; field; field = field->next) {
+        const gen_range_t *hit = gen_check_in(reserved, reserved_count, field->number, field->number);
+        gen_check_number(check, field);
+        if (hit) {
+            gen_source_error(check->ctx, field->number_at, "number %ld is reserved, at %s", (long)field->number,
+                gen_source_place(check->ctx, hit->at));
+        }
+        hit = gen_check_in(taken, taken_count, field->number, field->number);
+        if (hit) {
+            gen_source_error(check->ctx, field->number_at, "number %ld is for extensions, at %s", (long)field->number,
+                gen_source_place(check->ctx, hit->at));
+        }
+    }
+}
+
+/* ---- Names ---- */
+
+static void gen_check_reserved_names(gen_check_t *check, const gen_word_t *first, gen_map_t *map) {
+    const gen_word_t *word;
+    for (word = first; word; word = word->next) {
+        gen_at_t *at;
+        const char *c = word->text;
+        if (gen_map_get(map, word->text)) {
+            gen_source_error(check->ctx, word->at, "name \"%s\" is reserved twice",
+                gen_source_quote(check->ctx, connect_str_of(word->text)));
+            continue;
+        }
+        while (*c == '_' || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+            (c > word->text && *c >= '0' && *c <= '9')) {
+            c++;
+        }
+        if (*c || !*word->text) {
+            gen_source_warn(check->ctx, word->at, "\"%s\" cannot be a name, so it need not be reserved",
+                gen_source_quote(check->ctx, connect_str_of(word->text)));
+        }
+        at = CONNECT_NEW(&check->ctx->arena, gen_at_t, 1);
+        *at = word->at;
+        gen_map_put(check->ctx, map, word->text, at);
+    }
+}
+
+static void gen_check_reserved_use(gen_check_t *check, const gen_map_t *map, const char *name, gen_at_t at) {
+    const gen_at_t *where = gen_map_get(map, name);
+    if (where)
+        gen_source_error(check->ctx, at, "name \"%s\" is reserved, at %s", name, gen_source_place(check->ctx, *where));
+}
+
+static const char *gen_check_default_json(gen_check_t *check, const char *name) {
+    char *json = CONNECT_NEW(&check->ctx->arena, char, strlen(name) + 1);
+    size_t len = 0;
+    bool upper = false;
+    for (; *name; name++) {
+        if (*name == '_')
+            upper = true;
+        else {
+            json[len++] = upper && *name >= 'a' && *name <= 'z' ? (char)(*name - 'a' + 'A') : *name;
+            upper = false;
+        }
+    }
+    return json;
+}
+
+/* JSON names: those in effect, and then the default ones, which other implementations go by. */
+static void gen_check_json_names(gen_check_t *check, const gen_type_t *type) {
+    int round;
+    if (type->file->syntax == GEN_SYNTAX_PROTO2) return;
+    if (gen_option_is_true(&type->options, "deprecated_legacy_json_field_conflicts")) return;
+    for (round = 0; round < 2; round++) {
+        gen_map_t map;
+        gen_field_t *field;
+        memset(&map, 0, sizeof map);
+        for (field = type->fields.first; field; field = field->next) {
+            const char *json = round == 0 ? field->json_name : gen_check_default_json(check, field->name);
+            const gen_field_t *other = gen_map_get(&map, json);
+            if (!other) {
+                gen_map_put(check->ctx, &map, json, field);
+            } else if (strcmp(field->name, other->name) == 0) {
+                continue; /* told already */
+            } else if (round == 0 || (strcmp(json, field->json_name) != 0 || strcmp(json, other->json_name) != 0)) {
+                gen_source_error(check->ctx, round == 0 && field->has_json_name ? field->json_name_at : field->at,
+                    "the %sJSON name of field \"%s\", \"%s\", is also that of \"%s\"", round == 0 ? "" : "default ",
+                    field->name, gen_source_quote(check->ctx, connect_str_of(json)), other->name);
+            }
+        }
+    }
+    {
+        const gen_field_t *field;
+        for (field = type->fields.first; field; field = field->next) {
+            if (field->has_json_name && field->json_name[0] == '[' &&
+                field->json_name[strlen(field->json_name) - 1] == ']') {
+                gen_source_error(check->ctx, field->json_name_at, "a JSON name in [ ] is kept for extensions");
+            }
+        }
+    }
+}
+
+/* ---- Fields ---- */
+
+static bool gen_check_is_number(int kind) {
+    return kind != CONNECT_KIND_STRING && kind != CONNECT_KIND_BYTES && kind != CONNECT_KIND_MESSAGE &&
+        kind != CONNECT_KIND_GROUP && kind != 0;
+}
+
+static void gen_check_default(gen_check_t *check, const gen_field_t *field) {
+    const gen_option_t *value = field->default_value;
+    const gen_enum_value_t *choice;
+    bool good = false;
+    if (field->label == GEN_LABEL_REPEATED || field->kind == CONNECT_KIND_MESSAGE ||
+        field->kind == CONNECT_KIND_GROUP) {
+        gen_source_error(check->ctx, value->at, "a repeated field or a message has no default");
+        return;
+    }
+    switch (field->kind) {
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: good = value->kind == GEN_VALUE_STRING; break;
+    case CONNECT_KIND_BOOL:
+        good = value->kind == GEN_VALUE_WORD && !value->negative &&
+            ((value->text.len == 4 && memcmp(value->text.data, "true", 4) == 0) ||
+                (value->text.len == 5 && memcmp(value->text.data, "false", 5) == 0));
+        break;
+    case CONNECT_KIND_ENUM:
+        if (value->kind != GEN_VALUE_WORD || value->negative || !field->enumeration) break;
+        for (choice = field->enumeration->values.first; choice; choice = choice->next) {
+            if (strlen(choice->name) == value->text.len &&
+                memcmp(choice->name, value->text.data, value->text.len) == 0) {
+                good = true;
+            }
+        }
+        break;
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FLOAT:
+        good = value->kind == GEN_VALUE_INTEGER || value->kind == GEN_VALUE_FLOAT ||
+            (value->kind == GEN_VALUE_WORD && value->text.len == 3 &&
+                (memcmp(value->text.data, "inf", 3) == 0 || memcmp(value->text.data, "nan", 3) == 0));
+        break;
+    default: {
+        bool wide = field->kind == CONNECT_KIND_INT64 || field->kind == CONNECT_KIND_SINT64 ||
+            field->kind == CONNECT_KIND_SFIXED64 || field->kind == CONNECT_KIND_UINT64 ||
+            field->kind == CONNECT_KIND_FIXED64;
+        bool is_unsigned = field->kind == CONNECT_KIND_UINT64 || field->kind == CONNECT_KIND_FIXED64 ||
+            field->kind == CONNECT_KIND_UINT32 || field->kind == CONNECT_KIND_FIXED32;
+        uint64_t max = is_unsigned ? (wide ? UINT64_MAX : UINT32_MAX) : (wide ? (uint64_t)INT64_MAX : INT32_MAX);
+        if (value->negative) max = is_unsigned ? 0 : max + 1;
+        good = value->kind == GEN_VALUE_INTEGER && value->integer <= max;
+        break;
+    }
+    }
+    if (!good) gen_source_error(check->ctx, value->value_at, "this is no default for the type of the field");
+}
+
+static void gen_check_field(gen_check_t *check, gen_field_t *field) {
+    bool proto3 = field->file->syntax == GEN_SYNTAX_PROTO3;
+    bool scalar_list = field->label == GEN_LABEL_REPEATED && gen_check_is_number(field->kind);
+    bool tracked;
+    const gen_option_t *option;
+    if (proto3) {
+        if (field->label == GEN_LABEL_REQUIRED) {
+            gen_source_error(check->ctx, field->type_at, "proto3 has no required fields: leave the label out");
+        }
+        if (field->is_group) {
+            gen_source_error(check->ctx, field->type_at, "proto3 has no groups: use a nested message");
+        }
+        if (field->default_value) {
+            gen_source_error(check->ctx, field->default_value->at, "proto3 has no defaults but zero and empty");
+        }
+        if (field->enumeration && field->enumeration->closed) {
+            gen_source_error(check->ctx, field->type_at, "enum \"%s\" is proto2's, and proto3 cannot use it",
+                field->enumeration->full_name);
+        }
+    } else {
+        if (field->label == GEN_LABEL_NONE && !field->oneof) {
+            gen_source_error(check->ctx, field->type_at, "expected \"required\", \"optional\" or \"repeated\"");
+        }
+        if (field->default_value) gen_check_default(check, field);
+    }
+    field->packed = scalar_list && proto3;
+    for (option = field->options.first; option; option = option->next) {
+        if (option->custom) continue;
+        if (strcmp(option->name, "packed") == 0) {
+            bool wanted = gen_option_is_true(&field->options, "packed");
+            if (wanted && !scalar_list && field->kind) {
+                gen_source_error(check->ctx, option->at, "packed is for repeated fields of numbers, bools and enums");
+            }
+            field->packed = scalar_list && wanted;
+        } else if (strcmp(option->name, "jstype") == 0 && option->choice > 0 && field->kind != CONNECT_KIND_INT64 &&
+            field->kind != CONNECT_KIND_UINT64 && field->kind != CONNECT_KIND_SINT64 &&
+            field->kind != CONNECT_KIND_FIXED64 && field->kind != CONNECT_KIND_SFIXED64) {
+            gen_source_error(check->ctx, option->at, "jstype is for fields of 64-bit integers");
+        } else if ((strcmp(option->name, "lazy") == 0 || strcmp(option->name, "unverified_lazy") == 0) &&
+            gen_option_is_true(&field->options, option->name) && field->kind && field->kind != CONNECT_KIND_MESSAGE) {
+            gen_source_error(check->ctx, option->at, "%s is for fields of messages", option->name);
+        }
+    }
+    if (field->label == GEN_LABEL_REPEATED || (field->oneof && !field->oneof->synthetic)) return;
+    tracked = !proto3 || field->proto3_optional;
+    if (field->parent && field->parent->is_map_entry) tracked = false;
+    if (field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP)
+        field->nullable = true;
+    else if (tracked && !gen_check_is_number(field->kind) && !field->default_value)
+        field->nullable = true;
+    else if (tracked)
+        field->has = true;
+}
+
+static void gen_check_map(gen_check_t *check, const gen_type_t *entry) {
+    const gen_field_t *key = entry->fields.first, *value = key->next;
+    switch (key->kind) {
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_BYTES:
+    case CONNECT_KIND_ENUM:
+    case CONNECT_KIND_MESSAGE:
+        gen_source_error(check->ctx, key->type_at, "the key of a map must be an integer, a bool or a string");
+        break;
+    default: break;
+    }
+    if (value->enumeration && value->enumeration->values.first && value->enumeration->values.first->number != 0) {
+        gen_source_error(check->ctx, value->type_at, "the enum of a map's value must have 0 as its first number");
+    }
+}
+
+static void gen_check_extension(gen_check_t *check, const gen_field_t *field) {
+    const gen_type_t *extendee = field->extendee;
+    const gen_range_t *range;
+    bool of_options;
+    gen_check_number(check, field);
+    if (!extendee) return;
+    of_options = strncmp(extendee->full_name, "google.protobuf.", 16) == 0 &&
+        strcmp(extendee->full_name + strlen(extendee->full_name) - 7, "Options") == 0;
+    if (field->file->syntax == GEN_SYNTAX_PROTO3 && !of_options) {
+        gen_source_error(check->ctx, field->extendee_at, "proto3 has no extensions but those of options");
+        return;
+    }
+    for (range = extendee->extension_ranges.first; range; range = range->next) {
+        if (field->number >= range->first && field->number <= range->last) return;
+    }
+    gen_source_error(check->ctx, field->number_at, "message \"%s\" does not have %ld among its extension numbers",
+        extendee->full_name, (long)field->number);
+}
+
+/* ---- Sizes ---- */
+
+static uint32_t gen_check_align(uint32_t size, uint32_t align) {
+    return (size + align - 1) / align * align;
+}
+
+static uint32_t gen_check_size(const gen_field_t *field) {
+    if (field->label == GEN_LABEL_REPEATED) return 16;
+    switch (field->kind) {
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: return 16;
+    case CONNECT_KIND_BOOL: return 1;
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_SINT32:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32:
+    case CONNECT_KIND_ENUM: return 4;
+    default: return 8;
+    }
+}
+
+static void gen_check_limits(gen_check_t *check, const gen_type_t *type) {
+    const gen_field_t *field;
+    const gen_oneof_t *oneof = NULL;
+    uint32_t size = 0;
+    size_t names = 0;
+    for (field = type->fields.first; field && size < 1u << 24; field = field->next) {
+        uint32_t bytes = gen_check_size(field), align = bytes == 16 ? 8 : bytes;
+        if (field->oneof && !field->oneof->synthetic) {
+            if (field->oneof == oneof) continue;
+            oneof = field->oneof;
+            size = gen_check_align(size, 4) + 4;
+            bytes = 16; /* at most */
+            align = 8;
+        }
+        size = gen_check_align(size, align) + bytes + (field->has ? 1 : 0);
+        names += strlen(field->name) + 1;
+        if (strcmp(field->name, field->json_name) != 0) names += strlen(field->json_name) + 1;
+    }
+    size = gen_check_align(size, 8) + 16;
+    if (size > 65535) {
+        gen_source_error(check->ctx, type->at,
+            "message \"%s\" has too many fields: its struct would have more than 65535 bytes", type->name);
+    } else if (names > 65535) {
+        gen_source_error(
+            check->ctx, type->at, "the names of the fields of message \"%s\" have more than 65535 bytes", type->name);
+    }
+}
+
+/* ---- Enums ---- */
+
+/* "QUALITY_GOOD" in enum Quality becomes "good": what generators for other languages make of it. */
+static const char *gen_check_bare_name(gen_check_t *check, const char *enum_name, const char *name) {
+    char *bare = CONNECT_NEW(&check->ctx->arena, char, strlen(name) + 1);
+    const char *rest = name, *prefix = enum_name;
+    size_t len = 0;
+    while (*prefix && *rest) {
+        char a = *prefix, b = *rest;
+        if (a == '_') {
+            prefix++;
+            continue;
+        }
+        if (b == '_') {
+            rest++;
+            continue;
+        }
+        if (a >= 'A' && a <= 'Z') a = (char)(a - 'A' + 'a');
+        if (b >= 'A' && b <= 'Z') b = (char)(b - 'A' + 'a');
+        if (a != b) break;
+        prefix++;
+        rest++;
+    }
+    while (*prefix == '_')
+        prefix++;
+    while (*rest == '_')
+        rest++;
+    if (*prefix || !*rest) rest = name;
+    for (; *rest; rest++) {
+        if (*rest != '_') bare[len++] = *rest >= 'A' && *rest <= 'Z' ? (char)(*rest - 'A' + 'a') : *rest;
+    }
+    return bare;
+}
+
+static int gen_check_compare_values(const void *a, const void *b) {
+    const gen_enum_value_t *one = *(const gen_enum_value_t *const *)a, *two = *(const gen_enum_value_t *const *)b;
+    if (one->number != two->number) return one->number < two->number ? -1 : 1;
+    return one->at.offset < two->at.offset ? -1 : 1;
+}
+
+static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
+    gen_enum_value_t **sorted = CONNECT_NEW(&check->ctx->arena, gen_enum_value_t *, enumeration->values.count + 1);
+    gen_enum_value_t *value;
+    gen_range_t **reserved;
+    gen_map_t names, bare;
+    size_t i = 0, reserved_count = enumeration->reserved.count;
+    bool has_alias = false;
+    memset(&names, 0, sizeof names);
+    memset(&bare, 0, sizeof bare);
+    if (!enumeration->values.first) {
+        gen_source_error(check->ctx, enumeration->at, "enum \"%s\" must have a value", enumeration->name);
+        return;
+    }
+    if (enumeration->values.count > 65535) {
+        gen_source_error(check->ctx, enumeration->at, "enum \"%s\" has more than 65535 values", enumeration->name);
+    }
+    if (enumeration->file->syntax == GEN_SYNTAX_PROTO3 && enumeration->values.first->number != 0) {
+        gen_source_error(check->ctx, enumeration->values.first->number_at,
+            "the first value of an enum must be 0: it is what an absent field holds");
+    }
+    for (value = enumeration->values.first; value; value = value->next)
+        sorted[i++] = value;
+    qsort(sorted, i, sizeof *sorted, gen_check_compare_values);
+    for (i = 1; i < enumeration->values.count; i++) {
+        if (sorted[i]->number != sorted[i - 1]->number) continue;
+        has_alias = true;
+        if (!enumeration->allow_alias) {
+            gen_source_error(check->ctx, sorted[i]->number_at,
+                "number %ld is used already, by \"%s\"; for two names of one number set option allow_alias = true;",
+                (long)sorted[i]->number, sorted[i - 1]->name);
+        }
+    }
+    if (enumeration->allow_alias && !has_alias) {
+        gen_source_error(check->ctx, enumeration->at, "enum \"%s\" has allow_alias, but no two values share a number",
+            enumeration->name);
+    }
+    reserved = gen_check_ranges(check, enumeration->reserved.first, reserved_count);
+    gen_check_reserved_names(check, enumeration->reserved_names.first, &names);
+    for (value = enumeration->values.first; value; value = value->next) {
+        const gen_range_t *hit = gen_check_in(reserved, reserved_count, value->number, value->number);
+        const char *bare_name = gen_check_bare_name(check, enumeration->name, value->name);
+        const gen_enum_value_t *other = gen_map_get(&bare, bare_name);
+        if (hit) {
+            gen_source_error(check->ctx, value->number_at, "number %ld is reserved, at %s", (long)value->number,
+                gen_source_place(check->ctx, hit->at));
+        }
+        gen_check_reserved_use(check, &names, value->name, value->at);
+        if (!other) {
+            gen_map_put(check->ctx, &bare, bare_name, value);
+        } else if (other->number != value->number && strcmp(other->name, value->name) != 0 &&
+            enumeration->file->syntax == GEN_SYNTAX_PROTO3 &&
+            !gen_option_is_true(&enumeration->options, "deprecated_legacy_json_field_conflicts")) {
+            gen_source_error(check->ctx, value->at,
+                "\"%s\" and \"%s\" are the same without the enum's name, case and underscores", value->name,
+                other->name);
+        }
+    }
+}
+
+/* ---- All ---- */
+
+static void gen_check_type(gen_check_t *check, gen_type_t *type) {
+    gen_type_t *inner;
+    gen_enum_t *enumeration;
+    gen_field_t *field;
+    gen_map_t names;
+    memset(&names, 0, sizeof names);
+    gen_check_numbers(check, type);
+    gen_check_reserved_names(check, type->reserved_names.first, &names);
+    if (type->file->syntax == GEN_SYNTAX_PROTO3 && type->extension_ranges.first) {
+        gen_source_error(check->ctx, type->extension_ranges.first->at, "proto3 has no extension ranges");
+    }
+    for (field = type->fields.first; field; field = field->next) {
+        gen_check_field(check, field);
+        gen_check_reserved_use(check, &names, field->name, field->at);
+        if (field->label == GEN_LABEL_REQUIRED) type->has_required = true;
+    }
+    for (field = type->extensions.first; field; field = field->next) {
+        gen_check_field(check, field);
+        gen_check_extension(check, field);
+    }
+    if (type->is_map_entry) gen_check_map(check, type);
+    gen_check_json_names(check, type);
+    gen_check_limits(check, type);
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_check_enum(check, enumeration);
+    }
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_check_type(check, inner);
+}
+
+/* has_required also says that a message below has one. */
+static bool gen_check_spread(gen_type_t *type) {
+    gen_type_t *inner;
+    const gen_field_t *field;
+    bool changed = false;
+    for (inner = type->types.first; inner; inner = inner->next) {
+        if (gen_check_spread(inner)) changed = true;
+    }
+    for (field = type->fields.first; field && !type->has_required; field = field->next) {
+        if (field->type && field->type->has_required) type->has_required = changed = true;
+    }
+    return changed;
+}
+
+GEN_PRIVATE void gen_check_model(gen_model_t *model) {
+    gen_check_t check;
+    gen_file_t *file;
+    gen_type_t *type;
+    gen_enum_t *enumeration;
+    gen_field_t *field;
+    bool changed = true;
+    check.model = model;
+    check.ctx = model->ctx;
+    for (file = model->files.first; file; file = file->next) {
+        for (type = file->types.first; type; type = type->next)
+            gen_check_type(&check, type);
+        for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+            gen_check_enum(&check, enumeration);
+        }
+        for (field = file->extensions.first; field; field = field->next) {
+            gen_check_field(&check, field);
+            gen_check_extension(&check, field);
+        }
+    }
+    while (changed) {
+        changed = false;
+        for (file = model->files.first; file; file = file->next) {
+            for (type = file->types.first; type; type = type->next) {
+                if (gen_check_spread(type)) changed = true;
+            }
+        }
+    }
+}
+
+/* #### src/gen/names.h ############################################################################################# */
+/* Gives everything its names in C. */
+GEN_PRIVATE void gen_names_model(gen_model_t *model);
+
+/* #### src/gen/names.c ############################################################################################# */
+/* From protobuf names to C names. The rules, which users read in docs/schema.md:
+
+   1. A message, enum, enum value, service: its full name with `_` for each dot. A method: Service_Method. A file: the
+      package and the stem of its name (acme_telemetry_v1_telemetry), in capitals for the include guard.
+   2. What begins with connect_, CONNECT_, cn_ or CN_ gets pb_ in front: these names belong to the library.
+   3. A name that is a keyword of C or C++, a macro or a common name of libc, gets a `_` at its end. Without a package
+      that also holds for the names of parameters in generated functions. Members of structs: keywords and macros
+      only.
+   4. From each name others are derived: X_type, X_list, X_enum, S_handlers ... If one of these is taken, the name
+      gets a `_` at its end, and another, until all are free. Who comes first keeps its name: built-in files, then
+      imports before what imports them, inputs by name; in a file types, then enum values, services, methods, the
+      file; each in order. A changed name is told by a warning.
+   5. Members: fields keep their names if rule 3 lets them; then has_x, x_case, unknown_fields and what rule 3 changed
+      get `_` at the end while they are taken. A field named as a C type of its own message gets `_`, too (C++ wants
+      that).
+
+   The result depends on nothing but the set of files, so it is the same in every run over them. */
+
+typedef struct gen_names_t {
+    gen_context_t *ctx;
+    gen_map_t taken;
+} gen_names_t;
+
+/* Sorted by no rule: searched in turn, through a space in front and behind. */
+static const char *const gen_names_keywords[] = {
+    " auto break case char const continue default do double else enum extern float for goto if inline int long "
+    "register "
+    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while _Alignas "
+    "_Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local _Pragma asm fortran "
+    "typeof typeof_unqual ",
+    " alignas alignof and and_eq bitand bitor bool catch char8_t char16_t char32_t class co_await co_return co_yield "
+    "compl "
+    "concept const_cast consteval constexpr constinit decltype delete dynamic_cast explicit export false friend "
+    "mutable "
+    "namespace new noexcept not not_eq nullptr operator or or_eq private protected public reinterpret_cast requires "
+    "static_assert static_cast template this thread_local throw true try typeid typename using virtual wchar_t xor "
+    "xor_eq final override import module ",
+    " int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t intptr_t uintptr_t size_t ssize_t ptrdiff_t ",
+};
+static const char *const gen_names_macros[] = {
+    " NULL EOF errno stdin stdout stderr assert offsetof va_arg va_copy va_end va_start va_list setjmp unix linux i386 "
+    "arm "
+    "mips sparc sun hpux sgi vax pdp11 major minor makedev signbit isnan isinf isfinite isnormal fpclassify isgreater "
+    "isgreaterequal isless islessequal islessgreater isunordered NAN INFINITY HUGE_VAL HUGE_VALF HUGE_VALL complex "
+    "imaginary I noreturn BUFSIZ FILENAME_MAX FOPEN_MAX L_tmpnam TMP_MAX SEEK_SET SEEK_CUR SEEK_END EXIT_SUCCESS "
+    "EXIT_FAILURE RAND_MAX MB_CUR_MAX CLOCKS_PER_SEC TRUE FALSE BOOL DOMAIN OVERFLOW UNDERFLOW SING PLOSS TLOSS ",
+    " CHAR_BIT CHAR_MAX CHAR_MIN INT_MAX INT_MIN LONG_MAX LONG_MIN LLONG_MAX LLONG_MIN SHRT_MAX SHRT_MIN SCHAR_MAX "
+    "SCHAR_MIN UCHAR_MAX UINT_MAX ULONG_MAX ULLONG_MAX USHRT_MAX SSIZE_MAX PATH_MAX NAME_MAX PIPE_BUF IOV_MAX OPEN_MAX "
+    "ARG_MAX PAGE_SIZE INT8_MAX INT8_MIN INT16_MAX INT16_MIN INT32_MAX INT32_MIN INT64_MAX INT64_MIN UINT8_MAX "
+    "UINT16_MAX UINT32_MAX UINT64_MAX SIZE_MAX PTRDIFF_MAX PTRDIFF_MIN INTPTR_MAX UINTPTR_MAX WCHAR_MAX WCHAR_MIN ",
+    " st_atime st_mtime st_ctime s6_addr h_addr sa_handler sa_sigaction si_pid si_uid si_addr si_value si_status "
+    "si_band "
+    "d_fileno ifr_name ifr_addr sigmask sigev_notify_function O_RDONLY O_WRONLY O_RDWR O_CREAT O_EXCL O_APPEND AF_INET "
+    "AF_INET6 AF_UNIX AF_UNSPEC SOCK_STREAM SOCK_DGRAM MSG_PEEK NI_MAXHOST INADDR_ANY LOCK_SH LOCK_EX LOCK_UN LOG_INFO "
+    "LOG_DEBUG LOG_ERR LOG_WARNING DEBUG NDEBUG ERROR __FILE__ __LINE__ __func__ interface near far min max ",
+};
+static const char *const gen_names_others[] = {
+    /* at file scope only */
+    " FILE DIR abort abs accept access alarm atexit atof atoi atol basename bind bsearch calloc chdir chmod chown "
+    "clock "
+    "close connect creat ctime daemon difftime dirname div dup dup2 environ exec execl execv execve exit exp fabs "
+    "fchmod "
+    "fclose fcntl feof ferror fflush fgets floor fmod fopen fork fputs fread free frexp fsync ftell fwrite getc "
+    "getchar "
+    "getenv gethostname getpid gets gmtime index ioctl isatty kill labs ldexp link listen localtime log lseek main "
+    "malloc memchr memcmp memcpy memmove memset mkdir mktime mmap mount nice open pause perror pipe poll pow printf "
+    "putc putchar puts qsort raise rand random read readlink realloc recv remove rename rewind rindex rmdir scanf "
+    "select send sendfile setenv shutdown signal sin sleep socket sprintf sqrt srand stat strcat strchr strcmp strcpy "
+    "strdup strerror strlen strstr strtok strtol swab symlink sync syscall system tan time timer timespec timeval "
+    "times "
+    "tm tolower toupper truncate umask uname ungetc unlink usleep utime wait waitpid write y0 y1 yn j0 j1 jn gamma ",
+    " arena call cancel client code count done error error_or_null events events_or_null handlers items key message "
+    "options request response response_or_null server slot thunks user ",
+};
+
+static bool gen_names_in(const char *const *lists, size_t count, const char *name) {
+    char spaced[64];
+    size_t i;
+    if (strlen(name) > sizeof spaced - 3) return false;
+    sprintf(spaced, " %s ", name);
+    for (i = 0; i < count; i++) {
+        if (strstr(lists[i], spaced)) return true;
+    }
+    return false;
+}
+
+/* Names like those of errno.h and signal.h: EINVAL, SIGINT. */
+static bool gen_names_errno_like(const char *name) {
+    size_t skip = strncmp(name, "SIG", 3) == 0 ? 3 : name[0] == 'E' ? 1 : 0;
+    const char *at = name + skip;
+    if (!skip || !*at) return false;
+    while ((*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9'))
+        at++;
+    return !*at && strlen(name) <= 16;
+}
+
+static bool gen_names_is_special(const char *name) {
+    return gen_names_in(gen_names_keywords, GEN_LEN(gen_names_keywords), name) ||
+        gen_names_in(gen_names_macros, GEN_LEN(gen_names_macros), name) || gen_names_errno_like(name) ||
+        (name[0] == '_' && name[1] == '_');
+}
+
+static const char *gen_names_base(gen_names_t *names, const char *full_name) {
+    static const char *const ours[] = {"connect_", "CONNECT_", "cn_", "CN_"};
+    char *base = CONNECT_NEW(&names->ctx->arena, char, strlen(full_name) + 2);
+    char *at;
+    size_t i;
+    strcpy(base, full_name);
+    for (at = base; *at; at++) {
+        if (*at == '.') *at = '_';
+    }
+    for (i = 0; i < GEN_LEN(ours); i++) {
+        if (strncmp(base, ours[i], strlen(ours[i])) == 0) return gen_source_printf(names->ctx, "pb_%s", base);
+    }
+    if (gen_names_is_special(base) || gen_names_in(gen_names_others, GEN_LEN(gen_names_others), base))
+        strcat(base, "_");
+    return base;
+}
+
+/* Takes base with all suffixes ("|_type|_list|" has three), after as many `_` as it needs. what: "message a.B". */
+static const char *gen_names_take(
+    gen_names_t *names, const char *base, const char *suffixes, gen_at_t at, const char *what) {
+    const char *wanted = base;
+    for (;;) {
+        const char *suffix, *taken_by = NULL;
+        for (suffix = suffixes; suffix[1] || suffix == suffixes;) {
+            const char *end = strchr(suffix + 1, '|');
+            const char *name = gen_source_printf(names->ctx, "%s%.*s", base, (int)(end - suffix - 1), suffix + 1);
+            taken_by = gen_map_get(&names->taken, name);
+            if (taken_by) {
+                gen_source_warn(names->ctx, at, "\"%s\", the C name of %s, is taken by %s: it becomes \"%s_\"", wanted,
+                    what, taken_by, base);
+                break;
+            }
+            suffix = end;
+        }
+        if (!taken_by) break;
+        base = gen_source_printf(names->ctx, "%s_", base);
+    }
+    for (;;) {
+        const char *end = strchr(suffixes + 1, '|');
+        char *owner = CONNECT_NEW(&names->ctx->arena, char, strlen(what) + 1);
+        strcpy(owner, what);
+        gen_map_put(names->ctx, &names->taken,
+            gen_source_printf(names->ctx, "%s%.*s", base, (int)(end - suffixes - 1), suffixes + 1), owner);
+        suffixes = end;
+        if (!suffixes[1]) break;
+    }
+    return base;
+}
+
+/* ---- Members ---- */
+
+static bool gen_names_type_like(const gen_type_t *type, const char *name) {
+    const gen_field_t *field;
+    size_t len = strlen(name);
+    if (strncmp(name, "connect_", 8) == 0 && len > 2 && strcmp(name + len - 2, "_t") == 0) return true;
+    for (field = type->fields.first; field; field = field->next) {
+        const char *c_type = field->type ? field->type->c_name : NULL;
+        if (!c_type || strncmp(c_type, name, strlen(c_type)) != 0) continue;
+        if (strlen(c_type) == len || strcmp(name + strlen(c_type), "_list") == 0) return true;
+    }
+    return strcmp(type->c_name, name) == 0;
+}
+
+/* A name that no other member has; type_or_null: whose members these are. */
+static const char *gen_names_member(
+    gen_names_t *names, gen_map_t *members, const gen_type_t *type_or_null, const char *wanted) {
+    const char *name = wanted;
+    while (gen_map_get(members, name) || (type_or_null && gen_names_type_like(type_or_null, name))) {
+        name = gen_source_printf(names->ctx, "%s_", name);
+    }
+    gen_map_put(names->ctx, members, name, members);
+    return name;
+}
+
+static void gen_names_members(gen_names_t *names, gen_type_t *type) {
+    gen_map_t members;
+    gen_field_t *field;
+    gen_oneof_t *oneof;
+    memset(&members, 0, sizeof members);
+    for (field = type->fields.first; field; field = field->next) {
+        if (gen_names_is_special(field->name) || gen_names_type_like(type, field->name)) continue;
+        field->c_name = gen_names_member(names, &members, type, field->name);
+    }
+    for (field = type->fields.first; field; field = field->next) {
+        if (!field->c_name) {
+            field->c_name = gen_names_member(names, &members, type, gen_source_printf(names->ctx, "%s_", field->name));
+        }
+    }
+    for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
+        bool special = gen_names_is_special(oneof->name) || gen_names_type_like(type, oneof->name);
+        if (oneof->synthetic) continue;
+        oneof->c_name = gen_names_member(
+            names, &members, type, gen_source_printf(names->ctx, "%s%s", oneof->name, special ? "_" : ""));
+        oneof->c_case = gen_names_member(names, &members, type, gen_source_printf(names->ctx, "%s_case", oneof->name));
+    }
+    for (field = type->fields.first; field; field = field->next) {
+        if (field->has) {
+            field->c_has =
+                gen_names_member(names, &members, type, gen_source_printf(names->ctx, "has_%s", field->name));
+        }
+    }
+    type->c_unknown = gen_names_member(names, &members, type, "unknown_fields");
+}
+
+/* ---- File scope ---- */
+
+static void gen_names_enum(gen_names_t *names, gen_enum_t *enumeration) {
+    enumeration->c_name = gen_names_take(names, gen_names_base(names, enumeration->full_name),
+        "||_enum|_values|_names|", enumeration->at, gen_source_printf(names->ctx, "enum %s", enumeration->full_name));
+}
+
+static void gen_names_types(gen_names_t *names, gen_type_t *type) {
+    gen_type_t *inner;
+    gen_enum_t *enumeration;
+    type->c_name = gen_names_take(names, gen_names_base(names, type->full_name),
+        "||_type|_list|_fields|_types|_enums|_defaults|_names|_fits|", type->at,
+        gen_source_printf(names->ctx, "message %s", type->full_name));
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_names_enum(names, enumeration);
+    }
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_names_types(names, inner);
+}
+
+static void gen_names_values(gen_names_t *names, gen_enum_t *enumeration) {
+    gen_enum_value_t *value;
+    for (value = enumeration->values.first; value; value = value->next) {
+        value->c_name = gen_names_take(names, gen_names_base(names, value->full_name), "||", value->at,
+            gen_source_printf(names->ctx, "enum value %s", value->full_name));
+    }
+}
+
+/* What belongs to messages and enums besides themselves. */
+static void gen_names_inner(gen_names_t *names, gen_type_t *type) {
+    gen_type_t *inner;
+    gen_enum_t *enumeration;
+    gen_field_t *field;
+    gen_oneof_t *oneof;
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_names_values(names, enumeration);
+    }
+    for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
+        if (oneof->synthetic) continue;
+        oneof->c_enum = gen_names_take(names, gen_source_printf(names->ctx, "%s_%s_case", type->c_name, oneof->name),
+            "||", oneof->at, gen_source_printf(names->ctx, "the cases of oneof %s", oneof->full_name));
+        oneof->c_not_set =
+            gen_names_take(names, gen_source_printf(names->ctx, "%s_%s_NOT_SET", type->c_name, oneof->name), "||",
+                oneof->at, gen_source_printf(names->ctx, "oneof %s", oneof->full_name));
+    }
+    for (field = type->fields.first; field; field = field->next) {
+        if (field->oneof && !field->oneof->synthetic) {
+            field->c_choice = gen_names_take(names,
+                gen_source_printf(names->ctx, "%s_%s_%s", type->c_name, field->oneof->name, field->name), "||",
+                field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
+        }
+        if (field->is_map) {
+            field->c_get = gen_names_take(names, gen_source_printf(names->ctx, "%s_%s_get", type->c_name, field->name),
+                "||", field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
+        }
+    }
+    gen_names_members(names, type);
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_names_inner(names, inner);
+}
+
+static void gen_names_service(gen_names_t *names, gen_service_t *service) {
+    gen_map_t slots;
+    gen_method_t *method;
+    memset(&slots, 0, sizeof slots);
+    service->c_name = gen_names_take(names, gen_names_base(names, service->full_name),
+        "||_service|_handlers|_serve|_methods|_thunks|_of|", service->at,
+        gen_source_printf(names->ctx, "service %s", service->full_name));
+    for (method = service->methods.first; method; method = method->next) {
+        bool special = gen_names_is_special(method->name);
+        method->c_slot = gen_names_member(
+            names, &slots, NULL, gen_source_printf(names->ctx, "%s%s", method->name, special ? "_" : ""));
+        method->c_name = gen_names_take(names, gen_source_printf(names->ctx, "%s_%s", service->c_name, method->name),
+            "||_method|_with|_wait|_wait_with|_finish|_send_response|_send_request|_send_request_wait|_receive_wait|_"
+            "done|"
+            "_events|_events_of|_slot|_slot_of|_thunks|_on_open|_on_request|_on_message|_on_end|_on_writable|_on_drain|"
+            "_on_closed|_client_on_open|_client_on_message|_client_on_writable|_client_on_drain|_client_on_closed|",
+            method->at, gen_source_printf(names->ctx, "method %s", method->full_name));
+    }
+}
+
+static void gen_names_file_itself(gen_names_t *names, gen_file_t *file) {
+    const char *slash = strrchr(file->name, '/'), *stem = slash ? slash + 1 : file->name;
+    size_t len = strlen(file->name), stem_len = strlen(stem), i;
+    bool has_suffix = stem_len > 6 && strcmp(stem + stem_len - 6, ".proto") == 0;
+    char *base = CONNECT_NEW(&names->ctx->arena, char, strlen(file->package) + stem_len + 2);
+    char *guard;
+    gen_at_t at;
+    at.source = file->source;
+    at.offset = 0;
+    file->header = gen_source_printf(names->ctx, "%.*s.connect.h", (int)(has_suffix ? len - 6 : len), file->name);
+    sprintf(
+        base, "%s%s%.*s", file->package, *file->package ? "_" : "", (int)(has_suffix ? stem_len - 6 : stem_len), stem);
+    for (i = 0; base[i]; i++) {
+        char c = base[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))) base[i] = '_';
+    }
+    if (base[0] >= '0' && base[0] <= '9') {
+        memmove(base + 1, base, strlen(base));
+        base[0] = '_';
+    }
+    file->c_name = gen_names_take(names, gen_names_base(names, base),
+        "|_file|_file_bytes|_file_imports|_file_types|_file_enums|_file_services|", at,
+        gen_source_printf(names->ctx, "file %s", file->name));
+    guard = CONNECT_NEW(&names->ctx->arena, char, strlen(file->c_name) + 12);
+    for (i = 0; file->c_name[i]; i++) {
+        char c = file->c_name[i];
+        guard[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+    }
+    file->guard = gen_names_take(
+        names, guard, "|_CONNECT_H|_CONNECT_DONE|", at, gen_source_printf(names->ctx, "file %s", file->name));
+}
+
+static void gen_names_file(gen_names_t *names, gen_file_t *file) {
+    gen_type_t *type;
+    gen_enum_t *enumeration;
+    gen_service_t *service;
+    for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_names_enum(names, enumeration);
+    }
+    for (type = file->types.first; type; type = type->next)
+        gen_names_types(names, type);
+    for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_names_values(names, enumeration);
+    }
+    for (type = file->types.first; type; type = type->next)
+        gen_names_inner(names, type);
+    for (service = file->services.first; service; service = service->next)
+        gen_names_service(names, service);
+    gen_names_file_itself(names, file);
+}
+
+GEN_PRIVATE void gen_names_model(gen_model_t *model) {
+    gen_names_t names;
+    gen_file_t *file;
+    memset(&names, 0, sizeof names);
+    names.ctx = model->ctx;
+    for (file = model->files.first; file; file = file->next) {
+        if (file->built_in) gen_names_file(&names, file);
+    }
+    for (file = model->files.first; file; file = file->next) {
+        if (!file->built_in) gen_names_file(&names, file);
+    }
+}
+
+/* #### src/gen/descriptor.h ######################################################################################## */
+/* The FileDescriptorProto of a file, in the context's arena. */
+GEN_PRIVATE connect_str_t gen_descriptor_file(gen_context_t *ctx, const gen_file_t *file);
+
+/* #### src/gen/descriptor.c ######################################################################################## */
+/* FileDescriptorProto (google/protobuf/descriptor.proto), written by hand: fields in the order of their numbers, as
+   protoc writes them, json_name included, source info left out, custom options left out. Each message is written on
+   its own and then put into the one around it; messages nest at most GEN_DEPTH_MAX deep, so nothing is copied more
+   often than that.
+
+   The numbers beside each call are those of descriptor.proto. A reserved or extension range ends behind its last number
+   in a message, at its last number in an enum. */
+
+static connect_writer_t gen_descriptor_begin(gen_context_t *ctx) {
+    connect_writer_t writer;
+    memset(&writer, 0, sizeof writer);
+    writer.arena = &ctx->arena;
+    return writer;
+}
+
+static void gen_descriptor_text(connect_writer_t *writer, uint32_t number, const char *text) {
+    connect_str_t value;
+    value.data = text;
+    value.len = strlen(text);
+    connect_writer_put(writer, number, CONNECT_KIND_STRING, &value);
+}
+
+static void gen_descriptor_int(connect_writer_t *writer, uint32_t number, int32_t value) {
+    connect_writer_put(writer, number, CONNECT_KIND_INT32, &value);
+}
+
+static void gen_descriptor_bool(connect_writer_t *writer, uint32_t number, bool value) {
+    connect_writer_put(writer, number, CONNECT_KIND_BOOL, &value);
+}
+
+/* Puts a finished message; an empty one, too. */
+static void gen_descriptor_put(connect_writer_t *writer, uint32_t number, const connect_writer_t *inner) {
+    connect_str_t bytes = inner->written;
+    if (!bytes.data) bytes.data = "";
+    connect_writer_put(writer, number, CONNECT_KIND_MESSAGE, &bytes);
+}
+
+static void gen_descriptor_options(
+    gen_context_t *ctx, connect_writer_t *writer, uint32_t number, const gen_options_t *options) {
+    connect_writer_t inner = gen_descriptor_begin(ctx);
+    uint32_t last = 0;
+    for (;;) {
+        const gen_option_t *option;
+        uint32_t next = UINT32_MAX;
+        for (option = options->first; option; option = option->next) {
+            if (option->field > last && option->field < next) next = option->field;
+        }
+        if (next == UINT32_MAX) break;
+        for (option = options->first; option; option = option->next) {
+            if (option->field != next) continue;
+            switch (gen_option_kind(option)) {
+            case GEN_OPTION_BOOL: gen_descriptor_bool(&inner, next, option->text.len == 4); break;
+            case GEN_OPTION_STRING: connect_writer_put(&inner, next, CONNECT_KIND_STRING, &option->text); break;
+            case GEN_OPTION_ENUM: gen_descriptor_int(&inner, next, option->choice); break;
+            default: break;
+            }
+        }
+        last = next;
+    }
+    if (inner.written.len) gen_descriptor_put(writer, number, &inner);
+}
+
+static void gen_descriptor_default(gen_context_t *ctx, connect_writer_t *writer, const gen_field_t *field) {
+    const gen_option_t *value = field->default_value;
+    char text[40];
+    size_t i, len = 0;
+    char *escaped;
+    if (value->kind == GEN_VALUE_STRING && field->kind == CONNECT_KIND_STRING) {
+        connect_writer_put(writer, 7, CONNECT_KIND_STRING, &value->text);
+        return;
+    }
+    if (value->kind == GEN_VALUE_STRING) { /* bytes: as a C literal */
+        escaped = CONNECT_NEW(&ctx->arena, char, 4 * value->text.len + 1);
+        for (i = 0; i < value->text.len; i++) {
+            unsigned char c = (unsigned char)value->text.data[i];
+            const char *simple = c ? strchr("\n\r\t\"'\\", c) : NULL;
+            static const char letters[] = "nrt\"'\\";
+            if (simple) {
+                escaped[len++] = '\\';
+                escaped[len++] = letters[simple - strchr("\n\r\t\"'\\", '\n')];
+            } else if (c >= 0x20 && c < 0x7F) {
+                escaped[len++] = (char)c;
+            } else {
+                len += (size_t)sprintf(escaped + len, "\\%03o", c);
+            }
+        }
+        gen_descriptor_text(writer, 7, escaped);
+        return;
+    }
+    if (value->kind == GEN_VALUE_WORD) {
+        gen_descriptor_text(writer, 7,
+            gen_source_printf(ctx, "%s%.*s", value->negative ? "-" : "", (int)value->text.len, value->text.data));
+        return;
+    }
+    if (field->kind == CONNECT_KIND_DOUBLE || field->kind == CONNECT_KIND_FLOAT) {
+        double number = value->negative ? -value->number : value->number;
+        int digits = field->kind == CONNECT_KIND_FLOAT ? 6 : 15;
+        do {
+            snprintf(text, sizeof text, "%.*g", digits++, number);
+        } while (digits <= 17 &&
+            (field->kind == CONNECT_KIND_FLOAT ? (double)strtof(text, NULL) != (double)(float)number
+                                               : strtod(text, NULL) < number || strtod(text, NULL) > number));
+        gen_descriptor_text(writer, 7, text);
+        return;
+    }
+    gen_descriptor_text(
+        writer, 7, gen_source_printf(ctx, "%s%llu", value->negative ? "-" : "", (unsigned long long)value->integer));
+}
+
+static connect_writer_t gen_descriptor_field(gen_context_t *ctx, const gen_field_t *field) {
+    connect_writer_t writer = gen_descriptor_begin(ctx);
+    int32_t label = field->label == GEN_LABEL_NONE ? 1 : (int32_t)field->label;
+    gen_descriptor_text(&writer, 1, field->name);
+    if (field->extendee) gen_descriptor_text(&writer, 2, gen_source_printf(ctx, ".%s", field->extendee->full_name));
+    gen_descriptor_int(&writer, 3, field->number);
+    gen_descriptor_int(&writer, 4, label);
+    gen_descriptor_int(&writer, 5, field->kind);
+    if (field->type) gen_descriptor_text(&writer, 6, gen_source_printf(ctx, ".%s", field->type->full_name));
+    if (field->enumeration)
+        gen_descriptor_text(&writer, 6, gen_source_printf(ctx, ".%s", field->enumeration->full_name));
+    if (field->default_value) gen_descriptor_default(ctx, &writer, field);
+    gen_descriptor_options(ctx, &writer, 8, &field->options);
+    if (field->oneof) gen_descriptor_int(&writer, 9, (int32_t)field->oneof->index);
+    gen_descriptor_text(&writer, 10, field->json_name);
+    if (field->proto3_optional) gen_descriptor_bool(&writer, 17, true);
+    return writer;
+}
+
+static void gen_descriptor_range(
+    gen_context_t *ctx, connect_writer_t *writer, uint32_t number, int32_t first, int32_t end) {
+    connect_writer_t inner = gen_descriptor_begin(ctx);
+    gen_descriptor_int(&inner, 1, first);
+    gen_descriptor_int(&inner, 2, end);
+    gen_descriptor_put(writer, number, &inner);
+}
+
+static connect_writer_t gen_descriptor_enum(gen_context_t *ctx, const gen_enum_t *enumeration) {
+    connect_writer_t writer = gen_descriptor_begin(ctx);
+    const gen_enum_value_t *value;
+    const gen_range_t *range;
+    const gen_word_t *word;
+    gen_descriptor_text(&writer, 1, enumeration->name);
+    for (value = enumeration->values.first; value; value = value->next) {
+        connect_writer_t inner = gen_descriptor_begin(ctx);
+        gen_descriptor_text(&inner, 1, value->name);
+        gen_descriptor_int(&inner, 2, value->number);
+        gen_descriptor_options(ctx, &inner, 3, &value->options);
+        gen_descriptor_put(&writer, 2, &inner);
+    }
+    gen_descriptor_options(ctx, &writer, 3, &enumeration->options);
+    for (range = enumeration->reserved.first; range; range = range->next) {
+        gen_descriptor_range(ctx, &writer, 4, range->first, range->last);
+    }
+    for (word = enumeration->reserved_names.first; word; word = word->next)
+        gen_descriptor_text(&writer, 5, word->text);
+    return writer;
+}
+
+static connect_writer_t gen_descriptor_type(gen_context_t *ctx, const gen_type_t *type) {
+    connect_writer_t writer = gen_descriptor_begin(ctx), inner;
+    const gen_field_t *field;
+    const gen_type_t *nested;
+    const gen_enum_t *enumeration;
+    const gen_oneof_t *oneof;
+    const gen_range_t *range;
+    const gen_word_t *word;
+    gen_descriptor_text(&writer, 1, type->name);
+    for (field = type->fields.first; field; field = field->next) {
+        inner = gen_descriptor_field(ctx, field);
+        gen_descriptor_put(&writer, 2, &inner);
+    }
+    for (nested = type->types.first; nested; nested = nested->next) {
+        inner = gen_descriptor_type(ctx, nested);
+        gen_descriptor_put(&writer, 3, &inner);
+    }
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
+        inner = gen_descriptor_enum(ctx, enumeration);
+        gen_descriptor_put(&writer, 4, &inner);
+    }
+    for (range = type->extension_ranges.first; range; range = range->next) {
+        gen_descriptor_range(ctx, &writer, 5, range->first, range->last + 1);
+    }
+    for (field = type->extensions.first; field; field = field->next) {
+        inner = gen_descriptor_field(ctx, field);
+        gen_descriptor_put(&writer, 6, &inner);
+    }
+    if (type->is_map_entry) {
+        inner = gen_descriptor_begin(ctx);
+        gen_descriptor_bool(&inner, 7, true);
+        gen_descriptor_put(&writer, 7, &inner);
+    } else {
+        gen_descriptor_options(ctx, &writer, 7, &type->options);
+    }
+    for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
+        inner = gen_descriptor_begin(ctx);
+        gen_descriptor_text(&inner, 1, oneof->name);
+        gen_descriptor_put(&writer, 8, &inner);
+    }
+    for (range = type->reserved.first; range; range = range->next) {
+        gen_descriptor_range(ctx, &writer, 9, range->first, range->last + 1);
+    }
+    for (word = type->reserved_names.first; word; word = word->next)
+        gen_descriptor_text(&writer, 10, word->text);
+    return writer;
+}
+
+static connect_writer_t gen_descriptor_service(gen_context_t *ctx, const gen_service_t *service) {
+    connect_writer_t writer = gen_descriptor_begin(ctx);
+    const gen_method_t *method;
+    gen_descriptor_text(&writer, 1, service->name);
+    for (method = service->methods.first; method; method = method->next) {
+        connect_writer_t inner = gen_descriptor_begin(ctx);
+        gen_descriptor_text(&inner, 1, method->name);
+        gen_descriptor_text(&inner, 2, gen_source_printf(ctx, ".%s", method->input->full_name));
+        gen_descriptor_text(&inner, 3, gen_source_printf(ctx, ".%s", method->output->full_name));
+        gen_descriptor_options(ctx, &inner, 4, &method->options);
+        if (method->client_streams) gen_descriptor_bool(&inner, 5, true);
+        if (method->server_streams) gen_descriptor_bool(&inner, 6, true);
+        gen_descriptor_put(&writer, 2, &inner);
+    }
+    gen_descriptor_options(ctx, &writer, 3, &service->options);
+    return writer;
+}
+
+GEN_PRIVATE connect_str_t gen_descriptor_file(gen_context_t *ctx, const gen_file_t *file) {
+    connect_writer_t writer = gen_descriptor_begin(ctx), inner;
+    const gen_import_t *import;
+    const gen_type_t *type;
+    const gen_enum_t *enumeration;
+    const gen_service_t *service;
+    const gen_field_t *field;
+    int32_t index;
+    gen_descriptor_text(&writer, 1, file->name);
+    if (*file->package) gen_descriptor_text(&writer, 2, file->package);
+    for (import = file->imports.first; import; import = import->next)
+        gen_descriptor_text(&writer, 3, import->name);
+    for (type = file->types.first; type; type = type->next) {
+        inner = gen_descriptor_type(ctx, type);
+        gen_descriptor_put(&writer, 4, &inner);
+    }
+    for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+        inner = gen_descriptor_enum(ctx, enumeration);
+        gen_descriptor_put(&writer, 5, &inner);
+    }
+    for (service = file->services.first; service; service = service->next) {
+        inner = gen_descriptor_service(ctx, service);
+        gen_descriptor_put(&writer, 6, &inner);
+    }
+    for (field = file->extensions.first; field; field = field->next) {
+        inner = gen_descriptor_field(ctx, field);
+        gen_descriptor_put(&writer, 7, &inner);
+    }
+    gen_descriptor_options(ctx, &writer, 8, &file->options);
+    for (import = file->imports.first, index = 0; import; import = import->next, index++) {
+        if (import->is_public) gen_descriptor_int(&writer, 10, index);
+    }
+    for (import = file->imports.first, index = 0; import; import = import->next, index++) {
+        if (import->is_weak) gen_descriptor_int(&writer, 11, index);
+    }
+    if (file->syntax == GEN_SYNTAX_PROTO3) gen_descriptor_text(&writer, 12, "proto3");
+    return writer.written;
+}
+
+/* #### src/gen/text.h ############################################################################################## */
+/* Output that grows. {0} is empty. */
+typedef struct gen_text_t {
+    char *data;
+    size_t len, room;
+} gen_text_t;
+GEN_PRIVATE void gen_text_put(gen_text_t *text, const char *more);
+/* One logical line, without the newline; broken at 120 columns where C allows it. */
+GEN_PRIVATE void gen_text_line(gen_text_t *text, const char *format, ...) CONNECT_PRINTF(2, 3);
+/* Lines of a template, in which $A to $Z stand for values[0] to values[25]; each is put as by gen_text_line. */
+GEN_PRIVATE void gen_text_template(gen_text_t *text, const char *lines, const char *const values[26]);
+/* Bytes as C string literals, behind an indent. */
+GEN_PRIVATE void gen_text_literal(gen_text_t *text, const char *indent, connect_str_t bytes);
+/* Bytes as the initializer of a char array, where they are too many for a literal. */
+GEN_PRIVATE void gen_text_array(gen_text_t *text, const char *indent, connect_str_t bytes);
+/* A comment of a .proto file, with its marks, as a C comment of its own lines; deprecated: says so. */
+GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_str_t comment, bool deprecated);
+GEN_PRIVATE void gen_text_free(gen_text_t *text);
+
+/* #### src/gen/text.c ############################################################################################## */
+/* Output: lines of C, literals, comments.
+
+   Lines longer than GEN_TEXT_COLUMNS are broken at a space, behind a comma if there is one, never inside a literal,
+   and go on 4 columns further right; lines that start with # are never broken.
+
+   Literals: C99 compilers need not take more than GEN_TEXT_LITERAL_MAX bytes in one; octal escapes always have three
+   digits where a digit follows; ? is escaped after ?, for trigraphs.
+
+   Comments come from files that anyone may have written, and must stay comments: a comment mark inside gets a space
+   between its two characters, two ? get one (a trigraph may make a backslash, that may join lines), a backslash at
+   the end of a line is dropped, control characters become spaces; bytes that are not valid UTF-8, and the marks that
+   reverse the direction of text (U+202A to U+202E, U+2066 to U+2069), become ?. */
+
+#define GEN_TEXT_COLUMNS 120u
+#define GEN_TEXT_LITERAL_COLUMNS 100u
+
+static void gen_text_bytes(gen_text_t *text, const char *data, size_t len) {
+    if (text->len + len + 1 > text->room) {
+        text->room = 2 * (text->len + len + 1);
+        text->data = realloc(text->data, text->room);
+        if (!text->data) gen_source_out_of_memory();
+    }
+    if (len) memcpy(text->data + text->len, data, len);
+    text->len += len;
+    text->data[text->len] = 0;
+}
+
+GEN_PRIVATE void gen_text_free(gen_text_t *text) {
+    free(text->data);
+    memset(text, 0, sizeof *text);
+}
+
+GEN_PRIVATE void gen_text_put(gen_text_t *text, const char *more) {
+    gen_text_bytes(text, more, strlen(more));
+}
+
+/* Where to break a line that is too long: an index of a space, or 0. */
+static size_t gen_text_break(const char *line, size_t len, size_t indent, size_t columns) {
+    size_t i, best = 0, comma = 0, first = 0;
+    char quote = 0;
+    for (i = 0; i < len; i++) {
+        char c = line[i];
+        if (quote) {
+            if (c == '\\')
+                i++;
+            else if (c == quote)
+                quote = 0;
+        } else if (c == '"' || c == '\'') {
+            quote = c;
+        } else if (c == ' ' && i > indent + 8 && strncmp(line + i - 5, "const", 5) != 0) {
+            if (!first) first = i;
+            if (i > columns) break;
+            best = i;
+            if (line[i - 1] == ',') comma = i;
+        }
+    }
+    if (comma > columns / 2) return comma;
+    return best ? best : first;
+}
+
+static void gen_text_wrapped(gen_text_t *text, const char *line, size_t len) {
+    size_t indent = 0, columns = GEN_TEXT_COLUMNS;
+    while (indent < len && line[indent] == ' ')
+        indent++;
+    if (indent < len && line[indent] != '#') {
+        size_t more = 0; /* columns that this part is indented beyond what it holds */
+        while (len + more > columns) {
+            size_t at = gen_text_break(line, len, more ? 0 : indent, columns - more);
+            if (!at) break;
+            gen_text_bytes(text, line, at);
+            gen_text_put(text, "\n");
+            line += at + 1;
+            len -= at + 1;
+            more = indent + 4;
+            gen_text_bytes(text, "                                        ", more < 40 ? more : 40);
+        }
+    }
+    gen_text_bytes(text, line, len);
+    gen_text_put(text, "\n");
+}
+
+GEN_PRIVATE void gen_text_line(gen_text_t *text, const char *format, ...) {
+    va_list arguments;
+    int len;
+    char *line;
+    va_start(arguments, format);
+    len = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    line = malloc((size_t)len + 1);
+    if (!line || len < 0) gen_source_out_of_memory();
+    va_start(arguments, format);
+    vsnprintf(line, (size_t)len + 1, format, arguments);
+    va_end(arguments);
+    gen_text_wrapped(text, line, (size_t)len);
+    free(line);
+}
+
+/* Adds to a line under way; each newline puts it. */
+static void gen_text_add(gen_text_t *text, gen_text_t *line, const char *more) {
+    for (;;) {
+        size_t len = strcspn(more, "\n");
+        gen_text_bytes(line, more, len);
+        if (!more[len]) return;
+        gen_text_wrapped(text, line->data, line->len);
+        line->len = 0;
+        more += len + 1;
+    }
+}
+
+GEN_PRIVATE void gen_text_template(gen_text_t *text, const char *lines, const char *const values[26]) {
+    gen_text_t line = {NULL, 0, 0};
+    char one[2] = {0, 0};
+    for (; *lines; lines++) {
+        if (lines[0] == '$' && lines[1] >= 'A' && lines[1] <= 'Z') {
+            gen_text_add(text, &line, values[lines[1] - 'A']);
+            lines++;
+        } else {
+            one[0] = *lines;
+            gen_text_add(text, &line, one);
+        }
+    }
+    gen_text_free(&line);
+}
+
+GEN_PRIVATE void gen_text_literal(gen_text_t *text, const char *indent, connect_str_t bytes) {
+    size_t i, column = 0;
+    if (!bytes.len) {
+        gen_text_put(text, indent);
+        gen_text_put(text, "\"\"");
+    }
+    for (i = 0; i < bytes.len; i++) {
+        unsigned char c = (unsigned char)bytes.data[i];
+        char escaped[8];
+        bool digit = i + 1 < bytes.len && bytes.data[i + 1] >= '0' && bytes.data[i + 1] <= '9';
+        if (c == '"' || c == '\\')
+            sprintf(escaped, "\\%c", c);
+        else if (c == '?' && i > 0 && bytes.data[i - 1] == '?')
+            strcpy(escaped, "\\?");
+        else if (c >= 0x20 && c < 0x7F)
+            sprintf(escaped, "%c", c);
+        else if (c == 0 && !digit)
+            strcpy(escaped, "\\0");
+        else
+            sprintf(escaped, "\\%03o", c);
+        if (column == 0) {
+            gen_text_put(text, indent);
+            gen_text_put(text, "\"");
+        }
+        gen_text_put(text, escaped);
+        column += strlen(escaped);
+        if (i + 1 == bytes.len) {
+            gen_text_put(text, "\"");
+        } else if (column >= GEN_TEXT_LITERAL_COLUMNS) {
+            gen_text_put(text, "\"\n");
+            column = 0;
+        }
+    }
+}
+
+GEN_PRIVATE void gen_text_array(gen_text_t *text, const char *indent, connect_str_t bytes) {
+    size_t i, column = 0;
+    gen_text_put(text, indent);
+    gen_text_put(text, "{");
+    for (i = 0; i < bytes.len; i++) {
+        unsigned char c = (unsigned char)bytes.data[i];
+        char item[12];
+        if (c >= 0x20 && c < 0x7F && c != '\'' && c != '\\')
+            sprintf(item, "'%c'", c);
+        else
+            sprintf(item, "'\\%o'", c);
+        if (i + 1 < bytes.len) strcat(item, ",");
+        gen_text_put(text, item);
+        column += strlen(item);
+        if (column >= GEN_TEXT_LITERAL_COLUMNS && i + 1 < bytes.len) {
+            gen_text_put(text, "\n");
+            gen_text_put(text, indent);
+            column = 0;
+        }
+    }
+    gen_text_put(text, "}");
+}
+
+/* ---- Comments ---- */
+
+/* How many bytes the UTF-8 character here has; 0: it is none, or one that reverses text. */
+static size_t gen_text_utf8(const char *at, size_t len) {
+    const unsigned char *c = (const unsigned char *)at;
+    size_t need, i;
+    uint32_t value;
+    if (c[0] < 0x80) return 1;
+    if (c[0] < 0xC2 || c[0] > 0xF4) return 0;
+    need = c[0] < 0xE0 ? 2 : c[0] < 0xF0 ? 3 : 4;
+    if (len < need) return 0;
+    value = c[0] & (0x7Fu >> need);
+    for (i = 1; i < need; i++) {
+        if ((c[i] & 0xC0) != 0x80) return 0;
+        value = (value << 6) | (c[i] & 0x3Fu);
+    }
+    if ((need == 3 && value < 0x800) || (need == 4 && (value < 0x10000 || value > 0x10FFFF))) return 0;
+    if (value >= 0xD800 && value < 0xE000) return 0;
+    if ((value >= 0x202A && value <= 0x202E) || (value >= 0x2066 && value <= 0x2069)) return 0;
+    return need;
+}
+
+/* One line of a comment, without spaces at its end. */
+static void gen_text_comment_line(gen_text_t *text, const char *line, size_t len) {
+    size_t begin = text->len;
+    while (len > 0 && (line[len - 1] == ' ' || line[len - 1] == '\t' || line[len - 1] == '\r'))
+        len--;
+    while (len > 0) {
+        size_t count = gen_text_utf8(line, len);
+        char last = text->len > begin ? text->data[text->len - 1] : 0;
+        if (count == 0) {
+            if (last != '?') gen_text_put(text, "?");
+            count = 1;
+        } else if (count == 1) {
+            char c = (unsigned char)*line < 0x20 || *line == 0x7F ? ' ' : *line;
+            if ((last == '*' && c == '/') || (last == '/' && c == '*') || (last == '?' && c == '?'))
+                gen_text_put(text, " ");
+            gen_text_bytes(text, &c, 1);
+        } else {
+            gen_text_bytes(text, line, count);
+        }
+        line += count;
+        len -= count;
+    }
+    while (text->len > begin && strchr(" \\", text->data[text->len - 1]))
+        text->len--;
+    text->data[text->len] = 0;
+}
+
+GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_str_t comment, bool deprecated) {
+    static const gen_text_t empty = {NULL, 0, 0};
+    gen_text_t body = empty, line = empty;
+    const char *at = comment.data, *end = at ? at + comment.len : NULL;
+    bool block = comment.len >= 2 && at[1] == '*', skipped = false;
+    if (block) {
+        at += 2;
+        if (end - at >= 2 && end[-1] == '/' && end[-2] == '*') end -= 2;
+    }
+    gen_text_put(&line, "");
+    while (at && at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
+        while (at < stop && (*at == ' ' || *at == '\t'))
+            at++;
+        while (at < stop && *at == (block ? '*' : '/'))
+            at++;
+        if (at < stop && *at == ' ') at++;
+        line.len = 0;
+        gen_text_comment_line(&line, at, (size_t)(stop - at));
+        if (!line.len) {
+            skipped = true;
+        } else {
+            if (body.len) {
+                gen_text_put(&body, skipped ? "\n\n" : "\n");
+                gen_text_put(&body, indent);
+                gen_text_put(&body, "   ");
+            }
+            gen_text_bytes(&body, line.data, line.len);
+            skipped = false;
+        }
+        at = newline ? newline + 1 : end;
+    }
+    if (deprecated) {
+        if (body.len) {
+            gen_text_put(&body, "\n");
+            gen_text_put(&body, indent);
+            gen_text_put(&body, "   ");
+        }
+        gen_text_put(&body, "Deprecated.");
+    }
+    if (body.len) {
+        gen_text_put(text, indent);
+        gen_text_put(text, "/* ");
+        gen_text_bytes(text, body.data, body.len);
+        gen_text_put(text, " */\n");
+    }
+    gen_text_free(&body);
+    gen_text_free(&line);
+}
+
+/* #### src/gen/emit_types.h ######################################################################################## */
+/* Enums, structs, the declarations of their tables, and the functions that look into maps. */
+GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text);
+
+/* #### src/gen/emit_types.c ######################################################################################## */
+/* The declarations for messages and enums: what users read. The shape is told in docs/schema.md; in short: a struct
+   with a member for each field in the order of the .proto file, then has_x for what tracks presence by a bool, then
+   the unknown fields. A oneof stands where its first field stands: x_case, and a union. Comments go with what they
+   are for.
+
+   Every message has a list type, so that any file may repeat it. Messages inside others come before them. */
+
+static void gen_emit_types_enum(const gen_enum_t *enumeration, gen_text_t *text) {
+    const gen_enum_value_t *value;
+    gen_text_comment(text, "", enumeration->docs.leading, enumeration->deprecated);
+    gen_text_line(text, "typedef enum %s {", enumeration->c_name);
+    for (value = enumeration->values.first; value; value = value->next) {
+        gen_text_comment(text, "    ", value->docs.leading, value->deprecated);
+        gen_text_comment(text, "    ", value->docs.trailing, false);
+        if (value->number == INT32_MIN)
+            gen_text_line(text, "    %s = -2147483647 - 1%s", value->c_name, value->next ? "," : "");
+        else
+            gen_text_line(text, "    %s = %ld%s", value->c_name, (long)value->number, value->next ? "," : "");
+    }
+    gen_text_line(text, "} %s;", enumeration->c_name);
+}
+
+static void gen_emit_types_enums(const gen_type_t *type, gen_text_t *text) {
+    const gen_type_t *inner;
+    const gen_enum_t *enumeration;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_types_enums(inner, text);
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_emit_types_enum(enumeration, text);
+    }
+}
+
+static void gen_emit_types_forward(const gen_type_t *type, gen_text_t *text) {
+    const gen_type_t *inner;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_types_forward(inner, text);
+    gen_text_line(text, "typedef struct %s %s;", type->c_name, type->c_name);
+}
+
+static void gen_emit_types_lists(const gen_type_t *type, gen_text_t *text) {
+    const gen_type_t *inner;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_types_lists(inner, text);
+    gen_text_line(text, "typedef struct %s_list {", type->c_name);
+    gen_text_line(text, "    const %s *items;", type->c_name);
+    gen_text_line(text, "    size_t count;");
+    gen_text_line(text, "} %s_list;", type->c_name);
+}
+
+/* "int32_t ", "const a_B *": what stands before a member's name. */
+static const char *gen_emit_types_of(gen_context_t *ctx, const gen_field_t *field) {
+    static const char *const names[] = {"", "double", "float", "int64", "uint64", "int32", "uint64", "uint32", "bool",
+        "str", "", "", "str", "uint32", "int32", "int32", "int64", "int32", "int64"};
+    const char *name = names[field->kind];
+    if (field->type) {
+        return field->label == GEN_LABEL_REPEATED ? gen_source_printf(ctx, "%s_list ", field->type->c_name)
+                                                  : gen_source_printf(ctx, "const %s *", field->type->c_name);
+    }
+    if (field->label == GEN_LABEL_REPEATED) return gen_source_printf(ctx, "connect_%s_list_t ", name);
+    if (strcmp(name, "str") == 0) return "connect_str_t ";
+    if (field->kind == CONNECT_KIND_DOUBLE || field->kind == CONNECT_KIND_FLOAT || field->kind == CONNECT_KIND_BOOL) {
+        return gen_source_printf(ctx, "%s ", name);
+    }
+    return gen_source_printf(ctx, "%s_t ", name);
+}
+
+static void gen_emit_types_member(gen_context_t *ctx, const gen_field_t *field, const char *indent, gen_text_t *text) {
+    const char *note = "";
+    if (field->enumeration)
+        note = gen_source_printf(ctx, " /* %s */", field->enumeration->c_name);
+    else if (field->nullable && !field->type)
+        note = " /* data == NULL: absent */";
+    gen_text_comment(text, indent, field->docs.leading, field->deprecated);
+    gen_text_comment(text, indent, field->docs.trailing, false);
+    gen_text_line(text, "%s%s%s;%s", indent, gen_emit_types_of(ctx, field), field->c_name, note);
+}
+
+static void gen_emit_types_oneof(
+    gen_context_t *ctx, const gen_type_t *type, const gen_oneof_t *oneof, gen_text_t *text) {
+    const gen_field_t *field;
+    gen_text_comment(text, "    ", oneof->docs.leading, false);
+    gen_text_line(text, "    int32_t %s; /* %s */", oneof->c_case, oneof->c_enum);
+    gen_text_line(text, "    union {");
+    for (field = type->fields.first; field; field = field->next) {
+        if (field->oneof == oneof) gen_emit_types_member(ctx, field, "        ", text);
+    }
+    gen_text_line(text, "    } %s;", oneof->c_name);
+}
+
+static void gen_emit_types_cases(const gen_type_t *type, const gen_oneof_t *oneof, gen_text_t *text) {
+    const gen_field_t *field, *last = NULL;
+    for (field = type->fields.first; field; field = field->next) {
+        if (field->oneof == oneof) last = field;
+    }
+    gen_text_line(text, "typedef enum %s {", oneof->c_enum);
+    gen_text_line(text, "    %s = 0,", oneof->c_not_set);
+    for (field = type->fields.first; field; field = field->next) {
+        if (field->oneof != oneof) continue;
+        gen_text_line(text, "    %s = %ld%s", field->c_choice, (long)field->number, field == last ? "" : ",");
+    }
+    gen_text_line(text, "} %s;", oneof->c_enum);
+}
+
+static void gen_emit_types_struct(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
+    const gen_type_t *inner;
+    const gen_field_t *field;
+    const gen_oneof_t *oneof = NULL;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_types_struct(ctx, inner, text);
+    gen_text_put(text, "\n");
+    gen_text_comment(text, "", type->docs.leading, type->deprecated);
+    gen_text_line(text, "struct %s {", type->c_name);
+    for (field = type->fields.first; field; field = field->next) {
+        if (!field->oneof || field->oneof->synthetic) {
+            gen_emit_types_member(ctx, field, "    ", text);
+        } else if (field->oneof != oneof) { /* the fields of a oneof stand together */
+            oneof = field->oneof;
+            gen_emit_types_oneof(ctx, type, oneof, text);
+        }
+    }
+    for (field = type->fields.first; field; field = field->next) {
+        if (field->has) gen_text_line(text, "    bool %s;", field->c_has);
+    }
+    if (!type->is_map_entry) gen_text_line(text, "    connect_str_list_t %s;", type->c_unknown);
+    gen_text_line(text, "};");
+    for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
+        if (!oneof->synthetic) gen_emit_types_cases(type, oneof, text);
+    }
+}
+
+static void gen_emit_types_enum_tables(const gen_type_t *type, gen_text_t *text) {
+    const gen_type_t *inner;
+    const gen_enum_t *enumeration;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_types_enum_tables(inner, text);
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_text_line(text, "CONNECT_API const connect_enum_t %s_enum;", enumeration->c_name);
+    }
+}
+
+static void gen_emit_types_tables(const gen_type_t *type, gen_text_t *text) {
+    const gen_type_t *inner;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_types_tables(inner, text);
+    gen_text_line(text, "CONNECT_API const connect_type_t %s_type;", type->c_name);
+}
+
+static void gen_emit_types_maps(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
+    const gen_type_t *inner;
+    const gen_field_t *field;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_types_maps(ctx, inner, text);
+    for (field = type->fields.first; field; field = field->next) {
+        if (!field->is_map) continue;
+        gen_text_line(
+            text, "/* Finds an entry of %s.%s by its key; NULL if there is none. */", type->name, field->name);
+        gen_text_line(text, "static inline const %s *%s(const %s *message, %skey) {", field->type->c_name, field->c_get,
+            type->c_name, gen_emit_types_of(ctx, field->type->fields.first));
+        gen_text_line(text,
+            "    return CONNECT_CAST(const %s *, connect_message_map_get(&%s_type, message, %ld, &key));",
+            field->type->c_name, type->c_name, (long)field->number);
+        gen_text_line(text, "}");
+    }
+}
+
+static bool gen_emit_types_have_enums(const gen_type_t *type) {
+    const gen_type_t *inner;
+    if (type->enums.first) return true;
+    for (inner = type->types.first; inner; inner = inner->next) {
+        if (gen_emit_types_have_enums(inner)) return true;
+    }
+    return false;
+}
+
+static bool gen_emit_types_have_maps(const gen_type_t *type) {
+    const gen_type_t *inner;
+    if (type->is_map_entry) return true;
+    for (inner = type->types.first; inner; inner = inner->next) {
+        if (gen_emit_types_have_maps(inner)) return true;
+    }
+    return false;
+}
+
+GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text) {
+    const gen_type_t *type;
+    const gen_enum_t *enumeration;
+    bool enums = file->enums.first != NULL, maps = false;
+    for (type = file->types.first; type; type = type->next) {
+        if (gen_emit_types_have_enums(type)) enums = true;
+        if (gen_emit_types_have_maps(type)) maps = true;
+    }
+    if (enums) {
+        gen_text_put(text,
+            "\n/* ---- Enums: a field is an int32_t, since an open enum may hold numbers that this list does "
+            "not know ---- */\n");
+        for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+            gen_emit_types_enum(enumeration, text);
+        }
+        for (type = file->types.first; type; type = type->next)
+            gen_emit_types_enums(type, text);
+    }
+    if (file->types.first) {
+        gen_text_put(text, "\n/* ---- Messages ---- */\n");
+        for (type = file->types.first; type; type = type->next)
+            gen_emit_types_forward(type, text);
+        for (type = file->types.first; type; type = type->next)
+            gen_emit_types_lists(type, text);
+        for (type = file->types.first; type; type = type->next)
+            gen_emit_types_struct(ctx, type, text);
+    }
+    gen_text_put(text, "\n");
+    for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_text_line(text, "CONNECT_API const connect_enum_t %s_enum;", enumeration->c_name);
+    }
+    for (type = file->types.first; type; type = type->next)
+        gen_emit_types_enum_tables(type, text);
+    for (type = file->types.first; type; type = type->next)
+        gen_emit_types_tables(type, text);
+    gen_text_line(text, "CONNECT_API const connect_file_t %s_file;", file->c_name);
+    if (!maps) return;
+    gen_text_put(text, "\n");
+    for (type = file->types.first; type; type = type->next)
+        gen_emit_types_maps(ctx, type, text);
+}
+
+/* #### src/gen/emit_tables.h ####################################################################################### */
+/* The tables of enums and messages. */
+GEN_PRIVATE void gen_emit_tables_types(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text);
+/* The descriptor, and the table of the file. */
+GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text);
+
+/* #### src/gen/emit_tables.c ####################################################################################### */
+/* The tables that connect_type_t, connect_enum_t and connect_file_t are made of; designated initializers, so C only.
+
+   Fields: by number. Names: one string, each with its zero; a JSON name equal to the name shares its place. types,
+   enums: those the fields refer to, each once, in the order of their first use by number. dense: how many fields from
+   the first have the numbers 1, 2, 3 ... defaults: a struct, if any field of proto2 has a default other than zero, or
+   a closed enum whose first value is not zero.
+
+   X_fits: a struct may have 65,535 bytes, since offsets have 16 bits; this says so to the user's compiler.
+
+   A literal over GEN_EMIT_TABLES_LITERAL bytes is written as an array: C99 does not promise more. */
+
+#define GEN_EMIT_TABLES_LITERAL 4000u
+
+/* A string of names under way: each is put once, and its place remembered. */
+typedef struct gen_emit_names_t {
+    gen_text_t text; /* with zeros inside; the last zero is C's own */
+} gen_emit_names_t;
+
+static size_t gen_emit_names_put(gen_emit_names_t *names, const char *name) {
+    size_t at = names->text.len ? names->text.len + 1 : 0;
+    if (at) {
+        gen_text_put(&names->text, " ");
+        names->text.data[at - 1] = 0;
+    }
+    gen_text_put(&names->text, name);
+    return at;
+}
+
+/* Writes `static const char <name>[] = ...;` if the bytes are too many for a literal. Returns whether it did. */
+static bool gen_emit_tables_bytes(const char *name, connect_str_t bytes, gen_text_t *text) {
+    if (bytes.len <= GEN_EMIT_TABLES_LITERAL) return false;
+    gen_text_line(text, "static const char %s[] =", name);
+    gen_text_array(text, "    ", bytes);
+    gen_text_put(text, ";\n");
+    return true;
+}
+
+/* `.names = "..."`, with what comes behind it. */
+static void gen_emit_tables_names(const gen_emit_names_t *names, bool is_array, const char *c_name, gen_text_t *text) {
+    connect_str_t bytes;
+    bytes.data = names->text.data;
+    bytes.len = names->text.len;
+    if (is_array) {
+        gen_text_line(text, "    .names = %s_names", c_name);
+    } else if (bytes.len <= 90) {
+        gen_text_literal(text, "    .names = ", bytes);
+        gen_text_put(text, "\n");
+    } else {
+        gen_text_put(text, "    .names =\n");
+        gen_text_literal(text, "        ", bytes);
+        gen_text_put(text, "\n");
+    }
+}
+
+/* ---- Enums ---- */
+
+static int gen_emit_tables_compare(const void *a, const void *b) {
+    const gen_enum_value_t *one = *(const gen_enum_value_t *const *)a, *two = *(const gen_enum_value_t *const *)b;
+    if (one->number != two->number) return one->number < two->number ? -1 : 1;
+    return one->at.offset < two->at.offset ? -1 : 1;
+}
+
+static void gen_emit_tables_enum(gen_context_t *ctx, const gen_enum_t *enumeration, gen_text_t *text) {
+    const gen_enum_value_t **sorted = CONNECT_NEW(&ctx->arena, const gen_enum_value_t *, enumeration->values.count);
+    const gen_enum_value_t *value;
+    gen_emit_names_t names;
+    gen_text_t line;
+    connect_str_t bytes;
+    size_t i = 0;
+    bool is_array;
+    memset(&names, 0, sizeof names);
+    memset(&line, 0, sizeof line);
+    for (value = enumeration->values.first; value; value = value->next)
+        sorted[i++] = value;
+    qsort(sorted, i, sizeof *sorted, gen_emit_tables_compare);
+    gen_text_put(&line, "");
+    for (i = 0; i < enumeration->values.count; i++) {
+        size_t at = gen_emit_names_put(&names, sorted[i]->name);
+        const char *number =
+            sorted[i]->number == INT32_MIN ? "-2147483647 - 1" : gen_source_printf(ctx, "%ld", (long)sorted[i]->number);
+        gen_text_put(&line, gen_source_printf(ctx, "%s{%s, %lu}", i ? ", " : "", number, (unsigned long)at));
+    }
+    gen_text_line(text, "static const connect_enum_value_t %s_values[] = {%s};", enumeration->c_name, line.data);
+    bytes.data = names.text.data;
+    bytes.len = names.text.len;
+    is_array = gen_emit_tables_bytes(
+        gen_source_printf(ctx, "%s_names", enumeration->c_name), (connect_str_t){bytes.data, bytes.len + 1}, text);
+    gen_text_line(text, "const connect_enum_t %s_enum = {", enumeration->c_name);
+    gen_text_line(text, "    .full_name = \"%s\", .values = %s_values, .count = %lu, .closed = %s,",
+        enumeration->full_name, enumeration->c_name, (unsigned long)enumeration->values.count,
+        enumeration->closed ? "true" : "false");
+    gen_emit_tables_names(&names, is_array, enumeration->c_name, text);
+    gen_text_line(text, "};");
+    gen_text_free(&names.text);
+    gen_text_free(&line);
+}
+
+/* ---- Messages ---- */
+
+static const char *gen_emit_tables_kind(int kind) {
+    static const char *const names[] = {"", "DOUBLE", "FLOAT", "INT64", "UINT64", "INT32", "FIXED64", "FIXED32", "BOOL",
+        "STRING", "GROUP", "MESSAGE", "BYTES", "UINT32", "ENUM", "SFIXED32", "SFIXED64", "SINT32", "SINT64"};
+    return names[kind];
+}
+
+static const char *gen_emit_tables_flags(gen_context_t *ctx, const gen_field_t *field) {
+    bool in_oneof = field->oneof && !field->oneof->synthetic;
+    bool utf8 = field->kind == CONNECT_KIND_STRING && field->file->syntax == GEN_SYNTAX_PROTO3;
+    const char *flags = gen_source_printf(ctx, "%s%s%s%s%s%s%s%s",
+        field->label == GEN_LABEL_REPEATED ? " | CONNECT_FIELD_REPEATED" : "",
+        field->packed ? " | CONNECT_FIELD_PACKED" : "", field->is_map ? " | CONNECT_FIELD_MAP" : "",
+        field->label == GEN_LABEL_REQUIRED ? " | CONNECT_FIELD_REQUIRED" : "", field->has ? " | CONNECT_FIELD_HAS" : "",
+        in_oneof ? " | CONNECT_FIELD_ONEOF" : "", field->nullable ? " | CONNECT_FIELD_NULLABLE" : "",
+        utf8 ? " | CONNECT_FIELD_UTF8" : "");
+    return *flags ? flags + 3 : "0";
+}
+
+/* The tables of types or of enums that fields refer to; indexes[i]: the place of field i's. Returns how many. */
+static size_t gen_emit_tables_refer(
+    gen_context_t *ctx, const gen_type_t *type, bool enums, size_t *indexes, const char *table, gen_text_t *text) {
+    gen_map_t known;
+    gen_text_t line;
+    size_t i, count = 0;
+    memset(&known, 0, sizeof known);
+    memset(&line, 0, sizeof line);
+    gen_text_put(&line, "");
+    for (i = 0; i < type->fields.count; i++) {
+        const gen_field_t *field = type->by_number[i];
+        const char *name = enums ? (field->enumeration ? field->enumeration->c_name : NULL)
+                                 : (field->type ? field->type->c_name : NULL);
+        size_t *place;
+        if (!name) continue;
+        place = gen_map_get(&known, name);
+        if (!place) {
+            place = CONNECT_NEW(&ctx->arena, size_t, 1);
+            *place = count++;
+            gen_map_put(ctx, &known, name, place);
+            gen_text_put(&line, gen_source_printf(ctx, "%s&%s_%s", *place ? ", " : "", name, enums ? "enum" : "type"));
+        }
+        indexes[i] = *place;
+    }
+    if (count) {
+        gen_text_line(text, "static const connect_%s_t *const %s[] = {%s};", enums ? "enum" : "type", table, line.data);
+    }
+    gen_text_free(&line);
+    return count;
+}
+
+static const char *gen_emit_tables_default(gen_context_t *ctx, const gen_field_t *field) {
+    const gen_option_t *value = field->default_value;
+    const gen_enum_value_t *choice;
+    gen_text_t literal;
+    const char *result;
+    double number;
+    if (field->label == GEN_LABEL_REPEATED || field->type || (field->oneof && !field->oneof->synthetic)) return NULL;
+    if (field->enumeration) {
+        for (choice = field->enumeration->values.first; choice; choice = choice->next) {
+            if (!value ||
+                (strlen(choice->name) == value->text.len &&
+                    memcmp(choice->name, value->text.data, value->text.len) == 0)) {
+                return choice->number ? choice->c_name : NULL;
+            }
+        }
+    }
+    if (!value) return NULL;
+    switch (field->kind) {
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES:
+        if (!value->text.len) return "{\"\", 0}";
+        memset(&literal, 0, sizeof literal);
+        gen_text_literal(&literal, "", value->text);
+        result = gen_source_printf(ctx, "{%s, %lu}", literal.data, (unsigned long)value->text.len);
+        gen_text_free(&literal);
+        return result;
+    case CONNECT_KIND_BOOL: return value->text.len == 4 ? "true" : NULL;
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FLOAT: {
+        /* Not the macros of math.h, which generated code does without. */
+        bool single = field->kind == CONNECT_KIND_FLOAT;
+        if (value->kind == GEN_VALUE_WORD) {
+            if (value->text.data[0] == 'n') return single ? "(float)(0.0 / 0.0)" : "0.0 / 0.0";
+            return gen_source_printf(ctx, "%s(%s1.0 / 0.0)", single ? "(float)" : "", value->negative ? "-" : "");
+        }
+        number = value->negative ? -value->number : value->number;
+        result = gen_source_printf(ctx, "%.17g", number);
+        return gen_source_printf(
+            ctx, "%s%s%s%s", single ? "(float)" : "", result, strpbrk(result, ".en") ? "" : ".0", "");
+    }
+    default:
+        if (!value->integer) return NULL;
+        if (field->kind == CONNECT_KIND_UINT64 || field->kind == CONNECT_KIND_FIXED64) {
+            return gen_source_printf(ctx, "%lluu", (unsigned long long)value->integer);
+        }
+        if (field->kind == CONNECT_KIND_UINT32 || field->kind == CONNECT_KIND_FIXED32) {
+            return gen_source_printf(ctx, "%luu", (unsigned long)value->integer);
+        }
+        if (value->negative) { /* the least of a type is no literal */
+            return gen_source_printf(ctx, "-%llu - 1", (unsigned long long)value->integer - 1);
+        }
+        return gen_source_printf(ctx, "%llu", (unsigned long long)value->integer);
+    }
+}
+
+static bool gen_emit_tables_defaults(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
+    const gen_field_t *field;
+    gen_text_t line;
+    memset(&line, 0, sizeof line);
+    if (type->file->syntax == GEN_SYNTAX_PROTO3) return false;
+    for (field = type->fields.first; field; field = field->next) {
+        const char *value = gen_emit_tables_default(ctx, field);
+        if (value)
+            gen_text_put(&line, gen_source_printf(ctx, "%s.%s = %s", line.len ? ", " : "", field->c_name, value));
+    }
+    if (!line.len) return false;
+    gen_text_line(text, "static const %s %s_defaults = {%s};", type->c_name, type->c_name, line.data);
+    gen_text_free(&line);
+    return true;
+}
+
+static void gen_emit_tables_fields(gen_context_t *ctx, const gen_type_t *type, const size_t *types, const size_t *enums,
+    gen_emit_names_t *names, gen_text_t *text) {
+    size_t i;
+    if (!type->fields.count) return;
+    gen_text_line(text, "static const connect_field_t %s_fields[] = {", type->c_name);
+    for (i = 0; i < type->fields.count; i++) {
+        const gen_field_t *field = type->by_number[i];
+        bool in_oneof = field->oneof && !field->oneof->synthetic;
+        const char *presence = in_oneof ? field->oneof->c_case : field->has ? field->c_has : NULL;
+        size_t name_at = gen_emit_names_put(names, field->name);
+        size_t json_at =
+            strcmp(field->name, field->json_name) == 0 ? name_at : gen_emit_names_put(names, field->json_name);
+        gen_text_line(text, "    {%ld, offsetof(%s, %s%s%s), %s, %lu, %lu, %lu, CONNECT_KIND_%s, %s}%s",
+            (long)field->number, type->c_name, in_oneof ? field->oneof->c_name : "", in_oneof ? "." : "", field->c_name,
+            presence ? gen_source_printf(ctx, "offsetof(%s, %s)", type->c_name, presence) : "0", (unsigned long)name_at,
+            (unsigned long)json_at,
+            (unsigned long)(field->type  ? types[i]
+                    : field->enumeration ? enums[i]
+                                         : 0),
+            gen_emit_tables_kind(field->kind), gen_emit_tables_flags(ctx, field),
+            i + 1 < type->fields.count ? "," : "");
+    }
+    gen_text_line(text, "};");
+}
+
+static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
+    size_t *types = CONNECT_NEW(&ctx->arena, size_t, type->fields.count + 1);
+    size_t *enums = CONNECT_NEW(&ctx->arena, size_t, type->fields.count + 1);
+    const char *name = type->c_name, *form = gen_wellknown_form(type->full_name);
+    const gen_type_t *inner;
+    gen_emit_names_t names;
+    gen_text_t refer, fields;
+    size_t dense = 0, type_count, enum_count;
+    bool is_array, has_defaults;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_tables_type(ctx, inner, text);
+    memset(&names, 0, sizeof names);
+    memset(&refer, 0, sizeof refer);
+    memset(&fields, 0, sizeof fields);
+    gen_text_put(&names.text, "");
+    gen_text_put(&refer, "");
+    type_count = gen_emit_tables_refer(ctx, type, false, types, gen_source_printf(ctx, "%s_types", name), &refer);
+    enum_count = gen_emit_tables_refer(ctx, type, true, enums, gen_source_printf(ctx, "%s_enums", name), &refer);
+    gen_emit_tables_fields(ctx, type, types, enums, &names, text);
+    gen_text_put(text, refer.data);
+    has_defaults = gen_emit_tables_defaults(ctx, type, text);
+    is_array = gen_emit_tables_bytes(
+        gen_source_printf(ctx, "%s_names", name), (connect_str_t){names.text.data, names.text.len + 1}, text);
+    while (dense < type->fields.count && type->by_number[dense]->number == (int32_t)dense + 1)
+        dense++;
+    gen_text_line(text, "typedef char %s_fits[sizeof(%s) <= 65535 ? 1 : -1];", name, name);
+    gen_text_line(text, "const connect_type_t %s_type = {", name);
+    gen_text_line(text, "    .full_name = \"%s\", .file = &%s_file, .size = sizeof(%s),", type->full_name,
+        type->file->c_name, name);
+    if (type->fields.count) {
+        gen_text_line(text, "    .fields = %s_fields, .field_count = %lu, .dense = %lu,", name,
+            (unsigned long)type->fields.count, (unsigned long)dense);
+    }
+    if (type_count) gen_text_line(text, "    .types = %s_types,", name);
+    if (enum_count) gen_text_line(text, "    .enums = %s_enums,", name);
+    if (has_defaults) gen_text_line(text, "    .defaults = &%s_defaults,", name);
+    if (type->has_required) gen_text_line(text, "    .has_required = true,");
+    if (type->is_map_entry)
+        gen_text_line(text, "    .is_map_entry = true,");
+    else
+        gen_text_line(text, "    .keeps_unknown = true, .unknown = offsetof(%s, %s),", name, type->c_unknown);
+    if (form) gen_text_line(text, "    .form = %s,", form);
+    gen_emit_tables_names(&names, is_array, name, text);
+    gen_text_line(text, "};");
+    gen_text_free(&names.text);
+    gen_text_free(&refer);
+}
+
+static void gen_emit_tables_enums(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
+    const gen_type_t *inner;
+    const gen_enum_t *enumeration;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_tables_enums(ctx, inner, text);
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_emit_tables_enum(ctx, enumeration, text);
+    }
+}
+
+GEN_PRIVATE void gen_emit_tables_types(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text) {
+    const gen_type_t *type;
+    const gen_enum_t *enumeration;
+    for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_emit_tables_enum(ctx, enumeration, text);
+    }
+    for (type = file->types.first; type; type = type->next)
+        gen_emit_tables_enums(ctx, type, text);
+    for (type = file->types.first; type; type = type->next)
+        gen_emit_tables_type(ctx, type, text);
+}
+
+/* ---- Files ---- */
+
+/* Lists of pointers to tables, with what they are lists of. */
+typedef struct gen_emit_list_t {
+    gen_text_t line;
+    size_t count;
+} gen_emit_list_t;
+
+static void gen_emit_list_add(gen_emit_list_t *list, gen_context_t *ctx, const char *name, const char *suffix) {
+    gen_text_put(&list->line, gen_source_printf(ctx, "%s&%s%s", list->count ? ", " : "", name, suffix));
+    list->count++;
+}
+
+static void gen_emit_list_types(gen_emit_list_t *list, gen_context_t *ctx, const gen_type_t *type) {
+    const gen_type_t *inner;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_list_types(list, ctx, inner);
+    gen_emit_list_add(list, ctx, type->c_name, "_type");
+}
+
+static void gen_emit_list_enums(gen_emit_list_t *list, gen_context_t *ctx, const gen_type_t *type) {
+    const gen_type_t *inner;
+    const gen_enum_t *enumeration;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_list_enums(list, ctx, inner);
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_emit_list_add(list, ctx, enumeration->c_name, "_enum");
+    }
+}
+
+static void gen_emit_list_write(
+    const gen_emit_list_t *list, const char *kind, const char *file, const char *what, gen_text_t *text) {
+    if (list->count) {
+        gen_text_line(text, "static const connect_%s_t *const %s_file_%s[] = {%s};", kind, file, what, list->line.data);
+    }
+}
+
+static void gen_emit_list_use(gen_emit_list_t *list, const char *file, const char *what, gen_text_t *text) {
+    if (list->count) {
+        gen_text_put(text, ",\n");
+        gen_text_put(text, "    .");
+        gen_text_put(text, what);
+        gen_text_put(text, " = {");
+        gen_text_put(text, file);
+        gen_text_put(text, "_file_");
+        gen_text_put(text, what);
+        {
+            char count[32];
+            sprintf(count, ", %lu}", (unsigned long)list->count);
+            gen_text_put(text, count);
+        }
+    }
+    gen_text_free(&list->line);
+}
+
+GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text) {
+    connect_str_t descriptor = gen_descriptor_file(ctx, file);
+    gen_emit_list_t imports, types, enums, services;
+    const gen_import_t *import;
+    const gen_type_t *type;
+    const gen_enum_t *enumeration;
+    const gen_service_t *service;
+    const char *bytes = gen_source_printf(ctx, "%s_file_bytes", file->c_name);
+    bool is_array = gen_emit_tables_bytes(bytes, descriptor, text);
+    memset(&imports, 0, sizeof imports);
+    memset(&types, 0, sizeof types);
+    memset(&enums, 0, sizeof enums);
+    memset(&services, 0, sizeof services);
+    for (import = file->imports.first; import; import = import->next) {
+        gen_emit_list_add(&imports, ctx, import->file->c_name, "_file");
+    }
+    for (type = file->types.first; type; type = type->next)
+        gen_emit_list_types(&types, ctx, type);
+    for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_emit_list_add(&enums, ctx, enumeration->c_name, "_enum");
+    }
+    for (type = file->types.first; type; type = type->next)
+        gen_emit_list_enums(&enums, ctx, type);
+    for (service = file->services.first; service; service = service->next) {
+        gen_emit_list_add(&services, ctx, service->c_name, "_service");
+    }
+    if (!is_array) {
+        gen_text_line(text, "static const char %s[] =", bytes);
+        gen_text_literal(text, "    ", descriptor);
+        gen_text_put(text, ";\n");
+    }
+    gen_emit_list_write(&imports, "file", file->c_name, "imports", text);
+    gen_emit_list_write(&types, "type", file->c_name, "types", text);
+    gen_emit_list_write(&enums, "enum", file->c_name, "enums", text);
+    gen_emit_list_write(&services, "service", file->c_name, "services", text);
+    gen_text_line(text, "const connect_file_t %s_file = {", file->c_name);
+    gen_text_put(text,
+        gen_source_printf(ctx, "    .name = \"%s\",\n    .descriptor = {%s, sizeof %s%s}", file->name, bytes, bytes,
+            is_array ? "" : " - 1"));
+    gen_emit_list_use(&imports, file->c_name, "imports", text);
+    gen_emit_list_use(&types, file->c_name, "types", text);
+    gen_emit_list_use(&enums, file->c_name, "enums", text);
+    gen_emit_list_use(&services, file->c_name, "services", text);
+    gen_text_put(text, "\n};\n");
+}
+
+/* #### src/gen/emit_service.h ###################################################################################### */
+/* The handlers, and the functions of server and client. */
+GEN_PRIVATE void gen_emit_service_declare(gen_context_t *ctx, const gen_service_t *service, gen_text_t *text);
+/* The methods' tables, the thunks, and what is not inline. */
+GEN_PRIVATE void gen_emit_service_define(gen_context_t *ctx, const gen_service_t *service, gen_text_t *text);
+
+/* #### src/gen/emit_service.c ###################################################################################### */
+/* Services, typed: for the server a struct of handlers, whose thunks turn the untyped events of connect_events_t into
+   calls of them; for the client a function per method. Written as templates, in which
+     $S the service's C name    $M the method's C name (S_M)     $H the method's member in the handlers
+     $Q the request's struct    $R the response's struct         $N the method's own name
+   All of the server is under CONNECT_ENABLE_SERVER, of the client under CONNECT_ENABLE_CLIENT, what blocks under
+   CONNECT_ENABLE_SOCKETS, too.
+
+   The thunks find the handlers by connect_call_value(call, &S_service), where connect_server_add_service put them. A
+   client call keeps its callbacks in its own arena, found by the method's address. If there is no memory for them,
+   the call is canceled and NULL returned, as if it could not be started: no callback comes; thunks that find nothing
+   do nothing. */
+
+typedef enum gen_emit_shape_t {
+    GEN_EMIT_UNARY,
+    GEN_EMIT_CLIENT_STREAM,
+    GEN_EMIT_SERVER_STREAM,
+    GEN_EMIT_BIDI
+} gen_emit_shape_t;
+
+static gen_emit_shape_t gen_emit_service_shape(const gen_method_t *method) {
+    if (method->client_streams) return method->server_streams ? GEN_EMIT_BIDI : GEN_EMIT_CLIENT_STREAM;
+    return method->server_streams ? GEN_EMIT_SERVER_STREAM : GEN_EMIT_UNARY;
+}
+
+static void gen_emit_service_values(const gen_service_t *service, const gen_method_t *method, const char *values[26]) {
+    size_t i;
+    for (i = 0; i < 26; i++)
+        values[i] = "";
+    values['S' - 'A'] = service->c_name;
+    if (!method) return;
+    values['M' - 'A'] = method->c_name;
+    values['H' - 'A'] = method->c_slot;
+    values['N' - 'A'] = method->name;
+    values['Q' - 'A'] = method->input->c_name;
+    values['R' - 'A'] = method->output->c_name;
+}
+
+/* ---- Declarations: server ---- */
+
+static void gen_emit_service_handlers(const gen_service_t *service, gen_text_t *text) {
+    static const char *const slots[] = {
+        "    connect_code_t (*$H)(connect_call_t *call, const $Q *request, $R *response, void *user);\n",
+        "    struct {\n"
+        "        connect_code_t (*on_open)(connect_call_t *call, void *user);\n"
+        "        connect_io_t (*on_message)(connect_call_t *call, const $Q *request, void *user);\n"
+        "        connect_code_t (*on_end)(connect_call_t *call, $R *response, void *user);\n"
+        "        void (*on_drain)(connect_call_t *call, void *user);\n"
+        "        void (*on_closed)(connect_call_t *call, const connect_error_t *error_or_null, void *user);\n"
+        "    } $H;\n",
+        "    struct {\n"
+        "        connect_code_t (*on_request)(connect_call_t *call, const $Q *request, void *user);\n"
+        "        void (*on_writable)(connect_call_t *call, void *user);\n"
+        "        void (*on_drain)(connect_call_t *call, void *user);\n"
+        "        void (*on_closed)(connect_call_t *call, const connect_error_t *error_or_null, void *user);\n"
+        "    } $H;\n",
+        "    struct {\n"
+        "        connect_code_t (*on_open)(connect_call_t *call, void *user);\n"
+        "        connect_io_t (*on_message)(connect_call_t *call, const $Q *request, void *user);\n"
+        "        connect_code_t (*on_end)(connect_call_t *call, void *user);\n"
+        "        void (*on_writable)(connect_call_t *call, void *user);\n"
+        "        void (*on_drain)(connect_call_t *call, void *user);\n"
+        "        void (*on_closed)(connect_call_t *call, const connect_error_t *error_or_null, void *user);\n"
+        "    } $H;\n"};
+    const gen_method_t *method;
+    const char *values[26];
+    gen_emit_service_values(service, NULL, values);
+    gen_text_template(
+        text, "typedef struct $S_handlers { /* a method left NULL is UNIMPLEMENTED; see connect_events_t */\n", values);
+    for (method = service->methods.first; method; method = method->next) {
+        gen_emit_service_values(service, method, values);
+        gen_text_comment(
+            text, "    ", method->docs.leading.data ? method->docs.leading : method->docs.trailing, method->deprecated);
+        gen_text_template(text, slots[gen_emit_service_shape(method)], values);
+    }
+    if (!service->methods.first) gen_text_put(text, "    char private_empty; /* C has no empty structs */\n");
+    gen_emit_service_values(service, NULL, values);
+    gen_text_template(text,
+        "} $S_handlers;\n"
+        "/* Adds the service to a server. handlers: copied. As connect_server_add_service. */\n"
+        "CONNECT_API bool $S_serve(connect_server_t *server, const $S_handlers *handlers, void *user, "
+        "const connect_route_options_t *options, connect_error_t *error);\n",
+        values);
+    for (method = service->methods.first; method; method = method->next) {
+        gen_emit_service_values(service, method, values);
+        gen_text_template(text,
+            method->server_streams ? "CONNECT_CHECKED static inline connect_io_t $M_send_response(connect_call_t "
+                                     "*call, const $R *response) {\n"
+                                     "    return connect_call_send(call, response);\n"
+                                     "}\n"
+                                   : "static inline void $M_finish(connect_call_t *call, connect_code_t code, const $R "
+                                     "*response_or_null) {\n"
+                                     "    connect_call_finish(call, code, response_or_null);\n"
+                                     "}\n",
+            values);
+    }
+}
+
+/* ---- Declarations: client ---- */
+
+static const char gen_emit_service_unary[] =
+    "/* $N: calls done at the end; _wait: blocks, see connect_client_unary_wait. _with: with options. */\n"
+    "typedef void (*$M_done)(connect_call_t *call, const $R *response_or_null, const connect_error_t *error_or_null, "
+    "void *user);\n"
+    "CONNECT_API connect_call_t *$M_with(connect_client_t *client, const $Q *request, $M_done done, void *user, "
+    "const connect_call_options_t *options, connect_error_t *error);\n"
+    "static inline connect_call_t *$M(connect_client_t *client, const $Q *request, $M_done done, void *user, "
+    "connect_error_t *error) {\n"
+    "    return $M_with(client, request, done, user, CONNECT_NULL, error);\n"
+    "}\n"
+    "#if CONNECT_ENABLE_SOCKETS\n"
+    "static inline connect_code_t $M_wait_with(connect_client_t *client, const $Q *request, $R *response, "
+    "connect_arena_t *arena, const connect_call_options_t *options, connect_error_t *error) {\n"
+    "    return connect_client_unary_wait(client, &$M_method, request, response, arena, options, error);\n"
+    "}\n"
+    "static inline connect_code_t $M_wait(connect_client_t *client, const $Q *request, $R *response, "
+    "connect_arena_t *arena, connect_error_t *error) {\n"
+    "    return connect_client_unary_wait(client, &$M_method, request, response, arena, CONNECT_NULL, error);\n"
+    "}\n"
+    "#endif\n";
+
+/* $W the line of on_writable or nothing; $A the request's parameter, $B its argument. */
+static const char gen_emit_service_stream[] =
+    "typedef struct $M_events {\n"
+    "    connect_code_t (*on_open)(connect_call_t *call, void *user);\n"
+    "    connect_io_t (*on_message)(connect_call_t *call, const $R *response, void *user);\n"
+    "$W"
+    "    void (*on_drain)(connect_call_t *call, void *user);\n"
+    "    void (*on_closed)(connect_call_t *call, const connect_error_t *error_or_null, void *user);\n"
+    "} $M_events;\n"
+    "CONNECT_API connect_call_t *$M_with(connect_client_t *client, $A"
+    "const $M_events *events_or_null, void *user, const connect_call_options_t *options, connect_error_t *error);\n"
+    "static inline connect_call_t *$M(connect_client_t *client, $A"
+    "const $M_events *events_or_null, void *user, connect_error_t *error) {\n"
+    "    return $M_with(client, $Bevents_or_null, user, CONNECT_NULL, error);\n"
+    "}\n";
+
+static void gen_emit_service_client(gen_context_t *ctx, const gen_service_t *service, gen_text_t *text) {
+    const gen_method_t *method;
+    const char *values[26];
+    for (method = service->methods.first; method; method = method->next) {
+        gen_emit_service_values(service, method, values);
+        gen_text_comment(
+            text, "", method->docs.leading.data ? method->docs.leading : method->docs.trailing, method->deprecated);
+        if (gen_emit_service_shape(method) == GEN_EMIT_UNARY) {
+            gen_text_template(text, gen_emit_service_unary, values);
+            continue;
+        }
+        if (method->client_streams) {
+            values['W' - 'A'] = "    void (*on_writable)(connect_call_t *call, void *user);\n";
+            gen_text_template(text,
+                "/* $N: events, or NULL and the _wait functions; ends sending by connect_call_finish. _with: with "
+                "options. "
+                "*/\n",
+                values);
+        } else {
+            values['A' - 'A'] = gen_source_printf(ctx, "const %s *request, ", method->input->c_name);
+            values['B' - 'A'] = "request, ";
+            gen_text_template(
+                text, "/* $N: sends the request; events, or NULL and _receive_wait. _with: with options. */\n", values);
+        }
+        gen_text_template(text, gen_emit_service_stream, values);
+        if (method->client_streams) {
+            gen_text_template(text,
+                "CONNECT_CHECKED static inline connect_io_t $M_send_request(connect_call_t *call, const $Q *request) "
+                "{\n"
+                "    return connect_call_send(call, request);\n"
+                "}\n",
+                values);
+        }
+        gen_text_put(text, "#if CONNECT_ENABLE_SOCKETS\n");
+        if (method->client_streams) {
+            gen_text_template(text,
+                "static inline connect_io_t $M_send_request_wait(connect_call_t *call, const $Q *request, "
+                "connect_error_t *error) {\n"
+                "    return connect_call_send_wait(call, request, error);\n"
+                "}\n",
+                values);
+        }
+        gen_text_template(text,
+            "static inline connect_io_t $M_receive_wait(connect_call_t *call, $R *response, connect_arena_t *arena, "
+            "connect_error_t *error) {\n"
+            "    return connect_call_receive_wait(call, response, arena, error);\n"
+            "}\n"
+            "#endif\n",
+            values);
+    }
+}
+
+GEN_PRIVATE void gen_emit_service_declare(gen_context_t *ctx, const gen_service_t *service, gen_text_t *text) {
+    const gen_method_t *method;
+    gen_text_put(text, "\n");
+    gen_text_line(text, "/* ==== %s ==== */", service->full_name);
+    gen_text_comment(text, "", service->docs.leading, service->deprecated);
+    gen_text_line(text, "CONNECT_API const connect_service_t %s_service;", service->c_name);
+    for (method = service->methods.first; method; method = method->next) {
+        gen_text_line(text, "CONNECT_API const connect_method_t %s_method;", method->c_name);
+    }
+    gen_text_put(text, "\n#if CONNECT_ENABLE_SERVER\n");
+    gen_emit_service_handlers(service, text);
+    gen_text_put(text, "#endif\n");
+    if (!service->methods.first) return;
+    gen_text_put(text, "\n#if CONNECT_ENABLE_CLIENT\n");
+    gen_emit_service_client(ctx, service, text);
+    gen_text_put(text, "#endif\n");
+}
+
+/* ---- Definitions: server ---- */
+
+static const char gen_emit_service_on_request[] =
+    "static connect_code_t $M_on_request(connect_call_t *call, const void *request, void *response, void *user) {\n"
+    "    const $S_handlers *handlers = $S_of(call);\n"
+    "    if (!handlers->$H) return CONNECT_UNIMPLEMENTED;\n"
+    "    return handlers->$H(call, (const $Q *)request, ($R *)response, user);\n"
+    "}\n";
+static const char gen_emit_service_on_stream_request[] =
+    "static connect_code_t $M_on_request(connect_call_t *call, const void *request, void *response, void *user) {\n"
+    "    const $S_handlers *handlers = $S_of(call);\n"
+    "    (void)response;\n"
+    "    if (!handlers->$H.on_request) return CONNECT_UNIMPLEMENTED;\n"
+    "    return handlers->$H.on_request(call, (const $Q *)request, user);\n"
+    "}\n";
+static const char gen_emit_service_on_open[] =
+    "static connect_code_t $M_on_open(connect_call_t *call, void *user) {\n"
+    "    const $S_handlers *handlers = $S_of(call);\n"
+    "    if (!handlers->$H.on_message) return CONNECT_UNIMPLEMENTED;\n"
+    "    return handlers->$H.on_open ? handlers->$H.on_open(call, user) : CONNECT_OK;\n"
+    "}\n"
+    "static connect_io_t $M_on_message(connect_call_t *call, const void *message, void *user) {\n"
+    "    return $S_of(call)->$H.on_message(call, (const $Q *)message, user);\n"
+    "}\n";
+static const char gen_emit_service_on_end[] =
+    "static connect_code_t $M_on_end(connect_call_t *call, void *response, void *user) {\n"
+    "    const $S_handlers *handlers = $S_of(call);\n"
+    "    return handlers->$H.on_end ? handlers->$H.on_end(call, ($R *)response, user) : CONNECT_OK;\n"
+    "}\n";
+static const char gen_emit_service_on_bidi_end[] =
+    "static connect_code_t $M_on_end(connect_call_t *call, void *response, void *user) {\n"
+    "    const $S_handlers *handlers = $S_of(call);\n"
+    "    (void)response;\n"
+    "    return handlers->$H.on_end ? handlers->$H.on_end(call, user) : CONNECT_OK;\n"
+    "}\n";
+static const char gen_emit_service_on_writable[] =
+    "static void $M_on_writable(connect_call_t *call, void *user) {\n"
+    "    const $S_handlers *handlers = $S_of(call);\n"
+    "    if (handlers->$H.on_writable) handlers->$H.on_writable(call, user);\n"
+    "}\n";
+static const char gen_emit_service_on_closed[] =
+    "static void $M_on_drain(connect_call_t *call, void *user) {\n"
+    "    const $S_handlers *handlers = $S_of(call);\n"
+    "    if (handlers->$H.on_drain) handlers->$H.on_drain(call, user);\n"
+    "}\n"
+    "static void $M_on_closed(connect_call_t *call, const connect_error_t *error_or_null, void *user) {\n"
+    "    const $S_handlers *handlers = $S_of(call);\n"
+    "    if (handlers->$H.on_closed) handlers->$H.on_closed(call, error_or_null, user);\n"
+    "}\n";
+
+static void gen_emit_service_thunks(const gen_service_t *service, const gen_method_t *method, gen_text_t *text) {
+    const char *values[26];
+    gen_emit_service_values(service, method, values);
+    if (gen_emit_service_shape(method) == GEN_EMIT_UNARY) {
+        gen_text_template(text, gen_emit_service_on_request, values);
+        gen_text_template(text,
+            "static const connect_events_t $M_thunks = {\n"
+            "    .on_request = $M_on_request\n"
+            "};\n",
+            values);
+        return;
+    }
+    if (method->client_streams) {
+        gen_text_template(text, gen_emit_service_on_open, values);
+        gen_text_template(
+            text, method->server_streams ? gen_emit_service_on_bidi_end : gen_emit_service_on_end, values);
+    } else {
+        gen_text_template(text, gen_emit_service_on_stream_request, values);
+    }
+    if (method->server_streams) gen_text_template(text, gen_emit_service_on_writable, values);
+    gen_text_template(text, gen_emit_service_on_closed, values);
+    gen_text_template(text, "static const connect_events_t $M_thunks = {\n", values);
+    gen_text_template(text,
+        method->client_streams ? "    .on_open = $M_on_open,\n"
+                                 "    .on_message = $M_on_message,\n"
+                                 "    .on_end = $M_on_end,\n"
+                               : "    .on_request = $M_on_request,\n",
+        values);
+    if (method->server_streams) gen_text_template(text, "    .on_writable = $M_on_writable,\n", values);
+    gen_text_template(text,
+        "    .on_drain = $M_on_drain,\n"
+        "    .on_closed = $M_on_closed\n"
+        "};\n",
+        values);
+}
+
+/* ---- Definitions: client ---- */
+
+static const char gen_emit_service_unary_with[] =
+    "typedef struct $M_slot {\n"
+    "    $M_done done;\n"
+    "    const $R *response;\n"
+    "} $M_slot;\n"
+    "static $M_slot *$M_slot_of(const connect_call_t *call) {\n"
+    "    return ($M_slot *)connect_call_value(call, &$M_method);\n"
+    "}\n"
+    "static connect_io_t $M_client_on_message(connect_call_t *call, const void *message, void *user) {\n"
+    "    $M_slot *slot = $M_slot_of(call);\n"
+    "    (void)user;\n"
+    "    if (slot) slot->response = (const $R *)message;\n"
+    "    return CONNECT_IO_OK;\n"
+    "}\n"
+    "static void $M_client_on_closed(connect_call_t *call, const connect_error_t *error_or_null, void *user) {\n"
+    "    const $M_slot *slot = $M_slot_of(call);\n"
+    "    if (slot && slot->done) slot->done(call, error_or_null ? NULL : slot->response, error_or_null, user);\n"
+    "}\n"
+    "connect_call_t *$M_with(connect_client_t *client, const $Q *request, $M_done done, void *user, "
+    "const connect_call_options_t *options, connect_error_t *error) {\n"
+    "    static const connect_events_t thunks = {\n"
+    "        .on_message = $M_client_on_message,\n"
+    "        .on_closed = $M_client_on_closed\n"
+    "    };\n"
+    "    connect_call_t *call = connect_client_start(client, &$M_method, &thunks, user, options, error);\n"
+    "    $M_slot *slot;\n"
+    "    if (!call) return NULL;\n"
+    "    slot = CONNECT_NEW(connect_call_arena(call), $M_slot, 1);\n"
+    "    if (slot) slot->done = done;\n"
+    "    if (!slot || !connect_call_set_value(call, &$M_method, slot)) {\n"
+    "$F"
+    "    }\n"
+    "    connect_call_finish(call, CONNECT_OK, request);\n"
+    "    return call;\n"
+    "}\n";
+static const char gen_emit_service_failure[] = "        const connect_error_t no_memory = {.code = "
+                                               "CONNECT_RESOURCE_EXHAUSTED, .message = {\"out of memory\", 13}};\n"
+                                               "        connect_call_finish(call, CONNECT_RESOURCE_EXHAUSTED, NULL);\n"
+                                               "        if (error) *error = no_memory;\n"
+                                               "        return NULL;\n";
+static const char gen_emit_service_stream_thunks[] =
+    "static const $M_events *$M_events_of(const connect_call_t *call) {\n"
+    "    return (const $M_events *)connect_call_value(call, &$M_method);\n"
+    "}\n"
+    "static connect_code_t $M_client_on_open(connect_call_t *call, void *user) {\n"
+    "    const $M_events *events = $M_events_of(call);\n"
+    "    return events && events->on_open ? events->on_open(call, user) : CONNECT_OK;\n"
+    "}\n"
+    "static connect_io_t $M_client_on_message(connect_call_t *call, const void *message, void *user) {\n"
+    "    const $M_events *events = $M_events_of(call);\n"
+    "    return events && events->on_message ? events->on_message(call, (const $R *)message, user) : CONNECT_IO_OK;\n"
+    "}\n";
+static const char gen_emit_service_stream_writable[] =
+    "static void $M_client_on_writable(connect_call_t *call, void *user) {\n"
+    "    const $M_events *events = $M_events_of(call);\n"
+    "    if (events && events->on_writable) events->on_writable(call, user);\n"
+    "}\n";
+static const char gen_emit_service_stream_with[] =
+    "static void $M_client_on_drain(connect_call_t *call, void *user) {\n"
+    "    const $M_events *events = $M_events_of(call);\n"
+    "    if (events && events->on_drain) events->on_drain(call, user);\n"
+    "}\n"
+    "static void $M_client_on_closed(connect_call_t *call, const connect_error_t *error_or_null, void *user) {\n"
+    "    const $M_events *events = $M_events_of(call);\n"
+    "    if (events && events->on_closed) events->on_closed(call, error_or_null, user);\n"
+    "}\n"
+    "connect_call_t *$M_with(connect_client_t *client, $A"
+    "const $M_events *events_or_null, void *user, const connect_call_options_t *options, connect_error_t *error) {\n"
+    "    static const connect_events_t thunks = {\n"
+    "        .on_open = $M_client_on_open,\n"
+    "        .on_message = $M_client_on_message,\n"
+    "$W"
+    "        .on_drain = $M_client_on_drain,\n"
+    "        .on_closed = $M_client_on_closed\n"
+    "    };\n"
+    "    connect_call_t *call = connect_client_start(client, &$M_method, events_or_null ? &thunks : NULL, user, "
+    "options, "
+    "error);\n"
+    "    if (call && events_or_null) {\n"
+    "        $M_events *events = CONNECT_NEW(connect_call_arena(call), $M_events, 1);\n"
+    "        if (events) *events = *events_or_null;\n"
+    "        if (!events || !connect_call_set_value(call, &$M_method, events)) {\n"
+    "$F"
+    "        }\n"
+    "    }\n"
+    "$E"
+    "    return call;\n"
+    "}\n";
+static const char gen_emit_service_stream_failure[] =
+    "            const connect_error_t no_memory = {.code = CONNECT_RESOURCE_EXHAUSTED, .message = {\"out of memory\", "
+    "13}};\n"
+    "            connect_call_finish(call, CONNECT_RESOURCE_EXHAUSTED, NULL);\n"
+    "            if (error) *error = no_memory;\n"
+    "            return NULL;\n";
+
+static void gen_emit_service_calls(
+    gen_context_t *ctx, const gen_service_t *service, const gen_method_t *method, gen_text_t *text) {
+    const char *values[26];
+    gen_emit_service_values(service, method, values);
+    if (gen_emit_service_shape(method) == GEN_EMIT_UNARY) {
+        values['F' - 'A'] = gen_emit_service_failure;
+        gen_text_template(text, gen_emit_service_unary_with, values);
+        return;
+    }
+    values['F' - 'A'] = gen_emit_service_stream_failure;
+    gen_text_template(text, gen_emit_service_stream_thunks, values);
+    if (method->client_streams) {
+        gen_text_template(text, gen_emit_service_stream_writable, values);
+        values['W' - 'A'] = gen_source_printf(ctx, "        .on_writable = %s_client_on_writable,\n", method->c_name);
+    } else {
+        values['A' - 'A'] = gen_source_printf(ctx, "const %s *request, ", method->input->c_name);
+        values['E' - 'A'] = "    if (call) connect_call_finish(call, CONNECT_OK, request);\n";
+    }
+    gen_text_template(text, gen_emit_service_stream_with, values);
+}
+
+GEN_PRIVATE void gen_emit_service_define(gen_context_t *ctx, const gen_service_t *service, gen_text_t *text) {
+    static const char *const kinds[] = {
+        "CONNECT_UNARY", "CONNECT_CLIENT_STREAM", "CONNECT_SERVER_STREAM", "CONNECT_BIDI_STREAM"};
+    static const char *const idempotency[] = {
+        "CONNECT_IDEMPOTENCY_UNKNOWN", "CONNECT_NO_SIDE_EFFECTS", "CONNECT_IDEMPOTENT"};
+    const gen_method_t *method;
+    const char *values[26];
+    gen_text_t methods, thunks;
+    memset(&methods, 0, sizeof methods);
+    memset(&thunks, 0, sizeof thunks);
+    gen_text_put(&methods, "");
+    gen_text_put(&thunks, "");
+    for (method = service->methods.first; method; method = method->next) {
+        const char *comma = method->next ? ", " : "";
+        gen_text_line(text, "const connect_method_t %s_method = {", method->c_name);
+        gen_text_line(text, "    \"/%s/%s\",", service->full_name, method->name);
+        gen_text_line(text, "    &%s_type, &%s_type, %s, %s", method->input->c_name, method->output->c_name,
+            kinds[gen_emit_service_shape(method)], idempotency[method->idempotency]);
+        gen_text_line(text, "};");
+        gen_text_put(&methods, gen_source_printf(ctx, "&%s_method%s", method->c_name, comma));
+        gen_text_put(&thunks, gen_source_printf(ctx, "&%s_thunks%s", method->c_name, comma));
+    }
+    gen_emit_service_values(service, NULL, values);
+    if (service->methods.first) {
+        gen_text_line(text, "static const connect_method_t *const %s_methods[] = {%s};", service->c_name, methods.data);
+    }
+    gen_text_put(text, "#if CONNECT_ENABLE_SERVER\n");
+    if (service->methods.first) {
+        gen_text_template(text,
+            "static const $S_handlers *$S_of(const connect_call_t *call) {\n"
+            "    return (const $S_handlers *)connect_call_value(call, &$S_service);\n"
+            "}\n",
+            values);
+        for (method = service->methods.first; method; method = method->next) {
+            gen_emit_service_thunks(service, method, text);
+        }
+        gen_text_line(text, "static const connect_events_t *const %s_thunks[] = {%s};", service->c_name, thunks.data);
+    }
+    gen_text_template(text,
+        "bool $S_serve(connect_server_t *server, const $S_handlers *handlers, void *user, "
+        "const connect_route_options_t *options, connect_error_t *error) {\n"
+        "    return connect_server_add_service(server, &$S_service, handlers, user, options, error);\n"
+        "}\n"
+        "#endif\n",
+        values);
+    if (service->methods.first) {
+        gen_text_put(text, "#if CONNECT_ENABLE_CLIENT\n");
+        for (method = service->methods.first; method; method = method->next) {
+            gen_emit_service_calls(ctx, service, method, text);
+        }
+        gen_text_put(text, "#endif\n");
+    }
+    gen_text_line(text, "const connect_service_t %s_service = {", service->c_name);
+    if (service->methods.first) {
+        gen_text_line(text, "    .methods = %s_methods, .method_count = %lu,", service->c_name,
+            (unsigned long)service->methods.count);
+    }
+    gen_text_put(text, "#if CONNECT_ENABLE_SERVER\n");
+    if (service->methods.first) gen_text_line(text, "    .thunks = %s_thunks,", service->c_name);
+    gen_text_line(text, "    .handlers_size = sizeof(%s_handlers),", service->c_name);
+    gen_text_put(text, "#endif\n");
+    gen_text_line(text, "    .full_name = \"%s\", .file = &%s_file", service->full_name, service->file->c_name);
+    gen_text_line(text, "};");
+    gen_text_free(&methods);
+    gen_text_free(&thunks);
+}
+
+/* #### src/gen/emit.h ############################################################################################## */
+/* The whole header of a file. */
+GEN_PRIVATE void gen_emit_header(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text);
+
+/* #### src/gen/emit.c ############################################################################################## */
+/* The header of a file: guard, includes, declarations; then, where CONNECT_IMPLEMENTATION or
+   CONNECT_GENERATED_IMPLEMENTATION is defined, the tables, once. The includes stand there a second time: a header
+   that was included for its declarations first must still bring the tables of what it imports. */
+
+static void gen_emit_includes(const gen_file_t *file, gen_text_t *text) {
+    const gen_import_t *import;
+    gen_text_put(text, "#include \"connect.h\"\n");
+    for (import = file->imports.first; import; import = import->next) {
+        gen_text_put(text, "#include \"");
+        gen_text_put(text, import->file->header);
+        gen_text_put(text, "\"\n");
+    }
+}
+
+GEN_PRIVATE void gen_emit_header(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text) {
+    const gen_service_t *service;
+    gen_text_put(text,
+        gen_source_printf(
+            ctx, "/* Generated by connect_gen %s from %s. Do not edit. */\n", CONNECT_VERSION_STRING, file->name));
+    gen_text_put(
+        text, gen_source_printf(ctx, "#ifndef %s_CONNECT_H\n#define %s_CONNECT_H\n", file->guard, file->guard));
+    gen_emit_includes(file, text);
+    gen_text_put(text, gen_source_printf(ctx, "#if CONNECT_GEN_API != %d\n", CONNECT_GEN_API));
+    gen_text_put(text,
+        gen_source_printf(ctx, "#error \"Regenerate %s with the connect_gen of your connect.h.\"\n", file->header));
+    gen_text_put(text,
+        "#endif\n"
+        "#ifdef __cplusplus\n"
+        "extern \"C\" {\n"
+        "#endif\n");
+    gen_emit_types_declare(ctx, file, text);
+    for (service = file->services.first; service; service = service->next)
+        gen_emit_service_declare(ctx, service, text);
+    gen_text_put(text,
+        "\n"
+        "#ifdef __cplusplus\n"
+        "}\n"
+        "#endif\n"
+        "#endif\n"
+        "\n"
+        "/* ---- Tables and thunks: emitted with CONNECT_IMPLEMENTATION, or in another C file with "
+        "CONNECT_GENERATED_IMPLEMENTATION */\n"
+        "#if (defined(CONNECT_IMPLEMENTATION) || defined(CONNECT_GENERATED_IMPLEMENTATION)) && \\\n");
+    gen_text_put(text,
+        gen_source_printf(ctx, "    !defined(%s_CONNECT_DONE)\n#define %s_CONNECT_DONE\n", file->guard, file->guard));
+    gen_emit_includes(file, text);
+    gen_emit_tables_types(ctx, file, text);
+    for (service = file->services.first; service; service = service->next)
+        gen_emit_service_define(ctx, service, text);
+    gen_emit_tables_file(ctx, file, text);
+    gen_text_put(text, "#endif\n");
+}
+
+/* #### src/gen/output.h ############################################################################################ */
+typedef struct gen_output_t {
+    const char *name; /* below the folder */
+    gen_text_t text;
+    const char *path, *temporary;
+} gen_output_t;
+/* Writes all files below a folder, or none; reports what fails. */
+GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_output_t *outputs, size_t count);
+
+/* #### src/gen/output.c ############################################################################################ */
+/* Files come out whole, or not at all: each is written under another name beside its place, and all are renamed when
+   all are written. If one cannot be written, those other names are removed again. Folders are made as needed. Names
+   were checked when they were loaded: they are relative and without "..". */
+
+static const gen_at_t gen_output_nowhere = {NULL, 0};
+
+/* Makes the folders that a path goes through. */
+static void gen_output_folders(gen_context_t *ctx, const char *path) {
+    char *part = CONNECT_NEW(&ctx->arena, char, strlen(path) + 1);
+    size_t i;
+    for (i = 0; path[i]; i++) {
+        if (path[i] == '/' && i > 0) mkdir(part, 0777); /* if it fails, opening the file tells why */
+        part[i] = path[i];
+    }
+}
+
+static bool gen_output_temporary(gen_context_t *ctx, gen_output_t *output) {
+    int fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    FILE *file;
+    bool good;
+    if (fd < 0) {
+        gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", output->temporary, strerror(errno));
+        return false;
+    }
+    file = fdopen(fd, "wb");
+    if (!file) {
+        close(fd);
+        gen_source_out_of_memory();
+        return false;
+    }
+    good = fwrite(output->text.data, 1, output->text.len, file) == output->text.len;
+    if (fclose(file) != 0) good = false;
+    if (!good) gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", output->path, strerror(errno));
+    return good;
+}
+
+GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_output_t *outputs, size_t count) {
+    size_t i, len = strlen(folder), written = 0;
+    bool good = true;
+    for (i = 0; i < count && good; i++) {
+        gen_output_t *output = &outputs[i];
+        output->path = gen_source_printf(ctx, "%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", output->name);
+        output->temporary = gen_source_printf(ctx, "%s.%ld.tmp", output->path, (long)getpid());
+        gen_output_folders(ctx, output->path);
+        good = gen_output_temporary(ctx, output);
+        written = i + 1;
+    }
+    for (i = 0; i < count && good; i++) {
+        if (rename(outputs[i].temporary, outputs[i].path) != 0) {
+            gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", outputs[i].path, strerror(errno));
+            good = false;
+        }
+    }
+    for (i = 0; i < written && !good; i++)
+        unlink(outputs[i].temporary);
+}
+
+/* #### src/gen/main.c ############################################################################################## */
+/* connect_gen: reads .proto files, writes a header for each. The command line is told by --help.
+
+   Exit status: 0; 1 after an error in what was read or written, and then nothing was written; 2 after a wrong command
+   line. The steps: load (parse what is named and imported), resolve names, options, check, C names, emit, write.
+   Later steps run only if there was no error so far, but for resolve, option and check, which together report as much
+   as they can. */
+
+static const char gen_main_help[] =
+    "Usage: connect_gen [-I FOLDER]... [--out FOLDER] FILE.proto...\n"
+    "\n"
+    "Makes a C header, FILE.connect.h, for connect.h from each .proto file, and one for each well-known type they "
+    "use.\n"
+    "\n"
+    "  -I FOLDER     where imports are looked for, and what the names of files are relative to; several are looked\n"
+    "                through in their order. Default: the current folder. The well-known types "
+    "(google/protobuf/*.proto)\n"
+    "                are built in.\n"
+    "  --out FOLDER  where the headers go; folders are made as needed. Default: the current folder\n"
+    "  --help        shows this\n"
+    "  --version     shows the version\n"
+    "\n"
+    "Exit status: 0; 1: a file is wrong or cannot be read or written, nothing was written; 2: wrong command line.\n";
+
+typedef struct gen_main_t {
+    const char **folders, **inputs;
+    size_t folder_count, input_count;
+    const char *out;
+} gen_main_t;
+
+static int gen_main_usage(const char *what, const char *argument) {
+    fprintf(stderr, "connect_gen: error: %s%s%s%s; see connect_gen --help\n", what, argument ? " \"" : "",
+        argument ? argument : "", argument ? "\"" : "");
+    return 2;
+}
+
+/* The value of an option that starts with name: behind it, or the next argument. NULL: it is another option. */
+static const char *gen_main_value(const char *name, int argc, char **argv, int *at, bool *missing) {
+    size_t len = strlen(name);
+    const char *argument = argv[*at];
+    if (strncmp(argument, name, len) != 0) return NULL;
+    if (!argument[len]) {
+        if (*at + 1 >= argc) {
+            *missing = true;
+            return NULL;
+        }
+        return argv[++*at];
+    }
+    if (argument[len] == '=') return argument + len + 1;
+    return len == 2 ? argument + len : NULL;
+}
+
+/* Returns -1 to go on, or the exit status. */
+static int gen_main_arguments(gen_main_t *options, int argc, char **argv) {
+    bool only_files = false;
+    int i;
+    for (i = 1; i < argc; i++) {
+        const char *value;
+        bool missing = false;
+        if (only_files || argv[i][0] != '-' || !argv[i][1]) {
+            options->inputs[options->input_count++] = argv[i];
+        } else if (strcmp(argv[i], "--") == 0) {
+            only_files = true;
+        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(gen_main_help, stdout);
+            return 0;
+        } else if (strcmp(argv[i], "--version") == 0) {
+            printf("connect_gen %s\n", CONNECT_VERSION_STRING);
+            return 0;
+        } else if ((value = gen_main_value("-I", argc, argv, &i, &missing)) != NULL) {
+            options->folders[options->folder_count++] = value;
+        } else if (!missing && (value = gen_main_value("--out", argc, argv, &i, &missing)) != NULL) {
+            if (!*value) return gen_main_usage("--out needs a folder", NULL);
+            options->out = value;
+        } else {
+            return missing ? gen_main_usage("this option needs a value:", argv[i])
+                           : gen_main_usage("unknown option", argv[i]);
+        }
+    }
+    if (!options->input_count) return gen_main_usage("no .proto file was named", NULL);
+    if (!options->folder_count) options->folders[options->folder_count++] = ".";
+    return -1;
+}
+
+static void gen_main_emit(gen_model_t *model, const gen_main_t *options) {
+    gen_context_t *ctx = model->ctx;
+    gen_output_t *outputs = CONNECT_NEW(&ctx->arena, gen_output_t, model->files.count + 1);
+    gen_map_t headers;
+    gen_file_t *file;
+    size_t i, count = 0;
+    memset(&headers, 0, sizeof headers);
+    for (file = model->files.first; file; file = file->next) {
+        const gen_file_t *other;
+        if (!file->wanted) continue;
+        other = gen_map_get(&headers, file->header);
+        if (other) {
+            gen_at_t at = {NULL, 0};
+            gen_source_error(
+                ctx, at, "\"%s\" and \"%s\" would both become \"%s\"", other->name, file->name, file->header);
+            continue;
+        }
+        gen_map_put(ctx, &headers, file->header, file);
+        outputs[count].name = file->header;
+        gen_emit_header(ctx, file, &outputs[count++].text);
+    }
+    if (!ctx->error_count) gen_output_write(ctx, options->out, outputs, count);
+    for (i = 0; i < count; i++)
+        gen_text_free(&outputs[i].text);
+}
+
+static int gen_main_run(const gen_main_t *options) {
+    gen_context_t ctx;
+    gen_model_t model;
+    int status;
+    gen_source_begin(&ctx);
+    memset(&model, 0, sizeof model);
+    model.ctx = &ctx;
+    gen_load_inputs(&model, options->folders, options->folder_count, options->inputs, options->input_count);
+    gen_resolve_model(&model);
+    gen_option_model(&model);
+    gen_check_model(&model);
+    if (!ctx.error_count) {
+        gen_names_model(&model);
+        gen_main_emit(&model, options);
+    }
+    gen_source_report(&ctx, stderr);
+    status = ctx.error_count ? 1 : 0;
+    gen_source_free(&ctx);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    gen_main_t options;
+    int status;
+    memset(&options, 0, sizeof options);
+    options.out = ".";
+    options.folders = calloc((size_t)argc + 1, sizeof *options.folders);
+    options.inputs = calloc((size_t)argc + 1, sizeof *options.inputs);
+    if (!options.folders || !options.inputs) gen_source_out_of_memory();
+    status = gen_main_arguments(&options, argc, argv);
+    if (status < 0) status = gen_main_run(&options);
+    free(options.folders);
+    free(options.inputs);
+    return status;
+}
