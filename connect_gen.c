@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 7703adc6f1d50869. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 461ee3620718b3f7. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -288,6 +288,7 @@ static size_t gen_source_line(gen_at_t at, size_t *line, size_t *column) {
 GEN_PRIVATE const char *gen_source_place(gen_context_t *ctx, gen_at_t at) {
     size_t line, column;
     if (!at.source) return "the command line";
+    if (ctx->error_count >= GEN_ERRORS_MAX) return ""; /* nobody will read it, and counting lines takes time */
     gen_source_line(at, &line, &column);
     return gen_source_printf(ctx, "%s:%lu:%lu", at.source->path, (unsigned long)line, (unsigned long)column);
 }
@@ -2437,6 +2438,11 @@ GEN_PRIVATE void gen_resolve_model(gen_model_t *model);
    An enum value is in the scope its enum is in. A package and its parts are names, too, but several files may share
    them. A file sees itself, what it imports, and what that imports publicly. */
 
+#define GEN_RESOLVE_NAME_MAX 1024u
+
+/* Stands for a name that is too long: full names grow with each level, and memory is to stay bounded. */
+static const char gen_resolve_too_long[] = "";
+
 typedef struct gen_resolve_t {
     gen_model_t *model;
     gen_context_t *ctx;
@@ -2445,12 +2451,18 @@ typedef struct gen_resolve_t {
 } gen_resolve_t;
 
 static const char *gen_resolve_join(gen_resolve_t *resolve, const char *scope, const char *name) {
+    if (strlen(scope) + strlen(name) >= GEN_RESOLVE_NAME_MAX) return gen_resolve_too_long;
     return *scope ? gen_source_printf(resolve->ctx, "%s.%s", scope, name) : name;
 }
 
 static gen_symbol_t *gen_resolve_add(
     gen_resolve_t *resolve, const char *full_name, gen_symbol_kind_t kind, gen_at_t at) {
-    gen_symbol_t *old = gen_map_get(&resolve->model->symbols, full_name), *symbol;
+    gen_symbol_t *old, *symbol;
+    if (full_name == gen_resolve_too_long || strlen(full_name) > GEN_RESOLVE_NAME_MAX) {
+        gen_source_error(resolve->ctx, at, "full name with more than %u bytes", GEN_RESOLVE_NAME_MAX);
+        return NULL;
+    }
+    old = gen_map_get(&resolve->model->symbols, full_name);
     if (old) {
         if (kind == GEN_SYMBOL_PACKAGE && old->kind == GEN_SYMBOL_PACKAGE) return old;
         gen_source_error(resolve->ctx, at, "\"%s\" is %s already, at %s", full_name,

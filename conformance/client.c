@@ -2,8 +2,8 @@
  The runner writes ClientCompatRequests to standard input (four bytes of length, big-endian, then protobuf), each one
 RPC to make, and reads a ClientCompatResponse for each from standard output, in any order. Calls run in parallel, at
 most CALLS_MAX at once; requests beyond wait in the pipe. One loop, one client for each address and HTTP version. */
+#include "common.h"
 #include "connectrpc/conformance/v1/client_compat.connect.h"
-#include "connectrpc/conformance/v1/service.connect.h"
 #include "google/protobuf/any.connect.h"
 #include <poll.h>
 #include <stdio.h>
@@ -11,7 +11,6 @@ most CALLS_MAX at once; requests beyond wait in the pipe. One loop, one client f
 #include <string.h>
 #include <unistd.h>
 
-#define NAME(name) connectrpc_conformance_v1_##name
 #define CALLS_MAX 64
 
 typedef struct peer {
@@ -28,7 +27,7 @@ typedef struct run { /* one call */
     NAME(ClientResponseResult) result;
     const connect_method_t *method;
     connect_call_t *call;
-    NAME(ConformancePayload) *payloads;
+    NAME(ConformancePayload) * payloads;
     size_t payload_count, payload_room, next;
     bool waited, full_duplex, ended;
 } run;
@@ -37,22 +36,10 @@ static connect_loop_t *loop;
 static peer *peers;
 static size_t running;
 
-/* ---- Frames ---- */
-
-static void write_all(const void *bytes, size_t len) {
-    if (fwrite(bytes, 1, len, stdout) != len) {
-        fprintf(stderr, "conformance client: cannot write to standard output\n");
-        exit(1);
-    }
-}
-
 static void write_response(const NAME(ClientCompatResponse) * response, connect_arena_t *arena) {
-    connect_str_t bytes = connect_message_encode(&NAME(ClientCompatResponse_type), response, arena, NULL, NULL);
-    const unsigned char head[4] = {(unsigned char)(bytes.len >> 24), (unsigned char)(bytes.len >> 16),
-        (unsigned char)(bytes.len >> 8), (unsigned char)bytes.len};
-    write_all(head, sizeof head);
-    write_all(bytes.data, bytes.len);
-    fflush(stdout);
+    if (write_frame(connect_message_encode(&NAME(ClientCompatResponse_type), response, arena, NULL, NULL))) return;
+    fprintf(stderr, "conformance client: cannot write to standard output\n");
+    exit(1);
 }
 
 static void run_free(run *r) {
@@ -73,21 +60,6 @@ static void run_failed(run *r, const char *why) {
 }
 
 /* ---- The result ---- */
-
-static NAME(Header_list) headers_of(connect_headers_t headers, connect_arena_t *arena) {
-    NAME(Header) *list = CONNECT_NEW(arena, NAME(Header), headers.count + 1);
-    NAME(Header_list) result = {list, headers.count};
-    size_t i;
-    for (i = 0; list && i < headers.count; i++) {
-        connect_str_t *value = CONNECT_NEW(arena, connect_str_t, 1);
-        if (!value) continue;
-        *value = connect_arena_copy(arena, headers.items[i].value);
-        list[i].name = connect_arena_copy(arena, connect_str_of(headers.items[i].name));
-        list[i].value.items = value;
-        list[i].value.count = 1;
-    }
-    return result;
-}
 
 static const NAME(Error) * error_of(const connect_error_t *error, connect_arena_t *arena) {
     NAME(Error) *result = CONNECT_NEW(arena, NAME(Error), 1);
@@ -205,8 +177,8 @@ static connect_io_t on_message(connect_call_t *call, const void *message, void *
         if (r->payload_count) memcpy(more, r->payloads, r->payload_count * sizeof *more);
         r->payloads = more;
     }
-    if (payload && !connect_message_copy(
-                       &NAME(ConformancePayload_type), &r->payloads[r->payload_count], *payload, &r->arena))
+    if (payload &&
+        !connect_message_copy(&NAME(ConformancePayload_type), &r->payloads[r->payload_count], *payload, &r->arena))
         return CONNECT_IO_ERROR;
     r->payload_count++;
     if (cancels(r, NAME(ClientCompatRequest_Cancel_cancel_timing_after_num_responses)) &&
@@ -228,6 +200,7 @@ static const connect_method_t *method_of(const run *r) {
 }
 
 static connect_client_t *client_of(const run *r, connect_error_t *error) {
+    static const connect_file_t *const files[] = {&NAME(service_file)};
     connect_client_options_t options = CONNECT_DEFAULTS;
     char url[64];
     peer *p;
@@ -238,6 +211,8 @@ static connect_client_t *client_of(const run *r, connect_error_t *error) {
     snprintf(
         url, sizeof url, "http://" CONNECT_STR_FMT ":%u", CONNECT_STR_ARG(r->request.host), (unsigned)r->request.port);
     options.loop = loop;
+    options.codec_options.schema.files = files;
+    options.codec_options.schema.count = 1;
     options.http = r->request.http_version == NAME(HTTP_VERSION_2) ? CONNECT_HTTP_2 : CONNECT_HTTP_1;
     p->port = r->request.port;
     p->http = r->request.http_version;
@@ -312,9 +287,8 @@ static size_t input_len, input_room;
 static void take_frames(void) {
     size_t at = 0;
     while (running < CALLS_MAX && input_len - at >= 4) {
-        const unsigned char *head = (const unsigned char *)input + at;
         connect_str_t frame;
-        frame.len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+        frame.len = frame_len((const unsigned char *)input + at);
         if (input_len - at - 4 < frame.len) break;
         frame.data = input + at + 4;
         start(frame);

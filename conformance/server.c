@@ -3,15 +3,13 @@
    The runner starts it once for each configuration: it writes a ServerCompatRequest to standard input (four bytes of
    length, big-endian, then protobuf), reads a ServerCompatResponse from standard output, sends its calls, and ends with
    SIGTERM. What each method must do is told by the request itself, see ConformanceService in service.proto. */
+#include "common.h"
 #include "connectrpc/conformance/v1/server_compat.connect.h"
-#include "connectrpc/conformance/v1/service.connect.h"
 #include "google/protobuf/any.connect.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NAME(name) connectrpc_conformance_v1_##name
 
 static const char type_prefix[] = "type.googleapis.com/";
 
@@ -25,25 +23,6 @@ static google_protobuf_Any *any_of(
         any->value = connect_message_encode(type, message, arena, NULL, NULL);
     }
     return any;
-}
-
-/* Headers of one name together, as the schema wants them. */
-static NAME(Header_list) headers_of(connect_headers_t headers, connect_arena_t *arena) {
-    NAME(Header) *list = CONNECT_NEW(arena, NAME(Header), headers.count + 1);
-    NAME(Header_list) result = {list, 0};
-    size_t i, k;
-    for (i = 0; list && i < headers.count; i++) {
-        connect_str_t *values = CONNECT_NEW(arena, connect_str_t, headers.count);
-        size_t count = 0;
-        for (k = 0; k < i && strcmp(headers.items[k].name, headers.items[i].name) != 0; k++) {}
-        if (k < i || !values) continue;
-        for (; k < headers.count; k++)
-            if (strcmp(headers.items[k].name, headers.items[i].name) == 0) values[count++] = headers.items[k].value;
-        list[result.count].name = connect_str_of(headers.items[i].name);
-        list[result.count].value.items = values;
-        list[result.count++].value.count = count;
-    }
-    return result;
 }
 
 static NAME(ConformancePayload_RequestInfo) *
@@ -366,19 +345,11 @@ static bool read_request(connect_arena_t *arena, NAME(ServerCompatRequest) * req
     connect_str_t bytes;
     char *data;
     if (fread(head, 1, sizeof head, stdin) != sizeof head) return false;
-    bytes.len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+    bytes.len = frame_len(head);
     data = (char *)connect_arena_take(arena, 1, bytes.len + 1);
     if (!data || fread(data, 1, bytes.len, stdin) != bytes.len) return false;
     bytes.data = data;
     return connect_message_decode(&NAME(ServerCompatRequest_type), request, bytes, arena, NULL, NULL);
-}
-
-static bool write_response(connect_arena_t *arena, const NAME(ServerCompatResponse) * response) {
-    connect_str_t bytes = connect_message_encode(&NAME(ServerCompatResponse_type), response, arena, NULL, NULL);
-    const unsigned char head[4] = {(unsigned char)(bytes.len >> 24), (unsigned char)(bytes.len >> 16),
-        (unsigned char)(bytes.len >> 8), (unsigned char)bytes.len};
-    return bytes.data && fwrite(head, 1, sizeof head, stdout) == sizeof head &&
-        fwrite(bytes.data, 1, bytes.len, stdout) == bytes.len && fflush(stdout) == 0;
 }
 
 static connect_server_t *server; /* for the signal handler */
@@ -438,7 +409,7 @@ int main(void) {
     }
     response.host = connect_str_of("127.0.0.1");
     response.port = (uint32_t)port;
-    if (!write_response(&arena, &response)) return 1;
+    if (!write_frame(connect_message_encode(&NAME(ServerCompatResponse_type), &response, &arena, NULL, NULL))) return 1;
     signal(SIGTERM, on_sigterm);
     connect_server_run(server);
     connect_server_free(server);

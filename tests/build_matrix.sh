@@ -29,14 +29,14 @@ cat > "$out/user.c" <<'END'
 int main(void);
 int main(void) {
     connect_arena_t arena = CONNECT_DEFAULTS;
-    char *text = (char *)connect_arena_alloc(&arena, 4);
+    char *text = CONNECT_NEW(&arena, char, 4);
     int failed = !text || !connect_build_info()[0];
     connect_arena_free(&arena);
     return failed;
 }
 END
 { include_generated && include_generated && cat "$out/user.c"; } > "$out/user_generated.c"
-{ include_generated && sed '/^int main(void);/d' "$out/user.c" | sed 's/(char \*)\(connect[^;]*\)/static_cast<char *>(\1)/'; } > "$out/user.cpp"
+{ include_generated && sed '/^int main(void);/d' "$out/user.c"; } > "$out/user.cpp"
 
 # ---- The jobs: a line each, "NAME COMMAND" ----
 jobs=$out/jobs
@@ -86,7 +86,7 @@ file !~ /connect\.h"$/ { next }
 /^#undef / { delete defined[$2] }
 END {
     for (name in defined)
-        if (name !~ /^CONNECT_/ && name !~ /_CONNECT_H$/ && name !~ /^(_POSIX_C_SOURCE|_DEFAULT_SOURCE)$/) {
+        if (name !~ /^CONNECT_/ && name !~ /_CONNECT_(H|DONE)$/ && name !~ /^(_POSIX_C_SOURCE|_DEFAULT_SOURCE)$/) {
             print "leaves the macro " name " behind"
             failed = 1
         }

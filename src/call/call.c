@@ -307,12 +307,15 @@ CN_PRIVATE bool cn_call_may_set(const char *name, bool is_server) {
         "connection", "keep-alive", "proxy-connection", "upgrade", "te", "trailer", "host", "date", "accept-encoding",
         "expect"};
     static const char *const prefixes[] = {"connect-", "grpc-", "trailer-"};
+    connect_str_t given = connect_str_of(name);
     size_t i;
     for (i = 0; i < CN_LEN(reserved); i++)
-        if (strcmp(name, reserved[i]) == 0) return false;
-    for (i = 0; i < CN_LEN(prefixes); i++)
-        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return false;
-    return !is_server || strcmp(name, "user-agent") != 0;
+        if (cn_str_equal_nocase(given, connect_str_of(reserved[i]))) return false;
+    for (i = 0; i < CN_LEN(prefixes); i++) {
+        size_t len = strlen(prefixes[i]);
+        if (given.len >= len && cn_str_equal_nocase(cn_str(name, len), cn_str(prefixes[i], len))) return false;
+    }
+    return !is_server || !cn_str_equal_nocase(given, CN_STR("user-agent"));
 }
 
 CN_PRIVATE bool cn_call_put_header(connect_call_t *call, cn_headers_t *headers, const char *name, connect_str_t value) {

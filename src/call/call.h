@@ -98,7 +98,7 @@ CN_PRIVATE void cn_call_poke(connect_call_t *call);
 CN_PRIVATE void cn_call_on_poke(connect_call_t *call);
 /* Calls on_closed, once. */
 CN_PRIVATE void cn_call_tell_closed(connect_call_t *call);
-/* Tells whether an application may set a header of this name; name: lower case. */
+/* Tells whether an application may set a header of this name, in any case. */
 CN_PRIVATE bool cn_call_may_set(const char *name, bool is_server);
 /* Adds a header in lower case, copied. */
 CN_PRIVATE bool cn_call_put_header(connect_call_t *call, cn_headers_t *headers, const char *name, connect_str_t value);

@@ -286,7 +286,10 @@ static void cn_invoke_on_closed(cn_exchange_t *x, connect_code_t code, const cha
         cn_error_set(&call->rpc.error, code, why ? why : "the connection was lost");
         cn_invoke_end(call, true);
     }
-    cn_call_release_if_done(call);
+    if (call->poked)
+        cn_call_on_poke(call); /* the exchange would have done it */
+    else
+        cn_call_release_if_done(call);
 }
 
 CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void) {
@@ -319,7 +322,8 @@ static void cn_invoke_send_head(connect_call_t *call) {
     head.authority = x->authority;
     head.path = x->path;
     head.content_length = call->finished ? (int64_t)waiting : -1;
-    if (call->deadline_ms != INT64_MAX) call->rpc.timeout_ms = CN_MAX(call->deadline_ms - x->http->now_ms, 0);
+    if (call->deadline_ms != INT64_MAX)
+        call->rpc.timeout_ms = CN_MIN(call->rpc.timeout_ms, CN_MAX(call->deadline_ms - x->http->now_ms, 0));
     if (!call->rpc.protocol->client_head(&call->rpc, &head) ||
         !x->http->version->send_head(x, &head, call->finished && !waiting)) {
         cn_error_memory(&call->rpc.error);

@@ -400,6 +400,7 @@ static void cn_serve_on_closed(cn_exchange_t *x, connect_code_t code, const char
     if (code != CONNECT_OK && (!was_answered || call->rpc.error.code == CONNECT_OK))
         cn_error_set(&call->rpc.error, CONNECT_CANCELED, why);
     if (call->plain || !call->rpc.method) call->told = true;
+    call->poked = false; /* nothing is left to resume */
     if (!was_answered) cn_serve_canceled(call);
     cn_serve_settle(call);
 }
@@ -454,6 +455,7 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
         cn_serve_finish_with(call, code, NULL);
         return;
     }
+    call->entered = call->events.on_open != NULL; /* the first event: from here on on_closed is due */
     if (call->answered) return;
     cn_exchange_set_due(&call->x, cn_serve_next_due(call));
     if (cn_call_single_request(call)) return;

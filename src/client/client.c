@@ -112,8 +112,8 @@ static void cn_client_watch_waiting(connect_client_t *client) {
         if (call->over || call->deadline_ms <= now) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
-            cn_error_set(
-                &call->rpc.error, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed before there was a connection");
+            cn_error_set(call->over ? NULL : &call->rpc.error, CONNECT_DEADLINE_EXCEEDED,
+                "the deadline has passed before there was a connection");
             cn_invoke_end(call, true);
             cn_call_release_if_done(call);
         } else {
@@ -141,7 +141,7 @@ static void cn_client_fail_waiting(
     connect_client_t *client, bool http2, connect_code_t code, const char *text, int os_error) {
     cn_list_t *node, *next;
     for (node = client->conns.next; node != &client->conns; node = node->next)
-        if (cn_client_conn_of(node)->allow_http2 == http2) return;
+        if (cn_client_conn_of(node)->allow_http2 == http2 && !cn_client_conn_of(node)->dead) return;
     for (node = client->waiting.next; node != &client->waiting; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
@@ -164,8 +164,8 @@ static void cn_client_on_lost(connect_conn_t *conn) {
         conn->failure[0] ? conn->failure : "the connection could not be opened", conn->os_error);
 }
 
-/* If it cannot be dialled, the waiting calls that need it have failed. */
-static void cn_client_dial(connect_client_t *client, bool http2) {
+/* Returns false: it cannot be dialled, and the waiting calls that need it have failed. */
+static bool cn_client_dial(connect_client_t *client, bool http2) {
     static const cn_conn_owner_t events = {
         NULL, cn_client_on_room, cn_client_on_due, cn_client_on_lost, cn_client_enter, cn_client_leave};
     cn_conn_options_t options;
@@ -183,13 +183,14 @@ static void cn_client_dial(connect_client_t *client, bool http2) {
     conn = cn_conn_new(&options);
     if (!conn) {
         cn_client_fail_waiting(client, http2, CONNECT_RESOURCE_EXHAUSTED, "out of memory", ENOMEM);
-        return;
+        return false;
     }
     cn_list_append(&client->conns, &conn->node);
     code = client->dial(conn, client->address, client->dial_user);
-    if (code == CONNECT_OK) return;
+    if (code == CONNECT_OK) return true;
     if (!conn->failure[0]) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
     connect_conn_close(conn);
+    return false;
 }
 
 static connect_conn_t *cn_client_find_room(connect_client_t *client, const connect_call_t *call, uint32_t *others) {
@@ -218,6 +219,7 @@ static uint32_t cn_client_count_dialling(connect_client_t *client, const connect
 static void cn_client_assign(connect_client_t *client) {
     cn_list_t *node, *next;
     uint32_t before[2] = {0, 0}; /* calls of each kind that wait further ahead for a connection that is being dialled */
+    bool failed[2] = {false, false}; /* dialling: not again before something else happens */
     if (client->assigning) return;
     client->assigning = true;
     for (node = client->waiting.next; node != &client->waiting; node = next) {
@@ -231,12 +233,11 @@ static void cn_client_assign(connect_client_t *client) {
             cn_list_append(&client->calls, &call->node);
             call->info.peer.address = conn->peer;
             cn_invoke_begun(call, client->authority, cn_str(call->info.path, strlen(call->info.path)));
-        } else if (!conn && others < (http2 ? CN_CLIENT_HTTP2_MAX : CN_CLIENT_HTTP1_MAX) &&
+        } else if (!conn && !failed[http2] && others < (http2 ? CN_CLIENT_HTTP2_MAX : CN_CLIENT_HTTP1_MAX) &&
             before[http2] >= cn_client_count_dialling(client, call)) {
-            cn_client_dial(client, http2);
+            failed[http2] = !cn_client_dial(client, http2);
             next = client->waiting.next; /* it may have failed, and calls with it */
             before[0] = before[1] = 0;
-            if (cn_list_empty(&client->conns)) break;
         } else {
             before[http2]++;
         }
@@ -371,18 +372,10 @@ connect_client_t *connect_client_new(
     return NULL;
 }
 
-void connect_client_free(connect_client_t *client) {
-    const connect_allocator_t *allocator;
+/* now: on_closed is told at once; else later, as we are inside a callback. */
+static void cn_client_cancel_all(connect_client_t *client, bool now) {
     cn_list_t *lists[2], *node, *next;
     size_t i;
-    if (!client) return;
-    if (client->busy) {
-        client->free_wanted = true;
-        return;
-    }
-    allocator = client->allocator;
-    client->busy = 1;
-    client->assigning = true;
     lists[0] = &client->waiting;
     lists[1] = &client->calls;
     for (i = 0; i < CN_LEN(lists); i++) {
@@ -390,9 +383,27 @@ void connect_client_free(connect_client_t *client) {
             connect_call_t *call = cn_client_call_of(node);
             next = node->next;
             cn_error_set(call->over ? NULL : &call->rpc.error, CONNECT_CANCELED, "the client was freed");
-            cn_invoke_end(call, true);
+            cn_invoke_end(call, now);
         }
     }
+}
+
+void connect_client_free(connect_client_t *client) {
+    const connect_allocator_t *allocator;
+    cn_list_t *lists[2], *node;
+    size_t i;
+    if (!client) return;
+    if (client->busy) {
+        if (!client->free_wanted) cn_client_cancel_all(client, false);
+        client->free_wanted = true;
+        return;
+    }
+    allocator = client->allocator;
+    client->busy = 1;
+    client->assigning = true;
+    cn_client_cancel_all(client, true);
+    lists[0] = &client->waiting;
+    lists[1] = &client->calls;
     while (!cn_list_empty(&client->conns))
         cn_conn_abort(cn_client_conn_of(client->conns.next));
     cn_client_run_pokes(client);
@@ -467,11 +478,12 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
 
 /* Without a loop it is connections that make the client run: so there is one from the first call on. */
 static bool cn_client_dial_first(connect_client_t *client, bool http2, connect_error_t *error) {
+    bool dialled;
     if (client->busy || client->loop || !cn_list_empty(&client->conns)) return true;
     client->busy++; /* what is caused here is told later */
-    cn_client_dial(client, http2);
+    dialled = cn_client_dial(client, http2);
     client->busy--;
-    return !cn_list_empty(&client->conns) ||
+    return dialled ||
         cn_error_set(error, CONNECT_UNAVAILABLE, "the connection could not be dialled");
 }
 

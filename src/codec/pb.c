@@ -1546,7 +1546,8 @@ failed:
 
 /* Writes all of a message in front of p. Returns its first byte, or NULL. */
 static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message) {
-    const connect_field_t *field = type->fields + type->field_count;
+    const connect_field_t *field = type->fields;
+    size_t left = type->field_count;
     if (type->keeps_unknown) {
         connect_str_list_t unknown;
         memcpy(&unknown, message + type->unknown, sizeof unknown);
@@ -1556,7 +1557,8 @@ static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t
             if (!p) return NULL;
         }
     }
-    while (field-- != type->fields) {
+    while (left--) {
+        field = &type->fields[left];
         const char *at = message + field->offset;
         const unsigned flags = field->flags;
         bool explicit_presence = type->is_map_entry; /* both are written, always */

@@ -7,6 +7,11 @@
    them. A file sees itself, what it imports, and what that imports publicly. */
 #include "gen/resolve.h"
 
+#define GEN_RESOLVE_NAME_MAX 1024u
+
+/* Stands for a name that is too long: full names grow with each level, and memory is to stay bounded. */
+static const char gen_resolve_too_long[] = "";
+
 typedef struct gen_resolve_t {
     gen_model_t *model;
     gen_context_t *ctx;
@@ -15,12 +20,18 @@ typedef struct gen_resolve_t {
 } gen_resolve_t;
 
 static const char *gen_resolve_join(gen_resolve_t *resolve, const char *scope, const char *name) {
+    if (strlen(scope) + strlen(name) >= GEN_RESOLVE_NAME_MAX) return gen_resolve_too_long;
     return *scope ? gen_source_printf(resolve->ctx, "%s.%s", scope, name) : name;
 }
 
 static gen_symbol_t *gen_resolve_add(
     gen_resolve_t *resolve, const char *full_name, gen_symbol_kind_t kind, gen_at_t at) {
-    gen_symbol_t *old = gen_map_get(&resolve->model->symbols, full_name), *symbol;
+    gen_symbol_t *old, *symbol;
+    if (full_name == gen_resolve_too_long || strlen(full_name) > GEN_RESOLVE_NAME_MAX) {
+        gen_source_error(resolve->ctx, at, "full name with more than %u bytes", GEN_RESOLVE_NAME_MAX);
+        return NULL;
+    }
+    old = gen_map_get(&resolve->model->symbols, full_name);
     if (old) {
         if (kind == GEN_SYMBOL_PACKAGE && old->kind == GEN_SYMBOL_PACKAGE) return old;
         gen_source_error(resolve->ctx, at, "\"%s\" is %s already, at %s", full_name,

@@ -186,6 +186,7 @@ static size_t gen_source_line(gen_at_t at, size_t *line, size_t *column) {
 GEN_PRIVATE const char *gen_source_place(gen_context_t *ctx, gen_at_t at) {
     size_t line, column;
     if (!at.source) return "the command line";
+    if (ctx->error_count >= GEN_ERRORS_MAX) return ""; /* nobody will read it, and counting lines takes time */
     gen_source_line(at, &line, &column);
     return gen_source_printf(ctx, "%s:%lu:%lu", at.source->path, (unsigned long)line, (unsigned long)column);
 }

@@ -31,7 +31,7 @@
    CRLF only, no obsolete folding, no space before a colon (5.1), no control character; one Content-Length, of digits
    without a leading zero, not above 2^63-1; one Transfer-Encoding, which is "chunked", in HTTP/1.1 only, never with a
    Content-Length (6.1: it would be a way to smuggle); one Host that is an authority (3.2); chunk sizes of at most 16
-   hexadecimal digits. Before a request line one empty line is passed over (2.2). Framing fields in trailers are refused.
+   hexadecimal digits. Before a request line one empty line is passed over (2.2). Trailers have no framing fields.
    Limits: request line limits->url_bytes (414); fields limits->header_bytes and header_count, of headers and of
    trailers (431); a chunk line 256 bytes, all chunk extensions of a message 4 KiB; a method 32 bytes; on the client
    8 interim responses (RFC 9110 15.2).
@@ -49,8 +49,8 @@
    While a whole request waits for its response nothing is blocked until bytes come: so the end of input is noticed.
 
    Invariants: s->x is the one exchange, or NULL; it is taken out of s before on_closed, which is the last use of it.
-   An operation never closes an exchange: reset only marks it, and feed, pull, eof or free close it. http->closing is set
-   together with read == DEAD. */
+   An operation never closes an exchange: reset only marks it, and feed, pull, eof or free close it. http->closing is
+   set together with read == DEAD. */
 
 #define CN_H1_METHOD_MAX 32u
 #define CN_H1_CHUNK_LINE_MAX 256u
@@ -134,7 +134,7 @@ static cn_h1_progress_t cn_h1_bad(cn_h1_section_t *section, int status, const ch
     return CN_H1_BAD;
 }
 
-/* Scanning eight bytes at a time: a word's high bits mark bytes. A mark above the lowest one may be wrong (a borrow), so
+/* Scanning eight bytes at a time: high bits of a word mark bytes. A mark above the lowest one may be wrong (a borrow):
    only the lowest counts, and what is found there is looked at once more. */
 #define CN_H1_EACH(byte) (UINT64_C(0x0101010101010101) * (uint64_t)(byte))
 #define CN_H1_MARKS CN_H1_EACH(0x80)

@@ -426,7 +426,7 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
     x->stream_id = frame->hd.stream_id;
     (void)nghttp2_session_set_stream_user_data(session, x->stream_id, x);
     h->current = x;
-    h->update_credit += 2;
+    h->update_credit = CN_MIN(h->update_credit + 2, CN_HTTP2_UPDATE_CREDIT);
     return 0;
 }
 

@@ -21,16 +21,16 @@
    Two lists of the loop's: woken are those to be fed nothing, so that they see the time and what was done from outside;
    dirty are those that may have output. All that a turn causes on a connection goes out at its end, in one write.
 
-   Interest in reading is taken off only when something comes that cannot be read now, and at the end of the input; so
-   the pauses of ordinary traffic cost no system call. A hang-up cannot be masked: if it comes while the connection
-   does not want to read, the descriptor leaves the poller until it does.
+   Interest in reading is taken off only when something comes that cannot be read now (the end of the input comes again
+   and again); so the pauses of ordinary traffic cost no system call. A hang-up cannot be masked: if it comes while the
+   connection does not want to read, the descriptor leaves the poller until it does.
 
    Whatever is called on the connection may close it: code that called it checks carrier->conn before it goes on. */
 
 #define CN_CARRIER_WRITES 16 /* of one connection in a turn: more than one only if its output comes in pieces */
 #define CN_CARRIER_ROUNDS 4  /* of connections that wake each other in a turn */
 #define CN_CARRIER_LINGER_MS 1000
-#define CN_CARRIER_LINGER_BYTES 65536u
+#define CN_CARRIER_LINGER_BYTES (1024u * 1024u)
 #define CN_CARRIER_LINGERERS 64u /* more are closed at once: they are not counted as connections */
 #define CN_CARRIER_ADDRESSES 8
 
@@ -178,10 +178,13 @@ static bool cn_carrier_read(cn_carrier_t *carrier) {
 static void cn_carrier_advance(cn_carrier_t *carrier) {
     connect_str_t nothing = {"", 0};
     if (cn_buf_len(&carrier->held) && (connect_conn_wants(carrier->conn) & CONNECT_WANTS_READ)) {
-        size_t taken = cn_carrier_offer(carrier, cn_buf_view(&carrier->held));
-        if (!carrier->conn) return;
-        cn_buf_drop(&carrier->held, taken);
-        if (cn_buf_len(&carrier->held) == 0) cn_buf_free(&carrier->held, carrier->loop->allocator);
+        cn_buf_t held = carrier->held; /* taken out: the carrier may be freed while the bytes are read */
+        memset(&carrier->held, 0, sizeof carrier->held);
+        cn_buf_drop(&held, cn_carrier_offer(carrier, cn_buf_view(&held)));
+        if (cn_buf_len(&held) && carrier->conn)
+            carrier->held = held;
+        else
+            cn_buf_free(&held, carrier->loop->allocator);
     } else {
         cn_carrier_offer(carrier, nothing);
     }
@@ -221,7 +224,6 @@ static void cn_carrier_watch(cn_carrier_t *carrier) {
     connect_loop_t *loop = carrier->loop;
     unsigned interest = carrier->source.interest;
     if (cn_carrier_can_read(carrier)) interest |= CN_POLL_KNOWN | CN_POLL_READ;
-    if (carrier->has_ended) interest &= ~(unsigned)CN_POLL_READ;
     interest &= ~(unsigned)CN_POLL_WRITE;
     if (carrier->is_blocked) interest |= CN_POLL_KNOWN | CN_POLL_WRITE;
     if (!cn_source_watch(loop, &carrier->source, interest)) {

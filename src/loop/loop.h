@@ -5,7 +5,7 @@
 typedef struct cn_listener_t cn_listener_t;
 
 /* Listens on an address, as connect_server_listen says. on_accept: gives the connection for a peer, or NULL: refuse.
-   Returns NULL on failure. *port: the port, 0 where there is none. */
+   Returns NULL on failure; the error's text stays until the loop's next failure. *port: 0 where there is none. */
 CN_PRIVATE cn_listener_t *cn_loop_listen(connect_loop_t *loop, const char *address,
     const connect_listen_options_t *options, connect_conn_t *(*on_accept)(void *user, const char *peer), void *user,
     int *port, connect_error_t *error);

@@ -7,15 +7,14 @@
 #include "protocol/error.h"
 #include "protocol/timeout.h"
 
-/* gRPC over HTTP/2 ("gRPC over HTTP2", PROTOCOL-HTTP2).
- Request: POST, content-type application/grpc[+proto|+json], te: trailers, enveloped messages. Response: 200,
-enveloped messages, then HTTP trailers with grpc-status (0 to 16, always there), grpc-message (percent-encoded) and
-grpc-status-details-bin. A response without messages and without leading metadata may be one block of headers
-("Trailers-Only"): the call layer does that, by adding the trailers to the head.
- Read by a client: trailers; or, if neither a byte of body nor trailers came, the headers in their place. A
-grpc-status in the headers of any other response means nothing. Status missing: UNKNOWN if there were trailers, else
-INTERNAL; not a number, or above 16: UNKNOWN. Where grpc-status-details-bin is there, its code and message win;
-undecodable: INTERNAL.
+/* gRPC over HTTP/2 ("gRPC over HTTP2", PROTOCOL-HTTP2). Request: POST, content-type application/grpc[+proto|+json],
+   te: trailers, enveloped messages. Response: 200, enveloped messages, then HTTP trailers with grpc-status (0 to 16,
+   always there), grpc-message (percent-encoded) and grpc-status-details-bin. A response without messages and without
+   leading metadata may be one block of headers ("Trailers-Only"): the call layer does that, by adding the trailers to
+   the head. Read by a client: trailers; or, if neither a byte of body nor trailers came, the headers in their place.
+   A grpc-status in the headers of any other response means nothing. Status missing: UNKNOWN if there were trailers,
+   else INTERNAL; not a number, above 16, or there twice: UNKNOWN. Where grpc-status-details-bin is there, its code
+   and message win; undecodable: INTERNAL.
 
    grpc-message is cut to CN_GRPC_MESSAGE_MAX bytes, so that the block of trailers stays below what peers accept. */
 
@@ -54,7 +53,10 @@ CN_PRIVATE bool cn_grpc_read_status(cn_rpc_t *rpc, const cn_headers_t *trailers,
     cn_headers_t metadata;
     uint64_t code;
     size_t i;
+    size_t statuses = 0;
     memset(&metadata, 0, sizeof metadata);
+    for (i = 0; i < trailers->count; i++)
+        statuses += strcmp(trailers->items[i].name, "grpc-status") == 0;
     for (i = 0; i < trailers->count; i++)
         if (!cn_grpc_is_status_header(trailers->items[i].name) &&
             !cn_headers_put(&metadata, rpc->arena, trailers->items[i].name, trailers->items[i].value))
@@ -63,6 +65,7 @@ CN_PRIVATE bool cn_grpc_read_status(cn_rpc_t *rpc, const cn_headers_t *trailers,
     if (!status.data)
         return cn_error_set(&rpc->error, trailers_came ? CONNECT_UNKNOWN : CONNECT_INTERNAL,
             trailers_came ? "the response's trailers have no grpc-status" : "the response ended without trailers");
+    if (statuses > 1) return cn_error_set(&rpc->error, CONNECT_UNKNOWN, "the response has grpc-status twice");
     if (!cn_str_to_uint(cn_str_trim(status), 10, &code) || code > 16)
         return cn_error_print(&rpc->error, rpc->arena, CONNECT_UNKNOWN, "grpc-status is no code: \"%s\"",
             cn_str_quote(rpc->arena, status).data);

@@ -18,7 +18,8 @@ static void print_type(const connect_type_t *type) {
         if (field->kind == CONNECT_KIND_ENUM) refers = type->enums[field->type]->full_name;
         printf("field %u %s %s kind=%u flags=%u [%s]\n", (unsigned)field->number, type->names + field->name,
             type->names + field->json_name, (unsigned)field->kind, (unsigned)field->flags, refers);
-        if (field->offset >= type->size || field->presence >= type->size) printf("offset of %u is wrong\n", field->number);
+        if (field->offset >= type->size || field->presence >= type->size)
+            printf("offset of %u is wrong\n", field->number);
     }
     if (type->keeps_unknown && type->unknown + sizeof(connect_str_list_t) > type->size) printf("unknown is wrong\n");
 }
@@ -26,15 +27,18 @@ static void print_type(const connect_type_t *type) {
 static void print_file(const connect_file_t *file) {
     size_t i, j;
     printf("file %s descriptor=%lu\n", file->name, (unsigned long)file->descriptor.len);
-    for (i = 0; i < file->imports.count; i++) printf("import %s\n", file->imports.items[i]->name);
+    for (i = 0; i < file->imports.count; i++)
+        printf("import %s\n", file->imports.items[i]->name);
     for (i = 0; i < file->enums.count; i++) {
         const connect_enum_t *enumeration = file->enums.items[i];
         printf("enum %s closed=%d\n", enumeration->full_name, enumeration->closed);
         for (j = 0; j < enumeration->count; j++) {
-            printf("value %ld %s\n", (long)enumeration->values[j].number, enumeration->names + enumeration->values[j].name);
+            printf("value %ld %s\n", (long)enumeration->values[j].number,
+                enumeration->names + enumeration->values[j].name);
         }
     }
-    for (i = 0; i < file->types.count; i++) print_type(file->types.items[i]);
+    for (i = 0; i < file->types.count; i++)
+        print_type(file->types.items[i]);
     for (i = 0; i < file->services.count; i++) {
         const connect_service_t *service = file->services.items[i];
         printf("service %s\n", service->full_name);
@@ -49,6 +53,7 @@ static void print_file(const connect_file_t *file) {
 int main(void) {
     static const connect_file_t *const files[] = {FILES};
     size_t i;
-    for (i = 0; i < sizeof files / sizeof *files; i++) print_file(files[i]);
+    for (i = 0; i < sizeof files / sizeof *files; i++)
+        print_file(files[i]);
     return 0;
 }

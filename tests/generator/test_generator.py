@@ -37,7 +37,9 @@ except ImportError:
 GENERATOR = os.path.abspath(os.environ.get("CONNECT_GEN", os.path.join(ROOT, "build", "connect_gen")))
 INCLUDE = os.path.abspath(os.environ.get("CONNECT_INCLUDE", ROOT))
 PROTOC = shlex.split(os.environ["PROTOC"]) if "PROTOC" in os.environ else [sys.executable, "-m", "grpc_tools.protoc"]
-CC, CXX, CLANG = (os.environ.get(name, default) for name, default in (("CC", "gcc"), ("CXX", "g++"), ("CLANG", "clang")))
+CC, CXX, CLANG = (
+    os.environ.get(name, default) for name, default in (("CC", "gcc"), ("CXX", "g++"), ("CLANG", "clang"))
+)
 if CC == "cc":
     CC = "gcc"
 GOOD = os.path.join(HERE, "good")
@@ -49,8 +51,16 @@ CODEC_ONLY = ["-DCONNECT_ENABLE_CLIENT=0", "-DCONNECT_ENABLE_SERVER=0"]
 
 
 def run(command, cwd=None, timeout=60, **more):
-    return subprocess.run(command, cwd=cwd, timeout=timeout, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True, errors="replace", **more)
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        timeout=timeout,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        errors="replace",
+        **more
+    )
 
 
 def good_files():
@@ -106,8 +116,11 @@ class Good(Case):
     def setUpClass(cls):
         super().setUpClass()
         cls.out = os.path.join(cls.scratch, "all")
-        result = run([GENERATOR, "-I", GOOD, "-I", os.path.dirname(EXAMPLE), "--out", cls.out] + good_files() +
-                     ["telemetry.proto"])
+        result = run(
+            [GENERATOR, "-I", GOOD, "-I", os.path.dirname(EXAMPLE), "--out", cls.out]
+            + good_files()
+            + ["telemetry.proto"]
+        )
         if result.returncode != 0:
             raise AssertionError(result.stderr)
         cls.warnings = result.stderr
@@ -116,44 +129,74 @@ class Good(Case):
 
     def test_every_file_has_its_header(self):
         for name in good_files():
-            self.assertIn(name[:-len(".proto")] + ".connect.h", self.headers)
-        for name in ("any", "api", "descriptor", "duration", "empty", "field_mask", "source_context", "struct", "timestamp",
-                     "type", "wrappers"):
+            self.assertIn(name[: -len(".proto")] + ".connect.h", self.headers)
+        for name in (
+            "any",
+            "api",
+            "descriptor",
+            "duration",
+            "empty",
+            "field_mask",
+            "source_context",
+            "struct",
+            "timestamp",
+            "type",
+            "wrappers",
+        ):
             self.assertIn("google/protobuf/%s.connect.h" % name, self.headers)
 
     def test_c(self):
         """All headers together, with and without tables, with each switch off."""
         for compiler in (CC, CLANG):
-            for switches in ([], CODEC_ONLY, ["-DCONNECT_ENABLE_CLIENT=0"], ["-DCONNECT_ENABLE_SERVER=0"],
-                             ["-DCONNECT_ENABLE_SOCKETS=0"]):
+            for switches in (
+                [],
+                CODEC_ONLY,
+                ["-DCONNECT_ENABLE_CLIENT=0"],
+                ["-DCONNECT_ENABLE_SERVER=0"],
+                ["-DCONNECT_ENABLE_SOCKETS=0"],
+            ):
                 for tables in ([], ["-DCONNECT_GENERATED_IMPLEMENTATION"]):
                     with self.subTest(compiler=compiler, switches=switches, tables=tables):
-                        self.compile([compiler] + C_WARNINGS + switches + tables + ["-I", INCLUDE, "-I", self.out, "-c"],
-                                     self.includes + "typedef int not_empty;\n", "all.c")
+                        self.compile(
+                            [compiler] + C_WARNINGS + switches + tables + ["-I", INCLUDE, "-I", self.out, "-c"],
+                            self.includes + "typedef int not_empty;\n",
+                            "all.c",
+                        )
 
     def test_cpp(self):
         for compiler in (CXX, CLANG):
             for standard in ("11", "17", "20"):
                 with self.subTest(compiler=compiler, standard=standard):
-                    self.compile([compiler, "-x", "c++", "-std=c++" + standard] + CPP_WARNINGS +
-                                 ["-I", INCLUDE, "-I", self.out, "-c"], self.includes, "all.cpp")
+                    self.compile(
+                        [compiler, "-x", "c++", "-std=c++" + standard]
+                        + CPP_WARNINGS
+                        + ["-I", INCLUDE, "-I", self.out, "-c"],
+                        self.includes,
+                        "all.cpp",
+                    )
 
     def test_each_header_alone(self):
         for name in self.headers:
             with self.subTest(header=name):
-                self.compile([CC] + C_WARNINGS + ["-I", INCLUDE, "-I", self.out, "-c"],
-                             '#define CONNECT_GENERATED_IMPLEMENTATION\n#include "%s"\n' % name, "one.c")
+                self.compile(
+                    [CC] + C_WARNINGS + ["-I", INCLUDE, "-I", self.out, "-c"],
+                    '#define CONNECT_GENERATED_IMPLEMENTATION\n#include "%s"\n' % name,
+                    "one.c",
+                )
 
     def test_tables_after_declarations(self):
         """A header that was included without tables first still brings its own and those of its imports."""
-        self.compile([CC] + C_WARNINGS + CODEC_ONLY + ["-I", INCLUDE, "-I", self.out],
-                     '#include "telemetry.connect.h"\n'
-                     "#define CONNECT_GENERATED_IMPLEMENTATION\n"
-                     '#include "telemetry.connect.h"\n'
-                     '#include "telemetry.connect.h"\n'
-                     "int main(void) {\n"
-                     "    return acme_telemetry_v1_Reading_type.types[0] == &google_protobuf_Timestamp_type ? 0 : 1;\n"
-                     "}\n", "late.c")
+        self.compile(
+            [CC] + C_WARNINGS + CODEC_ONLY + ["-I", INCLUDE, "-I", self.out],
+            '#include "telemetry.connect.h"\n'
+            "#define CONNECT_GENERATED_IMPLEMENTATION\n"
+            '#include "telemetry.connect.h"\n'
+            '#include "telemetry.connect.h"\n'
+            "int main(void) {\n"
+            "    return acme_telemetry_v1_Reading_type.types[0] == &google_protobuf_Timestamp_type ? 0 : 1;\n"
+            "}\n",
+            "late.c",
+        )
         self.assertEqual(run([os.path.join(self.folder, "object")]).returncode, 0)
 
     def test_ascii_lines(self):
@@ -169,8 +212,14 @@ class Good(Case):
         names = good_files() + ["telemetry.proto"]
         self.generate("-I", GOOD, "-I", os.path.dirname(EXAMPLE), "--out", "again", *reversed(names))
         self.assertEqual(tree(os.path.join(self.folder, "again")), expected)
-        self.generate("-I./good//", "-I" + os.path.dirname(EXAMPLE), "--out=" + self.folder + "/paths/", EXAMPLE,
-                      *[os.path.join("good", name) for name in names[:-1]], cwd=HERE)
+        self.generate(
+            "-I./good//",
+            "-I" + os.path.dirname(EXAMPLE),
+            "--out=" + self.folder + "/paths/",
+            EXAMPLE,
+            *[os.path.join("good", name) for name in names[:-1]],
+            cwd=HERE
+        )
         self.assertEqual(tree(os.path.join(self.folder, "paths")), expected)
 
     def test_well_known_types_are_stable(self):
@@ -186,7 +235,7 @@ class Good(Case):
         """Our FileDescriptorProto is protoc's; without custom options, byte for byte."""
         for name in good_files() + ["telemetry.proto"]:
             with self.subTest(file=name):
-                ours = embedded_descriptor(tree(self.out)[name[:-len(".proto")] + ".connect.h"].decode())
+                ours = embedded_descriptor(tree(self.out)[name[: -len(".proto")] + ".connect.h"].decode())
                 theirs = protoc_descriptor(self, name)
                 mine = descriptor_pb2.FileDescriptorProto.FromString(ours)
                 plain = theirs.SerializeToString()
@@ -195,28 +244,47 @@ class Good(Case):
                     self.assertEqual(ours, plain)
 
     def test_well_known_descriptors(self):
-        for name in ("any", "api", "duration", "empty", "field_mask", "source_context", "struct", "timestamp", "type",
-                     "wrappers"):
+        for name in (
+            "any",
+            "api",
+            "duration",
+            "empty",
+            "field_mask",
+            "source_context",
+            "struct",
+            "timestamp",
+            "type",
+            "wrappers",
+        ):
             with self.subTest(file=name):
                 ours = embedded_descriptor(tree(self.out)["google/protobuf/%s.connect.h" % name].decode())
                 theirs = protoc_descriptor(self, "google/protobuf/%s.proto" % name)
+                if name == "api" and "edition" not in [field.name for field in theirs.message_type[0].field]:
+                    continue  # protoc before 32; ours is newer
                 self.assertEqual(ours, theirs.SerializeToString())
 
     def test_tables(self):
         """Numbers, names, kinds, flags and references in the tables, against protoc's descriptors."""
         names = good_files() + ["telemetry.proto"]
         symbols = []
-        for name in names + ["google/protobuf/%s.proto" % name for name in ("any", "struct", "timestamp", "wrappers")]:
-            text = tree(self.out)[name[:-len(".proto")] + ".connect.h"].decode()
+        for name in names + [
+            "google/protobuf/%s.proto" % name for name in ("any", "struct", "timestamp", "wrappers")
+        ]:
+            text = tree(self.out)[name[: -len(".proto")] + ".connect.h"].decode()
             symbols.append("&" + re.search(r"CONNECT_API const connect_file_t (\w+);", text).group(1))
         self.write("generated_headers.h", self.includes)
         program = os.path.join(self.folder, "tables")
-        result = run([CC, "-std=c99", "-Wall", "-DFILES=" + ",".join(symbols)] + CODEC_ONLY +
-                     ["-I", INCLUDE, "-I", self.out, "-I", self.folder, os.path.join(HERE, "tables.c"), "-o", program])
+        result = run(
+            [CC, "-std=c99", "-Wall", "-DFILES=" + ",".join(symbols)]
+            + CODEC_ONLY
+            + ["-I", INCLUDE, "-I", self.out, "-I", self.folder, os.path.join(HERE, "tables.c"), "-o", program]
+        )
         self.assertEqual(result.returncode, 0, result.stderr[:4000])
         ours = run([program]).stdout.splitlines()
         theirs = []
-        for name in names + ["google/protobuf/%s.proto" % name for name in ("any", "struct", "timestamp", "wrappers")]:
+        for name in names + [
+            "google/protobuf/%s.proto" % name for name in ("any", "struct", "timestamp", "wrappers")
+        ]:
             theirs += expected_tables(protoc_descriptor(self, name))
         sizes = re.compile(r" descriptor=\d+$")
         self.assertEqual([sizes.sub("", line) for line in ours], theirs)
@@ -224,21 +292,54 @@ class Good(Case):
     def test_names(self):
         """What became of names that mean something else, or meet; each change has a warning, but not keywords."""
         text = tree(self.out)["names.connect.h"].decode()
-        for member in ("int32_t int_;", "connect_str_t class_;", "connect_str_t errno_;", "connect_str_t stdin_;",
-                       "connect_str_t unix_;", "connect_str_t linux_;", "connect_str_t major_;", "connect_str_t signbit_;",
-                       "connect_str_t NULL_;", "connect_str_t EINVAL_;", "connect_str_t INT_MAX_;", "connect_str_t template_;",
-                       "bool bool_;", "uint32_t uint32_t_;", "connect_str_t connect_str_t_;",
-                       "const names_names_Members *names_Members_;", "bool has_x_;", "int32_t choice_case_;",
-                       "connect_str_list_t unknown_fields_;", "int32_t int__;"):
+        for member in (
+            "int32_t int_;",
+            "connect_str_t class_;",
+            "connect_str_t errno_;",
+            "connect_str_t stdin_;",
+            "connect_str_t unix_;",
+            "connect_str_t linux_;",
+            "connect_str_t major_;",
+            "connect_str_t signbit_;",
+            "connect_str_t NULL_;",
+            "connect_str_t EINVAL_;",
+            "connect_str_t INT_MAX_;",
+            "connect_str_t template_;",
+            "bool bool_;",
+            "uint32_t uint32_t_;",
+            "connect_str_t connect_str_t_;",
+            "const names_names_Members *names_Members_;",
+            "bool has_x_;",
+            "int32_t choice_case_;",
+            "connect_str_list_t unknown_fields_;",
+            "int32_t int__;",
+        ):
             self.assertTrue("    " + member in text, member)
-        for name in ("names_Sample_list_;", "names_Sample_type_;", "names_A_B_;", "names_S__Read_with__with(",
-                     "} errno_;"):
+        for name in (
+            "names_Sample_list_;",
+            "names_Sample_type_;",
+            "names_A_B_;",
+            "names_S__Read_with__with(",
+            "} errno_;",
+        ):
             self.assertTrue(name in text, name)
-        self.assertIn('names.proto:46:9: warning: "names_Sample_list", the C name of message names.Sample_list, is taken by '
-                      'message names.Sample: it becomes "names_Sample_list_"', re.sub(r"\S*/names", "names", self.warnings))
+        self.assertIn(
+            'names.proto:46:9: warning: "names_Sample_list", the C name of message names.Sample_list, is taken by '
+            'message names.Sample: it becomes "names_Sample_list_"',
+            re.sub(r"\S*/names", "names", self.warnings),
+        )
         plain = tree(self.out)["no_package.connect.h"].decode()
-        for name in ("struct class_ {", "struct FILE_ {", "struct key_ {", "NULL_ = 0,", "EOF_ = 1,", "SIGINT_ = 2,", "TRUE_ = 3,",
-                     "struct pb_connect_str_t {", "client__request_with("):
+        for name in (
+            "struct class_ {",
+            "struct FILE_ {",
+            "struct key_ {",
+            "NULL_ = 0,",
+            "EOF_ = 1,",
+            "SIGINT_ = 2,",
+            "TRUE_ = 3,",
+            "struct pb_connect_str_t {",
+            "client__request_with(",
+        ):
             self.assertTrue(name in plain, name)
         self.assertIn("struct pb_connect_schema {", tree(self.out)["connect.connect.h"].decode())
 
@@ -248,21 +349,33 @@ class Good(Case):
         self.write("a.proto", 'syntax = "proto3"; package a.b; message C { string x = 1; }')
         self.write("d/a.proto", 'syntax = "proto3"; package a.b;')
         result = self.generate("b.proto", "d/a.proto", "a.proto")
-        self.assertIn('b.proto:1:39: warning: "a_b_C", the C name of message a.b_C, is taken by message a.b.C', result.stderr)
-        self.compile([CC] + C_WARNINGS + ["-DCONNECT_GENERATED_IMPLEMENTATION", "-I", INCLUDE, "-I", self.folder, "-c"],
-                     '#include "b.connect.h"\n#include "a.connect.h"\n#include "d/a.connect.h"\n', "meet.c")
+        self.assertIn(
+            'b.proto:1:39: warning: "a_b_C", the C name of message a.b_C, is taken by message a.b.C', result.stderr
+        )
+        self.compile(
+            [CC] + C_WARNINGS + ["-DCONNECT_GENERATED_IMPLEMENTATION", "-I", INCLUDE, "-I", self.folder, "-c"],
+            '#include "b.connect.h"\n#include "a.connect.h"\n#include "d/a.connect.h"\n',
+            "meet.c",
+        )
 
     def test_comments(self):
-        self.write("c.proto", 'syntax = "proto3";\n'
-                   "// Detached.\n\n// Leads M.\nmessage M {\n  // Detached, too.\n\n"
-                   "  int32 a = 1; // trails a\n  // leads b\n  int32 b = 2; /* trails b */\n"
-                   "  /* block\n   * of lines\n   *\n   * end */ int32 c = 3;\n"
-                   "  // */ #error broken /* ??/\n  // end \\\n  int32 d = 4 [deprecated = true];\n"
-                   "  //// \x01\xff\u202e\u00e4\n  int32 e = 5;\n  int32 f = 6 [deprecated = true];\n}\n")
+        self.write(
+            "c.proto",
+            'syntax = "proto3";\n'
+            "// Detached.\n\n// Leads M.\nmessage M {\n  // Detached, too.\n\n"
+            "  int32 a = 1; // trails a\n  // leads b\n  int32 b = 2; /* trails b */\n"
+            "  /* block\n   * of lines\n   *\n   * end */ int32 c = 3;\n"
+            "  // */ #error broken /* ??/\n  // end \\\n  int32 d = 4 [deprecated = true];\n"
+            "  //// \x01\xff\u202e\u00e4\n  int32 e = 5;\n  int32 f = 6 [deprecated = true];\n}\n",
+        )
         self.generate("c.proto")
         text = tree(self.folder)["c.connect.h"].decode()
         self.assertNotIn("Detached", text)
-        self.assertIn("/* Leads M. */\nstruct M {\n    /* trails a */\n    int32_t a;\n    /* leads b */\n    /* trails b */\n    int32_t b;\n", text)
+        self.assertIn(
+            "/* Leads M. */\nstruct M {\n    /* trails a */\n    int32_t a;\n"
+            "    /* leads b */\n    /* trails b */\n    int32_t b;\n",
+            text,
+        )
         self.assertIn("    /* block\n       of lines\n\n       end */\n    int32_t c;\n", text)
         self.assertIn("    /* * / #error broken / * ? ?/\n       end\n       Deprecated. */\n    int32_t d;\n", text)
         self.assertIn("    /* Deprecated. */\n    int32_t f;\n", text)
@@ -271,13 +384,20 @@ class Good(Case):
 
     def test_large(self):
         """Names and a descriptor that are longer than C99 lets a literal be."""
-        fields = "".join("  optional string quite_a_long_name_for_a_field_%d = %d;\n" % (i, i + 1) for i in range(400))
+        fields = "".join(
+            "  optional string quite_a_long_name_for_a_field_%d = %d;\n" % (i, i + 1) for i in range(400)
+        )
         values = "".join("  QUITE_A_LONG_NAME_FOR_A_VALUE_%d = %d;\n" % (i, i) for i in range(400))
         self.write("large.proto", 'syntax = "proto3";\nmessage Large {\n%s}\nenum Values {\n%s}\n' % (fields, values))
         self.generate("large.proto")
         for compiler in (CC, CLANG):
-            self.compile([compiler] + C_WARNINGS + ["-DCONNECT_GENERATED_IMPLEMENTATION", "-I", INCLUDE, "-I", self.folder,
-                                                    "-c"], '#include "large.connect.h"\n', "large.c")
+            self.compile(
+                [compiler]
+                + C_WARNINGS
+                + ["-DCONNECT_GENERATED_IMPLEMENTATION", "-I", INCLUDE, "-I", self.folder, "-c"],
+                '#include "large.connect.h"\n',
+                "large.c",
+            )
         ours = embedded_descriptor(tree(self.folder)["large.connect.h"].decode())
         self.assertEqual(ours, protoc_descriptor(self, "large.proto", self.folder).SerializeToString())
 
@@ -295,9 +415,14 @@ def embedded_descriptor(text):
 
 def protoc_descriptor(case, name, *folders):
     out = os.path.join(case.folder, "protoc.pb")
-    result = run(PROTOC + ["-I" + folder for folder in list(folders) + [GOOD, os.path.dirname(EXAMPLE)]] +
-                 ["--descriptor_set_out=" + out, name])
-    case.assertEqual(result.returncode, 0, "%s\n%s\nprotoc is missing? Run `sh tests/setup/tools.sh`." % (PROTOC, result.stderr))
+    result = run(
+        PROTOC
+        + ["-I" + folder for folder in list(folders) + [GOOD, os.path.dirname(EXAMPLE)]]
+        + ["--descriptor_set_out=" + out, name]
+    )
+    case.assertEqual(
+        result.returncode, 0, "%s\n%s\nprotoc is missing? Run `sh tests/setup/tools.sh`." % (PROTOC, result.stderr)
+    )
     with open(out, "rb") as file:
         return descriptor_pb2.FileDescriptorSet.FromString(file.read()).file[0]
 
@@ -315,10 +440,27 @@ def without_custom_options(message):
     return message
 
 
-FORMS = collections.defaultdict(int, {"google.protobuf." + name: form for form, names in enumerate((
-    "", "Any", "Timestamp", "Duration", "FieldMask", "Struct", "Value", "ListValue",
-    "DoubleValue FloatValue Int64Value UInt64Value Int32Value UInt32Value BoolValue StringValue BytesValue", "Empty"))
-    for name in names.split()})
+FORMS = collections.defaultdict(
+    int,
+    {
+        "google.protobuf." + name: form
+        for form, names in enumerate(
+            (
+                "",
+                "Any",
+                "Timestamp",
+                "Duration",
+                "FieldMask",
+                "Struct",
+                "Value",
+                "ListValue",
+                "DoubleValue FloatValue Int64Value UInt64Value Int32Value UInt32Value BoolValue StringValue BytesValue",
+                "Empty",
+            )
+        )
+        for name in names.split()
+    },
+)
 
 
 def expected_tables(file):
@@ -337,17 +479,23 @@ def expected_tables(file):
             yield from enums_of(prefix + message.name + ".", message.nested_type)
             yield from ((prefix + message.name + "." + enum.name, enum) for enum in message.enum_type)
 
-    for name, enum in [(scope + enum.name, enum) for enum in file.enum_type] + list(enums_of(scope, file.message_type)):
+    for name, enum in [(scope + enum.name, enum) for enum in file.enum_type] + list(
+        enums_of(scope, file.message_type)
+    ):
         lines.append("enum %s closed=0" % name)
-        lines += ["value %d %s" % (value.number, value.name) for value in sorted(enum.value, key=lambda value: value.number)]
+        lines += [
+            "value %d %s" % (value.number, value.name) for value in sorted(enum.value, key=lambda value: value.number)
+        ]
     for name, message in inner_first(scope, file.message_type):
         entries[name] = message.options.map_entry
         fields = sorted(message.field, key=lambda field: field.number)
         dense = 0
         while dense < len(fields) and fields[dense].number == dense + 1:
             dense += 1
-        lines.append("type %s entry=%d unknown=%d required=0 form=%d dense=%d" % (
-            name, message.options.map_entry, not message.options.map_entry, FORMS[name], dense))
+        lines.append(
+            "type %s entry=%d unknown=%d required=0 form=%d dense=%d"
+            % (name, message.options.map_entry, not message.options.map_entry, FORMS[name], dense)
+        )
         for field in fields:
             repeated = field.label == field.LABEL_REPEATED
             oneof = field.HasField("oneof_index") and not field.proto3_optional
@@ -355,25 +503,40 @@ def expected_tables(file):
             text = field.type in (field.TYPE_STRING, field.TYPE_BYTES)
             packable = repeated and not is_message and not text
             tracked = not repeated and not oneof
-            flags = (1 * repeated + 2 * (packable and (not field.options.HasField("packed") or field.options.packed)) +
-                     4 * (repeated and entries.get(field.type_name[1:], False)) +
-                     16 * (tracked and field.proto3_optional and not is_message and not text) + 32 * oneof +
-                     64 * (tracked and (is_message or field.proto3_optional and text)) +
-                     128 * (field.type == field.TYPE_STRING))
-            lines.append("field %d %s %s kind=%d flags=%d [%s]" % (
-                field.number, field.name, field.json_name, field.type, flags, field.type_name[1:]))
+            flags = (
+                1 * repeated
+                + 2 * (packable and (not field.options.HasField("packed") or field.options.packed))
+                + 4 * (repeated and entries.get(field.type_name[1:], False))
+                + 16 * (tracked and field.proto3_optional and not is_message and not text)
+                + 32 * oneof
+                + 64 * (tracked and (is_message or field.proto3_optional and text))
+                + 128 * (field.type == field.TYPE_STRING)
+            )
+            lines.append(
+                "field %d %s %s kind=%d flags=%d [%s]"
+                % (field.number, field.name, field.json_name, field.type, flags, field.type_name[1:])
+            )
     for service in file.service:
         lines.append("service " + scope + service.name)
         for method in service.method:
-            lines.append("method /%s/%s %s %s kind=%d idempotency=%d" % (
-                scope + service.name, method.name, method.input_type[1:], method.output_type[1:],
-                method.client_streaming + 2 * method.server_streaming, method.options.idempotency_level))
+            lines.append(
+                "method /%s/%s %s %s kind=%d idempotency=%d"
+                % (
+                    scope + service.name,
+                    method.name,
+                    method.input_type[1:],
+                    method.output_type[1:],
+                    method.client_streaming + 2 * method.server_streaming,
+                    method.options.idempotency_level,
+                )
+            )
     return lines
 
 
 # ---- Bad files -----------------------------------------------------------------------------------------------------
 
-PROTOC_TAKES = {"proto2", "no_syntax", "edition", "edition_2024"}  # what connect_gen does not yet
+PROTOC_TAKES = {"proto2", "no_syntax", "edition"}  # what connect_gen does not yet
+PROTOC_VARIES = {"edition_2024"}  # by its version
 
 
 def bad_cases():
@@ -390,8 +553,21 @@ class Bad(Case):
         super().setUpClass()
         cls.checked = os.path.join(cls.scratch, "connect_gen_checked")
         source = os.path.join(ROOT, "connect_gen.c")
-        result = run([CC, "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-I", INCLUDE, "-o",
-                      cls.checked, source], timeout=300)
+        result = run(
+            [
+                CC,
+                "-g",
+                "-O1",
+                "-fsanitize=address,undefined",
+                "-fno-sanitize-recover=all",
+                "-I",
+                INCLUDE,
+                "-o",
+                cls.checked,
+                source,
+            ],
+            timeout=300,
+        )
         if result.returncode != 0:
             raise AssertionError(result.stderr)
 
@@ -421,6 +597,8 @@ class Bad(Case):
                 self.assertEqual(self.refuse(name + ".proto"), messages)
                 self.assertTrue(messages)
                 protoc = run(PROTOC + ["-I.", "--descriptor_set_out=protoc.pb", name + ".proto"], cwd=self.folder)
+                if name in PROTOC_VARIES:
+                    continue
                 self.assertEqual(protoc.returncode == 0, name in PROTOC_TAKES, "protoc says: " + protoc.stderr)
         self.assertGreater(count, 40)
 
@@ -428,29 +606,36 @@ class Bad(Case):
         """The caret stands below the place, behind tabs and in long lines, and in lines with CR LF."""
         self.write("t.proto", b'syntax = "proto3";\r\nmessage M {\r\n\tint32\ta = 1;\tMissing b = 2;\r\n}\r\n')
         result = self.generate("t.proto", status=1)
-        self.assertEqual(result.stderr, 't.proto:3:15: error: "Missing" is not defined\n'
-                                        "    \tint32\ta = 1;\tMissing b = 2;\n"
-                                        "    \t     \t      \t^\n")
+        self.assertEqual(
+            result.stderr,
+            't.proto:3:15: error: "Missing" is not defined\n'
+            "    \tint32\ta = 1;\tMissing b = 2;\n"
+            "    \t     \t      \t^\n",
+        )
         self.write("long.proto", 'syntax = "proto3"; %s message M { Missing m = 1; } %s' % (" " * 5000, " " * 5000))
         lines = self.generate("long.proto", status=1).stderr.split("\n")
         self.assertLess(len(lines[1]), 200)
-        self.assertEqual(lines[1][lines[2].index("^"):][:7], "Missing")
+        self.assertEqual(lines[1][lines[2].index("^") :][:7], "Missing")
 
     def test_places_in_imports(self):
         """A message names the file as it was opened, and a file that is found in a second folder."""
         self.write("one/a.proto", 'syntax = "proto3";\nimport "b.proto";\n')
         self.write("two/b.proto", 'syntax = "proto3";\nmessage B { Missing m = 1; }\n')
         result = self.generate("-I", "one", "-Itwo/", "a.proto", status=1)
-        self.assertTrue(result.stderr.startswith('two/b.proto:2:13: error: "Missing" is not defined\n'), result.stderr)
+        self.assertTrue(
+            result.stderr.startswith('two/b.proto:2:13: error: "Missing" is not defined\n'), result.stderr
+        )
         self.write("one/c.proto", 'syntax = "proto3";\nimport "d.proto";\n')
         result = self.generate("-I", "one", "-Itwo", "c.proto", status=1)
-        self.assertTrue(result.stderr.startswith('one/c.proto:2:8: error: "d.proto" was not found; searched in: one, two\n'))
+        self.assertTrue(
+            result.stderr.startswith('one/c.proto:2:8: error: "d.proto" was not found; searched in: one, two\n')
+        )
 
     def test_hostile(self):
         deep = 'syntax = "proto3";\n' + "message A {" * 40 + "}" * 40
         aggregate = 'syntax = "proto3";\noption (a) = ' + "{ b: " * 100 + "1" + "}" * 100 + ";"
         cases = {
-            "deep": (deep, 'messages nest deeper than 32 levels'),
+            "deep": (deep, "messages nest deeper than 32 levels"),
             "endless": ('syntax = "proto3";\n' + "message A{" * 100000, "nest deeper"),
             "aggregate": (aggregate, "nests deeper than 64 levels"),
             "nul": (b'syntax = "proto3";\nmessage \0M {}', "control character \\x00"),
@@ -464,14 +649,34 @@ class Bad(Case):
             "strings": ('syntax = "proto3"; option go_package = ' + '"a" ' * 200000 + "; x", "expected message"),
             "number": ('syntax = "proto3"; message M { int32 a = ' + "9" * 1000000 + "; }", "out of range"),
             "errors": ('syntax = "proto3";\n' + "x;\n" * 100000, "too many errors"),
-            "fields": ('syntax = "proto3"; message M {' + "".join("string f%d=%d;" % (i, i + 20000) for i in range(5000)) + "}",
-                       "its struct would have more than 65535 bytes"),
-            "names": ('syntax = "proto3"; message M {' + "".join("bool %s%d=%d;" % ("n" * 100, i, i + 1) for i in range(700)) +
-                      "}", "have more than 65535 bytes"),
-            "values": ('syntax = "proto3"; enum E {' + "".join("E%d=%d;" % (i, i) for i in range(100000)) + "}",
-                       "has more than 65535 values"),
+            "fields": (
+                'syntax = "proto3"; message M {'
+                + "".join("string f%d=%d;" % (i, i + 20000) for i in range(5000))
+                + "}",
+                "its struct would have more than 65535 bytes",
+            ),
+            "names": (
+                'syntax = "proto3"; message M {'
+                + "".join("bool %s%d=%d;" % ("n" * 100, i, i + 1) for i in range(700))
+                + "}",
+                "have more than 65535 bytes",
+            ),
+            "values": (
+                'syntax = "proto3"; enum E {' + "".join("E%d=%d;" % (i, i) for i in range(100000)) + "}",
+                "has more than 65535 values",
+            ),
             "numbers": ('syntax = "proto3"; message M {' + "bool a=1;" * 50000 + "}", "is defined already"),
-            "reserved": ('syntax = "proto3"; message M { reserved 1' + ", 1 to 536870911" * 50000 + "; }", "overlaps"),
+            "reserved": (
+                'syntax = "proto3"; message M { reserved 1' + ", 1 to 536870911" * 50000 + "; }",
+                "overlaps",
+            ),
+            "long_names": (
+                'syntax = "proto3"; '
+                + "".join("message %s%d {" % ("n" * 400, i) for i in range(30))
+                + "".join("bool b%d = %d;" % (i, i + 1) for i in range(18000))
+                + "}" * 30,
+                "full name with more than 1024 bytes",
+            ),
             "open_comment": ('syntax = "proto3"; /*' + "*" * 1000000, "comment without its end"),
         }
         for name, (text, wanted) in cases.items():
@@ -497,17 +702,60 @@ class Bad(Case):
             with open(os.path.join(GOOD, name), "rb") as file:
                 texts.append(file.read())
         shutil.copytree(os.path.join(GOOD, "shared"), os.path.join(self.folder, "shared"))
-        pieces = [b"{", b"}", b"[", b"]", b"<", b">", b"(", b")", b";", b"=", b",", b".", b'"', b"'", b"\\", b"/*", b"//",
-                  b"\n", b"\0", b"\xff", b"message ", b"oneof ", b"map<", b"optional ", b"reserved ", b"extend ", b"group ",
-                  b"option ", b"stream ", b"0x", b"-", b"99999999999999999999", b"max", b"1.5e", b"import "]
+        pieces = [
+            b"{",
+            b"}",
+            b"[",
+            b"]",
+            b"<",
+            b">",
+            b"(",
+            b")",
+            b";",
+            b"=",
+            b",",
+            b".",
+            b'"',
+            b"'",
+            b"\\",
+            b"/*",
+            b"//",
+            b"\n",
+            b"\0",
+            b"\xff",
+            b"message ",
+            b"oneof ",
+            b"map<",
+            b"optional ",
+            b"reserved ",
+            b"extend ",
+            b"group ",
+            b"option ",
+            b"stream ",
+            b"0x",
+            b"-",
+            b"99999999999999999999",
+            b"max",
+            b"1.5e",
+            b"import ",
+        ]
         for i in range(250):
             text = chance.choice(texts)
             for _ in range(chance.randint(1, 6)):
                 at, end = sorted((chance.randrange(len(text)), chance.randrange(len(text))))
                 end = min(end, at + 40)
-                text = chance.choice((text[:at] + chance.choice(pieces) + text[at:], text[:at] + text[end:],
-                                      text[:at] + chance.choice(pieces) + text[end:], text[:at] + text[at:end] + text[at:],
-                                      text[:end])) or b" "
+                text = (
+                    chance.choice(
+                        (
+                            text[:at] + chance.choice(pieces) + text[at:],
+                            text[:at] + text[end:],
+                            text[:at] + chance.choice(pieces) + text[end:],
+                            text[:at] + text[at:end] + text[at:],
+                            text[:end],
+                        )
+                    )
+                    or b" "
+                )
             self.write("mutated.proto", text)
             result = run([self.checked, "--out", "out", "mutated.proto"], cwd=self.folder, timeout=30)
             if result.returncode not in (0, 1) or "Sanitizer" in result.stderr or "runtime error" in result.stderr:
@@ -525,7 +773,16 @@ class Command(Case):
         self.assertEqual(self.generate("--version").stdout, "connect_gen %s\n" % version)
 
     def test_wrong_command_line(self):
-        for arguments in (["--nonsense"], ["-x"], ["-I"], ["--out"], [], ["--out="], ["-I", "."], ["a.proto", "--outx"]):
+        for arguments in (
+            ["--nonsense"],
+            ["-x"],
+            ["-I"],
+            ["--out"],
+            [],
+            ["--out="],
+            ["-I", "."],
+            ["a.proto", "--outx"],
+        ):
             with self.subTest(arguments):
                 result = self.generate(*arguments, status=2)
                 self.assertTrue(result.stderr.startswith("connect_gen: error: "), result.stderr)
@@ -534,11 +791,13 @@ class Command(Case):
     def test_inputs(self):
         self.write("in/a.proto", 'syntax = "proto3";')
         self.write("other/b.proto", 'syntax = "proto3";')
-        for arguments, wanted in ((["missing.proto"], '"missing.proto" was not found; searched in: .'),
-                                  (["-I", "in", "other/b.proto"], "is not below an -I folder (in)"),
-                                  (["-I", "in", os.path.join(self.folder, "other/b.proto")], "is not below an -I folder (in)"),
-                                  (["-I", "in", "../" + os.path.basename(self.folder) + "/other/b.proto"], "is not below"),
-                                  (["in"], "was not found")):
+        for arguments, wanted in (
+            (["missing.proto"], '"missing.proto" was not found; searched in: .'),
+            (["-I", "in", "other/b.proto"], "is not below an -I folder (in)"),
+            (["-I", "in", os.path.join(self.folder, "other/b.proto")], "is not below an -I folder (in)"),
+            (["-I", "in", "../" + os.path.basename(self.folder) + "/other/b.proto"], "is not below"),
+            (["in"], "was not found"),
+        ):
             with self.subTest(arguments):
                 result = self.generate("--out", "out", *arguments, status=1)
                 self.assertIn(wanted, result.stderr)
@@ -573,8 +832,21 @@ class Command(Case):
     def test_one_command_compiles_it(self):
         """cc -o connect_gen connect_gen.c, and without warnings."""
         for compiler in (CC, CLANG):
-            result = run([compiler, "-O1", "-I", INCLUDE, "-Wall", "-Wextra", "-Werror", "-o", os.path.join(self.folder, "g"),
-                          os.path.join(ROOT, "connect_gen.c")], timeout=300)
+            result = run(
+                [
+                    compiler,
+                    "-O1",
+                    "-I",
+                    INCLUDE,
+                    "-Wall",
+                    "-Wextra",
+                    "-Werror",
+                    "-o",
+                    os.path.join(self.folder, "g"),
+                    os.path.join(ROOT, "connect_gen.c"),
+                ],
+                timeout=300,
+            )
             self.assertEqual(result.returncode, 0, result.stderr[:4000])
             self.write("a.proto", 'syntax = "proto3";')
             self.generate("a.proto", generator=os.path.join(self.folder, "g"))

@@ -1,6 +1,8 @@
 #define CONNECT_IMPLEMENTATION
 #include "connect.h"
-#include "tests/support/support.h"
+#include "../support/support.h"
+
+#define STR(literal) ((connect_str_t){(literal), sizeof(literal) - 1})
 
 /* Header lists: limits to the byte, lower case, lookups, the grammar of names and values. */
 
@@ -19,10 +21,10 @@ static void test_receive(void **state) {
     connect_headers_t view;
     (void)state;
     memset(&headers, 0, sizeof headers);
-    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, CN_STR("Content-Type"), CN_STR("A/b")), CN_HEADERS_OK);
-    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, CN_STR("x"), CN_STR("")), CN_HEADERS_OK);
-    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, CN_STR("X"), CN_STR("two")), CN_HEADERS_OK);
-    assert_true(cn_headers_put(&headers, &arena, "grpc-status", CN_STR("0")));
+    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, STR("Content-Type"), STR("A/b")), CN_HEADERS_OK);
+    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, STR("x"), STR("")), CN_HEADERS_OK);
+    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, STR("X"), STR("two")), CN_HEADERS_OK);
+    assert_true(cn_headers_put(&headers, &arena, "grpc-status", STR("0")));
     assert_int_equal(headers.bytes, 12 + 3 + 1 + 1 + 3 + 11 + 1 + 4 * 32);
     assert_str(cn_headers_find(&headers, "content-type"), "A/b");
     assert_str(cn_headers_find(&headers, "x"), "");
@@ -52,11 +54,11 @@ static void test_lower_case_at_every_length(void **state) {
             for (i = 0; i < len; i++)
                 name[i] = alphabet[(i + shift) % (sizeof alphabet - 1)];
             input = guarded_copy(name, len, 0);
-            assert_int_equal(cn_headers_receive(&headers, &arena, &limits, cn_str(input.data, len), cn_str(input.data, len)),
+            assert_int_equal(
+                cn_headers_receive(&headers, &arena, &limits, cn_str(input.data, len), cn_str(input.data, len)),
                 CN_HEADERS_OK);
             for (i = 0; i < len; i++)
-                assert_int_equal(headers.items[0].name[i],
-                    name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
+                assert_int_equal(headers.items[0].name[i], name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
             assert_int_equal(headers.items[0].name[len], 0);
             assert_memory_equal(headers.items[0].value.data, name, len);
             guarded_free(&input);
@@ -70,19 +72,21 @@ static void test_limits(void **state) {
     cn_headers_t headers;
     (void)state;
     memset(&headers, 0, sizeof headers);
-    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, CN_STR("a"), CN_STR("12345")), CN_HEADERS_OK);
+    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, STR("a"), STR("12345")), CN_HEADERS_OK);
     assert_int_equal(headers.bytes, 38);
     /* 62 are left, 32 of them are overhead */
-    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, CN_STR("b"), cn_str("123456789012345678901234567890", 30)),
+    assert_int_equal(
+        cn_headers_receive(&headers, &arena, &limits, STR("b"), cn_str("123456789012345678901234567890", 30)),
         CN_HEADERS_TOO_LARGE);
     assert_int_equal(headers.count, 1);
-    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, CN_STR("b"), cn_str("12345678901234567890123456789", 29)),
+    assert_int_equal(
+        cn_headers_receive(&headers, &arena, &limits, STR("b"), cn_str("12345678901234567890123456789", 29)),
         CN_HEADERS_OK);
     assert_int_equal(headers.bytes, 100);
-    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, CN_STR("c"), CN_STR("")), CN_HEADERS_TOO_LARGE);
+    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, STR("c"), STR("")), CN_HEADERS_TOO_LARGE);
     limits = limits_of(100000, 3);
-    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, CN_STR("c"), CN_STR("")), CN_HEADERS_OK);
-    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, CN_STR("d"), CN_STR("")), CN_HEADERS_TOO_LARGE);
+    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, STR("c"), STR("")), CN_HEADERS_OK);
+    assert_int_equal(cn_headers_receive(&headers, &arena, &limits, STR("d"), STR("")), CN_HEADERS_TOO_LARGE);
     assert_int_equal(headers.count, 3);
     connect_arena_free(&arena);
 }
@@ -99,8 +103,8 @@ static void test_grammar(void **state) {
         assert_int_equal(cn_header_name_valid(cn_str(text, 3)), c && strchr(token, (int)c) != NULL);
         assert_int_equal(cn_header_value_valid(cn_str(text, 3)), c == 9 || (c >= 32 && c != 127));
     }
-    assert_false(cn_header_name_valid(CN_STR("")));
-    assert_true(cn_header_value_valid(CN_STR("")));
+    assert_false(cn_header_name_valid(STR("")));
+    assert_true(cn_header_value_valid(STR("")));
 }
 
 static bool run_without_memory(const connect_allocator_t *allocator, void *arg) {
@@ -113,8 +117,8 @@ static bool run_without_memory(const connect_allocator_t *allocator, void *arg) 
     memset(&headers, 0, sizeof headers);
     connect_arena_init(&arena, NULL, 0, allocator);
     for (i = 0; i < 40 && ok; i++) {
-        ok = cn_headers_receive(&headers, &arena, &limits, CN_STR("some-name"), CN_STR("some value")) == CN_HEADERS_OK &&
-             cn_headers_put(&headers, &arena, "put", CN_STR("x"));
+        ok = cn_headers_receive(&headers, &arena, &limits, STR("some-name"), STR("some value")) == CN_HEADERS_OK &&
+            cn_headers_put(&headers, &arena, "put", STR("x"));
         if (!ok) assert_true(headers.count == (size_t)i * 2 || headers.count == (size_t)i * 2 + 1);
     }
     connect_arena_free(&arena);

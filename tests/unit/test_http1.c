@@ -1,6 +1,11 @@
 #define CONNECT_IMPLEMENTATION
 #include "connect.h"
-#include "tests/support/support.h"
+#include "../support/support.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define SMALLER(a, b) ((a) < (b) ? (a) : (b))
+#define STR(literal) ((connect_str_t){(literal), sizeof(literal) - 1})
+#define CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* HTTP/1.1 without a socket: bytes in, bytes out, and a small application on top that writes down what it is told. Every
    input is given whole, byte by byte and cut at every place, and must come to the same. */
@@ -33,9 +38,9 @@ struct peer {
     connect_limits_t limits;
     cn_list_t unused;
     app_mode mode;
-    int status;    /* EARLY, ECHO: 0 is 200 */
-    bool hold;     /* received bytes are not consumed */
-    bool no_room;  /* on_begin refuses */
+    int status;   /* EARLY, ECHO: 0 is 200 */
+    bool hold;    /* received bytes are not consumed */
+    bool no_room; /* on_begin refuses */
     bool reset_in_data, reset_in_head;
     unsigned again; /* client: calls that are begun inside on_closed of the one before */
     call calls[32];
@@ -64,7 +69,7 @@ static void log_headers(cn_buf_t *log, const cn_headers_t *headers) {
 static call *client_call(peer *p, const char *method, const char *body, bool chunked);
 
 static call *call_of(cn_exchange_t *x) {
-    call *c = CN_CONTAINER(x, call, x);
+    call *c = CONTAINER(x, call, x);
     assert_false(c->closed);
     assert_true(c->peer->http.feeding);
     assert_ptr_equal(x->http, &c->peer->http);
@@ -105,7 +110,7 @@ static void app_on_head(cn_exchange_t *x) {
     assert_false(c->ended);
     if (c->peer->reset_in_head) c->peer->http.version->reset(x, CN_RESET_CANCEL);
     if (!c->peer->http.is_server) return;
-    if (c->peer->mode == APP_EARLY) app_answer(c, false, CN_STR("no"));
+    if (c->peer->mode == APP_EARLY) app_answer(c, false, STR("no"));
     if (c->peer->mode == APP_STREAM) {
         cn_head_t head;
         memset(&head, 0, sizeof head);
@@ -138,7 +143,7 @@ static void app_on_end(cn_exchange_t *x) {
     if (!c->peer->http.is_server) return;
     if (c->peer->mode == APP_ECHO) app_answer(c, false, cn_buf_view(&c->body));
     if (c->peer->mode == APP_ECHO_CHUNKED) app_answer(c, true, cn_buf_view(&c->body));
-    if (c->peer->mode == APP_STREAM) app_answer(c, true, CN_STR(""));
+    if (c->peer->mode == APP_STREAM) app_answer(c, true, STR(""));
 }
 
 static void app_on_writable(cn_exchange_t *x) {
@@ -147,7 +152,7 @@ static void app_on_writable(cn_exchange_t *x) {
     assert_true(cn_buf_len(&x->out) < c->peer->limits.stream_buffer / 2);
     while (c->to_produce && cn_buf_len(&x->out) <= c->peer->limits.stream_buffer) {
         char piece[1000];
-        size_t len = CN_MIN(sizeof piece, c->to_produce);
+        size_t len = SMALLER(sizeof piece, c->to_produce);
         memset(piece, 'a' + (int)(c->to_produce / 1000 % 26), len);
         assert_true(cn_buf_append(&x->out, c->peer->http.allocator, piece, len));
         c->to_produce -= len;
@@ -165,7 +170,7 @@ static void app_on_due(cn_exchange_t *x) {
 }
 
 static void app_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
-    call *c = CN_CONTAINER(x, call, x);
+    call *c = CONTAINER(x, call, x);
     cn_buf_t *log = &c->peer->log;
     char number[32];
     assert_false(c->closed);
@@ -211,7 +216,7 @@ static const cn_exchange_events_t app_events = {
 
 static call *peer_new_call(peer *p) {
     call *c;
-    assert_true(p->call_count < CN_LEN(p->calls));
+    assert_true(p->call_count < COUNT(p->calls));
     c = &p->calls[p->call_count++];
     memset(c, 0, sizeof *c);
     c->peer = p;
@@ -223,7 +228,7 @@ static call *peer_new_call(peer *p) {
 }
 
 static peer *peer_of(cn_http_t *http) {
-    return CN_CONTAINER(http, peer, http);
+    return CONTAINER(http, peer, http);
 }
 static cn_exchange_t *peer_on_begin(cn_http_t *http) {
     peer *p = peer_of(http);
@@ -279,7 +284,7 @@ static void peer_pump(peer *p, size_t room) {
     p->http.version->pull(&p->http);
     assert_false(p->http.feeding);
     out = cn_buf_view(&p->http.out);
-    len = CN_MIN(out.len, room);
+    len = SMALLER(out.len, room);
     log_bytes(&p->sent, out.data, len);
     cn_buf_drop(&p->http.out, len);
 }
@@ -297,7 +302,7 @@ static const char *at_page_end(const char *bytes, size_t len) {
 static size_t peer_feed(peer *p, const char *bytes, size_t len, size_t piece) {
     size_t at = 0;
     while (at < len) {
-        size_t offered = CN_MIN(piece, len - at);
+        size_t offered = SMALLER(piece, len - at);
         size_t taken = p->http.version->feed(&p->http, at_page_end(bytes + at, offered), offered);
         assert_true(taken == offered || (taken < offered && p->http.read_blocked));
         assert_false(p->http.feeding);
@@ -325,8 +330,8 @@ static void assert_log(peer *p, const char *expected) {
 static int sent_status(const peer *p) {
     connect_str_t sent = cn_buf_view(&p->sent);
     return sent.len >= 12 && memcmp(sent.data, "HTTP/1.1 ", 9) == 0
-               ? (sent.data[9] - '0') * 100 + (sent.data[10] - '0') * 10 + (sent.data[11] - '0')
-               : 0;
+        ? (sent.data[9] - '0') * 100 + (sent.data[10] - '0') * 10 + (sent.data[11] - '0')
+        : 0;
 }
 static bool contains(connect_str_t text, const char *part) {
     size_t len = strlen(part), i;
@@ -351,10 +356,12 @@ static const exchange_case good_requests[] = {
         OK_HEAD "content-length: 0\r\n\r\n", false},
     {APP_ECHO,
         "POST /acme.v1.Things/Get HTTP/1.1\r\nHost: a.example\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n"
-        "CONTENT-TYPE:application/json\r\nX-Tab:\t a\tb \t \r\nX-Empty:\r\nX-Latin: caf\xE9\r\nContent-Length: 12\r\n\r\n"
+        "CONTENT-TYPE:application/json\r\nX-Tab:\t a\tb \t \r\nX-Empty:\r\nX-Latin: caf\xE9\r\nContent-Length: "
+        "12\r\n\r\n"
         "{\"id\": \"42\"}",
         "POST /acme.v1.Things/Get @a.example host=a.example user-agent=curl/7.88.1 accept=*/* "
-        "content-type=application/json x-tab=a\tb x-empty= x-latin=caf\xE9 content-length=12 [{\"id\": \"42\"}] end 0\n",
+        "content-type=application/json x-tab=a\tb x-empty= x-latin=caf\xE9 content-length=12 [{\"id\": \"42\"}] end "
+        "0\n",
         OK_HEAD "content-length: 12\r\n\r\n{\"id\": \"42\"}", false},
     {APP_ECHO,
         "POST /c HTTP/1.1\r\n" HOST "Transfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n00A;x\r\n, world!!!\r\n"
@@ -374,8 +381,8 @@ static const exchange_case good_requests[] = {
     {APP_ECHO, "GET / HTTP/1.1\r\n" HOST "Connection: upgrade , cLOSE\r\nUpgrade: h2c\r\n\r\n",
         "GET / @h host=h connection=upgrade , cLOSE upgrade=h2c [] end 0\n",
         OK_HEAD "content-length: 0\r\nconnection: close\r\n\r\n", true},
-    {APP_ECHO, "HEAD /h HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nab", "HEAD /h @h host=h content-length=2 [ab] end 0\n",
-        OK_HEAD "content-length: 2\r\n\r\n", false},
+    {APP_ECHO, "HEAD /h HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nab",
+        "HEAD /h @h host=h content-length=2 [ab] end 0\n", OK_HEAD "content-length: 2\r\n\r\n", false},
     {APP_ECHO, "\r\nOPTIONS * HTTP/1.1\r\n" HOST "\r\n", "OPTIONS * @h host=h [] end 0\n",
         OK_HEAD "content-length: 0\r\n\r\n", false},
     {APP_ECHO, "GET http://A.example:80/x?y=1 HTTP/1.1\r\nHost: a.EXAMPLE:80\r\n\r\n",
@@ -391,9 +398,12 @@ static const exchange_case good_requests[] = {
     {APP_EARLY, "POST /early HTTP/1.1\r\n" HOST "Content-Length: 65537\r\n\r\nhello",
         "POST /early @h host=h content-length=65537 [] cut 1\n",
         OK_HEAD "content-length: 2\r\nconnection: close\r\n\r\nno", true},
-    {APP_ECHO, "GET /a HTTP/1.1\r\n" HOST "\r\nPOST /b HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nxGET /c HTTP/1.1\r\n" HOST "\r\n",
+    {APP_ECHO,
+        "GET /a HTTP/1.1\r\n" HOST "\r\nPOST /b HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nxGET /c HTTP/1.1\r\n" HOST
+        "\r\n",
         "GET /a @h host=h [] end 0\nPOST /b @h host=h content-length=1 [x] end 0\nGET /c @h host=h [] end 0\n",
-        OK_HEAD "content-length: 0\r\n\r\n" OK_HEAD "content-length: 1\r\n\r\nx" OK_HEAD "content-length: 0\r\n\r\n", false},
+        OK_HEAD "content-length: 0\r\n\r\n" OK_HEAD "content-length: 1\r\n\r\nx" OK_HEAD "content-length: 0\r\n\r\n",
+        false},
 };
 
 /* Runs one case cut in two at `cut`, then in pieces. */
@@ -415,7 +425,7 @@ static void run_request(const exchange_case *c, size_t cut, size_t piece) {
 static void test_requests(void **state) {
     size_t i, cut;
     (void)state;
-    for (i = 0; i < CN_LEN(good_requests); i++) {
+    for (i = 0; i < COUNT(good_requests); i++) {
         const exchange_case *c = &good_requests[i];
         run_request(c, 0, SIZE_MAX);
         run_request(c, 0, 1);
@@ -466,7 +476,9 @@ static const refusal refusals[] = {
     {400, POST "Transfer-Encoding: chunked;a=b\r\n\r\n0\r\n\r\n"},
     {400, POST "Transfer-Encoding: \r\n\r\n0\r\n\r\n"},
     {400, POST "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n"},
-    {400, POST "Transfer-Encoding: \x0b" "chunked\r\n\r\n0\r\n\r\n"},
+    {400,
+        POST "Transfer-Encoding: \x0b"
+             "chunked\r\n\r\n0\r\n\r\n"},
     {400, POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
     {400, POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n"},
     {400, POST "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n"},
@@ -492,8 +504,12 @@ static const refusal refusals[] = {
     {400, GET ": b\r\n\r\n"},
     {400, GET "A\r\n\r\n"},
     {400, GET "ab-,cdefgh: b\r\n\r\n"},
-    {400, GET "ab-\xAD" "cdefgh: b\r\n\r\n"},
-    {400, GET "abc\xE1" "cdefgh: b\r\n\r\n"},
+    {400,
+        GET "ab-\xAD"
+            "cdefgh: b\r\n\r\n"},
+    {400,
+        GET "abc\xE1"
+            "cdefgh: b\r\n\r\n"},
     {400, GET "abc`@[{defgh: b\r\n\r\n"},
     {400, GET "A[b]: c\r\n\r\n"},
     {400, GET "A\xE9: c\r\n\r\n"},
@@ -590,7 +606,8 @@ static const refusal bad_bodies[] = {
 
 /* Every byte at every place of a name, a value and a target: as the tables say. */
 static void test_every_byte_everywhere(void **state) {
-    static const char frame[] = "GET /abcdefghijklmnop HTTP/1.1\r\nHost: h\r\nabcdef-hijklmnopq: abcdefghijklmnopq\r\n\r\n";
+    static const char frame[] =
+        "GET /abcdefghijklmnop HTTP/1.1\r\nHost: h\r\nabcdef-hijklmnopq: abcdefghijklmnopq\r\n\r\n";
     static const size_t starts[] = {4, 41, 60}, lens[] = {17, 17, 17};
     static const unsigned char kinds[] = {CN_CHAR_TARGET, CN_CHAR_TOKEN, CN_CHAR_VALUE};
     const unsigned char *chars = cn_header_chars();
@@ -619,7 +636,7 @@ static void run_refusal(const char *input, size_t len, int status, size_t begun,
     assert_int_equal(peer_feed(&p, input, cut, piece), cut);
     assert_int_equal(peer_feed(&p, input + cut, len - cut, piece), len - cut);
     if (sent_status(&p) != status || !p.http.closing || p.call_count != begun)
-        fail_msg("%.*s\nwants %d, got %d in %.*s", (int)CN_MIN(len, (size_t)300), input, status, sent_status(&p),
+        fail_msg("%.*s\nwants %d, got %d in %.*s", (int)SMALLER(len, (size_t)300), input, status, sent_status(&p),
             (int)cn_buf_len(&p.sent), cn_buf_view(&p.sent).data);
     assert_true(contains(cn_buf_view(&p.sent), "connection: close\r\n"));
     assert_true(contains(cn_buf_view(&p.sent), "content-length: 0\r\n"));
@@ -635,9 +652,9 @@ static void run_refusal(const char *input, size_t len, int status, size_t begun,
 static void test_refusals(void **state) {
     size_t i, cut;
     (void)state;
-    for (i = 0; i < CN_LEN(refusals) + CN_LEN(bad_bodies); i++) {
-        const refusal *r = i < CN_LEN(refusals) ? &refusals[i] : &bad_bodies[i - CN_LEN(refusals)];
-        size_t len = strlen(r->input), begun = i < CN_LEN(refusals) ? 0 : 1;
+    for (i = 0; i < COUNT(refusals) + COUNT(bad_bodies); i++) {
+        const refusal *r = i < COUNT(refusals) ? &refusals[i] : &bad_bodies[i - COUNT(refusals)];
+        size_t len = strlen(r->input), begun = i < COUNT(refusals) ? 0 : 1;
         run_refusal(r->input, len, r->status, begun, 0, SIZE_MAX);
         run_refusal(r->input, len, r->status, begun, 0, 1);
         for (cut = 1; cut < len; cut++)
@@ -660,7 +677,7 @@ static void expect_status(cn_buf_t *text, int status, size_t begun, connect_limi
     static const size_t pieces[] = {SIZE_MAX, 1, 7, 1000, 4096};
     static peer p;
     size_t i;
-    for (i = 0; i < CN_LEN(pieces); i++) {
+    for (i = 0; i < COUNT(pieces); i++) {
         assert_true(peer_open(&p, true, NULL));
         if (limits) p.limits = *limits;
         assert_int_equal(peer_feed(&p, cn_buf_view(text).data, cn_buf_len(text), pieces[i]), cn_buf_len(text));
@@ -855,11 +872,16 @@ static void test_public_probes(void **state) {
         while ((token = cn_json_next(&reader)) == CN_JSON_NAME) {
             connect_str_t name = reader.text;
             token = cn_json_next(&reader);
-            if (connect_str_equal(name, CN_STR("id"))) t.id = reader.text;
-            else if (connect_str_equal(name, CN_STR("expected"))) t.expected = reader.text;
-            else if (connect_str_equal(name, CN_STR("rawRequest"))) t.request = reader.text;
-            else if (connect_str_equal(name, CN_STR("scored"))) t.scored = token == CN_JSON_TRUE;
-            else assert_true(cn_json_skip(&reader, token));
+            if (connect_str_equal(name, STR("id")))
+                t.id = reader.text;
+            else if (connect_str_equal(name, STR("expected")))
+                t.expected = reader.text;
+            else if (connect_str_equal(name, STR("rawRequest")))
+                t.request = reader.text;
+            else if (connect_str_equal(name, STR("scored")))
+                t.scored = token == CN_JSON_TRUE;
+            else
+                assert_true(cn_json_skip(&reader, token));
         }
         assert_int_equal(token, CN_JSON_OBJECT_END);
         restore_probe(&t, &request);
@@ -909,7 +931,7 @@ static void test_one_request_at_a_time(void **state) {
     peer_pump(&p, SIZE_MAX);
     assert_true(p.http.read_blocked);
     assert_int_equal(p.outputs, 0);
-    app_answer(&p.calls[0], false, CN_STR("x"));
+    app_answer(&p.calls[0], false, STR("x"));
     assert_int_equal(p.outputs, 1); /* once, though it sent twice */
     assert_int_equal(p.closed_count, 0);
     peer_pump(&p, SIZE_MAX);
@@ -961,7 +983,7 @@ static void test_window(void **state) {
     p.mode = APP_SILENT;
     peer_feed_text(&p, POST "Content-Length: 1000\r\n\r\n");
     assert_int_equal(p.http.version->feed(&p.http, body, 1000), 300);
-    app_answer(&p.calls[0], false, CN_STR("enough"));
+    app_answer(&p.calls[0], false, STR("enough"));
     assert_false(p.http.read_blocked);
     assert_int_equal(p.outputs, 1);
     assert_int_equal(peer_feed(&p, body, 700, 70), 700);
@@ -1003,7 +1025,8 @@ static void test_expect_continue(void **state) {
     assert_sent(&p, OK_HEAD "content-length: 2\r\n\r\nab");
     peer_feed_text(&p, GET "Expect: 100-continue\r\n\r\n");
     assert_sent(&p, OK_HEAD "content-length: 0\r\n\r\n");
-    peer_feed_text(&p, "POST / HTTP/1.0\r\nConnection: keep-alive\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+    peer_feed_text(
+        &p, "POST / HTTP/1.0\r\nConnection: keep-alive\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
     assert_sent(&p, "");
     peer_feed_text(&p, "x");
     cn_buf_clear(&p.sent);
@@ -1017,8 +1040,9 @@ static void test_expect_continue(void **state) {
     p.mode = APP_EARLY;
     p.status = 415;
     peer_feed_text(&p, POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-    assert_sent(&p, "HTTP/1.1 415 Unsupported Media Type\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n"
-                    "connection: close\r\n\r\nno");
+    assert_sent(&p,
+        "HTTP/1.1 415 Unsupported Media Type\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n"
+        "connection: close\r\n\r\nno");
     assert_true(p.http.closing);
     peer_close(&p);
 }
@@ -1096,7 +1120,7 @@ static void test_server_end_of_input(void **state) {
     peer_feed_text(&p, GET "\r\n");
     p.mode = APP_SILENT;
     p.http.version->feed(&p.http, input, len);
-    app_answer(&p.calls[1], false, CN_STR("0123456789012345678901234567890123456789012345678901234567890123456789"));
+    app_answer(&p.calls[1], false, STR("0123456789012345678901234567890123456789012345678901234567890123456789"));
     p.http.version->pull(&p.http);
     p.http.version->eof(&p.http);
     assert_int_equal(p.closed_count, 1);
@@ -1121,7 +1145,7 @@ static void test_drain(void **state) {
     peer_feed_text(&p, GET "\r\n");
     p.http.version->drain(&p.http);
     assert_false(p.http.closing);
-    app_answer(&p.calls[0], false, CN_STR(""));
+    app_answer(&p.calls[0], false, STR(""));
     peer_pump(&p, SIZE_MAX);
     assert_sent(&p, OK_HEAD "content-length: 0\r\nconnection: close\r\n\r\n");
     assert_true(p.http.closing);
@@ -1136,7 +1160,7 @@ static void test_drain(void **state) {
     peer_feed_text(&p, "HTTP/1.1\r\n" HOST "\r\n");
     assert_int_equal(p.http.head_since_ms, -1);
     assert_int_equal(p.call_count, 1);
-    app_answer(&p.calls[0], false, CN_STR(""));
+    app_answer(&p.calls[0], false, STR(""));
     peer_pump(&p, SIZE_MAX);
     assert_sent(&p, OK_HEAD "content-length: 0\r\nconnection: close\r\n\r\n");
     assert_true(p.http.closing);
@@ -1228,7 +1252,7 @@ static void test_responses_without_body(void **state) {
     static peer p;
     size_t i;
     (void)state;
-    for (i = 0; i < CN_LEN(statuses); i++) {
+    for (i = 0; i < COUNT(statuses); i++) {
         assert_true(peer_open(&p, true, NULL));
         p.mode = APP_ECHO;
         p.status = statuses[i];
@@ -1243,8 +1267,8 @@ static void test_responses_without_body(void **state) {
 }
 
 static void test_every_status_has_a_line(void **state) {
-    static const int named[] = {200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 429, 431, 499, 500, 501, 502, 503,
-        504, 505};
+    static const int named[] = {
+        200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 429, 431, 499, 500, 501, 502, 503, 504, 505};
     int status;
     size_t i;
     static peer p;
@@ -1252,7 +1276,7 @@ static void test_every_status_has_a_line(void **state) {
     for (status = 200; status <= 999; status++) {
         connect_str_t sent;
         bool is_named = status == 204 || status == 304;
-        for (i = 0; i < CN_LEN(named); i++)
+        for (i = 0; i < COUNT(named); i++)
             is_named = is_named || named[i] == status;
         assert_true(peer_open(&p, true, NULL));
         p.status = status;
@@ -1316,8 +1340,8 @@ static call *client_call(peer *p, const char *method, const char *body, bool chu
     assert_false(p->http.version->can_begin(&p->http));
     memset(&head, 0, sizeof head);
     head.method = connect_str_of(method);
-    head.authority = CN_STR("gateway:8080");
-    head.path = CN_STR("/p?q");
+    head.authority = STR("gateway:8080");
+    head.path = STR("/p?q");
     head.headers = headers;
     head.header_count = 2;
     head.content_length = body && !chunked ? (int64_t)strlen(body) : -1;
@@ -1385,9 +1409,10 @@ static const response_case responses[] = {
     {"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 5\r\n\r\nhello",
         "200 content-type=a/b content-length=5 [hello] end 0\n", true, false},
     {"HTTP/1.1 800 What\tever \xE9\r\nContent-Length: 0\r\n\r\n", "800 content-length=0 [] end 0\n", true, false},
-    {"HTTP/1.1 999\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", "999 content-length=0 connection=close [] end 0\n",
-        false, false},
-    {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 201 \r\ncontent-length: 1\r\n\r\nx",
+    {"HTTP/1.1 999\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        "999 content-length=0 connection=close [] end 0\n", false, false},
+    {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 201 \r\ncontent-length: "
+     "1\r\n\r\nx",
         "201 content-length=1 [x] end 0\n", true, false},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0a\r\n0123456789\r\n0\r\nGrpc-Status: 0\r\n\r\n",
         "200 transfer-encoding=chunked [abc0123456789] grpc-status=0 end 0\n", true, false},
@@ -1419,7 +1444,7 @@ static void run_response(const response_case *r, size_t cut, size_t piece) {
 static void test_client_responses(void **state) {
     size_t i, cut;
     (void)state;
-    for (i = 0; i < CN_LEN(responses); i++) {
+    for (i = 0; i < COUNT(responses); i++) {
         run_response(&responses[i], 0, SIZE_MAX);
         run_response(&responses[i], 0, 1);
         for (cut = 1; cut < strlen(responses[i].input); cut++)
@@ -1433,7 +1458,7 @@ static void test_truncated_responses(void **state) {
     static peer p;
     size_t i, cut;
     (void)state;
-    for (i = 0; i < CN_LEN(responses); i++) {
+    for (i = 0; i < COUNT(responses); i++) {
         const response_case *r = &responses[i];
         size_t len = strlen(r->input);
         if (r->ends_with_input) len = (size_t)(strstr(r->input, "\r\n\r\n") - r->input) + 4;
@@ -1460,16 +1485,28 @@ static void test_truncated_responses(void **state) {
 
 static void test_bad_responses(void **state) {
     static const char *const bad[] = {
-        "HTTP/1.1 99 \r\n\r\n", "HTTP/1.1 099 X\r\n\r\n", "HTTP/1.1 2000 X\r\n\r\n", "HTTP/1.1 20 X\r\n\r\n",
-        "HTTP/1.1 2x0 X\r\n\r\n", "HTTP/1.1  200 X\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.2 200 OK\r\n\r\n",
-        "http/1.1 200 OK\r\n\r\n", "\r\nHTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 O\001K\r\n\r\n", "SSH-2.0-x\r\n\r\n",
-        "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\n\r\n",
+        "HTTP/1.1 99 \r\n\r\n",
+        "HTTP/1.1 099 X\r\n\r\n",
+        "HTTP/1.1 2000 X\r\n\r\n",
+        "HTTP/1.1 20 X\r\n\r\n",
+        "HTTP/1.1 2x0 X\r\n\r\n",
+        "HTTP/1.1  200 X\r\n\r\n",
+        "HTTP/2.0 200 OK\r\n\r\n",
+        "HTTP/1.2 200 OK\r\n\r\n",
+        "http/1.1 200 OK\r\n\r\n",
+        "\r\nHTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 200 O\001K\r\n\r\n",
+        "SSH-2.0-x\r\n\r\n",
+        "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
         "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nx",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx",
         "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nA : b\r\n\r\n", "HTTP/1.1 200 OK\r\n A: b\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n A: b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\n\r\n",
         INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM,
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
@@ -1479,7 +1516,7 @@ static void test_bad_responses(void **state) {
     static peer p;
     size_t i, cut;
     (void)state;
-    for (i = 0; i < CN_LEN(bad); i++)
+    for (i = 0; i < COUNT(bad); i++)
         for (cut = 0; cut < strlen(bad[i]); cut++) {
             assert_true(peer_open(&p, false, NULL));
             client_call(&p, "POST", "{}", false);
@@ -1531,9 +1568,9 @@ static void test_client_odd_orders(void **state) {
     c = peer_new_call(&p);
     assert_true(p.http.version->begin(&p.http, &c->x));
     memset(&head, 0, sizeof head);
-    head.method = CN_STR("POST");
-    head.path = CN_STR("/");
-    head.authority = CN_STR("h");
+    head.method = STR("POST");
+    head.path = STR("/");
+    head.authority = STR("h");
     head.content_length = -1;
     assert_true(p.http.version->send_head(&c->x, &head, false));
     peer_pump(&p, SIZE_MAX);
@@ -1633,7 +1670,7 @@ static bool carry(peer *a, peer *b, size_t piece) {
             from->http.version->pull(&from->http);
             out = cn_buf_view(&from->http.out);
             if (out.len && !to->http.read_blocked && !to->http.closing) {
-                size_t len = CN_MIN(out.len, piece);
+                size_t len = SMALLER(out.len, piece);
                 size_t taken = to->http.version->feed(&to->http, at_page_end(out.data, len), len);
                 assert_true(taken == len || to->http.read_blocked);
                 cn_buf_drop(&from->http.out, taken);
@@ -1643,7 +1680,7 @@ static bool carry(peer *a, peer *b, size_t piece) {
             if (to->hold && to->call_count) {
                 call *c = &to->calls[to->call_count - 1];
                 if (!c->closed && c->x.unread) {
-                    to->http.version->consume(&c->x, CN_MIN(c->x.unread, 77u));
+                    to->http.version->consume(&c->x, SMALLER(c->x.unread, 77u));
                     idle = 0;
                 }
             }
@@ -1669,9 +1706,9 @@ static void run_both(app_mode mode, size_t size, size_t piece, uint32_t window, 
         c = peer_new_call(&client);
         assert_true(client.http.version->begin(&client.http, &c->x));
         memset(&head, 0, sizeof head);
-        head.method = CN_STR("POST");
-        head.authority = CN_STR("h");
-        head.path = CN_STR("/");
+        head.method = STR("POST");
+        head.authority = STR("h");
+        head.path = STR("/");
         head.content_length = i == 1 ? (int64_t)size : -1;
         assert_true(client.http.version->send_head(&c->x, &head, false));
         c->to_produce = size - 1;
@@ -1699,7 +1736,7 @@ static void test_both_ends(void **state) {
     static const app_mode modes[] = {APP_ECHO, APP_ECHO_CHUNKED, APP_STREAM};
     size_t i, hold;
     (void)state;
-    for (i = 0; i < CN_LEN(modes); i++)
+    for (i = 0; i < COUNT(modes); i++)
         for (hold = 0; hold < 2; hold++) {
             run_both(modes[i], 1, 1, 100, 100, hold != 0);
             run_both(modes[i], 5000, 1, 100, 100, hold != 0);
@@ -1778,11 +1815,11 @@ static void test_without_memory(void **state) {
     static const size_t pieces[] = {1, 100, 1000, 100000}, headers[] = {1, 700}, bodies[] = {1, 2, 900, 3001};
     size_t i;
     (void)state;
-    for (i = 0; i < CN_LEN(pieces) * CN_LEN(headers) * CN_LEN(bodies); i++) {
+    for (i = 0; i < COUNT(pieces) * COUNT(headers) * COUNT(bodies); i++) {
         memory_case m;
-        m.piece = pieces[i % CN_LEN(pieces)];
-        m.header = headers[i / CN_LEN(pieces) % CN_LEN(headers)];
-        m.body = bodies[i / CN_LEN(pieces) / CN_LEN(headers)];
+        m.piece = pieces[i % COUNT(pieces)];
+        m.header = headers[i / COUNT(pieces) % COUNT(headers)];
+        m.body = bodies[i / COUNT(pieces) / COUNT(headers)];
         sweep_allocations(run_server_without_memory, &m);
         sweep_allocations(run_client_without_memory, &m);
     }
@@ -1801,9 +1838,10 @@ static void run_nonsense(uint32_t *seed, bool is_server) {
     static const char spice[] = "\r\n\r\n :;,0aF\0\xFF\t\"\\=HTTP/1.1chunked";
     char text[1200];
     size_t len, i, changes, at = 0;
-    const char *from = is_server ? (next_random(seed) % 2 ? good_requests[next_random(seed) % CN_LEN(good_requests)].input
-                                                          : bad_bodies[next_random(seed) % CN_LEN(bad_bodies)].input)
-                                 : responses[next_random(seed) % CN_LEN(responses)].input;
+    const char *from = is_server
+        ? (next_random(seed) % 2 ? good_requests[next_random(seed) % COUNT(good_requests)].input
+                                 : bad_bodies[next_random(seed) % COUNT(bad_bodies)].input)
+        : responses[next_random(seed) % COUNT(responses)].input;
     len = strlen(from);
     memcpy(text, from, len);
     for (changes = next_random(seed) % 4; changes; changes--) {
@@ -1831,8 +1869,8 @@ static void run_nonsense(uint32_t *seed, bool is_server) {
     for (i = 0; i < 400 && at < len; i++) {
         size_t piece = 1 + next_random(seed) % 40;
         call *c = p.call_count ? &p.calls[p.call_count - 1] : NULL;
-        if (p.call_count == CN_LEN(p.calls)) break;
-        piece = CN_MIN(piece, len - at);
+        if (p.call_count == COUNT(p.calls)) break;
+        piece = SMALLER(piece, len - at);
         at += p.http.version->feed(&p.http, at_page_end(text + at, piece), piece);
         if (next_random(seed) % 2) peer_pump(&p, next_random(seed) % 100);
         if (!c || c->closed) continue;
@@ -1841,7 +1879,7 @@ static void run_nonsense(uint32_t *seed, bool is_server) {
         case 1:
         case 2: p.http.version->consume(&c->x, next_random(seed) % 20); break;
         case 3:
-            if (is_server && !c->x.sent_end) app_answer(c, next_random(seed) % 2 != 0, CN_STR("random answer"));
+            if (is_server && !c->x.sent_end) app_answer(c, next_random(seed) % 2 != 0, STR("random answer"));
             break;
         case 4: p.http.version->drain(&p.http); break;
         case 5: p.http.version->flush(&c->x); break;

@@ -176,7 +176,6 @@ WKT_WRAPPER(bytes, Bytes, BYTES)
 WKT_WRAPPER(bool, Bool, BOOL)
 static const connect_type_t wkt_empty_type = {.full_name = "google.protobuf.Empty",
     .names = "",
-    .fields = wkt_mask_fields,
     .size = sizeof(wkt_empty),
     .keeps_unknown = true,
     .unknown = offsetof(wkt_empty, unknown_fields),

@@ -1,0 +1,681 @@
+/* The client against answers that a good server never gives, byte for byte; and its life cycle: deadlines, cancelling,
+   freeing in callbacks, dialling that fails, back-pressure. */
+#define CONNECT_IMPLEMENTATION
+#include "connect.h"
+#include "support.h"
+#include "pair.h"
+
+typedef struct heard {
+    int opened, messages, closed;
+    connect_code_t code;
+    bool from_peer;
+    bytes text; /* messages' texts, then the error's message */
+    bytes trailers;
+    connect_call_t *call;
+    connect_client_t *free_in[3]; /* on_open, on_message, on_closed: freed there */
+    connect_code_t open_code;
+    connect_io_t message_io;
+    bool finish_in_message;
+} heard;
+
+static connect_code_t heard_open(connect_call_t *call, void *user) {
+    heard *h = (heard *)user;
+    (void)call;
+    h->opened++;
+    if (h->free_in[0]) connect_client_free(h->free_in[0]);
+    return h->open_code;
+}
+static connect_io_t heard_message(connect_call_t *call, const void *message, void *user) {
+    heard *h = (heard *)user;
+    h->messages++;
+    bytes_quote(&h->text, ((const note *)message)->text);
+    bytes_text(&h->text, ";");
+    if (h->free_in[1]) connect_client_free(h->free_in[1]);
+    if (h->finish_in_message) connect_call_finish(call, CONNECT_CANCELED, NULL);
+    return h->message_io;
+}
+static void heard_closed(connect_call_t *call, const connect_error_t *error, void *user) {
+    heard *h = (heard *)user;
+    connect_headers_t trailers = connect_call_info(call)->trailers;
+    size_t i;
+    h->closed++;
+    h->code = error ? error->code : CONNECT_OK;
+    h->from_peer = error && error->from_peer;
+    if (error) bytes_quote(&h->text, error->message);
+    for (i = 0; i < trailers.count; i++) {
+        bytes_print(&h->trailers, "%s=", trailers.items[i].name);
+        bytes_quote(&h->trailers, trailers.items[i].value);
+        bytes_text(&h->trailers, ";");
+    }
+    if (h->free_in[2]) connect_client_free(h->free_in[2]);
+}
+static const connect_events_t heard_events = {heard_open, NULL, heard_message, NULL, NULL, NULL, heard_closed};
+
+static void heard_free(heard *h) {
+    bytes_free(&h->text);
+    bytes_free(&h->trailers);
+}
+
+static connect_client_t *client_for(pair *p, const pair_kind *kind, const connect_limits_t *limits,
+    const connect_allocator_t *allocator) {
+    connect_client_options_t options;
+    connect_error_t error;
+    memset(&options, 0, sizeof options);
+    options.dial = pair_dial;
+    options.user = p;
+    options.http = kind->http;
+    options.protocol = kind->protocol;
+    options.codec = kind->codec;
+    options.allocator = allocator;
+    if (limits) options.limits = *limits;
+    p->client = connect_client_new("http://memory:1", &options, &error);
+    assert_non_null(p->client);
+    return p->client;
+}
+/* Starts a call whose requests are all sent. */
+static connect_call_t *start_call(pair *p, connect_method_kind_t kind, heard *h, uint32_t timeout_ms) {
+    connect_call_options_t options;
+    connect_error_t error;
+    note n;
+    connect_call_t *call;
+    memset(&options, 0, sizeof options);
+    memset(&n, 0, sizeof n);
+    options.timeout_ms = timeout_ms;
+    n.text = connect_str_of("hello");
+    call = connect_client_start(p->client, &note_methods[kind], &heard_events, h, &options, &error);
+    assert_non_null(call);
+    h->call = call;
+    connect_call_finish(call, CONNECT_OK, &n);
+    return call;
+}
+
+/* ---- Canned answers ---- */
+
+typedef struct answer {
+    const char *name;
+    connect_protocol_t protocol;
+    connect_method_kind_t kind;
+    int status;
+    const char *headers; /* "name: value\n" for each */
+    /* The body, in pieces separated by '~': "M<text>" an envelope with that text as Note; "P<flags in 2 hex>:<payload>";
+       "R<raw>"; "U<text>": a bare message. Without a body: "". */
+    const char *body;
+    const char *trailers; /* HTTP/2 */
+    connect_code_t code;  /* expected */
+    int messages;         /* expected */
+    const char *says;     /* in the message; NULL: anything */
+} answer;
+
+#define C CONNECT_PROTOCOL_CONNECT
+#define G CONNECT_PROTOCOL_GRPC
+#define W CONNECT_PROTOCOL_GRPC_WEB
+#define PROTO "content-type: application/proto\n"
+#define STREAM "content-type: application/connect+proto\n"
+#define GRPC "content-type: application/grpc\n"
+#define WEB "content-type: application/grpc-web+proto\n"
+#define JSON "content-type: application/json\n"
+
+static const answer answers[] = {
+    {"good", C, CONNECT_UNARY, 200, PROTO, "Uhi", "", CONNECT_OK, 1, "hi;"},
+    {"empty body", C, CONNECT_UNARY, 200, PROTO, "", "", CONNECT_OK, 1, ";"},
+    {"type in other case", C, CONNECT_UNARY, 200, "content-type: Application/Proto\n", "Uhi", "", CONNECT_OK, 1, NULL},
+    {"other codec", C, CONNECT_UNARY, 200, JSON, "R{}", "", CONNECT_INTERNAL, 0, NULL},
+    {"other type", C, CONNECT_UNARY, 200, "content-type: text/html\n", "R<p>", "", CONNECT_UNKNOWN, 0, NULL},
+    {"no type", C, CONNECT_UNARY, 200, "", "R<p>", "", CONNECT_UNKNOWN, 0, NULL},
+    {"unknown coding", C, CONNECT_UNARY, 200, PROTO "content-encoding: snappy\n", "Rxx", "", CONNECT_INTERNAL, 0, NULL},
+    {"identity", C, CONNECT_UNARY, 200, PROTO "content-encoding: identity\n", "Uhi", "", CONNECT_OK, 1, NULL},
+    {"bad message", C, CONNECT_UNARY, 200, PROTO, "R\x0a\x7f", "", CONNECT_INTERNAL, 0, NULL},
+    {"400", C, CONNECT_UNARY, 400, "", "", "", CONNECT_INTERNAL, 0, NULL},
+    {"401", C, CONNECT_UNARY, 401, "", "", "", CONNECT_UNAUTHENTICATED, 0, NULL},
+    {"403 proto", C, CONNECT_UNARY, 403, PROTO, "Uhi", "", CONNECT_PERMISSION_DENIED, 0, NULL},
+    {"404", C, CONNECT_UNARY, 404, "", "Rnope", "", CONNECT_UNIMPLEMENTED, 0, NULL},
+    {"409", C, CONNECT_UNARY, 409, "", "", "", CONNECT_UNKNOWN, 0, NULL},
+    {"412", C, CONNECT_UNARY, 412, "", "", "", CONNECT_UNKNOWN, 0, NULL},
+    {"415", C, CONNECT_UNARY, 415, "", "", "", CONNECT_UNKNOWN, 0, NULL},
+    {"418", C, CONNECT_UNARY, 418, "", "", "", CONNECT_UNKNOWN, 0, NULL},
+    {"429", C, CONNECT_UNARY, 429, "", "", "", CONNECT_UNAVAILABLE, 0, NULL},
+    {"431", C, CONNECT_UNARY, 431, "", "", "", CONNECT_UNKNOWN, 0, NULL},
+    {"502", C, CONNECT_UNARY, 502, "", "", "", CONNECT_UNAVAILABLE, 0, NULL},
+    {"503", C, CONNECT_UNARY, 503, "", "", "", CONNECT_UNAVAILABLE, 0, NULL},
+    {"504", C, CONNECT_UNARY, 504, "", "", "", CONNECT_UNAVAILABLE, 0, NULL},
+    {"505", C, CONNECT_UNARY, 505, "", "", "", CONNECT_UNKNOWN, 0, NULL},
+    {"800", C, CONNECT_UNARY, 800, "", "", "", CONNECT_UNKNOWN, 0, NULL},
+    {"204", C, CONNECT_UNARY, 204, "", "", "", CONNECT_UNKNOWN, 0, NULL},
+    {"error", C, CONNECT_UNARY, 422, JSON, "R{\"code\":\"out_of_range\",\"message\":\"m\"}", "", CONNECT_OUT_OF_RANGE, 0,
+        "m"},
+    {"error, charset", C, CONNECT_UNARY, 422, "content-type: application/json; charset=UTF-8\n",
+        "R{\"code\":\"out_of_range\"}", "", CONNECT_OUT_OF_RANGE, 0, ""},
+    {"error with 200", C, CONNECT_UNARY, 200, JSON, "R{\"code\":\"out_of_range\"}", "", CONNECT_INTERNAL, 0, NULL},
+    {"error, code null", C, CONNECT_UNARY, 401, JSON, "R{\"code\":null,\"message\":\"m\"}", "", CONNECT_UNAUTHENTICATED,
+        0, "m"},
+    {"error, no code", C, CONNECT_UNARY, 401, JSON, "R{\"message\":\"m\"}", "", CONNECT_UNAUTHENTICATED, 0, "m"},
+    {"error, code unknown", C, CONNECT_UNARY, 403, JSON, "R{\"code\":\"cancelled\",\"message\":\"m\"}", "",
+        CONNECT_PERMISSION_DENIED, 0, "m"},
+    {"error, code 5", C, CONNECT_UNARY, 404, JSON, "R{\"code\":5,\"message\":\"m\"}", "", CONNECT_UNIMPLEMENTED, 0, NULL},
+    {"error, not JSON", C, CONNECT_UNARY, 503, JSON, "R{\"code\":", "", CONNECT_UNAVAILABLE, 0, NULL},
+    {"error, null", C, CONNECT_UNARY, 404, JSON, "Rnull", "", CONNECT_UNIMPLEMENTED, 0, NULL},
+    {"error, empty", C, CONNECT_UNARY, 429, JSON, "", "", CONNECT_UNAVAILABLE, 0, NULL},
+    {"error, more behind", C, CONNECT_UNARY, 429, JSON, "R{\"code\":\"aborted\"}x", "", CONNECT_UNAVAILABLE, 0, NULL},
+    {"error, unknown keys", C, CONNECT_UNARY, 400, JSON,
+        "R{\"a\":[1,{}],\"code\":\"aborted\",\"details\":[{\"type\":\"x.Y\",\"value\":\"AA\",\"debug\":[null],\"z\":1}]}", "",
+        CONNECT_ABORTED, 0, ""},
+    {"error, ok", C, CONNECT_UNARY, 500, JSON, "R{\"code\":\"ok\"}", "", CONNECT_UNKNOWN, 0, NULL},
+    {"trailer- headers", C, CONNECT_UNARY, 200, PROTO "Trailer-X: 1\ntrailer-x: 2\n", "Uhi", "", CONNECT_OK, 1, NULL},
+
+    {"stream", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~Mb~P02:{}", "", CONNECT_OK, 2, "a;b;"},
+    {"stream, none", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:{}", "", CONNECT_OK, 0, ""},
+    {"no END_STREAM", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma", "", CONNECT_INTERNAL, 1, NULL},
+    {"nothing at all", C, CONNECT_SERVER_STREAM, 200, STREAM, "", "", CONNECT_INTERNAL, 0, NULL},
+    {"error null", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~P02:{\"error\":null}", "", CONNECT_OK, 1, NULL},
+    {"code at the top", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~P02:{\"code\":\"aborted\",\"x\":[]}", "", CONNECT_OK, 1,
+        NULL},
+    {"error {}", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~P02:{\"error\":{\"message\":\"m\"}}", "", CONNECT_UNKNOWN, 1,
+        "a;m"},
+    {"error, code unknown", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:{\"error\":{\"code\":\"zz\"}}", "", CONNECT_UNKNOWN,
+        0, ""},
+    {"error, code 5", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:{\"error\":{\"code\":5}}", "", CONNECT_INTERNAL, 0, NULL},
+    {"error is a string", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:{\"error\":\"x\"}", "", CONNECT_INTERNAL, 0, NULL},
+    {"error, debug", C, CONNECT_SERVER_STREAM, 200, STREAM,
+        "P02:{\"error\":{\"code\":\"aborted\",\"message\":\"m\",\"details\":[{\"type\":\"a.B\",\"value\":\"AA==\",\"debug\":{\"@"
+        "type\":7}}]},\"metadata\":{\"X-A\":[\"1\",\"2\"],\"b\":[]}}",
+        "", CONNECT_ABORTED, 0, "m"},
+    {"END_STREAM not JSON", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~P02:{", "", CONNECT_INTERNAL, 1, NULL},
+    {"END_STREAM empty", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:", "", CONNECT_INTERNAL, 0, NULL},
+    {"END_STREAM null", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:null", "", CONNECT_INTERNAL, 0, NULL},
+    {"bytes after the end", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:{}~Ma", "", CONNECT_INTERNAL, 0, NULL},
+    {"one byte after the end", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~P02:{}~R!", "", CONNECT_INTERNAL, 1, NULL},
+    {"two ends", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:{}~P02:{}", "", CONNECT_INTERNAL, 0, NULL},
+    {"compressed flag", C, CONNECT_SERVER_STREAM, 200, STREAM, "P01:x~P02:{}", "", CONNECT_INTERNAL, 0, NULL},
+    {"compressed flag, empty", C, CONNECT_SERVER_STREAM, 200, STREAM, "P01:~P02:{}", "", CONNECT_INTERNAL, 0, NULL},
+    {"compressed end", C, CONNECT_SERVER_STREAM, 200, STREAM, "P03:{}", "", CONNECT_INTERNAL, 0, NULL},
+    {"reserved flag", C, CONNECT_SERVER_STREAM, 200, STREAM, "P04:~P02:{}", "", CONNECT_INTERNAL, 0, NULL},
+    {"gRPC-Web flag", C, CONNECT_SERVER_STREAM, 200, STREAM, "P80:grpc-status: 0\r\n", "", CONNECT_INTERNAL, 0, NULL},
+    {"cut envelope head", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~R\x01", "", CONNECT_INTERNAL, 1, NULL},
+    {"cut envelope", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~R\x02\x01\x01\x01\x09{}", "", CONNECT_RESOURCE_EXHAUSTED,
+        1, NULL},
+    {"unknown coding", C, CONNECT_SERVER_STREAM, 200, STREAM "connect-content-encoding: zz\n", "P02:{}", "",
+        CONNECT_INTERNAL, 0, NULL},
+    {"stream, unary type", C, CONNECT_SERVER_STREAM, 200, PROTO, "Uhi", "", CONNECT_UNKNOWN, 0, NULL},
+    {"stream, other codec", C, CONNECT_SERVER_STREAM, 200, "content-type: application/connect+json\n", "P02:{}", "",
+        CONNECT_INTERNAL, 0, NULL},
+    {"stream, 404", C, CONNECT_SERVER_STREAM, 404, JSON, "R{\"code\":\"aborted\"}", "", CONNECT_UNIMPLEMENTED, 0, NULL},
+    {"stream, 503", C, CONNECT_SERVER_STREAM, 503, STREAM, "P02:{}", "", CONNECT_UNAVAILABLE, 0, NULL},
+    {"bad message", C, CONNECT_SERVER_STREAM, 200, STREAM, "P00:\x0a\x7f~P02:{}", "", CONNECT_INTERNAL, 0, NULL},
+    {"single, none", C, CONNECT_CLIENT_STREAM, 200, STREAM, "P02:{}", "", CONNECT_UNIMPLEMENTED, 0, NULL},
+    {"single, two", C, CONNECT_CLIENT_STREAM, 200, STREAM, "Ma~Mb~P02:{}", "", CONNECT_UNIMPLEMENTED, 0, NULL},
+    {"single, then error", C, CONNECT_CLIENT_STREAM, 200, STREAM, "Ma~P02:{\"error\":{\"code\":\"aborted\"}}", "",
+        CONNECT_ABORTED, 0, ""},
+    {"single, no end", C, CONNECT_CLIENT_STREAM, 200, STREAM, "Ma", "", CONNECT_INTERNAL, 0, NULL},
+
+    {"good", G, CONNECT_UNARY, 200, GRPC, "Mhi", "grpc-status: 0\n", CONNECT_OK, 1, "hi;"},
+    {"+proto", G, CONNECT_UNARY, 200, "content-type: application/grpc+proto\n", "Mhi", "grpc-status: 0\n", CONNECT_OK, 1,
+        NULL},
+    {"other codec", G, CONNECT_UNARY, 200, "content-type: application/grpc+json\n", "Mhi", "grpc-status: 0\n",
+        CONNECT_INTERNAL, 0, NULL},
+    {"other type", G, CONNECT_UNARY, 200, "content-type: text/html\n", "Mhi", "grpc-status: 0\n", CONNECT_UNKNOWN, 0, NULL},
+    {"web type", G, CONNECT_UNARY, 200, WEB, "Mhi", "grpc-status: 0\n", CONNECT_UNKNOWN, 0, NULL},
+    {"no status", G, CONNECT_UNARY, 200, GRPC, "Mhi", "x: y\n", CONNECT_UNKNOWN, 0, NULL},
+    {"no trailers", G, CONNECT_UNARY, 200, GRPC, "Mhi", "", CONNECT_INTERNAL, 0, NULL},
+    {"status in headers, body", G, CONNECT_UNARY, 200, GRPC "grpc-status: 0\n", "Mhi", "", CONNECT_INTERNAL, 0, NULL},
+    {"status in headers 8, trailers 9", G, CONNECT_UNARY, 200, GRPC "grpc-status: 8\n", "", "grpc-status: 9\n",
+        CONNECT_FAILED_PRECONDITION, 0, NULL},
+    {"status in headers 0, trailers none", G, CONNECT_SERVER_STREAM, 200, GRPC "grpc-status: 0\n", "", "x: y\n",
+        CONNECT_UNKNOWN, 0, NULL},
+    {"trailers only", G, CONNECT_UNARY, 200, GRPC "grpc-status: 9\ngrpc-message: a%20b%0a%zz\nx-t: 1\n", "", "",
+        CONNECT_FAILED_PRECONDITION, 0, "a b\\x0a%zz"},
+    {"trailers only, ok", G, CONNECT_UNARY, 200, GRPC "grpc-status: 0\n", "", "", CONNECT_UNIMPLEMENTED, 0, NULL},
+    {"trailers only, stream", G, CONNECT_SERVER_STREAM, 200, GRPC "grpc-status: 0\n", "", "", CONNECT_OK, 0, NULL},
+    {"nothing", G, CONNECT_UNARY, 200, GRPC, "", "", CONNECT_INTERNAL, 0, NULL},
+    {"status x", G, CONNECT_UNARY, 200, GRPC, "Mhi", "grpc-status: x\n", CONNECT_UNKNOWN, 0, NULL},
+    {"status 17", G, CONNECT_UNARY, 200, GRPC, "Mhi", "grpc-status: 17\n", CONNECT_UNKNOWN, 0, NULL},
+    {"status -1", G, CONNECT_UNARY, 200, GRPC, "Mhi", "grpc-status: -1\n", CONNECT_UNKNOWN, 0, NULL},
+    {"status twice", G, CONNECT_UNARY, 200, GRPC, "Mhi", "grpc-status: 0\ngrpc-status: 5\n", CONNECT_UNKNOWN, 0, NULL},
+    {"status 5", G, CONNECT_UNARY, 200, GRPC, "Mhi", "grpc-status: 5\ngrpc-message: gone\n", CONNECT_NOT_FOUND, 0, "gone"},
+    {"details", G, CONNECT_UNARY, 200, GRPC, "", "grpc-status: 5\ngrpc-message: x\ngrpc-status-details-bin: CAYSAWg\n",
+        CONNECT_ALREADY_EXISTS, 0, "h"},
+    {"details, bad base64", G, CONNECT_UNARY, 200, GRPC, "", "grpc-status: 5\ngrpc-status-details-bin: !!\n",
+        CONNECT_INTERNAL, 0, NULL},
+    {"details, bad proto", G, CONNECT_UNARY, 200, GRPC, "", "grpc-status: 5\ngrpc-status-details-bin: /////w\n",
+        CONNECT_INTERNAL, 0, NULL},
+    {"no message", G, CONNECT_UNARY, 200, GRPC "x: y\n", "", "grpc-status: 0\n", CONNECT_UNIMPLEMENTED, 0, NULL},
+    {"two messages", G, CONNECT_UNARY, 200, GRPC, "Ma~Mb", "grpc-status: 0\n", CONNECT_UNIMPLEMENTED, 0, NULL},
+    {"empty message", G, CONNECT_UNARY, 200, GRPC, "M", "grpc-status: 0\n", CONNECT_OK, 1, ";"},
+    {"unknown coding", G, CONNECT_UNARY, 200, GRPC "grpc-encoding: zz\n", "Ma", "grpc-status: 0\n", CONNECT_INTERNAL, 0,
+        NULL},
+    {"compressed flag", G, CONNECT_UNARY, 200, GRPC, "P01:", "grpc-status: 0\n", CONNECT_INTERNAL, 0, NULL},
+    {"0x80 flag", G, CONNECT_SERVER_STREAM, 200, GRPC, "P80:grpc-status: 0\r\n", "grpc-status: 0\n", CONNECT_INTERNAL, 0,
+        NULL},
+    {"cut message", G, CONNECT_SERVER_STREAM, 200, GRPC, "Ma~R\x01\x02", "grpc-status: 0\n", CONNECT_INTERNAL, 1, NULL},
+    {"403", G, CONNECT_UNARY, 403, GRPC "grpc-status: 0\n", "", "", CONNECT_PERMISSION_DENIED, 0, NULL},
+    {"800", G, CONNECT_UNARY, 800, "", "", "", CONNECT_UNKNOWN, 0, NULL},
+
+    {"good", W, CONNECT_UNARY, 200, WEB, "Mhi~P80:grpc-status: 0\r\n", "", CONNECT_OK, 1, "hi;"},
+    {"bare type", W, CONNECT_UNARY, 200, "content-type: application/grpc-web\n", "Mhi~P80:grpc-status: 0\r\n", "",
+        CONNECT_OK, 1, NULL},
+    {"gRPC type", W, CONNECT_UNARY, 200, GRPC, "Mhi~P80:grpc-status: 0\r\n", "", CONNECT_UNKNOWN, 0, NULL},
+    {"mixed case", W, CONNECT_UNARY, 200, WEB,
+        "Mhi~P80:GRPC-Status:5\r\nGrpc-Message: \tgo%6Ee \r\nX-Up: 1\r\nx-up: 2\r\n", "", CONNECT_NOT_FOUND, 0, "gone"},
+    {"LF, empty line", W, CONNECT_UNARY, 200, WEB, "Mhi~P80:x: y\ngrpc-status: 0\n\r\n", "", CONNECT_OK, 1, NULL},
+    {"header status ignored", W, CONNECT_UNARY, 200, WEB "grpc-status: 8\n", "P80:grpc-status: 9\r\n", "",
+        CONNECT_FAILED_PRECONDITION, 0, NULL},
+    {"trailers only", W, CONNECT_UNARY, 200, WEB "grpc-status: 9\ngrpc-message: m\n", "", "", CONNECT_FAILED_PRECONDITION,
+        0, "m"},
+    {"trailers only, ok", W, CONNECT_UNARY, 200, WEB "grpc-status: 0\n", "", "", CONNECT_UNIMPLEMENTED, 0, NULL},
+    {"no trailers", W, CONNECT_UNARY, 200, WEB, "Mhi", "", CONNECT_INTERNAL, 0, NULL},
+    {"no trailers, header status", W, CONNECT_UNARY, 200, WEB "grpc-status: 0\n", "Mhi", "", CONNECT_INTERNAL, 0, NULL},
+    {"nothing", W, CONNECT_UNARY, 200, WEB, "", "", CONNECT_INTERNAL, 0, NULL},
+    {"no status", W, CONNECT_UNARY, 200, WEB, "Mhi~P80:x: y\r\n", "", CONNECT_UNKNOWN, 0, NULL},
+    {"empty trailers", W, CONNECT_UNARY, 200, WEB, "Mhi~P80:", "", CONNECT_UNKNOWN, 0, NULL},
+    {"status 17", W, CONNECT_UNARY, 200, WEB, "Mhi~P80:grpc-status: 17\r\n", "", CONNECT_UNKNOWN, 0, NULL},
+    {"status twice", W, CONNECT_UNARY, 200, WEB, "Mhi~P80:grpc-status: 0\r\ngrpc-status: 5\r\n", "", CONNECT_UNKNOWN, 0,
+        NULL},
+    {"no colon", W, CONNECT_UNARY, 200, WEB, "Mhi~P80:grpc-status 0\r\n", "", CONNECT_INTERNAL, 0, NULL},
+    {"bytes after", W, CONNECT_UNARY, 200, WEB, "Mhi~P80:grpc-status: 0\r\n~R\x01", "", CONNECT_INTERNAL, 0, NULL},
+    {"message after", W, CONNECT_UNARY, 200, WEB, "P80:grpc-status: 0\r\n~Mhi", "", CONNECT_INTERNAL, 0, NULL},
+    {"compressed trailers", W, CONNECT_UNARY, 200, WEB, "Mhi~P81:xx", "", CONNECT_INTERNAL, 0, NULL},
+    {"END_STREAM flag", W, CONNECT_SERVER_STREAM, 200, WEB, "P02:{}", "", CONNECT_INTERNAL, 0, NULL},
+    {"two messages", W, CONNECT_UNARY, 200, WEB, "Ma~Mb~P80:grpc-status: 0\r\n", "", CONNECT_UNIMPLEMENTED, 0, NULL},
+    {"error after message", W, CONNECT_UNARY, 200, WEB, "Ma~P80:grpc-status: 10\r\n", "", CONNECT_ABORTED, 0, ""},
+    {"502", W, CONNECT_UNARY, 502, WEB, "P80:grpc-status: 0\r\n", "", CONNECT_UNAVAILABLE, 0, NULL},
+};
+
+static void answer_body(const answer *a, bytes *body) {
+    const char *at = a->body;
+    while (*at) {
+        const char *end = strchr(at, '~');
+        size_t len = end ? (size_t)(end - at) : strlen(at);
+        if (at[0] == 'R') {
+            bytes_add(body, at + 1, len - 1);
+        } else if (at[0] == 'P') {
+            envelope_add(body, (uint8_t)strtoul(at + 1, NULL, 16), at + 4, len - 4);
+        } else {
+            bytes note_bytes = {NULL, 0, 0};
+            char head[2];
+            head[0] = 0x0a;
+            head[1] = (char)(len - 1);
+            if (len > 1) bytes_add(&note_bytes, head, 2);
+            bytes_add(&note_bytes, at + 1, len - 1);
+            if (at[0] == 'M')
+                envelope_add(body, 0, note_bytes.data, note_bytes.len);
+            else
+                bytes_add(body, note_bytes.data, note_bytes.len);
+            bytes_free(&note_bytes);
+        }
+        at += len + (end ? 1 : 0);
+    }
+}
+static void answer_http1(const answer *a, const bytes *body, bytes *out) {
+    const char *at = a->headers;
+    bytes_print(out, "HTTP/1.1 %d X\r\n", a->status);
+    while (*at) {
+        const char *end = strchr(at, '\n');
+        bytes_add(out, at, (size_t)(end - at));
+        bytes_text(out, "\r\n");
+        at = end + 1;
+    }
+    if (a->status != 204) bytes_print(out, "content-length: %lu\r\n", (unsigned long)body->len);
+    bytes_text(out, "\r\n");
+    bytes_add(out, body->data, body->len);
+}
+static void answer_http2(const answer *a, const bytes *body, bytes *out) {
+    bytes head = {NULL, 0, 0};
+    const char *at = a->headers;
+    bool only = !body->len && !a->trailers[0];
+    h2_frame(out, 4, 0, 0, NULL, 0);
+    bytes_print(&head, ":status: %d\n", a->status);
+    for (; *at; at++) {
+        char c = *at;
+        if (c >= 'A' && c <= 'Z') c = (char)(c + 32);
+        bytes_add(&head, &c, 1);
+    }
+    h2_headers(out, only ? 1 : 0, 1, head.data);
+    if (body->len) h2_frame(out, 0, a->trailers[0] ? 0 : 1, 1, body->data, body->len);
+    if (a->trailers[0]) h2_headers(out, 1, 1, a->trailers);
+    bytes_free(&head);
+}
+
+static void answer_try(const answer *a, connect_http_version_t http, pair_mode mode) {
+    failing_allocator memory;
+    connect_limits_t limits;
+    pair_kind kind;
+    heard h;
+    pair p;
+    bytes body = {NULL, 0, 0}, *down;
+    failing_init(&memory, SIZE_MAX, false);
+    memset(&h, 0, sizeof h);
+    memset(&limits, 0, sizeof limits);
+    pair_init(&p);
+    p.mode = mode;
+    kind.protocol = a->protocol;
+    kind.http = http;
+    kind.codec = "proto";
+    kind.kind = a->kind;
+    limits.receive_bytes = 100000;
+    client_for(&p, &kind, &limits, &memory.allocator);
+    start_call(&p, a->kind, &h, 0);
+    pair_pump(&p);
+    assert_int_equal(p.count, 1);
+    down = &p.links[0].down.sent;
+    answer_body(a, &body);
+    if (http == CONNECT_HTTP_1)
+        answer_http1(a, &body, down);
+    else
+        answer_http2(a, &body, down);
+    pair_pump(&p);
+    if (h.closed != 1 || h.code != a->code || h.messages != a->messages ||
+        (a->says && strcmp(h.text.data ? h.text.data : "", a->says) != 0))
+        fail_msg("protocol %d, HTTP/%d, mode %d, %s: on_closed %d times, %s and not %s, %d messages and not %d, \"%s\"",
+            (int)a->protocol, (int)http, (int)mode, a->name, h.closed, connect_code_name(h.code),
+            connect_code_name(a->code), h.messages, a->messages, h.text.data ? h.text.data : "");
+    pair_free(&p);
+    assert_int_equal(h.closed, 1);
+    heard_free(&h);
+    bytes_free(&body);
+    assert_int_equal(memory.live, 0);
+}
+static void test_answers(void **state) {
+    size_t i;
+    int mode;
+    (void)state;
+    for (i = 0; i < sizeof answers / sizeof *answers; i++) {
+        for (mode = PAIR_WHOLE; mode <= PAIR_ODD; mode++) {
+            if (answers[i].protocol != G) answer_try(&answers[i], CONNECT_HTTP_1, (pair_mode)mode);
+            answer_try(&answers[i], CONNECT_HTTP_2, (pair_mode)mode);
+        }
+    }
+}
+
+/* A length of 2^32-1, and one above the limit, are refused from the envelope's head; at the limit it passes. */
+static void test_limits(void **state) {
+    static const struct {
+        uint32_t declared;
+        connect_code_t code;
+    } rows[] = {{1000, CONNECT_OK}, {1001, CONNECT_RESOURCE_EXHAUSTED}, {0x7FFFFFFFu, CONNECT_RESOURCE_EXHAUSTED},
+        {0x80000000u, CONNECT_RESOURCE_EXHAUSTED}, {0xFFFFFFFFu, CONNECT_RESOURCE_EXHAUSTED}};
+    size_t i;
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        pair_kind kind = {CONNECT_PROTOCOL_CONNECT, CONNECT_HTTP_1, "proto", CONNECT_SERVER_STREAM};
+        connect_limits_t limits;
+        heard h;
+        pair p;
+        bytes *down;
+        char head[5], message[1000];
+        memset(&h, 0, sizeof h);
+        memset(&limits, 0, sizeof limits);
+        limits.receive_bytes = 1000;
+        pair_init(&p);
+        client_for(&p, &kind, &limits, NULL);
+        start_call(&p, kind.kind, &h, 0);
+        pair_pump(&p);
+        down = &p.links[0].down.sent;
+        bytes_text(down, "HTTP/1.1 200 OK\r\ncontent-type: application/connect+proto\r\n\r\n");
+        cn_envelope_write(head, 0, rows[i].declared);
+        bytes_add(down, head, 5);
+        pair_pump(&p);
+        if (rows[i].code == CONNECT_OK) {
+            memset(message, 'x', sizeof message);
+            memcpy(message, "\x0a\xe5\x07", 3); /* text of 997 bytes */
+            bytes_add(down, message, sizeof message);
+            envelope_add(down, 2, "{}", 2);
+            p.links[0].down.sender_gone = true;
+            pair_pump(&p);
+        }
+        assert_int_equal(h.closed, 1);
+        assert_int_equal(h.code, rows[i].code);
+        assert_int_equal(h.messages, rows[i].code == CONNECT_OK);
+        pair_free(&p);
+        heard_free(&h);
+    }
+}
+
+/* ---- Life cycle ---- */
+
+#define SERVER_STREAM_HEAD "HTTP/1.1 200 OK\r\ncontent-type: application/connect+proto\r\ntransfer-encoding: chunked\r\n\r\n"
+#define ONE_MESSAGE "8\r\n\0\0\0\0\3\x0a\1a\r\n"
+
+static const pair_kind stream_kind = {CONNECT_PROTOCOL_CONNECT, CONNECT_HTTP_1, "proto", CONNECT_SERVER_STREAM};
+static const pair_kind h2_kind = {CONNECT_PROTOCOL_GRPC, CONNECT_HTTP_2, "proto", CONNECT_BIDI_STREAM};
+
+static void test_deadline(void **state) {
+    pair_kind kind;
+    size_t i = 0;
+    (void)state;
+    while (pair_next(&kind, &i)) {
+        heard h;
+        pair p;
+        memset(&h, 0, sizeof h);
+        pair_init(&p);
+        client_for(&p, &kind, NULL, NULL);
+        start_call(&p, kind.kind, &h, 500);
+        pair_advance(&p, 499);
+        assert_int_equal(h.closed, 0);
+        pair_advance(&p, 1);
+        assert_int_equal(h.closed, 1);
+        assert_int_equal(h.code, CONNECT_DEADLINE_EXCEEDED);
+        pair_free(&p);
+        assert_int_equal(h.closed, 1);
+        heard_free(&h);
+    }
+}
+
+/* The transport never opens: it is closed, or nothing happens. */
+static void test_never_opened(void **state) {
+    heard h;
+    pair p;
+    connect_error_t error;
+    (void)state;
+    memset(&h, 0, sizeof h);
+    pair_init(&p);
+    client_for(&p, &stream_kind, NULL, NULL);
+    start_call(&p, CONNECT_UNARY, &h, 0);
+    assert_int_equal(p.dials, 1);
+    pair_close(&p);
+    assert_int_equal(h.closed, 1);
+    assert_int_equal(h.code, CONNECT_UNAVAILABLE);
+    pair_free(&p);
+    heard_free(&h);
+
+    memset(&h, 0, sizeof h);
+    pair_init(&p);
+    p.dial_code = CONNECT_UNAVAILABLE;
+    client_for(&p, &stream_kind, NULL, NULL);
+    assert_null(connect_client_start(p.client, &note_methods[0], &heard_events, &h, NULL, &error));
+    assert_int_equal(error.code, CONNECT_UNAVAILABLE);
+    assert_int_equal(p.dials, 1);
+    assert_int_equal(h.closed, 0);
+    /* and it can be tried again */
+    p.dial_code = CONNECT_OK;
+    start_call(&p, CONNECT_UNARY, &h, 0);
+    pair_pump(&p);
+    assert_int_equal(h.closed, 0);
+    /* while that one is busy, a second connection cannot be had: the call waits, and nothing spins */
+    p.dial_code = CONNECT_UNAVAILABLE;
+    assert_non_null(connect_client_start(p.client, &note_methods[0], &heard_events, &h, NULL, &error));
+    pair_pump(&p);
+    assert_true(p.dials < 10);
+    pair_free(&p);
+    assert_int_equal(h.closed, 2);
+    heard_free(&h);
+}
+
+/* Freed with calls in every state: on_closed once, CANCELED. */
+static void test_free_with_calls(void **state) {
+    size_t order;
+    (void)state;
+    for (order = 0; order < 3; order++) {
+        const pair_kind *kinds[2];
+        size_t k;
+        kinds[0] = &stream_kind;
+        kinds[1] = &h2_kind;
+        for (k = 0; k < 2; k++) {
+            failing_allocator memory;
+            heard h;
+            pair p;
+            int i;
+            failing_init(&memory, SIZE_MAX, false);
+            memset(&h, 0, sizeof h);
+            pair_init(&p);
+            client_for(&p, kinds[k], NULL, &memory.allocator);
+            for (i = 0; i < 12; i++) {
+                start_call(&p, (connect_method_kind_t)(i % 4), &h, 0);
+                if (i == 5 && order) pair_pump(&p);
+            }
+            if (order == 2) pair_close(&p);
+            connect_client_free(p.client);
+            assert_int_equal(h.closed, 12);
+            if (order < 2) assert_int_equal(h.code, CONNECT_CANCELED);
+            p.client = NULL;
+            pair_free(&p);
+            assert_int_equal(h.closed, 12);
+            heard_free(&h);
+            assert_int_equal(memory.live, 0);
+        }
+    }
+}
+
+/* The client is freed inside each of its callbacks. */
+static void test_free_in_callbacks(void **state) {
+    size_t where;
+    (void)state;
+    for (where = 0; where < 3; where++) {
+        failing_allocator memory;
+        heard h;
+        pair p;
+        failing_init(&memory, SIZE_MAX, false);
+        memset(&h, 0, sizeof h);
+        pair_init(&p);
+        client_for(&p, &stream_kind, NULL, &memory.allocator);
+        h.free_in[where] = p.client;
+        start_call(&p, CONNECT_SERVER_STREAM, &h, 0);
+        pair_pump(&p);
+        bytes_text(&p.links[0].down.sent, SERVER_STREAM_HEAD);
+        bytes_add(&p.links[0].down.sent, ONE_MESSAGE ONE_MESSAGE "7\r\n\2\0\0\0\2{}\r\n0\r\n\r\n",
+            2 * (sizeof ONE_MESSAGE - 1) + 17);
+        pair_pump(&p);
+        p.client = NULL;
+        assert_int_equal(h.closed, 1);
+        assert_int_equal(h.code, where < 2 ? CONNECT_CANCELED : CONNECT_OK);
+        pair_free(&p);
+        assert_int_equal(h.closed, 1);
+        heard_free(&h);
+        assert_int_equal(memory.live, 0);
+    }
+}
+
+/* on_open ends the call: no on_closed. on_message that wants no more: the outcome is still told. Cancelled there:
+   CANCELED, once. */
+static void test_ended_by_callbacks(void **state) {
+    int what;
+    (void)state;
+    for (what = 0; what < 4; what++) {
+        failing_allocator memory;
+        heard h;
+        pair p;
+        failing_init(&memory, SIZE_MAX, false);
+        memset(&h, 0, sizeof h);
+        pair_init(&p);
+        client_for(&p, &stream_kind, NULL, &memory.allocator);
+        if (what == 0) h.open_code = CONNECT_ABORTED;
+        if (what == 1) h.message_io = CONNECT_IO_END;
+        if (what == 2) h.finish_in_message = true;
+        if (what == 3) h.message_io = CONNECT_IO_AGAIN;
+        start_call(&p, CONNECT_SERVER_STREAM, &h, 0);
+        pair_pump(&p);
+        bytes_text(&p.links[0].down.sent, SERVER_STREAM_HEAD);
+        bytes_add(&p.links[0].down.sent, ONE_MESSAGE ONE_MESSAGE "7\r\n\2\0\0\0\2{}\r\n0\r\n\r\n",
+            2 * (sizeof ONE_MESSAGE - 1) + 17);
+        pair_pump(&p);
+        assert_int_equal(h.opened, 1);
+        assert_int_equal(h.closed, what == 0 || what == 3 ? 0 : 1);
+        if (what == 1) assert_int_equal(h.code, CONNECT_OK);
+        if (what == 2) assert_int_equal(h.code, CONNECT_CANCELED);
+        assert_int_equal(h.messages, what == 0 ? 0 : 1);
+        if (what == 3) { /* the message comes again */
+            h.message_io = CONNECT_IO_OK;
+            connect_call_resume(h.call);
+            assert_int_equal(h.messages, 1);
+            pair_pump(&p);
+            assert_int_equal(h.messages, 3);
+            assert_int_equal(h.closed, 1);
+            assert_int_equal(h.code, CONNECT_OK);
+            assert_string_equal(h.text.data, "a;a;a;");
+        }
+        pair_free(&p);
+        heard_free(&h);
+        assert_int_equal(memory.live, 0);
+    }
+}
+
+static void test_calls_without_events(void **state) {
+    failing_allocator memory;
+    pair p;
+    int i;
+    (void)state;
+    failing_init(&memory, SIZE_MAX, false);
+    for (i = 0; i < 4; i++) {
+        connect_call_t *call;
+        note n;
+        memset(&n, 0, sizeof n);
+        pair_init(&p);
+        client_for(&p, &h2_kind, NULL, &memory.allocator);
+        call = connect_client_start(p.client, &note_methods[i], NULL, NULL, NULL, NULL);
+        assert_non_null(call);
+        connect_call_finish(call, CONNECT_OK, &n);
+        if (i % 2) pair_pump(&p);
+        if (i < 2) { /* the client goes first, or the call does */
+            pair_free(&p);
+            connect_call_free(call);
+        } else {
+            connect_call_free(call);
+            pair_pump(&p);
+            pair_free(&p);
+        }
+        assert_int_equal(memory.live, 0);
+    }
+}
+
+static void test_reserved_headers(void **state) {
+    static const char *const refused[] = {"content-type", "content-length", "Content-Encoding", "TE", "host",
+        "connect-timeout-ms", "grpc-timeout", "connection", "transfer-encoding", "trailer-x", "accept-encoding", "a b", "",
+        "x:"};
+    pair p;
+    heard h;
+    connect_call_t *call;
+    size_t i;
+    (void)state;
+    memset(&h, 0, sizeof h);
+    pair_init(&p);
+    client_for(&p, &stream_kind, NULL, NULL);
+    call = connect_client_start(p.client, &note_methods[0], &heard_events, &h, NULL, NULL);
+    assert_non_null(call);
+    for (i = 0; i < sizeof refused / sizeof *refused; i++) {
+        connect_call_options_t options;
+        connect_header_t header;
+        connect_error_t error;
+        if (connect_call_set_header(call, refused[i], connect_str_of("x"))) fail_msg("\"%s\" was taken", refused[i]);
+        memset(&options, 0, sizeof options);
+        header.name = refused[i];
+        header.value = connect_str_of("x");
+        options.headers.items = &header;
+        options.headers.count = 1;
+        if (connect_client_start(p.client, &note_methods[0], &heard_events, &h, &options, &error))
+            fail_msg("\"%s\" was taken", refused[i]);
+        assert_int_equal(error.code, CONNECT_INVALID_ARGUMENT);
+    }
+    assert_false(connect_call_set_header(call, "x-a", connect_str_of("a\r\nx: y")));
+    assert_false(connect_call_set_header(call, "x-a-bin", connect_str_of("***")));
+    assert_false(connect_call_set_trailer(call, "x-a", connect_str_of("a")));
+    assert_true(connect_call_set_header(call, "x-a", connect_str_of("a")));
+    assert_true(connect_call_set_header(call, "user-agent", connect_str_of("mine")));
+    pair_free(&p);
+    heard_free(&h);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_deadline), cmocka_unit_test(test_never_opened), cmocka_unit_test(test_free_with_calls),
+        cmocka_unit_test(test_free_in_callbacks), cmocka_unit_test(test_ended_by_callbacks),
+        cmocka_unit_test(test_calls_without_events), cmocka_unit_test(test_reserved_headers)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
