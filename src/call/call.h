@@ -79,6 +79,7 @@ typedef struct cn_call_pool_t { /* calls to be used again */
     bool ready;
 } cn_call_pool_t;
 
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
 /* Makes a call, or takes one from the pool. NULL: out of memory. */
 CN_PRIVATE connect_call_t *cn_call_new(
     cn_call_pool_t *pool, const connect_allocator_t *allocator, const connect_limits_t *limits, bool is_server);
@@ -118,3 +119,4 @@ CN_PRIVATE bool cn_call_put_message(
 /* One message goes each way (from the client; from the server). */
 CN_PRIVATE bool cn_call_single_request(const connect_call_t *call);
 CN_PRIVATE bool cn_call_single_response(const connect_call_t *call);
+#endif

@@ -33,6 +33,8 @@ struct connect_client_t {
     bool free_wanted, assigning;
 };
 
+#if CONNECT_ENABLE_SOCKETS
 /* The socket layer's part of a new client: its loop, dialer and clock, unless it has a dialer. */
 CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error);
+#endif
 #endif

@@ -50,6 +50,7 @@ typedef struct cn_conn_options_t {
     bool is_server, allow_http1, allow_http2; /* a client's has one of the two */
 } cn_conn_options_t;
 
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
 /* Makes a connection. NULL: out of memory. A server's is open at once; a client's by cn_conn_opened. */
 CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options);
 /* The transport is open now (client: TCP is connected). */
@@ -71,3 +72,4 @@ CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, int64_t abort_ms);
 /* Sets when on_due is wanted; INT64_MAX: not any more. */
 CN_PRIVATE void cn_conn_set_owner_due(connect_conn_t *conn, int64_t due_ms);
 CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http);
+#endif

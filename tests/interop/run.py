@@ -209,6 +209,19 @@ def check_curl(server, part, version):
         answer = error(read, b'{"sensor": "boiler",\n }', 400, "invalid_argument")
         assert re.search(r"\d", answer.json()["message"]), "no position: " + answer.json()["message"]
 
+    def over_limit():
+        body = b'{"sensor": "' + b"x" * (5 << 20) + b'"}'
+        if version == "--http1.1":
+            error(read, body, 429, "resource_exhausted")
+            return
+        # curl 7.88 loses a response that comes while it still sends, in one piece with RST_STREAM (RFC 9113 8.1)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(body)
+            file.flush()
+            text = run("nghttp", "-v", "-d", file.name, "-H", "content-type: application/json", server.url + read).stdout.decode()
+        contains(text, ":status: 429")
+        contains(text, '"code":"resource_exhausted"')
+
     check(part, "JSON", boiler_json, server)
     check(part, "proto", boiler_proto, server)
     check(part, "charset", lambda: equal(
@@ -226,8 +239,7 @@ def check_curl(server, part, version):
     check(part, "timeout", lambda: error(
         read, b'{"sensor": "slow"}', 504, "deadline_exceeded", "-H", "connect-timeout-ms: 200"), server)
     check(part, "unknown compression", lambda: error(read, b"{}", 501, "unimplemented", "-H", "content-encoding: weird"), server)
-    check(part, "over the limit", lambda: error(
-        read, b'{"sensor": "' + b"x" * (5 << 20) + b'"}', 429, "resource_exhausted"), server)
+    check(part, "over the limit", over_limit, server)
 
 
 def check_curl_stream(server, part, version):

@@ -7,8 +7,8 @@
 #define STR(literal) ((connect_str_t){(literal), sizeof(literal) - 1})
 #define CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-/* HTTP/1.1 without a socket: bytes in, bytes out, and a small application on top that writes down what it is told. Every
-   input is given whole, byte by byte and cut at every place, and must come to the same. */
+/* HTTP/1.1 without a socket: bytes in, bytes out, and a small application on top that writes down what it is told.
+   Every input is given whole, byte by byte and cut at every place, and must come to the same. */
 
 /* ---- The application -------------------------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 
 /* Addresses and sockets: the forms and their error texts, what listening leaves behind, what it refuses. */
 
+#define PEER_TEXT 72 /* CN_PEER_TEXT */
 #define FORMS "\"host:port\", \":port\", \"unix:/path\", \"unix-abstract:name\" or \"fd:3\""
 
 static void test_address_good(void **state) {
@@ -30,7 +31,7 @@ static void test_address_good(void **state) {
     };
     size_t i;
     (void)state;
-    for (i = 0; i < CN_LEN(cases); i++) {
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
         guarded text = guarded_copy(cases[i].text, strlen(cases[i].text) + 1, 0);
         cn_address_t address;
         cn_failure_t failure;
@@ -81,7 +82,7 @@ static void test_address_bad(void **state) {
     };
     size_t i;
     (void)state;
-    for (i = 0; i < CN_LEN(cases); i++) {
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
         guarded text = guarded_copy(cases[i][0], strlen(cases[i][0]) + 1, 0);
         char expected[400];
         cn_address_t address;
@@ -100,7 +101,7 @@ static void test_address_lengths(void **state) {
     char text[1000];
     cn_address_t address;
     cn_failure_t failure;
-    size_t longest_path = sizeof ((struct sockaddr_un *)NULL)->sun_path - 1;
+    size_t longest_path = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
     (void)state;
     memset(text, 'a', sizeof text);
     memcpy(text, "unix:", 5);
@@ -130,7 +131,7 @@ static void test_address_lengths(void **state) {
 
 static void assert_peer(int family, const char *host, unsigned port, unsigned scope, const char *expected) {
     struct sockaddr_storage storage;
-    char text[CN_PEER_TEXT];
+    char text[PEER_TEXT];
     memset(&storage, 0, sizeof storage);
     if (family == AF_INET) {
         struct sockaddr_in in;
@@ -193,7 +194,7 @@ static void assert_refused(const char *text, const connect_listen_options_t *opt
 }
 
 /* Connects to what listens, and gives the accepted end, and who it says connected. */
-static int connect_to(const cn_listening_t *listening, const char *text, int *accepted, char peer[CN_PEER_TEXT]) {
+static int connect_to(const cn_listening_t *listening, const char *text, int *accepted, char peer[PEER_TEXT]) {
     cn_endpoint_t endpoints[4];
     cn_address_t address;
     cn_failure_t failure;
@@ -222,9 +223,9 @@ static int connect_to(const cn_listening_t *listening, const char *text, int *ac
 static void test_tcp(void **state) {
     cn_listening_t listening, other;
     connect_listen_options_t options = CONNECT_DEFAULTS;
-    char text[64], expected[128], peer[CN_PEER_TEXT], byte = 0;
+    char text[64], expected[128], peer[PEER_TEXT], byte = 0;
     int accepted, fd;
-    connect_str_t hello = CN_STR("hello");
+    connect_str_t hello = {"hello", 5};
     (void)state;
     assert_listens(&listening, "127.0.0.1:0", NULL);
     assert_true(listening.port > 0);
@@ -256,7 +257,7 @@ static void test_tcp(void **state) {
 
 static void test_all_interfaces(void **state) {
     cn_listening_t listening;
-    char text[64], peer[CN_PEER_TEXT];
+    char text[64], peer[PEER_TEXT];
     int accepted, fd;
     (void)state;
     assert_listens(&listening, ":0", NULL);
@@ -278,8 +279,8 @@ static void test_not_here(void **state) {
     (void)state;
     assert_refused("192.0.2.1:80", NULL, CONNECT_UNAVAILABLE, EADDRNOTAVAIL,
         "cannot listen on 192.0.2.1:80: Cannot assign requested address");
-    assert_refused("fd:999999999", NULL, CONNECT_INVALID_ARGUMENT, EBADF,
-        "cannot listen on fd:999999999: Bad file descriptor");
+    assert_refused(
+        "fd:999999999", NULL, CONNECT_INVALID_ARGUMENT, EBADF, "cannot listen on fd:999999999: Bad file descriptor");
 }
 
 static char *in_directory(char *to, size_t size, const char *directory, const char *name) {
@@ -288,7 +289,7 @@ static char *in_directory(char *to, size_t size, const char *directory, const ch
 }
 
 static void test_unix(void **state) {
-    char directory[] = "/tmp/connect-test-XXXXXX", text[80], expected[200], peer[CN_PEER_TEXT];
+    char directory[] = "/tmp/connect-test-XXXXXX", text[80], expected[200], peer[PEER_TEXT];
     const char *path = text + 5;
     connect_listen_options_t options = CONNECT_DEFAULTS;
     cn_listening_t listening, second;
@@ -353,7 +354,7 @@ static void test_unix(void **state) {
 
 #if defined(__linux__)
 static void test_unix_abstract(void **state) {
-    char text[64], expected[128], peer[CN_PEER_TEXT];
+    char text[64], expected[128], peer[PEER_TEXT];
     cn_listening_t listening;
     int accepted, fd;
     (void)state;
@@ -372,7 +373,7 @@ static void test_unix_abstract(void **state) {
 #endif
 
 static void test_fd(void **state) {
-    char text[32], expected[128], host[64], peer[CN_PEER_TEXT];
+    char text[32], expected[128], host[64], peer[PEER_TEXT];
     cn_listening_t first, adopted;
     cn_address_t address;
     cn_failure_t failure;

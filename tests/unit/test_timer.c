@@ -80,7 +80,7 @@ static void test_same_time_first_come_first_served(void **state) {
     assert_null(cn_timer_peek(&timers));
 }
 
-/* Many, in ascending and descending order, taken out one by one and from the middle: no recursion, no quadratic time. */
+/* Many, taken out one by one and from the middle: no recursion, no quadratic time. */
 static void test_many(void **state) {
     enum { MANY = 200000 };
     connect_task_t *tasks = (connect_task_t *)calloc(MANY, sizeof *tasks);
