@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 385e18a97495f519. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 b0de2535f609db64. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -11621,6 +11621,7 @@ struct connect_conn_t {
     bool dead;         /* nothing is wanted any more */
     bool close_wanted; /* connect_conn_close was called inside an event */
     unsigned depth;    /* of feed, output and eof */
+    bool *gone;        /* set when conn is freed, or its output is: connect_conn_output asks */
     int os_error;
     char failure[256];
     char peer[110]; /* a Unix path is at most 108 bytes */
@@ -11744,6 +11745,7 @@ static void cn_conn_free(connect_conn_t *conn) {
     const connect_allocator_t *allocator = conn->http.allocator;
     const cn_conn_owner_t *events = conn->events;
     void *owner = conn->owner;
+    if (conn->gone) *conn->gone = true;
     if (owner) events->enter(owner);
     conn->depth = 1; /* what is closed in the events below is closed already */
     conn->dead = true;
@@ -11913,8 +11915,8 @@ static void cn_conn_tick(connect_conn_t *conn) {
 size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, int64_t now_ms) {
     const char *at = (const char *)bytes;
     size_t taken = 0;
-    if (!conn->opened && !conn->abandon && !conn->dead) cn_conn_opened(conn, now_ms);
     cn_conn_enter(conn, now_ms);
+    if (!conn->opened && !conn->abandon && !conn->dead) cn_conn_opened(conn, now_ms);
     conn->http.woken = false;
     if (!conn->dead && conn->opened) {
         cn_buf_borrow(&conn->http.out, conn->pool);
@@ -11943,8 +11945,9 @@ CN_PRIVATE void cn_conn_eof(connect_conn_t *conn, int64_t now_ms) {
 connect_str_t connect_conn_output(connect_conn_t *conn) {
     cn_http_t *http = &conn->http;
     connect_str_t view = {"", 0};
-    bool close_wanted;
+    bool gone = false, *outer_gone = conn->gone;
     if (conn->dead) return view;
+    conn->gone = &gone;
     cn_conn_enter(conn, http->now_ms);
     if (http->version) {
         cn_buf_borrow(&http->out, conn->pool);
@@ -11959,9 +11962,13 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
         conn->stalled_since_ms = http->now_ms;
     }
     if (conn->dead) view = CN_STR("");
-    close_wanted = conn->close_wanted;
     cn_conn_leave(conn);
-    return close_wanted ? CN_STR("") : view;
+    if (gone) {
+        if (outer_gone) *outer_gone = true;
+        return CN_STR("");
+    }
+    conn->gone = outer_gone;
+    return view;
 }
 
 void connect_conn_sent(connect_conn_t *conn, size_t len) {
@@ -12018,6 +12025,7 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
         conn->abandon(conn, conn->transport);
         return;
     }
+    if (conn->gone) *conn->gone = true;
     conn->dead = true;
     conn->http.feeding = true;
     conn->depth++;

@@ -85,6 +85,7 @@ static void cn_conn_free(connect_conn_t *conn) {
     const connect_allocator_t *allocator = conn->http.allocator;
     const cn_conn_owner_t *events = conn->events;
     void *owner = conn->owner;
+    if (conn->gone) *conn->gone = true;
     if (owner) events->enter(owner);
     conn->depth = 1; /* what is closed in the events below is closed already */
     conn->dead = true;
@@ -254,8 +255,8 @@ static void cn_conn_tick(connect_conn_t *conn) {
 size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, int64_t now_ms) {
     const char *at = (const char *)bytes;
     size_t taken = 0;
-    if (!conn->opened && !conn->abandon && !conn->dead) cn_conn_opened(conn, now_ms);
     cn_conn_enter(conn, now_ms);
+    if (!conn->opened && !conn->abandon && !conn->dead) cn_conn_opened(conn, now_ms);
     conn->http.woken = false;
     if (!conn->dead && conn->opened) {
         cn_buf_borrow(&conn->http.out, conn->pool);
@@ -284,8 +285,9 @@ CN_PRIVATE void cn_conn_eof(connect_conn_t *conn, int64_t now_ms) {
 connect_str_t connect_conn_output(connect_conn_t *conn) {
     cn_http_t *http = &conn->http;
     connect_str_t view = {"", 0};
-    bool close_wanted;
+    bool gone = false, *outer_gone = conn->gone;
     if (conn->dead) return view;
+    conn->gone = &gone;
     cn_conn_enter(conn, http->now_ms);
     if (http->version) {
         cn_buf_borrow(&http->out, conn->pool);
@@ -300,9 +302,13 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
         conn->stalled_since_ms = http->now_ms;
     }
     if (conn->dead) view = CN_STR("");
-    close_wanted = conn->close_wanted;
     cn_conn_leave(conn);
-    return close_wanted ? CN_STR("") : view;
+    if (gone) {
+        if (outer_gone) *outer_gone = true;
+        return CN_STR("");
+    }
+    conn->gone = outer_gone;
+    return view;
 }
 
 void connect_conn_sent(connect_conn_t *conn, size_t len) {
@@ -359,6 +365,7 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
         conn->abandon(conn, conn->transport);
         return;
     }
+    if (conn->gone) *conn->gone = true;
     conn->dead = true;
     conn->http.feeding = true;
     conn->depth++;

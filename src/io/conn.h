@@ -31,6 +31,7 @@ struct connect_conn_t {
     bool dead;         /* nothing is wanted any more */
     bool close_wanted; /* connect_conn_close was called inside an event */
     unsigned depth;    /* of feed, output and eof */
+    bool *gone;        /* set when conn is freed, or its output is: connect_conn_output asks */
     int os_error;
     char failure[256];
     char peer[110]; /* a Unix path is at most 108 bytes */

@@ -42,7 +42,6 @@ struct connect_loop_t {
     char *input;                   /* CN_LOOP_INPUT bytes and CN_SLACK */
 };
 
-
 /* Where a task stands; elsewhere: with its owner, or on its way by post. */
 enum { CN_TASK_ELSEWHERE, CN_TASK_QUEUED, CN_TASK_TIMED };
 /* For tasks of the loop's own, which are never posted. */
