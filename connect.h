@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 b0de2535f609db64. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 a1feb25c67580be3. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -11746,6 +11746,7 @@ static void cn_conn_free(connect_conn_t *conn) {
     const cn_conn_owner_t *events = conn->events;
     void *owner = conn->owner;
     if (conn->gone) *conn->gone = true;
+    conn->gone = NULL;
     if (owner) events->enter(owner);
     conn->depth = 1; /* what is closed in the events below is closed already */
     conn->dead = true;
@@ -12026,6 +12027,7 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
         return;
     }
     if (conn->gone) *conn->gone = true;
+    conn->gone = NULL;
     conn->dead = true;
     conn->http.feeding = true;
     conn->depth++;
@@ -13723,7 +13725,7 @@ static void cn_server_poke(connect_call_t *call) {
     if (server->busy) return;
 #if CONNECT_ENABLE_SOCKETS
     if (server->loop) {
-        connect_loop_post(server->loop, &server->poke_task, cn_server_on_poke_task, server);
+        connect_loop_after(server->loop, &server->poke_task, 0, cn_server_on_poke_task, server);
         return;
     }
 #endif
@@ -14092,7 +14094,7 @@ static void cn_client_wake(connect_client_t *client) {
     if (client->busy) return;
 #if CONNECT_ENABLE_SOCKETS
     if (client->loop) {
-        connect_loop_post(client->loop, &client->poke_task, cn_client_on_poke_task, client);
+        connect_loop_after(client->loop, &client->poke_task, 0, cn_client_on_poke_task, client);
         return;
     }
 #endif

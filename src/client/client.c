@@ -67,7 +67,7 @@ static void cn_client_wake(connect_client_t *client) {
     if (client->busy) return;
 #if CONNECT_ENABLE_SOCKETS
     if (client->loop) {
-        connect_loop_post(client->loop, &client->poke_task, cn_client_on_poke_task, client);
+        connect_loop_after(client->loop, &client->poke_task, 0, cn_client_on_poke_task, client);
         return;
     }
 #endif

@@ -86,6 +86,7 @@ static void cn_conn_free(connect_conn_t *conn) {
     const cn_conn_owner_t *events = conn->events;
     void *owner = conn->owner;
     if (conn->gone) *conn->gone = true;
+    conn->gone = NULL;
     if (owner) events->enter(owner);
     conn->depth = 1; /* what is closed in the events below is closed already */
     conn->dead = true;
@@ -366,6 +367,7 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
         return;
     }
     if (conn->gone) *conn->gone = true;
+    conn->gone = NULL;
     conn->dead = true;
     conn->http.feeding = true;
     conn->depth++;

@@ -57,7 +57,7 @@ static void cn_server_poke(connect_call_t *call) {
     if (server->busy) return;
 #if CONNECT_ENABLE_SOCKETS
     if (server->loop) {
-        connect_loop_post(server->loop, &server->poke_task, cn_server_on_poke_task, server);
+        connect_loop_after(server->loop, &server->poke_task, 0, cn_server_on_poke_task, server);
         return;
     }
 #endif

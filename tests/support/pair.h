@@ -333,11 +333,10 @@ static const connect_type_t *const note_types[] = {&note_type};
 static const connect_type_t note_type = {"test.v1.Note", note_fields, note_types, NULL,
     "text\0number\0data\0child\0more_numbers\0moreNumbers", NULL, NULL, NULL, 0, sizeof(note), 5, 5, 0, false, false,
     false, 0};
-static const connect_field_t fault_fields[] = {
-    {1, offsetof(fault, code), 0, 0, 0, 0, CONNECT_KIND_INT32, 0},
+static const connect_field_t fault_fields[] = {{1, offsetof(fault, code), 0, 0, 0, 0, CONNECT_KIND_INT32, 0},
     {2, offsetof(fault, reason), 0, 5, 5, 0, CONNECT_KIND_STRING, CONNECT_FIELD_UTF8}};
-static const connect_type_t fault_type = {"test.v1.Fault", fault_fields, NULL, NULL, "code\0reason", NULL, NULL, NULL, 0,
-    sizeof(fault), 2, 2, 0, false, false, false, 0};
+static const connect_type_t fault_type = {"test.v1.Fault", fault_fields, NULL, NULL, "code\0reason", NULL, NULL, NULL,
+    0, sizeof(fault), 2, 2, 0, false, false, false, 0};
 
 static const connect_method_t note_methods[4] = {
     {"/test.v1.Notes/Unary", &note_type, &note_type, CONNECT_UNARY, CONNECT_NO_SIDE_EFFECTS},
@@ -393,8 +392,8 @@ static SUPPORT_UNUSED const char *pair_name(const pair_kind *k) {
 }
 
 /* ---- HTTP/2 by hand: frames, and header blocks of literals only ---- */
-static SUPPORT_UNUSED void h2_frame(bytes *b, uint8_t type, uint8_t flags, uint32_t stream, const void *data,
-    size_t len) {
+static SUPPORT_UNUSED void h2_frame(
+    bytes *b, uint8_t type, uint8_t flags, uint32_t stream, const void *data, size_t len) {
     unsigned char head[9];
     head[0] = (unsigned char)(len >> 16);
     head[1] = (unsigned char)(len >> 8);

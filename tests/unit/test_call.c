@@ -18,8 +18,8 @@ typedef struct play {
     size_t requests, responses; /* of streams */
     connect_str_t text, data;   /* in every message */
     connect_code_t outcome;
-    bool plain;                 /* no metadata */
-    bool on_open_too;           /* the server has on_open: on_closed is due for all calls */
+    bool plain;       /* no metadata */
+    bool on_open_too; /* the server has on_open: on_closed is due for all calls */
     const connect_allocator_t *server_memory, *client_memory;
     seen server, client;
     size_t asked, answered;
@@ -334,8 +334,9 @@ static void play_expect(const play *y, bytes *server, bytes *client) {
         bytes_quote(server, text_of(PLAY_MESSAGE));
         bytes_text(server, " detail test.v1.Fault \\x08\\x07\\x12\\x05first detail test.v1.Fault ");
     }
-    bytes_text(client, y->plain ? " x-answer= x-back-bin= x-tail= x-tail-bin=\n"
-                                : " x-answer=[a, a2][b] x-back-bin=[AP/+] x-tail=[t1][t2] x-tail-bin=[dGFpbA]\n");
+    bytes_text(client,
+        y->plain ? " x-answer= x-back-bin= x-tail= x-tail-bin=\n"
+                 : " x-answer=[a, a2][b] x-back-bin=[AP/+] x-tail=[t1][t2] x-tail-bin=[dGFpbA]\n");
 }
 static void play_check(play *y) {
     bytes server = {NULL, 0, 0}, client = {NULL, 0, 0};
@@ -362,13 +363,13 @@ typedef struct variant {
 } variant;
 
 static void test_matrix(void **state) {
-    static const variant variants[] = {{"success", CONNECT_OK, 3, 3, "gr\xC3\xBC\xC3\x9F \"dich\"\n", "\xff\xfe", 0, false},
+    static const variant variants[] = {
+        {"success", CONNECT_OK, 3, 3, "gr\xC3\xBC\xC3\x9F \"dich\"\n", "\xff\xfe", 0, false},
         {"error", CONNECT_NOT_FOUND, 2, 0, "x", "y", 0, false},
         {"error behind messages", CONNECT_DATA_LOSS, 2, 4, "x", "y", 0, false},
         {"empty messages", CONNECT_OK, 2, 2, "", "", 0, true}, {"no messages", CONNECT_OK, 0, 0, "", "", 0, true},
         {"error, no metadata", CONNECT_UNAUTHENTICATED, 1, 1, "", "", 0, true},
-        {"a hundred", CONNECT_OK, 100, 100, "short", "", 0, true},
-        {"1 MiB", CONNECT_OK, 2, 2, "x", "", 1 << 20, true}};
+        {"a hundred", CONNECT_OK, 100, 100, "short", "", 0, true}, {"1 MiB", CONNECT_OK, 2, 2, "x", "", 1 << 20, true}};
     char *large = (char *)malloc(1 << 20);
     size_t v;
     (void)state;

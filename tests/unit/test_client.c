@@ -56,8 +56,8 @@ static void heard_free(heard *h) {
     bytes_free(&h->trailers);
 }
 
-static connect_client_t *client_for(pair *p, const pair_kind *kind, const connect_limits_t *limits,
-    const connect_allocator_t *allocator) {
+static connect_client_t *client_for(
+    pair *p, const pair_kind *kind, const connect_limits_t *limits, const connect_allocator_t *allocator) {
     connect_client_options_t options;
     connect_error_t error;
     memset(&options, 0, sizeof options);
@@ -141,8 +141,8 @@ static const answer answers[] = {
     {"505", C, CONNECT_UNARY, 505, "", "", "", CONNECT_UNKNOWN, 0, NULL},
     {"800", C, CONNECT_UNARY, 800, "", "", "", CONNECT_UNKNOWN, 0, NULL},
     {"204", C, CONNECT_UNARY, 204, "", "", "", CONNECT_UNKNOWN, 0, NULL},
-    {"error", C, CONNECT_UNARY, 422, JSON, "R{\"code\":\"out_of_range\",\"message\":\"m\"}", "", CONNECT_OUT_OF_RANGE, 0,
-        "m"},
+    {"error", C, CONNECT_UNARY, 422, JSON, "R{\"code\":\"out_of_range\",\"message\":\"m\"}", "", CONNECT_OUT_OF_RANGE,
+        0, "m"},
     {"error, charset", C, CONNECT_UNARY, 422, "content-type: application/json; charset=UTF-8\n",
         "R{\"code\":\"out_of_range\"}", "", CONNECT_OUT_OF_RANGE, 0, ""},
     {"error with 200", C, CONNECT_UNARY, 200, JSON, "R{\"code\":\"out_of_range\"}", "", CONNECT_INTERNAL, 0, NULL},
@@ -151,14 +151,16 @@ static const answer answers[] = {
     {"error, no code", C, CONNECT_UNARY, 401, JSON, "R{\"message\":\"m\"}", "", CONNECT_UNAUTHENTICATED, 0, "m"},
     {"error, code unknown", C, CONNECT_UNARY, 403, JSON, "R{\"code\":\"cancelled\",\"message\":\"m\"}", "",
         CONNECT_PERMISSION_DENIED, 0, "m"},
-    {"error, code 5", C, CONNECT_UNARY, 404, JSON, "R{\"code\":5,\"message\":\"m\"}", "", CONNECT_UNIMPLEMENTED, 0, NULL},
+    {"error, code 5", C, CONNECT_UNARY, 404, JSON, "R{\"code\":5,\"message\":\"m\"}", "", CONNECT_UNIMPLEMENTED, 0,
+        NULL},
     {"error, not JSON", C, CONNECT_UNARY, 503, JSON, "R{\"code\":", "", CONNECT_UNAVAILABLE, 0, NULL},
     {"error, null", C, CONNECT_UNARY, 404, JSON, "Rnull", "", CONNECT_UNIMPLEMENTED, 0, NULL},
     {"error, empty", C, CONNECT_UNARY, 429, JSON, "", "", CONNECT_UNAVAILABLE, 0, NULL},
     {"error, more behind", C, CONNECT_UNARY, 429, JSON, "R{\"code\":\"aborted\"}x", "", CONNECT_UNAVAILABLE, 0, NULL},
     {"error, unknown keys", C, CONNECT_UNARY, 400, JSON,
-        "R{\"a\":[1,{}],\"code\":\"aborted\",\"details\":[{\"type\":\"x.Y\",\"value\":\"AA\",\"debug\":[null],\"z\":1}]}", "",
-        CONNECT_ABORTED, 0, ""},
+        "R{\"a\":[1,{}],\"code\":\"aborted\",\"details\":[{\"type\":\"x.Y\",\"value\":\"AA\",\"debug\":[null],\"z\":1}]"
+        "}",
+        "", CONNECT_ABORTED, 0, ""},
     {"error, ok", C, CONNECT_UNARY, 500, JSON, "R{\"code\":\"ok\"}", "", CONNECT_UNKNOWN, 0, NULL},
     {"trailer- headers", C, CONNECT_UNARY, 200, PROTO "Trailer-X: 1\ntrailer-x: 2\n", "Uhi", "", CONNECT_OK, 1, NULL},
 
@@ -167,16 +169,19 @@ static const answer answers[] = {
     {"no END_STREAM", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma", "", CONNECT_INTERNAL, 1, NULL},
     {"nothing at all", C, CONNECT_SERVER_STREAM, 200, STREAM, "", "", CONNECT_INTERNAL, 0, NULL},
     {"error null", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~P02:{\"error\":null}", "", CONNECT_OK, 1, NULL},
-    {"code at the top", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~P02:{\"code\":\"aborted\",\"x\":[]}", "", CONNECT_OK, 1,
+    {"code at the top", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~P02:{\"code\":\"aborted\",\"x\":[]}", "", CONNECT_OK,
+        1, NULL},
+    {"error {}", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~P02:{\"error\":{\"message\":\"m\"}}", "", CONNECT_UNKNOWN,
+        1, "a;m"},
+    {"error, code unknown", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:{\"error\":{\"code\":\"zz\"}}", "",
+        CONNECT_UNKNOWN, 0, ""},
+    {"error, code 5", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:{\"error\":{\"code\":5}}", "", CONNECT_INTERNAL, 0,
         NULL},
-    {"error {}", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~P02:{\"error\":{\"message\":\"m\"}}", "", CONNECT_UNKNOWN, 1,
-        "a;m"},
-    {"error, code unknown", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:{\"error\":{\"code\":\"zz\"}}", "", CONNECT_UNKNOWN,
-        0, ""},
-    {"error, code 5", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:{\"error\":{\"code\":5}}", "", CONNECT_INTERNAL, 0, NULL},
-    {"error is a string", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:{\"error\":\"x\"}", "", CONNECT_INTERNAL, 0, NULL},
+    {"error is a string", C, CONNECT_SERVER_STREAM, 200, STREAM, "P02:{\"error\":\"x\"}", "", CONNECT_INTERNAL, 0,
+        NULL},
     {"error, debug", C, CONNECT_SERVER_STREAM, 200, STREAM,
-        "P02:{\"error\":{\"code\":\"aborted\",\"message\":\"m\",\"details\":[{\"type\":\"a.B\",\"value\":\"AA==\",\"debug\":{\"@"
+        "P02:{\"error\":{\"code\":\"aborted\",\"message\":\"m\",\"details\":[{\"type\":\"a.B\",\"value\":\"AA==\","
+        "\"debug\":{\"@"
         "type\":7}}]},\"metadata\":{\"X-A\":[\"1\",\"2\"],\"b\":[]}}",
         "", CONNECT_ABORTED, 0, "m"},
     {"END_STREAM not JSON", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~P02:{", "", CONNECT_INTERNAL, 1, NULL},
@@ -191,8 +196,8 @@ static const answer answers[] = {
     {"reserved flag", C, CONNECT_SERVER_STREAM, 200, STREAM, "P04:~P02:{}", "", CONNECT_INTERNAL, 0, NULL},
     {"gRPC-Web flag", C, CONNECT_SERVER_STREAM, 200, STREAM, "P80:grpc-status: 0\r\n", "", CONNECT_INTERNAL, 0, NULL},
     {"cut envelope head", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~R\x01", "", CONNECT_INTERNAL, 1, NULL},
-    {"cut envelope", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~R\x02\x01\x01\x01\x09{}", "", CONNECT_RESOURCE_EXHAUSTED,
-        1, NULL},
+    {"cut envelope", C, CONNECT_SERVER_STREAM, 200, STREAM, "Ma~R\x02\x01\x01\x01\x09{}", "",
+        CONNECT_RESOURCE_EXHAUSTED, 1, NULL},
     {"unknown coding", C, CONNECT_SERVER_STREAM, 200, STREAM "connect-content-encoding: zz\n", "P02:{}", "",
         CONNECT_INTERNAL, 0, NULL},
     {"stream, unary type", C, CONNECT_SERVER_STREAM, 200, PROTO, "Uhi", "", CONNECT_UNKNOWN, 0, NULL},
@@ -208,11 +213,12 @@ static const answer answers[] = {
     {"single, no end", C, CONNECT_CLIENT_STREAM, 200, STREAM, "Ma", "", CONNECT_INTERNAL, 0, NULL},
 
     {"good", G, CONNECT_UNARY, 200, GRPC, "Mhi", "grpc-status: 0\n", CONNECT_OK, 1, "hi;"},
-    {"+proto", G, CONNECT_UNARY, 200, "content-type: application/grpc+proto\n", "Mhi", "grpc-status: 0\n", CONNECT_OK, 1,
-        NULL},
+    {"+proto", G, CONNECT_UNARY, 200, "content-type: application/grpc+proto\n", "Mhi", "grpc-status: 0\n", CONNECT_OK,
+        1, NULL},
     {"other codec", G, CONNECT_UNARY, 200, "content-type: application/grpc+json\n", "Mhi", "grpc-status: 0\n",
         CONNECT_INTERNAL, 0, NULL},
-    {"other type", G, CONNECT_UNARY, 200, "content-type: text/html\n", "Mhi", "grpc-status: 0\n", CONNECT_UNKNOWN, 0, NULL},
+    {"other type", G, CONNECT_UNARY, 200, "content-type: text/html\n", "Mhi", "grpc-status: 0\n", CONNECT_UNKNOWN, 0,
+        NULL},
     {"web type", G, CONNECT_UNARY, 200, WEB, "Mhi", "grpc-status: 0\n", CONNECT_UNKNOWN, 0, NULL},
     {"no status", G, CONNECT_UNARY, 200, GRPC, "Mhi", "x: y\n", CONNECT_UNKNOWN, 0, NULL},
     {"no trailers", G, CONNECT_UNARY, 200, GRPC, "Mhi", "", CONNECT_INTERNAL, 0, NULL},
@@ -230,7 +236,8 @@ static const answer answers[] = {
     {"status 17", G, CONNECT_UNARY, 200, GRPC, "Mhi", "grpc-status: 17\n", CONNECT_UNKNOWN, 0, NULL},
     {"status -1", G, CONNECT_UNARY, 200, GRPC, "Mhi", "grpc-status: -1\n", CONNECT_UNKNOWN, 0, NULL},
     {"status twice", G, CONNECT_UNARY, 200, GRPC, "Mhi", "grpc-status: 0\ngrpc-status: 5\n", CONNECT_UNKNOWN, 0, NULL},
-    {"status 5", G, CONNECT_UNARY, 200, GRPC, "Mhi", "grpc-status: 5\ngrpc-message: gone\n", CONNECT_NOT_FOUND, 0, "gone"},
+    {"status 5", G, CONNECT_UNARY, 200, GRPC, "Mhi", "grpc-status: 5\ngrpc-message: gone\n", CONNECT_NOT_FOUND, 0,
+        "gone"},
     {"details", G, CONNECT_UNARY, 200, GRPC, "", "grpc-status: 5\ngrpc-message: x\ngrpc-status-details-bin: CAYSAWg\n",
         CONNECT_ALREADY_EXISTS, 0, "h"},
     {"details, bad base64", G, CONNECT_UNARY, 200, GRPC, "", "grpc-status: 5\ngrpc-status-details-bin: !!\n",
@@ -243,8 +250,8 @@ static const answer answers[] = {
     {"unknown coding", G, CONNECT_UNARY, 200, GRPC "grpc-encoding: zz\n", "Ma", "grpc-status: 0\n", CONNECT_INTERNAL, 0,
         NULL},
     {"compressed flag", G, CONNECT_UNARY, 200, GRPC, "P01:", "grpc-status: 0\n", CONNECT_INTERNAL, 0, NULL},
-    {"0x80 flag", G, CONNECT_SERVER_STREAM, 200, GRPC, "P80:grpc-status: 0\r\n", "grpc-status: 0\n", CONNECT_INTERNAL, 0,
-        NULL},
+    {"0x80 flag", G, CONNECT_SERVER_STREAM, 200, GRPC, "P80:grpc-status: 0\r\n", "grpc-status: 0\n", CONNECT_INTERNAL,
+        0, NULL},
     {"cut message", G, CONNECT_SERVER_STREAM, 200, GRPC, "Ma~R\x01\x02", "grpc-status: 0\n", CONNECT_INTERNAL, 1, NULL},
     {"403", G, CONNECT_UNARY, 403, GRPC "grpc-status: 0\n", "", "", CONNECT_PERMISSION_DENIED, 0, NULL},
     {"800", G, CONNECT_UNARY, 800, "", "", "", CONNECT_UNKNOWN, 0, NULL},
@@ -258,8 +265,8 @@ static const answer answers[] = {
     {"LF, empty line", W, CONNECT_UNARY, 200, WEB, "Mhi~P80:x: y\ngrpc-status: 0\n\r\n", "", CONNECT_OK, 1, NULL},
     {"header status ignored", W, CONNECT_UNARY, 200, WEB "grpc-status: 8\n", "P80:grpc-status: 9\r\n", "",
         CONNECT_FAILED_PRECONDITION, 0, NULL},
-    {"trailers only", W, CONNECT_UNARY, 200, WEB "grpc-status: 9\ngrpc-message: m\n", "", "", CONNECT_FAILED_PRECONDITION,
-        0, "m"},
+    {"trailers only", W, CONNECT_UNARY, 200, WEB "grpc-status: 9\ngrpc-message: m\n", "", "",
+        CONNECT_FAILED_PRECONDITION, 0, "m"},
     {"trailers only, ok", W, CONNECT_UNARY, 200, WEB "grpc-status: 0\n", "", "", CONNECT_UNIMPLEMENTED, 0, NULL},
     {"no trailers", W, CONNECT_UNARY, 200, WEB, "Mhi", "", CONNECT_INTERNAL, 0, NULL},
     {"no trailers, header status", W, CONNECT_UNARY, 200, WEB "grpc-status: 0\n", "Mhi", "", CONNECT_INTERNAL, 0, NULL},
@@ -431,7 +438,8 @@ static void test_limits(void **state) {
 
 /* ---- Life cycle ---- */
 
-#define SERVER_STREAM_HEAD "HTTP/1.1 200 OK\r\ncontent-type: application/connect+proto\r\ntransfer-encoding: chunked\r\n\r\n"
+#define SERVER_STREAM_HEAD \
+    "HTTP/1.1 200 OK\r\ncontent-type: application/connect+proto\r\ntransfer-encoding: chunked\r\n\r\n"
 #define ONE_MESSAGE "8\r\n\0\0\0\0\3\x0a\1a\r\n"
 
 static const pair_kind stream_kind = {CONNECT_PROTOCOL_CONNECT, CONNECT_HTTP_1, "proto", CONNECT_SERVER_STREAM};
@@ -637,8 +645,8 @@ static void test_calls_without_events(void **state) {
 
 static void test_reserved_headers(void **state) {
     static const char *const refused[] = {"content-type", "content-length", "Content-Encoding", "TE", "host",
-        "connect-timeout-ms", "grpc-timeout", "connection", "transfer-encoding", "trailer-x", "accept-encoding", "a b", "",
-        "x:"};
+        "connect-timeout-ms", "grpc-timeout", "connection", "transfer-encoding", "trailer-x", "accept-encoding", "a b",
+        "", "x:"};
     pair p;
     heard h;
     connect_call_t *call;

@@ -127,7 +127,8 @@ typedef struct ask {
 
 static const ask asks[] = {
     {"good", U, PROTO, "R\x0a\2hi", 3, {" 200", "content-type: application/proto\n", "\x0a\2hi"}, 1},
-    {"good JSON", U, JSON, "R{\"text\":\"hi\"}", 3, {" 200", "content-type: application/json\n", "{\"text\":\"hi\"}"}, 1},
+    {"good JSON", U, JSON, "R{\"text\":\"hi\"}", 3, {" 200", "content-type: application/json\n", "{\"text\":\"hi\"}"},
+        1},
     {"charset", U, "content-type: application/JSON; charset=utf-8\n", "R{}", 3, {" 200"}, 1},
     {"empty body", U, PROTO, "", 3, {" 200"}, 1},
     {"a jpeg", U, "content-type: image/jpeg\n", "Rxx", 3,
@@ -153,7 +154,8 @@ static const ask asks[] = {
     {"unknown compression", U, WEB "grpc-encoding: zz\n", "M", 3, {" 200", "grpc-status: 12"}, 0},
     {"identity", U, PROTO "content-encoding: identity\n", "R", 3, {" 200"}, 1},
     {"compressed flag", S, STREAM, "P01:", 3, {" 200", "\"internal\""}, 0},
-    {"compressed flag, identity", S, STREAM "connect-content-encoding: identity\n", "P01:x", 3, {" 200", "\"internal\""}, 0},
+    {"compressed flag, identity", S, STREAM "connect-content-encoding: identity\n", "P01:x", 3,
+        {" 200", "\"internal\""}, 0},
     {"compressed flag", U, GRPC, "P01:", 2, {"grpc-status: 13"}, 0},
     {"compressed flag", U, WEB, "P01:", 3, {"grpc-status: 13"}, 0},
     {"END_STREAM from a client", S, STREAM, "M~P02:{}", 3, {" 200", "{\"error\":"}, 0},
@@ -169,9 +171,10 @@ static const ask asks[] = {
     {"one and a bit", U, WEB, "Ma~R\1", 3, {"grpc-status: 12"}, 0},
     {"cut message", U, WEB, "R\0", 3, {"grpc-status: 1"}, 0},
     {"cut message", K, STREAM, "Ma~Rxx", 3, {" 200", "\"internal\""}, 0},
-    {"over the limit", U, PROTO, "R"
-                                 "0123456789012345678901234567890123456789012345678901234567890123456789", 3,
-        {" 429", "\"resource_exhausted\""}, 0},
+    {"over the limit", U, PROTO,
+        "R"
+        "0123456789012345678901234567890123456789012345678901234567890123456789",
+        3, {" 429", "\"resource_exhausted\""}, 0},
     {"declared 2^32-1", S, STREAM, "H", 3, {" 200", "\"resource_exhausted\""}, 0},
     {"declared 2^32-1", K, GRPC, "H", 2, {"grpc-status: 8"}, 0},
     {"declared 2^32-1", U, WEB, "H", 3, {"grpc-status: 8"}, 0},
@@ -215,7 +218,11 @@ static void ask_body(const char *at, bytes *body) {
         head[0] = 0x0a;
         head[1] = (char)(len - 1);
         if (at[0] == 'R') bytes_add(body, at + 1, len - 1 ? len - 1 : 0);
-        if (at[0] == 'H') bytes_add(body, "\0\xff\xff\xff\xff" "abc", 8);
+        if (at[0] == 'H')
+            bytes_add(body,
+                "\0\xff\xff\xff\xff"
+                "abc",
+                8);
         if (at[0] == 'P') envelope_add(body, (uint8_t)strtoul(at + 1, NULL, 16), at + 4, len - 4);
         if (at[0] == 'M') {
             if (len > 1) bytes_add(&note_bytes, head, 2);
@@ -287,8 +294,8 @@ static void ask_try(const ask *a, int http, pair_mode mode) {
     if (!ok || d.requests != a->requests) {
         for (i = 0; i < text.len; i++)
             if (text.data[i]) bytes_add(&shown, &text.data[i], 1);
-        fail_msg("%s, %s, HTTP/%d, mode %d: %d reached the handler; got\n%s", a->name, a->line, http, (int)mode, d.requests,
-            shown.data);
+        fail_msg("%s, %s, HTTP/%d, mode %d: %d reached the handler; got\n%s", a->name, a->line, http, (int)mode,
+            d.requests, shown.data);
     }
     if (!strncmp(a->line, "POST", 4) && d.ends) fail_msg("%s, %s: on_end", a->name, a->line);
     pair_free(&d.p);
@@ -347,8 +354,9 @@ static void test_receive_limit(void **state) {
             link = desk_accept(&d);
             cn_envelope_write(head, 0, declared[i]);
             if (http == 1) {
-                bytes_text(&link->up.sent, S " HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n"
-                                             "content-type: application/connect+proto\r\n\r\n5\r\n");
+                bytes_text(&link->up.sent,
+                    S " HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n"
+                      "content-type: application/connect+proto\r\n\r\n5\r\n");
                 bytes_add(&link->up.sent, head, 5);
                 bytes_text(&link->up.sent, "\r\n");
             } else {
@@ -418,8 +426,7 @@ static void guest_open(desk *d, const pair_kind *kind) {
     assert_non_null(d->p.client);
 }
 static void guest_call(desk *d, guest *g, const pair_kind *kind, uint32_t timeout_ms) {
-    static const connect_events_t events = {
-        NULL, NULL, guest_message, NULL, guest_writable, NULL, guest_closed};
+    static const connect_events_t events = {NULL, NULL, guest_message, NULL, guest_writable, NULL, guest_closed};
     connect_call_options_t options;
     connect_error_t error;
     note n;
@@ -428,7 +435,8 @@ static void guest_call(desk *d, guest *g, const pair_kind *kind, uint32_t timeou
     options.timeout_ms = timeout_ms;
     g->call = connect_client_start(d->p.client, &note_methods[kind->kind], &events, g, &options, &error);
     assert_non_null(g->call);
-    if (kind->kind == CONNECT_UNARY || kind->kind == CONNECT_SERVER_STREAM) connect_call_finish(g->call, CONNECT_OK, &n);
+    if (kind->kind == CONNECT_UNARY || kind->kind == CONNECT_SERVER_STREAM)
+        connect_call_finish(g->call, CONNECT_OK, &n);
 }
 
 /* A deadline while the handler thinks: both ends say so, and the handler's late answer does no harm. */
@@ -636,7 +644,8 @@ static void test_free_in_callbacks(void **state) {
             }
             pair_free(&d.p);
             if (d.opened != 1 || d.closed != 1)
-                fail_msg("%s, %lu: %d on_open, %d on_closed", pair_name(&kind), (unsigned long)where, d.opened, d.closed);
+                fail_msg(
+                    "%s, %lu: %d on_open, %d on_closed", pair_name(&kind), (unsigned long)where, d.opened, d.closed);
             assert_int_equal(g.closed, 1);
             assert_int_equal(memory.live, 0);
         }
