@@ -483,8 +483,7 @@ static bool cn_client_dial_first(connect_client_t *client, bool http2, connect_e
     client->busy++; /* what is caused here is told later */
     dialled = cn_client_dial(client, http2);
     client->busy--;
-    return dialled ||
-        cn_error_set(error, CONNECT_UNAVAILABLE, "the connection could not be dialled");
+    return dialled || cn_error_set(error, CONNECT_UNAVAILABLE, "the connection could not be dialled");
 }
 
 connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,

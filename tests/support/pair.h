@@ -1,6 +1,6 @@
 /* Both ends of a connection in one process, without sockets: what one end puts out is fed to the other, whole, byte by
    byte or in odd pieces; either direction may be cut after so many bytes, and all that went over it is kept. Time is
-   `now`. The driver does only what api/conn.h asks of a transport: it takes output after feed and after on_output, feeds
+   `now`. The driver does only what api/conn.h asks of a transport: it takes output after feed and on_output, feeds
    at the deadline, and offers bytes only while READ is wanted; so a wake-up that is missing shows as a hang.
    Include after support.h. */
 #ifndef CONNECT_TESTS_PAIR_H

@@ -1,5 +1,5 @@
-/* Whole calls in memory, client and server of this library: what comes out is the same for every protocol, HTTP version,
-   codec and kind, however the bytes are cut up; a connection cut at any byte never looks like success; memory that runs
+/* Whole calls in memory, client and server of this library: what comes out is the same for every protocol, HTTP
+   version, codec and kind, however the bytes are cut up; a connection cut at any byte never looks like success; memory that runs
    out ends a call cleanly; steady calls take none. */
 #define CONNECT_IMPLEMENTATION
 #include "connect.h"
