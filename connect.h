@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 32605e8eb57c8856. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 78d9028d3346eb17. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -4091,7 +4091,7 @@ static inline CN_PB_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char 
 
 /* Reads a tag, all of it again; p is at its first byte. */
 static CN_PB_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
-    uint64_t value;
+    uint64_t value = 0; /* gcc cannot see that it is set */
     const char *next = cn_pb_varint_careful(d, p, end, &value);
     if (!next) return NULL;
     if (next - p > 5 || value > 0xFFFFFFFFu) return cn_pb_bad(d, p, "field number too large");
