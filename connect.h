@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 560a95f663aedd75. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 f76995fb20681fb9. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -889,9 +889,9 @@ CN_PRIVATE uint32_t cn_str_hash(connect_str_t text);
 /* Memory: the allocator of the user's choice, and arenas over it.
  An arena is a list of blocks. Memory is taken from the youngest one by moving a pointer; a block that is too small
 stays behind, half used, and a larger one is taken: twice the size of the last, at least 1 KiB, at most 256 KiB unless
-one request needs more. Reset keeps the youngest block only, which is the largest: after a few rounds of the same work
-one block holds all, and nothing is allocated any more. A first block may be the caller's (a stack array, or the tail
-of a struct); it is never released here.
+one request needs more. Reset keeps the largest block only: after a few rounds of the same work, of up to 256 KiB, one
+block holds all, and nothing is allocated any more. A first block may be the caller's (a stack array, or the tail of a
+struct); it is never released here.
  Invariants: private_next <= private_end; both are NULL until the first block. Every block taken here starts with a
 cn_arena_block_t, the newest first. private_fixed says that the arena has an allocator field of NULL on purpose: the
 first block is all there is. All memory given out is aligned to CN_ARENA_ALIGN. */
@@ -1094,10 +1094,30 @@ static void cn_arena_release_older(connect_arena_t *arena, cn_arena_block_t *blo
     block->older = first;
 }
 
+/* Makes the largest block the newest. It need not be that: after a request for more than CN_ARENA_LARGEST comes a block
+   of that size again. */
+static cn_arena_block_t *cn_arena_lift_largest(connect_arena_t *arena) {
+    cn_arena_block_t *block = (cn_arena_block_t *)arena->private_blocks, *largest = block, *before = NULL;
+    for (; block->older; block = block->older) {
+        if (block->older->size > largest->size) {
+            before = block;
+            largest = block->older;
+        }
+    }
+    if (before) {
+        before->older = largest->older;
+        largest->older = (cn_arena_block_t *)arena->private_blocks;
+        arena->private_blocks = largest;
+        arena->private_end = (char *)largest + largest->size;
+    }
+    return largest;
+}
+
 void connect_arena_reset(connect_arena_t *arena) {
-    cn_arena_block_t *block = (cn_arena_block_t *)arena->private_blocks;
+    cn_arena_block_t *block;
     arena->failed = false;
-    if (!block) return;
+    if (!arena->private_blocks) return;
+    block = cn_arena_lift_largest(arena);
     cn_arena_release_older(arena, block);
     arena->private_next = block->begin;
 }
@@ -1562,13 +1582,15 @@ CN_PRIVATE bool cn_base64_decode(char *to, size_t *len, connect_str_t text);
    multiple of four or not padded at all; the bits left over in the last character must be zero in neither form, as
    peers differ there. Used for metadata in -bin and for error details (Connect, gRPC), and for bytes in JSON. */
 
+/* A character's value and one; 0: it is none of them. */
+static const uint8_t cn_base64_values[256] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 63, 0, 63, 0, 64, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 0,
+    0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 0,
+    0, 0, 0, 64, 0, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51,
+    52, 0, 0, 0, 0, 0};
+
 static int cn_base64_value(char c) {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    if (c == '+' || c == '-') return 62;
-    if (c == '/' || c == '_') return 63;
-    return -1;
+    return cn_base64_values[(unsigned char)c] - 1;
 }
 
 CN_PRIVATE size_t cn_base64_encoded_len(size_t len, bool padded) {
@@ -3644,6 +3666,116 @@ bool connect_enum_number(const connect_enum_t *type, connect_str_t name, int32_t
     return false;
 }
 
+/* #### src/codec/map_key.h ######################################################################################### */
+/* Which of two entries of a map has the lesser key: texts by their bytes, numbers by value. */
+CN_PRIVATE int cn_map_key_compare(const connect_type_t *entry, const char *a, const char *b);
+/* Fills in pointers to all entries of a list in the order of their keys, and then of their places. */
+CN_PRIVATE void cn_map_key_sort(const connect_type_t *entry, const char **entries, cn_message_list_t list);
+/* Whether each key is greater than the one before it. */
+CN_PRIVATE bool cn_map_key_ascend(const connect_type_t *entry, cn_message_list_t list);
+/* Whether an entry behind this one has the same key; looks at each, so it is for few. */
+CN_PRIVATE bool cn_map_key_again(const connect_type_t *entry, cn_message_list_t list, size_t index);
+
+/* #### src/codec/map_key.c ######################################################################################### */
+/* The keys of maps in order: for deterministic output, and to find keys that stand twice. Sorted by a heap sort, which
+   takes no memory but the pointers and has no input that makes it slow. Of entries with the same key the last in memory
+   is the one that counts, so places decide where keys are equal. */
+
+CN_PRIVATE int cn_map_key_compare(const connect_type_t *entry, const char *a, const char *b) {
+    const connect_field_t *key = &entry->fields[0];
+    a += key->offset;
+    b += key->offset;
+    switch (key->kind) {
+    case CONNECT_KIND_STRING: {
+        connect_str_t text_a, text_b;
+        int order;
+        memcpy(&text_a, a, sizeof text_a);
+        memcpy(&text_b, b, sizeof text_b);
+        order = text_a.len && text_b.len ? memcmp(text_a.data, text_b.data, CN_MIN(text_a.len, text_b.len)) : 0;
+        return order ? order : (text_a.len > text_b.len) - (text_a.len < text_b.len);
+    }
+    case CONNECT_KIND_BOOL: return (*a != 0) - (*b != 0);
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_SINT32:
+    case CONNECT_KIND_SFIXED32: {
+        int32_t number_a, number_b;
+        memcpy(&number_a, a, sizeof number_a);
+        memcpy(&number_b, b, sizeof number_b);
+        return (number_a > number_b) - (number_a < number_b);
+    }
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32: {
+        uint32_t number_a, number_b;
+        memcpy(&number_a, a, sizeof number_a);
+        memcpy(&number_b, b, sizeof number_b);
+        return (number_a > number_b) - (number_a < number_b);
+    }
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_SINT64:
+    case CONNECT_KIND_SFIXED64: {
+        int64_t number_a, number_b;
+        memcpy(&number_a, a, sizeof number_a);
+        memcpy(&number_b, b, sizeof number_b);
+        return (number_a > number_b) - (number_a < number_b);
+    }
+    default: {
+        uint64_t number_a, number_b;
+        memcpy(&number_a, a, sizeof number_a);
+        memcpy(&number_b, b, sizeof number_b);
+        return (number_a > number_b) - (number_a < number_b);
+    }
+    }
+}
+
+/* Entries in memory order where keys are equal, so that the last of them is the one that counts. */
+static bool cn_map_key_before(const connect_type_t *entry, const char *a, const char *b) {
+    int order = cn_map_key_compare(entry, a, b);
+    return order ? order < 0 : a < b;
+}
+
+static void cn_map_key_sift(const connect_type_t *entry, const char **entries, size_t root, size_t count) {
+    const char *moved = entries[root];
+    for (;;) {
+        size_t child = root * 2 + 1;
+        if (child >= count) break;
+        if (child + 1 < count && cn_map_key_before(entry, entries[child], entries[child + 1])) child++;
+        if (!cn_map_key_before(entry, moved, entries[child])) break;
+        entries[root] = entries[child];
+        root = child;
+    }
+    entries[root] = moved;
+}
+
+CN_PRIVATE void cn_map_key_sort(const connect_type_t *entry, const char **entries, cn_message_list_t list) {
+    size_t i;
+    for (i = 0; i < list.count; i++)
+        entries[i] = (const char *)list.items + i * entry->size;
+    for (i = list.count / 2; i-- > 0;)
+        cn_map_key_sift(entry, entries, i, list.count);
+    for (i = list.count; i-- > 1;) {
+        const char *largest = entries[0];
+        entries[0] = entries[i];
+        entries[i] = largest;
+        cn_map_key_sift(entry, entries, 0, i);
+    }
+}
+
+CN_PRIVATE bool cn_map_key_ascend(const connect_type_t *entry, cn_message_list_t list) {
+    const char *items = (const char *)list.items;
+    size_t i;
+    for (i = 1; i < list.count; i++)
+        if (cn_map_key_compare(entry, items + (i - 1) * entry->size, items + i * entry->size) >= 0) return false;
+    return true;
+}
+
+CN_PRIVATE bool cn_map_key_again(const connect_type_t *entry, cn_message_list_t list, size_t index) {
+    const char *items = (const char *)list.items;
+    size_t i;
+    for (i = index + 1; i < list.count; i++)
+        if (cn_map_key_compare(entry, items + index * entry->size, items + i * entry->size) == 0) return true;
+    return false;
+}
+
 /* #### src/codec/pb.h ############################################################################################## */
 /* Appends a message in protobuf binary to a queue. arena: for the error's text. options, error: may be NULL. On failure
    the queue is as it was. */
@@ -3654,44 +3786,12 @@ CN_PRIVATE bool cn_pb_encode(const connect_type_t *type, const void *message, cn
 CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_str_t bytes, connect_arena_t *arena,
     const connect_codec_options_t *options, connect_error_t *error);
 
-/* #### src/codec/pb.c ############################################################################################## */
-/* Protobuf binary, driven by the tables of a connect_type_t (protobuf.dev, "Encoding").
-
-   A message is a run of records. A record is a tag, (field number << 3) | wire type, and a value: 0 VARINT, 1 I64,
-   2 LEN (a varint, then that many bytes), 3 SGROUP (records up to the tag 4 EGROUP of the same number), 5 I32. Field
-   numbers are 1 to 2^29 - 1; a tag has at most 5 bytes; a varint has at most 10, the tenth at most 1.
-
-   Decoding
-   - The field is found by number: fields[number - 1] for the dense ones, else the one after the last found, else by
-     bisection. What happens then is one jump on cn_pb_ops[kind][wire type].
-   - Known number, unfitting wire type: an unknown field. Numeric fields that are repeated take both forms. A closed
-     enum's unknown number goes to the unknown fields as the record it came in, from a packed record as records of its
-     own, from a map's entry as the whole entry.
-   - Scalars: the last wins. Messages: merged. A oneof: what comes last is what it holds; only a message that comes
-     again right after itself is merged. Map entries are appended; readers take the last of a key.
-   - 32-bit varints are cut to 32 bits, a bool is true if any bit is set.
-   - Strings, bytes and unknown fields are views of the input. Adjacent unknown records are one view.
-   - A list's block in the arena starts with a head that holds its capacity. Lists of strings and messages count the run
-     of records at hand, packed ones their elements, so most lists are allocated once, exactly.
-   - options->merge decodes into a new message and merges that: so all that the decoder writes to is its own.
-   - memory_left pays for list items, messages and views of unknown fields, before they are taken.
-   - Recursion is one level for each message, map entry and group, and ends at depth_max.
-   - `limit` is where memory stops being readable: who has CN_SLACK bytes behind the input never leaves the fast path.
-     No byte behind `limit` is read; what was read behind a message's end is never taken for its content.
-
-   Encoding goes backwards, from the last byte of a window to the first: lengths are known when they are to be written,
-   and nothing is measured first. The window is the room that the queue or the arena has, up to CN_PB_WINDOW; what was
-   written is then moved to its start. A message that does not fit, or has a field of CN_PB_LARGE bytes, is measured (in
-   linear time) and written again, to where it stays.
-
-   Errors name the path, "acme.v1.Reading.samples[3].value". It is put together while the failed call returns: each
-   level puts its own part in front. */
+/* #### src/codec/pb_wire.h ######################################################################################### */
+/* What reading and writing protobuf binary share: see pb_decode.c and pb_encode.c. */
 
 #define CN_PB_NUMBER_MAX 0x1FFFFFFFu
+#define CN_PB_WIRE_END 4u /* of a group; the other wire types are connect_wire_t's */
 #define CN_PB_PATH 256u
-#define CN_PB_WINDOW (64u * 1024u)
-#define CN_PB_LARGE (8u * 1024u) /* bytes that are not to be moved: with one of them, a message is measured first */
-#define CN_PB_HEAD 8u            /* in front of a decoded list's items: its capacity */
 
 #if defined(__BYTE_ORDER__) && defined(__ORDER_LITTLE_ENDIAN__)
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -3701,12 +3801,10 @@ CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_
 #ifndef CN_PB_LITTLE
 #define CN_PB_LITTLE 0
 #endif
-#if defined(__GNUC__) && defined(__OPTIMIZE_SIZE__)
-#define CN_PB_INLINE inline
-#elif defined(__GNUC__)
-#define CN_PB_INLINE inline __attribute__((always_inline))
+#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
+#define CN_PB_HOT __attribute__((always_inline))
 #else
-#define CN_PB_INLINE inline
+#define CN_PB_HOT
 #endif
 #if defined(__GNUC__)
 #define CN_PB_COLD __attribute__((noinline, cold))
@@ -3715,43 +3813,6 @@ CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_
 #define CN_PB_COLD
 #define CN_PB_APART
 #endif
-
-enum { /* what to do with a record */
-    CN_PB_UNKNOWN,
-    CN_PB_VARINT64,
-    CN_PB_VARINT32,
-    CN_PB_BOOL,
-    CN_PB_SINT32,
-    CN_PB_SINT64,
-    CN_PB_ENUM,
-    CN_PB_FIXED64,
-    CN_PB_FIXED32,
-    CN_PB_TEXT,
-    CN_PB_MESSAGE,
-    CN_PB_GROUP,
-    CN_PB_PACKED
-};
-#define CN_PB_WIRE_END 4u
-
-/* [kind][wire type] */
-static const uint8_t cn_pb_ops[32][8] = {[CONNECT_KIND_DOUBLE] = {0, CN_PB_FIXED64, CN_PB_PACKED, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_FLOAT] = {0, 0, CN_PB_PACKED, 0, 0, CN_PB_FIXED32, 0, 0},
-    [CONNECT_KIND_INT64] = {CN_PB_VARINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_UINT64] = {CN_PB_VARINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_INT32] = {CN_PB_VARINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_FIXED64] = {0, CN_PB_FIXED64, CN_PB_PACKED, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_FIXED32] = {0, 0, CN_PB_PACKED, 0, 0, CN_PB_FIXED32, 0, 0},
-    [CONNECT_KIND_BOOL] = {CN_PB_BOOL, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_STRING] = {0, 0, CN_PB_TEXT, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_GROUP] = {0, 0, 0, CN_PB_GROUP, 0, 0, 0, 0},
-    [CONNECT_KIND_MESSAGE] = {0, 0, CN_PB_MESSAGE, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_BYTES] = {0, 0, CN_PB_TEXT, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_UINT32] = {CN_PB_VARINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_ENUM] = {CN_PB_ENUM, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_SFIXED32] = {0, 0, CN_PB_PACKED, 0, 0, CN_PB_FIXED32, 0, 0},
-    [CONNECT_KIND_SFIXED64] = {0, CN_PB_FIXED64, CN_PB_PACKED, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_SINT32] = {CN_PB_SINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
-    [CONNECT_KIND_SINT64] = {CN_PB_SINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0}};
 
 /* ---- Where it failed ---- */
 
@@ -3765,57 +3826,17 @@ typedef struct cn_pb_failure_t {
     char text[CN_PB_PATH];
 } cn_pb_failure_t;
 
-static CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
-    failure->code = CONNECT_OK;
-    failure->reason = NULL;
-    failure->no_offset = failure->cut = false;
-    failure->offset = 0;
-    failure->begin = CN_PB_PATH - 1;
-    failure->text[CN_PB_PATH - 1] = 0;
-}
-
-static CN_PB_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const char *part, size_t len) {
-    if (failure->cut) return;
-    if (len + 3 > failure->begin) { /* no room: the front is left out */
-        failure->cut = true;
-        part = "...";
-        len = 3;
-    }
-    failure->begin -= len;
-    memcpy(failure->text + failure->begin, part, len);
-}
-
+CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure);
 /* Puts ".name" or ".name[index]" in front of the path. */
-static CN_PB_COLD void cn_pb_failure_at(
-    cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index) {
-    char part[96];
-    int len;
-    if (field->flags & CONNECT_FIELD_REPEATED)
-        len = snprintf(part, sizeof part, ".%.60s[%lu]", type->names + field->name, (unsigned long)index);
-    else
-        len = snprintf(part, sizeof part, ".%.60s", type->names + field->name);
-    if (len > 0) cn_pb_failure_prepend(failure, part, (size_t)len);
-}
-
-static CN_PB_COLD bool cn_pb_failure_report(
-    const cn_pb_failure_t *failure, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error) {
-    const char *reason = failure->reason ? failure->reason : "cannot be written",
-               *path = failure->text + failure->begin;
-    connect_str_t text = {NULL, 0};
-    if (!error) return false;
-    if (arena && failure->no_offset)
-        text = connect_arena_printf(arena, "%s%s: %s", type->full_name, path, reason);
-    else if (arena)
-        text = connect_arena_printf(
-            arena, "%s%s: %s at byte %lu", type->full_name, path, reason, (unsigned long)failure->offset);
-    cn_error_set(error, failure->code, reason);
-    if (text.data) error->message = text;
-    return false;
-}
+CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
+    cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index);
+/* Makes the error, with its path in the arena. Returns false. */
+CN_PRIVATE CN_PB_COLD bool cn_pb_failure_report(
+    const cn_pb_failure_t *failure, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error);
 
 /* ---- Numbers ---- */
 
-static CN_PB_INLINE uint64_t cn_pb_load64(const char *p) {
+static inline CN_PB_HOT uint64_t cn_pb_load64(const char *p) {
 #if CN_PB_LITTLE
     uint64_t value;
     memcpy(&value, p, 8);
@@ -3829,7 +3850,7 @@ static CN_PB_INLINE uint64_t cn_pb_load64(const char *p) {
 #endif
 }
 
-static CN_PB_INLINE uint32_t cn_pb_load32(const char *p) {
+static inline CN_PB_HOT uint32_t cn_pb_load32(const char *p) {
 #if CN_PB_LITTLE
     uint32_t value;
     memcpy(&value, p, 4);
@@ -3840,7 +3861,7 @@ static CN_PB_INLINE uint32_t cn_pb_load32(const char *p) {
 #endif
 }
 
-static CN_PB_INLINE void cn_pb_store64(char *p, uint64_t value) {
+static inline CN_PB_HOT void cn_pb_store64(char *p, uint64_t value) {
 #if CN_PB_LITTLE
     memcpy(p, &value, 8);
 #else
@@ -3850,7 +3871,7 @@ static CN_PB_INLINE void cn_pb_store64(char *p, uint64_t value) {
 #endif
 }
 
-static CN_PB_INLINE void cn_pb_store32(char *p, uint32_t value) {
+static inline CN_PB_HOT void cn_pb_store32(char *p, uint32_t value) {
 #if CN_PB_LITTLE
     memcpy(p, &value, 4);
 #else
@@ -3860,28 +3881,28 @@ static CN_PB_INLINE void cn_pb_store32(char *p, uint32_t value) {
 #endif
 }
 
-static CN_PB_INLINE uint32_t cn_pb_zigzag32_decode(uint32_t value) {
+static inline CN_PB_HOT uint32_t cn_pb_zigzag32_decode(uint32_t value) {
     return (value >> 1) ^ (0u - (value & 1));
 }
 
-static CN_PB_INLINE uint64_t cn_pb_zigzag64_decode(uint64_t value) {
+static inline CN_PB_HOT uint64_t cn_pb_zigzag64_decode(uint64_t value) {
     return (value >> 1) ^ ((uint64_t)0 - (value & 1));
 }
 
-static CN_PB_INLINE uint32_t cn_pb_zigzag32(uint32_t value) {
+static inline CN_PB_HOT uint32_t cn_pb_zigzag32(uint32_t value) {
     return (value << 1) ^ (0u - (value >> 31));
 }
 
-static CN_PB_INLINE uint64_t cn_pb_zigzag64(uint64_t value) {
+static inline CN_PB_HOT uint64_t cn_pb_zigzag64(uint64_t value) {
     return (value << 1) ^ ((uint64_t)0 - (value >> 63));
 }
 
 /* A 32-bit signed number is written as its 64-bit one: ten bytes if it is negative. */
-static CN_PB_INLINE uint64_t cn_pb_sign_extend(uint32_t value) {
+static inline CN_PB_HOT uint64_t cn_pb_sign_extend(uint32_t value) {
     return (uint64_t)value | ((uint64_t)0 - (value >> 31)) << 32;
 }
 
-static CN_PB_INLINE size_t cn_pb_varint_len(uint64_t value) {
+static inline CN_PB_HOT size_t cn_pb_varint_len(uint64_t value) {
 #if defined(__GNUC__)
     return (size_t)((unsigned)(63 - __builtin_clzll(value | 1)) * 9 + 73) / 64;
 #else
@@ -3894,22 +3915,8 @@ static CN_PB_INLINE size_t cn_pb_varint_len(uint64_t value) {
 #endif
 }
 
-/* Squeezes the low 7 bits of each byte together. */
-static CN_PB_INLINE uint64_t cn_pb_squeeze(uint64_t w) {
-    w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
-    w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
-    return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
-}
-
-/* Its opposite, for up to 56 bits. */
-static CN_PB_INLINE uint64_t cn_pb_spread(uint64_t w) {
-    w = (w & 0x000000000FFFFFFFu) | (w & 0x00FFFFFFF0000000u) << 4;
-    w = (w & 0x00003FFF00003FFFu) | (w & 0x0FFFC0000FFFC000u) << 2;
-    return (w & 0x007F007F007F007Fu) | (w & 0x3F803F803F803F80u) << 1;
-}
-
 /* ASCII is seen here, the rest elsewhere. Words overlap at the end, so nothing behind the text is read. */
-static CN_PB_INLINE bool cn_pb_is_ascii(const char *p, size_t len) {
+static inline CN_PB_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
     const uint64_t high = 0x8080808080808080u;
     uint64_t a, b;
     if (len >= 8) {
@@ -3941,12 +3948,133 @@ static CN_PB_INLINE bool cn_pb_is_ascii(const char *p, size_t len) {
     return (((unsigned char)p[0] | (unsigned char)p[len >> 1] | (unsigned char)p[len - 1]) & 0x80) == 0;
 }
 
-static CN_PB_INLINE bool cn_pb_is_utf8(const char *p, size_t len) {
+static inline CN_PB_HOT bool cn_pb_is_utf8(const char *p, size_t len) {
     connect_str_t text;
     if (CN_LIKELY(cn_pb_is_ascii(p, len))) return true;
     text.data = p;
     text.len = len;
     return cn_utf8_valid(text);
+}
+
+/* #### src/codec/pb_wire.c ######################################################################################### */
+/* Errors of protobuf binary name the path, "acme.v1.Reading.samples[3].value". It is put together while the failed call
+   returns: each level puts its own part in front; a path that is too long loses its front. */
+
+CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
+    failure->code = CONNECT_OK;
+    failure->reason = NULL;
+    failure->no_offset = failure->cut = false;
+    failure->offset = 0;
+    failure->begin = CN_PB_PATH - 1;
+    failure->text[CN_PB_PATH - 1] = 0;
+}
+
+static CN_PB_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const char *part, size_t len) {
+    if (failure->cut) return;
+    if (len + 3 > failure->begin) { /* no room: the front is left out */
+        failure->cut = true;
+        part = "...";
+        len = 3;
+    }
+    failure->begin -= len;
+    memcpy(failure->text + failure->begin, part, len);
+}
+
+CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
+    cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index) {
+    char part[96];
+    int len;
+    if (field->flags & CONNECT_FIELD_REPEATED)
+        len = snprintf(part, sizeof part, ".%.60s[%lu]", type->names + field->name, (unsigned long)index);
+    else
+        len = snprintf(part, sizeof part, ".%.60s", type->names + field->name);
+    if (len > 0) cn_pb_failure_prepend(failure, part, (size_t)len);
+}
+
+CN_PRIVATE CN_PB_COLD bool cn_pb_failure_report(
+    const cn_pb_failure_t *failure, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error) {
+    const char *reason = failure->reason ? failure->reason : "cannot be written",
+               *path = failure->text + failure->begin;
+    connect_str_t text = {NULL, 0};
+    if (!error) return false;
+    if (arena && failure->no_offset)
+        text = connect_arena_printf(arena, "%s%s: %s", type->full_name, path, reason);
+    else if (arena)
+        text = connect_arena_printf(
+            arena, "%s%s: %s at byte %lu", type->full_name, path, reason, (unsigned long)failure->offset);
+    cn_error_set(error, failure->code, reason);
+    if (text.data) error->message = text;
+    return false;
+}
+
+/* #### src/codec/pb_decode.c ####################################################################################### */
+/* Protobuf binary, driven by the tables of a connect_type_t (protobuf.dev, "Encoding").
+
+   A message is a run of records. A record is a tag, (field number << 3) | wire type, and a value: 0 VARINT, 1 I64,
+   2 LEN (a varint, then that many bytes), 3 SGROUP (records up to the tag 4 EGROUP of the same number), 5 I32. Field
+   numbers are 1 to 2^29 - 1; a tag has at most 5 bytes; a varint has at most 10, the tenth at most 1.
+
+   Decoding
+   - The field is found by number: fields[number - 1] for the dense ones, else the one after the last found, else by
+     bisection. What happens then is one jump on cn_pb_ops[kind][wire type].
+   - Known number, unfitting wire type: an unknown field. Numeric fields that are repeated take both forms. A closed
+     enum's unknown number goes to the unknown fields as the record it came in, from a packed record as records of its
+     own, from a map's entry as the whole entry.
+   - Scalars: the last wins. Messages: merged. A oneof: what comes last is what it holds; only a message that comes
+     again right after itself is merged. Map entries are appended; readers take the last of a key.
+   - 32-bit varints are cut to 32 bits, a bool is true if any bit is set.
+   - Strings, bytes and unknown fields are views of the input. Adjacent unknown records are one view.
+   - A list's block in the arena starts with a head that holds its capacity. Lists of strings and messages count the run
+     of records at hand, packed ones their elements, so most lists are allocated once, exactly.
+   - options->merge decodes into a new message and merges that: so all that the decoder writes to is its own.
+   - memory_left pays for list items, messages and views of unknown fields, before they are taken.
+   - Recursion is one level for each message, map entry and group, and ends at depth_max.
+   - `limit` is where memory stops being readable: who has CN_SLACK bytes behind the input never leaves the fast path.
+     No byte behind `limit` is read; what was read behind a message's end is never taken for its content. */
+
+#define CN_PB_HEAD 8u /* in front of a decoded list's items: its capacity */
+
+enum { /* what to do with a record */
+    CN_PB_UNKNOWN,
+    CN_PB_VARINT64,
+    CN_PB_VARINT32,
+    CN_PB_BOOL,
+    CN_PB_SINT32,
+    CN_PB_SINT64,
+    CN_PB_ENUM,
+    CN_PB_FIXED64,
+    CN_PB_FIXED32,
+    CN_PB_TEXT,
+    CN_PB_MESSAGE,
+    CN_PB_GROUP,
+    CN_PB_PACKED
+};
+
+/* [kind][wire type] */
+static const uint8_t cn_pb_ops[32][8] = {[CONNECT_KIND_DOUBLE] = {0, CN_PB_FIXED64, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_FLOAT] = {0, 0, CN_PB_PACKED, 0, 0, CN_PB_FIXED32, 0, 0},
+    [CONNECT_KIND_INT64] = {CN_PB_VARINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_UINT64] = {CN_PB_VARINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_INT32] = {CN_PB_VARINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_FIXED64] = {0, CN_PB_FIXED64, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_FIXED32] = {0, 0, CN_PB_PACKED, 0, 0, CN_PB_FIXED32, 0, 0},
+    [CONNECT_KIND_BOOL] = {CN_PB_BOOL, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_STRING] = {0, 0, CN_PB_TEXT, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_GROUP] = {0, 0, 0, CN_PB_GROUP, 0, 0, 0, 0},
+    [CONNECT_KIND_MESSAGE] = {0, 0, CN_PB_MESSAGE, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_BYTES] = {0, 0, CN_PB_TEXT, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_UINT32] = {CN_PB_VARINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_ENUM] = {CN_PB_ENUM, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_SFIXED32] = {0, 0, CN_PB_PACKED, 0, 0, CN_PB_FIXED32, 0, 0},
+    [CONNECT_KIND_SFIXED64] = {0, CN_PB_FIXED64, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_SINT32] = {CN_PB_SINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
+    [CONNECT_KIND_SINT64] = {CN_PB_SINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0}};
+
+/* Squeezes the low 7 bits of each byte together. */
+static inline CN_PB_HOT uint64_t cn_pb_squeeze(uint64_t w) {
+    w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
+    w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
+    return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
 }
 
 /* ---- Decoding ---- */
@@ -3977,7 +4105,7 @@ static CN_PB_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, cons
 }
 
 /* Takes memory that the peer's bytes made necessary. */
-static CN_PB_INLINE void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const char *at) {
+static inline CN_PB_HOT void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const char *at) {
     void *block;
     if (CN_UNLIKELY(size > d->memory_left)) return cn_pb_exhausted(d, at, "decoded elements need more than memory_max");
     d->memory_left -= size;
@@ -4028,7 +4156,7 @@ static CN_PB_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char 
     return cn_pb_varint_careful(d, p, end, value);
 }
 
-static CN_PB_INLINE const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+static inline CN_PB_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
     if (CN_LIKELY(p < end)) {
         unsigned char first = (unsigned char)*p;
         if (CN_LIKELY(first < 0x80)) {
@@ -4045,7 +4173,7 @@ static CN_PB_INLINE const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, 
 
 /* Reads a tag, all of it again; p is at its first byte. */
 static CN_PB_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
-    uint64_t value;
+    uint64_t value = 0; /* gcc cannot see that it is set */
     const char *next = cn_pb_varint_careful(d, p, end, &value);
     if (!next) return NULL;
     if (next - p > 5 || value > 0xFFFFFFFFu) return cn_pb_bad(d, p, "field number too large");
@@ -4053,7 +4181,7 @@ static CN_PB_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p,
     return next;
 }
 
-static CN_PB_INLINE const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+static inline CN_PB_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
     uint32_t first = (unsigned char)*p;
     if (CN_LIKELY(first < 0x80)) {
         *tag = first;
@@ -4067,7 +4195,7 @@ static CN_PB_INLINE const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, con
 }
 
 /* Reads a length and sees that so much is there. */
-static CN_PB_INLINE const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
+static inline CN_PB_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
     const char *at = p;
     uint64_t value;
     *len = 0;
@@ -4091,8 +4219,7 @@ static const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end
     case CONNECT_WIRE_BYTES: p = cn_pb_len(d, p, end, &len); return p ? p + len : NULL;
     case CONNECT_WIRE_GROUP:
         if (d->depth_left == 0) {
-            cn_pb_exhausted(d, at, "nested deeper than depth_max");
-            return NULL;
+            return cn_pb_bad(d, at, "nested deeper than depth_max");
         }
         d->depth_left--;
         while (p < end) {
@@ -4115,7 +4242,7 @@ static const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end
     }
 }
 
-static CN_PB_INLINE size_t cn_pb_capacity(const cn_message_list_t *list) {
+static inline CN_PB_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
     size_t capacity = 0;
     if (list->items) memcpy(&capacity, (const char *)list->items - CN_PB_HEAD, sizeof capacity);
     return capacity;
@@ -4151,7 +4278,7 @@ static CN_PB_APART char *cn_pb_list_grow(
 }
 
 /* Where the next item of a list goes; its count is raised. more: how many are known to come. */
-static CN_PB_INLINE char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+static inline CN_PB_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
     cn_message_list_t list;
     char *items;
     memcpy(&list, member, sizeof list);
@@ -4240,7 +4367,7 @@ static size_t cn_pb_count_varints(const char *p, const char *end) {
 }
 
 /* Stores a varint as the op's C type. op is a constant wherever this is called. */
-static CN_PB_INLINE void cn_pb_unpack_one(unsigned op, char *items, size_t i, uint64_t value) {
+static inline CN_PB_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i, uint64_t value) {
     if (op == CN_PB_VARINT64) {
         memcpy(items + i * 8, &value, 8);
     } else if (op == CN_PB_SINT64) {
@@ -4257,7 +4384,7 @@ static CN_PB_INLINE void cn_pb_unpack_one(unsigned op, char *items, size_t i, ui
 }
 
 /* Reads n varints, which are known to end before `end`. Eight short ones in a row go together. */
-static CN_PB_INLINE const char *cn_pb_unpack(
+static inline CN_PB_HOT const char *cn_pb_unpack(
     cn_pb_decoder_t *d, unsigned op, char *items, size_t n, const char *p, const char *end) {
     size_t i = 0;
     while (i < n) {
@@ -4386,7 +4513,7 @@ static CN_PB_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *t
 }
 
 /* The message that a singular field holds, made if there is none. */
-static CN_PB_INLINE char *cn_pb_sub(
+static inline CN_PB_HOT char *cn_pb_sub(
     cn_pb_decoder_t *d, const connect_type_t *sub, const connect_field_t *field, char *message, const char *at) {
     char *member = message + field->offset, *held;
     bool fresh;
@@ -4643,7 +4770,7 @@ static const char *cn_pb_records(
         cn_pb_bad(d, at, "truncated");
         goto failed;
     too_deep:
-        cn_pb_exhausted(d, start, "nested deeper than depth_max");
+        cn_pb_bad(d, start, "nested deeper than depth_max");
         goto failed;
     }
     if (CN_LIKELY(group == 0)) return p;
@@ -4744,6 +4871,112 @@ CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_
     return cn_pb_decode_slack(type, message, bytes, CN_SLACK, arena, options, error);
 }
 
+/* ---- The wire by hand ---- */
+
+bool connect_reader_next(connect_reader_t *reader, connect_record_t *record) {
+    const char *p = reader->rest.data, *end, *start;
+    cn_pb_decoder_t d;
+    uint32_t tag;
+    size_t len;
+    memset(record, 0, sizeof *record);
+    record->wire = CONNECT_WIRE_VARINT;
+    if (reader->failed || reader->rest.len == 0) return false;
+    end = p + reader->rest.len;
+    start = p;
+    d.start = p;
+    d.limit = end;
+    d.depth_left = CN_MESSAGE_DEPTH;
+    reader->failed = true;
+    p = cn_pb_tag(&d, p, end, &tag);
+    if (!p) return false;
+    record->number = tag >> 3;
+    switch (tag & 7) {
+    case CONNECT_WIRE_VARINT:
+        record->wire = CONNECT_WIRE_VARINT;
+        p = cn_pb_varint(&d, p, end, &record->value);
+        break;
+    case CONNECT_WIRE_FIXED64:
+        record->wire = CONNECT_WIRE_FIXED64;
+        if (end - p < 8) return false;
+        record->value = cn_pb_load64(p);
+        p += 8;
+        break;
+    case CONNECT_WIRE_FIXED32:
+        record->wire = CONNECT_WIRE_FIXED32;
+        if (end - p < 4) return false;
+        record->value = cn_pb_load32(p);
+        p += 4;
+        break;
+    case CONNECT_WIRE_BYTES:
+        record->wire = CONNECT_WIRE_BYTES;
+        p = cn_pb_len(&d, p, end, &len);
+        if (!p) return false;
+        record->bytes.data = p;
+        record->bytes.len = len;
+        p += len;
+        break;
+    case CONNECT_WIRE_GROUP:
+        record->wire = CONNECT_WIRE_GROUP;
+        record->bytes.data = p;
+        p = cn_pb_skip(&d, p, end, tag, start);
+        if (!p) return false;
+        record->bytes.len = (size_t)(d.group_end - record->bytes.data);
+        break;
+    default: return false;
+    }
+    if (!p || record->number == 0) return false;
+    reader->rest.len = (size_t)(end - p);
+    reader->rest.data = p;
+    reader->failed = false;
+    return true;
+}
+
+bool connect_record_get(const connect_record_t *record, connect_kind_t kind, void *value) {
+    const uint32_t low = (uint32_t)record->value;
+    uint64_t wide = record->value;
+    const unsigned op = cn_pb_ops[(unsigned)kind & 31][(unsigned)record->wire & 7];
+    switch (op) {
+    case CN_PB_SINT64: wide = cn_pb_zigzag64_decode(wide); /* fall through */
+    case CN_PB_VARINT64:
+    case CN_PB_FIXED64: memcpy(value, &wide, 8); return true;
+    case CN_PB_ENUM:
+    case CN_PB_VARINT32:
+    case CN_PB_FIXED32: memcpy(value, &low, 4); return true;
+    case CN_PB_SINT32: {
+        const uint32_t number = cn_pb_zigzag32_decode(low);
+        memcpy(value, &number, 4);
+        return true;
+    }
+    case CN_PB_BOOL: {
+        const bool truth = wide != 0;
+        memcpy(value, &truth, sizeof truth);
+        return true;
+    }
+    case CN_PB_TEXT:
+    case CN_PB_MESSAGE:
+    case CN_PB_GROUP: memcpy(value, &record->bytes, sizeof record->bytes); return true;
+    default: return false;
+    }
+}
+
+/* #### src/codec/pb_encode.c ####################################################################################### */
+/* Writing protobuf binary; the format is told in pb_decode.c.
+
+   Encoding goes backwards, from the last byte of a window to the first: lengths are known when they are to be written,
+   and nothing is measured first. The window is the room that the queue or the arena has, up to CN_PB_WINDOW; what was
+   written is then moved to its start. A message that does not fit, or has a field of CN_PB_LARGE bytes, is measured (in
+   linear time) and written again, to where it stays. */
+
+#define CN_PB_WINDOW (64u * 1024u)
+#define CN_PB_LARGE (8u * 1024u) /* bytes that are not to be moved: with one of them, a message is measured first */
+
+/* Its opposite, for up to 56 bits. */
+static inline CN_PB_HOT uint64_t cn_pb_spread(uint64_t w) {
+    w = (w & 0x000000000FFFFFFFu) | (w & 0x00FFFFFFF0000000u) << 4;
+    w = (w & 0x00003FFF00003FFFu) | (w & 0x0FFFC0000FFFC000u) << 2;
+    return (w & 0x007F007F007F007Fu) | (w & 0x3F803F803F803F80u) << 1;
+}
+
 /* ---- Size ---- */
 
 static size_t cn_pb_tag_len(const connect_field_t *field) {
@@ -4751,7 +4984,7 @@ static size_t cn_pb_tag_len(const connect_field_t *field) {
 }
 
 /* The varint that a scalar is written as. */
-static CN_PB_INLINE uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
+static inline CN_PB_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
     uint64_t wide;
     uint32_t low;
     bool truth;
@@ -4767,7 +5000,7 @@ static CN_PB_INLINE uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
 }
 
 /* The width of a number that is written with a fixed one; 0: it is not. */
-static CN_PB_INLINE size_t cn_pb_fixed_size(uint8_t kind) {
+static inline CN_PB_HOT size_t cn_pb_fixed_size(uint8_t kind) {
     switch (kind) {
     case CONNECT_KIND_DOUBLE:
     case CONNECT_KIND_FIXED64:
@@ -4878,7 +5111,7 @@ static CN_PB_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint
     return p;
 }
 
-static CN_PB_INLINE char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static inline CN_PB_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
     if (CN_LIKELY(value < 0x80 && p != e->start)) {
         *--p = (char)(unsigned char)value;
         return p;
@@ -4886,7 +5119,7 @@ static CN_PB_INLINE char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t
     return cn_pb_put_varint_long(e, p, value);
 }
 
-static CN_PB_INLINE char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
+static inline CN_PB_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
     const uint32_t tag = number << 3 | wire;
     if (CN_LIKELY(tag < 0x80 && p != e->start)) {
         *--p = (char)(unsigned char)tag;
@@ -4901,7 +5134,7 @@ static CN_PB_INLINE char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t nu
     return cn_pb_put_varint_long(e, p, tag);
 }
 
-static CN_PB_INLINE char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
+static inline CN_PB_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
     if (CN_UNLIKELY((size_t)(p - e->start) < len)) return NULL;
     if (CN_UNLIKELY(len >= CN_PB_LARGE && !e->measured)) return NULL;
     p -= len;
@@ -4929,21 +5162,21 @@ static CN_PB_INLINE char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const cha
     return p;
 }
 
-static CN_PB_INLINE char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static inline CN_PB_HOT char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
     if (CN_UNLIKELY(p - e->start < 8)) return NULL;
     p -= 8;
     cn_pb_store64(p, value);
     return p;
 }
 
-static CN_PB_INLINE char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
+static inline CN_PB_HOT char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
     if (CN_UNLIKELY(p - e->start < 4)) return NULL;
     p -= 4;
     cn_pb_store32(p, value);
     return p;
 }
 
-static CN_PB_INLINE char *cn_pb_put_text(
+static inline CN_PB_HOT char *cn_pb_put_text(
     cn_pb_encoder_t *e, char *p, const connect_field_t *field, connect_str_t text) {
     if ((field->flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8(text.data, text.len)))
         return cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "not UTF-8");
@@ -4955,12 +5188,12 @@ static CN_PB_INLINE char *cn_pb_put_text(
 static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message);
 
 /* sub may be NULL: an empty message. */
-static CN_PB_INLINE char *cn_pb_put_sub(
+static inline CN_PB_HOT char *cn_pb_put_sub(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, const char *sub) {
     const bool group = field->kind == CONNECT_KIND_GROUP;
     const char *end;
     if (CN_UNLIKELY(e->depth_left == 0))
-        return cn_pb_refuse(e, CONNECT_RESOURCE_EXHAUSTED, "nested deeper than depth_max");
+        return cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "nested deeper than depth_max");
     if (group) {
         p = cn_pb_put_tag(e, p, field->number, CN_PB_WIRE_END);
         if (!p) return NULL;
@@ -4978,7 +5211,7 @@ static CN_PB_INLINE char *cn_pb_put_sub(
 }
 
 /* Writes numbers, the last one first. kind is a constant wherever it matters. */
-static CN_PB_INLINE char *cn_pb_put_varints(
+static inline CN_PB_HOT char *cn_pb_put_varints(
     cn_pb_encoder_t *e, char *p, uint8_t kind, const char *items, size_t size, size_t count) {
     const char *item = items + count * size;
     while (item != items) {
@@ -5044,100 +5277,19 @@ static CN_PB_APART char *cn_pb_put_packed(
     return p ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
 }
 
-/* ---- Maps in the order of their keys ---- */
-
-static int cn_pb_key_compare(const connect_field_t *key, const char *a, const char *b) {
-    uint64_t wide_a, wide_b, flip = 0;
-    a += key->offset;
-    b += key->offset;
-    switch (key->kind) {
-    case CONNECT_KIND_STRING: {
-        connect_str_t text_a, text_b;
-        int order;
-        memcpy(&text_a, a, sizeof text_a);
-        memcpy(&text_b, b, sizeof text_b);
-        order = CN_MIN(text_a.len, text_b.len) ? memcmp(text_a.data, text_b.data, CN_MIN(text_a.len, text_b.len)) : 0;
-        return order ? order : (text_a.len > text_b.len) - (text_a.len < text_b.len);
-    }
-    case CONNECT_KIND_INT64:
-    case CONNECT_KIND_SINT64:
-    case CONNECT_KIND_SFIXED64: flip = (uint64_t)1 << 63; /* fall through */
-    case CONNECT_KIND_UINT64:
-    case CONNECT_KIND_FIXED64:
-        memcpy(&wide_a, a, 8);
-        memcpy(&wide_b, b, 8);
-        break;
-    case CONNECT_KIND_BOOL: {
-        bool truth_a, truth_b;
-        memcpy(&truth_a, a, sizeof truth_a);
-        memcpy(&truth_b, b, sizeof truth_b);
-        wide_a = truth_a;
-        wide_b = truth_b;
-        break;
-    }
-    default: {
-        uint32_t low_a, low_b;
-        memcpy(&low_a, a, 4);
-        memcpy(&low_b, b, 4);
-        if (key->kind != CONNECT_KIND_UINT32 && key->kind != CONNECT_KIND_FIXED32) flip = 0x80000000u;
-        wide_a = low_a;
-        wide_b = low_b;
-        break;
-    }
-    }
-    wide_a ^= flip;
-    wide_b ^= flip;
-    return (wide_a > wide_b) - (wide_a < wide_b);
-}
-
-/* By key; of equal keys by place, so that the order is total. */
-static bool cn_pb_entry_before(const connect_field_t *key, const char *a, const char *b) {
-    int order = cn_pb_key_compare(key, a, b);
-    return order ? order < 0 : a < b;
-}
-
-static void cn_pb_sift(const connect_field_t *key, const char **entries, size_t at, size_t count) {
-    for (;;) {
-        size_t child = at * 2 + 1;
-        const char *swap;
-        if (child >= count) return;
-        if (child + 1 < count && cn_pb_entry_before(key, entries[child], entries[child + 1])) child++;
-        if (!cn_pb_entry_before(key, entries[at], entries[child])) return;
-        swap = entries[at];
-        entries[at] = entries[child];
-        entries[child] = swap;
-        at = child;
-    }
-}
-
-/* Heap sort: no recursion, no more memory than the pointers. */
-static void cn_pb_sort(const connect_field_t *key, const char **entries, size_t count) {
-    size_t i;
-    for (i = count / 2; i-- > 0;)
-        cn_pb_sift(key, entries, i, count);
-    for (i = count; i-- > 1;) {
-        const char *swap = entries[0];
-        entries[0] = entries[i];
-        entries[i] = swap;
-        cn_pb_sift(key, entries, 0, i);
-    }
-}
-
 static CN_PB_APART char *cn_pb_put_map(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
     const connect_type_t *entry = type->types[field->type];
-    const connect_field_t *key = &entry->fields[0];
     const char **entries = NULL;
     size_t i;
     if (list.count <= SIZE_MAX / sizeof *entries)
         entries = (const char **)(e->scratch ? cn_arena_raw(e->scratch, list.count * sizeof *entries)
                                              : cn_mem_acquire(e->allocator, list.count * sizeof *entries));
     if (!entries) return cn_pb_refuse(e, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
-    for (i = 0; i < list.count; i++)
-        entries[i] = (const char *)list.items + i * entry->size;
-    cn_pb_sort(key, entries, list.count);
+    cn_map_key_sort(entry, entries, list);
     for (i = list.count; p && i-- > 0;) {
-        if (i + 1 < list.count && cn_pb_key_compare(key, entries[i], entries[i + 1]) == 0) continue; /* overwritten */
+        if (i + 1 < list.count && cn_map_key_compare(entry, entries[i], entries[i + 1]) == 0)
+            continue; /* overwritten */
         p = cn_pb_put_sub(e, p, type, field, entries[i]);
         if (!p && e->failure.reason)
             cn_pb_failure_at(&e->failure, type, field, (size_t)(entries[i] - (const char *)list.items) / entry->size);
@@ -5391,92 +5543,6 @@ full:
 }
 
 /* ---- The wire by hand ---- */
-
-bool connect_reader_next(connect_reader_t *reader, connect_record_t *record) {
-    const char *p = reader->rest.data, *end, *start;
-    cn_pb_decoder_t d;
-    uint32_t tag;
-    size_t len;
-    memset(record, 0, sizeof *record);
-    record->wire = CONNECT_WIRE_VARINT;
-    if (reader->failed || reader->rest.len == 0) return false;
-    end = p + reader->rest.len;
-    start = p;
-    d.start = p;
-    d.limit = end;
-    d.depth_left = CN_MESSAGE_DEPTH;
-    reader->failed = true;
-    p = cn_pb_tag(&d, p, end, &tag);
-    if (!p) return false;
-    record->number = tag >> 3;
-    switch (tag & 7) {
-    case CONNECT_WIRE_VARINT:
-        record->wire = CONNECT_WIRE_VARINT;
-        p = cn_pb_varint(&d, p, end, &record->value);
-        break;
-    case CONNECT_WIRE_FIXED64:
-        record->wire = CONNECT_WIRE_FIXED64;
-        if (end - p < 8) return false;
-        record->value = cn_pb_load64(p);
-        p += 8;
-        break;
-    case CONNECT_WIRE_FIXED32:
-        record->wire = CONNECT_WIRE_FIXED32;
-        if (end - p < 4) return false;
-        record->value = cn_pb_load32(p);
-        p += 4;
-        break;
-    case CONNECT_WIRE_BYTES:
-        record->wire = CONNECT_WIRE_BYTES;
-        p = cn_pb_len(&d, p, end, &len);
-        if (!p) return false;
-        record->bytes.data = p;
-        record->bytes.len = len;
-        p += len;
-        break;
-    case CONNECT_WIRE_GROUP:
-        record->wire = CONNECT_WIRE_GROUP;
-        record->bytes.data = p;
-        p = cn_pb_skip(&d, p, end, tag, start);
-        if (!p) return false;
-        record->bytes.len = (size_t)(d.group_end - record->bytes.data);
-        break;
-    default: return false;
-    }
-    if (!p || record->number == 0) return false;
-    reader->rest.len = (size_t)(end - p);
-    reader->rest.data = p;
-    reader->failed = false;
-    return true;
-}
-
-bool connect_record_get(const connect_record_t *record, connect_kind_t kind, void *value) {
-    const uint32_t low = (uint32_t)record->value;
-    uint64_t wide = record->value;
-    const unsigned op = cn_pb_ops[(unsigned)kind & 31][(unsigned)record->wire & 7];
-    switch (op) {
-    case CN_PB_SINT64: wide = cn_pb_zigzag64_decode(wide); /* fall through */
-    case CN_PB_VARINT64:
-    case CN_PB_FIXED64: memcpy(value, &wide, 8); return true;
-    case CN_PB_ENUM:
-    case CN_PB_VARINT32:
-    case CN_PB_FIXED32: memcpy(value, &low, 4); return true;
-    case CN_PB_SINT32: {
-        const uint32_t number = cn_pb_zigzag32_decode(low);
-        memcpy(value, &number, 4);
-        return true;
-    }
-    case CN_PB_BOOL: {
-        const bool truth = wide != 0;
-        memcpy(value, &truth, sizeof truth);
-        return true;
-    }
-    case CN_PB_TEXT:
-    case CN_PB_MESSAGE:
-    case CN_PB_GROUP: memcpy(value, &record->bytes, sizeof record->bytes); return true;
-    default: return false;
-    }
-}
 
 /* Makes room for so many bytes and returns where they go; NULL: the arena is full. */
 static char *cn_pb_writer_room(connect_writer_t *writer, size_t len) {
@@ -5778,47 +5844,11 @@ CN_PRIVATE bool cn_pbjson_decode(const connect_type_t *type, void *message, conn
     const connect_codec_options_t *options, connect_error_t *error);
 #endif
 
-/* #### src/codec/pbjson.c ########################################################################################## */
+/* #### src/codec/pbjson_shared.h ################################################################################### */
 #if CONNECT_ENABLE_JSON
-/* Messages as JSON, driven by the tables of a connect_type_t (protobuf.dev, "ProtoJSON Format").
-
-       kind                   written                        read, too
-       bool                   true, false
-       32-bit integers        numbers                        strings that hold a number; 1.0, 1e3
-       64-bit integers        strings                        numbers
-       float, double          shortest that reads back;      strings that hold a number
-                              "NaN", "Infinity", "-Infinity"
-       string                 a string
-       bytes                  base64, padded                 the other alphabet, and unpadded
-       enum                   its name; a number, if it      the number
-                              has none; NullValue: null
-       message, group         an object, or a form of its own
-       repeated               an array
-       map                    an object, keys as strings
-
-   Decoding. Names are those of the schema or their lowerCamelCase form; the field after the last one found is tried
-   first, then the perfect hash, or each in turn. null stands for "absent", except for google.protobuf.Value and
-   NullValue, where it is a value; in a list and in a map it is refused elsewhere. An unknown name is skipped, and so is
-   an unknown enum value, unless json_strict. A name may not stand twice in an object, under whichever spelling; of a
-   oneof there may be one member; a map has each key once. Strings are views of the input unless they were escaped or
-   options->copy. options->merge decodes into a new message, and merges that.
-
-   Limits: recursion is counted as in protobuf binary, one for each message below the first and for each map entry;
-   the text may nest twice as deep, since lists have no message of their own. The budget, memory_max, pays for list
-   items, messages and the text that is read twice on account of an Any, before they are taken.
-
-   An Any is {"@type": "type.googleapis.com/x.Y", ...}: the fields of x.Y, or "value" if x.Y has a form of its own. The
-   type may stand anywhere in the object, so it is looked for first, and then the object is read again. What an Any
-   holds is protobuf binary: it is decoded and encoded on the way.
-
-   Encoding. Fields in the order of their numbers, as they are present; unknown fields are left out. Of a map's entries
-   with the same key the last is written; deterministic: in the order of the keys (text by bytes, numbers by value).
-
-   The path of an error, "readings[3].celsius", is made when it is needed, from a chain of steps on the stack: one for
-   each message that is being read or written. What a peer sent is never quoted for more than 128 bytes altogether. */
+/* What reading and writing messages as JSON share: see pbjson_decode.c and pbjson_encode.c. */
 
 #define CN_PBJSON_TEXT 512     /* of an error: path and reason */
-#define CN_PBJSON_QUOTED 128   /* bytes of a peer's data in it */
 #define CN_PBJSON_KEY_PARTS 16 /* entries of a map that are compared each with each */
 
 #define CN_PBJSON_VALUE_NULL 0 /* fields of google.protobuf.Value */
@@ -5827,8 +5857,6 @@ CN_PRIVATE bool cn_pbjson_decode(const connect_type_t *type, void *message, conn
 #define CN_PBJSON_VALUE_BOOL 3
 #define CN_PBJSON_VALUE_STRUCT 4
 #define CN_PBJSON_VALUE_LIST 5
-
-/* ---- Where in the message ---- */
 
 typedef enum cn_pbjson_place_t { CN_PBJSON_MEMBER, CN_PBJSON_ITEM, CN_PBJSON_ENTRY } cn_pbjson_place_t;
 
@@ -5845,6 +5873,29 @@ typedef struct cn_pbjson_text_t {
     char data[CN_PBJSON_TEXT];
     size_t len, quoted;
 } cn_pbjson_text_t;
+
+/* "a.b[3]: reason", and, if there is one, a peer's text in quotes. */
+CN_PRIVATE void cn_pbjson_text_make(
+    cn_pbjson_text_t *text, const cn_pbjson_step_t *path, const char *reason, const connect_str_t *peer_data);
+CN_PRIVATE const connect_codec_options_t *cn_pbjson_options(const connect_codec_options_t *options_or_null);
+CN_PRIVATE bool cn_pbjson_is_message(const connect_field_t *field);
+CN_PRIVATE bool cn_pbjson_is_null_value(const connect_type_t *type, const connect_field_t *field);
+/* Whether all required fields of this message are there; *missing: the first that is not. */
+CN_PRIVATE bool cn_pbjson_required_present(
+    const connect_type_t *type, const void *message, const connect_field_t **missing);
+/* The type that an Any names, or NULL. */
+CN_PRIVATE const connect_type_t *cn_pbjson_any_type(connect_schema_t schema, connect_str_t url);
+/* Whether an Any holds the message as the member "value"; google.protobuf.Empty is an object like others. */
+CN_PRIVATE bool cn_pbjson_any_has_value(const connect_type_t *type);
+#endif
+
+/* #### src/codec/pbjson_shared.c ################################################################################### */
+#if CONNECT_ENABLE_JSON
+/* Error texts of JSON. The path, "readings[3].celsius", is made when it is needed, from a chain of steps on the stack:
+   one for each message that is being read or written. What a peer sent is never quoted for more than CN_PBJSON_QUOTED
+   bytes altogether. */
+
+#define CN_PBJSON_QUOTED 128 /* bytes of a peer's data in it */
 
 static void cn_pbjson_text_add(cn_pbjson_text_t *text, const char *part) {
     size_t len = CN_MIN(strlen(part), sizeof text->data - 1 - text->len);
@@ -5898,8 +5949,7 @@ static void cn_pbjson_text_add_path(cn_pbjson_text_t *text, const cn_pbjson_step
     }
 }
 
-/* "a.b[3]: reason", and, if there is one, a peer's text in quotes. */
-static void cn_pbjson_text_make(
+CN_PRIVATE void cn_pbjson_text_make(
     cn_pbjson_text_t *text, const cn_pbjson_step_t *path, const char *reason, const connect_str_t *peer_data) {
     text->len = text->quoted = 0;
     text->data[0] = 0;
@@ -5918,23 +5968,21 @@ static void cn_pbjson_text_make(
     }
 }
 
-/* ---- What both directions need ---- */
-
-static const connect_codec_options_t *cn_pbjson_options(const connect_codec_options_t *options_or_null) {
+CN_PRIVATE const connect_codec_options_t *cn_pbjson_options(const connect_codec_options_t *options_or_null) {
     static const connect_codec_options_t defaults = {0};
     return options_or_null ? options_or_null : &defaults;
 }
 
-static bool cn_pbjson_is_message(const connect_field_t *field) {
+CN_PRIVATE bool cn_pbjson_is_message(const connect_field_t *field) {
     return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
 }
 
-static bool cn_pbjson_is_null_value(const connect_type_t *type, const connect_field_t *field) {
+CN_PRIVATE bool cn_pbjson_is_null_value(const connect_type_t *type, const connect_field_t *field) {
     return field->kind == CONNECT_KIND_ENUM &&
         strcmp(type->enums[field->type]->full_name, "google.protobuf.NullValue") == 0;
 }
 
-static bool cn_pbjson_required_present(
+CN_PRIVATE bool cn_pbjson_required_present(
     const connect_type_t *type, const void *message, const connect_field_t **missing) {
     size_t i;
     if (!type->has_required) return true;
@@ -5945,8 +5993,7 @@ static bool cn_pbjson_required_present(
     return true;
 }
 
-/* The type that an Any names, or NULL. */
-static const connect_type_t *cn_pbjson_any_type(connect_schema_t schema, connect_str_t url) {
+CN_PRIVATE const connect_type_t *cn_pbjson_any_type(connect_schema_t schema, connect_str_t url) {
     size_t slash = url.len, i, j;
     while (slash > 0 && url.data[slash - 1] != '/')
         slash--;
@@ -5963,112 +6010,43 @@ static const connect_type_t *cn_pbjson_any_type(connect_schema_t schema, connect
     return NULL;
 }
 
-/* Whether an Any holds the message as the member "value"; google.protobuf.Empty is an object like others. */
-static bool cn_pbjson_any_has_value(const connect_type_t *type) {
+CN_PRIVATE bool cn_pbjson_any_has_value(const connect_type_t *type) {
     return type->form != CONNECT_FORM_PLAIN && type->form != CONNECT_FORM_EMPTY;
 }
+#endif
 
-/* ---- Keys of maps ---- */
+/* #### src/codec/pbjson_decode.c ################################################################################### */
+#if CONNECT_ENABLE_JSON
+/* Messages as JSON, driven by the tables of a connect_type_t (protobuf.dev, "ProtoJSON Format").
 
-/* a, b: entries. */
-static int cn_pbjson_key_compare(const connect_type_t *entry, const char *a, const char *b) {
-    const connect_field_t *key = &entry->fields[0];
-    a += key->offset;
-    b += key->offset;
-    switch (key->kind) {
-    case CONNECT_KIND_STRING: {
-        connect_str_t text_a, text_b;
-        int order;
-        memcpy(&text_a, a, sizeof text_a);
-        memcpy(&text_b, b, sizeof text_b);
-        order = text_a.len && text_b.len ? memcmp(text_a.data, text_b.data, CN_MIN(text_a.len, text_b.len)) : 0;
-        return order ? order : (text_a.len > text_b.len) - (text_a.len < text_b.len);
-    }
-    case CONNECT_KIND_BOOL: return (*a != 0) - (*b != 0);
-    case CONNECT_KIND_INT32:
-    case CONNECT_KIND_SINT32:
-    case CONNECT_KIND_SFIXED32: {
-        int32_t number_a, number_b;
-        memcpy(&number_a, a, sizeof number_a);
-        memcpy(&number_b, b, sizeof number_b);
-        return (number_a > number_b) - (number_a < number_b);
-    }
-    case CONNECT_KIND_UINT32:
-    case CONNECT_KIND_FIXED32: {
-        uint32_t number_a, number_b;
-        memcpy(&number_a, a, sizeof number_a);
-        memcpy(&number_b, b, sizeof number_b);
-        return (number_a > number_b) - (number_a < number_b);
-    }
-    case CONNECT_KIND_INT64:
-    case CONNECT_KIND_SINT64:
-    case CONNECT_KIND_SFIXED64: {
-        int64_t number_a, number_b;
-        memcpy(&number_a, a, sizeof number_a);
-        memcpy(&number_b, b, sizeof number_b);
-        return (number_a > number_b) - (number_a < number_b);
-    }
-    default: {
-        uint64_t number_a, number_b;
-        memcpy(&number_a, a, sizeof number_a);
-        memcpy(&number_b, b, sizeof number_b);
-        return (number_a > number_b) - (number_a < number_b);
-    }
-    }
-}
+       kind                   written                        read, too
+       bool                   true, false
+       32-bit integers        numbers                        strings that hold a number; 1.0, 1e3
+       64-bit integers        strings                        numbers
+       float, double          shortest that reads back;      strings that hold a number
+                              "NaN", "Infinity", "-Infinity"
+       string                 a string
+       bytes                  base64, padded                 the other alphabet, and unpadded
+       enum                   its name; a number, if it      the number
+                              has none; NullValue: null
+       message, group         an object, or a form of its own
+       repeated               an array
+       map                    an object, keys as strings
 
-/* Entries in memory order where keys are equal, so that the last of them is the one that counts. */
-static bool cn_pbjson_entry_before(const connect_type_t *entry, const char *a, const char *b) {
-    int order = cn_pbjson_key_compare(entry, a, b);
-    return order ? order < 0 : a < b;
-}
+   Decoding. Names are those of the schema or their lowerCamelCase form; the field after the last one found is tried
+   first, then the perfect hash, or each in turn. null stands for "absent", except for google.protobuf.Value and
+   NullValue, where it is a value; in a list and in a map it is refused elsewhere. An unknown name is skipped, and so is
+   an unknown enum value, unless json_strict. A name may not stand twice in an object, under whichever spelling; of a
+   oneof there may be one member; a map has each key once. Strings are views of the input unless they were escaped or
+   options->copy. options->merge decodes into a new message, and merges that.
 
-static void cn_pbjson_sift_down(const connect_type_t *entry, const char **entries, size_t root, size_t count) {
-    const char *moved = entries[root];
-    for (;;) {
-        size_t child = root * 2 + 1;
-        if (child >= count) break;
-        if (child + 1 < count && cn_pbjson_entry_before(entry, entries[child], entries[child + 1])) child++;
-        if (!cn_pbjson_entry_before(entry, moved, entries[child])) break;
-        entries[root] = entries[child];
-        root = child;
-    }
-    entries[root] = moved;
-}
+   Limits: recursion is counted as in protobuf binary, one for each message below the first and for each map entry;
+   the text may nest twice as deep, since lists have no message of their own. The budget, memory_max, pays for list
+   items, messages and the text that is read twice on account of an Any, before they are taken.
 
-/* Heap sort: no memory of its own, and no input that makes it slow. */
-static void cn_pbjson_sort(const connect_type_t *entry, const char **entries, const cn_message_list_t *list) {
-    size_t i;
-    for (i = 0; i < list->count; i++)
-        entries[i] = (const char *)list->items + i * entry->size;
-    for (i = list->count / 2; i-- > 0;)
-        cn_pbjson_sift_down(entry, entries, i, list->count);
-    for (i = list->count; i-- > 1;) {
-        const char *largest = entries[0];
-        entries[0] = entries[i];
-        entries[i] = largest;
-        cn_pbjson_sift_down(entry, entries, 0, i);
-    }
-}
-
-static bool cn_pbjson_keys_ascend(const connect_type_t *entry, const cn_message_list_t *list) {
-    const char *items = (const char *)list->items;
-    size_t i;
-    for (i = 1; i < list->count; i++)
-        if (cn_pbjson_key_compare(entry, items + (i - 1) * entry->size, items + i * entry->size) >= 0) return false;
-    return true;
-}
-
-/* For few entries: whether one behind this one has the same key. */
-static bool cn_pbjson_key_again(const connect_type_t *entry, const cn_message_list_t *list, size_t index) {
-    const char *items = (const char *)list->items;
-    size_t i;
-    for (i = index + 1; i < list->count; i++)
-        if (cn_pbjson_key_compare(entry, items + index * entry->size, items + i * entry->size) == 0) return true;
-    return false;
-}
-
-/* ---- Decoding ---- */
+   An Any is {"@type": "type.googleapis.com/x.Y", ...}: the fields of x.Y, or "value" if x.Y has a form of its own. The
+   type may stand anywhere in the object, so it is looked for first, and then the object is read again. What an Any
+   holds is protobuf binary: it is decoded and encoded on the way. */
 
 typedef struct cn_pbjson_decoder_t {
     cn_json_reader_t reader;
@@ -6440,17 +6418,17 @@ static bool cn_pbjson_check_keys(
     size_t i, size;
     list.items = items->items;
     list.count = items->count;
-    if (cn_pbjson_keys_ascend(entry_type, &list)) return true;
+    if (cn_map_key_ascend(entry_type, list)) return true;
     if (list.count <= CN_PBJSON_KEY_PARTS) {
         for (i = 0; i < list.count && !again; i++)
-            again = cn_pbjson_key_again(entry_type, &list, i);
+            again = cn_map_key_again(entry_type, list, i);
     } else {
         size = list.count * sizeof *sorted; /* no more than the entries have */
         sorted = (const char **)cn_arena_raw(decoder->arena, size);
         if (!sorted) return cn_pbjson_fail_memory(decoder);
-        cn_pbjson_sort(entry_type, sorted, &list);
+        cn_map_key_sort(entry_type, sorted, list);
         for (i = 1; i < list.count && !again; i++)
-            again = cn_pbjson_key_compare(entry_type, sorted[i - 1], sorted[i]) == 0;
+            again = cn_map_key_compare(entry_type, sorted[i - 1], sorted[i]) == 0;
         cn_arena_shrink(decoder->arena, (void *)sorted, size, 0);
     }
     return again ? cn_pbjson_fail(decoder, "a key that stands twice") : true;
@@ -6806,8 +6784,14 @@ bool connect_message_decode_json(const connect_type_t *type, void *message, conn
     const connect_codec_options_t *options, connect_error_t *error) {
     return cn_pbjson_decode(type, message, json, arena, options, error);
 }
+#endif
 
-/* ---- Encoding ---- */
+/* #### src/codec/pbjson_encode.c ################################################################################### */
+#if CONNECT_ENABLE_JSON
+/* Messages as JSON, written; the forms are told in pbjson_decode.c.
+
+   Encoding. Fields in the order of their numbers, as they are present; unknown fields are left out. Of a map's entries
+   with the same key the last is written; deterministic: in the order of the keys (text by bytes, numbers by value). */
 
 typedef struct cn_pbjson_encoder_t {
     cn_json_writer_t writer;
@@ -7080,13 +7064,13 @@ static bool cn_pbjson_write_sorted(cn_pbjson_encoder_t *encoder, const connect_t
         ? (const char **)cn_mem_acquire(allocator, list->count * sizeof *sorted)
         : NULL;
     if (!sorted) return cn_error_memory(encoder->error);
-    cn_pbjson_sort(entry_type, sorted, list);
+    cn_map_key_sort(entry_type, sorted, *list);
     for (i = 1; i < list->count && !ordered; i++)
-        ordered = cn_pbjson_key_compare(entry_type, sorted[i - 1], sorted[i]) == 0;
+        ordered = cn_map_key_compare(entry_type, sorted[i - 1], sorted[i]) == 0;
     for (i = 0; i < list->count && ok; i++) {
         if (!ordered)
             ok = cn_pbjson_write_entry(encoder, entry_type, step, (const char *)list->items + i * entry_type->size);
-        else if (i + 1 == list->count || cn_pbjson_key_compare(entry_type, sorted[i], sorted[i + 1]) != 0)
+        else if (i + 1 == list->count || cn_map_key_compare(entry_type, sorted[i], sorted[i + 1]) != 0)
             ok = cn_pbjson_write_entry(encoder, entry_type, step, sorted[i]);
     }
     cn_mem_release(allocator, (void *)sorted);
@@ -7104,12 +7088,12 @@ static bool cn_pbjson_write_map(cn_pbjson_encoder_t *encoder, const connect_type
     encoder->depth_left--;
     cn_json_object_begin(&encoder->writer);
     step->place = CN_PBJSON_ENTRY;
-    ascend = cn_pbjson_keys_ascend(entry_type, &list);
+    ascend = cn_map_key_ascend(entry_type, list);
     if (!ascend && (encoder->options->deterministic || list.count > CN_PBJSON_KEY_PARTS)) {
         if (!cn_pbjson_write_sorted(encoder, entry_type, step, &list)) return false;
     } else {
         for (i = 0; i < list.count; i++) {
-            if (!ascend && cn_pbjson_key_again(entry_type, &list, i)) continue;
+            if (!ascend && cn_map_key_again(entry_type, list, i)) continue;
             if (!cn_pbjson_write_entry(encoder, entry_type, step, (const char *)list.items + i * entry_type->size))
                 return false;
         }
@@ -17936,7 +17920,7 @@ const char *connect_build_info(void) {
 #undef CN_PB_APART
 #undef CN_PB_COLD
 #undef CN_PB_HEAD
-#undef CN_PB_INLINE
+#undef CN_PB_HOT
 #undef CN_PB_LARGE
 #undef CN_PB_LITTLE
 #undef CN_PB_NUMBER_MAX

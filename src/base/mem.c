@@ -4,9 +4,9 @@
 /* Memory: the allocator of the user's choice, and arenas over it.
  An arena is a list of blocks. Memory is taken from the youngest one by moving a pointer; a block that is too small
 stays behind, half used, and a larger one is taken: twice the size of the last, at least 1 KiB, at most 256 KiB unless
-one request needs more. Reset keeps the youngest block only, which is the largest: after a few rounds of the same work
-one block holds all, and nothing is allocated any more. A first block may be the caller's (a stack array, or the tail
-of a struct); it is never released here.
+one request needs more. Reset keeps the largest block only: after a few rounds of the same work, of up to 256 KiB, one
+block holds all, and nothing is allocated any more. A first block may be the caller's (a stack array, or the tail of a
+struct); it is never released here.
  Invariants: private_next <= private_end; both are NULL until the first block. Every block taken here starts with a
 cn_arena_block_t, the newest first. private_fixed says that the arena has an allocator field of NULL on purpose: the
 first block is all there is. All memory given out is aligned to CN_ARENA_ALIGN. */
@@ -209,10 +209,30 @@ static void cn_arena_release_older(connect_arena_t *arena, cn_arena_block_t *blo
     block->older = first;
 }
 
+/* Makes the largest block the newest. It need not be that: after a request for more than CN_ARENA_LARGEST comes a block
+   of that size again. */
+static cn_arena_block_t *cn_arena_lift_largest(connect_arena_t *arena) {
+    cn_arena_block_t *block = (cn_arena_block_t *)arena->private_blocks, *largest = block, *before = NULL;
+    for (; block->older; block = block->older) {
+        if (block->older->size > largest->size) {
+            before = block;
+            largest = block->older;
+        }
+    }
+    if (before) {
+        before->older = largest->older;
+        largest->older = (cn_arena_block_t *)arena->private_blocks;
+        arena->private_blocks = largest;
+        arena->private_end = (char *)largest + largest->size;
+    }
+    return largest;
+}
+
 void connect_arena_reset(connect_arena_t *arena) {
-    cn_arena_block_t *block = (cn_arena_block_t *)arena->private_blocks;
+    cn_arena_block_t *block;
     arena->failed = false;
-    if (!block) return;
+    if (!arena->private_blocks) return;
+    block = cn_arena_lift_largest(arena);
     cn_arena_release_older(arena, block);
     arena->private_next = block->begin;
 }

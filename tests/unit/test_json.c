@@ -3,6 +3,13 @@
 #include "connect.h"
 #include "support.h"
 
+/* Private macros end with connect.h; these are used here, too. */
+#define CN_LEN(array) (sizeof(array) / sizeof *(array))
+#define CN_STR(literal) ((connect_str_t){(literal), sizeof(literal) - 1})
+#define CN_JSON_DEPTH_MAX 256
+#define CN_JSON_NAME_MAX 65536
+#define CN_NUMBER_TEXT_MAX 1024
+
 /* Reads a text that ends at a guard page and writes it again. Returns whether it was accepted. */
 static bool copy_text(
     const char *text, size_t len, uint32_t depth_max, bool pretty, cn_buf_t *out, const char **error) {

@@ -4,6 +4,14 @@
 #include "support.h"
 #include <math.h>
 
+/* Private macros end with connect.h; these are used here, too. */
+#define CN_LEN(array) (sizeof(array) / sizeof *(array))
+#define CN_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define CN_NUMBER_POWER_MIN (-351)
+#define CN_NUMBER_POWER_MAX 350
+#define CN_NUMBER_WORDS 192
+#define CN_NUMBER_ROOM 32
+
 static uint64_t random_state = 0x9E3779B97F4A7C15u;
 static uint64_t random_next(void) {
     random_state ^= random_state << 13;

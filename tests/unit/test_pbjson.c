@@ -5,6 +5,11 @@
 #include "support.h"
 #include "alltypes.h"
 
+/* Private macros end with connect.h; these are used here, too. */
+#define CN_LEN(array) (sizeof(array) / sizeof *(array))
+#define CN_STR(literal) ((connect_str_t){(literal), sizeof(literal) - 1})
+#define CN_WKT_ROOM 40
+
 /* ---- The well-known types, and a message that holds one of each: tables in the shape of the generator's ---- */
 
 typedef struct wkt_any {

@@ -1,0 +1,673 @@
+#include "base/error.h"
+#include "base/mem.h"
+#include "codec/map_key.h"
+#include "codec/message.h"
+#include "codec/pb.h"
+#include "codec/pb_wire.h"
+
+/* Writing protobuf binary; the format is told in pb_decode.c.
+
+   Encoding goes backwards, from the last byte of a window to the first: lengths are known when they are to be written,
+   and nothing is measured first. The window is the room that the queue or the arena has, up to CN_PB_WINDOW; what was
+   written is then moved to its start. A message that does not fit, or has a field of CN_PB_LARGE bytes, is measured (in
+   linear time) and written again, to where it stays. */
+
+#define CN_PB_WINDOW (64u * 1024u)
+#define CN_PB_LARGE (8u * 1024u) /* bytes that are not to be moved: with one of them, a message is measured first */
+
+/* Its opposite, for up to 56 bits. */
+static inline CN_PB_HOT uint64_t cn_pb_spread(uint64_t w) {
+    w = (w & 0x000000000FFFFFFFu) | (w & 0x00FFFFFFF0000000u) << 4;
+    w = (w & 0x00003FFF00003FFFu) | (w & 0x0FFFC0000FFFC000u) << 2;
+    return (w & 0x007F007F007F007Fu) | (w & 0x3F803F803F803F80u) << 1;
+}
+
+/* ---- Size ---- */
+
+static size_t cn_pb_tag_len(const connect_field_t *field) {
+    return cn_pb_varint_len((uint64_t)field->number << 3);
+}
+
+/* The varint that a scalar is written as. */
+static inline CN_PB_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
+    uint64_t wide;
+    uint32_t low;
+    bool truth;
+    switch (kind) {
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64: memcpy(&wide, at, 8); return wide;
+    case CONNECT_KIND_SINT64: memcpy(&wide, at, 8); return cn_pb_zigzag64(wide);
+    case CONNECT_KIND_UINT32: memcpy(&low, at, 4); return low;
+    case CONNECT_KIND_SINT32: memcpy(&low, at, 4); return cn_pb_zigzag32(low);
+    case CONNECT_KIND_BOOL: memcpy(&truth, at, sizeof truth); return truth;
+    default: memcpy(&low, at, 4); return cn_pb_sign_extend(low); /* INT32, ENUM */
+    }
+}
+
+/* The width of a number that is written with a fixed one; 0: it is not. */
+static inline CN_PB_HOT size_t cn_pb_fixed_size(uint8_t kind) {
+    switch (kind) {
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: return 8;
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32: return 4;
+    default: return 0;
+    }
+}
+
+static size_t cn_pb_size(const connect_type_t *type, const char *message, uint32_t depth);
+
+/* Without its tag. at: the member, or the item of a list. */
+static size_t cn_pb_value_size(
+    const connect_type_t *type, const connect_field_t *field, const char *at, uint32_t depth) {
+    const void *sub;
+    size_t len;
+    switch (field->kind) {
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: {
+        connect_str_t text;
+        memcpy(&text, at, sizeof text);
+        return cn_pb_varint_len(text.len) + text.len;
+    }
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_GROUP:
+        sub = at;
+        if (!(field->flags & CONNECT_FIELD_REPEATED)) memcpy(&sub, at, sizeof sub);
+        len = sub && depth ? cn_pb_size(type->types[field->type], (const char *)sub, depth - 1) : 0;
+        return field->kind == CONNECT_KIND_GROUP ? len + cn_pb_tag_len(field) : cn_pb_varint_len(len) + len;
+    default: len = cn_pb_fixed_size(field->kind); return len ? len : cn_pb_varint_len(cn_pb_varint_of(field->kind, at));
+    }
+}
+
+static size_t cn_pb_list_size(
+    const connect_type_t *type, const connect_field_t *field, const char *at, uint32_t depth) {
+    const size_t size = cn_message_value_size(type, field), fixed = cn_pb_fixed_size(field->kind);
+    cn_message_list_t list;
+    size_t sum = 0, i;
+    memcpy(&list, at, sizeof list);
+    if (fixed) {
+        sum = fixed * list.count;
+    } else {
+        for (i = 0; i < list.count; i++)
+            sum += cn_pb_value_size(type, field, (const char *)list.items + i * size, depth);
+    }
+    if (field->flags & CONNECT_FIELD_PACKED) return cn_pb_tag_len(field) + cn_pb_varint_len(sum) + sum;
+    return cn_pb_tag_len(field) * list.count + sum;
+}
+
+static size_t cn_pb_size(const connect_type_t *type, const char *message, uint32_t depth) {
+    size_t sum = 0, i;
+    for (i = 0; i < type->field_count; i++) {
+        const connect_field_t *field = &type->fields[i];
+        if (!type->is_map_entry && !cn_message_has(field, message)) continue;
+        if (field->flags & CONNECT_FIELD_REPEATED)
+            sum += cn_pb_list_size(type, field, message + field->offset, depth);
+        else
+            sum += cn_pb_tag_len(field) + cn_pb_value_size(type, field, message + field->offset, depth);
+    }
+    if (type->keeps_unknown) {
+        connect_str_list_t unknown;
+        memcpy(&unknown, message + type->unknown, sizeof unknown);
+        for (i = 0; i < unknown.count; i++)
+            sum += unknown.items[i].len;
+    }
+    return sum;
+}
+
+size_t connect_message_size(const connect_type_t *type, const void *message) {
+    return cn_pb_size(type, (const char *)message, CN_MESSAGE_DEPTH);
+}
+
+/* ---- Encoding ---- */
+
+typedef struct cn_pb_encoder_t {
+    char *start;              /* of the window */
+    connect_arena_t *scratch; /* for sorting maps; NULL: the allocator */
+    const connect_allocator_t *allocator;
+    uint32_t depth_left;
+    bool partial, deterministic, measured; /* the window has the exact size */
+    cn_pb_failure_t failure;               /* reason NULL after a failure: the window is full */
+} cn_pb_encoder_t;
+
+static CN_PB_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const char *reason) {
+    e->failure.code = code;
+    e->failure.reason = reason;
+    e->failure.no_offset = true;
+    return NULL;
+}
+
+static CN_PB_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_t value) {
+    const size_t len = cn_pb_varint_len(value);
+    char *to;
+#if CN_PB_LITTLE
+    if (CN_LIKELY(len - 2 <= 6 && p - e->start >= 8)) { /* what is below the varint's own bytes is not written yet */
+        uint64_t w = cn_pb_spread(value) | (0x8080808080808080u >> (8 * (9 - len)));
+        cn_pb_store64(p - 8, w << (8 * (8 - len)));
+        return p - len;
+    }
+#endif
+    if ((size_t)(p - e->start) < len) return NULL;
+    p -= len;
+    for (to = p; value >= 0x80; value >>= 7)
+        *to++ = (char)(unsigned char)((value & 0x7F) | 0x80);
+    *to = (char)(unsigned char)value;
+    return p;
+}
+
+static inline CN_PB_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
+    if (CN_LIKELY(value < 0x80 && p != e->start)) {
+        *--p = (char)(unsigned char)value;
+        return p;
+    }
+    return cn_pb_put_varint_long(e, p, value);
+}
+
+static inline CN_PB_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
+    const uint32_t tag = number << 3 | wire;
+    if (CN_LIKELY(tag < 0x80 && p != e->start)) {
+        *--p = (char)(unsigned char)tag;
+        return p;
+    }
+    if (CN_LIKELY(tag < 0x4000 && p - e->start >= 2)) {
+        p -= 2;
+        p[0] = (char)(unsigned char)((tag & 0x7F) | 0x80);
+        p[1] = (char)(unsigned char)(tag >> 7);
+        return p;
+    }
+    return cn_pb_put_varint_long(e, p, tag);
+}
+
+static inline CN_PB_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
+    if (CN_UNLIKELY((size_t)(p - e->start) < len)) return NULL;
+    if (CN_UNLIKELY(len >= CN_PB_LARGE && !e->measured)) return NULL;
+    p -= len;
+    if (len <= 16) { /* short ones by overlapping words: no call */
+        if (len >= 8) {
+            uint64_t first, last;
+            memcpy(&first, data, 8);
+            memcpy(&last, data + len - 8, 8);
+            memcpy(p, &first, 8);
+            memcpy(p + len - 8, &last, 8);
+        } else if (len >= 4) {
+            uint32_t first, last;
+            memcpy(&first, data, 4);
+            memcpy(&last, data + len - 4, 4);
+            memcpy(p, &first, 4);
+            memcpy(p + len - 4, &last, 4);
+        } else if (len) {
+            p[0] = data[0];
+            p[len >> 1] = data[len >> 1];
+            p[len - 1] = data[len - 1];
+        }
+    } else {
+        memcpy(p, data, len);
+    }
+    return p;
+}
+
+static inline CN_PB_HOT char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
+    if (CN_UNLIKELY(p - e->start < 8)) return NULL;
+    p -= 8;
+    cn_pb_store64(p, value);
+    return p;
+}
+
+static inline CN_PB_HOT char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
+    if (CN_UNLIKELY(p - e->start < 4)) return NULL;
+    p -= 4;
+    cn_pb_store32(p, value);
+    return p;
+}
+
+static inline CN_PB_HOT char *cn_pb_put_text(
+    cn_pb_encoder_t *e, char *p, const connect_field_t *field, connect_str_t text) {
+    if ((field->flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8(text.data, text.len)))
+        return cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "not UTF-8");
+    p = cn_pb_put_bytes(e, p, text.data, text.len);
+    if (CN_LIKELY(p != NULL)) p = cn_pb_put_varint(e, p, text.len);
+    return CN_LIKELY(p != NULL) ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
+}
+
+static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message);
+
+/* sub may be NULL: an empty message. */
+static inline CN_PB_HOT char *cn_pb_put_sub(
+    cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, const char *sub) {
+    const bool group = field->kind == CONNECT_KIND_GROUP;
+    const char *end;
+    if (CN_UNLIKELY(e->depth_left == 0))
+        return cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "nested deeper than depth_max");
+    if (group) {
+        p = cn_pb_put_tag(e, p, field->number, CN_PB_WIRE_END);
+        if (!p) return NULL;
+    }
+    end = p;
+    if (CN_LIKELY(sub != NULL)) {
+        e->depth_left--;
+        p = cn_pb_put_records(e, p, type->types[field->type], sub);
+        e->depth_left++;
+        if (CN_UNLIKELY(!p)) return NULL;
+    }
+    if (group) return cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_GROUP);
+    p = cn_pb_put_varint(e, p, (size_t)(end - p));
+    return CN_LIKELY(p != NULL) ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
+}
+
+/* Writes numbers, the last one first. kind is a constant wherever it matters. */
+static inline CN_PB_HOT char *cn_pb_put_varints(
+    cn_pb_encoder_t *e, char *p, uint8_t kind, const char *items, size_t size, size_t count) {
+    const char *item = items + count * size;
+    while (item != items) {
+        uint64_t value;
+        item -= size;
+        value = cn_pb_varint_of(kind, item);
+        if (CN_LIKELY(p - e->start >= 10)) {
+            if (value < 0x80) {
+                *--p = (char)(unsigned char)value;
+                continue;
+            }
+            if (value < 0x4000) {
+                p -= 2;
+                p[0] = (char)(unsigned char)((value & 0x7F) | 0x80);
+                p[1] = (char)(unsigned char)(value >> 7);
+                continue;
+            }
+        }
+        p = cn_pb_put_varint(e, p, value);
+        if (CN_UNLIKELY(!p)) return NULL;
+    }
+    return p;
+}
+
+static CN_PB_APART char *cn_pb_put_packed(
+    cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
+    const uint8_t kind = field->kind;
+    const size_t size = cn_message_value_size(type, field), fixed = cn_pb_fixed_size(kind);
+    const char *items = (const char *)list.items, *end = p;
+    size_t i = list.count;
+    if (fixed) {
+#if CN_PB_LITTLE
+        if (list.count > (size_t)(p - e->start) / fixed) return NULL;
+        p -= list.count * fixed;
+        memcpy(p, items, list.count * fixed);
+#else
+        while (p && i-- > 0) {
+            if (fixed == 8) {
+                uint64_t value;
+                memcpy(&value, items + i * 8, 8);
+                p = cn_pb_put_fixed64(e, p, value);
+            } else {
+                uint32_t value;
+                memcpy(&value, items + i * 4, 4);
+                p = cn_pb_put_fixed32(e, p, value);
+            }
+        }
+        if (!p) return NULL;
+#endif
+    } else {
+        switch (kind) {
+        case CONNECT_KIND_INT64:
+        case CONNECT_KIND_UINT64: p = cn_pb_put_varints(e, p, CONNECT_KIND_UINT64, items, 8, i); break;
+        case CONNECT_KIND_UINT32: p = cn_pb_put_varints(e, p, CONNECT_KIND_UINT32, items, 4, i); break;
+        case CONNECT_KIND_SINT32: p = cn_pb_put_varints(e, p, CONNECT_KIND_SINT32, items, 4, i); break;
+        case CONNECT_KIND_INT32:
+        case CONNECT_KIND_ENUM: p = cn_pb_put_varints(e, p, CONNECT_KIND_INT32, items, 4, i); break;
+        default: p = cn_pb_put_varints(e, p, kind, items, size, i); break;
+        }
+        if (!p) return NULL;
+    }
+    p = cn_pb_put_varint(e, p, (size_t)(end - p));
+    return p ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
+}
+
+static CN_PB_APART char *cn_pb_put_map(
+    cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
+    const connect_type_t *entry = type->types[field->type];
+    const char **entries = NULL;
+    size_t i;
+    if (list.count <= SIZE_MAX / sizeof *entries)
+        entries = (const char **)(e->scratch ? cn_arena_raw(e->scratch, list.count * sizeof *entries)
+                                             : cn_mem_acquire(e->allocator, list.count * sizeof *entries));
+    if (!entries) return cn_pb_refuse(e, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
+    cn_map_key_sort(entry, entries, list);
+    for (i = list.count; p && i-- > 0;) {
+        if (i + 1 < list.count && cn_map_key_compare(entry, entries[i], entries[i + 1]) == 0)
+            continue; /* overwritten */
+        p = cn_pb_put_sub(e, p, type, field, entries[i]);
+        if (!p && e->failure.reason)
+            cn_pb_failure_at(&e->failure, type, field, (size_t)(entries[i] - (const char *)list.items) / entry->size);
+    }
+    if (!e->scratch) cn_mem_release(e->allocator, (void *)entries);
+    return p;
+}
+
+static char *cn_pb_put_list(
+    cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
+    const char *items = (const char *)list.items;
+    size_t i = list.count, size, fixed;
+    switch (field->kind) {
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_GROUP:
+        if ((field->flags & CONNECT_FIELD_MAP) && e->deterministic) return cn_pb_put_map(e, p, type, field, list);
+        size = type->types[field->type]->size;
+        while (i-- > 0) {
+            p = cn_pb_put_sub(e, p, type, field, items + i * size);
+            if (CN_UNLIKELY(!p)) goto failed;
+        }
+        return p;
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES:
+        while (i-- > 0) {
+            connect_str_t text;
+            memcpy(&text, items + i * sizeof text, sizeof text);
+            p = cn_pb_put_text(e, p, field, text);
+            if (CN_UNLIKELY(!p)) goto failed;
+        }
+        return p;
+    default: break;
+    }
+    if (field->flags & CONNECT_FIELD_PACKED) return cn_pb_put_packed(e, p, type, field, list);
+    size = cn_message_value_size(type, field);
+    fixed = cn_pb_fixed_size(field->kind);
+    while (p && i-- > 0) {
+        if (fixed) {
+            uint64_t wide = 0;
+            uint32_t low = 0;
+            if (fixed == 8)
+                memcpy(&wide, items + i * size, 8);
+            else
+                memcpy(&low, items + i * size, 4);
+            p = fixed == 8 ? cn_pb_put_fixed64(e, p, wide) : cn_pb_put_fixed32(e, p, low);
+            if (p) p = cn_pb_put_tag(e, p, field->number, fixed == 8 ? CONNECT_WIRE_FIXED64 : CONNECT_WIRE_FIXED32);
+        } else {
+            p = cn_pb_put_varint(e, p, cn_pb_varint_of(field->kind, items + i * size));
+            if (p) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_VARINT);
+        }
+    }
+    return p;
+failed:
+    if (e->failure.reason) cn_pb_failure_at(&e->failure, type, field, i);
+    return NULL;
+}
+
+/* Writes all of a message in front of p. Returns its first byte, or NULL. */
+static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message) {
+    const connect_field_t *field = type->fields;
+    size_t left = type->field_count;
+    if (type->keeps_unknown) {
+        connect_str_list_t unknown;
+        memcpy(&unknown, message + type->unknown, sizeof unknown);
+        while (CN_UNLIKELY(unknown.count)) {
+            unknown.count--;
+            p = cn_pb_put_bytes(e, p, unknown.items[unknown.count].data, unknown.items[unknown.count].len);
+            if (!p) return NULL;
+        }
+    }
+    while (left--) {
+        field = &type->fields[left];
+        const char *at = message + field->offset;
+        const unsigned flags = field->flags;
+        bool explicit_presence = type->is_map_entry; /* both are written, always */
+        uint64_t wide;
+        uint32_t low;
+        bool truth;
+        if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
+            if (flags & CONNECT_FIELD_REPEATED) {
+                cn_message_list_t list;
+                memcpy(&list, at, sizeof list);
+                if (!list.count) continue;
+                p = cn_pb_put_list(e, p, type, field, list);
+                if (CN_UNLIKELY(!p)) return NULL;
+                continue;
+            }
+            if (flags & CONNECT_FIELD_HAS) {
+                memcpy(&truth, message + field->presence, sizeof truth);
+                if (!truth) goto absent;
+            } else {
+                memcpy(&low, message + field->presence, sizeof low);
+                if (low != field->number) goto absent;
+            }
+            explicit_presence = true;
+        }
+        switch (field->kind) {
+        case CONNECT_KIND_DOUBLE:
+        case CONNECT_KIND_FIXED64:
+        case CONNECT_KIND_SFIXED64:
+            memcpy(&wide, at, 8);
+            if (!wide && !explicit_presence) continue;
+            p = cn_pb_put_fixed64(e, p, wide);
+            if (CN_LIKELY(p != NULL)) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_FIXED64);
+            break;
+        case CONNECT_KIND_FLOAT:
+        case CONNECT_KIND_FIXED32:
+        case CONNECT_KIND_SFIXED32:
+            memcpy(&low, at, 4);
+            if (!low && !explicit_presence) continue;
+            p = cn_pb_put_fixed32(e, p, low);
+            if (CN_LIKELY(p != NULL)) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_FIXED32);
+            break;
+        case CONNECT_KIND_STRING:
+        case CONNECT_KIND_BYTES: {
+            connect_str_t text;
+            memcpy(&text, at, sizeof text);
+            if (!explicit_presence && (flags & CONNECT_FIELD_NULLABLE ? !text.data : !text.len)) goto absent;
+            p = cn_pb_put_text(e, p, field, text);
+            break;
+        }
+        case CONNECT_KIND_MESSAGE:
+        case CONNECT_KIND_GROUP: {
+            const char *sub;
+            memcpy(&sub, at, sizeof sub);
+            if (!sub && !explicit_presence) goto absent;
+            p = cn_pb_put_sub(e, p, type, field, sub);
+            break;
+        }
+        case CONNECT_KIND_INT64:
+        case CONNECT_KIND_UINT64: memcpy(&wide, at, 8); goto varint;
+        case CONNECT_KIND_SINT64:
+            memcpy(&wide, at, 8);
+            wide = cn_pb_zigzag64(wide);
+            goto varint;
+        case CONNECT_KIND_UINT32:
+            memcpy(&low, at, 4);
+            wide = low;
+            goto varint;
+        case CONNECT_KIND_SINT32:
+            memcpy(&low, at, 4);
+            wide = cn_pb_zigzag32(low);
+            goto varint;
+        case CONNECT_KIND_BOOL:
+            memcpy(&truth, at, sizeof truth);
+            wide = truth;
+            goto varint;
+        default: /* INT32, ENUM */
+            memcpy(&low, at, 4);
+            wide = cn_pb_sign_extend(low);
+        varint:
+            if (!wide && !explicit_presence) continue;
+            p = cn_pb_put_varint(e, p, wide);
+            if (CN_LIKELY(p != NULL)) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_VARINT);
+            break;
+        }
+        if (CN_UNLIKELY(!p)) goto failed;
+        continue;
+    absent:
+        if (CN_LIKELY(!(flags & CONNECT_FIELD_REQUIRED)) || e->partial) continue;
+        cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "required field is missing");
+        goto failed;
+    }
+    return p;
+failed:
+    if (e->failure.reason) cn_pb_failure_at(&e->failure, type, field, 0);
+    return NULL;
+}
+
+static void cn_pb_encoder_init(cn_pb_encoder_t *e, const connect_codec_options_t *options, connect_arena_t *scratch,
+    const connect_allocator_t *allocator) {
+    e->scratch = scratch;
+    e->allocator = allocator;
+    e->depth_left = options && options->depth_max ? options->depth_max : CN_MESSAGE_DEPTH;
+    e->partial = options && options->partial;
+    e->deterministic = options && options->deterministic;
+    e->measured = false;
+    cn_pb_failure_init(&e->failure);
+}
+
+/* Writes into a window that ends at start + size. Returns the length and moves it to the start; SIZE_MAX: failed. */
+static size_t cn_pb_put(cn_pb_encoder_t *e, const connect_type_t *type, const void *message, char *start, size_t size) {
+    char *p;
+    size_t len;
+    e->start = start;
+    p = cn_pb_put_records(e, start + size, type, (const char *)message);
+    if (!p) return SIZE_MAX;
+    len = (size_t)(start + size - p);
+    if (p != start) memmove(start, p, len);
+    return len;
+}
+
+CN_PRIVATE bool cn_pb_encode(const connect_type_t *type, const void *message, cn_buf_t *out,
+    const connect_allocator_t *allocator, const connect_codec_options_t *options, connect_arena_t *arena,
+    connect_error_t *error) {
+    cn_pb_encoder_t e;
+    size_t len;
+    char *to;
+    cn_pb_encoder_init(&e, options, NULL, allocator);
+    to = cn_buf_reserve(out, allocator, 64);
+    if (!to) return cn_error_memory(error);
+    len = cn_pb_put(&e, type, message, to, CN_MIN(out->capacity - out->end, (size_t)CN_PB_WINDOW));
+    if (len == SIZE_MAX && !e.failure.reason) {
+        const size_t size = cn_pb_size(type, (const char *)message, e.depth_left);
+        to = cn_buf_reserve(out, allocator, size);
+        if (!to) return cn_error_memory(error);
+        e.measured = true;
+        len = cn_pb_put(&e, type, message, to, size);
+        if (len == SIZE_MAX && !e.failure.reason) cn_pb_refuse(&e, CONNECT_RESOURCE_EXHAUSTED, "too large");
+    }
+    if (len == SIZE_MAX) return cn_pb_failure_report(&e.failure, type, arena, error);
+    cn_buf_commit(out, len);
+    return true;
+}
+
+connect_str_t connect_message_encode(const connect_type_t *type, const void *message, connect_arena_t *arena,
+    const connect_codec_options_t *options, connect_error_t *error) {
+    connect_str_t written = {NULL, 0};
+    cn_pb_encoder_t e;
+    size_t room = (size_t)(arena->private_end - arena->private_next), window, len = SIZE_MAX;
+    char *to = NULL;
+    cn_pb_encoder_init(&e, options, arena, NULL);
+    window = CN_MIN(room & ~(size_t)15, (size_t)CN_PB_WINDOW);
+    if (window >= 64 && !e.deterministic) { /* sorting takes memory behind the window, which then cannot be cut */
+        to = (char *)cn_arena_raw(arena, window);
+        if (!to) goto full;
+        len = cn_pb_put(&e, type, message, to, window);
+    }
+    if (len == SIZE_MAX && !e.failure.reason) {
+        const size_t size = cn_pb_size(type, (const char *)message, e.depth_left);
+        if (to) cn_arena_shrink(arena, to, window, 0);
+        to = (char *)cn_arena_raw(arena, size);
+        if (!to) goto full;
+        window = size;
+        e.measured = true;
+        len = cn_pb_put(&e, type, message, to, size);
+        if (len == SIZE_MAX && !e.failure.reason) cn_pb_refuse(&e, CONNECT_RESOURCE_EXHAUSTED, "too large");
+    }
+    if (len == SIZE_MAX) {
+        cn_arena_shrink(arena, to, window, 0);
+        cn_pb_failure_report(&e.failure, type, arena, error);
+        return written;
+    }
+    cn_arena_shrink(arena, to, window, len);
+    written.data = to;
+    written.len = len;
+    return written;
+full:
+    cn_error_memory(error);
+    return written;
+}
+
+/* ---- The wire by hand ---- */
+
+/* Makes room for so many bytes and returns where they go; NULL: the arena is full. */
+static char *cn_pb_writer_room(connect_writer_t *writer, size_t len) {
+    char *block;
+    memcpy(&block, &writer->written.data, sizeof block); /* the arena's: not const */
+    if (!block || writer->private_room - writer->written.len < len) {
+        const size_t used = writer->written.len, least = CN_MAX(writer->private_room * 2, (size_t)64);
+        if (len > SIZE_MAX / 4 - used) return NULL;
+        block = (char *)cn_arena_grow(writer->arena, block, writer->private_room, CN_MAX(least, used + len));
+        if (!block) return NULL;
+        writer->private_room = CN_MAX(least, used + len);
+        writer->written.data = block;
+    }
+    return block + writer->written.len;
+}
+
+void connect_writer_put(connect_writer_t *writer, uint32_t number, connect_kind_t kind, const void *value) {
+    connect_field_t field = CONNECT_DEFAULTS;
+    cn_pb_encoder_t e;
+    connect_str_t bytes = {NULL, 0};
+    char head[24], *p = head + sizeof head, *to, *tail;
+    uint64_t wide;
+    uint32_t low;
+    unsigned wire = CONNECT_WIRE_VARINT;
+    size_t tail_len = 0;
+    if (writer->failed) return;
+    writer->failed = true;
+    if (number == 0 || number > CN_PB_NUMBER_MAX) return;
+    field.number = number;
+    e.start = head;
+    switch (kind) {
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64:
+        memcpy(&wide, value, 8);
+        wire = CONNECT_WIRE_FIXED64;
+        p = cn_pb_put_fixed64(&e, p, wide);
+        break;
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32:
+        memcpy(&low, value, 4);
+        wire = CONNECT_WIRE_FIXED32;
+        p = cn_pb_put_fixed32(&e, p, low);
+        break;
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES:
+    case CONNECT_KIND_MESSAGE:
+        memcpy(&bytes, value, sizeof bytes);
+        wire = CONNECT_WIRE_BYTES;
+        p = cn_pb_put_varint(&e, p, bytes.len);
+        break;
+    case CONNECT_KIND_GROUP:
+        memcpy(&bytes, value, sizeof bytes);
+        wire = CONNECT_WIRE_GROUP;
+        tail_len = cn_pb_tag_len(&field);
+        break;
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_BOOL:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_ENUM:
+    case CONNECT_KIND_SINT32:
+    case CONNECT_KIND_SINT64: p = cn_pb_put_varint(&e, p, cn_pb_varint_of((uint8_t)kind, (const char *)value)); break;
+    default: return;
+    }
+    p = cn_pb_put_tag(&e, p, number, wire);
+    if (bytes.len > SIZE_MAX / 4) return;
+    to = cn_pb_writer_room(writer, (size_t)(head + sizeof head - p) + bytes.len + tail_len);
+    if (!to) return;
+    memcpy(to, p, (size_t)(head + sizeof head - p));
+    to += head + sizeof head - p;
+    if (bytes.len) memcpy(to, bytes.data, bytes.len);
+    to += bytes.len;
+    if (tail_len) {
+        e.start = to;
+        tail = cn_pb_put_tag(&e, to + tail_len, number, CN_PB_WIRE_END);
+        to = tail + tail_len;
+    }
+    writer->written.len = (size_t)(to - writer->written.data);
+    writer->failed = false;
+}
