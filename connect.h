@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 f76995fb20681fb9. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 61bea9c140afe85b. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -13439,6 +13439,11 @@ static bool cn_call_put_plain(
     return cn_call_check_send(call, cn_buf_len(out) - before, error);
 }
 
+/* An empty body stays as it is; but a client that compresses whatever it sends, compress_min 1, says so of it, too. */
+static bool cn_call_announces_empty(const connect_call_t *call, size_t len) {
+    return len == 0 && !call->is_server && !call->rpc.get && call->rpc.codings->min == 1;
+}
+
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
     const bool enveloped = call->rpc.protocol->enveloped;
@@ -13457,7 +13462,7 @@ CN_PRIVATE bool cn_call_put_message(
         cn_envelope_write(out->block + out->start + before, packed ? CN_ENVELOPE_COMPRESSED : 0,
             (uint32_t)(cn_buf_len(out) - before - CN_ENVELOPE_HEAD));
     else
-        call->rpc.coding_body = packed ? call->rpc.coding_sent : NULL;
+        call->rpc.coding_body = packed || cn_call_announces_empty(call, cn_buf_len(out)) ? call->rpc.coding_sent : NULL;
     call->messages_out++;
     return true;
 }

@@ -7,8 +7,8 @@ set -eu
 cd "$(dirname "$0")/.."
 program=$1
 case $program in
-*server*) side=server cases=2842 ;;
-*) side=client cases=3671 ;;
+*server*) side=server cases=2842 options="--parallel ${PARALLEL:-8}" ;;
+*) side=client cases=3671 options= ;;
 esac
 runner=build/tools/bin/connectconformance
 log=build/conformance/${program##*/}.log
@@ -16,7 +16,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 run=0
 while [ "$run" -lt "${RUNS:-1}" ]; do
     run=$((run + 1))
-    if ! "$runner" --conf "conformance/$side.yaml" --mode "$side" --parallel "${PARALLEL:-8}" -- "$program" \
+    if ! "$runner" --conf "conformance/$side.yaml" --mode "$side" $options -- "$program" \
         > "$log" 2>&1; then
         grep -A 12 '^FAILED' "$log" | head -n 200
         tail -n 20 "$log"
