@@ -2,6 +2,7 @@
 #
 #   make demo     a server and a client, shown with curl, Connect, gRPC and gRPC-Web
 #   make test     everything that must hold, in less than ten minutes on two cores
+#   make conformance   the official Connect conformance suite, server and client
 #   make bench    speed against the floors, side by side
 #
 # Work on it:     make amalgamate | unit | unit-asan | modules | build-matrix | interop | format | clean
@@ -14,7 +15,7 @@ CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Wcast-qual -Wstrict-prototypes -Wredundant-decls
 TEST_WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -O1 -g
-LIBS := -lnghttp2 -lpthread
+LIBS := -lnghttp2 -lz -lzstd -lpthread
 INCLUDES := -I. -Ibuild/gen
 
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
@@ -26,12 +27,13 @@ BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server buil
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix readme bench-build \
     $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
-ALONE := $(addprefix build/passed/,interop demo) # these measure time: nothing beside them
+ALONE := $(addprefix build/passed/,interop demo conformance-server conformance-client \
+    conformance-server-asan conformance-client-asan) # these measure time: nothing beside them
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix interop demo bench setup \
-    format clean
+    conformance conformance-server conformance-client conformance-server-asan conformance-client-asan format clean
 .SECONDARY:
 
 all: build/connect_gen generate build/connect_impl.o
@@ -123,10 +125,42 @@ build/interop/%: tests/interop/%.c connect.h build/gen/.done
 build/interop/peers: $(wildcard tests/interop/go/*) examples/telemetry.proto tests/interop/build_peers.sh
 	sh tests/interop/build_peers.sh $@
 
+# ---- Conformance: the official runner; its schema is read from the Go module that it is ----
+
+conformance: conformance-server conformance-client
+conformance-server conformance-client conformance-server-asan conformance-client-asan: setup
+	@rm -f build/passed/$@
+	@$(MAKE) --no-print-directory build/passed/$@
+
+build/tools/bin/connectconformance: tests/setup/conformance.sh
+	sh tests/setup/conformance.sh
+build/conformance/gen/.done: build/connect_gen build/tools/bin/connectconformance
+	@rm -rf $(@D) && mkdir -p $(@D)
+	schema=$$(sh tests/setup/conformance.sh) && cd "$$schema" && \
+	    $(CURDIR)/build/connect_gen -I . --out $(CURDIR)/$(@D) connectrpc/conformance/v1/*.proto
+	touch $@
+build/conformance/%.o: conformance/%.c conformance/common.h build/conformance/gen/.done connect.h
+	$(CC) -std=c99 $(CFLAGS) $(TEST_WARNINGS) -D_POSIX_C_SOURCE=200809L -I. -Ibuild/conformance/gen -c $< -o $@
+build/conformance/%-asan.o: conformance/%.c conformance/common.h build/conformance/gen/.done connect.h
+	$(CC) -std=c99 $(SANITIZE) $(TEST_WARNINGS) -D_POSIX_C_SOURCE=200809L -I. -Ibuild/conformance/gen -c $< -o $@
+build/conformance/impl.c: build/conformance/gen/.done
+	printf '#define CONNECT_IMPLEMENTATION\n#include "%s"\n#include "%s"\n' \
+	    connectrpc/conformance/v1/server_compat.connect.h connectrpc/conformance/v1/client_compat.connect.h > $@
+build/conformance/impl.o: build/conformance/impl.c connect.h
+	$(CC) -std=c99 $(CFLAGS) -D_POSIX_C_SOURCE=200809L -I. -Ibuild/conformance/gen -c $< -o $@
+build/conformance/impl-asan.o: build/conformance/impl.c connect.h
+	$(CC) -std=c99 $(SANITIZE) -D_POSIX_C_SOURCE=200809L -I. -Ibuild/conformance/gen -c $< -o $@
+build/conformance-%-asan: build/conformance/%-asan.o build/conformance/impl-asan.o
+	$(CC) $(SANITIZE) $^ -o $@ $(LIBS)
+build/conformance-%: build/conformance/%.o build/conformance/impl.o
+	$(CC) $^ -o $@ $(LIBS)
+build/passed/conformance-%: build/conformance-% tests/conformance.sh conformance/server.yaml conformance/client.yaml
+	@TIMEOUT=600 sh tests/check.sh conformance-$* sh tests/conformance.sh $<
+
 # ---- Demo: git, make and a C compiler are enough to begin with ----
 
 demo:
-	@sh tests/setup/debian.sh libnghttp2-dev libc6-dev curl=curl
+	@sh tests/setup/debian.sh libnghttp2-dev zlib1g-dev libzstd-dev libc6-dev curl=curl
 	@CC="$(CC)" sh examples/demo.sh
 
 # ---- Bench ----

@@ -16,8 +16,9 @@ part). After a path may stand what is special about the file:
     features   may define reserved macros (_POSIX_C_SOURCE); stands above every file marked `system`
     version    defines CONNECT_VERSION_NUMBER and CONNECT_VERSION_STRING
     config     may say #include CONNECT_CONFIG_FILE
-    system     may include <...>. In declarations: extern "C" opens after the last of them. In a program: it may also
-               include an output that stands above, and define CONNECT_ and reserved macros
+    system     may include <...>, and around them define macros that it undefines again. In declarations: extern "C"
+               opens after the last of them. In a program: it may also include an output that stands above, and define
+               CONNECT_ and reserved macros
 
 Output: a function of src/ alone: no date, LF, the same everywhere. First come name, version, licence and a hash of all
 that follows. Each file has a banner; #pragma once and the includes between files of src/ are dropped. The declarations
@@ -381,9 +382,11 @@ class Source:
         return Problem(self.shown_path, line, text)
 
     def read_names(self, function_types):
+        lent = {directive.rest for directive in self.directives if directive.word == "undef"}
         for directive in self.directives:
-            if directive.word == "define":
-                self.names.append(Name("macro", re.match(r"\w*", directive.rest).group(), directive.line))
+            macro = re.match(r"\w*", directive.rest).group()
+            if directive.word == "define" and not (self.entry.role == "system" and macro in lent):
+                self.names.append(Name("macro", macro, directive.line))
         for declaration in split_declarations(self.tokens, self.shown_path):
             self.names.extend(read_declaration(declaration, function_types))
 

@@ -1,11 +1,11 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 020d5331d0869849. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 12cfa800843e9c15. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
    Build     connect_impl.c:    #define CONNECT_IMPLEMENTATION
                                 #include "telemetry.connect.h"      (the library and the generated tables, as C)
-             cc app.c connect_impl.c -lnghttp2
+             cc app.c connect_impl.c -lnghttp2 -lz -lzstd
 
    Server    connect_code_t read_it(connect_call_t *call, const ReadRequest *request, Reading *response, void *user) {
                  response->celsius = 61.5;
@@ -87,11 +87,20 @@
 #ifndef CONNECT_ENABLE_SOCKETS /* sockets and the loop; without them: connect_conn_t, bytes in and bytes out */
 #define CONNECT_ENABLE_SOCKETS (CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER)
 #endif
+#ifndef CONNECT_ENABLE_GZIP /* needs zlib */
+#define CONNECT_ENABLE_GZIP (CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER)
+#endif
+#ifndef CONNECT_ENABLE_ZSTD /* needs zstd */
+#define CONNECT_ENABLE_ZSTD (CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER)
+#endif
 #if CONNECT_ENABLE_GRPC && !CONNECT_ENABLE_HTTP2
 #error "CONNECT_ENABLE_GRPC=1 needs CONNECT_ENABLE_HTTP2=1: gRPC ends a call with HTTP trailers."
 #endif
 #if !CONNECT_ENABLE_CLIENT && !CONNECT_ENABLE_SERVER && (CONNECT_ENABLE_HTTP2 || CONNECT_ENABLE_SOCKETS)
 #error "CONNECT_ENABLE_HTTP2=1 and CONNECT_ENABLE_SOCKETS=1 need CONNECT_ENABLE_CLIENT=1 or CONNECT_ENABLE_SERVER=1."
+#endif
+#if !CONNECT_ENABLE_CLIENT && !CONNECT_ENABLE_SERVER && (CONNECT_ENABLE_GZIP || CONNECT_ENABLE_ZSTD)
+#error "CONNECT_ENABLE_GZIP=1 and CONNECT_ENABLE_ZSTD=1 need CONNECT_ENABLE_CLIENT=1 or CONNECT_ENABLE_SERVER=1."
 #endif
 #if defined(CONNECT_NO_CLIENT) || defined(CONNECT_DISABLE_CLIENT)
 #error "Write CONNECT_ENABLE_CLIENT=0."
@@ -110,6 +119,12 @@
 #endif
 #if defined(CONNECT_NO_SOCKETS) || defined(CONNECT_DISABLE_SOCKETS)
 #error "Write CONNECT_ENABLE_SOCKETS=0."
+#endif
+#if defined(CONNECT_NO_GZIP) || defined(CONNECT_DISABLE_GZIP)
+#error "Write CONNECT_ENABLE_GZIP=0."
+#endif
+#if defined(CONNECT_NO_ZSTD) || defined(CONNECT_DISABLE_ZSTD)
+#error "Write CONNECT_ENABLE_ZSTD=0."
 #endif
 
 /* #### src/api/linkage.h ########################################################################################### */
@@ -472,8 +487,10 @@ typedef struct connect_call_info_t {
     bool is_server;                /* which end this is */
     connect_protocol_t protocol;
     const char *codec;             /* "proto" or "json" */
+    const char *compression_received, *compression_sent; /* "identity", "gzip", "zstd", or a registered name */
     connect_headers_t headers;     /* received: the request's on the server, the response's on the client */
     connect_headers_t trailers;    /* received, once the other end has sent all */
+    connect_str_t query;           /* of a Connect GET, undecoded; absent for POST */
     connect_peer_t peer;
 } connect_call_info_t;
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
@@ -496,6 +513,9 @@ CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key
    Returns false: they are gone already, the name is the protocol's own, the text is not allowed (-bin: not base64). */
 CONNECT_API bool connect_call_set_header(connect_call_t *call, const char *name, connect_str_t value);
 CONNECT_API bool connect_call_set_trailer(connect_call_t *call, const char *name, connect_str_t value);
+/* Chooses the compression of what is sent from now on. Once something was sent: what was chosen before, or "identity".
+   Returns false: none of these, nor what the peer accepts. */
+CONNECT_API bool connect_call_set_compression(connect_call_t *call, const char *name);
 /* Changes the limits of this call's messages, in bytes; in on_open, before the body is read. 0: as they are. */
 CONNECT_API void connect_call_set_limits(connect_call_t *call, uint32_t receive_bytes, uint32_t send_bytes);
 /* Sets the error that the call will end with. Returns its code, so that a handler can return connect_call_fail(...). */
@@ -594,6 +614,14 @@ CONNECT_API void connect_conn_close(connect_conn_t *conn);
 /* #### src/api/limits.h ############################################################################################ */
 /* ==== 7. What servers and clients share ========================================================================== */
 
+typedef struct connect_compression_t { /* beyond identity, gzip and zstd */
+    const char *name;                  /* as in Content-Encoding, in lower case */
+    bool (*compress)(void *ctx, connect_str_t in, connect_arena_t *arena, connect_str_t *out);
+    /* Stops past max bytes, and then says true with out->len > max: too large is not corrupt. */
+    bool (*decompress)(void *ctx, connect_str_t in, size_t max, connect_arena_t *arena, connect_str_t *out);
+    void *ctx;
+} connect_compression_t;
+
 typedef enum connect_preset_t { CONNECT_PRESET_GATEWAY, CONNECT_PRESET_TINY } connect_preset_t;
 typedef struct connect_limits_t {         /* a zero takes the preset's value:                GATEWAY        TINY */
     connect_preset_t preset;
@@ -603,10 +631,11 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
     uint32_t stream_window, connection_window; /* bytes a peer may send unread              64, 256 KiB    16, 64 KiB */
     uint32_t stream_buffer, connection_buffer; /* bytes waiting to go out, then AGAIN       64, 256 KiB    16, 32 KiB */
     uint32_t header_bytes, header_count;  /* of headers, and of trailers                     16 KiB, 128    8 KiB, 64 */
-    uint32_t url_bytes;                   /* request line                                    8 KiB          4 KiB */
-    uint32_t receive_bytes, send_bytes;   /* of one message                                  4 MiB          256 KiB */
+    uint32_t url_bytes;                   /* request line; a client's longer GET is a POST   8 KiB          4 KiB */
+    uint32_t receive_bytes, send_bytes;   /* of one message, uncompressed                    4 MiB          256 KiB */
     uint32_t decode_bytes;                /* of one message's elements in memory             16 MiB         1 MiB */
     uint32_t depth;                       /* of nested messages                              100            32 */
+    uint32_t zstd_window;                 /* bytes                                           8 MiB          1 MiB */
     uint32_t reset_burst, reset_rate;     /* streams reset by either end; per second         200, 33        50, 10 */
     uint32_t frame_burst, frame_rate;     /* frames of no use; per second                    10,000, 1,000 1,000, 100 */
     uint32_t header_ms;                   /* first byte to last header; preface, SETTINGS    10 s           10 s */
@@ -632,13 +661,20 @@ typedef struct connect_server_options_t {
     connect_deadlines_t deadlines;
     const char *prefix;                    /* of all RPC paths, "/api"; default "" */
     connect_codec_options_t codec_options; /* drop_unknown and json_; the rest comes from limits */
-    bool no_connect, no_grpc, no_grpc_web, no_json, no_http1, no_http2;
+    const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
+    size_t compression_count;
+    const char *compression;               /* of responses; default: what the client likes best; "identity": none */
+    const char *accept;                    /* compressions of requests, "zstd, gzip"; default: all; "identity": none */
+    uint32_t compress_min;                 /* bytes; what is shorter goes as it is; default 1,024 */
+    int32_t compression_level;             /* of gzip and zstd; default: their fast ones */
+    bool no_connect, no_grpc, no_grpc_web, no_json, no_get, no_http1, no_http2;
     bool require_connect_header;           /* refuses Connect requests without Connect-Protocol-Version */
 } connect_server_options_t;
 typedef struct connect_route_options_t {   /* of one service; default: as the server's */
     const char *prefix;                    /* instead of the server's; "": none */
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes;
+    const char *compression;
 } connect_route_options_t;
 typedef struct connect_listen_options_t {
     uint32_t unix_mode;                    /* permissions of a Unix socket; default 0660 */
@@ -687,6 +723,13 @@ typedef struct connect_client_options_t {
     connect_protocol_t protocol;           /* default Connect */
     const char *codec;                     /* default "proto" */
     connect_http_version_t http;           /* default: HTTP/2 for gRPC, else HTTP/1.1 */
+    const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
+    size_t compression_count;
+    const char *compression;               /* of requests; default "identity" */
+    const char *accept;                    /* compressions of responses, "zstd, gzip"; default: all; "identity": none */
+    uint32_t compress_min;                 /* bytes; what is shorter goes as it is; default 1,024 */
+    int32_t compression_level;             /* of gzip and zstd; default: their fast ones */
+    bool get;                              /* Connect GET for methods without side effects */
     connect_headers_t headers;             /* with every call; copied */
     uint32_t timeout_ms;                   /* default 30,000; for streams: none */
     connect_dialer_t *dial;                /* default sockets */
@@ -698,8 +741,9 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
     uint32_t timeout_ms;
     connect_headers_t headers;             /* after the client's */
     uint32_t receive_bytes, send_bytes;
-    const char *codec;
+    const char *compression, *codec;
     connect_protocol_t protocol;
+    bool get, no_get;
     connect_reply_t *reply;                /* unary _wait: takes headers and trailers, in the arena; NULL: not wanted */
 } connect_call_options_t;
 
@@ -771,6 +815,15 @@ CONNECT_API const char *connect_build_info(void);
 #endif
 #if CONNECT_ENABLE_HTTP2
 #include <nghttp2/nghttp2.h>
+#endif
+#if CONNECT_ENABLE_GZIP
+#include <zlib.h>
+#endif
+#if CONNECT_ENABLE_ZSTD
+#define ZSTD_STATIC_LINKING_ONLY /* for contexts that live in our allocator's memory */
+#include <zstd.h>
+#include <zstd_errors.h>
+#undef ZSTD_STATIC_LINKING_ONLY
 #endif
 
 /* Private functions: static in the single header, hidden when the modules are compiled one by one. */
@@ -1631,6 +1684,10 @@ connect_str_t connect_base64_decode(connect_str_t text, connect_arena_t *arena) 
 /* #### src/base/percent.h ########################################################################################## */
 /* grpc-message: bytes below 0x20, above 0x7E and '%' become %XX (gRPC over HTTP/2, "Percent-Encoded"). */
 CN_PRIVATE connect_str_t cn_percent_encode(connect_arena_t *arena, connect_str_t text);
+/* The value of a URL's parameter: all but letters, digits, "-._~" become %XX (RFC 3986 2.3). */
+CN_PRIVATE connect_str_t cn_percent_encode_query(connect_arena_t *arena, connect_str_t text);
+/* Tells whether it begins with an escape: "%" and two hexadecimal digits. */
+CN_PRIVATE bool cn_percent_escape_valid(connect_str_t text);
 /* A bad escape stays as it is. plus_is_space: as in a URL's query. */
 CN_PRIVATE connect_str_t cn_percent_decode(connect_arena_t *arena, connect_str_t text, bool plus_is_space);
 
@@ -1669,6 +1726,31 @@ CN_PRIVATE connect_str_t cn_percent_encode(connect_arena_t *arena, connect_str_t
     }
     to[at] = 0;
     return cn_str(to, at);
+}
+
+CN_PRIVATE connect_str_t cn_percent_encode_query(connect_arena_t *arena, connect_str_t text) {
+    static const char hex[] = "0123456789ABCDEF";
+    size_t i, at = 0;
+    char *to = text.len < SIZE_MAX / 4 ? (char *)cn_arena_raw(arena, text.len * 3 + 1) : NULL;
+    if (!to) return cn_str(NULL, 0);
+    for (i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+            c == '_' || c == '~') {
+            to[at++] = (char)c;
+        } else {
+            to[at++] = '%';
+            to[at++] = hex[c >> 4];
+            to[at++] = hex[c & 15];
+        }
+    }
+    to[at] = 0;
+    return cn_str(to, at);
+}
+
+CN_PRIVATE bool cn_percent_escape_valid(connect_str_t text) {
+    return text.len > 2 && text.data[0] == '%' &&
+        (cn_percent_digit(text.data[1]) | cn_percent_digit(text.data[2])) >= 0;
 }
 
 CN_PRIVATE connect_str_t cn_percent_decode(connect_arena_t *arena, connect_str_t text, bool plus_is_space) {
@@ -7271,6 +7353,618 @@ connect_str_t connect_message_encode_json(const connect_type_t *type, const void
 }
 #endif
 
+/* #### src/codec/expand.h ########################################################################################## */
+typedef enum cn_expand_t { /* how an expansion ended; only after OK is what was appended of use */
+    CN_EXPAND_OK,
+    CN_EXPAND_TOO_LARGE,
+    CN_EXPAND_CORRUPT, /* or truncated, or followed by more bytes */
+    CN_EXPAND_NO_MEMORY
+} cn_expand_t;
+
+/* #### src/codec/gzip.h ############################################################################################ */
+typedef struct cn_gzip_t { /* contexts, made when first needed and used again; zeroed: none */
+    void *deflate, *inflate;
+} cn_gzip_t;
+
+#if CONNECT_ENABLE_GZIP
+/* Appends `in` compressed. level: 0: fast. Returns false: out of memory, nothing was appended. */
+CN_PRIVATE bool cn_gzip_compress(
+    cn_gzip_t *gzip, const connect_allocator_t *allocator, int32_t level, connect_str_t in, cn_buf_t *out);
+/* Appends what `in` expands to, at most max bytes. */
+CN_PRIVATE cn_expand_t cn_gzip_expand(
+    cn_gzip_t *gzip, const connect_allocator_t *allocator, connect_str_t in, size_t max, cn_buf_t *out);
+#endif
+CN_PRIVATE void cn_gzip_free(cn_gzip_t *gzip, const connect_allocator_t *allocator);
+
+/* #### src/codec/gzip.c ############################################################################################ */
+/* gzip (RFC 1952) by zlib. One member and nothing behind it: more members, though RFC 1952 allows them, are what no
+   sender of messages writes, and so are counted as bytes after the end. What is too short, or whose CRC or length is
+   wrong, is corrupt. An expansion stops when it has more than `max` bytes; the queue grows as bytes come out, never by
+   what the input claims.
+
+   Contexts are kept, and reset for each message: then zlib allocates nothing. Its memory comes from our allocator. */
+
+#define CN_GZIP_WINDOW_BITS (15 + 16) /* 32 KiB of window, and the gzip frame */
+#define CN_GZIP_MEMORY_LEVEL 8        /* zlib's default */
+#define CN_GZIP_LEVEL 1               /* its fastest */
+#define CN_GZIP_LEVEL_MAX 9
+#define CN_GZIP_FIRST 1024u     /* room to expand into, at first at least */
+#define CN_GZIP_STEP (1u << 30) /* lengths that fit into zlib's unsigned int */
+
+#if CONNECT_ENABLE_GZIP
+static void *cn_gzip_acquire(void *allocator, unsigned count, unsigned size) {
+    return cn_mem_acquire((const connect_allocator_t *)allocator, (size_t)count * size);
+}
+
+static void cn_gzip_release(void *allocator, void *block) {
+    cn_mem_release((const connect_allocator_t *)allocator, block);
+}
+
+static z_stream *cn_gzip_new_stream(const connect_allocator_t *allocator) {
+    z_stream *stream = (z_stream *)cn_mem_acquire(allocator, sizeof *stream);
+    if (!stream) return NULL;
+    stream->zalloc = cn_gzip_acquire;
+    stream->zfree = cn_gzip_release;
+    memcpy(&stream->opaque, &allocator, sizeof stream->opaque); /* const stays const: it comes back as such */
+    return stream;
+}
+
+static z_stream *cn_gzip_deflater(cn_gzip_t *gzip, const connect_allocator_t *allocator, int32_t level) {
+    z_stream *stream = (z_stream *)gzip->deflate;
+    if (stream) return deflateReset(stream) == Z_OK ? stream : NULL;
+    stream = cn_gzip_new_stream(allocator);
+    if (!stream) return NULL;
+    level = level <= 0 ? CN_GZIP_LEVEL : CN_MIN(level, CN_GZIP_LEVEL_MAX);
+    if (deflateInit2(stream, level, Z_DEFLATED, CN_GZIP_WINDOW_BITS, CN_GZIP_MEMORY_LEVEL, Z_DEFAULT_STRATEGY) !=
+        Z_OK) {
+        cn_mem_release(allocator, stream);
+        return NULL;
+    }
+    gzip->deflate = stream;
+    return stream;
+}
+
+static z_stream *cn_gzip_inflater(cn_gzip_t *gzip, const connect_allocator_t *allocator) {
+    z_stream *stream = (z_stream *)gzip->inflate;
+    if (stream) return inflateReset(stream) == Z_OK ? stream : NULL;
+    stream = cn_gzip_new_stream(allocator);
+    if (!stream) return NULL;
+    if (inflateInit2(stream, CN_GZIP_WINDOW_BITS) != Z_OK) {
+        cn_mem_release(allocator, stream);
+        return NULL;
+    }
+    gzip->inflate = stream;
+    return stream;
+}
+
+/* zlib declares its input without const unless asked to in time; it does not write there. */
+static void cn_gzip_set_input(z_stream *stream, const char *data, size_t len) {
+    memcpy(&stream->next_in, &data, sizeof stream->next_in);
+    stream->avail_in = (unsigned)len;
+}
+
+CN_PRIVATE bool cn_gzip_compress(
+    cn_gzip_t *gzip, const connect_allocator_t *allocator, int32_t level, connect_str_t in, cn_buf_t *out) {
+    z_stream *stream = cn_gzip_deflater(gzip, allocator, level);
+    size_t room;
+    char *to;
+    if (!stream || in.len > CN_GZIP_STEP) return false;
+    room = deflateBound(stream, (unsigned long)in.len);
+    to = cn_buf_reserve(out, allocator, room);
+    if (!to) return false;
+    cn_gzip_set_input(stream, in.data, in.len);
+    stream->next_out = (unsigned char *)to;
+    stream->avail_out = (unsigned)room;
+    if (deflate(stream, Z_FINISH) != Z_STREAM_END) return false;
+    cn_buf_commit(out, room - stream->avail_out);
+    return true;
+}
+
+CN_PRIVATE cn_expand_t cn_gzip_expand(
+    cn_gzip_t *gzip, const connect_allocator_t *allocator, connect_str_t in, size_t max, cn_buf_t *out) {
+    z_stream *stream = cn_gzip_inflater(gzip, allocator);
+    const size_t before = cn_buf_len(out);
+    size_t room = CN_MAX(CN_MIN(in.len, CN_GZIP_STEP / 4) * 3, (size_t)CN_GZIP_FIRST), produced = 0;
+    int result = Z_OK;
+    if (!stream) return CN_EXPAND_NO_MEMORY;
+    if (in.len > CN_GZIP_STEP) return CN_EXPAND_CORRUPT;
+    cn_gzip_set_input(stream, in.data, in.len);
+    while (result == Z_OK) {
+        size_t left = max - produced;
+        char *to;
+        room = CN_MIN(room, left < CN_GZIP_STEP ? left + 1 : (size_t)CN_GZIP_STEP);
+        to = cn_buf_reserve(out, allocator, room);
+        if (!to) return CN_EXPAND_NO_MEMORY;
+        stream->next_out = (unsigned char *)to;
+        stream->avail_out = (unsigned)room;
+        result = inflate(stream, Z_FINISH);
+        cn_buf_commit(out, room - stream->avail_out);
+        produced = cn_buf_len(out) - before;
+        if (produced > max) return CN_EXPAND_TOO_LARGE;
+        if (result == Z_BUF_ERROR && stream->avail_out == 0) result = Z_OK; /* it only wants more room */
+        room = produced;
+    }
+    if (result == Z_MEM_ERROR) return CN_EXPAND_NO_MEMORY;
+    return result == Z_STREAM_END && stream->avail_in == 0 ? CN_EXPAND_OK : CN_EXPAND_CORRUPT;
+}
+
+CN_PRIVATE void cn_gzip_free(cn_gzip_t *gzip, const connect_allocator_t *allocator) {
+    if (gzip->deflate) deflateEnd((z_stream *)gzip->deflate);
+    if (gzip->inflate) inflateEnd((z_stream *)gzip->inflate);
+    cn_mem_release(allocator, gzip->deflate);
+    cn_mem_release(allocator, gzip->inflate);
+    gzip->deflate = gzip->inflate = NULL;
+}
+#else
+CN_PRIVATE void cn_gzip_free(cn_gzip_t *gzip, const connect_allocator_t *allocator) {
+    (void)gzip;
+    (void)allocator;
+}
+#endif
+
+/* #### src/codec/zstd.h ############################################################################################ */
+typedef struct cn_zstd_t { /* contexts, made when first needed and used again; zeroed: none */
+    void *compress, *expand;
+} cn_zstd_t;
+
+#if CONNECT_ENABLE_ZSTD
+/* Appends `in` compressed. level: 0: fast. Returns false: out of memory, nothing was appended. */
+CN_PRIVATE bool cn_zstd_compress(
+    cn_zstd_t *zstd, const connect_allocator_t *allocator, int32_t level, connect_str_t in, cn_buf_t *out);
+/* Appends what `in` expands to, at most max bytes. window: the largest that a frame may ask for. */
+CN_PRIVATE cn_expand_t cn_zstd_expand(cn_zstd_t *zstd, const connect_allocator_t *allocator, uint32_t window,
+    connect_str_t in, size_t max, cn_buf_t *out);
+#endif
+CN_PRIVATE void cn_zstd_free(cn_zstd_t *zstd, const connect_allocator_t *allocator);
+
+/* #### src/codec/zstd.c ############################################################################################ */
+/* zstd (RFC 8878) by libzstd. One frame and nothing behind it; skippable frames and dictionaries are refused.
+
+   Memory. A frame that says how large its content is, as most do, expands straight into the queue. Any other needs a
+   window in the context, as large as the frame asks for: above limits.zstd_window (RFC 9659: 8 MiB) it is refused, by
+   its head alone (RFC 8878 3.1.1.1), whether a window would be needed or not. A content size over `max` is too large
+   without expanding; one that is a lie makes the frame corrupt. A context that has grown above CN_ZSTD_KEPT_MAX is
+   given back after the message.
+
+   Contexts are kept, and reset for each message: then libzstd allocates nothing. Their memory comes from our allocator,
+   for which libzstd must export its "advanced" constructors; every distribution's does. */
+
+#define CN_ZSTD_LEVEL 1              /* the fastest but for the negative ones */
+#define CN_ZSTD_LEVEL_MAX 19         /* above, windows of more than 8 MiB */
+#define CN_ZSTD_MAGIC 0xFD2FB528u    /* RFC 8878 3.1.1 */
+#define CN_ZSTD_SINGLE_SEGMENT 0x20u /* in the frame header descriptor, byte 4 */
+#define CN_ZSTD_DICTIONARY 0x03u
+#define CN_ZSTD_FIRST 1024u /* room to expand into, at first at least */
+#define CN_ZSTD_KEPT_MAX (2u * 1024u * 1024u)
+
+#if CONNECT_ENABLE_ZSTD
+static void *cn_zstd_acquire(void *allocator, size_t size) {
+    return cn_mem_acquire((const connect_allocator_t *)allocator, size);
+}
+
+static void cn_zstd_release(void *allocator, void *block) {
+    cn_mem_release((const connect_allocator_t *)allocator, block);
+}
+
+static ZSTD_customMem cn_zstd_memory(const connect_allocator_t *allocator) {
+    ZSTD_customMem memory = {cn_zstd_acquire, cn_zstd_release, NULL};
+    memcpy(&memory.opaque, &allocator, sizeof memory.opaque); /* const stays const: it comes back as such */
+    return memory;
+}
+
+static ZSTD_CCtx *cn_zstd_compressor(cn_zstd_t *zstd, const connect_allocator_t *allocator, int32_t level) {
+    ZSTD_CCtx *context = (ZSTD_CCtx *)zstd->compress;
+    if (context) return context;
+    context = ZSTD_createCCtx_advanced(cn_zstd_memory(allocator));
+    if (!context) return NULL;
+    level = level == 0 ? CN_ZSTD_LEVEL : CN_MIN(level, CN_ZSTD_LEVEL_MAX);
+    if (ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, CN_MAX(level, ZSTD_minCLevel())))) {
+        ZSTD_freeCCtx(context);
+        return NULL;
+    }
+    zstd->compress = context;
+    return context;
+}
+
+CN_PRIVATE bool cn_zstd_compress(
+    cn_zstd_t *zstd, const connect_allocator_t *allocator, int32_t level, connect_str_t in, cn_buf_t *out) {
+    ZSTD_CCtx *context = cn_zstd_compressor(zstd, allocator, level);
+    const size_t room = ZSTD_compressBound(in.len);
+    char *to;
+    size_t len;
+    if (!context || ZSTD_isError(room)) return false;
+    to = cn_buf_reserve(out, allocator, room);
+    if (!to) return false;
+    len = ZSTD_compress2(context, to, room, in.data, in.len);
+    if (ZSTD_isError(len)) return false;
+    cn_buf_commit(out, len);
+    if (ZSTD_sizeof_CCtx(context) > CN_ZSTD_KEPT_MAX) {
+        ZSTD_freeCCtx(context);
+        zstd->compress = NULL;
+    }
+    return true;
+}
+
+static int cn_zstd_log2(uint32_t window) {
+    int log = 10; /* the smallest there is */
+    while (log < 31 && (window >> log) > 1)
+        log++;
+    return log < 31 && ((uint32_t)1 << log) < window ? log + 1 : log;
+}
+
+static ZSTD_DCtx *cn_zstd_expander(cn_zstd_t *zstd, const connect_allocator_t *allocator, uint32_t window) {
+    ZSTD_DCtx *context = (ZSTD_DCtx *)zstd->expand;
+    if (context) {
+        ZSTD_DCtx_reset(context, ZSTD_reset_session_only);
+        return context;
+    }
+    context = ZSTD_createDCtx_advanced(cn_zstd_memory(allocator));
+    if (!context) return NULL;
+    if (ZSTD_isError(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, cn_zstd_log2(window)))) {
+        ZSTD_freeDCtx(context);
+        return NULL;
+    }
+    zstd->expand = context;
+    return context;
+}
+
+/* Tells whether it begins as a frame that we take (RFC 8878 3.1.1.1). */
+static bool cn_zstd_head_is_good(connect_str_t in, uint32_t window) {
+    const unsigned char *bytes = (const unsigned char *)in.data;
+    uint64_t base;
+    if (in.len < 6) return false;
+    if (((uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24) !=
+            CN_ZSTD_MAGIC ||
+        (bytes[4] & CN_ZSTD_DICTIONARY))
+        return false;
+    if (bytes[4] & CN_ZSTD_SINGLE_SEGMENT) return true; /* its window is its content, which has a limit of its own */
+    base = (uint64_t)1 << (10 + (bytes[5] >> 3));
+    return base + base / 8 * (bytes[5] & 7u) <= window;
+}
+
+static cn_expand_t cn_zstd_expand_with(
+    ZSTD_DCtx *context, const connect_allocator_t *allocator, connect_str_t in, size_t max, cn_buf_t *out) {
+    const unsigned long long declared = ZSTD_getFrameContentSize(in.data, in.len);
+    const size_t before = cn_buf_len(out);
+    size_t room = CN_MAX(in.len < max ? in.len * 3 : max, (size_t)CN_ZSTD_FIRST), produced = 0, left = 1;
+    ZSTD_inBuffer from;
+    if (declared == ZSTD_CONTENTSIZE_ERROR) return CN_EXPAND_CORRUPT;
+    if (declared != ZSTD_CONTENTSIZE_UNKNOWN) {
+        if (declared > max) return CN_EXPAND_TOO_LARGE;
+        room = CN_MAX((size_t)declared, (size_t)1);
+    }
+    from.src = in.data;
+    from.size = in.len;
+    from.pos = 0;
+    while (left) {
+        ZSTD_outBuffer to;
+        const size_t from_before = from.pos;
+        to.size = max - produced < room ? max - produced + 1 : room;
+        to.dst = cn_buf_reserve(out, allocator, to.size);
+        to.pos = 0;
+        if (!to.dst) return CN_EXPAND_NO_MEMORY;
+        left = ZSTD_decompressStream(context, &to, &from);
+        if (ZSTD_isError(left))
+            return ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation ? CN_EXPAND_NO_MEMORY : CN_EXPAND_CORRUPT;
+        cn_buf_commit(out, to.pos);
+        produced = cn_buf_len(out) - before;
+        if (produced > max) return CN_EXPAND_TOO_LARGE;
+        if (left && from.pos == from.size && to.pos < to.size) return CN_EXPAND_CORRUPT; /* truncated */
+        if (left && from.pos == from_before && to.pos == 0) return CN_EXPAND_CORRUPT;
+        room = CN_MAX(produced, (size_t)CN_ZSTD_FIRST);
+    }
+    return from.pos == from.size ? CN_EXPAND_OK : CN_EXPAND_CORRUPT;
+}
+
+CN_PRIVATE cn_expand_t cn_zstd_expand(cn_zstd_t *zstd, const connect_allocator_t *allocator, uint32_t window,
+    connect_str_t in, size_t max, cn_buf_t *out) {
+    cn_expand_t result;
+    ZSTD_DCtx *context;
+    if (!cn_zstd_head_is_good(in, window)) return CN_EXPAND_CORRUPT;
+    context = cn_zstd_expander(zstd, allocator, window);
+    if (!context) return CN_EXPAND_NO_MEMORY;
+    result = cn_zstd_expand_with(context, allocator, in, max, out);
+    if (ZSTD_sizeof_DCtx(context) > CN_ZSTD_KEPT_MAX) {
+        ZSTD_freeDCtx(context);
+        zstd->expand = NULL;
+    }
+    return result;
+}
+
+CN_PRIVATE void cn_zstd_free(cn_zstd_t *zstd, const connect_allocator_t *allocator) {
+    (void)allocator;
+    ZSTD_freeCCtx((ZSTD_CCtx *)zstd->compress);
+    ZSTD_freeDCtx((ZSTD_DCtx *)zstd->expand);
+    zstd->compress = zstd->expand = NULL;
+}
+#else
+CN_PRIVATE void cn_zstd_free(cn_zstd_t *zstd, const connect_allocator_t *allocator) {
+    (void)zstd;
+    (void)allocator;
+}
+#endif
+
+/* #### src/codec/compress.h ######################################################################################## */
+typedef struct cn_coding_t { /* a compression, as Content-Encoding names it; identity is none: NULL */
+    const char *name;
+    int kind; /* gzip, zstd, or registered */
+    connect_compression_t registered;
+    bool accepted; /* in what is received */
+} cn_coding_t;
+
+typedef struct cn_codings_t { /* those of one server or client, with all that they need; zeroed: none */
+    const connect_allocator_t *allocator;
+    cn_coding_t *items; /* by preference */
+    size_t count;
+    connect_str_t accept; /* the accepted ones, "zstd, gzip"; "": none */
+    uint32_t min;         /* what is shorter is not compressed */
+    int32_t level;
+    uint32_t zstd_window;
+    cn_gzip_t gzip;
+    cn_zstd_t zstd;
+    cn_buf_t plain;        /* a message before it is compressed */
+    connect_arena_t texts; /* the items and their names */
+    connect_arena_t work;  /* what registered ones return */
+} cn_codings_t;
+
+typedef struct cn_codings_options_t {
+    const connect_compression_t *registered;
+    size_t registered_count;
+    const char *accept; /* a list; NULL: all */
+    uint32_t min;       /* 0: 1,024 */
+    int32_t level;      /* 0: fast */
+    uint32_t zstd_window;
+} cn_codings_options_t;
+
+/* Sets it up; what was zeroed may be freed after a failure, too. */
+CN_PRIVATE bool cn_codings_init(cn_codings_t *codings, const connect_allocator_t *allocator,
+    const cn_codings_options_t *options, connect_error_t *error);
+CN_PRIVATE void cn_codings_free(cn_codings_t *codings);
+/* Finds one by name, in any case; NULL: unknown. */
+CN_PRIVATE const cn_coding_t *cn_codings_find(const cn_codings_t *codings, connect_str_t name);
+/* Finds what an option names; NULL and "identity": none. Returns false: the error says that it is unknown. */
+CN_PRIVATE bool cn_codings_choose(
+    const cn_codings_t *codings, const char *name_or_null, const cn_coding_t **coding, connect_error_t *error);
+/* "gzip"; of NULL: "identity". */
+CN_PRIVATE const char *cn_coding_name(const cn_coding_t *coding_or_null);
+/* Tells whether a list, as in Accept-Encoding, has it; q=0 is a no, other weights and "*" mean nothing. */
+CN_PRIVATE bool cn_coding_in_list(const cn_coding_t *coding, connect_str_t list);
+/* The first of a list that is known; NULL: none. */
+CN_PRIVATE const cn_coding_t *cn_codings_first_of_list(const cn_codings_t *codings, connect_str_t list);
+/* Appends `in` compressed. Returns false: out of memory, or a registered one failed; nothing was appended. */
+CN_PRIVATE bool cn_codings_compress(cn_codings_t *codings, const cn_coding_t *coding, connect_str_t in, cn_buf_t *out);
+/* Appends what `in` expands to, at most max bytes. */
+CN_PRIVATE cn_expand_t cn_codings_expand(
+    cn_codings_t *codings, const cn_coding_t *coding, connect_str_t in, size_t max, cn_buf_t *out);
+/* An empty queue to encode into, and its end: a large one is freed. */
+CN_PRIVATE cn_buf_t *cn_codings_plain(cn_codings_t *codings);
+CN_PRIVATE void cn_codings_done(cn_codings_t *codings);
+
+/* #### src/codec/compress.c ######################################################################################## */
+/* The compressions of a server or a client, by the names that Content-Encoding and grpc-encoding use: zstd, gzip, and
+   what the user registered, in this order of preference. Each message is compressed by itself.
+
+   What is shorter than options.compress_min goes as it is. An empty message is never compressed, and what came empty is
+   never expanded: the callers see to it. Contexts and queues belong to the server or client and are used again, so that
+   a message in steady state allocates nothing. What expands stops at the limit, see gzip.c and zstd.c; a registered
+   compression is asked to do the same, and its word is checked.
+
+   Lists ("gzip, zstd;q=0.5", RFC 9110 12.5.3): the order is the preference, as in the Connect and gRPC specifications;
+   a weight only says no, by 0. */
+
+#define CN_CODINGS_MIN 1024u
+#define CN_CODINGS_KEPT_MAX (64u * 1024u)
+#define CN_CODINGS_BUILT_IN_MAX 2u
+enum { CN_CODING_REGISTERED, CN_CODING_GZIP, CN_CODING_ZSTD };
+
+CN_PRIVATE const char *cn_coding_name(const cn_coding_t *coding) {
+    return coding ? coding->name : "identity";
+}
+
+CN_PRIVATE const cn_coding_t *cn_codings_find(const cn_codings_t *codings, connect_str_t name) {
+    size_t i;
+    for (i = 0; i < codings->count; i++)
+        if (cn_str_equal_nocase(name, connect_str_of(codings->items[i].name))) return &codings->items[i];
+    return NULL;
+}
+
+CN_PRIVATE bool cn_codings_choose(
+    const cn_codings_t *codings, const char *name, const cn_coding_t **coding, connect_error_t *error) {
+    *coding = NULL;
+    if (!name || strcmp(name, "identity") == 0) return true;
+    *coding = cn_codings_find(codings, connect_str_of(name));
+    return *coding ||
+        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "compression is none that is built in or registered");
+}
+
+/* Takes the next name off a list; a refused one (q=0) is passed over. */
+static bool cn_codings_next(connect_str_t *list, connect_str_t *name) {
+    connect_str_t part, weight;
+    while (list->data && cn_str_split(list, ',', &part)) {
+        size_t i;
+        bool refused;
+        weight = part;
+        if (!cn_str_split(&weight, ';', name)) continue;
+        *name = cn_str_trim(*name);
+        if (weight.data) weight = cn_str_trim(weight);
+        refused = weight.data && weight.len > 2 && (weight.data[0] | 0x20) == 'q' && weight.data[1] == '=';
+        for (i = 2; refused && i < weight.len; i++)
+            refused = weight.data[i] == '0' || weight.data[i] == '.';
+        if (name->len && !refused) return true;
+    }
+    return false;
+}
+
+CN_PRIVATE bool cn_coding_in_list(const cn_coding_t *coding, connect_str_t list) {
+    connect_str_t name;
+    while (cn_codings_next(&list, &name))
+        if (cn_str_equal_nocase(name, connect_str_of(coding->name))) return true;
+    return false;
+}
+
+CN_PRIVATE const cn_coding_t *cn_codings_first_of_list(const cn_codings_t *codings, connect_str_t list) {
+    connect_str_t name;
+    while (cn_codings_next(&list, &name)) {
+        const cn_coding_t *coding = cn_codings_find(codings, name);
+        if (coding) return coding;
+    }
+    return NULL;
+}
+
+/* ---- Setting up ---- */
+
+static bool cn_codings_name_valid(const char *name) {
+    size_t i;
+    for (i = 0; name && name[i]; i++)
+        if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') || strchr("-_.+", name[i])))
+            return false;
+    return name && i > 0;
+}
+
+static bool cn_codings_add(cn_codings_t *codings, const char *name, int kind) {
+    cn_coding_t *coding = &codings->items[codings->count];
+    connect_str_t copy = connect_arena_copy(&codings->texts, connect_str_of(name));
+    if (!copy.data) return false;
+    coding->name = copy.data;
+    coding->kind = kind;
+    codings->count++;
+    return true;
+}
+
+static bool cn_codings_add_all(cn_codings_t *codings, const cn_codings_options_t *options, connect_error_t *error) {
+    size_t i;
+#if CONNECT_ENABLE_ZSTD
+    if (!cn_codings_add(codings, "zstd", CN_CODING_ZSTD)) return cn_error_memory(error);
+#endif
+#if CONNECT_ENABLE_GZIP
+    if (!cn_codings_add(codings, "gzip", CN_CODING_GZIP)) return cn_error_memory(error);
+#endif
+    for (i = 0; i < options->registered_count; i++) {
+        const connect_compression_t *given = &options->registered[i];
+        if (!cn_codings_name_valid(given->name) || !given->compress || !given->decompress)
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
+                "compressions has one without functions, or whose name is not of lower-case letters and digits");
+        if (strcmp(given->name, "identity") == 0 || cn_codings_find(codings, connect_str_of(given->name)))
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "compressions has a name that is there already");
+        if (!cn_codings_add(codings, given->name, CN_CODING_REGISTERED)) return cn_error_memory(error);
+        codings->items[codings->count - 1].registered = *given;
+    }
+    return true;
+}
+
+static bool cn_codings_set_accept(cn_codings_t *codings, const char *list, connect_error_t *error) {
+    connect_str_t rest = list ? connect_str_of(list) : CN_STR(""), name, text = CN_STR("");
+    size_t i;
+    for (i = 0; !list && i < codings->count; i++) {
+        codings->items[i].accepted = true;
+        text = connect_arena_printf(
+            &codings->texts, CONNECT_STR_FMT "%s%s", CONNECT_STR_ARG(text), i ? ", " : "", codings->items[i].name);
+    }
+    while (text.data && cn_codings_next(&rest, &name)) {
+        if (connect_str_equal(name, CN_STR("identity"))) continue;
+        for (i = 0; i < codings->count; i++)
+            if (cn_str_equal_nocase(name, connect_str_of(codings->items[i].name))) break;
+        if (i == codings->count)
+            return cn_error_set(
+                error, CONNECT_INVALID_ARGUMENT, "accept has a compression that is neither built in nor registered");
+        if (codings->items[i].accepted) continue;
+        codings->items[i].accepted = true;
+        text = connect_arena_printf(&codings->texts, CONNECT_STR_FMT "%s%s", CONNECT_STR_ARG(text),
+            text.len ? ", " : "", codings->items[i].name);
+    }
+    codings->accept = text;
+    return text.data || cn_error_memory(error);
+}
+
+CN_PRIVATE bool cn_codings_init(cn_codings_t *codings, const connect_allocator_t *allocator,
+    const cn_codings_options_t *options, connect_error_t *error) {
+    if (!allocator) allocator = connect_allocator_libc();
+    codings->allocator = allocator;
+    codings->min = options->min ? options->min : CN_CODINGS_MIN;
+    codings->level = options->level;
+    codings->zstd_window = options->zstd_window;
+    codings->texts.private_allocator = allocator;
+    codings->work.private_allocator = allocator;
+    codings->items =
+        CONNECT_NEW(&codings->texts, cn_coding_t, options->registered_count + (size_t)CN_CODINGS_BUILT_IN_MAX);
+    if (!codings->items) return cn_error_memory(error);
+    return cn_codings_add_all(codings, options, error) && cn_codings_set_accept(codings, options->accept, error);
+}
+
+CN_PRIVATE void cn_codings_free(cn_codings_t *codings) {
+    if (!codings->allocator) return;
+    cn_gzip_free(&codings->gzip, codings->allocator);
+    cn_zstd_free(&codings->zstd, codings->allocator);
+    cn_buf_free(&codings->plain, codings->allocator);
+    connect_arena_free(&codings->work);
+    connect_arena_free(&codings->texts);
+}
+
+/* ---- Messages ---- */
+
+CN_PRIVATE cn_buf_t *cn_codings_plain(cn_codings_t *codings) {
+    cn_buf_clear(&codings->plain);
+    return &codings->plain;
+}
+
+CN_PRIVATE void cn_codings_done(cn_codings_t *codings) {
+    if (codings->plain.capacity > CN_CODINGS_KEPT_MAX) cn_buf_free(&codings->plain, codings->allocator);
+}
+
+static void cn_codings_end_work(cn_codings_t *codings) {
+    if (cn_arena_block_size(&codings->work) > CN_CODINGS_KEPT_MAX)
+        connect_arena_free(&codings->work);
+    else
+        connect_arena_reset(&codings->work);
+}
+
+static bool cn_codings_compress_registered(
+    cn_codings_t *codings, const connect_compression_t *registered, connect_str_t in, cn_buf_t *out) {
+    connect_str_t result = {NULL, 0};
+    bool ok = registered->compress(registered->ctx, in, &codings->work, &result) && (result.data || !result.len) &&
+        cn_buf_append_str(out, codings->allocator, result);
+    cn_codings_end_work(codings);
+    return ok;
+}
+
+static cn_expand_t cn_codings_expand_registered(
+    cn_codings_t *codings, const connect_compression_t *registered, connect_str_t in, size_t max, cn_buf_t *out) {
+    connect_str_t result = {NULL, 0};
+    cn_expand_t how = CN_EXPAND_OK;
+    if (!registered->decompress(registered->ctx, in, max, &codings->work, &result) || (!result.data && result.len))
+        how = codings->work.failed ? CN_EXPAND_NO_MEMORY : CN_EXPAND_CORRUPT;
+    else if (result.len > max)
+        how = CN_EXPAND_TOO_LARGE;
+    else if (!cn_buf_append_str(out, codings->allocator, result))
+        how = CN_EXPAND_NO_MEMORY;
+    cn_codings_end_work(codings);
+    return how;
+}
+
+CN_PRIVATE bool cn_codings_compress(cn_codings_t *codings, const cn_coding_t *coding, connect_str_t in, cn_buf_t *out) {
+#if CONNECT_ENABLE_ZSTD
+    if (coding->kind == CN_CODING_ZSTD)
+        return cn_zstd_compress(&codings->zstd, codings->allocator, codings->level, in, out);
+#endif
+#if CONNECT_ENABLE_GZIP
+    if (coding->kind == CN_CODING_GZIP)
+        return cn_gzip_compress(&codings->gzip, codings->allocator, codings->level, in, out);
+#endif
+    return cn_codings_compress_registered(codings, &coding->registered, in, out);
+}
+
+CN_PRIVATE cn_expand_t cn_codings_expand(
+    cn_codings_t *codings, const cn_coding_t *coding, connect_str_t in, size_t max, cn_buf_t *out) {
+#if CONNECT_ENABLE_ZSTD
+    if (coding->kind == CN_CODING_ZSTD)
+        return cn_zstd_expand(&codings->zstd, codings->allocator, codings->zstd_window, in, max, out);
+#endif
+#if CONNECT_ENABLE_GZIP
+    if (coding->kind == CN_CODING_GZIP) return cn_gzip_expand(&codings->gzip, codings->allocator, in, max, out);
+#endif
+    return cn_codings_expand_registered(codings, &coding->registered, in, max, out);
+}
+
 /* #### src/http/header.h ########################################################################################### */
 typedef struct cn_headers_t { /* a header list being built; zeroed: empty */
     connect_header_t *items;
@@ -10845,8 +11539,17 @@ typedef struct cn_rpc_t {
     connect_arena_t *arena;
     const connect_allocator_t *allocator;
     const connect_limits_t *limits;
+    bool free_choice;                                      /* server: the client may choose the compression */
     bool json;                                             /* the codec: proto or json */
     bool require_version;                                  /* server: Connect-Protocol-Version must be there */
+    bool get;                                              /* a Connect GET: the request is in the URL */
+    bool list_codings;                                     /* server: the answer tells what it accepts */
+    cn_codings_t *codings;                                 /* what this end knows; below, NULL is identity */
+    const cn_coding_t *coding_received;                    /* as the other end announced it */
+    const cn_coding_t *coding_announced, *coding_sent;     /* by this end; and for the next message: this, or none */
+    const cn_coding_t *coding_body;                        /* of a bare body that waits to be sent */
+    connect_str_t peer_accepts;                            /* server: the client's list; absent: none came */
+    connect_str_t query, message;                          /* server: of a GET, undecoded; and the request out of it */
     int64_t timeout_ms;                                    /* server: as read; client: to be sent. CN_TIMEOUT_NONE */
     cn_headers_t headers, trailers;                        /* metadata that this end sends */
     connect_headers_t received_headers, received_trailers; /* metadata of the other end */
@@ -10883,6 +11586,9 @@ enum { CN_PROTOCOL_NO_CONNECT = 1, CN_PROTOCOL_NO_GRPC = 2, CN_PROTOCOL_NO_GRPC_
    server does not speak. */
 CN_PRIVATE const cn_protocol_t *cn_protocol_recognise(
     connect_str_t content_type, const connect_method_t *method, unsigned without, bool *json);
+/* The protocol of a GET; NULL: as above. query: of its URL. */
+CN_PRIVATE const cn_protocol_t *cn_protocol_recognise_get(
+    connect_str_t query, connect_arena_t *arena, unsigned without, bool *json);
 /* The content types that a method takes, for Accept-Post; in the arena. */
 CN_PRIVATE connect_str_t cn_protocol_accept_post(
     connect_arena_t *arena, const connect_method_t *method, unsigned without);
@@ -10892,8 +11598,19 @@ CN_PRIVATE const cn_protocol_t *cn_protocol_of(connect_protocol_t id, const conn
 /* What the protocols share. */
 /* A media type without parameters but charset=utf-8; "" if it has others. */
 CN_PRIVATE connect_str_t cn_protocol_media_type(connect_str_t content_type);
-/* Checks a compression that the other end names: only identity is known. code: what the refusal is. */
-CN_PRIVATE bool cn_protocol_check_compression(cn_rpc_t *rpc, const char *header, connect_code_t code);
+/* Takes the compression that the other end names. where: for the refusal, whose code is given. */
+CN_PRIVATE bool cn_protocol_set_received(cn_rpc_t *rpc, connect_str_t name, const char *where, connect_code_t code);
+/* Client: takes the compression that a header of the response names. */
+CN_PRIVATE bool cn_protocol_check_response(cn_rpc_t *rpc, const char *header);
+/* Server: takes the request's compression, by its name, and chooses the response's by a header. Before it is called
+   coding_sent is what the server was told to use; `free_choice`: nothing. */
+CN_PRIVATE bool cn_protocol_negotiate(cn_rpc_t *rpc, connect_str_t name, const char *where, const char *accept_header);
+/* Server: tells whether the client takes responses of this compression. */
+CN_PRIVATE bool cn_protocol_peer_takes(const cn_rpc_t *rpc, const cn_coding_t *coding);
+/* Puts the header that announces the compression of enveloped messages, and what is accepted: a client always, a
+   server with a refusal. */
+CN_PRIVATE bool cn_protocol_put_codings(
+    cn_rpc_t *rpc, cn_headers_t *headers, const char *name, const char *accept_name, bool is_server);
 /* Sets rpc->error to RESOURCE_EXHAUSTED, and returns false. */
 CN_PRIVATE bool cn_protocol_memory(cn_rpc_t *rpc);
 /* Copies the metadata this end sends behind `headers`. */
@@ -10920,11 +11637,53 @@ CN_PRIVATE connect_str_t cn_protocol_media_type(connect_str_t content_type) {
     return cn_str_trim(type);
 }
 
-CN_PRIVATE bool cn_protocol_check_compression(cn_rpc_t *rpc, const char *header, connect_code_t code) {
-    connect_str_t name = cn_headers_find(&rpc->x->headers, header);
-    if (name.len == 0 || connect_str_equal(name, CN_STR("identity"))) return true;
-    return cn_error_print(&rpc->error, rpc->arena, code, "unknown compression \"%s\" in %s: identity is supported",
-        cn_str_quote(rpc->arena, name).data, header);
+CN_PRIVATE bool cn_protocol_set_received(cn_rpc_t *rpc, connect_str_t name, const char *where, connect_code_t code) {
+    const cn_coding_t *coding;
+    name = name.len ? cn_str_trim(name) : name;
+    if (name.len == 0 || cn_str_equal_nocase(name, CN_STR("identity"))) return true;
+    coding = cn_codings_find(rpc->codings, name);
+    if (coding && coding->accepted) {
+        rpc->coding_received = coding;
+        return true;
+    }
+    return cn_error_print(&rpc->error, rpc->arena, code,
+        "unknown compression \"%s\" in %s: supported are " CONNECT_STR_FMT "%sidentity",
+        cn_str_quote(rpc->arena, name).data, where, CONNECT_STR_ARG(rpc->codings->accept),
+        rpc->codings->accept.len ? ", " : "");
+}
+
+CN_PRIVATE bool cn_protocol_check_response(cn_rpc_t *rpc, const char *header) {
+    return cn_protocol_set_received(rpc, cn_headers_find(&rpc->x->headers, header), header, CONNECT_INTERNAL);
+}
+
+CN_PRIVATE bool cn_protocol_negotiate(cn_rpc_t *rpc, connect_str_t name, const char *where, const char *accept_header) {
+    const cn_coding_t *chosen;
+    rpc->peer_accepts = cn_headers_find(&rpc->x->headers, accept_header);
+    if (!cn_protocol_set_received(rpc, name, where, CONNECT_UNIMPLEMENTED)) {
+        rpc->list_codings = true;
+        return false;
+    }
+    chosen = rpc->free_choice ? rpc->coding_received : rpc->coding_sent;
+    if (chosen && !cn_protocol_peer_takes(rpc, chosen)) chosen = NULL;
+    if (!chosen && rpc->free_choice && rpc->peer_accepts.data)
+        chosen = cn_codings_first_of_list(rpc->codings, rpc->peer_accepts);
+    rpc->coding_announced = rpc->coding_sent = chosen;
+    return true;
+}
+
+CN_PRIVATE bool cn_protocol_peer_takes(const cn_rpc_t *rpc, const cn_coding_t *coding) {
+    return rpc->peer_accepts.data ? cn_coding_in_list(coding, rpc->peer_accepts) : coding == rpc->coding_received;
+}
+
+CN_PRIVATE bool cn_protocol_put_codings(
+    cn_rpc_t *rpc, cn_headers_t *headers, const char *name, const char *accept_name, bool is_server) {
+    const bool lists = is_server ? rpc->list_codings : rpc->codings->accept.len != 0;
+    if (rpc->coding_announced && rpc->error.code == CONNECT_OK &&
+        !cn_headers_put(headers, rpc->arena, name, connect_str_of(rpc->coding_announced->name)))
+        return false;
+    return !lists ||
+        cn_headers_put(
+            headers, rpc->arena, accept_name, rpc->codings->accept.len ? rpc->codings->accept : CN_STR("identity"));
 }
 
 CN_PRIVATE bool cn_protocol_memory(cn_rpc_t *rpc) {
@@ -10946,6 +11705,11 @@ CN_PRIVATE void cn_protocol_set_head(cn_head_t *head, const cn_headers_t *header
 
 /* #### src/protocol/connect.h ###################################################################################### */
 CN_PRIVATE const cn_protocol_t *cn_connect_unary_protocol(void);
+CN_PRIVATE const cn_protocol_t *cn_connect_get_protocol(void);
+/* A parameter of a query, decoded; the absent view: it is not there. Returns false: out of memory, or it does not
+   decode. */
+CN_PRIVATE bool cn_connect_get_parameter(
+    connect_str_t query, connect_str_t name, connect_arena_t *arena, connect_str_t *value);
 CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void);
 
 /* #### src/protocol/connect.c ###################################################################################### */
@@ -10959,6 +11723,19 @@ CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void);
    request is recognised; the response ends with an envelope of flag 0x02 that holds the END_STREAM object. No HTTP
    trailers ever.
 
+   GET (Connect "Unary-Get-Request"), for unary methods without side effects: the request is in the query, with nothing
+   of it in headers but timeout and accept-encoding:
+
+     connect      v1; absent is as good, unless the server requires it
+     base64       1: message is base64url. Any other value means nothing
+     compression  of the decoded message; an empty one is never expanded
+     encoding     proto or json; else 415
+     message      required, percent-encoded; + is a space
+
+   Written in this order, so that caches see one URL for one request; read in any, the first of a name counts. The
+   message goes as text if it is JSON and not compressed, else as base64url without padding. A URL over
+   limits.url_bytes makes the request a POST.
+
    Read by the server: Connect-Protocol-Version ("1", or absent), Connect-Timeout-Ms, content-encoding (unary) and
    connect-content-encoding (streams). The order of refusals: compression, version, timeout. */
 
@@ -10966,28 +11743,91 @@ static const char cn_connect_trailer_prefix[] = "trailer-";
 
 /* ---- Server ---- */
 
-static bool cn_connect_server_open_with(cn_rpc_t *rpc, const char *compression_header) {
-    connect_str_t version = cn_headers_find(&rpc->x->headers, "connect-protocol-version");
+static bool cn_connect_read_timeout(cn_rpc_t *rpc) {
     connect_str_t timeout = cn_headers_find(&rpc->x->headers, "connect-timeout-ms");
-    if (!cn_protocol_check_compression(rpc, compression_header, CONNECT_UNIMPLEMENTED)) return false;
+    return !timeout.data || cn_timeout_read_connect(timeout, &rpc->timeout_ms) ||
+        cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
+            "connect-timeout-ms must be 1 to 10 digits, not \"%s\"", cn_str_quote(rpc->arena, timeout).data);
+}
+
+static bool cn_connect_server_open_with(cn_rpc_t *rpc, const char *encoding_header, const char *accept_header) {
+    connect_str_t version = cn_headers_find(&rpc->x->headers, "connect-protocol-version");
+    connect_str_t encoding = cn_headers_find(&rpc->x->headers, encoding_header);
+    if (!cn_protocol_negotiate(rpc, encoding, encoding_header, accept_header)) return false;
     if (!version.data && rpc->require_version)
         return cn_error_set(
             &rpc->error, CONNECT_INVALID_ARGUMENT, "missing required header: set connect-protocol-version to \"1\"");
     if (version.data && !connect_str_equal(version, CN_STR("1")))
         return cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
             "connect-protocol-version must be \"1\", not \"%s\"", cn_str_quote(rpc->arena, version).data);
-    if (timeout.data && !cn_timeout_read_connect(timeout, &rpc->timeout_ms))
-        return cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
-            "connect-timeout-ms must be 1 to 10 digits, not \"%s\"", cn_str_quote(rpc->arena, timeout).data);
-    return true;
+    return cn_connect_read_timeout(rpc);
 }
 
 static bool cn_connect_unary_server_open(cn_rpc_t *rpc) {
-    return cn_connect_server_open_with(rpc, "content-encoding");
+    return cn_connect_server_open_with(rpc, "content-encoding", "accept-encoding");
 }
 
 static bool cn_connect_stream_server_open(cn_rpc_t *rpc) {
-    return cn_connect_server_open_with(rpc, "connect-content-encoding");
+    return cn_connect_server_open_with(rpc, "connect-content-encoding", "connect-accept-encoding");
+}
+
+/* The next parameter of a query; value: not decoded. */
+static bool cn_connect_get_next(connect_str_t *query, connect_str_t *name, connect_str_t *value) {
+    connect_str_t part;
+    while (cn_str_split(query, '&', &part)) {
+        if (part.len == 0) continue;
+        cn_str_split(&part, '=', name);
+        *value = part.data ? part : CN_STR("");
+        return true;
+    }
+    return false;
+}
+
+CN_PRIVATE bool cn_connect_get_parameter(
+    connect_str_t query, connect_str_t name, connect_arena_t *arena, connect_str_t *value) {
+    connect_str_t found, text;
+    size_t i;
+    *value = cn_str(NULL, 0);
+    while (cn_connect_get_next(&query, &found, &text)) {
+        if (!connect_str_equal(found, name)) continue;
+        for (i = 0; i < text.len; i++)
+            if (text.data[i] == '%' && !cn_percent_escape_valid(cn_str(text.data + i, text.len - i))) return false;
+        *value = cn_percent_decode(arena, text, true);
+        return value->data != NULL;
+    }
+    return true;
+}
+
+static bool cn_connect_get_read(cn_rpc_t *rpc, connect_str_t name, connect_str_t *value) {
+    return cn_connect_get_parameter(rpc->query, name, rpc->arena, value) ||
+        (rpc->arena->failed
+                ? cn_protocol_memory(rpc)
+                : cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
+                      "the parameter " CONNECT_STR_FMT " of the URL has a bad percent escape", CONNECT_STR_ARG(name)));
+}
+
+static bool cn_connect_get_server_open(cn_rpc_t *rpc) {
+    connect_str_t compression, version, base64, message;
+    if (!cn_connect_get_read(rpc, CN_STR("compression"), &compression) ||
+        !cn_protocol_negotiate(rpc, compression, "the URL's compression", "accept-encoding") ||
+        !cn_connect_get_read(rpc, CN_STR("connect"), &version) ||
+        !cn_connect_get_read(rpc, CN_STR("base64"), &base64) || !cn_connect_get_read(rpc, CN_STR("message"), &message))
+        return false;
+    if (version.len == 0 && rpc->require_version)
+        return cn_error_set(&rpc->error, CONNECT_INVALID_ARGUMENT, "missing required parameter: set connect to \"v1\"");
+    if (version.len && !connect_str_equal(version, CN_STR("v1")))
+        return cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
+            "the parameter connect of the URL must be \"v1\", not \"%s\"", cn_str_quote(rpc->arena, version).data);
+    if (!message.data) return cn_error_set(&rpc->error, CONNECT_INVALID_ARGUMENT, "the URL has no parameter message");
+    if (connect_str_equal(base64, CN_STR("1"))) {
+        message = connect_base64_decode(message, rpc->arena);
+        if (!message.data)
+            return rpc->arena->failed
+                ? cn_protocol_memory(rpc)
+                : cn_error_set(&rpc->error, CONNECT_INVALID_ARGUMENT, "the URL's message is not valid base64");
+    }
+    rpc->message = message;
+    return cn_connect_read_timeout(rpc);
 }
 
 static bool cn_connect_unary_server_head(cn_rpc_t *rpc, cn_head_t *head) {
@@ -10998,6 +11838,12 @@ static bool cn_connect_unary_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     head->status = failed ? cn_code_to_http(rpc->error.code) : 200;
     ok = cn_headers_put(&headers, rpc->arena, "content-type",
         rpc->json || failed ? CN_STR("application/json") : CN_STR("application/proto"));
+    if (ok && !failed && rpc->coding_body)
+        ok = cn_headers_put(&headers, rpc->arena, "content-encoding", connect_str_of(rpc->coding_body->name));
+    if (ok && rpc->list_codings)
+        ok = cn_headers_put(&headers, rpc->arena, "accept-encoding",
+            rpc->codings->accept.len ? rpc->codings->accept : CN_STR("identity"));
+    if (ok && rpc->get) ok = cn_headers_put(&headers, rpc->arena, "vary", CN_STR("accept-encoding"));
     if (!ok || !cn_protocol_put_all(rpc, &headers, &rpc->headers)) return cn_protocol_memory(rpc);
     for (i = 0; i < rpc->trailers.count; i++) {
         connect_str_t name =
@@ -11022,6 +11868,7 @@ static bool cn_connect_stream_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     head->status = 200;
     if (!cn_headers_put(&headers, rpc->arena, "content-type",
             rpc->json ? CN_STR("application/connect+json") : CN_STR("application/connect+proto")) ||
+        !cn_protocol_put_codings(rpc, &headers, "connect-content-encoding", "connect-accept-encoding", true) ||
         !cn_protocol_put_all(rpc, &headers, &rpc->headers))
         return cn_protocol_memory(rpc);
     cn_protocol_set_head(head, &headers);
@@ -11045,13 +11892,46 @@ static bool cn_connect_stream_server_end(cn_rpc_t *rpc, connect_headers_t *trail
 
 /* ---- Client ---- */
 
+/* The URL of a GET, or the absent view: too long, or out of memory. */
+static connect_str_t cn_connect_get_url(cn_rpc_t *rpc, connect_str_t path, connect_str_t message) {
+    const bool text = rpc->json && !rpc->coding_body;
+    const size_t limit = rpc->limits->url_bytes;
+    const char *compression = rpc->coding_body ? rpc->coding_body->name : "";
+    connect_str_t value, url = {NULL, 0};
+    size_t i;
+    char *to;
+    if (path.len >= limit || message.len >= limit) return url;
+    if (text) {
+        value = cn_percent_encode_query(rpc->arena, message);
+    } else {
+        value.len = cn_base64_encoded_len(message.len, false);
+        value.data = to = (char *)cn_arena_raw(rpc->arena, value.len + 1);
+        if (to) cn_base64_encode(to, message, false);
+        for (i = 0; to && i < value.len; i++)
+            to[i] = to[i] == '+' ? '-' : to[i] == '/' ? '_' : to[i];
+    }
+    if (!value.data) return url;
+    url = connect_arena_printf(rpc->arena, CONNECT_STR_FMT "?connect=v1%s%s%s&encoding=%s&message=" CONNECT_STR_FMT,
+        CONNECT_STR_ARG(path), text ? "" : "&base64=1", rpc->coding_body ? "&compression=" : "", compression,
+        rpc->json ? "json" : "proto", CONNECT_STR_ARG(value));
+    if (url.len + sizeof "GET  HTTP/1.1" > limit) url.data = NULL;
+    return url;
+}
+
 static bool cn_connect_client_head_with(cn_rpc_t *rpc, cn_head_t *head, connect_str_t content_type, bool is_stream) {
     cn_headers_t headers;
     bool ok;
     memset(&headers, 0, sizeof headers);
-    ok = cn_headers_put(&headers, rpc->arena, "content-type", content_type) &&
-        cn_headers_put(&headers, rpc->arena, "connect-protocol-version", CN_STR("1")) &&
-        (!is_stream || cn_headers_put(&headers, rpc->arena, "accept-encoding", CN_STR("identity")));
+    ok = rpc->get ||
+        (cn_headers_put(&headers, rpc->arena, "content-type", content_type) &&
+            cn_headers_put(&headers, rpc->arena, "connect-protocol-version", CN_STR("1")));
+    if (ok && is_stream)
+        ok = cn_headers_put(&headers, rpc->arena, "accept-encoding", CN_STR("identity")) &&
+            cn_protocol_put_codings(rpc, &headers, "connect-content-encoding", "connect-accept-encoding", false);
+    if (ok && !is_stream && rpc->coding_body && !rpc->get)
+        ok = cn_headers_put(&headers, rpc->arena, "content-encoding", connect_str_of(rpc->coding_body->name));
+    if (ok && !is_stream && rpc->codings->accept.len)
+        ok = cn_headers_put(&headers, rpc->arena, "accept-encoding", rpc->codings->accept);
     if (ok && rpc->timeout_ms != CN_TIMEOUT_NONE) {
         connect_str_t timeout = cn_timeout_write_connect(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "connect-timeout-ms", timeout);
@@ -11064,6 +11944,17 @@ static bool cn_connect_client_head_with(cn_rpc_t *rpc, cn_head_t *head, connect_
 }
 
 static bool cn_connect_unary_client_head(cn_rpc_t *rpc, cn_head_t *head) {
+    if (rpc->get) {
+        connect_str_t url = cn_connect_get_url(rpc, head->path, cn_buf_view(&rpc->x->out));
+        if (!url.data && rpc->arena->failed) return cn_protocol_memory(rpc);
+        rpc->get = url.data != NULL;
+        if (rpc->get) {
+            head->method = CN_STR("GET");
+            head->path = url;
+            head->content_length = -1;
+            cn_buf_clear(&rpc->x->out);
+        }
+    }
     return cn_connect_client_head_with(
         rpc, head, rpc->json ? CN_STR("application/json") : CN_STR("application/proto"), false);
 }
@@ -11111,12 +12002,11 @@ static bool cn_connect_unary_client_open(cn_rpc_t *rpc) {
     if (!cn_connect_unary_split_metadata(rpc)) return false;
     if (rpc->x->status != 200) {
         rpc->error_body = cn_str_equal_nocase(type, CN_STR("application/json"));
-        return rpc->error_body ? cn_protocol_check_compression(rpc, "content-encoding", CONNECT_INTERNAL)
-                               : cn_connect_fail_by_status(rpc);
+        return rpc->error_body ? cn_protocol_check_response(rpc, "content-encoding") : cn_connect_fail_by_status(rpc);
     }
     if (!cn_str_equal_nocase(type, rpc->json ? CN_STR("application/json") : CN_STR("application/proto")))
         return cn_connect_fail_by_type(rpc, content_type, CN_STR("application/"));
-    return cn_protocol_check_compression(rpc, "content-encoding", CONNECT_INTERNAL);
+    return cn_protocol_check_response(rpc, "content-encoding");
 }
 
 static bool cn_connect_stream_client_open(cn_rpc_t *rpc) {
@@ -11127,7 +12017,7 @@ static bool cn_connect_stream_client_open(cn_rpc_t *rpc) {
     if (!cn_str_equal_nocase(
             type, rpc->json ? CN_STR("application/connect+json") : CN_STR("application/connect+proto")))
         return cn_connect_fail_by_type(rpc, content_type, CN_STR("application/connect+"));
-    return cn_protocol_check_compression(rpc, "connect-content-encoding", CONNECT_INTERNAL);
+    return cn_protocol_check_response(rpc, "connect-content-encoding");
 }
 
 static bool cn_connect_stream_client_end_envelope(cn_rpc_t *rpc, connect_str_t payload) {
@@ -11153,6 +12043,12 @@ CN_PRIVATE const cn_protocol_t *cn_connect_unary_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_unary_server_open,
         cn_connect_unary_server_head, cn_connect_unary_server_end, cn_connect_unary_client_head,
         cn_connect_unary_client_open, NULL, cn_connect_unary_client_end};
+    return &protocol;
+}
+
+CN_PRIVATE const cn_protocol_t *cn_connect_get_protocol(void) {
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_get_server_open,
+        cn_connect_unary_server_head, cn_connect_unary_server_end, NULL, NULL, NULL, NULL};
     return &protocol;
 }
 
@@ -11254,7 +12150,8 @@ CN_PRIVATE bool cn_grpc_read_status(cn_rpc_t *rpc, const cn_headers_t *trailers,
 
 CN_PRIVATE bool cn_grpc_server_open(cn_rpc_t *rpc) {
     connect_str_t timeout = cn_headers_find(&rpc->x->headers, "grpc-timeout");
-    if (!cn_protocol_check_compression(rpc, "grpc-encoding", CONNECT_UNIMPLEMENTED)) return false;
+    connect_str_t encoding = cn_headers_find(&rpc->x->headers, "grpc-encoding");
+    if (!cn_protocol_negotiate(rpc, encoding, "grpc-encoding", "grpc-accept-encoding")) return false;
     if (timeout.data && !cn_timeout_read_grpc(timeout, &rpc->timeout_ms))
         return cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
             "grpc-timeout must be 1 to 8 digits and a unit of HMSmun, not \"%s\"",
@@ -11267,6 +12164,7 @@ CN_PRIVATE bool cn_grpc_server_head(cn_rpc_t *rpc, cn_head_t *head, const char *
     memset(&headers, 0, sizeof headers);
     head->status = 200;
     if (!cn_headers_put(&headers, rpc->arena, "content-type", connect_str_of(rpc->json ? json_type : proto_type)) ||
+        !cn_protocol_put_codings(rpc, &headers, "grpc-encoding", "grpc-accept-encoding", true) ||
         !cn_protocol_put_all(rpc, &headers, &rpc->headers))
         return cn_protocol_memory(rpc);
     cn_protocol_set_head(head, &headers);
@@ -11286,7 +12184,7 @@ CN_PRIVATE bool cn_grpc_client_open(cn_rpc_t *rpc, connect_str_t bare_type) {
         return cn_error_print(&rpc->error, rpc->arena, is_other_codec ? CONNECT_INTERNAL : CONNECT_UNKNOWN,
             "unexpected content type \"%s\" in the response", cn_str_quote(rpc->arena, content_type).data);
     }
-    return cn_protocol_check_compression(rpc, "grpc-encoding", CONNECT_INTERNAL);
+    return cn_protocol_check_response(rpc, "grpc-encoding");
 }
 
 #if CONNECT_ENABLE_GRPC
@@ -11308,7 +12206,8 @@ static bool cn_grpc_client_head(cn_rpc_t *rpc, cn_head_t *head) {
     memset(&headers, 0, sizeof headers);
     ok = cn_headers_put(&headers, rpc->arena, "content-type",
              rpc->json ? CN_STR("application/grpc+json") : CN_STR("application/grpc")) &&
-        cn_headers_put(&headers, rpc->arena, "te", CN_STR("trailers"));
+        cn_headers_put(&headers, rpc->arena, "te", CN_STR("trailers")) &&
+        cn_protocol_put_codings(rpc, &headers, "grpc-encoding", "grpc-accept-encoding", false);
     if (ok && rpc->timeout_ms != CN_TIMEOUT_NONE) {
         connect_str_t timeout = cn_timeout_write_grpc(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "grpc-timeout", timeout);
@@ -11394,7 +12293,8 @@ static bool cn_grpcweb_client_head(cn_rpc_t *rpc, cn_head_t *head) {
              rpc->json ? CN_STR("application/grpc-web+json") : CN_STR("application/grpc-web+proto")) &&
         cn_headers_put(&headers, rpc->arena, "accept-encoding", CN_STR("identity")) &&
         cn_headers_put(&headers, rpc->arena, "x-grpc-web", CN_STR("1")) &&
-        cn_headers_put(&headers, rpc->arena, "x-user-agent", agent);
+        cn_headers_put(&headers, rpc->arena, "x-user-agent", agent) &&
+        cn_protocol_put_codings(rpc, &headers, "grpc-encoding", "grpc-accept-encoding", false);
     if (ok && rpc->timeout_ms != CN_TIMEOUT_NONE) {
         connect_str_t timeout = cn_timeout_write_grpc(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "grpc-timeout", timeout);
@@ -11501,6 +12401,16 @@ CN_PRIVATE const cn_protocol_t *cn_protocol_recognise(
     return NULL;
 }
 
+CN_PRIVATE const cn_protocol_t *cn_protocol_recognise_get(
+    connect_str_t query, connect_arena_t *arena, unsigned without, bool *json) {
+    connect_str_t encoding;
+    if ((without & CN_PROTOCOL_NO_CONNECT) || !cn_connect_get_parameter(query, CN_STR("encoding"), arena, &encoding))
+        return NULL;
+    *json = connect_str_equal(encoding, CN_STR("json"));
+    if (*json) return CONNECT_ENABLE_JSON && !(without & CN_PROTOCOL_NO_JSON) ? cn_connect_get_protocol() : NULL;
+    return connect_str_equal(encoding, CN_STR("proto")) ? cn_connect_get_protocol() : NULL;
+}
+
 CN_PRIVATE connect_str_t cn_protocol_accept_post(
     connect_arena_t *arena, const connect_method_t *method, unsigned without) {
     connect_str_t list = CN_STR("");
@@ -11551,18 +12461,20 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
     row(connections, 256, 32) row(requests, 10000, 1000) row(streams, 100, 16) row(stream_window, 64 * CN_LIMITS_KIB, \
         16 * CN_LIMITS_KIB) row(connection_window, 256 * CN_LIMITS_KIB, 64 * CN_LIMITS_KIB) row(stream_buffer, \
         64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) \
-        row(header_bytes, 16 * CN_LIMITS_KIB, 8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, \
-            8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-            row(send_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-                row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) row(reset_burst, 200, 50) \
-                    row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) row(frame_rate, 1000, 100) \
-                        row(header_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
-                            row(body_gap_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
-                                row(write_stall_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
-                                    row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
-                                        row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
-                                            row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                                row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND)
+        row(header_bytes, 16 * CN_LIMITS_KIB, 8 * CN_LIMITS_KIB) row(header_count, 128, 64) \
+            row(url_bytes, 8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) \
+                row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
+                    row(send_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
+                        row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) \
+                            row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(reset_burst, 200, 50) \
+                                row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) row(frame_rate, 1000, 100) \
+                                    row(header_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
+                                        row(body_gap_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
+                                            row(write_stall_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
+                                                row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
+                                                    row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
+                                                        row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                                            row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND)
 
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
     bool tiny;
@@ -12083,9 +12995,10 @@ struct connect_call_t {
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
     cn_buf_t in;              /* received, not yet delivered */
+    cn_buf_t expanded;        /* a received message, if it came compressed */
     size_t unconsumed;        /* bytes in `in` that the peer's window still waits for */
     void *request, *response; /* server, single ones */
-    connect_str_t held;       /* client, single response: the message, until the call's outcome is known */
+    connect_str_t held;       /* client, single response: the message, expanded, until the call's outcome is known */
     connect_error_t failure;  /* what connect_call_fail and add_detail set */
     void (*cancel)(connect_call_t *call, void *arg);
     void *cancel_arg;
@@ -12094,6 +13007,7 @@ struct connect_call_t {
     size_t discarded;
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
+    bool packed;     /* what cn_call_front found is compressed */
     bool plain;      /* server: an HTTP answer, no call */
     bool pull;       /* client: no events, the _wait functions ask */
     bool entered;    /* the first event has happened and did not end it: on_closed is due */
@@ -12148,6 +13062,9 @@ CN_PRIVATE bool cn_call_put_header(connect_call_t *call, cn_headers_t *headers, 
 
 /* Looks at what stands first in call->in. *payload: of MESSAGE and END; *whole: how many bytes to drop with it. */
 CN_PRIVATE cn_front_t cn_call_front(connect_call_t *call, connect_str_t *payload, size_t *whole);
+/* Expands the payload that cn_call_front found, if it is compressed; it then stands in call->expanded, until the next.
+   Returns false: rpc.error says why. */
+CN_PRIVATE bool cn_call_expand(connect_call_t *call, connect_str_t *payload);
 /* Appends received bytes. Returns false: out of memory, rpc.error says so. */
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len);
 CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole);
@@ -12211,6 +13128,7 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
    withholds it. Envelopes: flags but the protocol's own are refused, a length over the limit is refused from the five
    bytes alone. */
 
+#define CN_CALL_PACKED_MORE (64u * 1024u) /* a compressed message may be longer than receive_bytes by so much */
 #define CN_CALL_BLOCK 4096u
 #define CN_CALL_POOLED_MAX 128u        /* calls kept */
 #define CN_CALL_KEPT_MAX (16u * 1024u) /* bytes of a queue or an arena block kept with one */
@@ -12260,6 +13178,7 @@ CN_PRIVATE connect_call_t *cn_call_new(
 static void cn_call_destroy(connect_call_t *call) {
     const connect_allocator_t *allocator = call->rpc.allocator;
     cn_buf_free(&call->in, allocator);
+    cn_buf_free(&call->expanded, allocator);
     cn_buf_free(&call->x.out, allocator);
     connect_arena_free(&call->scratch);
     connect_arena_free(&call->arena);
@@ -12268,14 +13187,16 @@ static void cn_call_destroy(connect_call_t *call) {
 
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     connect_arena_t arena, scratch;
-    cn_buf_t in, out;
+    cn_buf_t in, out, expanded;
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
         cn_call_destroy(call);
         return;
     }
     if (call->in.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->in, call->rpc.allocator);
     if (call->x.out.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->x.out, call->rpc.allocator);
+    if (call->expanded.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->expanded, call->rpc.allocator);
     cn_buf_clear(&call->in);
+    cn_buf_clear(&call->expanded);
     cn_buf_clear(&call->x.out);
     if (cn_arena_block_size(&call->scratch) > CN_CALL_KEPT_MAX)
         connect_arena_free(&call->scratch);
@@ -12292,11 +13213,13 @@ CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     scratch = call->scratch;
     in = call->in;
     out = call->x.out;
+    expanded = call->expanded;
     memset(call, 0, sizeof *call);
     call->arena = arena;
     call->scratch = scratch;
     call->in = in;
     call->x.out = out;
+    call->expanded = expanded;
     cn_list_append(&pool->calls, &call->node);
     pool->count++;
 }
@@ -12397,6 +13320,11 @@ static cn_front_t cn_call_bad(connect_call_t *call, connect_code_t code, const c
     return CN_FRONT_BAD;
 }
 
+/* What is compressed may be a little longer than the limit of what it expands to: not all can be made shorter. */
+static bool cn_call_fits(const connect_call_t *call, size_t len, bool packed) {
+    return len <= call->receive_bytes || (packed && len - call->receive_bytes <= CN_CALL_PACKED_MORE);
+}
+
 static cn_front_t cn_call_too_large(connect_call_t *call, size_t len) {
     cn_error_print(&call->rpc.error, &call->arena, CONNECT_RESOURCE_EXHAUSTED,
         "a message of %llu bytes is over the limit of %lu (receive_bytes)", (unsigned long long)len,
@@ -12410,7 +13338,8 @@ CN_PRIVATE cn_front_t cn_call_front(connect_call_t *call, connect_str_t *payload
     cn_envelope_t envelope;
     bool is_end;
     if (!protocol->enveloped) { /* the body is the message, and an empty one is a message, too */
-        if (in.len > call->receive_bytes) return cn_call_too_large(call, in.len);
+        call->packed = call->rpc.coding_received && in.len;
+        if (!cn_call_fits(call, in.len, call->packed)) return cn_call_too_large(call, in.len);
         if (!call->in_end) return in.len ? CN_FRONT_PARTIAL : CN_FRONT_NONE;
         if (call->messages_in) return CN_FRONT_NONE;
         *payload = in;
@@ -12420,16 +13349,35 @@ CN_PRIVATE cn_front_t cn_call_front(connect_call_t *call, connect_str_t *payload
     if (in.len < CN_ENVELOPE_HEAD) return in.len ? CN_FRONT_PARTIAL : CN_FRONT_NONE;
     envelope = cn_envelope_read(in.data);
     is_end = !call->is_server && protocol->end_flag && (envelope.flags & protocol->end_flag) != 0;
-    if (envelope.flags & CN_ENVELOPE_COMPRESSED)
+    if ((envelope.flags & CN_ENVELOPE_COMPRESSED) && !call->rpc.coding_received)
         return cn_call_bad(
             call, CONNECT_INTERNAL, "a message is flagged as compressed, but no compression was declared");
-    if (envelope.flags & ~(is_end ? (unsigned)protocol->end_flag : 0u))
+    if (envelope.flags & ~(CN_ENVELOPE_COMPRESSED | (is_end ? (unsigned)protocol->end_flag : 0u)))
         return cn_call_bad(call, CONNECT_INTERNAL, "an envelope has flags that this protocol does not know");
-    if (envelope.len > call->receive_bytes) return cn_call_too_large(call, envelope.len);
+    call->packed = (envelope.flags & CN_ENVELOPE_COMPRESSED) && envelope.len;
+    if (!cn_call_fits(call, envelope.len, call->packed)) return cn_call_too_large(call, envelope.len);
     if (in.len - CN_ENVELOPE_HEAD < envelope.len) return CN_FRONT_PARTIAL;
     *payload = cn_str(in.data + CN_ENVELOPE_HEAD, envelope.len);
     *whole = CN_ENVELOPE_HEAD + (size_t)envelope.len;
     return is_end ? CN_FRONT_END : CN_FRONT_MESSAGE;
+}
+
+CN_PRIVATE bool cn_call_expand(connect_call_t *call, connect_str_t *payload) {
+    cn_rpc_t *rpc = &call->rpc;
+    if (!call->packed) return true;
+    cn_buf_clear(&call->expanded);
+    switch (cn_codings_expand(rpc->codings, rpc->coding_received, *payload, call->receive_bytes, &call->expanded)) {
+    case CN_EXPAND_OK: *payload = cn_buf_view(&call->expanded); return true;
+    case CN_EXPAND_TOO_LARGE:
+        return cn_error_print(&rpc->error, rpc->arena, CONNECT_RESOURCE_EXHAUSTED,
+            "a message of %llu bytes in %s expands to more than the limit of %lu (receive_bytes)",
+            (unsigned long long)payload->len, rpc->coding_received->name, (unsigned long)call->receive_bytes);
+    case CN_EXPAND_CORRUPT:
+        return cn_error_print(&rpc->error, rpc->arena, call->is_server ? CONNECT_INVALID_ARGUMENT : CONNECT_INTERNAL,
+            "a compressed message is not valid %s", rpc->coding_received->name);
+    case CN_EXPAND_NO_MEMORY: break;
+    }
+    return cn_error_memory(&rpc->error);
 }
 
 static connect_codec_options_t cn_call_codec_options(const connect_call_t *call) {
@@ -12452,33 +13400,77 @@ CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type,
 
 /* ---- Output ---- */
 
-CN_PRIVATE bool cn_call_put_message(
-    connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
+static bool cn_call_encode(connect_call_t *call, const void *message, cn_buf_t *out, connect_error_t *error) {
     const connect_type_t *type = call->is_server ? call->rpc.method->output : call->rpc.method->input;
     connect_codec_options_t options = cn_call_codec_options(call);
+    if (call->rpc.get) options.deterministic = true; /* one URL for one request, for caches */
+#if CONNECT_ENABLE_JSON
+    if (call->rpc.json) return cn_pbjson_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
+#endif
+    return cn_pb_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
+}
+
+static bool cn_call_check_send(connect_call_t *call, size_t len, connect_error_t *error) {
+    return len <= call->send_bytes ||
+        cn_error_print(error, &call->arena, CONNECT_RESOURCE_EXHAUSTED,
+            "a message of %llu bytes is over the limit of %lu (send_bytes)", (unsigned long long)len,
+            (unsigned long)call->send_bytes);
+}
+
+/* Appends a message, compressed if that is wanted and it is long enough. */
+static bool cn_call_put_packed(
+    connect_call_t *call, const void *message, const connect_str_t *encoded, bool *packed, connect_error_t *error) {
+    cn_codings_t *codings = call->rpc.codings;
+    cn_buf_t *plain = cn_codings_plain(codings);
+    connect_str_t bytes = encoded ? *encoded : CN_STR("");
+    bool ok = encoded || cn_call_encode(call, message, plain, error);
+    if (!encoded) bytes = cn_buf_view(plain);
+    ok = ok && cn_call_check_send(call, bytes.len, error);
+    *packed = ok && bytes.len >= codings->min && bytes.len != 0;
+    if (ok &&
+        !(*packed ? cn_codings_compress(codings, call->rpc.coding_sent, bytes, &call->x.out)
+                  : cn_buf_append_str(&call->x.out, call->rpc.allocator, bytes)))
+        ok = cn_error_memory(error);
+    cn_codings_done(codings);
+    return ok;
+}
+
+static bool cn_call_put_plain(
+    connect_call_t *call, const void *message, const connect_str_t *encoded, connect_error_t *error) {
+    cn_buf_t *out = &call->x.out;
+    const size_t before = cn_buf_len(out);
+    if (encoded) {
+        if (!cn_buf_append_str(out, call->rpc.allocator, *encoded)) return cn_error_memory(error);
+    } else if (!cn_call_encode(call, message, out, error)) {
+        return false;
+    }
+    return cn_call_check_send(call, cn_buf_len(out) - before, error);
+}
+
+/* An empty body stays as it is; but a client that compresses whatever it sends, compress_min 1, says so of it, too. */
+static bool cn_call_announces_empty(const connect_call_t *call, size_t len) {
+    return len == 0 && !call->is_server && !call->rpc.get && call->rpc.codings->min == 1;
+}
+
+CN_PRIVATE bool cn_call_put_message(
+    connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
     const bool enveloped = call->rpc.protocol->enveloped;
     const char head[CN_ENVELOPE_HEAD] = {0};
     cn_buf_t *out = &call->x.out;
-    size_t before = cn_buf_len(out), len;
-    bool ok;
+    const size_t before = cn_buf_len(out);
+    bool packed = false, ok;
     if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
-    if (encoded_or_null) ok = cn_buf_append_str(out, call->rpc.allocator, *encoded_or_null) || cn_error_memory(error);
-#if CONNECT_ENABLE_JSON
-    else if (call->rpc.json)
-        ok = cn_pbjson_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
-#endif
-    else
-        ok = cn_pb_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
-    len = cn_buf_len(out) - before - (enveloped ? CN_ENVELOPE_HEAD : 0);
-    if (ok && len > call->send_bytes)
-        ok = cn_error_print(error, &call->arena, CONNECT_RESOURCE_EXHAUSTED,
-            "a message of %llu bytes is over the limit of %lu (send_bytes)", (unsigned long long)len,
-            (unsigned long)call->send_bytes);
+    ok = call->rpc.coding_sent ? cn_call_put_packed(call, message, encoded_or_null, &packed, error)
+                               : cn_call_put_plain(call, message, encoded_or_null, error);
     if (!ok) {
         cn_buf_truncate(out, before);
         return false;
     }
-    if (enveloped) cn_envelope_write(out->block + out->start + before, 0, (uint32_t)len);
+    if (enveloped)
+        cn_envelope_write(out->block + out->start + before, packed ? CN_ENVELOPE_COMPRESSED : 0,
+            (uint32_t)(cn_buf_len(out) - before - CN_ENVELOPE_HEAD));
+    else
+        call->rpc.coding_body = packed || cn_call_announces_empty(call, cn_buf_len(out)) ? call->rpc.coding_sent : NULL;
     call->messages_out++;
     return true;
 }
@@ -12577,6 +13569,19 @@ void *connect_call_value(const connect_call_t *call, const void *key) {
     for (entry = call->more_values; entry; entry = entry->next)
         if (entry->key == key) return entry->value;
     return NULL;
+}
+
+bool connect_call_set_compression(connect_call_t *call, const char *name) {
+    cn_rpc_t *rpc = &call->rpc;
+    const bool begun = call->x.sent_head || call->messages_out;
+    const cn_coding_t *coding;
+    if (call->answered || !cn_codings_choose(rpc->codings, name, &coding, NULL)) return false;
+    if (coding && (begun ? coding != rpc->coding_announced : call->is_server && !cn_protocol_peer_takes(rpc, coding)))
+        return false;
+    if (!begun) rpc->coding_announced = coding;
+    rpc->coding_sent = coding;
+    call->info.compression_sent = cn_coding_name(coding);
+    return true;
 }
 
 void connect_call_set_limits(connect_call_t *call, uint32_t receive_bytes, uint32_t send_bytes) {
@@ -12861,6 +13866,10 @@ static void cn_serve_request(connect_call_t *call, connect_str_t payload) {
     const connect_type_t *type = call->rpc.method->input;
     connect_code_t code = CONNECT_UNIMPLEMENTED;
     call->messages_in++;
+    if (!cn_call_expand(call, &payload)) {
+        cn_serve_answer(call);
+        return;
+    }
     call->request = connect_arena_take(&call->arena, 1, type->size);
     if (!call->request) {
         cn_error_memory(&call->rpc.error);
@@ -12890,7 +13899,8 @@ static bool cn_serve_message(connect_call_t *call, connect_str_t payload, size_t
     if (!message) {
         cn_error_memory(&call->rpc.error);
         cn_serve_answer(call);
-    } else if (!cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error)) {
+    } else if (!cn_call_expand(call, &payload) ||
+        !cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error)) {
         cn_serve_answer(call);
     } else if (call->events.on_message) {
         taken = call->events.on_message(call, message, call->user);
@@ -12993,6 +14003,12 @@ static void cn_serve_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
         x->http->version->consume(x, len);
         return;
     }
+    if (call->rpc.get) {
+        x->http->version->consume(x, len);
+        cn_error_set(&call->rpc.error, CONNECT_INVALID_ARGUMENT, "a GET has no body");
+        cn_serve_answer(call);
+        return;
+    }
     if (cn_call_take_input(call, bytes, len))
         cn_serve_pump(call);
     else
@@ -13084,12 +14100,20 @@ static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_
     call->deadline_ms = cn_call_now_ms(call) + ms;
 }
 
+/* The request of a GET stands in its URL. */
+static bool cn_serve_take_message(connect_call_t *call) {
+    return !call->rpc.get || cn_buf_append_str(&call->in, call->rpc.allocator, call->rpc.message) ||
+        cn_error_memory(&call->rpc.error);
+}
+
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines) {
     connect_code_t code = CONNECT_OK;
-    if (!call->rpc.protocol->server_open(&call->rpc)) {
+    if (!call->rpc.protocol->server_open(&call->rpc) || !cn_serve_take_message(call)) {
         cn_serve_answer(call);
         return;
     }
+    call->info.compression_received = cn_coding_name(call->rpc.coding_received);
+    call->info.compression_sent = cn_coding_name(call->rpc.coding_sent);
     cn_serve_set_deadline(call, deadlines);
     if (call->deadline_ms <= cn_call_now_ms(call)) {
         cn_serve_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
@@ -13184,10 +14208,6 @@ static void cn_invoke_decode_failed(connect_call_t *call) {
     cn_invoke_end(call, true);
 }
 
-static connect_str_t cn_invoke_single(const connect_call_t *call) {
-    return call->rpc.protocol->enveloped ? call->held : cn_buf_view(&call->in);
-}
-
 /* Gives a single response to the application. */
 static void cn_invoke_deliver_single(connect_call_t *call) {
     const connect_type_t *type = call->rpc.method->output;
@@ -13197,7 +14217,7 @@ static void cn_invoke_deliver_single(connect_call_t *call) {
         cn_error_memory(&call->rpc.error);
         return;
     }
-    if (!cn_call_decode(call, type, message, cn_invoke_single(call), &call->arena, false, &error)) {
+    if (!cn_call_decode(call, type, message, call->held, &call->arena, false, &error)) {
         if (error.code == CONNECT_INVALID_ARGUMENT) error.code = CONNECT_INTERNAL;
         call->rpc.error = error;
         return;
@@ -13212,7 +14232,15 @@ static void cn_invoke_deliver_single(connect_call_t *call) {
 static void cn_invoke_settle(connect_call_t *call) {
     bool ok;
     if (call->over) return;
-    ok = call->rpc.protocol->client_end(&call->rpc, cn_buf_view(&call->in));
+    if (!call->rpc.protocol->enveloped) {
+        call->held = cn_buf_view(&call->in);
+        call->packed = call->rpc.coding_received && call->held.len;
+        if (!cn_call_expand(call, &call->held)) {
+            cn_invoke_end(call, true);
+            return;
+        }
+    }
+    ok = call->rpc.protocol->client_end(&call->rpc, call->held);
     cn_invoke_set_metadata(call);
     if (ok && cn_call_single_response(call)) {
         if (call->rpc.protocol->enveloped && !call->messages_in)
@@ -13230,6 +14258,10 @@ static bool cn_invoke_hold(connect_call_t *call, connect_str_t payload, size_t w
     char *copy;
     if (call->messages_in) {
         cn_invoke_fail(call, CONNECT_UNIMPLEMENTED, "the response has more than the one message it should have");
+        return false;
+    }
+    if (!cn_call_expand(call, &payload)) {
+        cn_invoke_end(call, true);
         return false;
     }
     copy = (char *)cn_arena_raw(&call->arena, payload.len + CN_SLACK);
@@ -13255,8 +14287,11 @@ static bool cn_invoke_message(connect_call_t *call, connect_str_t payload, size_
         bool ok;
         cn_call_enter(call);
         message = connect_arena_take(&call->scratch, 1, type->size);
-        ok = message ? cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error)
-                     : cn_error_memory(&call->rpc.error);
+        if (!message)
+            ok = cn_error_memory(&call->rpc.error);
+        else
+            ok = cn_call_expand(call, &payload) &&
+                cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error);
         if (ok && call->events.on_message) taken = call->events.on_message(call, message, call->user);
         cn_call_leave(call);
         if (!ok) cn_invoke_decode_failed(call);
@@ -13275,6 +14310,10 @@ static bool cn_invoke_message(connect_call_t *call, connect_str_t payload, size_
 static bool cn_invoke_end_envelope(connect_call_t *call, connect_str_t payload, size_t whole) {
     if (cn_buf_len(&call->in) > whole) {
         cn_invoke_fail(call, CONNECT_INTERNAL, "bytes follow the end of the response");
+        return false;
+    }
+    if (!cn_call_expand(call, &payload)) {
+        cn_invoke_end(call, true);
         return false;
     }
     if (!call->rpc.protocol->client_end_envelope(&call->rpc, payload) && call->rpc.error.code == CONNECT_OK)
@@ -13332,6 +14371,7 @@ static void cn_invoke_on_head(cn_exchange_t *x) {
         return;
     }
     call->info.headers = call->rpc.received_headers;
+    call->info.compression_received = cn_coding_name(call->rpc.coding_received);
     if (!call->events.on_open || call->rpc.error_body) return;
     cn_call_enter(call);
     code = call->events.on_open(call, call->user);
@@ -13422,7 +14462,7 @@ CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
 
 static void cn_invoke_send_head(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
-    const size_t waiting = cn_buf_len(&x->out);
+    size_t waiting = cn_buf_len(&x->out);
     const connect_headers_t none = {NULL, 0};
     cn_head_t head;
     memset(&head, 0, sizeof head);
@@ -13432,8 +14472,13 @@ static void cn_invoke_send_head(connect_call_t *call) {
     head.content_length = call->finished ? (int64_t)waiting : -1;
     if (call->deadline_ms != INT64_MAX)
         call->rpc.timeout_ms = CN_MIN(call->rpc.timeout_ms, CN_MAX(call->deadline_ms - x->http->now_ms, 0));
-    if (!call->rpc.protocol->client_head(&call->rpc, &head) ||
-        !x->http->version->send_head(x, &head, call->finished && !waiting)) {
+    if (!call->rpc.protocol->client_head(&call->rpc, &head)) {
+        cn_error_memory(&call->rpc.error);
+        cn_invoke_end(call, false);
+        return;
+    }
+    waiting = cn_buf_len(&x->out); /* a GET took it into its URL */
+    if (!x->http->version->send_head(x, &head, call->finished && !waiting)) {
         cn_error_memory(&call->rpc.error);
         cn_invoke_end(call, false);
         return;
@@ -13514,7 +14559,8 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
     size_t whole = 0;
     if (!call->over && !cn_call_single_response(call) && cn_call_front(call, &payload, &whole) == CN_FRONT_MESSAGE &&
         !call->rpc.ended) {
-        if (!cn_call_decode(call, type, message, payload, arena, true, &call->rpc.error)) {
+        if (!cn_call_expand(call, &payload) ||
+            !cn_call_decode(call, type, message, payload, arena, true, &call->rpc.error)) {
             cn_invoke_decode_failed(call);
         } else {
             call->messages_in++;
@@ -13527,8 +14573,7 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
     if (!call->over) return CONNECT_IO_AGAIN;
     if (call->rpc.error.code == CONNECT_OK && cn_call_single_response(call) && !call->taken) {
         call->taken = true;
-        if (cn_call_decode(call, type, message, cn_invoke_single(call), arena, true, &call->rpc.error))
-            return CONNECT_IO_OK;
+        if (cn_call_decode(call, type, message, call->held, arena, true, &call->rpc.error)) return CONNECT_IO_OK;
         if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
     }
     if (call->rpc.error.code == CONNECT_OK) return CONNECT_IO_END;
@@ -13549,6 +14594,8 @@ typedef struct cn_route_t { /* one method of a server */
     void *user;
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes; /* 0: the server's */
+    const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */
+    bool free_choice;
 } cn_route_t;
 typedef struct cn_route_table_t {
     cn_route_t *slots; /* open addressing; path NULL: free */
@@ -13651,6 +14698,9 @@ struct connect_server_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     connect_codec_options_t codec_options;
+    cn_codings_t codings;
+    const cn_coding_t *coding; /* of responses; NULL: none, or the client chooses */
+    bool free_choice, no_get;
     unsigned without; /* CN_PROTOCOL_NO_ bits */
     bool no_http1, no_http2, require_connect_header;
     char *prefix;
@@ -13678,7 +14728,8 @@ CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
 
    The decision, first match wins:
      no such path                     gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
-     not POST                         405, Allow: POST
+     not POST, nor GET where allowed  405, Allow: POST, or: GET, POST (methods without side effects, unary)
+     GET of an unknown encoding       415, Accept-Post; also if it has a body
      content type of no protocol      415, Accept-Post: what the method takes
      gRPC over HTTP/1.1               505: its trailers need HTTP/2
      else                             a call; all that is wrong from here on is answered in its protocol's form
@@ -13745,6 +14796,7 @@ static void cn_server_answer_unknown(connect_server_t *server, connect_call_t *c
         return;
     }
     call->rpc.method = method;
+    call->rpc.codings = &server->codings;
     call->told = true;
     cn_error_print(&call->rpc.error, &call->arena, CONNECT_UNIMPLEMENTED, "no method %s", quoted.data);
     cn_serve_answer(call);
@@ -13758,6 +14810,7 @@ static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route) {
     info->is_server = true;
     info->protocol = call->rpc.protocol->id;
     info->codec = call->rpc.json ? "json" : "proto";
+    info->compression_received = info->compression_sent = cn_coding_name(NULL);
     info->headers = cn_headers_view(&call->x.headers);
     info->peer.http = http->version->number;
     info->peer.address = cn_conn_of(http)->peer;
@@ -13769,17 +14822,29 @@ static void cn_server_on_head(connect_call_t *call) {
     connect_str_t path = x->path, content_type = cn_headers_find(&x->headers, "content-type");
     const char *query = path.len ? (const char *)memchr(path.data, '?', path.len) : NULL;
     const cn_route_t *route;
+    bool may_get;
     if (query) path.len = (size_t)(query - path.data);
     route = cn_route_find(&server->routes, path);
     if (!route) {
         cn_server_answer_unknown(server, call, path);
         return;
     }
-    if (!connect_str_equal(x->method, CN_STR("POST"))) {
-        cn_serve_plain(call, 405, "allow", CN_STR("POST"), CN_STR("only POST is allowed here\n"));
+    may_get = !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) && route->method->kind == CONNECT_UNARY &&
+        route->method->idempotency == CONNECT_NO_SIDE_EFFECTS;
+    if (may_get && connect_str_equal(x->method, CN_STR("GET"))) {
+        call->rpc.get = true;
+        call->rpc.query = query ? cn_str(query + 1, (size_t)(x->path.data + x->path.len - query - 1)) : CN_STR("");
+        call->info.query = call->rpc.query;
+        if (x->content_length <= 0 && !cn_headers_find(&x->headers, "transfer-encoding").data)
+            call->rpc.protocol =
+                cn_protocol_recognise_get(call->rpc.query, &call->arena, server->without, &call->rpc.json);
+    } else if (connect_str_equal(x->method, CN_STR("POST"))) {
+        call->rpc.protocol = cn_protocol_recognise(content_type, route->method, server->without, &call->rpc.json);
+    } else {
+        cn_serve_plain(call, 405, "allow", may_get ? CN_STR("GET, POST") : CN_STR("POST"),
+            may_get ? CN_STR("only GET and POST are allowed here\n") : CN_STR("only POST is allowed here\n"));
         return;
     }
-    call->rpc.protocol = cn_protocol_recognise(content_type, route->method, server->without, &call->rpc.json);
     if (!call->rpc.protocol) {
         connect_str_t list = cn_protocol_accept_post(&call->arena, route->method, server->without);
         cn_serve_plain(call, 415, "accept-post", list, CN_STR("unsupported content type\n"));
@@ -13790,6 +14855,9 @@ static void cn_server_on_head(connect_call_t *call) {
         return;
     }
     call->rpc.method = route->method;
+    call->rpc.codings = &server->codings;
+    call->rpc.coding_sent = route->coding;
+    call->rpc.free_choice = route->free_choice;
     call->rpc.require_version = server->require_connect_header;
     call->events = *route->events;
     call->user = route->user;
@@ -13865,6 +14933,20 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
 
 /* ---- The server ---- */
 
+static bool cn_server_set_codings(
+    connect_server_t *server, const connect_server_options_t *options, connect_error_t *error) {
+    cn_codings_options_t codings;
+    codings.registered = options->compressions;
+    codings.registered_count = options->compression_count;
+    codings.accept = options->accept;
+    codings.min = options->compress_min;
+    codings.level = options->compression_level;
+    codings.zstd_window = server->limits.zstd_window;
+    server->free_choice = options->compression == NULL;
+    return cn_codings_init(&server->codings, server->allocator, &codings, error) &&
+        cn_codings_choose(&server->codings, options->compression, &server->coding, error);
+}
+
 connect_server_t *connect_server_new(const connect_server_options_t *options, connect_error_t *error) {
     static const connect_server_options_t defaults;
     connect_server_t *server;
@@ -13901,14 +14983,17 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     cn_list_init(&server->conns);
     cn_list_init(&server->calls);
     cn_list_init(&server->pokes);
+    server->no_get = options->no_get;
     server->prefix = (char *)cn_mem_acquire(options->allocator, strlen(prefix) + 1);
-    if (!server->prefix) {
-        cn_mem_release(options->allocator, server);
+    if (server->prefix)
+        memcpy(server->prefix, prefix, strlen(prefix) + 1);
+    else
         cn_error_memory(error);
-        return NULL;
-    }
-    memcpy(server->prefix, prefix, strlen(prefix) + 1);
-    return server;
+    if (server->prefix && cn_server_set_codings(server, options, error)) return server;
+    cn_codings_free(&server->codings);
+    cn_mem_release(options->allocator, server->prefix);
+    cn_mem_release(options->allocator, server);
+    return NULL;
 }
 
 void connect_server_free(connect_server_t *server) {
@@ -13935,6 +15020,7 @@ void connect_server_free(connect_server_t *server) {
     cn_call_pool_free(&server->pool, allocator);
     cn_buf_pool_free(&server->buffers, allocator);
     cn_route_free(&server->routes, allocator);
+    cn_codings_free(&server->codings);
     while ((handlers = server->handlers) != NULL) {
         server->handlers = handlers->next;
         cn_mem_release(allocator, handlers);
@@ -13961,6 +15047,8 @@ bool connect_server_add_service(connect_server_t *server, const connect_service_
     route.value = copy + 1;
     route.user = user;
     route.deadlines = server->deadlines;
+    route.coding = server->coding;
+    route.free_choice = server->free_choice;
     if (options) {
         if (options->deadlines.default_ms) route.deadlines.default_ms = options->deadlines.default_ms;
         if (options->deadlines.min_ms) route.deadlines.min_ms = options->deadlines.min_ms;
@@ -13968,6 +15056,10 @@ bool connect_server_add_service(connect_server_t *server, const connect_service_
         if (options->deadlines.spare_streams) route.deadlines.spare_streams = true;
         route.receive_bytes = options->receive_bytes;
         route.send_bytes = options->send_bytes;
+        if (options->compression) {
+            route.free_choice = false;
+            if (!cn_codings_choose(&server->codings, options->compression, &route.coding, error)) return false;
+        }
     }
     for (i = 0; i < service->method_count; i++) {
         route.method = service->methods[i];
@@ -14009,7 +15101,9 @@ struct connect_client_t {
     connect_codec_options_t codec_options;
     connect_protocol_t protocol;
     connect_http_version_t http; /* 0: by protocol */
-    bool json;
+    bool json, get;
+    cn_codings_t codings;
+    const cn_coding_t *coding; /* of requests; NULL: none */
     uint32_t timeout_ms;
     connect_arena_t arena;           /* the texts below, and the headers */
     connect_str_t authority, prefix; /* "gateway:8080", "/api" */
@@ -14018,7 +15112,7 @@ struct connect_client_t {
     connect_dialer_t *dial;
     void *dial_user;
     int64_t (*clock)(const connect_client_t *client); /* NULL: the time is what connections are told */
-    cn_list_t conns, calls, waiting; /* calls that have a connection; those that wait for one */
+    cn_list_t conns, calls, waiting;                  /* calls that have a connection; those that wait for one */
     cn_buf_pool_t buffers;
     cn_call_pool_t pool;
     cn_list_t pokes;
@@ -14351,12 +15445,26 @@ static bool cn_client_codec(const char *name, bool *json, connect_error_t *error
     return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "codec must be \"proto\" or \"json\"");
 }
 
+static bool cn_client_set_codings(
+    connect_client_t *client, const connect_client_options_t *options, connect_error_t *error) {
+    cn_codings_options_t codings;
+    codings.registered = options->compressions;
+    codings.registered_count = options->compression_count;
+    codings.accept = options->accept;
+    codings.min = options->compress_min;
+    codings.level = options->compression_level;
+    codings.zstd_window = client->limits.zstd_window;
+    return cn_codings_init(&client->codings, client->allocator, &codings, error) &&
+        cn_codings_choose(&client->codings, options->compression, &client->coding, error);
+}
+
 static bool cn_client_setup(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
     if (!cn_limits_resolve(&client->limits, &options->limits, error) || !cn_client_parse_url(client, base_url, error) ||
         !cn_client_set_address(client, options->address, error) ||
         !cn_client_copy_headers(client, options->headers, error) ||
-        !cn_client_codec(options->codec ? options->codec : "proto", &client->json, error))
+        !cn_client_codec(options->codec ? options->codec : "proto", &client->json, error) ||
+        !cn_client_set_codings(client, options, error))
         return false;
     if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
@@ -14382,6 +15490,7 @@ connect_client_t *connect_client_new(
     client->codec_options = options->codec_options;
     client->protocol = options->protocol ? options->protocol : CONNECT_PROTOCOL_CONNECT;
     client->http = options->http;
+    client->get = options->get;
     client->timeout_ms = options->timeout_ms;
     client->dial = options->dial;
     client->dial_user = options->user;
@@ -14446,6 +15555,7 @@ void connect_client_free(connect_client_t *client) {
     cn_call_pool_free(&client->pool, allocator);
     cn_buf_pool_free(&client->buffers, allocator);
     connect_arena_free(&client->arena);
+    cn_codings_free(&client->codings);
     cn_mem_release(allocator, client);
 }
 
@@ -14485,6 +15595,16 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "this build has no HTTP/2");
     path = connect_arena_printf(&call->arena, "%s%s", client->prefix.data, method->path);
     if (!path.data) return cn_error_memory(error);
+    call->rpc.codings = &client->codings;
+    call->rpc.coding_sent = client->coding;
+    if (options->compression &&
+        !cn_codings_choose(&client->codings, options->compression, &call->rpc.coding_sent, error))
+        return false;
+    call->rpc.coding_announced = call->rpc.coding_sent;
+    call->rpc.get = (client->get || options->get) && !options->no_get && protocol == CONNECT_PROTOCOL_CONNECT &&
+        method->kind == CONNECT_UNARY && method->idempotency == CONNECT_NO_SIDE_EFFECTS;
+    call->info.compression_received = cn_coding_name(NULL);
+    call->info.compression_sent = cn_coding_name(call->rpc.coding_sent);
     call->info.method = method;
     call->info.path = path.data;
     call->info.protocol = protocol;
@@ -16699,10 +17819,20 @@ connect_loop_t *connect_call_loop(const connect_call_t *call) {
 #else
 #define CN_REPORT_SOCKETS " SOCKETS=0"
 #endif
+#if CONNECT_ENABLE_GZIP
+#define CN_REPORT_GZIP " GZIP=1"
+#else
+#define CN_REPORT_GZIP " GZIP=0"
+#endif
+#if CONNECT_ENABLE_ZSTD
+#define CN_REPORT_ZSTD " ZSTD=1"
+#else
+#define CN_REPORT_ZSTD " ZSTD=0"
+#endif
 
 const char *connect_build_info(void) {
     return "connect.h " CONNECT_VERSION_STRING CN_REPORT_CLIENT CN_REPORT_SERVER CN_REPORT_HTTP2 CN_REPORT_GRPC
-        CN_REPORT_JSON CN_REPORT_SOCKETS;
+        CN_REPORT_JSON CN_REPORT_SOCKETS CN_REPORT_GZIP CN_REPORT_ZSTD;
 }
 
 /* #### No private macro is left #################################################################################### */
@@ -16717,6 +17847,7 @@ const char *connect_build_info(void) {
 #undef CN_BUF_POOLED_MAX
 #undef CN_CALL_BLOCK
 #undef CN_CALL_KEPT_MAX
+#undef CN_CALL_PACKED_MORE
 #undef CN_CALL_POOLED_MAX
 #undef CN_CARRIER_ADDRESSES
 #undef CN_CARRIER_LINGERERS
@@ -16726,6 +17857,9 @@ const char *connect_build_info(void) {
 #undef CN_CARRIER_WRITES
 #undef CN_CLIENT_HTTP1_MAX
 #undef CN_CLIENT_HTTP2_MAX
+#undef CN_CODINGS_BUILT_IN_MAX
+#undef CN_CODINGS_KEPT_MAX
+#undef CN_CODINGS_MIN
 #undef CN_CONN_BLOCKED
 #undef CN_CONTAINER
 #undef CN_ENVELOPE_HEAD
@@ -16734,6 +17868,12 @@ const char *connect_build_info(void) {
 #undef CN_FAILURE_TEXT
 #undef CN_GRPC_DETAILS_MAX
 #undef CN_GRPC_MESSAGE_MAX
+#undef CN_GZIP_FIRST
+#undef CN_GZIP_LEVEL
+#undef CN_GZIP_LEVEL_MAX
+#undef CN_GZIP_MEMORY_LEVEL
+#undef CN_GZIP_STEP
+#undef CN_GZIP_WINDOW_BITS
 #undef CN_H1_CHUNK_EXTENSIONS_MAX
 #undef CN_H1_CHUNK_LINE_MAX
 #undef CN_H1_DRAIN_MAX
@@ -16809,10 +17949,12 @@ const char *connect_build_info(void) {
 #undef CN_PRIVATE
 #undef CN_REPORT_CLIENT
 #undef CN_REPORT_GRPC
+#undef CN_REPORT_GZIP
 #undef CN_REPORT_HTTP2
 #undef CN_REPORT_JSON
 #undef CN_REPORT_SERVER
 #undef CN_REPORT_SOCKETS
+#undef CN_REPORT_ZSTD
 #undef CN_ROUTE_FIRST
 #undef CN_SLACK
 #undef CN_SOCKET_BACKLOG
@@ -16830,4 +17972,11 @@ const char *connect_build_info(void) {
 #undef CN_WKT_SECOND
 #undef CN_WKT_TIMESTAMP_MAX
 #undef CN_WKT_TIMESTAMP_MIN
+#undef CN_ZSTD_DICTIONARY
+#undef CN_ZSTD_FIRST
+#undef CN_ZSTD_KEPT_MAX
+#undef CN_ZSTD_LEVEL
+#undef CN_ZSTD_LEVEL_MAX
+#undef CN_ZSTD_MAGIC
+#undef CN_ZSTD_SINGLE_SEGMENT
 #endif /* CONNECT_IMPLEMENTATION */

@@ -211,6 +211,7 @@ static connect_client_t *client_of(const run *r, connect_error_t *error) {
     snprintf(
         url, sizeof url, "http://" CONNECT_STR_FMT ":%u", CONNECT_STR_ARG(r->request.host), (unsigned)r->request.port);
     options.loop = loop;
+    options.compress_min = 1;
     options.codec_options.schema.files = files;
     options.codec_options.schema.count = 1;
     options.http = r->request.http_version == NAME(HTTP_VERSION_2) ? CONNECT_HTTP_2 : CONNECT_HTTP_1;
@@ -224,6 +225,14 @@ static connect_client_t *client_of(const run *r, connect_error_t *error) {
     p->next = peers;
     peers = p;
     return p->client;
+}
+
+static const char *compression_of(int32_t compression) {
+    switch (compression) {
+    case NAME(COMPRESSION_GZIP): return "gzip";
+    case NAME(COMPRESSION_ZSTD): return "zstd";
+    default: return "identity";
+    }
 }
 
 static void start(connect_str_t bytes) {
@@ -268,6 +277,8 @@ static void start(connect_str_t bytes) {
     options.headers.count = count;
     options.timeout_ms = r->request.has_timeout_ms ? r->request.timeout_ms : CONNECT_UNLIMITED;
     options.receive_bytes = r->request.message_receive_limit;
+    options.compression = compression_of(r->request.compression);
+    options.get = r->request.use_get_http_method;
     options.codec = r->request.codec == NAME(CODEC_JSON) ? "json" : "proto";
     options.protocol = (connect_protocol_t)r->request.protocol;
     r->full_duplex = r->request.stream_type == NAME(STREAM_TYPE_FULL_DUPLEX_BIDI_STREAM);

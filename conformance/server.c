@@ -25,6 +25,54 @@ static google_protobuf_Any *any_of(
     return any;
 }
 
+static int hex_digit(char c) {
+    return c >= '0' && c <= '9' ? c - '0'
+        : c >= 'A' && c <= 'F'  ? c - 'A' + 10
+        : c >= 'a' && c <= 'f'  ? c - 'a' + 10
+                                : -1;
+}
+
+static connect_str_t decoded(const char *from, const char *end, connect_arena_t *arena) {
+    char *to = (char *)connect_arena_take(arena, 1, (size_t)(end - from) + 1);
+    connect_str_t text = {NULL, 0};
+    text.data = to;
+    for (; to && from < end; from++) {
+        char c = *from == '+' ? ' ' : *from;
+        if (c == '%' && end - from > 2 && hex_digit(from[1]) >= 0 && hex_digit(from[2]) >= 0) {
+            c = (char)(hex_digit(from[1]) * 16 + hex_digit(from[2]));
+            from += 2;
+        }
+        to[text.len++] = c;
+    }
+    return text;
+}
+
+/* The parameters of a GET's URL. */
+static NAME(ConformancePayload_ConnectGetInfo) * get_info(connect_str_t query, connect_arena_t *arena) {
+    NAME(ConformancePayload_ConnectGetInfo) *info = CONNECT_NEW(arena, NAME(ConformancePayload_ConnectGetInfo), 1);
+    NAME(Header) *list = CONNECT_NEW(arena, NAME(Header), query.len + 1);
+    const char *at = query.data, *end = query.data + query.len;
+    size_t count = 0;
+    if (!info || !list) return NULL;
+    while (at < end) {
+        const char *stop = (const char *)memchr(at, '&', (size_t)(end - at));
+        const char *equals;
+        connect_str_t *value = CONNECT_NEW(arena, connect_str_t, 1);
+        if (!stop) stop = end;
+        equals = (const char *)memchr(at, '=', (size_t)(stop - at));
+        if (value && stop > at) {
+            *value = decoded(equals ? equals + 1 : stop, stop, arena);
+            list[count].name = decoded(at, equals ? equals : stop, arena);
+            list[count].value.items = value;
+            list[count++].value.count = 1;
+        }
+        at = stop + (stop < end);
+    }
+    info->query_params.items = list;
+    info->query_params.count = count;
+    return info;
+}
+
 static NAME(ConformancePayload_RequestInfo) *
     request_info(connect_call_t *call, const google_protobuf_Any *requests, size_t request_count, bool first) {
     connect_arena_t *arena = connect_call_arena(call);
@@ -34,6 +82,7 @@ static NAME(ConformancePayload_RequestInfo) *
     info->requests.items = requests;
     info->requests.count = request_count;
     if (!first) return info;
+    if (connect_call_info(call)->query.data) info->connect_get_info = get_info(connect_call_info(call)->query, arena);
     info->request_headers = headers_of(connect_call_info(call)->headers, arena);
     info->has_timeout_ms = left != INT64_MAX;
     info->timeout_ms = info->has_timeout_ms ? left : 0;
@@ -398,6 +447,7 @@ int main(void) {
     }
     loop = connect_loop_new(NULL, &error);
     options.loop = loop;
+    options.compress_min = 1;
     options.limits.receive_bytes = request.message_receive_limit;
     options.codec_options.schema.files = files;
     options.codec_options.schema.count = 1;

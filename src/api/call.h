@@ -46,8 +46,10 @@ typedef struct connect_call_info_t {
     bool is_server;                /* which end this is */
     connect_protocol_t protocol;
     const char *codec;             /* "proto" or "json" */
+    const char *compression_received, *compression_sent; /* "identity", "gzip", "zstd", or a registered name */
     connect_headers_t headers;     /* received: the request's on the server, the response's on the client */
     connect_headers_t trailers;    /* received, once the other end has sent all */
+    connect_str_t query;           /* of a Connect GET, undecoded; absent for POST */
     connect_peer_t peer;
 } connect_call_info_t;
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
@@ -70,6 +72,9 @@ CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key
    Returns false: they are gone already, the name is the protocol's own, the text is not allowed (-bin: not base64). */
 CONNECT_API bool connect_call_set_header(connect_call_t *call, const char *name, connect_str_t value);
 CONNECT_API bool connect_call_set_trailer(connect_call_t *call, const char *name, connect_str_t value);
+/* Chooses the compression of what is sent from now on. Once something was sent: what was chosen before, or "identity".
+   Returns false: none of these, nor what the peer accepts. */
+CONNECT_API bool connect_call_set_compression(connect_call_t *call, const char *name);
 /* Changes the limits of this call's messages, in bytes; in on_open, before the body is read. 0: as they are. */
 CONNECT_API void connect_call_set_limits(connect_call_t *call, uint32_t receive_bytes, uint32_t send_bytes);
 /* Sets the error that the call will end with. Returns its code, so that a handler can return connect_call_fail(...). */

@@ -14,6 +14,13 @@ typedef struct connect_client_options_t {
     connect_protocol_t protocol;           /* default Connect */
     const char *codec;                     /* default "proto" */
     connect_http_version_t http;           /* default: HTTP/2 for gRPC, else HTTP/1.1 */
+    const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
+    size_t compression_count;
+    const char *compression;               /* of requests; default "identity" */
+    const char *accept;                    /* compressions of responses, "zstd, gzip"; default: all; "identity": none */
+    uint32_t compress_min;                 /* bytes; what is shorter goes as it is; default 1,024 */
+    int32_t compression_level;             /* of gzip and zstd; default: their fast ones */
+    bool get;                              /* Connect GET for methods without side effects */
     connect_headers_t headers;             /* with every call; copied */
     uint32_t timeout_ms;                   /* default 30,000; for streams: none */
     connect_dialer_t *dial;                /* default sockets */
@@ -25,8 +32,9 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
     uint32_t timeout_ms;
     connect_headers_t headers;             /* after the client's */
     uint32_t receive_bytes, send_bytes;
-    const char *codec;
+    const char *compression, *codec;
     connect_protocol_t protocol;
+    bool get, no_get;
     connect_reply_t *reply;                /* unary _wait: takes headers and trailers, in the arena; NULL: not wanted */
 } connect_call_options_t;
 

@@ -14,13 +14,20 @@ typedef struct connect_server_options_t {
     connect_deadlines_t deadlines;
     const char *prefix;                    /* of all RPC paths, "/api"; default "" */
     connect_codec_options_t codec_options; /* drop_unknown and json_; the rest comes from limits */
-    bool no_connect, no_grpc, no_grpc_web, no_json, no_http1, no_http2;
+    const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
+    size_t compression_count;
+    const char *compression;               /* of responses; default: what the client likes best; "identity": none */
+    const char *accept;                    /* compressions of requests, "zstd, gzip"; default: all; "identity": none */
+    uint32_t compress_min;                 /* bytes; what is shorter goes as it is; default 1,024 */
+    int32_t compression_level;             /* of gzip and zstd; default: their fast ones */
+    bool no_connect, no_grpc, no_grpc_web, no_json, no_get, no_http1, no_http2;
     bool require_connect_header;           /* refuses Connect requests without Connect-Protocol-Version */
 } connect_server_options_t;
 typedef struct connect_route_options_t {   /* of one service; default: as the server's */
     const char *prefix;                    /* instead of the server's; "": none */
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes;
+    const char *compression;
 } connect_route_options_t;
 typedef struct connect_listen_options_t {
     uint32_t unix_mode;                    /* permissions of a Unix socket; default 0660 */

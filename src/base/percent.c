@@ -38,6 +38,31 @@ CN_PRIVATE connect_str_t cn_percent_encode(connect_arena_t *arena, connect_str_t
     return cn_str(to, at);
 }
 
+CN_PRIVATE connect_str_t cn_percent_encode_query(connect_arena_t *arena, connect_str_t text) {
+    static const char hex[] = "0123456789ABCDEF";
+    size_t i, at = 0;
+    char *to = text.len < SIZE_MAX / 4 ? (char *)cn_arena_raw(arena, text.len * 3 + 1) : NULL;
+    if (!to) return cn_str(NULL, 0);
+    for (i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+            c == '_' || c == '~') {
+            to[at++] = (char)c;
+        } else {
+            to[at++] = '%';
+            to[at++] = hex[c >> 4];
+            to[at++] = hex[c & 15];
+        }
+    }
+    to[at] = 0;
+    return cn_str(to, at);
+}
+
+CN_PRIVATE bool cn_percent_escape_valid(connect_str_t text) {
+    return text.len > 2 && text.data[0] == '%' &&
+        (cn_percent_digit(text.data[1]) | cn_percent_digit(text.data[2])) >= 0;
+}
+
 CN_PRIVATE connect_str_t cn_percent_decode(connect_arena_t *arena, connect_str_t text, bool plus_is_space) {
     size_t i, at = 0;
     char *to = (char *)cn_arena_raw(arena, text.len + 1);

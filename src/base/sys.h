@@ -38,6 +38,15 @@
 #if CONNECT_ENABLE_HTTP2
 #include <nghttp2/nghttp2.h>
 #endif
+#if CONNECT_ENABLE_GZIP
+#include <zlib.h>
+#endif
+#if CONNECT_ENABLE_ZSTD
+#define ZSTD_STATIC_LINKING_ONLY /* for contexts that live in our allocator's memory */
+#include <zstd.h>
+#include <zstd_errors.h>
+#undef ZSTD_STATIC_LINKING_ONLY
+#endif
 
 /* Private functions: static in the single header, hidden when the modules are compiled one by one. */
 #if defined(CN_MODULES)

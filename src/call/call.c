@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "call/invoke.h"
 #include "call/serve.h"
+#include "codec/compress.h"
 #include "codec/pb.h"
 #include "codec/pbjson.h"
 #include "http/exchange.h"
@@ -30,6 +31,7 @@
    withholds it. Envelopes: flags but the protocol's own are refused, a length over the limit is refused from the five
    bytes alone. */
 
+#define CN_CALL_PACKED_MORE (64u * 1024u) /* a compressed message may be longer than receive_bytes by so much */
 #define CN_CALL_BLOCK 4096u
 #define CN_CALL_POOLED_MAX 128u        /* calls kept */
 #define CN_CALL_KEPT_MAX (16u * 1024u) /* bytes of a queue or an arena block kept with one */
@@ -79,6 +81,7 @@ CN_PRIVATE connect_call_t *cn_call_new(
 static void cn_call_destroy(connect_call_t *call) {
     const connect_allocator_t *allocator = call->rpc.allocator;
     cn_buf_free(&call->in, allocator);
+    cn_buf_free(&call->expanded, allocator);
     cn_buf_free(&call->x.out, allocator);
     connect_arena_free(&call->scratch);
     connect_arena_free(&call->arena);
@@ -87,14 +90,16 @@ static void cn_call_destroy(connect_call_t *call) {
 
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     connect_arena_t arena, scratch;
-    cn_buf_t in, out;
+    cn_buf_t in, out, expanded;
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
         cn_call_destroy(call);
         return;
     }
     if (call->in.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->in, call->rpc.allocator);
     if (call->x.out.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->x.out, call->rpc.allocator);
+    if (call->expanded.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->expanded, call->rpc.allocator);
     cn_buf_clear(&call->in);
+    cn_buf_clear(&call->expanded);
     cn_buf_clear(&call->x.out);
     if (cn_arena_block_size(&call->scratch) > CN_CALL_KEPT_MAX)
         connect_arena_free(&call->scratch);
@@ -111,11 +116,13 @@ CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     scratch = call->scratch;
     in = call->in;
     out = call->x.out;
+    expanded = call->expanded;
     memset(call, 0, sizeof *call);
     call->arena = arena;
     call->scratch = scratch;
     call->in = in;
     call->x.out = out;
+    call->expanded = expanded;
     cn_list_append(&pool->calls, &call->node);
     pool->count++;
 }
@@ -216,6 +223,11 @@ static cn_front_t cn_call_bad(connect_call_t *call, connect_code_t code, const c
     return CN_FRONT_BAD;
 }
 
+/* What is compressed may be a little longer than the limit of what it expands to: not all can be made shorter. */
+static bool cn_call_fits(const connect_call_t *call, size_t len, bool packed) {
+    return len <= call->receive_bytes || (packed && len - call->receive_bytes <= CN_CALL_PACKED_MORE);
+}
+
 static cn_front_t cn_call_too_large(connect_call_t *call, size_t len) {
     cn_error_print(&call->rpc.error, &call->arena, CONNECT_RESOURCE_EXHAUSTED,
         "a message of %llu bytes is over the limit of %lu (receive_bytes)", (unsigned long long)len,
@@ -229,7 +241,8 @@ CN_PRIVATE cn_front_t cn_call_front(connect_call_t *call, connect_str_t *payload
     cn_envelope_t envelope;
     bool is_end;
     if (!protocol->enveloped) { /* the body is the message, and an empty one is a message, too */
-        if (in.len > call->receive_bytes) return cn_call_too_large(call, in.len);
+        call->packed = call->rpc.coding_received && in.len;
+        if (!cn_call_fits(call, in.len, call->packed)) return cn_call_too_large(call, in.len);
         if (!call->in_end) return in.len ? CN_FRONT_PARTIAL : CN_FRONT_NONE;
         if (call->messages_in) return CN_FRONT_NONE;
         *payload = in;
@@ -239,16 +252,35 @@ CN_PRIVATE cn_front_t cn_call_front(connect_call_t *call, connect_str_t *payload
     if (in.len < CN_ENVELOPE_HEAD) return in.len ? CN_FRONT_PARTIAL : CN_FRONT_NONE;
     envelope = cn_envelope_read(in.data);
     is_end = !call->is_server && protocol->end_flag && (envelope.flags & protocol->end_flag) != 0;
-    if (envelope.flags & CN_ENVELOPE_COMPRESSED)
+    if ((envelope.flags & CN_ENVELOPE_COMPRESSED) && !call->rpc.coding_received)
         return cn_call_bad(
             call, CONNECT_INTERNAL, "a message is flagged as compressed, but no compression was declared");
-    if (envelope.flags & ~(is_end ? (unsigned)protocol->end_flag : 0u))
+    if (envelope.flags & ~(CN_ENVELOPE_COMPRESSED | (is_end ? (unsigned)protocol->end_flag : 0u)))
         return cn_call_bad(call, CONNECT_INTERNAL, "an envelope has flags that this protocol does not know");
-    if (envelope.len > call->receive_bytes) return cn_call_too_large(call, envelope.len);
+    call->packed = (envelope.flags & CN_ENVELOPE_COMPRESSED) && envelope.len;
+    if (!cn_call_fits(call, envelope.len, call->packed)) return cn_call_too_large(call, envelope.len);
     if (in.len - CN_ENVELOPE_HEAD < envelope.len) return CN_FRONT_PARTIAL;
     *payload = cn_str(in.data + CN_ENVELOPE_HEAD, envelope.len);
     *whole = CN_ENVELOPE_HEAD + (size_t)envelope.len;
     return is_end ? CN_FRONT_END : CN_FRONT_MESSAGE;
+}
+
+CN_PRIVATE bool cn_call_expand(connect_call_t *call, connect_str_t *payload) {
+    cn_rpc_t *rpc = &call->rpc;
+    if (!call->packed) return true;
+    cn_buf_clear(&call->expanded);
+    switch (cn_codings_expand(rpc->codings, rpc->coding_received, *payload, call->receive_bytes, &call->expanded)) {
+    case CN_EXPAND_OK: *payload = cn_buf_view(&call->expanded); return true;
+    case CN_EXPAND_TOO_LARGE:
+        return cn_error_print(&rpc->error, rpc->arena, CONNECT_RESOURCE_EXHAUSTED,
+            "a message of %llu bytes in %s expands to more than the limit of %lu (receive_bytes)",
+            (unsigned long long)payload->len, rpc->coding_received->name, (unsigned long)call->receive_bytes);
+    case CN_EXPAND_CORRUPT:
+        return cn_error_print(&rpc->error, rpc->arena, call->is_server ? CONNECT_INVALID_ARGUMENT : CONNECT_INTERNAL,
+            "a compressed message is not valid %s", rpc->coding_received->name);
+    case CN_EXPAND_NO_MEMORY: break;
+    }
+    return cn_error_memory(&rpc->error);
 }
 
 static connect_codec_options_t cn_call_codec_options(const connect_call_t *call) {
@@ -271,33 +303,77 @@ CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type,
 
 /* ---- Output ---- */
 
-CN_PRIVATE bool cn_call_put_message(
-    connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
+static bool cn_call_encode(connect_call_t *call, const void *message, cn_buf_t *out, connect_error_t *error) {
     const connect_type_t *type = call->is_server ? call->rpc.method->output : call->rpc.method->input;
     connect_codec_options_t options = cn_call_codec_options(call);
+    if (call->rpc.get) options.deterministic = true; /* one URL for one request, for caches */
+#if CONNECT_ENABLE_JSON
+    if (call->rpc.json) return cn_pbjson_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
+#endif
+    return cn_pb_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
+}
+
+static bool cn_call_check_send(connect_call_t *call, size_t len, connect_error_t *error) {
+    return len <= call->send_bytes ||
+        cn_error_print(error, &call->arena, CONNECT_RESOURCE_EXHAUSTED,
+            "a message of %llu bytes is over the limit of %lu (send_bytes)", (unsigned long long)len,
+            (unsigned long)call->send_bytes);
+}
+
+/* Appends a message, compressed if that is wanted and it is long enough. */
+static bool cn_call_put_packed(
+    connect_call_t *call, const void *message, const connect_str_t *encoded, bool *packed, connect_error_t *error) {
+    cn_codings_t *codings = call->rpc.codings;
+    cn_buf_t *plain = cn_codings_plain(codings);
+    connect_str_t bytes = encoded ? *encoded : CN_STR("");
+    bool ok = encoded || cn_call_encode(call, message, plain, error);
+    if (!encoded) bytes = cn_buf_view(plain);
+    ok = ok && cn_call_check_send(call, bytes.len, error);
+    *packed = ok && bytes.len >= codings->min && bytes.len != 0;
+    if (ok &&
+        !(*packed ? cn_codings_compress(codings, call->rpc.coding_sent, bytes, &call->x.out)
+                  : cn_buf_append_str(&call->x.out, call->rpc.allocator, bytes)))
+        ok = cn_error_memory(error);
+    cn_codings_done(codings);
+    return ok;
+}
+
+static bool cn_call_put_plain(
+    connect_call_t *call, const void *message, const connect_str_t *encoded, connect_error_t *error) {
+    cn_buf_t *out = &call->x.out;
+    const size_t before = cn_buf_len(out);
+    if (encoded) {
+        if (!cn_buf_append_str(out, call->rpc.allocator, *encoded)) return cn_error_memory(error);
+    } else if (!cn_call_encode(call, message, out, error)) {
+        return false;
+    }
+    return cn_call_check_send(call, cn_buf_len(out) - before, error);
+}
+
+/* An empty body stays as it is; but a client that compresses whatever it sends, compress_min 1, says so of it, too. */
+static bool cn_call_announces_empty(const connect_call_t *call, size_t len) {
+    return len == 0 && !call->is_server && !call->rpc.get && call->rpc.codings->min == 1;
+}
+
+CN_PRIVATE bool cn_call_put_message(
+    connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
     const bool enveloped = call->rpc.protocol->enveloped;
     const char head[CN_ENVELOPE_HEAD] = {0};
     cn_buf_t *out = &call->x.out;
-    size_t before = cn_buf_len(out), len;
-    bool ok;
+    const size_t before = cn_buf_len(out);
+    bool packed = false, ok;
     if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
-    if (encoded_or_null) ok = cn_buf_append_str(out, call->rpc.allocator, *encoded_or_null) || cn_error_memory(error);
-#if CONNECT_ENABLE_JSON
-    else if (call->rpc.json)
-        ok = cn_pbjson_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
-#endif
-    else
-        ok = cn_pb_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
-    len = cn_buf_len(out) - before - (enveloped ? CN_ENVELOPE_HEAD : 0);
-    if (ok && len > call->send_bytes)
-        ok = cn_error_print(error, &call->arena, CONNECT_RESOURCE_EXHAUSTED,
-            "a message of %llu bytes is over the limit of %lu (send_bytes)", (unsigned long long)len,
-            (unsigned long)call->send_bytes);
+    ok = call->rpc.coding_sent ? cn_call_put_packed(call, message, encoded_or_null, &packed, error)
+                               : cn_call_put_plain(call, message, encoded_or_null, error);
     if (!ok) {
         cn_buf_truncate(out, before);
         return false;
     }
-    if (enveloped) cn_envelope_write(out->block + out->start + before, 0, (uint32_t)len);
+    if (enveloped)
+        cn_envelope_write(out->block + out->start + before, packed ? CN_ENVELOPE_COMPRESSED : 0,
+            (uint32_t)(cn_buf_len(out) - before - CN_ENVELOPE_HEAD));
+    else
+        call->rpc.coding_body = packed || cn_call_announces_empty(call, cn_buf_len(out)) ? call->rpc.coding_sent : NULL;
     call->messages_out++;
     return true;
 }
@@ -396,6 +472,19 @@ void *connect_call_value(const connect_call_t *call, const void *key) {
     for (entry = call->more_values; entry; entry = entry->next)
         if (entry->key == key) return entry->value;
     return NULL;
+}
+
+bool connect_call_set_compression(connect_call_t *call, const char *name) {
+    cn_rpc_t *rpc = &call->rpc;
+    const bool begun = call->x.sent_head || call->messages_out;
+    const cn_coding_t *coding;
+    if (call->answered || !cn_codings_choose(rpc->codings, name, &coding, NULL)) return false;
+    if (coding && (begun ? coding != rpc->coding_announced : call->is_server && !cn_protocol_peer_takes(rpc, coding)))
+        return false;
+    if (!begun) rpc->coding_announced = coding;
+    rpc->coding_sent = coding;
+    call->info.compression_sent = cn_coding_name(coding);
+    return true;
 }
 
 void connect_call_set_limits(connect_call_t *call, uint32_t receive_bytes, uint32_t send_bytes) {

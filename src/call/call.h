@@ -41,9 +41,10 @@ struct connect_call_t {
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
     cn_buf_t in;              /* received, not yet delivered */
+    cn_buf_t expanded;        /* a received message, if it came compressed */
     size_t unconsumed;        /* bytes in `in` that the peer's window still waits for */
     void *request, *response; /* server, single ones */
-    connect_str_t held;       /* client, single response: the message, until the call's outcome is known */
+    connect_str_t held;       /* client, single response: the message, expanded, until the call's outcome is known */
     connect_error_t failure;  /* what connect_call_fail and add_detail set */
     void (*cancel)(connect_call_t *call, void *arg);
     void *cancel_arg;
@@ -52,6 +53,7 @@ struct connect_call_t {
     size_t discarded;
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
+    bool packed;     /* what cn_call_front found is compressed */
     bool plain;      /* server: an HTTP answer, no call */
     bool pull;       /* client: no events, the _wait functions ask */
     bool entered;    /* the first event has happened and did not end it: on_closed is due */
@@ -106,6 +108,9 @@ CN_PRIVATE bool cn_call_put_header(connect_call_t *call, cn_headers_t *headers, 
 
 /* Looks at what stands first in call->in. *payload: of MESSAGE and END; *whole: how many bytes to drop with it. */
 CN_PRIVATE cn_front_t cn_call_front(connect_call_t *call, connect_str_t *payload, size_t *whole);
+/* Expands the payload that cn_call_front found, if it is compressed; it then stands in call->expanded, until the next.
+   Returns false: rpc.error says why. */
+CN_PRIVATE bool cn_call_expand(connect_call_t *call, connect_str_t *payload);
 /* Appends received bytes. Returns false: out of memory, rpc.error says so. */
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len);
 CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole);

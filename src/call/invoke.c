@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "call/call.h"
+#include "codec/compress.h"
 #include "http/exchange.h"
 #include "protocol/error.h"
 #include "protocol/protocol.h"
@@ -79,10 +80,6 @@ static void cn_invoke_decode_failed(connect_call_t *call) {
     cn_invoke_end(call, true);
 }
 
-static connect_str_t cn_invoke_single(const connect_call_t *call) {
-    return call->rpc.protocol->enveloped ? call->held : cn_buf_view(&call->in);
-}
-
 /* Gives a single response to the application. */
 static void cn_invoke_deliver_single(connect_call_t *call) {
     const connect_type_t *type = call->rpc.method->output;
@@ -92,7 +89,7 @@ static void cn_invoke_deliver_single(connect_call_t *call) {
         cn_error_memory(&call->rpc.error);
         return;
     }
-    if (!cn_call_decode(call, type, message, cn_invoke_single(call), &call->arena, false, &error)) {
+    if (!cn_call_decode(call, type, message, call->held, &call->arena, false, &error)) {
         if (error.code == CONNECT_INVALID_ARGUMENT) error.code = CONNECT_INTERNAL;
         call->rpc.error = error;
         return;
@@ -107,7 +104,15 @@ static void cn_invoke_deliver_single(connect_call_t *call) {
 static void cn_invoke_settle(connect_call_t *call) {
     bool ok;
     if (call->over) return;
-    ok = call->rpc.protocol->client_end(&call->rpc, cn_buf_view(&call->in));
+    if (!call->rpc.protocol->enveloped) {
+        call->held = cn_buf_view(&call->in);
+        call->packed = call->rpc.coding_received && call->held.len;
+        if (!cn_call_expand(call, &call->held)) {
+            cn_invoke_end(call, true);
+            return;
+        }
+    }
+    ok = call->rpc.protocol->client_end(&call->rpc, call->held);
     cn_invoke_set_metadata(call);
     if (ok && cn_call_single_response(call)) {
         if (call->rpc.protocol->enveloped && !call->messages_in)
@@ -125,6 +130,10 @@ static bool cn_invoke_hold(connect_call_t *call, connect_str_t payload, size_t w
     char *copy;
     if (call->messages_in) {
         cn_invoke_fail(call, CONNECT_UNIMPLEMENTED, "the response has more than the one message it should have");
+        return false;
+    }
+    if (!cn_call_expand(call, &payload)) {
+        cn_invoke_end(call, true);
         return false;
     }
     copy = (char *)cn_arena_raw(&call->arena, payload.len + CN_SLACK);
@@ -150,8 +159,11 @@ static bool cn_invoke_message(connect_call_t *call, connect_str_t payload, size_
         bool ok;
         cn_call_enter(call);
         message = connect_arena_take(&call->scratch, 1, type->size);
-        ok = message ? cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error)
-                     : cn_error_memory(&call->rpc.error);
+        if (!message)
+            ok = cn_error_memory(&call->rpc.error);
+        else
+            ok = cn_call_expand(call, &payload) &&
+                cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error);
         if (ok && call->events.on_message) taken = call->events.on_message(call, message, call->user);
         cn_call_leave(call);
         if (!ok) cn_invoke_decode_failed(call);
@@ -170,6 +182,10 @@ static bool cn_invoke_message(connect_call_t *call, connect_str_t payload, size_
 static bool cn_invoke_end_envelope(connect_call_t *call, connect_str_t payload, size_t whole) {
     if (cn_buf_len(&call->in) > whole) {
         cn_invoke_fail(call, CONNECT_INTERNAL, "bytes follow the end of the response");
+        return false;
+    }
+    if (!cn_call_expand(call, &payload)) {
+        cn_invoke_end(call, true);
         return false;
     }
     if (!call->rpc.protocol->client_end_envelope(&call->rpc, payload) && call->rpc.error.code == CONNECT_OK)
@@ -227,6 +243,7 @@ static void cn_invoke_on_head(cn_exchange_t *x) {
         return;
     }
     call->info.headers = call->rpc.received_headers;
+    call->info.compression_received = cn_coding_name(call->rpc.coding_received);
     if (!call->events.on_open || call->rpc.error_body) return;
     cn_call_enter(call);
     code = call->events.on_open(call, call->user);
@@ -317,7 +334,7 @@ CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
 
 static void cn_invoke_send_head(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
-    const size_t waiting = cn_buf_len(&x->out);
+    size_t waiting = cn_buf_len(&x->out);
     const connect_headers_t none = {NULL, 0};
     cn_head_t head;
     memset(&head, 0, sizeof head);
@@ -327,8 +344,13 @@ static void cn_invoke_send_head(connect_call_t *call) {
     head.content_length = call->finished ? (int64_t)waiting : -1;
     if (call->deadline_ms != INT64_MAX)
         call->rpc.timeout_ms = CN_MIN(call->rpc.timeout_ms, CN_MAX(call->deadline_ms - x->http->now_ms, 0));
-    if (!call->rpc.protocol->client_head(&call->rpc, &head) ||
-        !x->http->version->send_head(x, &head, call->finished && !waiting)) {
+    if (!call->rpc.protocol->client_head(&call->rpc, &head)) {
+        cn_error_memory(&call->rpc.error);
+        cn_invoke_end(call, false);
+        return;
+    }
+    waiting = cn_buf_len(&x->out); /* a GET took it into its URL */
+    if (!x->http->version->send_head(x, &head, call->finished && !waiting)) {
         cn_error_memory(&call->rpc.error);
         cn_invoke_end(call, false);
         return;
@@ -409,7 +431,8 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
     size_t whole = 0;
     if (!call->over && !cn_call_single_response(call) && cn_call_front(call, &payload, &whole) == CN_FRONT_MESSAGE &&
         !call->rpc.ended) {
-        if (!cn_call_decode(call, type, message, payload, arena, true, &call->rpc.error)) {
+        if (!cn_call_expand(call, &payload) ||
+            !cn_call_decode(call, type, message, payload, arena, true, &call->rpc.error)) {
             cn_invoke_decode_failed(call);
         } else {
             call->messages_in++;
@@ -422,8 +445,7 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
     if (!call->over) return CONNECT_IO_AGAIN;
     if (call->rpc.error.code == CONNECT_OK && cn_call_single_response(call) && !call->taken) {
         call->taken = true;
-        if (cn_call_decode(call, type, message, cn_invoke_single(call), arena, true, &call->rpc.error))
-            return CONNECT_IO_OK;
+        if (cn_call_decode(call, type, message, call->held, arena, true, &call->rpc.error)) return CONNECT_IO_OK;
         if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
     }
     if (call->rpc.error.code == CONNECT_OK) return CONNECT_IO_END;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "call/call.h"
+#include "codec/compress.h"
 #include "http/exchange.h"
 #include "protocol/protocol.h"
 #include "protocol/timeout.h"
@@ -212,6 +213,10 @@ static void cn_serve_request(connect_call_t *call, connect_str_t payload) {
     const connect_type_t *type = call->rpc.method->input;
     connect_code_t code = CONNECT_UNIMPLEMENTED;
     call->messages_in++;
+    if (!cn_call_expand(call, &payload)) {
+        cn_serve_answer(call);
+        return;
+    }
     call->request = connect_arena_take(&call->arena, 1, type->size);
     if (!call->request) {
         cn_error_memory(&call->rpc.error);
@@ -241,7 +246,8 @@ static bool cn_serve_message(connect_call_t *call, connect_str_t payload, size_t
     if (!message) {
         cn_error_memory(&call->rpc.error);
         cn_serve_answer(call);
-    } else if (!cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error)) {
+    } else if (!cn_call_expand(call, &payload) ||
+        !cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error)) {
         cn_serve_answer(call);
     } else if (call->events.on_message) {
         taken = call->events.on_message(call, message, call->user);
@@ -344,6 +350,12 @@ static void cn_serve_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
         x->http->version->consume(x, len);
         return;
     }
+    if (call->rpc.get) {
+        x->http->version->consume(x, len);
+        cn_error_set(&call->rpc.error, CONNECT_INVALID_ARGUMENT, "a GET has no body");
+        cn_serve_answer(call);
+        return;
+    }
     if (cn_call_take_input(call, bytes, len))
         cn_serve_pump(call);
     else
@@ -435,12 +447,20 @@ static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_
     call->deadline_ms = cn_call_now_ms(call) + ms;
 }
 
+/* The request of a GET stands in its URL. */
+static bool cn_serve_take_message(connect_call_t *call) {
+    return !call->rpc.get || cn_buf_append_str(&call->in, call->rpc.allocator, call->rpc.message) ||
+        cn_error_memory(&call->rpc.error);
+}
+
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines) {
     connect_code_t code = CONNECT_OK;
-    if (!call->rpc.protocol->server_open(&call->rpc)) {
+    if (!call->rpc.protocol->server_open(&call->rpc) || !cn_serve_take_message(call)) {
         cn_serve_answer(call);
         return;
     }
+    call->info.compression_received = cn_coding_name(call->rpc.coding_received);
+    call->info.compression_sent = cn_coding_name(call->rpc.coding_sent);
     cn_serve_set_deadline(call, deadlines);
     if (call->deadline_ms <= cn_call_now_ms(call)) {
         cn_serve_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");

@@ -329,12 +329,26 @@ static bool cn_client_codec(const char *name, bool *json, connect_error_t *error
     return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "codec must be \"proto\" or \"json\"");
 }
 
+static bool cn_client_set_codings(
+    connect_client_t *client, const connect_client_options_t *options, connect_error_t *error) {
+    cn_codings_options_t codings;
+    codings.registered = options->compressions;
+    codings.registered_count = options->compression_count;
+    codings.accept = options->accept;
+    codings.min = options->compress_min;
+    codings.level = options->compression_level;
+    codings.zstd_window = client->limits.zstd_window;
+    return cn_codings_init(&client->codings, client->allocator, &codings, error) &&
+        cn_codings_choose(&client->codings, options->compression, &client->coding, error);
+}
+
 static bool cn_client_setup(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
     if (!cn_limits_resolve(&client->limits, &options->limits, error) || !cn_client_parse_url(client, base_url, error) ||
         !cn_client_set_address(client, options->address, error) ||
         !cn_client_copy_headers(client, options->headers, error) ||
-        !cn_client_codec(options->codec ? options->codec : "proto", &client->json, error))
+        !cn_client_codec(options->codec ? options->codec : "proto", &client->json, error) ||
+        !cn_client_set_codings(client, options, error))
         return false;
     if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
@@ -360,6 +374,7 @@ connect_client_t *connect_client_new(
     client->codec_options = options->codec_options;
     client->protocol = options->protocol ? options->protocol : CONNECT_PROTOCOL_CONNECT;
     client->http = options->http;
+    client->get = options->get;
     client->timeout_ms = options->timeout_ms;
     client->dial = options->dial;
     client->dial_user = options->user;
@@ -424,6 +439,7 @@ void connect_client_free(connect_client_t *client) {
     cn_call_pool_free(&client->pool, allocator);
     cn_buf_pool_free(&client->buffers, allocator);
     connect_arena_free(&client->arena);
+    cn_codings_free(&client->codings);
     cn_mem_release(allocator, client);
 }
 
@@ -463,6 +479,16 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "this build has no HTTP/2");
     path = connect_arena_printf(&call->arena, "%s%s", client->prefix.data, method->path);
     if (!path.data) return cn_error_memory(error);
+    call->rpc.codings = &client->codings;
+    call->rpc.coding_sent = client->coding;
+    if (options->compression &&
+        !cn_codings_choose(&client->codings, options->compression, &call->rpc.coding_sent, error))
+        return false;
+    call->rpc.coding_announced = call->rpc.coding_sent;
+    call->rpc.get = (client->get || options->get) && !options->no_get && protocol == CONNECT_PROTOCOL_CONNECT &&
+        method->kind == CONNECT_UNARY && method->idempotency == CONNECT_NO_SIDE_EFFECTS;
+    call->info.compression_received = cn_coding_name(NULL);
+    call->info.compression_sent = cn_coding_name(call->rpc.coding_sent);
     call->info.method = method;
     call->info.path = path.data;
     call->info.protocol = protocol;

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "call/call.h"
+#include "codec/compress.h"
 #include "io/conn.h"
 
 #if CONNECT_ENABLE_CLIENT
@@ -14,7 +15,9 @@ struct connect_client_t {
     connect_codec_options_t codec_options;
     connect_protocol_t protocol;
     connect_http_version_t http; /* 0: by protocol */
-    bool json;
+    bool json, get;
+    cn_codings_t codings;
+    const cn_coding_t *coding; /* of requests; NULL: none */
     uint32_t timeout_ms;
     connect_arena_t arena;           /* the texts below, and the headers */
     connect_str_t authority, prefix; /* "gateway:8080", "/api" */
@@ -23,7 +26,7 @@ struct connect_client_t {
     connect_dialer_t *dial;
     void *dial_user;
     int64_t (*clock)(const connect_client_t *client); /* NULL: the time is what connections are told */
-    cn_list_t conns, calls, waiting; /* calls that have a connection; those that wait for one */
+    cn_list_t conns, calls, waiting;                  /* calls that have a connection; those that wait for one */
     cn_buf_pool_t buffers;
     cn_call_pool_t pool;
     cn_list_t pokes;

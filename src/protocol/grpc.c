@@ -85,7 +85,8 @@ CN_PRIVATE bool cn_grpc_read_status(cn_rpc_t *rpc, const cn_headers_t *trailers,
 
 CN_PRIVATE bool cn_grpc_server_open(cn_rpc_t *rpc) {
     connect_str_t timeout = cn_headers_find(&rpc->x->headers, "grpc-timeout");
-    if (!cn_protocol_check_compression(rpc, "grpc-encoding", CONNECT_UNIMPLEMENTED)) return false;
+    connect_str_t encoding = cn_headers_find(&rpc->x->headers, "grpc-encoding");
+    if (!cn_protocol_negotiate(rpc, encoding, "grpc-encoding", "grpc-accept-encoding")) return false;
     if (timeout.data && !cn_timeout_read_grpc(timeout, &rpc->timeout_ms))
         return cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
             "grpc-timeout must be 1 to 8 digits and a unit of HMSmun, not \"%s\"",
@@ -98,6 +99,7 @@ CN_PRIVATE bool cn_grpc_server_head(cn_rpc_t *rpc, cn_head_t *head, const char *
     memset(&headers, 0, sizeof headers);
     head->status = 200;
     if (!cn_headers_put(&headers, rpc->arena, "content-type", connect_str_of(rpc->json ? json_type : proto_type)) ||
+        !cn_protocol_put_codings(rpc, &headers, "grpc-encoding", "grpc-accept-encoding", true) ||
         !cn_protocol_put_all(rpc, &headers, &rpc->headers))
         return cn_protocol_memory(rpc);
     cn_protocol_set_head(head, &headers);
@@ -117,7 +119,7 @@ CN_PRIVATE bool cn_grpc_client_open(cn_rpc_t *rpc, connect_str_t bare_type) {
         return cn_error_print(&rpc->error, rpc->arena, is_other_codec ? CONNECT_INTERNAL : CONNECT_UNKNOWN,
             "unexpected content type \"%s\" in the response", cn_str_quote(rpc->arena, content_type).data);
     }
-    return cn_protocol_check_compression(rpc, "grpc-encoding", CONNECT_INTERNAL);
+    return cn_protocol_check_response(rpc, "grpc-encoding");
 }
 
 #if CONNECT_ENABLE_GRPC
@@ -139,7 +141,8 @@ static bool cn_grpc_client_head(cn_rpc_t *rpc, cn_head_t *head) {
     memset(&headers, 0, sizeof headers);
     ok = cn_headers_put(&headers, rpc->arena, "content-type",
              rpc->json ? CN_STR("application/grpc+json") : CN_STR("application/grpc")) &&
-        cn_headers_put(&headers, rpc->arena, "te", CN_STR("trailers"));
+        cn_headers_put(&headers, rpc->arena, "te", CN_STR("trailers")) &&
+        cn_protocol_put_codings(rpc, &headers, "grpc-encoding", "grpc-accept-encoding", false);
     if (ok && rpc->timeout_ms != CN_TIMEOUT_NONE) {
         connect_str_t timeout = cn_timeout_write_grpc(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "grpc-timeout", timeout);

@@ -55,7 +55,8 @@ static bool cn_grpcweb_client_head(cn_rpc_t *rpc, cn_head_t *head) {
              rpc->json ? CN_STR("application/grpc-web+json") : CN_STR("application/grpc-web+proto")) &&
         cn_headers_put(&headers, rpc->arena, "accept-encoding", CN_STR("identity")) &&
         cn_headers_put(&headers, rpc->arena, "x-grpc-web", CN_STR("1")) &&
-        cn_headers_put(&headers, rpc->arena, "x-user-agent", agent);
+        cn_headers_put(&headers, rpc->arena, "x-user-agent", agent) &&
+        cn_protocol_put_codings(rpc, &headers, "grpc-encoding", "grpc-accept-encoding", false);
     if (ok && rpc->timeout_ms != CN_TIMEOUT_NONE) {
         connect_str_t timeout = cn_timeout_write_grpc(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "grpc-timeout", timeout);

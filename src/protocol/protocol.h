@@ -1,6 +1,7 @@
 #pragma once
 #include "base/sys.h"
 #include "base/buf.h"
+#include "codec/compress.h"
 #include "http/exchange.h"
 #include "http/header.h"
 
@@ -15,8 +16,17 @@ typedef struct cn_rpc_t {
     connect_arena_t *arena;
     const connect_allocator_t *allocator;
     const connect_limits_t *limits;
+    bool free_choice;                                      /* server: the client may choose the compression */
     bool json;                                             /* the codec: proto or json */
     bool require_version;                                  /* server: Connect-Protocol-Version must be there */
+    bool get;                                              /* a Connect GET: the request is in the URL */
+    bool list_codings;                                     /* server: the answer tells what it accepts */
+    cn_codings_t *codings;                                 /* what this end knows; below, NULL is identity */
+    const cn_coding_t *coding_received;                    /* as the other end announced it */
+    const cn_coding_t *coding_announced, *coding_sent;     /* by this end; and for the next message: this, or none */
+    const cn_coding_t *coding_body;                        /* of a bare body that waits to be sent */
+    connect_str_t peer_accepts;                            /* server: the client's list; absent: none came */
+    connect_str_t query, message;                          /* server: of a GET, undecoded; and the request out of it */
     int64_t timeout_ms;                                    /* server: as read; client: to be sent. CN_TIMEOUT_NONE */
     cn_headers_t headers, trailers;                        /* metadata that this end sends */
     connect_headers_t received_headers, received_trailers; /* metadata of the other end */
@@ -53,6 +63,9 @@ enum { CN_PROTOCOL_NO_CONNECT = 1, CN_PROTOCOL_NO_GRPC = 2, CN_PROTOCOL_NO_GRPC_
    server does not speak. */
 CN_PRIVATE const cn_protocol_t *cn_protocol_recognise(
     connect_str_t content_type, const connect_method_t *method, unsigned without, bool *json);
+/* The protocol of a GET; NULL: as above. query: of its URL. */
+CN_PRIVATE const cn_protocol_t *cn_protocol_recognise_get(
+    connect_str_t query, connect_arena_t *arena, unsigned without, bool *json);
 /* The content types that a method takes, for Accept-Post; in the arena. */
 CN_PRIVATE connect_str_t cn_protocol_accept_post(
     connect_arena_t *arena, const connect_method_t *method, unsigned without);
@@ -62,8 +75,19 @@ CN_PRIVATE const cn_protocol_t *cn_protocol_of(connect_protocol_t id, const conn
 /* What the protocols share. */
 /* A media type without parameters but charset=utf-8; "" if it has others. */
 CN_PRIVATE connect_str_t cn_protocol_media_type(connect_str_t content_type);
-/* Checks a compression that the other end names: only identity is known. code: what the refusal is. */
-CN_PRIVATE bool cn_protocol_check_compression(cn_rpc_t *rpc, const char *header, connect_code_t code);
+/* Takes the compression that the other end names. where: for the refusal, whose code is given. */
+CN_PRIVATE bool cn_protocol_set_received(cn_rpc_t *rpc, connect_str_t name, const char *where, connect_code_t code);
+/* Client: takes the compression that a header of the response names. */
+CN_PRIVATE bool cn_protocol_check_response(cn_rpc_t *rpc, const char *header);
+/* Server: takes the request's compression, by its name, and chooses the response's by a header. Before it is called
+   coding_sent is what the server was told to use; `free_choice`: nothing. */
+CN_PRIVATE bool cn_protocol_negotiate(cn_rpc_t *rpc, connect_str_t name, const char *where, const char *accept_header);
+/* Server: tells whether the client takes responses of this compression. */
+CN_PRIVATE bool cn_protocol_peer_takes(const cn_rpc_t *rpc, const cn_coding_t *coding);
+/* Puts the header that announces the compression of enveloped messages, and what is accepted: a client always, a
+   server with a refusal. */
+CN_PRIVATE bool cn_protocol_put_codings(
+    cn_rpc_t *rpc, cn_headers_t *headers, const char *name, const char *accept_name, bool is_server);
 /* Sets rpc->error to RESOURCE_EXHAUSTED, and returns false. */
 CN_PRIVATE bool cn_protocol_memory(cn_rpc_t *rpc);
 /* Copies the metadata this end sends behind `headers`. */

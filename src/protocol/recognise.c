@@ -54,6 +54,16 @@ CN_PRIVATE const cn_protocol_t *cn_protocol_recognise(
     return NULL;
 }
 
+CN_PRIVATE const cn_protocol_t *cn_protocol_recognise_get(
+    connect_str_t query, connect_arena_t *arena, unsigned without, bool *json) {
+    connect_str_t encoding;
+    if ((without & CN_PROTOCOL_NO_CONNECT) || !cn_connect_get_parameter(query, CN_STR("encoding"), arena, &encoding))
+        return NULL;
+    *json = connect_str_equal(encoding, CN_STR("json"));
+    if (*json) return CONNECT_ENABLE_JSON && !(without & CN_PROTOCOL_NO_JSON) ? cn_connect_get_protocol() : NULL;
+    return connect_str_equal(encoding, CN_STR("proto")) ? cn_connect_get_protocol() : NULL;
+}
+
 CN_PRIVATE connect_str_t cn_protocol_accept_post(
     connect_arena_t *arena, const connect_method_t *method, unsigned without) {
     connect_str_t list = CN_STR("");

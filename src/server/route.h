@@ -1,5 +1,6 @@
 #pragma once
 #include "base/sys.h"
+#include "codec/compress.h"
 
 #if CONNECT_ENABLE_SERVER
 typedef struct cn_route_t { /* one method of a server */
@@ -12,6 +13,8 @@ typedef struct cn_route_t { /* one method of a server */
     void *user;
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes; /* 0: the server's */
+    const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */
+    bool free_choice;
 } cn_route_t;
 typedef struct cn_route_table_t {
     cn_route_t *slots; /* open addressing; path NULL: free */

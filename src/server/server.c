@@ -15,7 +15,8 @@
 
    The decision, first match wins:
      no such path                     gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
-     not POST                         405, Allow: POST
+     not POST, nor GET where allowed  405, Allow: POST, or: GET, POST (methods without side effects, unary)
+     GET of an unknown encoding       415, Accept-Post; also if it has a body
      content type of no protocol      415, Accept-Post: what the method takes
      gRPC over HTTP/1.1               505: its trailers need HTTP/2
      else                             a call; all that is wrong from here on is answered in its protocol's form
@@ -82,6 +83,7 @@ static void cn_server_answer_unknown(connect_server_t *server, connect_call_t *c
         return;
     }
     call->rpc.method = method;
+    call->rpc.codings = &server->codings;
     call->told = true;
     cn_error_print(&call->rpc.error, &call->arena, CONNECT_UNIMPLEMENTED, "no method %s", quoted.data);
     cn_serve_answer(call);
@@ -95,6 +97,7 @@ static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route) {
     info->is_server = true;
     info->protocol = call->rpc.protocol->id;
     info->codec = call->rpc.json ? "json" : "proto";
+    info->compression_received = info->compression_sent = cn_coding_name(NULL);
     info->headers = cn_headers_view(&call->x.headers);
     info->peer.http = http->version->number;
     info->peer.address = cn_conn_of(http)->peer;
@@ -106,17 +109,29 @@ static void cn_server_on_head(connect_call_t *call) {
     connect_str_t path = x->path, content_type = cn_headers_find(&x->headers, "content-type");
     const char *query = path.len ? (const char *)memchr(path.data, '?', path.len) : NULL;
     const cn_route_t *route;
+    bool may_get;
     if (query) path.len = (size_t)(query - path.data);
     route = cn_route_find(&server->routes, path);
     if (!route) {
         cn_server_answer_unknown(server, call, path);
         return;
     }
-    if (!connect_str_equal(x->method, CN_STR("POST"))) {
-        cn_serve_plain(call, 405, "allow", CN_STR("POST"), CN_STR("only POST is allowed here\n"));
+    may_get = !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) && route->method->kind == CONNECT_UNARY &&
+        route->method->idempotency == CONNECT_NO_SIDE_EFFECTS;
+    if (may_get && connect_str_equal(x->method, CN_STR("GET"))) {
+        call->rpc.get = true;
+        call->rpc.query = query ? cn_str(query + 1, (size_t)(x->path.data + x->path.len - query - 1)) : CN_STR("");
+        call->info.query = call->rpc.query;
+        if (x->content_length <= 0 && !cn_headers_find(&x->headers, "transfer-encoding").data)
+            call->rpc.protocol =
+                cn_protocol_recognise_get(call->rpc.query, &call->arena, server->without, &call->rpc.json);
+    } else if (connect_str_equal(x->method, CN_STR("POST"))) {
+        call->rpc.protocol = cn_protocol_recognise(content_type, route->method, server->without, &call->rpc.json);
+    } else {
+        cn_serve_plain(call, 405, "allow", may_get ? CN_STR("GET, POST") : CN_STR("POST"),
+            may_get ? CN_STR("only GET and POST are allowed here\n") : CN_STR("only POST is allowed here\n"));
         return;
     }
-    call->rpc.protocol = cn_protocol_recognise(content_type, route->method, server->without, &call->rpc.json);
     if (!call->rpc.protocol) {
         connect_str_t list = cn_protocol_accept_post(&call->arena, route->method, server->without);
         cn_serve_plain(call, 415, "accept-post", list, CN_STR("unsupported content type\n"));
@@ -127,6 +142,9 @@ static void cn_server_on_head(connect_call_t *call) {
         return;
     }
     call->rpc.method = route->method;
+    call->rpc.codings = &server->codings;
+    call->rpc.coding_sent = route->coding;
+    call->rpc.free_choice = route->free_choice;
     call->rpc.require_version = server->require_connect_header;
     call->events = *route->events;
     call->user = route->user;
@@ -202,6 +220,20 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
 
 /* ---- The server ---- */
 
+static bool cn_server_set_codings(
+    connect_server_t *server, const connect_server_options_t *options, connect_error_t *error) {
+    cn_codings_options_t codings;
+    codings.registered = options->compressions;
+    codings.registered_count = options->compression_count;
+    codings.accept = options->accept;
+    codings.min = options->compress_min;
+    codings.level = options->compression_level;
+    codings.zstd_window = server->limits.zstd_window;
+    server->free_choice = options->compression == NULL;
+    return cn_codings_init(&server->codings, server->allocator, &codings, error) &&
+        cn_codings_choose(&server->codings, options->compression, &server->coding, error);
+}
+
 connect_server_t *connect_server_new(const connect_server_options_t *options, connect_error_t *error) {
     static const connect_server_options_t defaults;
     connect_server_t *server;
@@ -238,14 +270,17 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     cn_list_init(&server->conns);
     cn_list_init(&server->calls);
     cn_list_init(&server->pokes);
+    server->no_get = options->no_get;
     server->prefix = (char *)cn_mem_acquire(options->allocator, strlen(prefix) + 1);
-    if (!server->prefix) {
-        cn_mem_release(options->allocator, server);
+    if (server->prefix)
+        memcpy(server->prefix, prefix, strlen(prefix) + 1);
+    else
         cn_error_memory(error);
-        return NULL;
-    }
-    memcpy(server->prefix, prefix, strlen(prefix) + 1);
-    return server;
+    if (server->prefix && cn_server_set_codings(server, options, error)) return server;
+    cn_codings_free(&server->codings);
+    cn_mem_release(options->allocator, server->prefix);
+    cn_mem_release(options->allocator, server);
+    return NULL;
 }
 
 void connect_server_free(connect_server_t *server) {
@@ -272,6 +307,7 @@ void connect_server_free(connect_server_t *server) {
     cn_call_pool_free(&server->pool, allocator);
     cn_buf_pool_free(&server->buffers, allocator);
     cn_route_free(&server->routes, allocator);
+    cn_codings_free(&server->codings);
     while ((handlers = server->handlers) != NULL) {
         server->handlers = handlers->next;
         cn_mem_release(allocator, handlers);
@@ -298,6 +334,8 @@ bool connect_server_add_service(connect_server_t *server, const connect_service_
     route.value = copy + 1;
     route.user = user;
     route.deadlines = server->deadlines;
+    route.coding = server->coding;
+    route.free_choice = server->free_choice;
     if (options) {
         if (options->deadlines.default_ms) route.deadlines.default_ms = options->deadlines.default_ms;
         if (options->deadlines.min_ms) route.deadlines.min_ms = options->deadlines.min_ms;
@@ -305,6 +343,10 @@ bool connect_server_add_service(connect_server_t *server, const connect_service_
         if (options->deadlines.spare_streams) route.deadlines.spare_streams = true;
         route.receive_bytes = options->receive_bytes;
         route.send_bytes = options->send_bytes;
+        if (options->compression) {
+            route.free_choice = false;
+            if (!cn_codings_choose(&server->codings, options->compression, &route.coding, error)) return false;
+        }
     }
     for (i = 0; i < service->method_count; i++) {
         route.method = service->methods[i];

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "call/call.h"
+#include "codec/compress.h"
 #include "io/conn.h"
 #include "server/route.h"
 
@@ -18,6 +19,9 @@ struct connect_server_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     connect_codec_options_t codec_options;
+    cn_codings_t codings;
+    const cn_coding_t *coding; /* of responses; NULL: none, or the client chooses */
+    bool free_choice, no_get;
     unsigned without; /* CN_PROTOCOL_NO_ bits */
     bool no_http1, no_http2, require_connect_header;
     char *prefix;

@@ -54,6 +54,7 @@ static void test_read(void **state) {
             CONNECT_DATA_LOSS, "t\xC3\xBC \xF0\x9F\x98\x80\r\n", 0},
         {"{\"code\":\"unknown\",\"details\":[{\"type\":\"a.B\",\"value\":\"\"},{\"type\":\"a.B\",\"value\":\"AA\"}]}",
             CONNECT_UNKNOWN, "", 2}};
+    static const char zero[] = "{\"code\":\"aborted\",\"message\":\"a\\u0000b\"}";
     connect_arena_t arena = CONNECT_DEFAULTS;
     connect_error_t error;
     size_t i;
@@ -69,7 +70,7 @@ static void test_read(void **state) {
         assert_int_equal(error.os_error, 0);
         assert_int_equal(error.metadata.count, 0);
     }
-    assert_true(read_json(&error, "{\"code\":\"aborted\",\"message\":\"a\\u0000b\"}", 38, &arena));
+    assert_true(read_json(&error, zero, sizeof zero - 1, &arena));
     assert_int_equal(error.message.len, 3);
     connect_arena_free(&arena);
 }
@@ -345,10 +346,12 @@ static void test_details_bin_malformed(void **state) {
     static const char whole[] = "\x08\x05\x12\x02no\x1A\x09\x0A\x03"
                                 "a.B\x12\x02xy\x20\x01";
     static const size_t ends[] = {0, 2, 6, 17, 19}; /* between two fields */
-    static const connect_str_t bad[] = {STR("\x0A\x01x"), STR("\x10\x01"), STR("\x18\x01"), STR("\x0D\0\0\0\0"),
-        STR("\x12\x01\xFF"), STR("\x1A\x02\x0A\x05"), STR("\x1A\x03\x0A\x01\xFF"), STR("\x1A\x02\x08\x01"),
-        STR("\x1A\x02\x10\x01"), STR("\x0B"), STR("\x0C"), STR("\x07"), STR("\x06\0"), STR("\0"),
-        STR("\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"), STR("\x12\xFF\xFF\xFF\xFF\x0F")};
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } bad[] = {{"\x12\x01\xFF", 3}, {"\x1A\x02\x0A\x05", 4}, {"\x1A\x03\x0A\x01\xFF", 5}, {"\x1A\x02\x12\x01", 4},
+        {"\x0B", 1}, {"\x0C", 1}, {"\x07", 1}, {"\x06\0", 2}, {"\0\0", 2},
+        {"\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", 13}, {"\x12\xFF\xFF\xFF\xFF\x0F", 6}};
     static const char *const no_base64[] = {"A", "CAU!", "C A U", "CAU==", "CAU,CAU", "\xFF\xFF"};
     connect_error_t error;
     size_t i, k;
@@ -360,7 +363,7 @@ static void test_details_bin_malformed(void **state) {
         assert_int_equal(read_bin(&error, whole, i), expected);
     }
     for (i = 0; i < COUNT(bad); i++)
-        if (read_bin(&error, bad[i].data, bad[i].len)) fail_msg("accepted: number %u", (unsigned)i);
+        if (read_bin(&error, bad[i].bytes, bad[i].len)) fail_msg("accepted: number %u", (unsigned)i);
     for (i = 0; i < COUNT(no_base64); i++) {
         connect_arena_t arena = CONNECT_DEFAULTS;
         assert_false(cn_error_read_details_bin(&error, connect_str_of(no_base64[i]), &arena));
