@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 12cfa800843e9c15. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 a1b70933934ef1ea. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -535,7 +535,8 @@ CONNECT_API connect_io_t connect_call_send(connect_call_t *call, const void *mes
 CONNECT_API connect_io_t connect_call_send_encoded(connect_call_t *call, connect_str_t bytes) CONNECT_CHECKED;
 /* Ends what this end sends. Server: ends the call with the code. Client: OK says that there are no more requests,
    another code cancels the call. message_or_null: a last message; a server that answers with one message: NULL stands
-   for the response the handler was given. What was sent before still goes out. A second finish does nothing.
+   for the response the handler was given. What was sent before still goes out. A second finish does nothing,
+   while the call lives.
    Lifetime: a unary call left open by CONNECT_LATER stays until its finish, which is due even if the peer is gone; all
    other calls until on_closed has returned. */
 CONNECT_API void connect_call_finish(connect_call_t *call, connect_code_t code, const void *message_or_null);
@@ -8214,6 +8215,9 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     cn_list_t node;                /* in http->exchanges */
     int32_t stream_id;             /* HTTP/2 */
     uint32_t unread;               /* received bytes that the layer above has not consumed yet */
+    uint64_t out_taken, out_taken_before; /* bytes that went out of x->out; at the connection's last look */
+    bool out_waited;               /* some waited then */
+    bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
     bool over_high_water, is_head_request, reset;
     bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
     uint8_t interim_heads;         /* client: 1xx responses so far */
@@ -8269,6 +8273,7 @@ struct cn_http_t { /* embedded in the connection */
     bool read_blocked;                /* feed would take nothing now */
     bool draining;                    /* no exchange may begin any more */
     bool closing;                     /* close when out is empty */
+    const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */
 };
 
 /* Sets when on_due is wanted; INT64_MAX: not any more. */
@@ -8315,6 +8320,7 @@ CN_PRIVATE void cn_exchange_close(cn_exchange_t *x) {
     cn_list_remove(&x->node);
     http->exchange_count--;
     x->http = NULL;
+    if (x->close_code == CONNECT_UNAVAILABLE && http->failure) x->close_why = http->failure;
     x->events->on_closed(x, x->close_code, x->close_why);
 }
 
@@ -8912,10 +8918,6 @@ static void cn_h1_finish(cn_http_t *http) {
         cn_h1_new_section(s, false);
     }
     s->x = NULL;
-    if (!x->received_end) {
-        x->close_code = CONNECT_CANCELED;
-        x->close_why = "the request was not read to its end";
-    }
     cn_exchange_close(x);
     cn_h1_tell_room(http);
     cn_http_wake(http);
@@ -9031,6 +9033,7 @@ static bool cn_h1_write_body(cn_http_t *http, cn_exchange_t *x, size_t len) {
     if (s->write == CN_H1_CHUNKED) to = CN_H1_PUT(to, "\r\n");
     cn_buf_commit(&http->out, (size_t)(to - start));
     cn_buf_drop(&x->out, len);
+    x->out_taken += len;
     return true;
 }
 
@@ -9383,6 +9386,7 @@ static void cn_h1_response_head(cn_http_t *http, const char *base, const cn_h1_f
     } else {
         read = CN_H1_UNTIL_EOF;
         s->keep = false;
+        x->until_eof = true;
     }
     cn_h1_begin_body(http, x, read, length);
 }
@@ -10625,6 +10629,7 @@ static int cn_http2_on_send_data(nghttp2_session *session, nghttp2_frame *frame,
     if (length) memcpy(to + CN_HTTP2_FRAME_HEAD, cn_buf_view(&x->out).data, length);
     cn_buf_commit(&http->out, CN_HTTP2_FRAME_HEAD + length);
     cn_buf_drop(&x->out, length);
+    x->out_taken += length;
     h->update_credit = CN_MIN(h->update_credit + 2, CN_HTTP2_UPDATE_CREDIT);
     if (x->over_high_water && cn_buf_len(&x->out) < http->limits->stream_buffer / 2) {
         x->over_high_water = false;
@@ -11320,13 +11325,19 @@ CN_PRIVATE bool cn_error_write_end_stream(cn_buf_t *out, const connect_allocator
 CN_PRIVATE bool cn_error_add_detail(
     connect_error_t *error, connect_arena_t *arena, connect_str_t type, connect_str_t value) {
     size_t count = error->details.count;
-    connect_error_detail_t *items = CONNECT_NEW(arena, connect_error_detail_t, count + 1);
-    if (!items) return false;
-    if (count) memcpy(items, error->details.items, count * sizeof *items);
-    items[count].type = connect_arena_copy(arena, type);
-    items[count].value = connect_arena_copy(arena, value);
-    if (!items[count].type.data || !items[count].value.data) return false;
-    error->details.items = items;
+    connect_error_detail_t detail, *items;
+    detail.type = connect_arena_copy(arena, type);
+    detail.value = connect_arena_copy(arena, value);
+    if (!detail.type.data || !detail.value.data) return false;
+    if ((count & (count - 1)) == 0) { /* a full list has a power of two of them, or none */
+        items = CONNECT_NEW(arena, connect_error_detail_t, CN_MAX(count * 2, (size_t)1));
+        if (!items) return false;
+        if (count) memcpy(items, error->details.items, count * sizeof *items);
+        error->details.items = items;
+    }
+    /* the list was made above, by an earlier call: only the view of it is const */
+    memcpy(&items, &error->details.items, sizeof items);
+    items[count] = detail;
     error->details.count = count + 1;
     return true;
 }
@@ -11354,6 +11365,7 @@ static bool cn_error_read_detail(connect_error_t *error, cn_json_reader_t *reade
             return false;
     }
     if (token != CN_JSON_OBJECT_END) return false;
+    if (!value.data && arena->failed) return false; /* no room is no reason to lose a detail */
     return !type.data || !value.data || cn_error_add_detail(error, arena, type, value);
 }
 
@@ -11403,7 +11415,9 @@ static bool cn_error_read_metadata(
             continue;
         }
         while ((token = cn_json_next(reader)) == CN_JSON_STRING)
-            if (cn_headers_receive(trailers, arena, limits, name, reader->text) != CN_HEADERS_OK) return false;
+            if (!cn_header_value_valid(reader->text) ||
+                cn_headers_receive(trailers, arena, limits, name, reader->text) != CN_HEADERS_OK)
+                return false;
         if (token != CN_JSON_ARRAY_END) return false;
     }
     return token == CN_JSON_OBJECT_END;
@@ -11452,7 +11466,7 @@ CN_PRIVATE connect_str_t cn_error_write_details_bin(connect_arena_t *arena, cons
         url = connect_arena_printf(arena, "type.googleapis.com/" CONNECT_STR_FMT, CONNECT_STR_ARG(detail->type));
         connect_writer_put(&any, 1, CONNECT_KIND_STRING, &url);
         connect_writer_put(&any, 2, CONNECT_KIND_BYTES, &detail->value);
-        if (any.failed) return cn_str(NULL, 0);
+        if (!url.data || any.failed) return cn_str(NULL, 0);
         connect_writer_put(&status, 3, CONNECT_KIND_MESSAGE, &any.written);
     }
     return status.failed ? cn_str(NULL, 0) : connect_base64_encode(status.written, arena);
@@ -12006,6 +12020,8 @@ static bool cn_connect_unary_client_open(cn_rpc_t *rpc) {
     }
     if (!cn_str_equal_nocase(type, rpc->json ? CN_STR("application/json") : CN_STR("application/proto")))
         return cn_connect_fail_by_type(rpc, content_type, CN_STR("application/"));
+    if (rpc->x->until_eof)
+        return cn_error_set(&rpc->error, CONNECT_INTERNAL, "the response has no length: a cut would go unnoticed");
     return cn_protocol_check_response(rpc, "content-encoding");
 }
 
@@ -12500,7 +12516,7 @@ typedef struct cn_conn_owner_t {                      /* what a server or a clie
     void (*on_room)(connect_conn_t *conn);            /* client: a call may begin, or the connection drains */
     void (*on_due)(connect_conn_t *conn);             /* conn->owner_due_ms has come; it is INT64_MAX again */
     void (*on_lost)(connect_conn_t *conn);            /* last: conn is freed after this; its exchanges are closed */
-    void (*enter)(void *owner);                       /* around everything that can run callbacks: what is freed in */
+    void (*enter)(void *owner, int64_t now_ms);       /* around everything that can run callbacks: what is freed in */
     void (*leave)(void *owner);                       /* between goes in the last leave */
 } cn_conn_owner_t;
 
@@ -12515,6 +12531,9 @@ struct connect_conn_t {
     int64_t idle_since_ms;    /* no exchange since; -1: there is one */
     int64_t stalled_since_ms; /* output waits and none of it was written since; -1: none waits */
     int64_t abort_ms;         /* drained too long; INT64_MAX: not drained */
+    uint32_t grace_ms;       /* from drain to abort_ms, which is set when the time is told; 0: not drained */
+    int64_t stall_check_ms;  /* when exchanges are looked at that wait for their peer's window */
+    bool output_due;         /* something was fed since the last output */
     char preface[24];         /* server: the first bytes, until they tell the version */
     uint8_t preface_len;
     bool allow_http1, allow_http2;
@@ -12524,6 +12543,7 @@ struct connect_conn_t {
     unsigned depth;    /* of feed, output and eof */
     bool *gone;        /* set when conn is freed, or its output is: connect_conn_output asks */
     int os_error;
+    connect_code_t dial_code; /* client: what dial returned; 0: it began */
     char failure[256];
     char peer[110]; /* a Unix path is at most 108 bytes */
     void (*output)(connect_conn_t *conn, void *user);
@@ -12559,8 +12579,8 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn);
 /* Says why the transport could not be opened or broke, before connect_conn_close: calls end with it. text: copied, at
    most 255 bytes. */
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text);
-/* Takes no more exchanges, and closes after the last one, or at abort_ms. */
-CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, int64_t abort_ms);
+/* Takes no more exchanges, and closes after the last one, or after the grace. */
+CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms);
 /* Sets when on_due is wanted; INT64_MAX: not any more. */
 CN_PRIVATE void cn_conn_set_owner_due(connect_conn_t *conn, int64_t due_ms);
 CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http);
@@ -12596,6 +12616,7 @@ CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http) {
 
 static cn_exchange_t *cn_conn_on_begin(cn_http_t *http) {
     connect_conn_t *conn = cn_conn_of(http);
+    conn->idle_since_ms = -1; /* also if it is over before the clock is looked at */
     return conn->owner ? conn->events->on_begin(conn) : NULL;
 }
 
@@ -12639,7 +12660,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
 static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
     if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
     if (conn->opened_ms < 0) conn->opened_ms = conn->http.now_ms;
-    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner);
+    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, conn->http.now_ms);
     conn->http.feeding = true;
 }
 
@@ -12649,7 +12670,7 @@ static void cn_conn_free(connect_conn_t *conn) {
     void *owner = conn->owner;
     if (conn->gone) *conn->gone = true;
     conn->gone = NULL;
-    if (owner) events->enter(owner);
+    if (owner) events->enter(owner, conn->http.now_ms);
     conn->depth = 1; /* what is closed in the events below is closed already */
     conn->dead = true;
     conn->http.feeding = true;
@@ -12750,6 +12771,7 @@ int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     due = CN_MIN(due, cn_conn_add_ms(http->head_since_ms, http->limits->header_ms));
     due = CN_MIN(due, cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms));
     due = CN_MIN(due, cn_conn_idle_due(conn));
+    if (http->exchange_count) due = CN_MIN(due, conn->stall_check_ms);
     return CN_MIN(due, conn->abort_ms);
 }
 
@@ -12776,6 +12798,23 @@ static void cn_conn_tick_exchanges(connect_conn_t *conn) {
         if (x->http) due = CN_MIN(due, x->due_ms);
     }
     http->due_ms = CN_MIN(http->due_ms, due);
+}
+
+/* A peer that opens no window keeps what waits for it in memory: an exchange of which nothing went out between two
+   looks, limits.write_stall_ms apart, is given up. */
+static void cn_conn_check_stalls(connect_conn_t *conn) {
+    cn_http_t *http = &conn->http;
+    cn_list_t *node, *next;
+    if (conn->stall_check_ms > http->now_ms) return;
+    for (node = http->exchanges.next; node != &http->exchanges; node = next) {
+        cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
+        next = node->next;
+        if (cn_buf_len(&x->out) && x->out_taken == x->out_taken_before && x->out_waited)
+            http->version->reset(x, CN_RESET_CANCEL);
+        x->out_waited = cn_buf_len(&x->out) != 0;
+        x->out_taken_before = x->out_taken;
+    }
+    conn->stall_check_ms = http->exchange_count ? cn_conn_add_ms(http->now_ms, http->limits->write_stall_ms) : 0;
 }
 
 static void cn_conn_tick(connect_conn_t *conn) {
@@ -12807,8 +12846,12 @@ static void cn_conn_tick(connect_conn_t *conn) {
         http->closing = true;
         http->read_blocked = true;
     }
+    if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
+    cn_conn_check_stalls(conn);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
-        cn_conn_set_failure(conn, ETIMEDOUT, "the peer takes no bytes");
+        cn_conn_set_failure(conn, ETIMEDOUT,
+            conn->abort_ms <= now ? "drained, and the grace is over"
+                                  : "the peer takes no bytes (limits.write_stall_ms)");
         cn_conn_kill(conn);
     }
 }
@@ -12829,6 +12872,7 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
         if (conn->http.closing) taken = len; /* of no interest any more */
     }
     cn_conn_tick(conn);
+    conn->output_due = true;
     if (conn->dead) taken = len;
     cn_conn_leave(conn);
     return taken;
@@ -12852,11 +12896,20 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     if (conn->dead) return view;
     conn->gone = &gone;
     cn_conn_enter(conn, http->now_ms);
+    if (http->exchange_count) conn->idle_since_ms = -1;
     if (http->version) {
         cn_buf_borrow(&http->out, conn->pool);
         http->version->pull(http);
     }
     if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
+    conn->output_due = false;
+    cn_conn_leave(conn); /* what runs there may add output, and move it */
+    if (gone) {
+        if (outer_gone) *outer_gone = true;
+        return CN_STR("");
+    }
+    conn->gone = outer_gone;
+    if (conn->dead) return CN_STR("");
     view = cn_buf_view(&http->out);
     if (view.len == 0) {
         if (conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
@@ -12864,13 +12917,6 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     } else if (conn->stalled_since_ms < 0) {
         conn->stalled_since_ms = http->now_ms;
     }
-    if (conn->dead) view = CN_STR("");
-    cn_conn_leave(conn);
-    if (gone) {
-        if (outer_gone) *outer_gone = true;
-        return CN_STR("");
-    }
-    conn->gone = outer_gone;
     return view;
 }
 
@@ -12886,7 +12932,7 @@ unsigned connect_conn_wants(const connect_conn_t *conn) {
     size_t waiting = cn_buf_len(&http->out);
     unsigned wants = 0;
     if (conn->dead || !conn->owner) return 0;
-    if (waiting) wants |= CONNECT_WANTS_WRITE;
+    if (waiting || conn->output_due) wants |= CONNECT_WANTS_WRITE;
     if (!http->closing) {
         if (http->woken) wants |= CONNECT_WANTS_WRITE;
         if (!http->read_blocked && waiting / CN_CONN_BLOCKED <= http->limits->connection_buffer)
@@ -12921,6 +12967,7 @@ CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const ch
     if (conn->failure[0]) return;
     conn->os_error = os_error;
     snprintf(conn->failure, sizeof conn->failure, "%s", text);
+    conn->http.failure = conn->failure;
 }
 
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
@@ -12942,8 +12989,8 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
     conn->depth--;
 }
 
-CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, int64_t abort_ms) {
-    if (abort_ms < conn->abort_ms) conn->abort_ms = abort_ms;
+CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {
+    conn->grace_ms = grace_ms;
     if (conn->http.version && !conn->dead)
         conn->http.version->drain(&conn->http);
     else
@@ -12963,6 +13010,7 @@ typedef struct cn_call_owner_t {               /* the server or the client of a 
     void (*on_head)(connect_call_t *call);     /* server: a request's head is in call->x: find out what it is */
     void (*on_released)(connect_call_t *call); /* nobody refers to it any more: use it again */
     void (*poke)(connect_call_t *call);        /* have cn_call_on_poke called soon, though it has no exchange */
+    int64_t (*now_ms)(const connect_call_t *call); /* the time, of a call without an exchange; -1: not known */
 } cn_call_owner_t;
 
 typedef struct cn_value_t {
@@ -13004,7 +13052,6 @@ struct connect_call_t {
     void *cancel_arg;
     cn_value_t values[6], *more_values;
     uint32_t messages_in, messages_out;
-    size_t discarded;
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
     bool packed;     /* what cn_call_front found is compressed */
@@ -13103,8 +13150,8 @@ CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void);
 CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, connect_str_t path);
 CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message);
-/* Ends a call with rpc.error, which is set; told: out of the next callback, or now if we are inside an event. */
-CN_PRIVATE void cn_invoke_end(connect_call_t *call, bool now);
+/* Ends a call with rpc.error, which is set. on_closed follows, out of a feed: never from in here. */
+CN_PRIVATE void cn_invoke_end(connect_call_t *call);
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call);
 /* For the _wait functions. Takes the next response: OK: decoded into the arena; AGAIN: none yet; END, ERROR: over. */
 CN_PRIVATE connect_io_t cn_invoke_receive(
@@ -13238,7 +13285,8 @@ CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x) {
 }
 
 CN_PRIVATE int64_t cn_call_now_ms(const connect_call_t *call) {
-    return call->x.http ? call->x.http->now_ms : call->x.received_ms;
+    if (call->x.http) return call->x.http->now_ms;
+    return call->owner ? call->owner_events->now_ms(call) : call->x.received_ms;
 }
 
 CN_PRIVATE void cn_call_enter(connect_call_t *call) {
@@ -13261,7 +13309,7 @@ CN_PRIVATE void cn_call_release_if_done(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_call_poke(connect_call_t *call) {
-    call->poked = true;
+    call->poked = call->x.http || call->owner; /* else nobody is left to tell it to */
     if (call->x.http)
         cn_exchange_set_due(&call->x, call->x.http->now_ms);
     else if (call->owner)
@@ -13459,6 +13507,8 @@ CN_PRIVATE bool cn_call_put_message(
     cn_buf_t *out = &call->x.out;
     const size_t before = cn_buf_len(out);
     bool packed = false, ok;
+    if (call->messages_out && (call->is_server ? cn_call_single_response(call) : cn_call_single_request(call)))
+        return cn_error_set(error, CONNECT_INTERNAL, "a second message was sent where the method has one");
     if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
     ok = call->rpc.coding_sent ? cn_call_put_packed(call, message, encoded_or_null, &packed, error)
                                : cn_call_put_plain(call, message, encoded_or_null, error);
@@ -13526,7 +13576,8 @@ const connect_call_info_t *connect_call_info(const connect_call_t *call) {
 
 int64_t connect_call_time_left_ms(const connect_call_t *call) {
     int64_t now = cn_call_now_ms(call);
-    if (call->deadline_ms == INT64_MAX) return INT64_MAX;
+    if (call->deadline_ms == INT64_MAX)
+        return call->is_server || call->rpc.timeout_ms == CN_TIMEOUT_NONE ? INT64_MAX : call->rpc.timeout_ms;
     return CN_MAX(call->deadline_ms - now, 0);
 }
 
@@ -13681,6 +13732,13 @@ with its length.
 #if CONNECT_ENABLE_SERVER
 /* ---- Answers ---- */
 
+/* What is left of a request after its answer has limits.body_gap_ms to come. */
+static void cn_serve_watch_rest(connect_call_t *call) {
+    const uint32_t gap = call->rpc.limits->body_gap_ms;
+    const bool rest = !call->x.received_end && gap != CONNECT_UNLIMITED;
+    cn_exchange_set_due(&call->x, rest ? call->x.http->now_ms + (int64_t)gap : INT64_MAX);
+}
+
 static void cn_serve_reset(connect_call_t *call) {
     call->answered = true;
     if (call->x.http) call->x.http->version->reset(&call->x, CN_RESET_INTERNAL);
@@ -13721,7 +13779,7 @@ CN_PRIVATE void cn_serve_answer(connect_call_t *call) {
     if (call->answered) return;
     call->answered = call->over = call->drop_input = true;
     if (!x->http) return;
-    cn_exchange_set_due(x, INT64_MAX);
+    cn_serve_watch_rest(call);
     if (call->rpc.error.code != CONNECT_OK && !x->sent_head) cn_buf_clear(&x->out);
     if (!call->rpc.protocol->server_end(&call->rpc, &trailers) ||
         (!x->sent_head && !cn_serve_send_head(call, (int64_t)cn_buf_len(&x->out), &trailers))) {
@@ -13757,6 +13815,7 @@ CN_PRIVATE void cn_serve_plain(
     }
     if (text.len) x->http->version->flush(x);
     x->http->version->send_end(x, none);
+    cn_serve_watch_rest(call);
 }
 
 /* What went wrong while encoding is this side's fault, but for a limit. */
@@ -13806,7 +13865,6 @@ CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message,
     connect_error_t error;
     if (call->finished || call->answered || !x->http) return CONNECT_IO_END;
     if (message || encoded) {
-        if (single && call->messages_out) return CONNECT_IO_ERROR;
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
             return CONNECT_IO_AGAIN;
@@ -13841,6 +13899,7 @@ static void cn_serve_returned(connect_call_t *call, connect_code_t code) {
         return;
     }
     call->entered = true;
+    if (call->draining) cn_call_poke(call);
     if (call->finished) return;
     if (call->rpc.method->kind == CONNECT_UNARY)
         call->promised = true;
@@ -14047,7 +14106,11 @@ static void cn_serve_on_due(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
     int64_t now = x->http->now_ms;
     if (call->poked) cn_call_on_poke(call);
-    if (call->answered || call->plain || !call->rpc.method) return;
+    if (call->answered) {
+        if (!x->received_end) x->http->version->reset(x, CN_RESET_NO_ERROR);
+        return;
+    }
+    if (!call->rpc.method) return;
     if (call->deadline_ms <= now) {
         cn_serve_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
         cn_serve_canceled(call);
@@ -14133,6 +14196,7 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
     cn_exchange_set_due(&call->x, cn_serve_next_due(call));
     if (cn_call_single_request(call)) return;
     call->entered = true;
+    if (call->draining) cn_call_poke(call);
     if (!cn_call_single_response(call)) cn_serve_writable(call);
 }
 #endif
@@ -14154,8 +14218,6 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
 
    Invariants: after `over` rpc.error does not change. on_closed is told once, never inside a function of the user's. */
 
-#define CN_INVOKE_DISCARD_MAX (64u * 1024u) /* read of a response nobody wants, to keep an HTTP/1.1 connection */
-
 #if CONNECT_ENABLE_CLIENT
 /* ---- The outcome ---- */
 
@@ -14173,39 +14235,30 @@ static void cn_invoke_set_metadata(connect_call_t *call) {
     call->rpc.error.metadata.count = count;
 }
 
-CN_PRIVATE void cn_invoke_end(connect_call_t *call, bool now) {
+CN_PRIVATE void cn_invoke_end(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
     if (call->over) return;
     call->over = call->drop_input = true;
     cn_invoke_set_metadata(call);
-    if (x->http) {
-        bool keep = x->http->version->number == CONNECT_HTTP_1 && x->received_head && x->sent_end &&
-            call->deadline_ms > x->http->now_ms && call->rpc.error.code != CONNECT_CANCELED;
-        if (!call->in_end && !keep)
-            x->http->version->reset(x, CN_RESET_CANCEL);
-        else if (!x->sent_end)
-            x->http->version->reset(x, CN_RESET_NO_ERROR);
-        else
-            cn_call_consume(call);
-    }
+    if (x->http && !call->in_end)
+        x->http->version->reset(x, CN_RESET_CANCEL);
+    else if (x->http && !x->sent_end)
+        x->http->version->reset(x, CN_RESET_NO_ERROR);
+    else
+        cn_call_consume(call);
     if (call->pull) call->told = true;
-    if (!call->told) {
-        if (now)
-            cn_call_tell_closed(call);
-        else
-            cn_call_poke(call);
-    }
+    if (!call->told) cn_call_poke(call);
 }
 
 static void cn_invoke_fail(connect_call_t *call, connect_code_t code, const char *text) {
     cn_error_set(&call->rpc.error, code, text);
-    cn_invoke_end(call, true);
+    cn_invoke_end(call);
 }
 
 /* A peer's message that cannot be read is the peer's fault. */
 static void cn_invoke_decode_failed(connect_call_t *call) {
     if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
-    cn_invoke_end(call, true);
+    cn_invoke_end(call);
 }
 
 /* Gives a single response to the application. */
@@ -14236,7 +14289,7 @@ static void cn_invoke_settle(connect_call_t *call) {
         call->held = cn_buf_view(&call->in);
         call->packed = call->rpc.coding_received && call->held.len;
         if (!cn_call_expand(call, &call->held)) {
-            cn_invoke_end(call, true);
+            cn_invoke_end(call);
             return;
         }
     }
@@ -14248,7 +14301,7 @@ static void cn_invoke_settle(connect_call_t *call) {
         else if (!call->pull && !call->over)
             cn_invoke_deliver_single(call);
     }
-    cn_invoke_end(call, true);
+    cn_invoke_end(call);
 }
 
 /* ---- The response ---- */
@@ -14261,13 +14314,13 @@ static bool cn_invoke_hold(connect_call_t *call, connect_str_t payload, size_t w
         return false;
     }
     if (!cn_call_expand(call, &payload)) {
-        cn_invoke_end(call, true);
+        cn_invoke_end(call);
         return false;
     }
     copy = (char *)cn_arena_raw(&call->arena, payload.len + CN_SLACK);
     if (!copy) {
         cn_error_memory(&call->rpc.error);
-        cn_invoke_end(call, true);
+        cn_invoke_end(call);
         return false;
     }
     if (payload.len) memcpy(copy, payload.data, payload.len);
@@ -14313,7 +14366,7 @@ static bool cn_invoke_end_envelope(connect_call_t *call, connect_str_t payload, 
         return false;
     }
     if (!cn_call_expand(call, &payload)) {
-        cn_invoke_end(call, true);
+        cn_invoke_end(call);
         return false;
     }
     if (!call->rpc.protocol->client_end_envelope(&call->rpc, payload) && call->rpc.error.code == CONNECT_OK)
@@ -14334,7 +14387,7 @@ static void cn_invoke_pump(connect_call_t *call) {
         }
         front = cn_call_front(call, &payload, &whole);
         if (front == CN_FRONT_BAD) {
-            cn_invoke_end(call, true);
+            cn_invoke_end(call);
             return;
         }
         if (front == CN_FRONT_END) {
@@ -14367,7 +14420,7 @@ static void cn_invoke_on_head(cn_exchange_t *x) {
     connect_code_t code = CONNECT_OK;
     if (call->over) return;
     if (!call->rpc.protocol->client_open(&call->rpc)) {
-        cn_invoke_end(call, true);
+        cn_invoke_end(call);
         return;
     }
     call->info.headers = call->rpc.received_headers;
@@ -14380,23 +14433,19 @@ static void cn_invoke_on_head(cn_exchange_t *x) {
     call->entered = false; /* the first event ended it */
     call->rpc.error = call->failure;
     call->rpc.error.code = code;
-    cn_invoke_end(call, true);
+    cn_invoke_end(call);
 }
 
 static void cn_invoke_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
     connect_call_t *call = cn_call_of(x);
     if (call->over) {
-        call->discarded += len;
-        if (call->discarded > CN_INVOKE_DISCARD_MAX)
-            x->http->version->reset(x, CN_RESET_CANCEL);
-        else
-            x->http->version->consume(x, len);
+        x->http->version->consume(x, len);
         return;
     }
     if (cn_call_take_input(call, bytes, len))
         cn_invoke_pump(call);
     else
-        cn_invoke_end(call, true);
+        cn_invoke_end(call);
 }
 
 static void cn_invoke_on_end(cn_exchange_t *x) {
@@ -14417,22 +14466,19 @@ static void cn_invoke_on_due(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
     int64_t now = x->http->now_ms;
     if (call->poked) cn_call_on_poke(call);
-    if (call->deadline_ms <= now) {
-        if (call->over)
-            x->http->version->reset(x, CN_RESET_CANCEL); /* of a response nobody waits for */
-        else
-            cn_invoke_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
-    } else {
+    if (call->over) return;
+    if (call->deadline_ms <= now)
+        cn_invoke_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
+    else
         cn_exchange_set_due(x, call->deadline_ms);
-    }
 }
 
 static void cn_invoke_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
     connect_call_t *call = cn_call_of(x);
     if (!call->over && !call->in_end) {
         if (code == CONNECT_OK) code = CONNECT_UNAVAILABLE;
-        cn_error_set(&call->rpc.error, code, why ? why : "the connection was lost");
-        cn_invoke_end(call, true);
+        cn_error_print(&call->rpc.error, &call->arena, code, "%s", why ? why : "the connection was lost");
+        cn_invoke_end(call);
     }
     if (call->poked)
         cn_call_on_poke(call); /* the exchange would have done it */
@@ -14450,6 +14496,12 @@ CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
     if (call->writable && !call->over) {
         call->writable = false;
         cn_invoke_on_writable(&call->x);
+    }
+    if (call->draining && !call->over && call->events.on_drain) {
+        call->draining = false;
+        cn_call_enter(call);
+        call->events.on_drain(call, call->user);
+        cn_call_leave(call);
     }
     if (call->over)
         cn_call_tell_closed(call);
@@ -14474,13 +14526,13 @@ static void cn_invoke_send_head(connect_call_t *call) {
         call->rpc.timeout_ms = CN_MIN(call->rpc.timeout_ms, CN_MAX(call->deadline_ms - x->http->now_ms, 0));
     if (!call->rpc.protocol->client_head(&call->rpc, &head)) {
         cn_error_memory(&call->rpc.error);
-        cn_invoke_end(call, false);
+        cn_invoke_end(call);
         return;
     }
     waiting = cn_buf_len(&x->out); /* a GET took it into its URL */
     if (!x->http->version->send_head(x, &head, call->finished && !waiting)) {
         cn_error_memory(&call->rpc.error);
-        cn_invoke_end(call, false);
+        cn_invoke_end(call);
         return;
     }
     if (waiting) x->http->version->flush(x);
@@ -14501,13 +14553,12 @@ CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message
     cn_exchange_t *x = &call->x;
     if (call->over || call->finished) return CONNECT_IO_END;
     if (message || encoded) {
-        if (cn_call_single_request(call) && call->messages_out) return CONNECT_IO_ERROR;
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
             return CONNECT_IO_AGAIN;
         }
         if (!cn_call_put_message(call, message, encoded, &call->rpc.error)) {
-            cn_invoke_end(call, false);
+            cn_invoke_end(call);
             return CONNECT_IO_ERROR;
         }
     }
@@ -14527,17 +14578,17 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
         call->finished = true;
         cn_error_set(&call->rpc.error, code == CONNECT_LATER ? CONNECT_CANCELED : code, "canceled by this side");
         if (call->failure.message.len) call->rpc.error.message = call->failure.message;
-        cn_invoke_end(call, false);
+        cn_invoke_end(call);
         return;
     }
     if (call->finished || call->over) return;
     if (message && !cn_call_put_message(call, message, NULL, &call->rpc.error)) {
-        cn_invoke_end(call, false);
+        cn_invoke_end(call);
         return;
     }
     if (cn_call_single_request(call) && !call->messages_out) {
         cn_error_set(&call->rpc.error, CONNECT_INVALID_ARGUMENT, "the call was finished without its request");
-        cn_invoke_end(call, false);
+        cn_invoke_end(call);
         return;
     }
     call->finished = true;
@@ -14712,6 +14763,8 @@ struct connect_server_t {
     cn_call_pool_t pool;
     cn_list_t pokes;
     connect_task_t poke_task;
+    int64_t now_ms;         /* as last told by a connection */
+    bool *freed;            /* set when the server is: connect_server_run asks */
     unsigned busy; /* depth of what runs callbacks */
     bool free_wanted, draining;
     uint32_t grace_ms;
@@ -14742,8 +14795,10 @@ CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
 #if CONNECT_ENABLE_SERVER
 /* ---- Callbacks and pokes ---- */
 
-static void cn_server_enter(void *owner) {
-    ((connect_server_t *)owner)->busy++;
+static void cn_server_enter(void *owner, int64_t now_ms) {
+    connect_server_t *server = (connect_server_t *)owner;
+    server->busy++;
+    server->now_ms = CN_MAX(server->now_ms, now_ms);
 }
 
 static void cn_server_run_pokes(connect_server_t *server) {
@@ -14760,7 +14815,7 @@ static void cn_server_leave(void *owner) {
 
 #if CONNECT_ENABLE_SOCKETS
 static void cn_server_on_poke_task(void *arg) {
-    cn_server_enter(arg);
+    cn_server_enter(arg, 0);
     cn_server_leave(arg);
 }
 #endif
@@ -14813,7 +14868,8 @@ static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route) {
     info->compression_received = info->compression_sent = cn_coding_name(NULL);
     info->headers = cn_headers_view(&call->x.headers);
     info->peer.http = http->version->number;
-    info->peer.address = cn_conn_of(http)->peer;
+    info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(http)->peer)).data;
+    if (!info->peer.address) info->peer.address = "";
 }
 
 static void cn_server_on_head(connect_call_t *call) {
@@ -14879,15 +14935,20 @@ static void cn_server_on_released(connect_call_t *call) {
     cn_call_recycle(&server->pool, call);
 }
 
+static int64_t cn_server_now_ms(const connect_call_t *call) {
+    return ((const connect_server_t *)call->owner)->now_ms;
+}
+
 /* ---- Connections ---- */
 
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
-    static const cn_call_owner_t events = {cn_server_on_head, cn_server_on_released, cn_server_poke};
+    static const cn_call_owner_t events = {cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms};
     connect_server_t *server = (connect_server_t *)conn->owner;
     connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
     call->owner_events = &events;
     call->owner = server;
+    call->draining = server->draining;
     call->x.events = cn_serve_exchange_events();
     cn_list_append(&server->calls, &call->node);
     server->call_count++;
@@ -15006,6 +15067,8 @@ void connect_server_free(connect_server_t *server) {
         return;
     }
     server->busy = 1;
+    server->free_wanted = true; /* nothing is accepted any more */
+    if (server->freed) *server->freed = true;
     allocator = server->allocator;
     if (server->stop_listening) server->stop_listening(server);
     while (!cn_list_empty(&server->conns))
@@ -15077,7 +15140,7 @@ void connect_server_drain(connect_server_t *server, uint32_t grace_ms) {
     for (node = server->conns.next; node != &server->conns; node = next) {
         connect_conn_t *conn = CN_CONTAINER(node, connect_conn_t, node);
         next = node->next;
-        cn_conn_drain(conn, grace_ms == CONNECT_UNLIMITED ? INT64_MAX : conn->http.now_ms + (int64_t)grace_ms);
+        cn_conn_drain(conn, grace_ms);
     }
     for (node = server->calls.next; node != &server->calls; node = node->next) {
         connect_call_t *call = CN_CONTAINER(node, connect_call_t, node);
@@ -15118,6 +15181,8 @@ struct connect_client_t {
     cn_list_t pokes;
     connect_task_t poke_task;
     int64_t now_ms; /* as last told by a connection; -1: not yet */
+    bool told_now;                    /* now_ms is of this moment */
+    unsigned waits;                   /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted, assigning;
 };
@@ -15154,8 +15219,11 @@ static int64_t cn_client_now_ms(const connect_client_t *client) {
 
 /* ---- Callbacks and pokes ---- */
 
-static void cn_client_enter(void *owner) {
-    ((connect_client_t *)owner)->busy++;
+static void cn_client_enter(void *owner, int64_t now_ms) {
+    connect_client_t *client = (connect_client_t *)owner;
+    client->busy++;
+    client->now_ms = CN_MAX(client->now_ms, now_ms);
+    client->told_now = now_ms >= 0;
 }
 
 static void cn_client_run_pokes(connect_client_t *client) {
@@ -15170,12 +15238,12 @@ static void cn_client_leave(void *owner) {
         if (!client->free_wanted) cn_client_assign(client);
         cn_client_run_pokes(client);
     }
-    if (--client->busy == 0 && client->free_wanted) connect_client_free(client);
+    if (--client->busy == 0 && client->free_wanted && !client->waits) connect_client_free(client);
 }
 
 #if CONNECT_ENABLE_SOCKETS
 static void cn_client_on_poke_task(void *arg) {
-    cn_client_enter(arg);
+    cn_client_enter(arg, -1);
     cn_client_leave(arg);
 }
 #endif
@@ -15196,6 +15264,10 @@ static void cn_client_poke(connect_call_t *call) {
     connect_client_t *client = (connect_client_t *)call->owner;
     cn_list_append(&client->pokes, &call->poke_node);
     cn_client_wake(client);
+}
+
+static int64_t cn_client_call_now_ms(const connect_call_t *call) {
+    return cn_client_now_ms((const connect_client_t *)call->owner);
 }
 
 static void cn_client_on_released(connect_call_t *call) {
@@ -15221,18 +15293,19 @@ static bool cn_client_fits(const connect_conn_t *conn, const connect_call_t *cal
 /* Ends the waiting calls whose deadline has come, and has on_due called for the next. */
 static void cn_client_watch_waiting(connect_client_t *client) {
     cn_list_t *node, *next;
+    const bool fresh = client->clock || client->told_now;
     int64_t due = INT64_MAX, now = cn_client_now_ms(client);
     for (node = client->waiting.next; node != &client->waiting; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
-        if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE && now >= 0)
+        if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE && fresh)
             call->deadline_ms = now + call->rpc.timeout_ms;
         if (call->over || call->deadline_ms <= now) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
             cn_error_set(call->over ? NULL : &call->rpc.error, CONNECT_DEADLINE_EXCEEDED,
                 "the deadline has passed before there was a connection");
-            cn_invoke_end(call, true);
+            cn_invoke_end(call);
             cn_call_release_if_done(call);
         } else {
             due = CN_MIN(due, call->deadline_ms);
@@ -15244,14 +15317,19 @@ static void cn_client_watch_waiting(connect_client_t *client) {
 
 static void cn_client_on_due(connect_conn_t *conn) {
     connect_client_t *client = (connect_client_t *)conn->owner;
-    client->now_ms = conn->http.now_ms;
     cn_client_watch_waiting(client);
 }
 
 static void cn_client_on_room(connect_conn_t *conn) {
-    connect_client_t *client = (connect_client_t *)conn->owner;
-    client->now_ms = conn->http.now_ms;
-    cn_client_assign(client);
+    cn_list_t *node;
+    cn_client_assign((connect_client_t *)conn->owner);
+    if (!conn->http.draining) return;
+    for (node = conn->http.exchanges.next; node != &conn->http.exchanges; node = node->next) {
+        connect_call_t *call = cn_call_of(CN_CONTAINER(node, cn_exchange_t, node));
+        if (!call->events.on_drain || call->over) continue;
+        call->draining = true;
+        cn_call_poke(call);
+    }
 }
 
 /* Ends the calls that wait for a connection of this HTTP version, unless there is another. os_error: 0 if none. */
@@ -15266,9 +15344,11 @@ static void cn_client_fail_waiting(
         if ((call->info.peer.http == CONNECT_HTTP_2) != http2) continue;
         cn_list_remove(&call->node);
         cn_list_append(&client->calls, &call->node);
-        cn_error_print(&call->rpc.error, &call->arena, code, "%s", text);
-        call->rpc.error.os_error = os_error;
-        cn_invoke_end(call, true);
+        if (!call->over) {
+            cn_error_print(&call->rpc.error, &call->arena, code, "%s", text);
+            call->rpc.error.os_error = os_error;
+        }
+        cn_invoke_end(call);
         cn_call_release_if_done(call);
     }
 }
@@ -15277,8 +15357,8 @@ static void cn_client_fail_waiting(
 static void cn_client_on_lost(connect_conn_t *conn) {
     connect_client_t *client = (connect_client_t *)conn->owner;
     cn_list_remove(&conn->node);
-    if (conn->opened && !conn->failure[0]) return;
-    cn_client_fail_waiting(client, conn->allow_http2, CONNECT_UNAVAILABLE,
+    if (conn->opened) return;
+    cn_client_fail_waiting(client, conn->allow_http2, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE,
         conn->failure[0] ? conn->failure : "the connection could not be opened", conn->os_error);
 }
 
@@ -15306,6 +15386,7 @@ static bool cn_client_dial(connect_client_t *client, bool http2) {
     cn_list_append(&client->conns, &conn->node);
     code = client->dial(conn, client->address, client->dial_user);
     if (code == CONNECT_OK) return true;
+    conn->dial_code = code;
     if (!conn->failure[0]) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
     connect_conn_close(conn);
     return false;
@@ -15346,10 +15427,12 @@ static void cn_client_assign(connect_client_t *client) {
         uint32_t others;
         connect_conn_t *conn = cn_client_find_room(client, call, &others);
         next = node->next;
-        if (conn && conn->http.version->begin(&conn->http, &call->x)) {
+        if (call->over) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
-            call->info.peer.address = conn->peer;
+        } else if (conn && conn->http.version->begin(&conn->http, &call->x)) {
+            cn_list_remove(&call->node);
+            cn_list_append(&client->calls, &call->node);
             cn_invoke_begun(call, client->authority, cn_str(call->info.path, strlen(call->info.path)));
         } else if (!conn && !failed[http2] && others < (http2 ? CN_CLIENT_HTTP2_MAX : CN_CLIENT_HTTP1_MAX) &&
             before[http2] >= cn_client_count_dialling(client, call)) {
@@ -15505,8 +15588,7 @@ connect_client_t *connect_client_new(
     return NULL;
 }
 
-/* now: on_closed is told at once; else later, as we are inside a callback. */
-static void cn_client_cancel_all(connect_client_t *client, bool now) {
+static void cn_client_cancel_all(connect_client_t *client) {
     cn_list_t *lists[2], *node, *next;
     size_t i;
     lists[0] = &client->waiting;
@@ -15516,7 +15598,7 @@ static void cn_client_cancel_all(connect_client_t *client, bool now) {
             connect_call_t *call = cn_client_call_of(node);
             next = node->next;
             cn_error_set(call->over ? NULL : &call->rpc.error, CONNECT_CANCELED, "the client was freed");
-            cn_invoke_end(call, now);
+            cn_invoke_end(call);
         }
     }
 }
@@ -15526,15 +15608,16 @@ void connect_client_free(connect_client_t *client) {
     cn_list_t *lists[2], *node;
     size_t i;
     if (!client) return;
-    if (client->busy) {
-        if (!client->free_wanted) cn_client_cancel_all(client, false);
+    if (client->busy || client->waits) {
+        if (!client->free_wanted) cn_client_cancel_all(client);
         client->free_wanted = true;
         return;
     }
     allocator = client->allocator;
     client->busy = 1;
     client->assigning = true;
-    cn_client_cancel_all(client, true);
+    client->free_wanted = true; /* nothing is started any more */
+    cn_client_cancel_all(client);
     lists[0] = &client->waiting;
     lists[1] = &client->calls;
     while (!cn_list_empty(&client->conns))
@@ -15609,11 +15692,12 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.path = path.data;
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
-    call->info.peer.address = client->address;
+    call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(client->address)).data;
+    if (!call->info.peer.address) return cn_error_memory(error);
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
     if (timeout && timeout != CONNECT_UNLIMITED) {
         call->rpc.timeout_ms = timeout;
-        if (now >= 0) call->deadline_ms = now + (int64_t)timeout;
+        if (client->clock) call->deadline_ms = now + (int64_t)timeout; /* else from the next feed on */
     }
     connect_call_set_limits(call, options->receive_bytes, options->send_bytes);
     return cn_client_set_call_headers(call, client->headers, true, error) &&
@@ -15633,7 +15717,7 @@ static bool cn_client_dial_first(connect_client_t *client, bool http2, connect_e
 connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error) {
-    static const cn_call_owner_t owner_events = {NULL, cn_client_on_released, cn_client_poke};
+    static const cn_call_owner_t owner_events = {NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms};
     static const connect_call_options_t defaults;
     connect_call_t *call;
     if (client->free_wanted) {
@@ -15676,7 +15760,7 @@ void connect_call_free(connect_call_t *call) {
     if (!call->over) {
         cn_error_set(&call->rpc.error, CONNECT_CANCELED, "canceled by this side");
         call->finished = true;
-        cn_invoke_end(call, false);
+        cn_invoke_end(call);
     }
     call->told = true;
     cn_call_release_if_done(call);
@@ -17643,13 +17727,24 @@ int connect_server_listen(
     return port;
 }
 
+typedef struct cn_listen_run_t {
+    const connect_server_t *server;
+    bool freed; /* in a callback */
+} cn_listen_run_t;
+
 static bool cn_listen_is_done(void *arg) {
-    return cn_server_is_done((const connect_server_t *)arg);
+    const cn_listen_run_t *run = (const cn_listen_run_t *)arg;
+    return run->freed || cn_server_is_done(run->server);
 }
 
 void connect_server_run(connect_server_t *server) {
+    cn_listen_run_t run;
     if (!cn_listen_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
-    cn_loop_run_until(server->loop, cn_listen_is_done, server);
+    run.server = server;
+    run.freed = false;
+    server->freed = &run.freed;
+    cn_loop_run_until(server->loop, cn_listen_is_done, &run);
+    if (!run.freed) server->freed = NULL;
 }
 #endif
 
@@ -17695,6 +17790,15 @@ static bool cn_wait_refuse(const connect_client_t *client, connect_error_t *erro
     return true;
 }
 
+/* Between them a client that is freed in a callback stays; its calls are canceled at once. */
+static void cn_wait_begin(connect_client_t *client) {
+    client->waits++;
+}
+
+static void cn_wait_end(connect_client_t *client) {
+    if (--client->waits == 0 && client->free_wanted && !client->busy) connect_client_free(client);
+}
+
 static bool cn_wait_received(void *arg) {
     cn_wait_t *wait = (cn_wait_t *)arg;
     wait->result = cn_invoke_receive(wait->call, wait->message, wait->arena, wait->error);
@@ -17703,8 +17807,9 @@ static bool cn_wait_received(void *arg) {
 
 connect_io_t connect_call_receive_wait(
     connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {
+    connect_client_t *client = (connect_client_t *)call->owner;
     cn_wait_t wait;
-    if (!call->pull || cn_wait_refuse((const connect_client_t *)call->owner, error)) {
+    if (!call->pull || cn_wait_refuse(client, error)) {
         if (!call->pull) cn_error_set(error, CONNECT_FAILED_PRECONDITION, "the call was started with events");
         return CONNECT_IO_ERROR;
     }
@@ -17713,10 +17818,12 @@ connect_io_t connect_call_receive_wait(
     wait.message = message;
     wait.arena = arena;
     wait.error = error;
-    if (!cn_wait_received(&wait) && !cn_loop_run_until(call->loop, cn_wait_received, &wait)) {
+    cn_wait_begin(client);
+    if (!cn_wait_received(&wait) && !cn_loop_run_until(client->loop, cn_wait_received, &wait)) {
         cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
-        return CONNECT_IO_ERROR;
+        wait.result = CONNECT_IO_ERROR;
     }
+    cn_wait_end(client);
     return wait.result;
 }
 
@@ -17727,16 +17834,19 @@ static bool cn_wait_sent(void *arg) {
 }
 
 connect_io_t connect_call_send_wait(connect_call_t *call, const void *message, connect_error_t *error) {
+    connect_client_t *client = (connect_client_t *)call->owner;
     cn_wait_t wait;
-    if (cn_wait_refuse((const connect_client_t *)call->owner, error)) return CONNECT_IO_ERROR;
+    if (cn_wait_refuse(client, error)) return CONNECT_IO_ERROR;
+    cn_wait_begin(client);
     memset(&wait, 0, sizeof wait);
     wait.call = call;
     wait.request = message;
-    if (!cn_wait_sent(&wait) && !cn_loop_run_until(call->loop, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
+    if (!cn_wait_sent(&wait) && !cn_loop_run_until(client->loop, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
     if (wait.result == CONNECT_IO_ERROR && error) {
         *error = call->rpc.error;
         if (error->code == CONNECT_OK) cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
     }
+    cn_wait_end(client);
     return wait.result;
 }
 
@@ -17762,6 +17872,7 @@ connect_code_t connect_client_unary_wait(connect_client_t *client, const connect
     if (cn_wait_refuse(client, error)) return error->code;
     call = connect_client_start(client, method, NULL, NULL, options, error);
     if (!call) return error->code;
+    cn_wait_begin(client);
     connect_call_finish(call, CONNECT_OK, request);
     got = connect_call_receive_wait(call, response, arena, error);
     if (got == CONNECT_IO_END) cn_error_set(error, CONNECT_UNIMPLEMENTED, "the response has no message");
@@ -17775,6 +17886,7 @@ connect_code_t connect_client_unary_wait(connect_client_t *client, const connect
         }
     }
     connect_call_free(call);
+    cn_wait_end(client);
     return got == CONNECT_IO_OK ? CONNECT_OK : error->code;
 }
 #endif
@@ -17899,7 +18011,6 @@ const char *connect_build_info(void) {
 #undef CN_HTTP2_POOL_STEP
 #undef CN_HTTP2_STACK_FIELDS
 #undef CN_HTTP2_UPDATE_CREDIT
-#undef CN_INVOKE_DISCARD_MAX
 #undef CN_JSON_DEPTH_MAX
 #undef CN_JSON_HIGHS
 #undef CN_JSON_NAME_MAX

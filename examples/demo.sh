@@ -52,7 +52,8 @@ echo
 echo "-- A server on a free port"
 echo
 echo "\$ $out/server 127.0.0.1:0 &"
-"$out/server" 127.0.0.1:0 > "$out/server.log" 2>&1 < /dev/null &
+: > "$out/server.log"
+"$out/server" 127.0.0.1:0 >> "$out/server.log" 2>&1 < /dev/null &
 server=$!
 port=
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do

@@ -94,7 +94,8 @@ CONNECT_API connect_io_t connect_call_send(connect_call_t *call, const void *mes
 CONNECT_API connect_io_t connect_call_send_encoded(connect_call_t *call, connect_str_t bytes) CONNECT_CHECKED;
 /* Ends what this end sends. Server: ends the call with the code. Client: OK says that there are no more requests,
    another code cancels the call. message_or_null: a last message; a server that answers with one message: NULL stands
-   for the response the handler was given. What was sent before still goes out. A second finish does nothing.
+   for the response the handler was given. What was sent before still goes out. A second finish does nothing,
+   while the call lives.
    Lifetime: a unary call left open by CONNECT_LATER stays until its finish, which is due even if the peer is gone; all
    other calls until on_closed has returned. */
 CONNECT_API void connect_call_finish(connect_call_t *call, connect_code_t code, const void *message_or_null);

@@ -141,7 +141,8 @@ CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x) {
 }
 
 CN_PRIVATE int64_t cn_call_now_ms(const connect_call_t *call) {
-    return call->x.http ? call->x.http->now_ms : call->x.received_ms;
+    if (call->x.http) return call->x.http->now_ms;
+    return call->owner ? call->owner_events->now_ms(call) : call->x.received_ms;
 }
 
 CN_PRIVATE void cn_call_enter(connect_call_t *call) {
@@ -164,7 +165,7 @@ CN_PRIVATE void cn_call_release_if_done(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_call_poke(connect_call_t *call) {
-    call->poked = true;
+    call->poked = call->x.http || call->owner; /* else nobody is left to tell it to */
     if (call->x.http)
         cn_exchange_set_due(&call->x, call->x.http->now_ms);
     else if (call->owner)
@@ -362,6 +363,8 @@ CN_PRIVATE bool cn_call_put_message(
     cn_buf_t *out = &call->x.out;
     const size_t before = cn_buf_len(out);
     bool packed = false, ok;
+    if (call->messages_out && (call->is_server ? cn_call_single_response(call) : cn_call_single_request(call)))
+        return cn_error_set(error, CONNECT_INTERNAL, "a second message was sent where the method has one");
     if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
     ok = call->rpc.coding_sent ? cn_call_put_packed(call, message, encoded_or_null, &packed, error)
                                : cn_call_put_plain(call, message, encoded_or_null, error);
@@ -429,7 +432,8 @@ const connect_call_info_t *connect_call_info(const connect_call_t *call) {
 
 int64_t connect_call_time_left_ms(const connect_call_t *call) {
     int64_t now = cn_call_now_ms(call);
-    if (call->deadline_ms == INT64_MAX) return INT64_MAX;
+    if (call->deadline_ms == INT64_MAX)
+        return call->is_server || call->rpc.timeout_ms == CN_TIMEOUT_NONE ? INT64_MAX : call->rpc.timeout_ms;
     return CN_MAX(call->deadline_ms - now, 0);
 }
 

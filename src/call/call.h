@@ -9,6 +9,7 @@ typedef struct cn_call_owner_t {               /* the server or the client of a 
     void (*on_head)(connect_call_t *call);     /* server: a request's head is in call->x: find out what it is */
     void (*on_released)(connect_call_t *call); /* nobody refers to it any more: use it again */
     void (*poke)(connect_call_t *call);        /* have cn_call_on_poke called soon, though it has no exchange */
+    int64_t (*now_ms)(const connect_call_t *call); /* the time, of a call without an exchange; -1: not known */
 } cn_call_owner_t;
 
 typedef struct cn_value_t {
@@ -50,7 +51,6 @@ struct connect_call_t {
     void *cancel_arg;
     cn_value_t values[6], *more_values;
     uint32_t messages_in, messages_out;
-    size_t discarded;
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
     bool packed;     /* what cn_call_front found is compressed */

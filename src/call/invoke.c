@@ -26,8 +26,6 @@
 
    Invariants: after `over` rpc.error does not change. on_closed is told once, never inside a function of the user's. */
 
-#define CN_INVOKE_DISCARD_MAX (64u * 1024u) /* read of a response nobody wants, to keep an HTTP/1.1 connection */
-
 #if CONNECT_ENABLE_CLIENT
 /* ---- The outcome ---- */
 
@@ -45,39 +43,30 @@ static void cn_invoke_set_metadata(connect_call_t *call) {
     call->rpc.error.metadata.count = count;
 }
 
-CN_PRIVATE void cn_invoke_end(connect_call_t *call, bool now) {
+CN_PRIVATE void cn_invoke_end(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
     if (call->over) return;
     call->over = call->drop_input = true;
     cn_invoke_set_metadata(call);
-    if (x->http) {
-        bool keep = x->http->version->number == CONNECT_HTTP_1 && x->received_head && x->sent_end &&
-            call->deadline_ms > x->http->now_ms && call->rpc.error.code != CONNECT_CANCELED;
-        if (!call->in_end && !keep)
-            x->http->version->reset(x, CN_RESET_CANCEL);
-        else if (!x->sent_end)
-            x->http->version->reset(x, CN_RESET_NO_ERROR);
-        else
-            cn_call_consume(call);
-    }
+    if (x->http && !call->in_end)
+        x->http->version->reset(x, CN_RESET_CANCEL);
+    else if (x->http && !x->sent_end)
+        x->http->version->reset(x, CN_RESET_NO_ERROR);
+    else
+        cn_call_consume(call);
     if (call->pull) call->told = true;
-    if (!call->told) {
-        if (now)
-            cn_call_tell_closed(call);
-        else
-            cn_call_poke(call);
-    }
+    if (!call->told) cn_call_poke(call);
 }
 
 static void cn_invoke_fail(connect_call_t *call, connect_code_t code, const char *text) {
     cn_error_set(&call->rpc.error, code, text);
-    cn_invoke_end(call, true);
+    cn_invoke_end(call);
 }
 
 /* A peer's message that cannot be read is the peer's fault. */
 static void cn_invoke_decode_failed(connect_call_t *call) {
     if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
-    cn_invoke_end(call, true);
+    cn_invoke_end(call);
 }
 
 /* Gives a single response to the application. */
@@ -108,7 +97,7 @@ static void cn_invoke_settle(connect_call_t *call) {
         call->held = cn_buf_view(&call->in);
         call->packed = call->rpc.coding_received && call->held.len;
         if (!cn_call_expand(call, &call->held)) {
-            cn_invoke_end(call, true);
+            cn_invoke_end(call);
             return;
         }
     }
@@ -120,7 +109,7 @@ static void cn_invoke_settle(connect_call_t *call) {
         else if (!call->pull && !call->over)
             cn_invoke_deliver_single(call);
     }
-    cn_invoke_end(call, true);
+    cn_invoke_end(call);
 }
 
 /* ---- The response ---- */
@@ -133,13 +122,13 @@ static bool cn_invoke_hold(connect_call_t *call, connect_str_t payload, size_t w
         return false;
     }
     if (!cn_call_expand(call, &payload)) {
-        cn_invoke_end(call, true);
+        cn_invoke_end(call);
         return false;
     }
     copy = (char *)cn_arena_raw(&call->arena, payload.len + CN_SLACK);
     if (!copy) {
         cn_error_memory(&call->rpc.error);
-        cn_invoke_end(call, true);
+        cn_invoke_end(call);
         return false;
     }
     if (payload.len) memcpy(copy, payload.data, payload.len);
@@ -185,7 +174,7 @@ static bool cn_invoke_end_envelope(connect_call_t *call, connect_str_t payload, 
         return false;
     }
     if (!cn_call_expand(call, &payload)) {
-        cn_invoke_end(call, true);
+        cn_invoke_end(call);
         return false;
     }
     if (!call->rpc.protocol->client_end_envelope(&call->rpc, payload) && call->rpc.error.code == CONNECT_OK)
@@ -206,7 +195,7 @@ static void cn_invoke_pump(connect_call_t *call) {
         }
         front = cn_call_front(call, &payload, &whole);
         if (front == CN_FRONT_BAD) {
-            cn_invoke_end(call, true);
+            cn_invoke_end(call);
             return;
         }
         if (front == CN_FRONT_END) {
@@ -239,7 +228,7 @@ static void cn_invoke_on_head(cn_exchange_t *x) {
     connect_code_t code = CONNECT_OK;
     if (call->over) return;
     if (!call->rpc.protocol->client_open(&call->rpc)) {
-        cn_invoke_end(call, true);
+        cn_invoke_end(call);
         return;
     }
     call->info.headers = call->rpc.received_headers;
@@ -252,23 +241,19 @@ static void cn_invoke_on_head(cn_exchange_t *x) {
     call->entered = false; /* the first event ended it */
     call->rpc.error = call->failure;
     call->rpc.error.code = code;
-    cn_invoke_end(call, true);
+    cn_invoke_end(call);
 }
 
 static void cn_invoke_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
     connect_call_t *call = cn_call_of(x);
     if (call->over) {
-        call->discarded += len;
-        if (call->discarded > CN_INVOKE_DISCARD_MAX)
-            x->http->version->reset(x, CN_RESET_CANCEL);
-        else
-            x->http->version->consume(x, len);
+        x->http->version->consume(x, len);
         return;
     }
     if (cn_call_take_input(call, bytes, len))
         cn_invoke_pump(call);
     else
-        cn_invoke_end(call, true);
+        cn_invoke_end(call);
 }
 
 static void cn_invoke_on_end(cn_exchange_t *x) {
@@ -289,22 +274,19 @@ static void cn_invoke_on_due(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
     int64_t now = x->http->now_ms;
     if (call->poked) cn_call_on_poke(call);
-    if (call->deadline_ms <= now) {
-        if (call->over)
-            x->http->version->reset(x, CN_RESET_CANCEL); /* of a response nobody waits for */
-        else
-            cn_invoke_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
-    } else {
+    if (call->over) return;
+    if (call->deadline_ms <= now)
+        cn_invoke_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
+    else
         cn_exchange_set_due(x, call->deadline_ms);
-    }
 }
 
 static void cn_invoke_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
     connect_call_t *call = cn_call_of(x);
     if (!call->over && !call->in_end) {
         if (code == CONNECT_OK) code = CONNECT_UNAVAILABLE;
-        cn_error_set(&call->rpc.error, code, why ? why : "the connection was lost");
-        cn_invoke_end(call, true);
+        cn_error_print(&call->rpc.error, &call->arena, code, "%s", why ? why : "the connection was lost");
+        cn_invoke_end(call);
     }
     if (call->poked)
         cn_call_on_poke(call); /* the exchange would have done it */
@@ -322,6 +304,12 @@ CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
     if (call->writable && !call->over) {
         call->writable = false;
         cn_invoke_on_writable(&call->x);
+    }
+    if (call->draining && !call->over && call->events.on_drain) {
+        call->draining = false;
+        cn_call_enter(call);
+        call->events.on_drain(call, call->user);
+        cn_call_leave(call);
     }
     if (call->over)
         cn_call_tell_closed(call);
@@ -346,13 +334,13 @@ static void cn_invoke_send_head(connect_call_t *call) {
         call->rpc.timeout_ms = CN_MIN(call->rpc.timeout_ms, CN_MAX(call->deadline_ms - x->http->now_ms, 0));
     if (!call->rpc.protocol->client_head(&call->rpc, &head)) {
         cn_error_memory(&call->rpc.error);
-        cn_invoke_end(call, false);
+        cn_invoke_end(call);
         return;
     }
     waiting = cn_buf_len(&x->out); /* a GET took it into its URL */
     if (!x->http->version->send_head(x, &head, call->finished && !waiting)) {
         cn_error_memory(&call->rpc.error);
-        cn_invoke_end(call, false);
+        cn_invoke_end(call);
         return;
     }
     if (waiting) x->http->version->flush(x);
@@ -373,13 +361,12 @@ CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message
     cn_exchange_t *x = &call->x;
     if (call->over || call->finished) return CONNECT_IO_END;
     if (message || encoded) {
-        if (cn_call_single_request(call) && call->messages_out) return CONNECT_IO_ERROR;
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
             return CONNECT_IO_AGAIN;
         }
         if (!cn_call_put_message(call, message, encoded, &call->rpc.error)) {
-            cn_invoke_end(call, false);
+            cn_invoke_end(call);
             return CONNECT_IO_ERROR;
         }
     }
@@ -399,17 +386,17 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
         call->finished = true;
         cn_error_set(&call->rpc.error, code == CONNECT_LATER ? CONNECT_CANCELED : code, "canceled by this side");
         if (call->failure.message.len) call->rpc.error.message = call->failure.message;
-        cn_invoke_end(call, false);
+        cn_invoke_end(call);
         return;
     }
     if (call->finished || call->over) return;
     if (message && !cn_call_put_message(call, message, NULL, &call->rpc.error)) {
-        cn_invoke_end(call, false);
+        cn_invoke_end(call);
         return;
     }
     if (cn_call_single_request(call) && !call->messages_out) {
         cn_error_set(&call->rpc.error, CONNECT_INVALID_ARGUMENT, "the call was finished without its request");
-        cn_invoke_end(call, false);
+        cn_invoke_end(call);
         return;
     }
     call->finished = true;

@@ -8,8 +8,8 @@ CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void);
 CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, connect_str_t path);
 CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message);
-/* Ends a call with rpc.error, which is set; told: out of the next callback, or now if we are inside an event. */
-CN_PRIVATE void cn_invoke_end(connect_call_t *call, bool now);
+/* Ends a call with rpc.error, which is set. on_closed follows, out of a feed: never from in here. */
+CN_PRIVATE void cn_invoke_end(connect_call_t *call);
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call);
 /* For the _wait functions. Takes the next response: OK: decoded into the arena; AGAIN: none yet; END, ERROR: over. */
 CN_PRIVATE connect_io_t cn_invoke_receive(

@@ -28,6 +28,13 @@ with its length.
 #if CONNECT_ENABLE_SERVER
 /* ---- Answers ---- */
 
+/* What is left of a request after its answer has limits.body_gap_ms to come. */
+static void cn_serve_watch_rest(connect_call_t *call) {
+    const uint32_t gap = call->rpc.limits->body_gap_ms;
+    const bool rest = !call->x.received_end && gap != CONNECT_UNLIMITED;
+    cn_exchange_set_due(&call->x, rest ? call->x.http->now_ms + (int64_t)gap : INT64_MAX);
+}
+
 static void cn_serve_reset(connect_call_t *call) {
     call->answered = true;
     if (call->x.http) call->x.http->version->reset(&call->x, CN_RESET_INTERNAL);
@@ -68,7 +75,7 @@ CN_PRIVATE void cn_serve_answer(connect_call_t *call) {
     if (call->answered) return;
     call->answered = call->over = call->drop_input = true;
     if (!x->http) return;
-    cn_exchange_set_due(x, INT64_MAX);
+    cn_serve_watch_rest(call);
     if (call->rpc.error.code != CONNECT_OK && !x->sent_head) cn_buf_clear(&x->out);
     if (!call->rpc.protocol->server_end(&call->rpc, &trailers) ||
         (!x->sent_head && !cn_serve_send_head(call, (int64_t)cn_buf_len(&x->out), &trailers))) {
@@ -104,6 +111,7 @@ CN_PRIVATE void cn_serve_plain(
     }
     if (text.len) x->http->version->flush(x);
     x->http->version->send_end(x, none);
+    cn_serve_watch_rest(call);
 }
 
 /* What went wrong while encoding is this side's fault, but for a limit. */
@@ -153,7 +161,6 @@ CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message,
     connect_error_t error;
     if (call->finished || call->answered || !x->http) return CONNECT_IO_END;
     if (message || encoded) {
-        if (single && call->messages_out) return CONNECT_IO_ERROR;
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
             return CONNECT_IO_AGAIN;
@@ -188,6 +195,7 @@ static void cn_serve_returned(connect_call_t *call, connect_code_t code) {
         return;
     }
     call->entered = true;
+    if (call->draining) cn_call_poke(call);
     if (call->finished) return;
     if (call->rpc.method->kind == CONNECT_UNARY)
         call->promised = true;
@@ -394,7 +402,11 @@ static void cn_serve_on_due(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
     int64_t now = x->http->now_ms;
     if (call->poked) cn_call_on_poke(call);
-    if (call->answered || call->plain || !call->rpc.method) return;
+    if (call->answered) {
+        if (!x->received_end) x->http->version->reset(x, CN_RESET_NO_ERROR);
+        return;
+    }
+    if (!call->rpc.method) return;
     if (call->deadline_ms <= now) {
         cn_serve_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
         cn_serve_canceled(call);
@@ -480,6 +492,7 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
     cn_exchange_set_due(&call->x, cn_serve_next_due(call));
     if (cn_call_single_request(call)) return;
     call->entered = true;
+    if (call->draining) cn_call_poke(call);
     if (!cn_call_single_response(call)) cn_serve_writable(call);
 }
 #endif

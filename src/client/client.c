@@ -38,8 +38,11 @@ static int64_t cn_client_now_ms(const connect_client_t *client) {
 
 /* ---- Callbacks and pokes ---- */
 
-static void cn_client_enter(void *owner) {
-    ((connect_client_t *)owner)->busy++;
+static void cn_client_enter(void *owner, int64_t now_ms) {
+    connect_client_t *client = (connect_client_t *)owner;
+    client->busy++;
+    client->now_ms = CN_MAX(client->now_ms, now_ms);
+    client->told_now = now_ms >= 0;
 }
 
 static void cn_client_run_pokes(connect_client_t *client) {
@@ -54,12 +57,12 @@ static void cn_client_leave(void *owner) {
         if (!client->free_wanted) cn_client_assign(client);
         cn_client_run_pokes(client);
     }
-    if (--client->busy == 0 && client->free_wanted) connect_client_free(client);
+    if (--client->busy == 0 && client->free_wanted && !client->waits) connect_client_free(client);
 }
 
 #if CONNECT_ENABLE_SOCKETS
 static void cn_client_on_poke_task(void *arg) {
-    cn_client_enter(arg);
+    cn_client_enter(arg, -1);
     cn_client_leave(arg);
 }
 #endif
@@ -80,6 +83,10 @@ static void cn_client_poke(connect_call_t *call) {
     connect_client_t *client = (connect_client_t *)call->owner;
     cn_list_append(&client->pokes, &call->poke_node);
     cn_client_wake(client);
+}
+
+static int64_t cn_client_call_now_ms(const connect_call_t *call) {
+    return cn_client_now_ms((const connect_client_t *)call->owner);
 }
 
 static void cn_client_on_released(connect_call_t *call) {
@@ -105,18 +112,19 @@ static bool cn_client_fits(const connect_conn_t *conn, const connect_call_t *cal
 /* Ends the waiting calls whose deadline has come, and has on_due called for the next. */
 static void cn_client_watch_waiting(connect_client_t *client) {
     cn_list_t *node, *next;
+    const bool fresh = client->clock || client->told_now;
     int64_t due = INT64_MAX, now = cn_client_now_ms(client);
     for (node = client->waiting.next; node != &client->waiting; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
-        if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE && now >= 0)
+        if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE && fresh)
             call->deadline_ms = now + call->rpc.timeout_ms;
         if (call->over || call->deadline_ms <= now) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
             cn_error_set(call->over ? NULL : &call->rpc.error, CONNECT_DEADLINE_EXCEEDED,
                 "the deadline has passed before there was a connection");
-            cn_invoke_end(call, true);
+            cn_invoke_end(call);
             cn_call_release_if_done(call);
         } else {
             due = CN_MIN(due, call->deadline_ms);
@@ -128,14 +136,19 @@ static void cn_client_watch_waiting(connect_client_t *client) {
 
 static void cn_client_on_due(connect_conn_t *conn) {
     connect_client_t *client = (connect_client_t *)conn->owner;
-    client->now_ms = conn->http.now_ms;
     cn_client_watch_waiting(client);
 }
 
 static void cn_client_on_room(connect_conn_t *conn) {
-    connect_client_t *client = (connect_client_t *)conn->owner;
-    client->now_ms = conn->http.now_ms;
-    cn_client_assign(client);
+    cn_list_t *node;
+    cn_client_assign((connect_client_t *)conn->owner);
+    if (!conn->http.draining) return;
+    for (node = conn->http.exchanges.next; node != &conn->http.exchanges; node = node->next) {
+        connect_call_t *call = cn_call_of(CN_CONTAINER(node, cn_exchange_t, node));
+        if (!call->events.on_drain || call->over) continue;
+        call->draining = true;
+        cn_call_poke(call);
+    }
 }
 
 /* Ends the calls that wait for a connection of this HTTP version, unless there is another. os_error: 0 if none. */
@@ -150,9 +163,11 @@ static void cn_client_fail_waiting(
         if ((call->info.peer.http == CONNECT_HTTP_2) != http2) continue;
         cn_list_remove(&call->node);
         cn_list_append(&client->calls, &call->node);
-        cn_error_print(&call->rpc.error, &call->arena, code, "%s", text);
-        call->rpc.error.os_error = os_error;
-        cn_invoke_end(call, true);
+        if (!call->over) {
+            cn_error_print(&call->rpc.error, &call->arena, code, "%s", text);
+            call->rpc.error.os_error = os_error;
+        }
+        cn_invoke_end(call);
         cn_call_release_if_done(call);
     }
 }
@@ -161,8 +176,8 @@ static void cn_client_fail_waiting(
 static void cn_client_on_lost(connect_conn_t *conn) {
     connect_client_t *client = (connect_client_t *)conn->owner;
     cn_list_remove(&conn->node);
-    if (conn->opened && !conn->failure[0]) return;
-    cn_client_fail_waiting(client, conn->allow_http2, CONNECT_UNAVAILABLE,
+    if (conn->opened) return;
+    cn_client_fail_waiting(client, conn->allow_http2, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE,
         conn->failure[0] ? conn->failure : "the connection could not be opened", conn->os_error);
 }
 
@@ -190,6 +205,7 @@ static bool cn_client_dial(connect_client_t *client, bool http2) {
     cn_list_append(&client->conns, &conn->node);
     code = client->dial(conn, client->address, client->dial_user);
     if (code == CONNECT_OK) return true;
+    conn->dial_code = code;
     if (!conn->failure[0]) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
     connect_conn_close(conn);
     return false;
@@ -230,10 +246,12 @@ static void cn_client_assign(connect_client_t *client) {
         uint32_t others;
         connect_conn_t *conn = cn_client_find_room(client, call, &others);
         next = node->next;
-        if (conn && conn->http.version->begin(&conn->http, &call->x)) {
+        if (call->over) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
-            call->info.peer.address = conn->peer;
+        } else if (conn && conn->http.version->begin(&conn->http, &call->x)) {
+            cn_list_remove(&call->node);
+            cn_list_append(&client->calls, &call->node);
             cn_invoke_begun(call, client->authority, cn_str(call->info.path, strlen(call->info.path)));
         } else if (!conn && !failed[http2] && others < (http2 ? CN_CLIENT_HTTP2_MAX : CN_CLIENT_HTTP1_MAX) &&
             before[http2] >= cn_client_count_dialling(client, call)) {
@@ -389,8 +407,7 @@ connect_client_t *connect_client_new(
     return NULL;
 }
 
-/* now: on_closed is told at once; else later, as we are inside a callback. */
-static void cn_client_cancel_all(connect_client_t *client, bool now) {
+static void cn_client_cancel_all(connect_client_t *client) {
     cn_list_t *lists[2], *node, *next;
     size_t i;
     lists[0] = &client->waiting;
@@ -400,7 +417,7 @@ static void cn_client_cancel_all(connect_client_t *client, bool now) {
             connect_call_t *call = cn_client_call_of(node);
             next = node->next;
             cn_error_set(call->over ? NULL : &call->rpc.error, CONNECT_CANCELED, "the client was freed");
-            cn_invoke_end(call, now);
+            cn_invoke_end(call);
         }
     }
 }
@@ -410,15 +427,16 @@ void connect_client_free(connect_client_t *client) {
     cn_list_t *lists[2], *node;
     size_t i;
     if (!client) return;
-    if (client->busy) {
-        if (!client->free_wanted) cn_client_cancel_all(client, false);
+    if (client->busy || client->waits) {
+        if (!client->free_wanted) cn_client_cancel_all(client);
         client->free_wanted = true;
         return;
     }
     allocator = client->allocator;
     client->busy = 1;
     client->assigning = true;
-    cn_client_cancel_all(client, true);
+    client->free_wanted = true; /* nothing is started any more */
+    cn_client_cancel_all(client);
     lists[0] = &client->waiting;
     lists[1] = &client->calls;
     while (!cn_list_empty(&client->conns))
@@ -493,11 +511,12 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.path = path.data;
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
-    call->info.peer.address = client->address;
+    call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(client->address)).data;
+    if (!call->info.peer.address) return cn_error_memory(error);
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
     if (timeout && timeout != CONNECT_UNLIMITED) {
         call->rpc.timeout_ms = timeout;
-        if (now >= 0) call->deadline_ms = now + (int64_t)timeout;
+        if (client->clock) call->deadline_ms = now + (int64_t)timeout; /* else from the next feed on */
     }
     connect_call_set_limits(call, options->receive_bytes, options->send_bytes);
     return cn_client_set_call_headers(call, client->headers, true, error) &&
@@ -517,7 +536,7 @@ static bool cn_client_dial_first(connect_client_t *client, bool http2, connect_e
 connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error) {
-    static const cn_call_owner_t owner_events = {NULL, cn_client_on_released, cn_client_poke};
+    static const cn_call_owner_t owner_events = {NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms};
     static const connect_call_options_t defaults;
     connect_call_t *call;
     if (client->free_wanted) {
@@ -560,7 +579,7 @@ void connect_call_free(connect_call_t *call) {
     if (!call->over) {
         cn_error_set(&call->rpc.error, CONNECT_CANCELED, "canceled by this side");
         call->finished = true;
-        cn_invoke_end(call, false);
+        cn_invoke_end(call);
     }
     call->told = true;
     cn_call_release_if_done(call);

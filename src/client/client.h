@@ -32,6 +32,8 @@ struct connect_client_t {
     cn_list_t pokes;
     connect_task_t poke_task;
     int64_t now_ms; /* as last told by a connection; -1: not yet */
+    bool told_now;                    /* now_ms is of this moment */
+    unsigned waits;                   /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted, assigning;
 };

@@ -37,5 +37,6 @@ CN_PRIVATE void cn_exchange_close(cn_exchange_t *x) {
     cn_list_remove(&x->node);
     http->exchange_count--;
     x->http = NULL;
+    if (x->close_code == CONNECT_UNAVAILABLE && http->failure) x->close_why = http->failure;
     x->events->on_closed(x, x->close_code, x->close_why);
 }

@@ -61,6 +61,9 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     cn_list_t node;                /* in http->exchanges */
     int32_t stream_id;             /* HTTP/2 */
     uint32_t unread;               /* received bytes that the layer above has not consumed yet */
+    uint64_t out_taken, out_taken_before; /* bytes that went out of x->out; at the connection's last look */
+    bool out_waited;               /* some waited then */
+    bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
     bool over_high_water, is_head_request, reset;
     bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
     uint8_t interim_heads;         /* client: 1xx responses so far */
@@ -116,6 +119,7 @@ struct cn_http_t { /* embedded in the connection */
     bool read_blocked;                /* feed would take nothing now */
     bool draining;                    /* no exchange may begin any more */
     bool closing;                     /* close when out is empty */
+    const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */
 };
 
 /* Sets when on_due is wanted; INT64_MAX: not any more. */

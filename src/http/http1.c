@@ -595,10 +595,6 @@ static void cn_h1_finish(cn_http_t *http) {
         cn_h1_new_section(s, false);
     }
     s->x = NULL;
-    if (!x->received_end) {
-        x->close_code = CONNECT_CANCELED;
-        x->close_why = "the request was not read to its end";
-    }
     cn_exchange_close(x);
     cn_h1_tell_room(http);
     cn_http_wake(http);
@@ -714,6 +710,7 @@ static bool cn_h1_write_body(cn_http_t *http, cn_exchange_t *x, size_t len) {
     if (s->write == CN_H1_CHUNKED) to = CN_H1_PUT(to, "\r\n");
     cn_buf_commit(&http->out, (size_t)(to - start));
     cn_buf_drop(&x->out, len);
+    x->out_taken += len;
     return true;
 }
 
@@ -1066,6 +1063,7 @@ static void cn_h1_response_head(cn_http_t *http, const char *base, const cn_h1_f
     } else {
         read = CN_H1_UNTIL_EOF;
         s->keep = false;
+        x->until_eof = true;
     }
     cn_h1_begin_body(http, x, read, length);
 }

@@ -807,6 +807,7 @@ static int cn_http2_on_send_data(nghttp2_session *session, nghttp2_frame *frame,
     if (length) memcpy(to + CN_HTTP2_FRAME_HEAD, cn_buf_view(&x->out).data, length);
     cn_buf_commit(&http->out, CN_HTTP2_FRAME_HEAD + length);
     cn_buf_drop(&x->out, length);
+    x->out_taken += length;
     h->update_credit = CN_MIN(h->update_credit + 2, CN_HTTP2_UPDATE_CREDIT);
     if (x->over_high_water && cn_buf_len(&x->out) < http->limits->stream_buffer / 2) {
         x->over_high_water = false;

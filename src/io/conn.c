@@ -35,6 +35,7 @@ CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http) {
 
 static cn_exchange_t *cn_conn_on_begin(cn_http_t *http) {
     connect_conn_t *conn = cn_conn_of(http);
+    conn->idle_since_ms = -1; /* also if it is over before the clock is looked at */
     return conn->owner ? conn->events->on_begin(conn) : NULL;
 }
 
@@ -78,7 +79,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
 static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
     if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
     if (conn->opened_ms < 0) conn->opened_ms = conn->http.now_ms;
-    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner);
+    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, conn->http.now_ms);
     conn->http.feeding = true;
 }
 
@@ -88,7 +89,7 @@ static void cn_conn_free(connect_conn_t *conn) {
     void *owner = conn->owner;
     if (conn->gone) *conn->gone = true;
     conn->gone = NULL;
-    if (owner) events->enter(owner);
+    if (owner) events->enter(owner, conn->http.now_ms);
     conn->depth = 1; /* what is closed in the events below is closed already */
     conn->dead = true;
     conn->http.feeding = true;
@@ -189,6 +190,7 @@ int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     due = CN_MIN(due, cn_conn_add_ms(http->head_since_ms, http->limits->header_ms));
     due = CN_MIN(due, cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms));
     due = CN_MIN(due, cn_conn_idle_due(conn));
+    if (http->exchange_count) due = CN_MIN(due, conn->stall_check_ms);
     return CN_MIN(due, conn->abort_ms);
 }
 
@@ -215,6 +217,23 @@ static void cn_conn_tick_exchanges(connect_conn_t *conn) {
         if (x->http) due = CN_MIN(due, x->due_ms);
     }
     http->due_ms = CN_MIN(http->due_ms, due);
+}
+
+/* A peer that opens no window keeps what waits for it in memory: an exchange of which nothing went out between two
+   looks, limits.write_stall_ms apart, is given up. */
+static void cn_conn_check_stalls(connect_conn_t *conn) {
+    cn_http_t *http = &conn->http;
+    cn_list_t *node, *next;
+    if (conn->stall_check_ms > http->now_ms) return;
+    for (node = http->exchanges.next; node != &http->exchanges; node = next) {
+        cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
+        next = node->next;
+        if (cn_buf_len(&x->out) && x->out_taken == x->out_taken_before && x->out_waited)
+            http->version->reset(x, CN_RESET_CANCEL);
+        x->out_waited = cn_buf_len(&x->out) != 0;
+        x->out_taken_before = x->out_taken;
+    }
+    conn->stall_check_ms = http->exchange_count ? cn_conn_add_ms(http->now_ms, http->limits->write_stall_ms) : 0;
 }
 
 static void cn_conn_tick(connect_conn_t *conn) {
@@ -246,8 +265,12 @@ static void cn_conn_tick(connect_conn_t *conn) {
         http->closing = true;
         http->read_blocked = true;
     }
+    if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
+    cn_conn_check_stalls(conn);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
-        cn_conn_set_failure(conn, ETIMEDOUT, "the peer takes no bytes");
+        cn_conn_set_failure(conn, ETIMEDOUT,
+            conn->abort_ms <= now ? "drained, and the grace is over"
+                                  : "the peer takes no bytes (limits.write_stall_ms)");
         cn_conn_kill(conn);
     }
 }
@@ -268,6 +291,7 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
         if (conn->http.closing) taken = len; /* of no interest any more */
     }
     cn_conn_tick(conn);
+    conn->output_due = true;
     if (conn->dead) taken = len;
     cn_conn_leave(conn);
     return taken;
@@ -291,11 +315,20 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     if (conn->dead) return view;
     conn->gone = &gone;
     cn_conn_enter(conn, http->now_ms);
+    if (http->exchange_count) conn->idle_since_ms = -1;
     if (http->version) {
         cn_buf_borrow(&http->out, conn->pool);
         http->version->pull(http);
     }
     if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
+    conn->output_due = false;
+    cn_conn_leave(conn); /* what runs there may add output, and move it */
+    if (gone) {
+        if (outer_gone) *outer_gone = true;
+        return CN_STR("");
+    }
+    conn->gone = outer_gone;
+    if (conn->dead) return CN_STR("");
     view = cn_buf_view(&http->out);
     if (view.len == 0) {
         if (conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
@@ -303,13 +336,6 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     } else if (conn->stalled_since_ms < 0) {
         conn->stalled_since_ms = http->now_ms;
     }
-    if (conn->dead) view = CN_STR("");
-    cn_conn_leave(conn);
-    if (gone) {
-        if (outer_gone) *outer_gone = true;
-        return CN_STR("");
-    }
-    conn->gone = outer_gone;
     return view;
 }
 
@@ -325,7 +351,7 @@ unsigned connect_conn_wants(const connect_conn_t *conn) {
     size_t waiting = cn_buf_len(&http->out);
     unsigned wants = 0;
     if (conn->dead || !conn->owner) return 0;
-    if (waiting) wants |= CONNECT_WANTS_WRITE;
+    if (waiting || conn->output_due) wants |= CONNECT_WANTS_WRITE;
     if (!http->closing) {
         if (http->woken) wants |= CONNECT_WANTS_WRITE;
         if (!http->read_blocked && waiting / CN_CONN_BLOCKED <= http->limits->connection_buffer)
@@ -360,6 +386,7 @@ CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const ch
     if (conn->failure[0]) return;
     conn->os_error = os_error;
     snprintf(conn->failure, sizeof conn->failure, "%s", text);
+    conn->http.failure = conn->failure;
 }
 
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
@@ -381,8 +408,8 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
     conn->depth--;
 }
 
-CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, int64_t abort_ms) {
-    if (abort_ms < conn->abort_ms) conn->abort_ms = abort_ms;
+CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {
+    conn->grace_ms = grace_ms;
     if (conn->http.version && !conn->dead)
         conn->http.version->drain(&conn->http);
     else

@@ -9,7 +9,7 @@ typedef struct cn_conn_owner_t {                      /* what a server or a clie
     void (*on_room)(connect_conn_t *conn);            /* client: a call may begin, or the connection drains */
     void (*on_due)(connect_conn_t *conn);             /* conn->owner_due_ms has come; it is INT64_MAX again */
     void (*on_lost)(connect_conn_t *conn);            /* last: conn is freed after this; its exchanges are closed */
-    void (*enter)(void *owner);                       /* around everything that can run callbacks: what is freed in */
+    void (*enter)(void *owner, int64_t now_ms);       /* around everything that can run callbacks: what is freed in */
     void (*leave)(void *owner);                       /* between goes in the last leave */
 } cn_conn_owner_t;
 
@@ -24,6 +24,9 @@ struct connect_conn_t {
     int64_t idle_since_ms;    /* no exchange since; -1: there is one */
     int64_t stalled_since_ms; /* output waits and none of it was written since; -1: none waits */
     int64_t abort_ms;         /* drained too long; INT64_MAX: not drained */
+    uint32_t grace_ms;       /* from drain to abort_ms, which is set when the time is told; 0: not drained */
+    int64_t stall_check_ms;  /* when exchanges are looked at that wait for their peer's window */
+    bool output_due;         /* something was fed since the last output */
     char preface[24];         /* server: the first bytes, until they tell the version */
     uint8_t preface_len;
     bool allow_http1, allow_http2;
@@ -33,6 +36,7 @@ struct connect_conn_t {
     unsigned depth;    /* of feed, output and eof */
     bool *gone;        /* set when conn is freed, or its output is: connect_conn_output asks */
     int os_error;
+    connect_code_t dial_code; /* client: what dial returned; 0: it began */
     char failure[256];
     char peer[110]; /* a Unix path is at most 108 bytes */
     void (*output)(connect_conn_t *conn, void *user);
@@ -68,8 +72,8 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn);
 /* Says why the transport could not be opened or broke, before connect_conn_close: calls end with it. text: copied, at
    most 255 bytes. */
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text);
-/* Takes no more exchanges, and closes after the last one, or at abort_ms. */
-CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, int64_t abort_ms);
+/* Takes no more exchanges, and closes after the last one, or after the grace. */
+CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms);
 /* Sets when on_due is wanted; INT64_MAX: not any more. */
 CN_PRIVATE void cn_conn_set_owner_due(connect_conn_t *conn, int64_t due_ms);
 CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http);

@@ -58,12 +58,23 @@ int connect_server_listen(
     return port;
 }
 
+typedef struct cn_listen_run_t {
+    const connect_server_t *server;
+    bool freed; /* in a callback */
+} cn_listen_run_t;
+
 static bool cn_listen_is_done(void *arg) {
-    return cn_server_is_done((const connect_server_t *)arg);
+    const cn_listen_run_t *run = (const cn_listen_run_t *)arg;
+    return run->freed || cn_server_is_done(run->server);
 }
 
 void connect_server_run(connect_server_t *server) {
+    cn_listen_run_t run;
     if (!cn_listen_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
-    cn_loop_run_until(server->loop, cn_listen_is_done, server);
+    run.server = server;
+    run.freed = false;
+    server->freed = &run.freed;
+    cn_loop_run_until(server->loop, cn_listen_is_done, &run);
+    if (!run.freed) server->freed = NULL;
 }
 #endif

@@ -48,6 +48,15 @@ static bool cn_wait_refuse(const connect_client_t *client, connect_error_t *erro
     return true;
 }
 
+/* Between them a client that is freed in a callback stays; its calls are canceled at once. */
+static void cn_wait_begin(connect_client_t *client) {
+    client->waits++;
+}
+
+static void cn_wait_end(connect_client_t *client) {
+    if (--client->waits == 0 && client->free_wanted && !client->busy) connect_client_free(client);
+}
+
 static bool cn_wait_received(void *arg) {
     cn_wait_t *wait = (cn_wait_t *)arg;
     wait->result = cn_invoke_receive(wait->call, wait->message, wait->arena, wait->error);
@@ -56,8 +65,9 @@ static bool cn_wait_received(void *arg) {
 
 connect_io_t connect_call_receive_wait(
     connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {
+    connect_client_t *client = (connect_client_t *)call->owner;
     cn_wait_t wait;
-    if (!call->pull || cn_wait_refuse((const connect_client_t *)call->owner, error)) {
+    if (!call->pull || cn_wait_refuse(client, error)) {
         if (!call->pull) cn_error_set(error, CONNECT_FAILED_PRECONDITION, "the call was started with events");
         return CONNECT_IO_ERROR;
     }
@@ -66,10 +76,12 @@ connect_io_t connect_call_receive_wait(
     wait.message = message;
     wait.arena = arena;
     wait.error = error;
-    if (!cn_wait_received(&wait) && !cn_loop_run_until(call->loop, cn_wait_received, &wait)) {
+    cn_wait_begin(client);
+    if (!cn_wait_received(&wait) && !cn_loop_run_until(client->loop, cn_wait_received, &wait)) {
         cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
-        return CONNECT_IO_ERROR;
+        wait.result = CONNECT_IO_ERROR;
     }
+    cn_wait_end(client);
     return wait.result;
 }
 
@@ -80,16 +92,19 @@ static bool cn_wait_sent(void *arg) {
 }
 
 connect_io_t connect_call_send_wait(connect_call_t *call, const void *message, connect_error_t *error) {
+    connect_client_t *client = (connect_client_t *)call->owner;
     cn_wait_t wait;
-    if (cn_wait_refuse((const connect_client_t *)call->owner, error)) return CONNECT_IO_ERROR;
+    if (cn_wait_refuse(client, error)) return CONNECT_IO_ERROR;
+    cn_wait_begin(client);
     memset(&wait, 0, sizeof wait);
     wait.call = call;
     wait.request = message;
-    if (!cn_wait_sent(&wait) && !cn_loop_run_until(call->loop, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
+    if (!cn_wait_sent(&wait) && !cn_loop_run_until(client->loop, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
     if (wait.result == CONNECT_IO_ERROR && error) {
         *error = call->rpc.error;
         if (error->code == CONNECT_OK) cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
     }
+    cn_wait_end(client);
     return wait.result;
 }
 
@@ -115,6 +130,7 @@ connect_code_t connect_client_unary_wait(connect_client_t *client, const connect
     if (cn_wait_refuse(client, error)) return error->code;
     call = connect_client_start(client, method, NULL, NULL, options, error);
     if (!call) return error->code;
+    cn_wait_begin(client);
     connect_call_finish(call, CONNECT_OK, request);
     got = connect_call_receive_wait(call, response, arena, error);
     if (got == CONNECT_IO_END) cn_error_set(error, CONNECT_UNIMPLEMENTED, "the response has no message");
@@ -128,6 +144,7 @@ connect_code_t connect_client_unary_wait(connect_client_t *client, const connect
         }
     }
     connect_call_free(call);
+    cn_wait_end(client);
     return got == CONNECT_IO_OK ? CONNECT_OK : error->code;
 }
 #endif

@@ -302,6 +302,8 @@ static bool cn_connect_unary_client_open(cn_rpc_t *rpc) {
     }
     if (!cn_str_equal_nocase(type, rpc->json ? CN_STR("application/json") : CN_STR("application/proto")))
         return cn_connect_fail_by_type(rpc, content_type, CN_STR("application/"));
+    if (rpc->x->until_eof)
+        return cn_error_set(&rpc->error, CONNECT_INTERNAL, "the response has no length: a cut would go unnoticed");
     return cn_protocol_check_response(rpc, "content-encoding");
 }
 

@@ -99,13 +99,19 @@ CN_PRIVATE bool cn_error_write_end_stream(cn_buf_t *out, const connect_allocator
 CN_PRIVATE bool cn_error_add_detail(
     connect_error_t *error, connect_arena_t *arena, connect_str_t type, connect_str_t value) {
     size_t count = error->details.count;
-    connect_error_detail_t *items = CONNECT_NEW(arena, connect_error_detail_t, count + 1);
-    if (!items) return false;
-    if (count) memcpy(items, error->details.items, count * sizeof *items);
-    items[count].type = connect_arena_copy(arena, type);
-    items[count].value = connect_arena_copy(arena, value);
-    if (!items[count].type.data || !items[count].value.data) return false;
-    error->details.items = items;
+    connect_error_detail_t detail, *items;
+    detail.type = connect_arena_copy(arena, type);
+    detail.value = connect_arena_copy(arena, value);
+    if (!detail.type.data || !detail.value.data) return false;
+    if ((count & (count - 1)) == 0) { /* a full list has a power of two of them, or none */
+        items = CONNECT_NEW(arena, connect_error_detail_t, CN_MAX(count * 2, (size_t)1));
+        if (!items) return false;
+        if (count) memcpy(items, error->details.items, count * sizeof *items);
+        error->details.items = items;
+    }
+    /* the list was made above, by an earlier call: only the view of it is const */
+    memcpy(&items, &error->details.items, sizeof items);
+    items[count] = detail;
     error->details.count = count + 1;
     return true;
 }
@@ -133,6 +139,7 @@ static bool cn_error_read_detail(connect_error_t *error, cn_json_reader_t *reade
             return false;
     }
     if (token != CN_JSON_OBJECT_END) return false;
+    if (!value.data && arena->failed) return false; /* no room is no reason to lose a detail */
     return !type.data || !value.data || cn_error_add_detail(error, arena, type, value);
 }
 
@@ -182,7 +189,9 @@ static bool cn_error_read_metadata(
             continue;
         }
         while ((token = cn_json_next(reader)) == CN_JSON_STRING)
-            if (cn_headers_receive(trailers, arena, limits, name, reader->text) != CN_HEADERS_OK) return false;
+            if (!cn_header_value_valid(reader->text) ||
+                cn_headers_receive(trailers, arena, limits, name, reader->text) != CN_HEADERS_OK)
+                return false;
         if (token != CN_JSON_ARRAY_END) return false;
     }
     return token == CN_JSON_OBJECT_END;
@@ -231,7 +240,7 @@ CN_PRIVATE connect_str_t cn_error_write_details_bin(connect_arena_t *arena, cons
         url = connect_arena_printf(arena, "type.googleapis.com/" CONNECT_STR_FMT, CONNECT_STR_ARG(detail->type));
         connect_writer_put(&any, 1, CONNECT_KIND_STRING, &url);
         connect_writer_put(&any, 2, CONNECT_KIND_BYTES, &detail->value);
-        if (any.failed) return cn_str(NULL, 0);
+        if (!url.data || any.failed) return cn_str(NULL, 0);
         connect_writer_put(&status, 3, CONNECT_KIND_MESSAGE, &any.written);
     }
     return status.failed ? cn_str(NULL, 0) : connect_base64_encode(status.written, arena);

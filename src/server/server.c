@@ -29,8 +29,10 @@
 #if CONNECT_ENABLE_SERVER
 /* ---- Callbacks and pokes ---- */
 
-static void cn_server_enter(void *owner) {
-    ((connect_server_t *)owner)->busy++;
+static void cn_server_enter(void *owner, int64_t now_ms) {
+    connect_server_t *server = (connect_server_t *)owner;
+    server->busy++;
+    server->now_ms = CN_MAX(server->now_ms, now_ms);
 }
 
 static void cn_server_run_pokes(connect_server_t *server) {
@@ -47,7 +49,7 @@ static void cn_server_leave(void *owner) {
 
 #if CONNECT_ENABLE_SOCKETS
 static void cn_server_on_poke_task(void *arg) {
-    cn_server_enter(arg);
+    cn_server_enter(arg, 0);
     cn_server_leave(arg);
 }
 #endif
@@ -100,7 +102,8 @@ static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route) {
     info->compression_received = info->compression_sent = cn_coding_name(NULL);
     info->headers = cn_headers_view(&call->x.headers);
     info->peer.http = http->version->number;
-    info->peer.address = cn_conn_of(http)->peer;
+    info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(http)->peer)).data;
+    if (!info->peer.address) info->peer.address = "";
 }
 
 static void cn_server_on_head(connect_call_t *call) {
@@ -166,15 +169,20 @@ static void cn_server_on_released(connect_call_t *call) {
     cn_call_recycle(&server->pool, call);
 }
 
+static int64_t cn_server_now_ms(const connect_call_t *call) {
+    return ((const connect_server_t *)call->owner)->now_ms;
+}
+
 /* ---- Connections ---- */
 
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
-    static const cn_call_owner_t events = {cn_server_on_head, cn_server_on_released, cn_server_poke};
+    static const cn_call_owner_t events = {cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms};
     connect_server_t *server = (connect_server_t *)conn->owner;
     connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
     call->owner_events = &events;
     call->owner = server;
+    call->draining = server->draining;
     call->x.events = cn_serve_exchange_events();
     cn_list_append(&server->calls, &call->node);
     server->call_count++;
@@ -293,6 +301,8 @@ void connect_server_free(connect_server_t *server) {
         return;
     }
     server->busy = 1;
+    server->free_wanted = true; /* nothing is accepted any more */
+    if (server->freed) *server->freed = true;
     allocator = server->allocator;
     if (server->stop_listening) server->stop_listening(server);
     while (!cn_list_empty(&server->conns))
@@ -364,7 +374,7 @@ void connect_server_drain(connect_server_t *server, uint32_t grace_ms) {
     for (node = server->conns.next; node != &server->conns; node = next) {
         connect_conn_t *conn = CN_CONTAINER(node, connect_conn_t, node);
         next = node->next;
-        cn_conn_drain(conn, grace_ms == CONNECT_UNLIMITED ? INT64_MAX : conn->http.now_ms + (int64_t)grace_ms);
+        cn_conn_drain(conn, grace_ms);
     }
     for (node = server->calls.next; node != &server->calls; node = node->next) {
         connect_call_t *call = CN_CONTAINER(node, connect_call_t, node);

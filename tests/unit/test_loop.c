@@ -156,12 +156,16 @@ static void on_lost(connect_conn_t *conn) {
     end->os_error = conn->os_error;
     memcpy(end->failure, conn->failure, sizeof end->failure);
 }
-static void on_enter(void *owner) {
+static void on_enter(void *owner, int64_t now_ms) {
+    (void)owner;
+    (void)now_ms;
+}
+static void on_leave(void *owner) {
     (void)owner;
 }
 
 static connect_conn_t *end_conn(end_t *end, const char *peer, bool is_server) {
-    static const cn_conn_owner_t events = {on_begin, on_room, on_due, on_lost, on_enter, on_enter};
+    static const cn_conn_owner_t events = {on_begin, on_room, on_due, on_lost, on_enter, on_leave};
     cn_conn_options_t options;
     connect_conn_t *conn;
     memset(&options, 0, sizeof options);

@@ -596,6 +596,7 @@ static void test_drain(void **state) {
                 assert_int_equal(g.code, CONNECT_UNAVAILABLE);
             } else {
                 assert_int_equal(g.closed, 1);
+                if (g.code != CONNECT_UNAVAILABLE) fail_msg("%d protocol %d http %d kind %d %s", (int)g.code, (int)kind.protocol, (int)kind.http, (int)kind.kind, g.why);
                 assert_int_equal(g.code, CONNECT_UNAVAILABLE);
                 pair_advance(&d.p, 3000);
                 assert_int_equal(d.closed, 1);
