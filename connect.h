@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 a1b70933934ef1ea. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 a8ebe69f9996d78a. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -9911,6 +9911,7 @@ typedef struct cn_http2_t {
     bool settings_received;
     bool ping_sent, goaway_submitted;
     bool has_early_end; /* server: a response may have ended before its request */
+    bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
     bool has_stray;     /* client: an exchange was reset that nghttp2 may not know */
     uint32_t fatal;     /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
     connect_code_t fatal_code;
@@ -10808,6 +10809,7 @@ static size_t cn_http2_feed(cn_http_t *http, const char *bytes, size_t len) {
         http->read_blocked = true;
         return 0;
     }
+    h->early_end_seen = h->has_early_end;
     http->feeding = true;
     cn_http2_receive_frames(h, (const uint8_t *)bytes, len);
     if (h->settings_received || !http->is_server) {
@@ -10821,10 +10823,11 @@ static size_t cn_http2_feed(cn_http_t *http, const char *bytes, size_t len) {
     return len;
 }
 
-/* Server: responses that went out whole before their requests came in whole (RFC 9113 8.1). */
+/* Server: responses that went out whole before their requests came in whole (RFC 9113 8.1). Not in the write that
+   carries the response: clients are known to drop it for the RST_STREAM behind it. */
 static void cn_http2_reset_early_ends(cn_http2_t *h) {
     cn_list_t *node = h->http->exchanges.next, *next;
-    h->has_early_end = false;
+    h->has_early_end = h->early_end_seen = false;
     for (; node != &h->http->exchanges; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
@@ -10882,7 +10885,7 @@ static void cn_http2_pull(cn_http_t *http) {
             cn_http2_submit_goaway(h);
             again = true;
         }
-        if (h->has_early_end && !h->fatal) {
+        if (h->has_early_end && h->early_end_seen && !h->fatal) {
             cn_http2_reset_early_ends(h);
             again = again || !h->has_early_end;
         }
@@ -12646,7 +12649,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     conn->pool = options->pool;
     conn->allow_http1 = options->allow_http1;
     conn->allow_http2 = options->allow_http2;
-    conn->owner_due_ms = conn->abort_ms = INT64_MAX;
+    conn->owner_due_ms = conn->abort_ms = conn->stall_check_ms = INT64_MAX;
     conn->opened_ms = -1;
     conn->idle_since_ms = -1;
     conn->stalled_since_ms = -1;
@@ -12771,7 +12774,7 @@ int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     due = CN_MIN(due, cn_conn_add_ms(http->head_since_ms, http->limits->header_ms));
     due = CN_MIN(due, cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms));
     due = CN_MIN(due, cn_conn_idle_due(conn));
-    if (http->exchange_count) due = CN_MIN(due, conn->stall_check_ms);
+    due = CN_MIN(due, conn->stall_check_ms);
     return CN_MIN(due, conn->abort_ms);
 }
 
@@ -12801,27 +12804,29 @@ static void cn_conn_tick_exchanges(connect_conn_t *conn) {
 }
 
 /* A peer that opens no window keeps what waits for it in memory: an exchange of which nothing went out between two
-   looks, limits.write_stall_ms apart, is given up. */
-static void cn_conn_check_stalls(connect_conn_t *conn) {
-    cn_http_t *http = &conn->http;
+   looks, limits.write_stall_ms apart, is given up. Returns when to look again. */
+static int64_t cn_conn_look_for_stalls(cn_http_t *http, bool first) {
     cn_list_t *node, *next;
-    if (conn->stall_check_ms > http->now_ms) return;
+    bool waits = false;
     for (node = http->exchanges.next; node != &http->exchanges; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
-        if (cn_buf_len(&x->out) && x->out_taken == x->out_taken_before && x->out_waited)
+        if (!first && x->out_waited && cn_buf_len(&x->out) && x->out_taken == x->out_taken_before)
             http->version->reset(x, CN_RESET_CANCEL);
         x->out_waited = cn_buf_len(&x->out) != 0;
         x->out_taken_before = x->out_taken;
+        waits = waits || x->out_waited;
     }
-    conn->stall_check_ms = http->exchange_count ? cn_conn_add_ms(http->now_ms, http->limits->write_stall_ms) : 0;
+    return waits ? cn_conn_add_ms(http->now_ms, http->limits->write_stall_ms) : INT64_MAX;
 }
 
-static void cn_conn_tick(connect_conn_t *conn) {
+/* Returns whether anything was due. */
+static bool cn_conn_tick(connect_conn_t *conn) {
     static const char timeout[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     cn_http_t *http = &conn->http;
     int64_t now = http->now_ms;
-    if (conn->dead) return;
+    bool due = !conn->dead && connect_conn_deadline_ms(conn) <= now;
+    if (conn->dead) return false;
     cn_conn_tick_exchanges(conn);
     if (conn->owner_due_ms <= now && conn->owner) {
         conn->owner_due_ms = INT64_MAX;
@@ -12847,13 +12852,14 @@ static void cn_conn_tick(connect_conn_t *conn) {
         http->read_blocked = true;
     }
     if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
-    cn_conn_check_stalls(conn);
+    if (conn->stall_check_ms <= now) conn->stall_check_ms = cn_conn_look_for_stalls(http, false);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
         cn_conn_set_failure(conn, ETIMEDOUT,
             conn->abort_ms <= now ? "drained, and the grace is over"
                                   : "the peer takes no bytes (limits.write_stall_ms)");
         cn_conn_kill(conn);
     }
+    return due;
 }
 
 /* ---- Bytes in ---- */
@@ -12861,8 +12867,10 @@ static void cn_conn_tick(connect_conn_t *conn) {
 size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, int64_t now_ms) {
     const char *at = (const char *)bytes;
     size_t taken = 0;
+    bool woken, due;
     cn_conn_enter(conn, now_ms);
     if (!conn->opened && !conn->abandon && !conn->dead) cn_conn_opened(conn, now_ms);
+    woken = conn->http.woken;
     conn->http.woken = false;
     if (!conn->dead && conn->opened) {
         cn_buf_borrow(&conn->http.out, conn->pool);
@@ -12871,8 +12879,8 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
             taken += conn->http.version->feed(&conn->http, at + taken, len - taken);
         if (conn->http.closing) taken = len; /* of no interest any more */
     }
-    cn_conn_tick(conn);
-    conn->output_due = true;
+    due = cn_conn_tick(conn);
+    conn->output_due = conn->output_due || len || woken || due;
     if (conn->dead) taken = len;
     cn_conn_leave(conn);
     return taken;
@@ -12893,7 +12901,7 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     cn_http_t *http = &conn->http;
     connect_str_t view = {"", 0};
     bool gone = false, *outer_gone = conn->gone;
-    if (conn->dead) return view;
+    if (conn->dead || conn->opened_ms < 0) return view; /* without the time nothing can begin, not even a clock */
     conn->gone = &gone;
     cn_conn_enter(conn, http->now_ms);
     if (http->exchange_count) conn->idle_since_ms = -1;
@@ -12903,6 +12911,8 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     }
     if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
     conn->output_due = false;
+    if (conn->stall_check_ms == INT64_MAX && http->exchange_count)
+        conn->stall_check_ms = cn_conn_look_for_stalls(http, true);
     cn_conn_leave(conn); /* what runs there may add output, and move it */
     if (gone) {
         if (outer_gone) *outer_gone = true;
@@ -12990,7 +13000,7 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
 }
 
 CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {
-    conn->grace_ms = grace_ms;
+    if (!conn->grace_ms || grace_ms < conn->grace_ms) conn->grace_ms = grace_ms;
     if (conn->http.version && !conn->dead)
         conn->http.version->drain(&conn->http);
     else
@@ -13736,7 +13746,8 @@ with its length.
 static void cn_serve_watch_rest(connect_call_t *call) {
     const uint32_t gap = call->rpc.limits->body_gap_ms;
     const bool rest = !call->x.received_end && gap != CONNECT_UNLIMITED;
-    cn_exchange_set_due(&call->x, rest ? call->x.http->now_ms + (int64_t)gap : INT64_MAX);
+    call->deadline_ms = rest ? call->x.http->now_ms + (int64_t)gap : INT64_MAX;
+    cn_exchange_set_due(&call->x, call->deadline_ms);
 }
 
 static void cn_serve_reset(connect_call_t *call) {
@@ -14107,7 +14118,11 @@ static void cn_serve_on_due(cn_exchange_t *x) {
     int64_t now = x->http->now_ms;
     if (call->poked) cn_call_on_poke(call);
     if (call->answered) {
-        if (!x->received_end) x->http->version->reset(x, CN_RESET_NO_ERROR);
+        if (x->received_end) return;
+        if (call->deadline_ms <= now)
+            x->http->version->reset(x, CN_RESET_NO_ERROR);
+        else
+            cn_exchange_set_due(x, call->deadline_ms);
         return;
     }
     if (!call->rpc.method) return;

@@ -32,7 +32,8 @@ with its length.
 static void cn_serve_watch_rest(connect_call_t *call) {
     const uint32_t gap = call->rpc.limits->body_gap_ms;
     const bool rest = !call->x.received_end && gap != CONNECT_UNLIMITED;
-    cn_exchange_set_due(&call->x, rest ? call->x.http->now_ms + (int64_t)gap : INT64_MAX);
+    call->deadline_ms = rest ? call->x.http->now_ms + (int64_t)gap : INT64_MAX;
+    cn_exchange_set_due(&call->x, call->deadline_ms);
 }
 
 static void cn_serve_reset(connect_call_t *call) {
@@ -403,7 +404,11 @@ static void cn_serve_on_due(cn_exchange_t *x) {
     int64_t now = x->http->now_ms;
     if (call->poked) cn_call_on_poke(call);
     if (call->answered) {
-        if (!x->received_end) x->http->version->reset(x, CN_RESET_NO_ERROR);
+        if (x->received_end) return;
+        if (call->deadline_ms <= now)
+            x->http->version->reset(x, CN_RESET_NO_ERROR);
+        else
+            cn_exchange_set_due(x, call->deadline_ms);
         return;
     }
     if (!call->rpc.method) return;

@@ -89,6 +89,7 @@ typedef struct cn_http2_t {
     bool settings_received;
     bool ping_sent, goaway_submitted;
     bool has_early_end; /* server: a response may have ended before its request */
+    bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
     bool has_stray;     /* client: an exchange was reset that nghttp2 may not know */
     uint32_t fatal;     /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
     connect_code_t fatal_code;
@@ -986,6 +987,7 @@ static size_t cn_http2_feed(cn_http_t *http, const char *bytes, size_t len) {
         http->read_blocked = true;
         return 0;
     }
+    h->early_end_seen = h->has_early_end;
     http->feeding = true;
     cn_http2_receive_frames(h, (const uint8_t *)bytes, len);
     if (h->settings_received || !http->is_server) {
@@ -999,10 +1001,11 @@ static size_t cn_http2_feed(cn_http_t *http, const char *bytes, size_t len) {
     return len;
 }
 
-/* Server: responses that went out whole before their requests came in whole (RFC 9113 8.1). */
+/* Server: responses that went out whole before their requests came in whole (RFC 9113 8.1). Not in the write that
+   carries the response: clients are known to drop it for the RST_STREAM behind it. */
 static void cn_http2_reset_early_ends(cn_http2_t *h) {
     cn_list_t *node = h->http->exchanges.next, *next;
-    h->has_early_end = false;
+    h->has_early_end = h->early_end_seen = false;
     for (; node != &h->http->exchanges; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
@@ -1060,7 +1063,7 @@ static void cn_http2_pull(cn_http_t *http) {
             cn_http2_submit_goaway(h);
             again = true;
         }
-        if (h->has_early_end && !h->fatal) {
+        if (h->has_early_end && h->early_end_seen && !h->fatal) {
             cn_http2_reset_early_ends(h);
             again = again || !h->has_early_end;
         }

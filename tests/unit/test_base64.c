@@ -97,9 +97,10 @@ static void test_characters(void **state) {
 }
 
 static void test_padding(void **state) {
-    static const char *const bad[] = {"A", "AAAAA", "AAAAAAAAA", "=", "==", "===", "====", "A=", "A==", "A===", "AA=",
-        "AAA==", "AA===", "AAA=A", "AA=A", "AA==A", "AA==AA==", "AAAA=", "AAAA==", "AAAA====", "AAA=AAA=", "Zg= =",
-        "Zg==\n", " Zg==", "Zg ==", "=AAA", "Zm9v\r\n", "Zm 9v"};
+    static const char *const bad[] = {"A", "AAAAA", "AAAAAAAAA", "=",
+        "==", "===", "====", "A=", "A==", "A===", "AA=", "AAA==", "AA===", "AAA=A", "AA=A", "AA==A",
+        "AA==AA==", "AAAA=", "AAAA==", "AAAA====", "AAA=AAA=", "Zg= =", "Zg==\n", " Zg==", "Zg ==", "=AAA", "Zm9v\r\n",
+        "Zm 9v"};
     static const char *const good[] = {"AA", "AA==", "AAA", "AAA=", "AAAA", "AAAAAA", "AAAAAA==", "+/-_"};
     char to[64];
     size_t i;

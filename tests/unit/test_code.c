@@ -22,8 +22,8 @@ static const struct {
 static const int no_codes[] = {-1, -2, 17, 18, 100, INT_MAX, INT_MIN};
 
 static void test_names(void **state) {
-    static const char *const unknown[] = {"", "ok", "OK", "cancelled", "Canceled", "CANCELED", "not found", "not_found ",
-        "NOT_FOUND", "canceled\n", "code_5", "5", "unknow", "unknownn"};
+    static const char *const unknown[] = {"", "ok", "OK", "cancelled", "Canceled", "CANCELED", "not found",
+        "not_found ", "NOT_FOUND", "canceled\n", "code_5", "5", "unknow", "unknownn"};
     size_t i;
     (void)state;
     assert_int_equal(sizeof rows / sizeof *rows, 16);
@@ -61,10 +61,10 @@ static void test_from_http(void **state) {
     int status;
     (void)state;
     for (status = -1; status < 1100; status++) {
-        connect_code_t expected = status == 400 ? CONNECT_INTERNAL
-            : status == 401                     ? CONNECT_UNAUTHENTICATED
-            : status == 403                     ? CONNECT_PERMISSION_DENIED
-            : status == 404                     ? CONNECT_UNIMPLEMENTED
+        connect_code_t expected = status == 400                 ? CONNECT_INTERNAL
+            : status == 401                                     ? CONNECT_UNAUTHENTICATED
+            : status == 403                                     ? CONNECT_PERMISSION_DENIED
+            : status == 404                                     ? CONNECT_UNIMPLEMENTED
             : status == 429 || (status >= 502 && status <= 504) ? CONNECT_UNAVAILABLE
                                                                 : CONNECT_UNKNOWN;
         assert_int_equal(cn_code_from_http(status), expected);

@@ -1658,6 +1658,8 @@ static void test_header_limits(void **state) {
         end_feed(server, cn_buf_view(&bytes).data, cn_buf_len(&bytes), 0, true);
         put_frame(&bytes, NGHTTP2_DATA, 0, 1, "more", 4);
         (void)move_end_raw(server, raw);
+        end_feed(server, cn_buf_view(&bytes).data + cn_buf_len(&bytes) - 13, 13, 0, true);
+        (void)move_end_raw(server, raw);
         assert_int_equal(raw->s[1].status, cases[i].status == 200 ? 0 : cases[i].status);
         assert_int_equal(server->calls[0]->heads, cases[i].status == 200);
         if (cases[i].status == 431) {

@@ -89,7 +89,7 @@ static void test_take_overflow(void **state) {
         connect_arena_init(&arena, NULL, 0, &f.allocator);
         assert_null(connect_arena_take(&arena, bad[i][0], bad[i][1]));
         assert_true(arena.failed);
-        assert_int_equal(f.calls, 0); /* refused before anyone is asked */
+        assert_int_equal(f.calls, 0);                             /* refused before anyone is asked */
         assert_non_null(connect_arena_take(&arena, 0, SIZE_MAX)); /* nothing of anything is fine, and so is the arena */
         assert_non_null(connect_arena_take(&arena, SIZE_MAX, 0));
         assert_true(arena.failed); /* until it is reset */

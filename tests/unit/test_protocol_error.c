@@ -261,22 +261,21 @@ static void test_write(void **state) {
     error.details.items = two_details;
     error.details.count = 2;
     assert_true(cn_error_write_json(&out, NULL, &arena, &error));
-    assert_str(cn_buf_view(&out), "{\"code\":\"internal\",\"message\":\"m\",\"details\":[{\"type\":\"acme.Fault\","
-                                  "\"value\":\"+/8\"},{\"type\":\"google.rpc.RetryInfo\",\"value\":\"\"}]}");
+    assert_str(cn_buf_view(&out),
+        "{\"code\":\"internal\",\"message\":\"m\",\"details\":[{\"type\":\"acme.Fault\","
+        "\"value\":\"+/8\"},{\"type\":\"google.rpc.RetryInfo\",\"value\":\"\"}]}");
     cn_buf_clear(&out);
     make_error(&error, CONNECT_OK, "");
     assert_true(cn_error_write_end_stream(&out, NULL, &arena, &error, none));
     assert_str(cn_buf_view(&out), "{}");
     cn_buf_clear(&out);
     assert_true(cn_error_write_end_stream(&out, NULL, &arena, &error, trailers)); /* no name twice */
-    assert_str(
-        cn_buf_view(&out), "{\"metadata\":{\"a\":[\"1\",\"2\",\"\"],\"b-bin\":[\"AA\"],\"c\":[\"\\\\xFF\"]}}");
+    assert_str(cn_buf_view(&out), "{\"metadata\":{\"a\":[\"1\",\"2\",\"\"],\"b-bin\":[\"AA\"],\"c\":[\"\\\\xFF\"]}}");
     cn_buf_clear(&out);
     make_error(&error, CONNECT_CANCELED, "m");
     trailers.count = 1;
     assert_true(cn_error_write_end_stream(&out, NULL, &arena, &error, trailers));
-    assert_str(
-        cn_buf_view(&out), "{\"error\":{\"code\":\"canceled\",\"message\":\"m\"},\"metadata\":{\"a\":[\"1\"]}}");
+    assert_str(cn_buf_view(&out), "{\"error\":{\"code\":\"canceled\",\"message\":\"m\"},\"metadata\":{\"a\":[\"1\"]}}");
     cn_buf_free(&out, NULL);
     connect_arena_free(&arena);
 }
@@ -315,8 +314,8 @@ static void test_details_bin(void **state) {
         assert_true(cn_error_read_details_bin(&back, text, &arena));
         check_same(&error, &back);
         assert_true(back.from_peer);
-        text = connect_arena_printf(&arena, " " CONNECT_STR_FMT "%s ", CONNECT_STR_ARG(text),
-            &"===="[text.len % 4 ? text.len % 4 : 4]);
+        text = connect_arena_printf(
+            &arena, " " CONNECT_STR_FMT "%s ", CONNECT_STR_ARG(text), &"===="[text.len % 4 ? text.len % 4 : 4]);
         assert_true(cn_error_read_details_bin(&back, text, &arena)); /* padded, with space around */
         check_same(&error, &back);
     }
@@ -349,9 +348,8 @@ static void test_details_bin_malformed(void **state) {
     static const struct {
         const char *bytes;
         size_t len;
-    } bad[] = {{"\x1A\x02\x0A\x05", 4}, {"\x1A\x02\x12\x01", 4},
-        {"\x0B", 1}, {"\x0C", 1}, {"\x07", 1}, {"\x06\0", 2}, {"\0\0", 2},
-        {"\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", 13}, {"\x12\xFF\xFF\xFF\xFF\x0F", 6}};
+    } bad[] = {{"\x1A\x02\x0A\x05", 4}, {"\x1A\x02\x12\x01", 4}, {"\x0B", 1}, {"\x0C", 1}, {"\x07", 1}, {"\x06\0", 2},
+        {"\0\0", 2}, {"\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", 13}, {"\x12\xFF\xFF\xFF\xFF\x0F", 6}};
     static const char *const no_base64[] = {"A", "CAU!", "C A U", "CAU==", "CAU,CAU", "\xFF\xFF"};
     connect_error_t error;
     size_t i, k;
@@ -383,7 +381,8 @@ static void test_details_bin_random(void **state) {
         len = (random >> 16) % sizeof bytes;
         for (k = 0; k < len; k++) {
             random = random * 1664525u + 1013904223u;
-            bytes[k] = (char)((random >> 16) % 3 ? "\x08\x12\x1A\x0A\x02\x05z"[(random >> 20) % 7] : (int)(random >> 24));
+            bytes[k] =
+                (char)((random >> 16) % 3 ? "\x08\x12\x1A\x0A\x02\x05z"[(random >> 20) % 7] : (int)(random >> 24));
         }
         read_bin(&error, bytes, len);
         if (error.details.count) assert_non_null(error.details.items);

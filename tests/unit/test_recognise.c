@@ -22,16 +22,15 @@ static const struct {
     {"application/grpc+json", CONNECT_PROTOCOL_GRPC, true, ALL, CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON},
     {"application/grpc-web", CONNECT_PROTOCOL_GRPC_WEB, false, ALL, CN_PROTOCOL_NO_GRPC_WEB},
     {"application/grpc-web+proto", CONNECT_PROTOCOL_GRPC_WEB, false, ALL, CN_PROTOCOL_NO_GRPC_WEB},
-    {"application/grpc-web+json", CONNECT_PROTOCOL_GRPC_WEB, true, ALL,
-        CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON}};
+    {"application/grpc-web+json", CONNECT_PROTOCOL_GRPC_WEB, true, ALL, CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON}};
 static const connect_method_kind_t kinds[] = {
     CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM};
 static const char *const unknown[] = {"", " ", ";", "image/jpeg", "application/foo", "application/", "application",
-    "proto", "text/json", "application/json+proto", "application/connect", "application/connect+", "application/connect+foo",
-    "application/grpc+", "application/grpc+foo", "application/grpcc", "application/grpc-web+foo",
-    "application/grpc-web-text", "application/grpc-web-text+proto", "application/grpc-webproto",
-    "application/proto, application/json", "application/proto\n", "application/octet-stream", "application/x-protobuf",
-    "multipart/form-data; boundary=x"};
+    "proto", "text/json", "application/json+proto", "application/connect", "application/connect+",
+    "application/connect+foo", "application/grpc+", "application/grpc+foo", "application/grpcc",
+    "application/grpc-web+foo", "application/grpc-web-text", "application/grpc-web-text+proto",
+    "application/grpc-webproto", "application/proto, application/json", "application/proto\n",
+    "application/octet-stream", "application/x-protobuf", "multipart/form-data; boundary=x"};
 
 static connect_method_t method_of(connect_method_kind_t kind) {
     connect_method_t method;
@@ -54,7 +53,8 @@ static void check(const char *content_type, size_t row, connect_method_kind_t ki
         if (protocol) fail_msg("accepted: %s, kind %d, without %u", content_type, (int)kind, without);
     } else {
         if (!protocol) fail_msg("refused: %s, kind %d, without %u", content_type, (int)kind, without);
-        if (protocol->id != rows[row].protocol || json != rows[row].json) fail_msg("taken for another: %s", content_type);
+        if (protocol->id != rows[row].protocol || json != rows[row].json)
+            fail_msg("taken for another: %s", content_type);
         assert_int_equal(protocol->enveloped, rows[row].protocol != CONNECT_PROTOCOL_CONNECT || kind != CONNECT_UNARY);
         assert_ptr_equal(protocol, cn_protocol_of(rows[row].protocol, &method)); /* both ends agree */
     }
@@ -130,7 +130,8 @@ static void test_unknown(void **state) {
     for (k = 0; k < COUNT(kinds); k++) {
         connect_method_t method = method_of(kinds[k]);
         for (i = 0; i < COUNT(unknown); i++)
-            if (cn_protocol_recognise(connect_str_of(unknown[i]), &method, 0, &json)) fail_msg("accepted: %s", unknown[i]);
+            if (cn_protocol_recognise(connect_str_of(unknown[i]), &method, 0, &json))
+                fail_msg("accepted: %s", unknown[i]);
         assert_null(cn_protocol_recognise(cn_str(NULL, 0), &method, 0, &json)); /* none at all */
     }
 }

@@ -19,7 +19,8 @@ static void test_thousands(void **state) {
         for (i = 0; i < PATHS; i++) {
             cn_route_t route;
             memset(&route, 0, sizeof route);
-            snprintf(paths[i], sizeof paths[i], "/p%u.Service%u/Method%u", (unsigned)i % 7, (unsigned)i % 100, (unsigned)i);
+            snprintf(
+                paths[i], sizeof paths[i], "/p%u.Service%u/Method%u", (unsigned)i % 7, (unsigned)i % 100, (unsigned)i);
             methods[i].path = paths[i];
             route.method = &methods[i];
             route.user = &paths[i];

@@ -381,6 +381,7 @@ static void test_receive_limit(void **state) {
 typedef struct guest {
     int messages, closed, writable;
     connect_code_t code;
+    char why[80];
     size_t sent, wanted;
     connect_call_t *call;
     connect_str_t data;
@@ -399,6 +400,7 @@ static void guest_closed(connect_call_t *call, const connect_error_t *error, voi
     (void)call;
     g->closed++;
     g->code = error ? error->code : CONNECT_OK;
+    snprintf(g->why, sizeof g->why, "%s", error ? error->message.data : "");
 }
 static void guest_writable(connect_call_t *call, void *user) {
     guest *g = (guest *)user;
@@ -596,7 +598,7 @@ static void test_drain(void **state) {
                 assert_int_equal(g.code, CONNECT_UNAVAILABLE);
             } else {
                 assert_int_equal(g.closed, 1);
-                if (g.code != CONNECT_UNAVAILABLE) fail_msg("%d protocol %d http %d kind %d %s", (int)g.code, (int)kind.protocol, (int)kind.http, (int)kind.kind, g.why);
+                if (g.code != CONNECT_UNAVAILABLE) fail_msg("%d %s protocol %d http %d kind %d", (int)g.code, g.why, (int)kind.protocol, (int)kind.http, (int)kind.kind);
                 assert_int_equal(g.code, CONNECT_UNAVAILABLE);
                 pair_advance(&d.p, 3000);
                 assert_int_equal(d.closed, 1);

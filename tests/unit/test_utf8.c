@@ -87,8 +87,8 @@ static void test_four_bytes(void **state) {
 
 /* Every place in a text around the words that are read at once, right before a guard page; and cut short there. */
 static void test_places(void **state) {
-    static const char *const pieces[] = {"\xC3\xBC", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\x80", "\xC0\x80",
-        "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF"};
+    static const char *const pieces[] = {
+        "\xC3\xBC", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\x80", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF"};
     size_t len, at, i;
     (void)state;
     for (len = 1; len <= 40; len++)
