@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 61bea9c140afe85b. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 3ae18d0ca394f761. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -7391,7 +7391,8 @@ CN_PRIVATE void cn_gzip_free(cn_gzip_t *gzip, const connect_allocator_t *allocat
 
 #if CONNECT_ENABLE_GZIP
 static void *cn_gzip_acquire(void *allocator, unsigned count, unsigned size) {
-    return cn_mem_acquire((const connect_allocator_t *)allocator, (size_t)count * size);
+    const connect_allocator_t *from = (const connect_allocator_t *)allocator;
+    return from->acquire(from->ctx, (size_t)count * size); /* not zeroed */
 }
 
 static void cn_gzip_release(void *allocator, void *block) {
@@ -7537,7 +7538,8 @@ CN_PRIVATE void cn_zstd_free(cn_zstd_t *zstd, const connect_allocator_t *allocat
 
 #if CONNECT_ENABLE_ZSTD
 static void *cn_zstd_acquire(void *allocator, size_t size) {
-    return cn_mem_acquire((const connect_allocator_t *)allocator, size);
+    const connect_allocator_t *from = (const connect_allocator_t *)allocator;
+    return from->acquire(from->ctx, size); /* not zeroed */
 }
 
 static void cn_zstd_release(void *allocator, void *block) {
