@@ -109,11 +109,11 @@ build/passed/readme: README.md build/gen/.done
 build/passed/modules: $(SOURCES) tests/modules.sh
 	@CFLAGS="-O0 $(WARNINGS) -Werror" LIBS="$(LIBS)" sh tests/check.sh modules sh tests/modules.sh
 build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
-	@WARNINGS="$(WARNINGS)" sh tests/check.sh build-matrix sh tests/build_matrix.sh
+	@WARNINGS="$(WARNINGS)" TIMEOUT=900 sh tests/check.sh build-matrix sh tests/build_matrix.sh
 build/passed/bench-build: $(BENCH)
 	@sh tests/check.sh bench-build true
 build/passed/interop: build/interop/server build/interop/client build/interop/peers tests/interop/run.py
-	@sh tests/check.sh interop $(PYTHON) tests/interop/run.py
+	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
 build/passed/demo: connect.h connect_gen.c $(wildcard examples/*)
 	@CC="$(CC)" sh tests/check.sh demo sh examples/demo.sh
 

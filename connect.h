@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 3ae18d0ca394f761. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 5e1c9165a1449abe. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -887,14 +887,16 @@ CN_PRIVATE uint32_t cn_str_hash(connect_str_t text);
 
 /* #### src/base/mem.c ############################################################################################## */
 /* Memory: the allocator of the user's choice, and arenas over it.
- An arena is a list of blocks. Memory is taken from the youngest one by moving a pointer; a block that is too small
-stays behind, half used, and a larger one is taken: twice the size of the last, at least 1 KiB, at most 256 KiB unless
-one request needs more. Reset keeps the largest block only: after a few rounds of the same work, of up to 256 KiB, one
-block holds all, and nothing is allocated any more. A first block may be the caller's (a stack array, or the tail of a
-struct); it is never released here.
- Invariants: private_next <= private_end; both are NULL until the first block. Every block taken here starts with a
-cn_arena_block_t, the newest first. private_fixed says that the arena has an allocator field of NULL on purpose: the
-first block is all there is. All memory given out is aligned to CN_ARENA_ALIGN. */
+
+   An arena is a list of blocks. Memory is taken from the youngest one by moving a pointer; a block that is too small
+   stays behind, half used, and a larger one is taken: twice the size of the last, at least 1 KiB, at most 256 KiB
+   unless one request needs more. Reset keeps the largest block only: after a few rounds of the same work, of up to
+   256 KiB, one block holds all, and nothing is allocated any more. A first block may be the caller's (a stack array,
+   or the tail of a struct); it is never released here.
+
+   Invariants: private_next <= private_end; both are NULL until the first block. Every block taken here starts with a
+   cn_arena_block_t, the newest first. private_fixed says that the arena has an allocator field of NULL on purpose:
+   the first block is all there is. All memory given out is aligned to CN_ARENA_ALIGN. */
 
 #define CN_ARENA_ALIGN 16u
 #define CN_ARENA_FIRST 1024u
@@ -11130,10 +11132,11 @@ CN_PRIVATE connect_str_t cn_timeout_write_grpc(connect_arena_t *arena, int64_t m
 
    Connect-Timeout-Ms: 1 to 10 digits, milliseconds (Connect "Timeout").
    grpc-timeout: 1 to 8 digits and one of H M S m u n (gRPC over HTTP/2 "Timeout").
- Read: what is longer, has a sign or an unknown unit is malformed; values above a year are cut to a year, so that
-adding to a clock cannot overflow. Below a millisecond is rounded up: a deadline is never moved before its time,
-except 0, which has passed already. Written: what is left at the start of the call, never 0 in Connect (at least 1
-ms), and in gRPC in the finest unit that fits eight digits. */
+
+   Read: what is longer, has a sign or an unknown unit is malformed; values above a year are cut to a year, so that
+   adding to a clock cannot overflow. Below a millisecond is rounded up: a deadline is never moved before its time,
+   except 0, which has passed already. Written: what is left at the start of the call, never 0 in Connect (at least 1
+   ms), and in gRPC in the finest unit that fits eight digits. */
 
 CN_PRIVATE bool cn_timeout_read_connect(connect_str_t text, int64_t *ms) {
     uint64_t value;
@@ -11229,15 +11232,17 @@ CN_PRIVATE bool cn_error_add_detail(
 
 /* #### src/protocol/error.c ######################################################################################## */
 /* An RPC error in its forms on the wire.
- Connect (Connect "Error end-stream", "Unary error"): {"code":"not_found","message":"...","details":[{"type":
-"acme.Fault","value":"<unpadded base64>"}]}; a stream ends with {"error":{...},"metadata":{"name":["value"]}}. Unknown
-members are ignored at every level and never written. "error": null is no error. A code that is missing, null or
-unknown is told by the caller; one that is not a string makes the object malformed. "debug" is neither written nor
-read.
- gRPC: grpc-status and grpc-message (percent-encoded; by the callers), and grpc-status-details-bin, a
-google.rpc.Status {int32 code = 1; string message = 2; repeated google.protobuf.Any details = 3} in binary, whatever
-the codec is, where Any is {string type_url = 1; bytes value = 2}. In Connect the type's name stands alone, in Any
-behind "type.googleapis.com/". */
+
+   Connect (Connect "Error end-stream", "Unary error"): {"code":"not_found","message":"...","details":[{"type":
+   "acme.Fault","value":"<unpadded base64>"}]}; a stream ends with {"error":{...},"metadata":{"name":["value"]}}.
+   Unknown members are ignored at every level and never written. "error": null is no error. A code that is missing,
+   null or unknown is told by the caller; one that is not a string makes the object malformed. "debug" is neither
+   written nor read.
+
+   gRPC: grpc-status and grpc-message (percent-encoded; by the callers), and grpc-status-details-bin, a
+   google.rpc.Status {int32 code = 1; string message = 2; repeated google.protobuf.Any details = 3} in binary,
+   whatever the codec is, where Any is {string type_url = 1; bytes value = 2}. In Connect the type's name stands
+   alone, in Any behind "type.googleapis.com/". */
 
 #define CN_ERROR_JSON_DEPTH 100u
 
@@ -12570,10 +12575,11 @@ CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http);
 
    Which version (server): a connection that begins with the 24 bytes of the client preface (RFC 9113 3.4) is HTTP/2,
    any other is HTTP/1.1; up to then the bytes are held in `preface`. A client knows beforehand.
- Clocks: header_ms (a head is awaited in the middle of it, or nothing came at all), idle_http1_ms and idle_http2_ms
-(no exchange), write_stall_ms (output waits and the transport takes none), abort_ms (drained too long), the exchanges'
-own due_ms and the owner's. The clock is the user's: it is known from the first feed on. deadline_ms is the earliest;
-a step called `tick` at the end of each feed acts on what has come.
+
+   Clocks: header_ms (a head is awaited in the middle of it, or nothing came at all), idle_http1_ms and idle_http2_ms
+   (no exchange), write_stall_ms (output waits and the transport takes none), abort_ms (drained too long), the
+   exchanges' own due_ms and the owner's. The clock is the user's: it is known from the first feed on. deadline_ms is
+   the earliest; a step called `tick` at the end of each feed acts on what has come.
 
    Events run only inside feed, output, eof, opened, and close. `depth` counts them: a connection that is closed inside
    one of its own events is freed when the outermost has ended, and owner->leave is the last thing of all, as the owner
@@ -13110,17 +13116,19 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
 /* #### src/call/call.c ############################################################################################# */
 /* One RPC, seen from either end: the object, its memory, and what both ends do alike. How a server's call runs is in
    serve.c, a client's in invoke.c.
- Memory. A call is one block of CN_CALL_BLOCK bytes: the struct, and behind it the first block of its arena, in which
-headers, request, response and error find room in a usual unary call. Released calls are kept for the next ones, with
-the blocks of their queues, as long as these are small: then a call in steady state allocates nothing.
+
+   Memory. A call is one block of CN_CALL_BLOCK bytes: the struct, and behind it the first block of its arena, in
+   which headers, request, response and error find room in a usual unary call. Released calls are kept for the next
+   ones, with the blocks of their queues, as long as these are small: then a call in steady state allocates nothing.
 
    Life. A call is held by its exchange (until x's on_closed), by a promise (a unary handler returned LATER: until
    finish), by the user of a client's call without events (until connect_call_free), and by callbacks that run. When the
    last of them lets go it is released, once.
- Input. Received bytes stand in `in` as they came. The peer's window is given back as soon as bytes belong to a
-message that is not complete yet (they are bounded by receive_bytes), or when a message was taken; so a paused call
-withholds it. Envelopes: flags but the protocol's own are refused, a length over the limit is refused from the five
-bytes alone. */
+
+   Input. Received bytes stand in `in` as they came. The peer's window is given back as soon as bytes belong to a
+   message that is not complete yet (they are bounded by receive_bytes), or when a message was taken; so a paused call
+   withholds it. Envelopes: flags but the protocol's own are refused, a length over the limit is refused from the five
+   bytes alone. */
 
 #define CN_CALL_PACKED_MORE (64u * 1024u) /* a compressed message may be longer than receive_bytes by so much */
 #define CN_CALL_BLOCK 4096u
@@ -14133,13 +14141,16 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
 
 /* #### src/call/invoke.c ########################################################################################### */
 /* A call as the client runs it.
- start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun ----> head, messages, end go
-head in ----> on_open ----> on_message for each ----> the response has ended, all was taken ----> outcome ---->
-on_closed
- The outcome is known when the response has ended, and is the protocol's word: trailers, END_STREAM, HTTP status. A
-single response is held until then, as an error after it wins; a response that should be single and is none or two is
-UNIMPLEMENTED, as both specifications' suites want it. A response cut short, or one that breaks the protocol, ends the
-call at once. At the deadline the exchange is reset and the call is DEADLINE_EXCEEDED, whatever the peer says later.
+
+   start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun ----> head, messages, end
+   go head in ----> on_open ----> on_message for each ----> the response has ended, all was taken ----> outcome ---->
+   on_closed
+
+   The outcome is known when the response has ended, and is the protocol's word: trailers, END_STREAM, HTTP status. A
+   single response is held until then, as an error after it wins; a response that should be single and is none or two
+   is UNIMPLEMENTED, as both specifications' suites want it. A response cut short, or one that breaks the protocol,
+   ends the call at once. At the deadline the exchange is reset and the call is DEADLINE_EXCEEDED, whatever the peer
+   says later.
 
    Without events (`pull`) messages stay in `in` until cn_invoke_receive asks, and the window stays shut meanwhile.
 
@@ -15121,12 +15132,14 @@ CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t 
 
 /* #### src/client/client.c ######################################################################################### */
 /* A client for the server at one address.
- Calls wait in line for a connection of the HTTP version they need. A connection takes as many as it can (HTTP/1.1:
-one, HTTP/2: what the peer allows); if none can and there may be more (CN_CLIENT_HTTP1_MAX, CN_CLIENT_HTTP2_MAX), one
-is dialled. When a connection that never opened is lost, the calls that waited for it end with its reason,
-UNAVAILABLE; when one that was open is lost, those that wait go on waiting for another.
- A call's deadline runs from its start. Where the time comes from the transport of the user's (dial) and nothing was
-fed yet, it runs from the first feed on.
+
+   Calls wait in line for a connection of the HTTP version they need. A connection takes as many as it can (HTTP/1.1:
+   one, HTTP/2: what the peer allows); if none can and there may be more (CN_CLIENT_HTTP1_MAX, CN_CLIENT_HTTP2_MAX),
+   one is dialled. When a connection that never opened is lost, the calls that waited for it end with its reason,
+   UNAVAILABLE; when one that was open is lost, those that wait go on waiting for another.
+
+   A call's deadline runs from its start. Where the time comes from the transport of the user's (dial) and nothing was
+   fed yet, it runs from the first feed on.
 
    base_url (RFC 3986): "http://" authority [path]. The path is put before the methods' own. */
 

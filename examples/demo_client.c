@@ -54,7 +54,8 @@ static int watch(connect_client_t *client, const char *sensor, unsigned count, c
     request.interval_ms = 100;
     request.has_interval_ms = true;
     connect_call_t *call = acme_telemetry_v1_Telemetry_Watch(client, &request, NULL, NULL, &error);
-    while (call && (got = acme_telemetry_v1_Telemetry_Watch_receive_wait(call, &reading, arena, &error)) == CONNECT_IO_OK) {
+    while (call &&
+        (got = acme_telemetry_v1_Telemetry_Watch_receive_wait(call, &reading, arena, &error)) == CONNECT_IO_OK) {
         print_reading(&reading);
         connect_arena_reset(arena);
     }
@@ -73,9 +74,9 @@ int main(int argc, char **argv) {
         return 2;
     }
     options.timeout_ms = 5000;
-    options.protocol = strcmp(argv[2], "grpc") == 0     ? CONNECT_PROTOCOL_GRPC
-                     : strcmp(argv[2], "grpc-web") == 0 ? CONNECT_PROTOCOL_GRPC_WEB
-                                                        : CONNECT_PROTOCOL_CONNECT;
+    options.protocol = strcmp(argv[2], "grpc") == 0 ? CONNECT_PROTOCOL_GRPC
+        : strcmp(argv[2], "grpc-web") == 0          ? CONNECT_PROTOCOL_GRPC_WEB
+                                                    : CONNECT_PROTOCOL_CONNECT;
     connect_client_t *client = connect_client_new(argv[1], &options, &error);
     if (!client) return print_error(&error, &arena);
     if (strcmp(argv[3], "read") == 0) status = read_sensor(client, argv[4], &arena);

@@ -22,7 +22,7 @@ int main(void) {
                 event.data.fd = floor_accept(listener);
                 if (event.data.fd >= 0) epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event);
             } else if (read(fd, buffer, sizeof buffer) <= 0 ||
-                       write(fd, answer, sizeof answer - 1) != (ssize_t)(sizeof answer - 1)) {
+                write(fd, answer, sizeof answer - 1) != (ssize_t)(sizeof answer - 1)) {
                 close(fd);
             }
         }

@@ -2,14 +2,16 @@
 #include "base/str.h"
 
 /* Memory: the allocator of the user's choice, and arenas over it.
- An arena is a list of blocks. Memory is taken from the youngest one by moving a pointer; a block that is too small
-stays behind, half used, and a larger one is taken: twice the size of the last, at least 1 KiB, at most 256 KiB unless
-one request needs more. Reset keeps the largest block only: after a few rounds of the same work, of up to 256 KiB, one
-block holds all, and nothing is allocated any more. A first block may be the caller's (a stack array, or the tail of a
-struct); it is never released here.
- Invariants: private_next <= private_end; both are NULL until the first block. Every block taken here starts with a
-cn_arena_block_t, the newest first. private_fixed says that the arena has an allocator field of NULL on purpose: the
-first block is all there is. All memory given out is aligned to CN_ARENA_ALIGN. */
+
+   An arena is a list of blocks. Memory is taken from the youngest one by moving a pointer; a block that is too small
+   stays behind, half used, and a larger one is taken: twice the size of the last, at least 1 KiB, at most 256 KiB
+   unless one request needs more. Reset keeps the largest block only: after a few rounds of the same work, of up to
+   256 KiB, one block holds all, and nothing is allocated any more. A first block may be the caller's (a stack array,
+   or the tail of a struct); it is never released here.
+
+   Invariants: private_next <= private_end; both are NULL until the first block. Every block taken here starts with a
+   cn_arena_block_t, the newest first. private_fixed says that the arena has an allocator field of NULL on purpose:
+   the first block is all there is. All memory given out is aligned to CN_ARENA_ALIGN. */
 
 #define CN_ARENA_ALIGN 16u
 #define CN_ARENA_FIRST 1024u

@@ -17,17 +17,19 @@
 
 /* One RPC, seen from either end: the object, its memory, and what both ends do alike. How a server's call runs is in
    serve.c, a client's in invoke.c.
- Memory. A call is one block of CN_CALL_BLOCK bytes: the struct, and behind it the first block of its arena, in which
-headers, request, response and error find room in a usual unary call. Released calls are kept for the next ones, with
-the blocks of their queues, as long as these are small: then a call in steady state allocates nothing.
+
+   Memory. A call is one block of CN_CALL_BLOCK bytes: the struct, and behind it the first block of its arena, in
+   which headers, request, response and error find room in a usual unary call. Released calls are kept for the next
+   ones, with the blocks of their queues, as long as these are small: then a call in steady state allocates nothing.
 
    Life. A call is held by its exchange (until x's on_closed), by a promise (a unary handler returned LATER: until
    finish), by the user of a client's call without events (until connect_call_free), and by callbacks that run. When the
    last of them lets go it is released, once.
- Input. Received bytes stand in `in` as they came. The peer's window is given back as soon as bytes belong to a
-message that is not complete yet (they are bounded by receive_bytes), or when a message was taken; so a paused call
-withholds it. Envelopes: flags but the protocol's own are refused, a length over the limit is refused from the five
-bytes alone. */
+
+   Input. Received bytes stand in `in` as they came. The peer's window is given back as soon as bytes belong to a
+   message that is not complete yet (they are bounded by receive_bytes), or when a message was taken; so a paused call
+   withholds it. Envelopes: flags but the protocol's own are refused, a length over the limit is refused from the five
+   bytes alone. */
 
 #define CN_CALL_PACKED_MORE (64u * 1024u) /* a compressed message may be longer than receive_bytes by so much */
 #define CN_CALL_BLOCK 4096u

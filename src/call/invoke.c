@@ -11,13 +11,16 @@
 #include "protocol/timeout.h"
 
 /* A call as the client runs it.
- start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun ----> head, messages, end go
-head in ----> on_open ----> on_message for each ----> the response has ended, all was taken ----> outcome ---->
-on_closed
- The outcome is known when the response has ended, and is the protocol's word: trailers, END_STREAM, HTTP status. A
-single response is held until then, as an error after it wins; a response that should be single and is none or two is
-UNIMPLEMENTED, as both specifications' suites want it. A response cut short, or one that breaks the protocol, ends the
-call at once. At the deadline the exchange is reset and the call is DEADLINE_EXCEEDED, whatever the peer says later.
+
+   start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun ----> head, messages, end
+   go head in ----> on_open ----> on_message for each ----> the response has ended, all was taken ----> outcome ---->
+   on_closed
+
+   The outcome is known when the response has ended, and is the protocol's word: trailers, END_STREAM, HTTP status. A
+   single response is held until then, as an error after it wins; a response that should be single and is none or two
+   is UNIMPLEMENTED, as both specifications' suites want it. A response cut short, or one that breaks the protocol,
+   ends the call at once. At the deadline the exchange is reset and the call is DEADLINE_EXCEEDED, whatever the peer
+   says later.
 
    Without events (`pull`) messages stay in `in` until cn_invoke_receive asks, and the window stays shut meanwhile.
 

@@ -14,12 +14,14 @@
 #include "protocol/timeout.h"
 
 /* A client for the server at one address.
- Calls wait in line for a connection of the HTTP version they need. A connection takes as many as it can (HTTP/1.1:
-one, HTTP/2: what the peer allows); if none can and there may be more (CN_CLIENT_HTTP1_MAX, CN_CLIENT_HTTP2_MAX), one
-is dialled. When a connection that never opened is lost, the calls that waited for it end with its reason,
-UNAVAILABLE; when one that was open is lost, those that wait go on waiting for another.
- A call's deadline runs from its start. Where the time comes from the transport of the user's (dial) and nothing was
-fed yet, it runs from the first feed on.
+
+   Calls wait in line for a connection of the HTTP version they need. A connection takes as many as it can (HTTP/1.1:
+   one, HTTP/2: what the peer allows); if none can and there may be more (CN_CLIENT_HTTP1_MAX, CN_CLIENT_HTTP2_MAX),
+   one is dialled. When a connection that never opened is lost, the calls that waited for it end with its reason,
+   UNAVAILABLE; when one that was open is lost, those that wait go on waiting for another.
+
+   A call's deadline runs from its start. Where the time comes from the transport of the user's (dial) and nothing was
+   fed yet, it runs from the first feed on.
 
    base_url (RFC 3986): "http://" authority [path]. The path is put before the methods' own. */
 

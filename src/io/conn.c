@@ -12,10 +12,11 @@
 
    Which version (server): a connection that begins with the 24 bytes of the client preface (RFC 9113 3.4) is HTTP/2,
    any other is HTTP/1.1; up to then the bytes are held in `preface`. A client knows beforehand.
- Clocks: header_ms (a head is awaited in the middle of it, or nothing came at all), idle_http1_ms and idle_http2_ms
-(no exchange), write_stall_ms (output waits and the transport takes none), abort_ms (drained too long), the exchanges'
-own due_ms and the owner's. The clock is the user's: it is known from the first feed on. deadline_ms is the earliest;
-a step called `tick` at the end of each feed acts on what has come.
+
+   Clocks: header_ms (a head is awaited in the middle of it, or nothing came at all), idle_http1_ms and idle_http2_ms
+   (no exchange), write_stall_ms (output waits and the transport takes none), abort_ms (drained too long), the
+   exchanges' own due_ms and the owner's. The clock is the user's: it is known from the first feed on. deadline_ms is
+   the earliest; a step called `tick` at the end of each feed acts on what has come.
 
    Events run only inside feed, output, eof, opened, and close. `depth` counts them: a connection that is closed inside
    one of its own events is freed when the outermost has ended, and owner->leave is the last thing of all, as the owner

@@ -9,15 +9,17 @@
 #include "protocol/code.h"
 
 /* An RPC error in its forms on the wire.
- Connect (Connect "Error end-stream", "Unary error"): {"code":"not_found","message":"...","details":[{"type":
-"acme.Fault","value":"<unpadded base64>"}]}; a stream ends with {"error":{...},"metadata":{"name":["value"]}}. Unknown
-members are ignored at every level and never written. "error": null is no error. A code that is missing, null or
-unknown is told by the caller; one that is not a string makes the object malformed. "debug" is neither written nor
-read.
- gRPC: grpc-status and grpc-message (percent-encoded; by the callers), and grpc-status-details-bin, a
-google.rpc.Status {int32 code = 1; string message = 2; repeated google.protobuf.Any details = 3} in binary, whatever
-the codec is, where Any is {string type_url = 1; bytes value = 2}. In Connect the type's name stands alone, in Any
-behind "type.googleapis.com/". */
+
+   Connect (Connect "Error end-stream", "Unary error"): {"code":"not_found","message":"...","details":[{"type":
+   "acme.Fault","value":"<unpadded base64>"}]}; a stream ends with {"error":{...},"metadata":{"name":["value"]}}.
+   Unknown members are ignored at every level and never written. "error": null is no error. A code that is missing,
+   null or unknown is told by the caller; one that is not a string makes the object malformed. "debug" is neither
+   written nor read.
+
+   gRPC: grpc-status and grpc-message (percent-encoded; by the callers), and grpc-status-details-bin, a
+   google.rpc.Status {int32 code = 1; string message = 2; repeated google.protobuf.Any details = 3} in binary,
+   whatever the codec is, where Any is {string type_url = 1; bytes value = 2}. In Connect the type's name stands
+   alone, in Any behind "type.googleapis.com/". */
 
 #define CN_ERROR_JSON_DEPTH 100u
 

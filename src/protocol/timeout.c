@@ -6,10 +6,11 @@
 
    Connect-Timeout-Ms: 1 to 10 digits, milliseconds (Connect "Timeout").
    grpc-timeout: 1 to 8 digits and one of H M S m u n (gRPC over HTTP/2 "Timeout").
- Read: what is longer, has a sign or an unknown unit is malformed; values above a year are cut to a year, so that
-adding to a clock cannot overflow. Below a millisecond is rounded up: a deadline is never moved before its time,
-except 0, which has passed already. Written: what is left at the start of the call, never 0 in Connect (at least 1
-ms), and in gRPC in the finest unit that fits eight digits. */
+
+   Read: what is longer, has a sign or an unknown unit is malformed; values above a year are cut to a year, so that
+   adding to a clock cannot overflow. Below a millisecond is rounded up: a deadline is never moved before its time,
+   except 0, which has passed already. Written: what is left at the start of the call, never 0 in Connect (at least 1
+   ms), and in gRPC in the finest unit that fits eight digits. */
 
 CN_PRIVATE bool cn_timeout_read_connect(connect_str_t text, int64_t *ms) {
     uint64_t value;

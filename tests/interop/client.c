@@ -40,8 +40,8 @@ static void expect_header(connect_headers_t headers, const char *name, const cha
     expect(is(connect_headers_get(headers, name, 0), value), what);
 }
 
-static connect_code_t read_sensor(const char *sensor, size_t echo_len, acme_telemetry_v1_Reading *reading,
-    const connect_call_options_t *options) {
+static connect_code_t read_sensor(
+    const char *sensor, size_t echo_len, acme_telemetry_v1_Reading *reading, const connect_call_options_t *options) {
     acme_telemetry_v1_ReadRequest request = CONNECT_DEFAULTS;
     char *echo = echo_len ? (char *)malloc(echo_len + 5) : NULL;
     connect_code_t code;
@@ -49,7 +49,8 @@ static connect_code_t read_sensor(const char *sensor, size_t echo_len, acme_tele
     request.sensor = connect_str_of(sensor);
     if (echo) {
         memcpy(echo, "echo ", 5);
-        for (i = 0; i < echo_len; i++) echo[5 + i] = (char)(i % 128);
+        for (i = 0; i < echo_len; i++)
+            echo[5 + i] = (char)(i % 128);
         request.sensor.data = echo;
         request.sensor.len = echo_len + 5;
     }
@@ -57,7 +58,7 @@ static connect_code_t read_sensor(const char *sensor, size_t echo_len, acme_tele
     code = acme_telemetry_v1_Telemetry_Read_wait_with(client, &request, reading, &arena, options, &error);
     if (code == CONNECT_OK)
         expect(connect_str_equal(reading->sensor, request.sensor) &&
-                   (!echo || connect_str_equal(reading->raw_frame, request.sensor)),
+                (!echo || connect_str_equal(reading->raw_frame, request.sensor)),
             "sensor or raw_frame differs");
     free(echo);
     return code;
@@ -70,12 +71,14 @@ static void check_boiler(size_t echo_len) {
         return;
     }
     site = acme_telemetry_v1_Reading_labels_get(&reading, connect_str_of("site"));
-    expect(reading.taken_at && reading.taken_at->seconds == 1767323045 && reading.taken_at->nanos == 500000000, "taken_at");
+    expect(reading.taken_at && reading.taken_at->seconds == 1767323045 && reading.taken_at->nanos == 500000000,
+        "taken_at");
     expect(reading.has_celsius && reading.celsius > 61.4 && reading.celsius < 61.6, "celsius");
     expect(reading.quality == acme_telemetry_v1_QUALITY_GOOD, "quality");
     expect(reading.tags.count == 2 && is(reading.tags.items[0], "roof") && is(reading.tags.items[1], "north"), "tags");
     expect(reading.labels.count == 1 && site && is(site->value, "1"), "labels");
-    expect(reading.payload_case == acme_telemetry_v1_Reading_payload_text && is(reading.payload.text, "steady"), "text");
+    expect(
+        reading.payload_case == acme_telemetry_v1_Reading_payload_text && is(reading.payload.text, "steady"), "text");
     expect(echo_len != 0 || !reading.raw_frame.data, "raw_frame is there");
 }
 
@@ -178,13 +181,13 @@ static uint64_t read_stream(const acme_telemetry_v1_WatchRequest *request, uint6
     uint64_t count = 0;
     *how = CONNECT_IO_ERROR;
     while (call && count < most &&
-           (*how = acme_telemetry_v1_Telemetry_Watch_receive_wait(call, &reading, &arena, &error)) == CONNECT_IO_OK) {
-        expect(reading.sequence == count && connect_str_equal(reading.sensor, request->sensors.items[0]), "a reading is not the next one");
+        (*how = acme_telemetry_v1_Telemetry_Watch_receive_wait(call, &reading, &arena, &error)) == CONNECT_IO_OK) {
+        expect(reading.sequence == count && connect_str_equal(reading.sensor, request->sensors.items[0]),
+            "a reading is not the next one");
         count++;
         connect_arena_reset(&arena);
     }
-    if (*how == CONNECT_IO_END)
-        expect_header(connect_call_info(call)->trailers, "x-source", "i2c", "trailer x-source");
+    if (*how == CONNECT_IO_END) expect_header(connect_call_info(call)->trailers, "x-source", "i2c", "trailer x-source");
     if (*how == CONNECT_IO_ERROR && !call) wrong_error("no stream");
     if (*how == CONNECT_IO_ERROR && call) { /* the error lives as long as the call or the arena: look now */
         if (is(request->sensors.items[0], "flaky"))

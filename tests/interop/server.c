@@ -58,8 +58,7 @@ static connect_code_t read_sensor(connect_call_t *call, const acme_telemetry_v1_
     if (!tags || !label || !taken_at) return CONNECT_RESOURCE_EXHAUSTED;
     answer_metadata(call);
     if (is(request->sensor, "missing"))
-        return fail_with_fault(
-            call, CONNECT_NOT_FOUND, "no sensor \"missing\" \xC3\x84\xC3\x96%", 7, "no such sensor");
+        return fail_with_fault(call, CONNECT_NOT_FOUND, "no sensor \"missing\" \xC3\x84\xC3\x96%", 7, "no such sensor");
     if (!is(request->sensor, "boiler") && !is(request->sensor, "slow") && !starts(request->sensor, "echo "))
         return connect_call_fail(
             call, CONNECT_INVALID_ARGUMENT, "what is \"" CONNECT_STR_FMT "\"?", CONNECT_STR_ARG(request->sensor));

@@ -84,8 +84,8 @@ static void run_against_an_array(uint32_t random, bool failing) {
             m.len -= len;
             break;
         default:
-            if (random & 0x1F000) break;
-            if (random & 0x20000)
+            if (random & 0x1E000) break;
+            if (random & 0x40000)
                 cn_buf_clear(&buf);
             else
                 cn_buf_free(&buf, &f.allocator);
