@@ -35,7 +35,7 @@ def main():
     run("./connect_gen", "-I", os.path.join(ROOT, "examples"), "--out", ".", "telemetry.proto")
     run(CC, *FLAGS, "-I" + ROOT, "-I.", "-c", "impl.c")
     for name in ["server", "client"]:
-        run(CC, *FLAGS, "-I" + ROOT, "-I.", "-o", name, name + ".c", "impl.o", "-lnghttp2", "-lpthread")
+        run(CC, *FLAGS, "-I" + ROOT, "-I.", "-o", name, name + ".c", "impl.o", "-lnghttp2", "-lz", "-lzstd", "-lpthread")
 
     # The server says nothing, so the kernel is asked where it listens.
     server = subprocess.Popen([os.path.join(WORK, "server")], stdin=subprocess.DEVNULL)
