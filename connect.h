@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 a8ebe69f9996d78a. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 cd21879460b79556. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -7394,7 +7394,8 @@ CN_PRIVATE void cn_gzip_free(cn_gzip_t *gzip, const connect_allocator_t *allocat
 
 #if CONNECT_ENABLE_GZIP
 static void *cn_gzip_acquire(void *allocator, unsigned count, unsigned size) {
-    return cn_mem_acquire((const connect_allocator_t *)allocator, (size_t)count * size);
+    const connect_allocator_t *from = (const connect_allocator_t *)allocator;
+    return from->acquire(from->ctx, (size_t)count * size); /* not zeroed */
 }
 
 static void cn_gzip_release(void *allocator, void *block) {
@@ -7540,7 +7541,8 @@ CN_PRIVATE void cn_zstd_free(cn_zstd_t *zstd, const connect_allocator_t *allocat
 
 #if CONNECT_ENABLE_ZSTD
 static void *cn_zstd_acquire(void *allocator, size_t size) {
-    return cn_mem_acquire((const connect_allocator_t *)allocator, size);
+    const connect_allocator_t *from = (const connect_allocator_t *)allocator;
+    return from->acquire(from->ctx, size); /* not zeroed */
 }
 
 static void cn_zstd_release(void *allocator, void *block) {

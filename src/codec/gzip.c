@@ -17,7 +17,8 @@
 
 #if CONNECT_ENABLE_GZIP
 static void *cn_gzip_acquire(void *allocator, unsigned count, unsigned size) {
-    return cn_mem_acquire((const connect_allocator_t *)allocator, (size_t)count * size);
+    const connect_allocator_t *from = (const connect_allocator_t *)allocator;
+    return from->acquire(from->ctx, (size_t)count * size); /* not zeroed */
 }
 
 static void cn_gzip_release(void *allocator, void *block) {

@@ -22,7 +22,8 @@
 
 #if CONNECT_ENABLE_ZSTD
 static void *cn_zstd_acquire(void *allocator, size_t size) {
-    return cn_mem_acquire((const connect_allocator_t *)allocator, size);
+    const connect_allocator_t *from = (const connect_allocator_t *)allocator;
+    return from->acquire(from->ctx, size); /* not zeroed */
 }
 
 static void cn_zstd_release(void *allocator, void *block) {
