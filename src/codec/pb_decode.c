@@ -169,7 +169,7 @@ static inline CN_PB_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char 
 
 /* Reads a tag, all of it again; p is at its first byte. */
 static CN_PB_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
-    uint64_t value;
+    uint64_t value = 0;
     const char *next = cn_pb_varint_careful(d, p, end, &value);
     if (!next) return NULL;
     if (next - p > 5 || value > 0xFFFFFFFFu) return cn_pb_bad(d, p, "field number too large");

@@ -108,13 +108,12 @@ static const char *gen_emit_tables_kind(int kind) {
 
 static const char *gen_emit_tables_flags(gen_context_t *ctx, const gen_field_t *field) {
     bool in_oneof = field->oneof && !field->oneof->synthetic;
-    bool utf8 = field->kind == CONNECT_KIND_STRING && field->file->syntax == GEN_SYNTAX_PROTO3;
     const char *flags = gen_source_printf(ctx, "%s%s%s%s%s%s%s%s",
         field->label == GEN_LABEL_REPEATED ? " | CONNECT_FIELD_REPEATED" : "",
         field->packed ? " | CONNECT_FIELD_PACKED" : "", field->is_map ? " | CONNECT_FIELD_MAP" : "",
-        field->label == GEN_LABEL_REQUIRED ? " | CONNECT_FIELD_REQUIRED" : "", field->has ? " | CONNECT_FIELD_HAS" : "",
+        field->required ? " | CONNECT_FIELD_REQUIRED" : "", field->has ? " | CONNECT_FIELD_HAS" : "",
         in_oneof ? " | CONNECT_FIELD_ONEOF" : "", field->nullable ? " | CONNECT_FIELD_NULLABLE" : "",
-        utf8 ? " | CONNECT_FIELD_UTF8" : "");
+        field->utf8 ? " | CONNECT_FIELD_UTF8" : "");
     return *flags ? flags + 3 : "0";
 }
 
@@ -185,6 +184,9 @@ static const char *gen_emit_tables_default(gen_context_t *ctx, const gen_field_t
             return gen_source_printf(ctx, "%s(%s1.0 / 0.0)", single ? "(float)" : "", value->negative ? "-" : "");
         }
         number = value->negative ? -value->number : value->number;
+        if (number - number < 0 || number - number > 0 || number - number != number - number) { /* it is too large */
+            return gen_source_printf(ctx, "%s(%s1.0 / 0.0)", single ? "(float)" : "", value->negative ? "-" : "");
+        }
         result = gen_source_printf(ctx, "%.17g", number);
         return gen_source_printf(
             ctx, "%s%s%s%s", single ? "(float)" : "", result, strpbrk(result, ".en") ? "" : ".0", "");
@@ -197,9 +199,11 @@ static const char *gen_emit_tables_default(gen_context_t *ctx, const gen_field_t
         if (field->kind == CONNECT_KIND_UINT32 || field->kind == CONNECT_KIND_FIXED32) {
             return gen_source_printf(ctx, "%luu", (unsigned long)value->integer);
         }
-        if (value->negative) { /* the least of a type is no literal */
+        if (value->negative && (value->integer == 0x80000000u || value->integer > INT64_MAX)) {
+            /* the least of a type is no literal */
             return gen_source_printf(ctx, "-%llu - 1", (unsigned long long)value->integer - 1);
         }
+        if (value->negative) return gen_source_printf(ctx, "-%llu", (unsigned long long)value->integer);
         return gen_source_printf(ctx, "%llu", (unsigned long long)value->integer);
     }
 }
@@ -208,7 +212,6 @@ static bool gen_emit_tables_defaults(gen_context_t *ctx, const gen_type_t *type,
     const gen_field_t *field;
     gen_text_t line;
     memset(&line, 0, sizeof line);
-    if (type->file->syntax == GEN_SYNTAX_PROTO3) return false;
     for (field = type->fields.first; field; field = field->next) {
         const char *value = gen_emit_tables_default(ctx, field);
         if (value)
@@ -284,7 +287,9 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
     if (type->has_required) gen_text_line(text, "    .has_required = true,");
     if (type->is_map_entry)
         gen_text_line(text, "    .is_map_entry = true,");
-    else
+    else if (type->is_message_set)
+        gen_text_line(text, "    .is_message_set = true,");
+    if (!type->is_map_entry)
         gen_text_line(text, "    .keeps_unknown = true, .unknown = offsetof(%s, %s),", name, type->c_unknown);
     if (form) gen_text_line(text, "    .form = %s,", form);
     gen_emit_tables_names(&names, is_array, name, text);
@@ -313,6 +318,11 @@ GEN_PRIVATE void gen_emit_tables_types(gen_context_t *ctx, const gen_file_t *fil
         gen_emit_tables_enums(ctx, type, text);
     for (type = file->types.first; type; type = type->next)
         gen_emit_tables_type(ctx, type, text);
+    for (type = file->holders.first; type; type = type->next) {
+        gen_emit_tables_type(ctx, type, text);
+        gen_text_line(text, "const connect_extension_t %s_extension = {&%s_type, &%s_type};", type->c_name,
+            type->extension->extendee->c_name, type->c_name);
+    }
 }
 
 /* ---- Files ---- */
@@ -372,7 +382,7 @@ static void gen_emit_list_use(gen_emit_list_t *list, const char *file, const cha
 
 GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text) {
     connect_str_t descriptor = gen_descriptor_file(ctx, file);
-    gen_emit_list_t imports, types, enums, services;
+    gen_emit_list_t imports, types, enums, extensions, services;
     const gen_import_t *import;
     const gen_type_t *type;
     const gen_enum_t *enumeration;
@@ -382,6 +392,7 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     memset(&imports, 0, sizeof imports);
     memset(&types, 0, sizeof types);
     memset(&enums, 0, sizeof enums);
+    memset(&extensions, 0, sizeof extensions);
     memset(&services, 0, sizeof services);
     for (import = file->imports.first; import; import = import->next) {
         gen_emit_list_add(&imports, ctx, import->file->c_name, "_file");
@@ -393,6 +404,8 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     }
     for (type = file->types.first; type; type = type->next)
         gen_emit_list_enums(&enums, ctx, type);
+    for (type = file->holders.first; type; type = type->next)
+        gen_emit_list_add(&extensions, ctx, type->c_name, "_extension");
     for (service = file->services.first; service; service = service->next) {
         gen_emit_list_add(&services, ctx, service->c_name, "_service");
     }
@@ -404,6 +417,7 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     gen_emit_list_write(&imports, "file", file->c_name, "imports", text);
     gen_emit_list_write(&types, "type", file->c_name, "types", text);
     gen_emit_list_write(&enums, "enum", file->c_name, "enums", text);
+    gen_emit_list_write(&extensions, "extension", file->c_name, "extensions", text);
     gen_emit_list_write(&services, "service", file->c_name, "services", text);
     gen_text_line(text, "const connect_file_t %s_file = {", file->c_name);
     gen_text_put(text,
@@ -412,6 +426,7 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     gen_emit_list_use(&imports, file->c_name, "imports", text);
     gen_emit_list_use(&types, file->c_name, "types", text);
     gen_emit_list_use(&enums, file->c_name, "enums", text);
+    gen_emit_list_use(&extensions, file->c_name, "extensions", text);
     gen_emit_list_use(&services, file->c_name, "services", text);
     gen_text_put(text, "\n};\n");
 }
