@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 023d74388827939d. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 97753eb61ef5580f. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -893,6 +893,7 @@ struct gen_type_t { /* a message */
     GEN_LIST(gen_range_t) extension_ranges;
     GEN_LIST(gen_word_t) reserved_names;
     gen_field_t **by_number;
+    int32_t visibility;           /* google.protobuf.SymbolVisibility: 0, 1 local, 2 export */
     const gen_field_t *extension; /* whose holder it is; NULL: it is a message */
     bool is_map_entry, is_message_set, has_required, deprecated;
     const char *c_name, *c_unknown;
@@ -920,6 +921,7 @@ struct gen_enum_t {
     GEN_LIST(gen_enum_value_t) values;
     GEN_LIST(gen_range_t) reserved;
     GEN_LIST(gen_word_t) reserved_names;
+    int32_t visibility; /* as of messages */
     bool closed, allow_alias, deprecated;
     const char *c_name;
 };
@@ -964,6 +966,7 @@ struct gen_file_t {
     gen_options_t options;
     gen_features_t features;
     GEN_LIST(gen_import_t) imports;
+    GEN_LIST(gen_import_t) option_imports; /* for custom options only: not read */
     GEN_LIST(gen_type_t) types;
     GEN_LIST(gen_enum_t) enums;
     GEN_LIST(gen_service_t) services;
@@ -994,6 +997,7 @@ typedef struct gen_parser_t {
     gen_lexer_t lexer;
     gen_file_t *file;
     unsigned depth;
+    int32_t visibility; /* said in front of the message or enum at hand */
 } gen_parser_t;
 GEN_PRIVATE bool gen_parser_take(gen_parser_t *parser, const char *text);
 /* Takes a symbol, or reports that it was expected. A missing ; at the end of a line is taken as if it were there. */
@@ -1347,6 +1351,8 @@ static bool gen_parser_enum_value(gen_parser_t *parser, gen_enum_t *enumeration)
 static bool gen_parser_enum(gen_parser_t *parser, gen_type_t *parent) {
     gen_enum_t *enumeration = CONNECT_NEW(&parser->ctx->arena, gen_enum_t, 1);
     enumeration->file = parser->file;
+    enumeration->visibility = parser->visibility;
+    parser->visibility = 0;
     enumeration->parent = parent;
     enumeration->docs.leading = parser->lexer.token.leading;
     gen_lexer_next(&parser->lexer);
@@ -1646,9 +1652,11 @@ static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
 
 static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
     connect_str_t leading = parser->lexer.token.leading;
+    const int32_t visibility = parser->visibility;
     gen_at_t at;
     gen_type_t *type;
     const char *name;
+    parser->visibility = 0;
     gen_lexer_next(&parser->lexer);
     at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a message", &name)) return false;
@@ -1658,12 +1666,25 @@ static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
         return gen_parser_skip_block(parser);
     }
     type = gen_parser_new_type(parser, parent, name, at);
+    type->visibility = visibility;
     type->docs.leading = leading;
     gen_parser_message_body(parser, type);
     return true;
 }
 
+/* `export` or `local`, from edition 2024 on. Returns false if neither a message nor an enum follows. */
+static bool gen_parser_visibility(gen_parser_t *parser) {
+    const gen_lexer_t *lexer = &parser->lexer;
+    if (parser->file->edition < 1001 || (!gen_lexer_is(lexer, "export") && !gen_lexer_is(lexer, "local"))) return true;
+    parser->visibility = gen_lexer_is(lexer, "local") ? 1 : 2;
+    gen_lexer_next(&parser->lexer);
+    if (gen_lexer_is(lexer, "message") || gen_lexer_is(lexer, "enum")) return true;
+    parser->visibility = 0;
+    return gen_parser_wrong(parser, "message or enum");
+}
+
 static bool gen_parser_message_statement(gen_parser_t *parser, gen_type_t *type) {
+    if (!gen_parser_visibility(parser)) return false;
     if (gen_lexer_is(&parser->lexer, "message")) return gen_parser_message(parser, type);
     if (gen_lexer_is(&parser->lexer, "enum")) return gen_parser_enum(parser, type);
     if (gen_lexer_is(&parser->lexer, "extend")) return gen_parser_extend(parser, type);
@@ -1764,12 +1785,15 @@ static bool gen_parser_service(gen_parser_t *parser) {
 
 static bool gen_parser_import(gen_parser_t *parser) {
     gen_import_t *import = CONNECT_NEW(&parser->ctx->arena, gen_import_t, 1), *other;
+    bool is_option = false;
     connect_str_t name;
     gen_lexer_next(&parser->lexer);
     if (gen_parser_take(parser, "public"))
         import->is_public = true;
     else if (gen_parser_take(parser, "weak"))
         import->is_weak = true;
+    else if (parser->file->edition >= 1001 && gen_parser_take(parser, "option"))
+        is_option = true;
     import->at = parser->lexer.token.at;
     if (!gen_parser_string(parser, "the name of a file in quotes", &name)) return false;
     import->name = gen_source_copy(parser->ctx, name);
@@ -1782,6 +1806,8 @@ static bool gen_parser_import(gen_parser_t *parser) {
     }
     if (memchr(name.data, 0, name.len)) {
         gen_source_error(parser->ctx, import->at, "the name of a file must not hold a NUL byte");
+    } else if (is_option) {
+        GEN_APPEND(parser->file->option_imports, import);
     } else {
         GEN_APPEND(parser->file->imports, import);
     }
@@ -1804,6 +1830,7 @@ static bool gen_parser_package(gen_parser_t *parser) {
 
 static bool gen_parser_statement(gen_parser_t *parser) {
     const gen_lexer_t *lexer = &parser->lexer;
+    if (!gen_parser_visibility(parser)) return false;
     if (gen_lexer_is(lexer, "message")) return gen_parser_message(parser, NULL);
     if (gen_lexer_is(lexer, "enum")) return gen_parser_enum(parser, NULL);
     if (gen_lexer_is(lexer, "service")) return gen_parser_service(parser);
@@ -4382,7 +4409,7 @@ static void gen_descriptor_features(
     connect_writer_t inner = gen_descriptor_begin(ctx);
     const gen_option_t *option;
     int feature;
-    for (feature = 1; feature < GEN_FEATURE_COUNT; feature++) {
+    for (feature = 1; feature < GEN_FEATURE_ENFORCE_NAMING_STYLE; feature++) { /* those behind are for sources only */
         for (option = options->first; option; option = option->next) {
             if (option->feature == feature) gen_descriptor_int(&inner, (uint32_t)feature, option->choice);
         }
@@ -4514,6 +4541,7 @@ static connect_writer_t gen_descriptor_enum(gen_context_t *ctx, const gen_enum_t
     }
     for (word = enumeration->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 5, word->text);
+    if (enumeration->visibility) gen_descriptor_int(&writer, 6, enumeration->visibility);
     return writer;
 }
 
@@ -4562,6 +4590,7 @@ static connect_writer_t gen_descriptor_type(gen_context_t *ctx, const gen_type_t
     }
     for (word = type->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 10, word->text);
+    if (type->visibility) gen_descriptor_int(&writer, 11, type->visibility);
     return writer;
 }
 
@@ -4623,6 +4652,8 @@ GEN_PRIVATE connect_str_t gen_descriptor_file(gen_context_t *ctx, const gen_file
         gen_descriptor_text(&writer, 12, "editions");
         gen_descriptor_int(&writer, 14, file->edition);
     }
+    for (import = file->option_imports.first; import; import = import->next)
+        gen_descriptor_text(&writer, 15, import->name);
     return writer.written;
 }
 

@@ -42,7 +42,7 @@ static void gen_descriptor_features(
     connect_writer_t inner = gen_descriptor_begin(ctx);
     const gen_option_t *option;
     int feature;
-    for (feature = 1; feature < GEN_FEATURE_COUNT; feature++) {
+    for (feature = 1; feature < GEN_FEATURE_ENFORCE_NAMING_STYLE; feature++) { /* those behind are for sources only */
         for (option = options->first; option; option = option->next) {
             if (option->feature == feature) gen_descriptor_int(&inner, (uint32_t)feature, option->choice);
         }
@@ -174,6 +174,7 @@ static connect_writer_t gen_descriptor_enum(gen_context_t *ctx, const gen_enum_t
     }
     for (word = enumeration->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 5, word->text);
+    if (enumeration->visibility) gen_descriptor_int(&writer, 6, enumeration->visibility);
     return writer;
 }
 
@@ -222,6 +223,7 @@ static connect_writer_t gen_descriptor_type(gen_context_t *ctx, const gen_type_t
     }
     for (word = type->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 10, word->text);
+    if (type->visibility) gen_descriptor_int(&writer, 11, type->visibility);
     return writer;
 }
 
@@ -283,5 +285,7 @@ GEN_PRIVATE connect_str_t gen_descriptor_file(gen_context_t *ctx, const gen_file
         gen_descriptor_text(&writer, 12, "editions");
         gen_descriptor_int(&writer, 14, file->edition);
     }
+    for (import = file->option_imports.first; import; import = import->next)
+        gen_descriptor_text(&writer, 15, import->name);
     return writer.written;
 }

@@ -133,6 +133,7 @@ struct gen_type_t { /* a message */
     GEN_LIST(gen_range_t) extension_ranges;
     GEN_LIST(gen_word_t) reserved_names;
     gen_field_t **by_number;
+    int32_t visibility;           /* google.protobuf.SymbolVisibility: 0, 1 local, 2 export */
     const gen_field_t *extension; /* whose holder it is; NULL: it is a message */
     bool is_map_entry, is_message_set, has_required, deprecated;
     const char *c_name, *c_unknown;
@@ -160,6 +161,7 @@ struct gen_enum_t {
     GEN_LIST(gen_enum_value_t) values;
     GEN_LIST(gen_range_t) reserved;
     GEN_LIST(gen_word_t) reserved_names;
+    int32_t visibility; /* as of messages */
     bool closed, allow_alias, deprecated;
     const char *c_name;
 };
@@ -204,6 +206,7 @@ struct gen_file_t {
     gen_options_t options;
     gen_features_t features;
     GEN_LIST(gen_import_t) imports;
+    GEN_LIST(gen_import_t) option_imports; /* for custom options only: not read */
     GEN_LIST(gen_type_t) types;
     GEN_LIST(gen_enum_t) enums;
     GEN_LIST(gen_service_t) services;

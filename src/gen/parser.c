@@ -214,6 +214,8 @@ static bool gen_parser_enum_value(gen_parser_t *parser, gen_enum_t *enumeration)
 static bool gen_parser_enum(gen_parser_t *parser, gen_type_t *parent) {
     gen_enum_t *enumeration = CONNECT_NEW(&parser->ctx->arena, gen_enum_t, 1);
     enumeration->file = parser->file;
+    enumeration->visibility = parser->visibility;
+    parser->visibility = 0;
     enumeration->parent = parent;
     enumeration->docs.leading = parser->lexer.token.leading;
     gen_lexer_next(&parser->lexer);
@@ -513,9 +515,11 @@ static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
 
 static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
     connect_str_t leading = parser->lexer.token.leading;
+    const int32_t visibility = parser->visibility;
     gen_at_t at;
     gen_type_t *type;
     const char *name;
+    parser->visibility = 0;
     gen_lexer_next(&parser->lexer);
     at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a message", &name)) return false;
@@ -525,12 +529,25 @@ static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
         return gen_parser_skip_block(parser);
     }
     type = gen_parser_new_type(parser, parent, name, at);
+    type->visibility = visibility;
     type->docs.leading = leading;
     gen_parser_message_body(parser, type);
     return true;
 }
 
+/* `export` or `local`, from edition 2024 on. Returns false if neither a message nor an enum follows. */
+static bool gen_parser_visibility(gen_parser_t *parser) {
+    const gen_lexer_t *lexer = &parser->lexer;
+    if (parser->file->edition < 1001 || (!gen_lexer_is(lexer, "export") && !gen_lexer_is(lexer, "local"))) return true;
+    parser->visibility = gen_lexer_is(lexer, "local") ? 1 : 2;
+    gen_lexer_next(&parser->lexer);
+    if (gen_lexer_is(lexer, "message") || gen_lexer_is(lexer, "enum")) return true;
+    parser->visibility = 0;
+    return gen_parser_wrong(parser, "message or enum");
+}
+
 static bool gen_parser_message_statement(gen_parser_t *parser, gen_type_t *type) {
+    if (!gen_parser_visibility(parser)) return false;
     if (gen_lexer_is(&parser->lexer, "message")) return gen_parser_message(parser, type);
     if (gen_lexer_is(&parser->lexer, "enum")) return gen_parser_enum(parser, type);
     if (gen_lexer_is(&parser->lexer, "extend")) return gen_parser_extend(parser, type);
@@ -631,12 +648,15 @@ static bool gen_parser_service(gen_parser_t *parser) {
 
 static bool gen_parser_import(gen_parser_t *parser) {
     gen_import_t *import = CONNECT_NEW(&parser->ctx->arena, gen_import_t, 1), *other;
+    bool is_option = false;
     connect_str_t name;
     gen_lexer_next(&parser->lexer);
     if (gen_parser_take(parser, "public"))
         import->is_public = true;
     else if (gen_parser_take(parser, "weak"))
         import->is_weak = true;
+    else if (parser->file->edition >= 1001 && gen_parser_take(parser, "option"))
+        is_option = true;
     import->at = parser->lexer.token.at;
     if (!gen_parser_string(parser, "the name of a file in quotes", &name)) return false;
     import->name = gen_source_copy(parser->ctx, name);
@@ -649,6 +669,8 @@ static bool gen_parser_import(gen_parser_t *parser) {
     }
     if (memchr(name.data, 0, name.len)) {
         gen_source_error(parser->ctx, import->at, "the name of a file must not hold a NUL byte");
+    } else if (is_option) {
+        GEN_APPEND(parser->file->option_imports, import);
     } else {
         GEN_APPEND(parser->file->imports, import);
     }
@@ -671,6 +693,7 @@ static bool gen_parser_package(gen_parser_t *parser) {
 
 static bool gen_parser_statement(gen_parser_t *parser) {
     const gen_lexer_t *lexer = &parser->lexer;
+    if (!gen_parser_visibility(parser)) return false;
     if (gen_lexer_is(lexer, "message")) return gen_parser_message(parser, NULL);
     if (gen_lexer_is(lexer, "enum")) return gen_parser_enum(parser, NULL);
     if (gen_lexer_is(lexer, "service")) return gen_parser_service(parser);

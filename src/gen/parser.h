@@ -14,6 +14,7 @@ typedef struct gen_parser_t {
     gen_lexer_t lexer;
     gen_file_t *file;
     unsigned depth;
+    int32_t visibility; /* said in front of the message or enum at hand */
 } gen_parser_t;
 GEN_PRIVATE bool gen_parser_take(gen_parser_t *parser, const char *text);
 /* Takes a symbol, or reports that it was expected. A missing ; at the end of a line is taken as if it were there. */
