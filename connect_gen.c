@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 97753eb61ef5580f. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 c21de591d2d3eac6. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -4216,7 +4216,7 @@ static void gen_names_types(gen_names_t *names, gen_type_t *type) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
     type->c_name = gen_names_take(names, gen_names_base(names, type->full_name),
-        "||_type|_list|_fields|_types|_enums|_defaults|_names|_fits|", type->at,
+        "||_type|_list|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
         gen_source_printf(names->ctx, "message %s", type->full_name));
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
         gen_names_enum(names, enumeration);
@@ -4228,7 +4228,7 @@ static void gen_names_types(gen_names_t *names, gen_type_t *type) {
 static void gen_names_holder(gen_names_t *names, gen_type_t *holder) {
     gen_field_t *value = holder->fields.first;
     holder->c_name = gen_names_take(names, gen_names_base(names, holder->full_name),
-        "||_type|_fields|_types|_enums|_defaults|_names|_fits|_extension|", holder->at,
+        "||_type|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
         gen_source_printf(names->ctx, "extension %s", holder->full_name));
     value->c_name = "value";
     if (value->has) value->c_has = "has_value";
@@ -5223,11 +5223,18 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
    the first have the numbers 1, 2, 3 ... defaults: a struct, if any field of proto2 has a default other than zero, or
    a closed enum whose first value is not zero.
 
+   X_slots: the perfect hash from names to fields that name_slots describes, for GEN_EMIT_TABLES_HASHED fields and
+   more: seeds are tried in turn for the least table, then for one of twice the size. Without luck, or with more than
+   255 fields, there is none, and names are compared in turn.
+
    X_fits: a struct may have 65,535 bytes, since offsets have 16 bits; this says so to the user's compiler.
 
    A literal over GEN_EMIT_TABLES_LITERAL bytes is written as an array: C99 does not promise more. */
 
 #define GEN_EMIT_TABLES_LITERAL 4000u
+#define GEN_EMIT_TABLES_HASHED 9u
+#define GEN_EMIT_TABLES_HASH_BITS 13u
+#define GEN_EMIT_TABLES_SEEDS 20000u
 
 /* A string of names under way: each is put once, and its place remembered. */
 typedef struct gen_emit_names_t {
@@ -5463,6 +5470,46 @@ static void gen_emit_tables_fields(gen_context_t *ctx, const gen_type_t *type, c
     gen_text_line(text, "};");
 }
 
+/* Puts all names of a type into the slots. Returns false if two meet. */
+static bool gen_emit_tables_fill(const gen_type_t *type, uint8_t *slots, uint32_t seed, unsigned bits) {
+    size_t i, at;
+    memset(slots, 0, (size_t)1 << bits);
+    for (i = 0; i < type->fields.count; i++) {
+        const gen_field_t *field = type->by_number[i];
+        at = cn_message_name_slot(connect_str_of(field->name), seed, bits);
+        if (slots[at]) return false;
+        slots[at] = (uint8_t)(i + 1);
+        if (strcmp(field->name, field->json_name) == 0) continue;
+        at = cn_message_name_slot(connect_str_of(field->json_name), seed, bits);
+        if (slots[at]) return false;
+        slots[at] = (uint8_t)(i + 1);
+    }
+    return true;
+}
+
+static bool gen_emit_tables_slots(gen_context_t *ctx, const gen_type_t *type, uint32_t *seed, gen_text_t *text) {
+    uint8_t *slots;
+    unsigned bits = 4;
+    gen_text_t line;
+    size_t i;
+    if (type->fields.count < GEN_EMIT_TABLES_HASHED || type->fields.count > 255) return false;
+    slots = CONNECT_NEW(&ctx->arena, uint8_t, (size_t)1 << GEN_EMIT_TABLES_HASH_BITS);
+    while ((size_t)1 << bits < type->fields.count)
+        bits++;
+    for (*seed = 0; !gen_emit_tables_fill(type, slots, *seed, bits); ++*seed) {
+        if (*seed < GEN_EMIT_TABLES_SEEDS) continue;
+        if (bits == GEN_EMIT_TABLES_HASH_BITS) return false;
+        bits++;
+        *seed = 0;
+    }
+    memset(&line, 0, sizeof line);
+    for (i = 0; i < (size_t)1 << bits; i++)
+        gen_text_put(&line, gen_source_printf(ctx, ", %u", (unsigned)slots[i]));
+    gen_text_line(text, "static const uint8_t %s_slots[] = {%u%s};", type->c_name, bits, line.data);
+    gen_text_free(&line);
+    return true;
+}
+
 static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
     size_t *types = CONNECT_NEW(&ctx->arena, size_t, type->fields.count + 1);
     size_t *enums = CONNECT_NEW(&ctx->arena, size_t, type->fields.count + 1);
@@ -5471,7 +5518,8 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
     gen_emit_names_t names;
     gen_text_t refer, fields;
     size_t dense = 0, type_count, enum_count;
-    bool is_array, has_defaults;
+    bool is_array, has_defaults, has_slots;
+    uint32_t seed = 0;
     for (inner = type->types.first; inner; inner = inner->next)
         gen_emit_tables_type(ctx, inner, text);
     memset(&names, 0, sizeof names);
@@ -5486,6 +5534,7 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
     has_defaults = gen_emit_tables_defaults(ctx, type, text);
     is_array = gen_emit_tables_bytes(
         gen_source_printf(ctx, "%s_names", name), (connect_str_t){names.text.data, names.text.len + 1}, text);
+    has_slots = gen_emit_tables_slots(ctx, type, &seed, text);
     while (dense < type->fields.count && type->by_number[dense]->number == (int32_t)dense + 1)
         dense++;
     gen_text_line(text, "typedef char %s_fits[sizeof(%s) <= 65535 ? 1 : -1];", name, name);
@@ -5499,6 +5548,7 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
     if (type_count) gen_text_line(text, "    .types = %s_types,", name);
     if (enum_count) gen_text_line(text, "    .enums = %s_enums,", name);
     if (has_defaults) gen_text_line(text, "    .defaults = &%s_defaults,", name);
+    if (has_slots) gen_text_line(text, "    .name_slots = %s_slots, .name_seed = %lu,", name, (unsigned long)seed);
     if (type->has_required) gen_text_line(text, "    .has_required = true,");
     if (type->is_map_entry)
         gen_text_line(text, "    .is_map_entry = true,");

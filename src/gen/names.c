@@ -216,7 +216,7 @@ static void gen_names_types(gen_names_t *names, gen_type_t *type) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
     type->c_name = gen_names_take(names, gen_names_base(names, type->full_name),
-        "||_type|_list|_fields|_types|_enums|_defaults|_names|_fits|", type->at,
+        "||_type|_list|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
         gen_source_printf(names->ctx, "message %s", type->full_name));
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
         gen_names_enum(names, enumeration);
@@ -228,7 +228,7 @@ static void gen_names_types(gen_names_t *names, gen_type_t *type) {
 static void gen_names_holder(gen_names_t *names, gen_type_t *holder) {
     gen_field_t *value = holder->fields.first;
     holder->c_name = gen_names_take(names, gen_names_base(names, holder->full_name),
-        "||_type|_fields|_types|_enums|_defaults|_names|_fits|_extension|", holder->at,
+        "||_type|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
         gen_source_printf(names->ctx, "extension %s", holder->full_name));
     value->c_name = "value";
     if (value->has) value->c_has = "has_value";
