@@ -881,6 +881,23 @@ class Command(Case):
         self.generate("--out", "same", "--", "in/a.proto")
         self.assertEqual(list(tree(os.path.join(self.folder, "same"))), ["in/a.connect.h"])
 
+    def test_descriptor_set(self):
+        """As protoc writes it; headers only if they are asked for."""
+        self.write("a.proto", 'syntax = "proto3"; import "google/protobuf/timestamp.proto"; import "b/b.proto";')
+        self.write("b/b.proto", 'syntax = "proto2"; message B { optional int32 a = 1 [default = 5]; }')
+        for more in ([], ["--include_imports"]):
+            self.generate("--descriptor_set_out=out/ours.pb", *more, "a.proto")
+            run(PROTOC + ["-I.", "--descriptor_set_out=theirs.pb"] + more + ["a.proto"], cwd=self.folder)
+            sets = []
+            for name in ("out/ours.pb", "theirs.pb"):
+                with open(os.path.join(self.folder, name), "rb") as file:
+                    sets.append(descriptor_pb2.FileDescriptorSet.FromString(file.read()))
+            self.assertEqual(str(sets[0]), str(sets[1]))
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "a.connect.h")))
+        self.generate("--descriptor_set_out", "x.pb", "--out", "headers", "a.proto")
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "headers/a.connect.h")))
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "x.pb")))
+
     def test_same_header(self):
         self.write("a.proto", 'syntax = "proto3";')
         self.write("a", 'syntax = "proto3";')
