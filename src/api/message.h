@@ -60,8 +60,13 @@ struct connect_type_t {
     bool keeps_unknown;                 /* false: the struct has no such member, unknown fields are dropped */
     bool has_required;                  /* here or in a message below */
     bool is_map_entry;
+    bool is_message_set;                /* its unknown fields are items of a MessageSet */
     uint8_t form;                       /* connect_form_t */
 };
+typedef struct connect_extension_t {    /* its value stays among the unknown fields until asked for */
+    const connect_type_t *extendee;
+    const connect_type_t *holder;       /* a type with this one field; full_name is the extension's */
+} connect_extension_t;
 typedef enum connect_method_kind_t {
     CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM
 } connect_method_kind_t;
@@ -87,6 +92,7 @@ struct connect_file_t {
     struct { const connect_file_t *const *items; size_t count; } imports;
     struct { const connect_type_t *const *items; size_t count; } types;
     struct { const connect_enum_t *const *items; size_t count; } enums;
+    struct { const connect_extension_t *const *items; size_t count; } extensions;
     struct { const connect_service_t *const *items; size_t count; } services;
 };
 typedef struct connect_schema_t {       /* a set of generated files */
@@ -105,7 +111,7 @@ typedef struct connect_codec_options_t {
     bool json_strict;                   /* unknown names are errors; default: they are skipped */
     bool json_defaults;                 /* write fields that have their default value, too */
     bool json_proto_names, json_enum_numbers, json_pretty;
-    connect_schema_t schema;            /* where JSON finds the types of Any; servers add their own */
+    connect_schema_t schema;            /* where JSON finds the types of Any and extensions; servers add their own */
 } connect_codec_options_t;
 
 /* Sets a message to its defaults; the same as zeroing it unless the schema gives [default = x] or a closed enum. */
@@ -148,6 +154,12 @@ CONNECT_API void connect_message_set(const connect_type_t *type, void *message, 
 /* Finds the entry of a map field by a key of the key's C type; NULL if there is none. */
 CONNECT_API const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number,
     const void *key);
+/* Reads an extension out of the unknown fields into a struct of its holder type. Returns false: absent or bad. */
+CONNECT_API bool connect_extension_get(const connect_extension_t *extension, const void *message, void *holder,
+    connect_arena_t *arena);
+/* Writes an extension in place of its earlier value. holder_or_null: NULL removes it. Returns false: no room. */
+CONNECT_API bool connect_extension_set(const connect_extension_t *extension, void *message, const void *holder_or_null,
+    connect_arena_t *arena);
 /* Returns the name of an enum's number, NULL if it has none; and the number of a name, false if it has none. */
 CONNECT_API const char *connect_enum_name(const connect_enum_t *type, int32_t number);
 CONNECT_API bool connect_enum_number(const connect_enum_t *type, connect_str_t name, int32_t *number);

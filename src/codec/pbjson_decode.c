@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "codec/extension.h"
 #include "codec/json.h"
 #include "codec/map_key.h"
 #include "codec/message.h"
@@ -33,6 +34,8 @@
    an unknown enum value, unless json_strict. A name may not stand twice in an object, under whichever spelling; of a
    oneof there may be one member; a map has each key once. Strings are views of the input unless they were escaped or
    options->copy. options->merge decodes into a new message, and merges that.
+
+   Extensions of the types in options->schema are members "[full.name]".
 
    Limits: recursion is counted as in protobuf binary, one for each message below the first and for each map entry;
    the text may nest twice as deep, since lists have no message of their own. The budget, memory_max, pays for list
@@ -518,6 +521,24 @@ static bool cn_pbjson_read_field(cn_pbjson_decoder_t *decoder, const connect_typ
     return true;
 }
 
+/* An extension, which is not a member of the struct: read into its holder, then put among the unknown fields. */
+static bool cn_pbjson_read_extension(
+    cn_pbjson_decoder_t *decoder, const connect_extension_t *extension, void *message) {
+    const connect_field_t *field = cn_extension_field(extension);
+    cn_pbjson_step_t step = {decoder->path, extension->holder, field, 0, {NULL, 0}, CN_PBJSON_MEMBER};
+    void *holder;
+    decoder->path = &step;
+    if (cn_extension_has(extension, message)) return cn_pbjson_fail(decoder, "a field that stands twice");
+    if (!cn_pbjson_pay(decoder, extension->holder->size)) return false;
+    holder = cn_arena_raw(decoder->arena, extension->holder->size);
+    if (!holder) return cn_pbjson_fail_memory(decoder);
+    connect_message_init(extension->holder, holder);
+    if (!cn_pbjson_read_field(decoder, extension->holder, holder, field, &step)) return false;
+    decoder->path = step.outer;
+    if (!cn_message_has(field, holder) || decoder->options->drop_unknown) return true;
+    return connect_extension_set(extension, message, holder, decoder->arena) ? true : cn_pbjson_fail_memory(decoder);
+}
+
 /* Reads up to the end of an object. in_any: the member @type is passed by. */
 static bool cn_pbjson_read_members(
     cn_pbjson_decoder_t *decoder, const connect_type_t *type, void *message, bool in_any) {
@@ -541,6 +562,11 @@ static bool cn_pbjson_read_members(
         if (token != CN_JSON_NAME) return cn_pbjson_refuse(decoder, token, NULL);
         index = cn_pbjson_find_field(type, next, name);
         if (CN_UNLIKELY(index == type->field_count)) {
+            const connect_extension_t *extension = cn_pbjson_extension(decoder->options->schema, type, name);
+            if (extension && type->keeps_unknown) {
+                if (!cn_pbjson_read_extension(decoder, extension, message)) return false;
+                continue;
+            }
             if (decoder->options->json_strict && !(in_any && connect_str_equal(name, CN_STR("@type"))))
                 return cn_pbjson_fail_at(
                     decoder, decoder->reader.token, CONNECT_INVALID_ARGUMENT, "unknown field", &name);

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "codec/extension.h"
 #include "codec/json.h"
 #include "codec/map_key.h"
 #include "codec/message.h"
@@ -13,7 +14,8 @@
 #if CONNECT_ENABLE_JSON
 /* Messages as JSON, written; the forms are told in pbjson_decode.c.
 
-   Encoding. Fields in the order of their numbers, as they are present; unknown fields are left out. Of a map's entries
+   Encoding. Fields in the order of their numbers, as they are present; unknown fields are left out, but for
+   extensions that options->schema knows. Of a map's entries
    with the same key the last is written; deterministic: in the order of the keys (text by bytes, numbers by value). */
 
 typedef struct cn_pbjson_encoder_t {
@@ -342,6 +344,53 @@ static bool cn_pbjson_write_value_of(cn_pbjson_encoder_t *encoder, const connect
     return cn_pbjson_write_scalar(encoder, type, field, at);
 }
 
+static bool cn_pbjson_write_extension(
+    cn_pbjson_encoder_t *encoder, const connect_extension_t *extension, const void *message) {
+    const connect_type_t *type = extension->holder;
+    const connect_field_t *field = cn_extension_field(extension);
+    cn_pbjson_step_t step = {encoder->path, type, field, 0, {NULL, 0}, CN_PBJSON_MEMBER};
+    const connect_allocator_t *allocator = encoder->writer.allocator;
+    connect_str_t name;
+    connect_arena_t scratch;
+    void *holder;
+    bool ok;
+    encoder->path = &step;
+    cn_pbjson_yield(encoder, true);
+    connect_arena_init(&scratch, NULL, 0, allocator ? allocator : connect_allocator_libc());
+    holder = connect_arena_take(&scratch, 1, type->size);
+    name = connect_arena_printf(&scratch, "[%s]", type->full_name);
+    if (!holder || !name.data) {
+        ok = cn_error_memory(encoder->error);
+    } else if (!connect_extension_get(extension, message, holder, &scratch)) {
+        /* not of its type, or a number that its closed enum does not know: left out as an unknown field */
+        ok = scratch.failed ? cn_error_memory(encoder->error) : true;
+    } else {
+        cn_json_name(&encoder->writer, name);
+        ok = cn_pbjson_write_value_of(encoder, type, field, &step, (const char *)holder + field->offset);
+    }
+    connect_arena_free(&scratch);
+    if (ok) encoder->path = step.outer;
+    return ok;
+}
+
+/* Extensions, as far as the schema knows them. */
+static bool cn_pbjson_write_extensions(cn_pbjson_encoder_t *encoder, const connect_type_t *type, const void *message) {
+    const connect_schema_t schema = encoder->options->schema;
+    connect_str_list_t unknown;
+    size_t i, j;
+    if (!type->keeps_unknown) return true;
+    memcpy(&unknown, (const char *)message + type->unknown, sizeof unknown);
+    if (!unknown.count) return true;
+    for (i = 0; i < schema.count; i++) {
+        for (j = 0; j < schema.files[i]->extensions.count; j++) {
+            const connect_extension_t *extension = schema.files[i]->extensions.items[j];
+            if (extension->extendee != type || !cn_extension_has(extension, message)) continue;
+            if (!cn_pbjson_write_extension(encoder, extension, message)) return false;
+        }
+    }
+    return true;
+}
+
 /* What stands between the braces. */
 static bool cn_pbjson_write_members(cn_pbjson_encoder_t *encoder, const connect_type_t *type, const void *message) {
     cn_pbjson_step_t step = {encoder->path, type, NULL, 0, {NULL, 0}, CN_PBJSON_MEMBER};
@@ -362,7 +411,7 @@ static bool cn_pbjson_write_members(cn_pbjson_encoder_t *encoder, const connect_
         if (!cn_pbjson_write_value_of(encoder, type, field, &step, (const char *)message + field->offset)) return false;
     }
     encoder->path = step.outer;
-    return true;
+    return cn_pbjson_write_extensions(encoder, type, message);
 }
 
 /* ---- Encoding: forms of their own ---- */

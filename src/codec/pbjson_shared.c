@@ -124,6 +124,23 @@ CN_PRIVATE const connect_type_t *cn_pbjson_any_type(connect_schema_t schema, con
     return NULL;
 }
 
+CN_PRIVATE const connect_extension_t *cn_pbjson_extension(
+    connect_schema_t schema, const connect_type_t *type, connect_str_t name) {
+    size_t i, j;
+    if (name.len < 3 || name.data[0] != '[' || name.data[name.len - 1] != ']') return NULL;
+    name.data++;
+    name.len -= 2;
+    for (i = 0; i < schema.count; i++) {
+        const connect_file_t *file = schema.files[i];
+        for (j = 0; j < file->extensions.count; j++) {
+            const connect_extension_t *extension = file->extensions.items[j];
+            if (extension->extendee == type && connect_str_equal(connect_str_of(extension->holder->full_name), name))
+                return extension;
+        }
+    }
+    return NULL;
+}
+
 CN_PRIVATE bool cn_pbjson_any_has_value(const connect_type_t *type) {
     return type->form != CONNECT_FORM_PLAIN && type->form != CONNECT_FORM_EMPTY;
 }

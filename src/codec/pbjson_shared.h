@@ -41,6 +41,9 @@ CN_PRIVATE bool cn_pbjson_required_present(
     const connect_type_t *type, const void *message, const connect_field_t **missing);
 /* The type that an Any names, or NULL. */
 CN_PRIVATE const connect_type_t *cn_pbjson_any_type(connect_schema_t schema, connect_str_t url);
+/* The extension of a type that is written as "[full.name]", or NULL. */
+CN_PRIVATE const connect_extension_t *cn_pbjson_extension(
+    connect_schema_t schema, const connect_type_t *type, connect_str_t name);
 /* Whether an Any holds the message as the member "value"; google.protobuf.Empty is an object like others. */
 CN_PRIVATE bool cn_pbjson_any_has_value(const connect_type_t *type);
 #endif

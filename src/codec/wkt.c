@@ -149,7 +149,7 @@ CN_PRIVATE bool cn_wkt_duration_from_text(connect_str_t text, int64_t *seconds, 
     text.data += width;
     text.len -= width;
     if (!cn_wkt_take_fraction(&text, nanos) || !cn_wkt_take_char(&text, 's') || text.len) return false;
-    if (whole > CN_WKT_DURATION_MAX || (whole == CN_WKT_DURATION_MAX && *nanos != 0)) return false;
+    if (whole > CN_WKT_DURATION_MAX) return false;
     *seconds = negative ? -(int64_t)whole : (int64_t)whole;
     if (negative) *nanos = -*nanos;
     return true;

@@ -2,13 +2,16 @@
    things, and the limits of connect_type_t. As protoc refuses them, with messages that say what to do.
 
    Field numbers: 1 to 536,870,911, not 19,000 to 19,999. JSON names of a message's fields differ, the default ones
-   and those given. proto3: the first value of an enum is 0; its values differ without their enum's name in front,
-   whatever case and underscores (JSON mappings of other languages use that); no required, default, group, extension
-   but of options.
+   and those given, unless json_format is LEGACY_BEST_EFFORT; so do the values of an enum without their enum's name in
+   front, whatever case and underscores (JSON mappings of other languages use that). The first value of an open enum is
+   0. proto3: no required, default, group, extension but of options. Editions: no labels but repeated, no groups, no
+   [packed]: features say it.
 
    How a field is stored (connect_field_t): NULLABLE, what tracks presence and has a NULL; HAS, what tracks presence
-   and has none, and strings with a default; neither in a oneof, whose case says it. packed: repeated numbers, unless
-   it is proto2 without [packed = true].
+   and has none, and strings with a default; neither in a oneof, whose case says it. The kind of a message with
+   DELIMITED encoding is GROUP, but for maps and what is in them.
+
+   An extension has a holder: a struct with this one field, called value.
 
    Limits: a struct of 65,535 bytes (offsets have 16 bits), as laid out where pointers have 8 bytes; as many bytes of
    names; 65,535 values of an enum. */
@@ -76,6 +79,7 @@ static const gen_range_t *gen_check_in(gen_range_t *const *sorted, size_t count,
 }
 
 static void gen_check_number(gen_check_t *check, const gen_field_t *field) {
+    if (field->extendee && field->extendee->is_message_set && field->number > 0) return;
     if (field->number < 1 || field->number > GEN_CHECK_NUMBER_MAX) {
         gen_source_error(check->ctx, field->number_at, "field numbers are 1 to 536870911");
     } else if (field->number >= 19000 && field->number <= 19999) {
@@ -103,7 +107,8 @@ static void gen_check_numbers(gen_check_t *check, gen_type_t *type) {
         }
     }
     for (range = type->extension_ranges.first; range; range = range->next) {
-        if (range->first < 1 || range->last > GEN_CHECK_NUMBER_MAX) {
+        if (type->is_message_set && range->to_max) range->last = INT32_MAX - 1;
+        if (range->first < 1 || range->last > (type->is_message_set ? INT32_MAX - 1 : GEN_CHECK_NUMBER_MAX)) {
             gen_source_error(check->ctx, range->at, "extension numbers are 1 to 536870911");
         }
     }
@@ -181,7 +186,7 @@ static const char *gen_check_default_json(gen_check_t *check, const char *name) 
 /* JSON names: those in effect, and then the default ones, which other implementations go by. */
 static void gen_check_json_names(gen_check_t *check, const gen_type_t *type) {
     int round;
-    if (type->file->syntax == GEN_SYNTAX_PROTO2) return;
+    if (type->features.of[GEN_FEATURE_JSON_FORMAT] != GEN_JSON_ALLOW) return;
     if (gen_option_is_true(&type->options, "deprecated_legacy_json_field_conflicts")) return;
     for (round = 0; round < 2; round++) {
         gen_map_t map;
@@ -266,12 +271,15 @@ static void gen_check_default(gen_check_t *check, const gen_field_t *field) {
     if (!good) gen_source_error(check->ctx, value->value_at, "this is no default for the type of the field");
 }
 
-static void gen_check_field(gen_check_t *check, gen_field_t *field) {
-    bool proto3 = field->file->syntax == GEN_SYNTAX_PROTO3;
-    bool scalar_list = field->label == GEN_LABEL_REPEATED && gen_check_is_number(field->kind);
-    bool tracked;
-    const gen_option_t *option;
-    if (proto3) {
+/* What proto2, proto3 and editions allow of a field each. */
+static void gen_check_field_syntax(gen_check_t *check, const gen_field_t *field) {
+    switch (field->file->syntax) {
+    case GEN_SYNTAX_PROTO2:
+        if (field->label == GEN_LABEL_NONE && !field->oneof) {
+            gen_source_error(check->ctx, field->type_at, "expected \"required\", \"optional\" or \"repeated\"");
+        }
+        break;
+    case GEN_SYNTAX_PROTO3:
         if (field->label == GEN_LABEL_REQUIRED) {
             gen_source_error(check->ctx, field->type_at, "proto3 has no required fields: leave the label out");
         }
@@ -285,21 +293,84 @@ static void gen_check_field(gen_check_t *check, gen_field_t *field) {
             gen_source_error(check->ctx, field->type_at, "enum \"%s\" is proto2's, and proto3 cannot use it",
                 field->enumeration->full_name);
         }
-    } else {
-        if (field->label == GEN_LABEL_NONE && !field->oneof) {
-            gen_source_error(check->ctx, field->type_at, "expected \"required\", \"optional\" or \"repeated\"");
+        return;
+    default:
+        if (field->parent && field->parent->is_map_entry) break;
+        if (field->label == GEN_LABEL_REQUIRED) {
+            gen_source_error(check->ctx, field->type_at,
+                "editions have no label \"required\": write [features.field_presence = LEGACY_REQUIRED]");
         }
-        if (field->default_value) gen_check_default(check, field);
+        if (field->label == GEN_LABEL_OPTIONAL) {
+            gen_source_error(
+                check->ctx, field->type_at, "editions have no label \"optional\": it is what a field is without");
+        }
+        if (field->is_group) {
+            gen_source_error(check->ctx, field->type_at,
+                "editions have no groups: use a message with [features.message_encoding = DELIMITED]");
+        }
+        break;
     }
-    field->packed = scalar_list && proto3;
+    if (field->default_value) gen_check_default(check, field);
+}
+
+static void gen_check_field_features(gen_check_t *check, const gen_field_t *field) {
+    const uint8_t *of = field->features.of;
+    const bool repeated = field->label == GEN_LABEL_REPEATED;
+    const bool is_message = field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
+    const gen_option_t *option;
+    for (option = field->options.first; option; option = option->next) {
+        const char *wrong = NULL;
+        switch (option->feature) {
+        case GEN_FEATURE_FIELD_PRESENCE:
+            if (repeated)
+                wrong = "a repeated field has no presence";
+            else if (field->extendee_name)
+                wrong = "an extension has explicit presence";
+            else if (field->oneof)
+                wrong = "a field of a oneof has explicit presence";
+            else if (is_message && option->choice == GEN_PRESENCE_IMPLICIT)
+                wrong = "a message has explicit presence";
+            break;
+        case GEN_FEATURE_REPEATED_FIELD_ENCODING:
+            if (!repeated || field->is_map)
+                wrong = "this is for repeated fields";
+            else if (option->choice == GEN_REPEATED_PACKED && field->kind && !gen_check_is_number(field->kind))
+                wrong = "only numbers, bools and enums can be packed";
+            break;
+        case GEN_FEATURE_UTF8_VALIDATION:
+            if (field->kind && field->kind != CONNECT_KIND_STRING && !field->is_map) wrong = "this is for strings";
+            break;
+        case GEN_FEATURE_MESSAGE_ENCODING:
+            if ((field->kind && !is_message) || field->is_map) wrong = "this is for fields of messages";
+            break;
+        default: break;
+        }
+        if (wrong) gen_source_error(check->ctx, option->at, "%s", wrong);
+    }
+    if (repeated || field->oneof || field->extendee_name || is_message ||
+        of[GEN_FEATURE_FIELD_PRESENCE] != GEN_PRESENCE_IMPLICIT || field->file->syntax != GEN_SYNTAX_EDITIONS) {
+        return;
+    }
+    if (field->default_value) {
+        gen_source_error(check->ctx, field->default_value->at, "a field with implicit presence has no default");
+    }
+    if (field->enumeration && field->enumeration->closed) {
+        gen_source_error(check->ctx, field->type_at,
+            "a field with implicit presence cannot be of the closed enum \"%s\"", field->enumeration->full_name);
+    }
+}
+
+static void gen_check_field_options(gen_check_t *check, const gen_field_t *field, bool scalar_list) {
+    const gen_option_t *option;
     for (option = field->options.first; option; option = option->next) {
         if (option->custom) continue;
         if (strcmp(option->name, "packed") == 0) {
-            bool wanted = gen_option_is_true(&field->options, "packed");
-            if (wanted && !scalar_list && field->kind) {
+            if (field->file->syntax == GEN_SYNTAX_EDITIONS) {
+                gen_source_error(check->ctx, option->at,
+                    "editions have no option \"packed\": write features.repeated_field_encoding");
+            } else if (gen_option_is_true(&field->options, "packed") && !scalar_list && field->kind) {
                 gen_source_error(check->ctx, option->at, "packed is for repeated fields of numbers, bools and enums");
             }
-            field->packed = scalar_list && wanted;
         } else if (strcmp(option->name, "jstype") == 0 && option->choice > 0 && field->kind != CONNECT_KIND_INT64 &&
             field->kind != CONNECT_KIND_UINT64 && field->kind != CONNECT_KIND_SINT64 &&
             field->kind != CONNECT_KIND_FIXED64 && field->kind != CONNECT_KIND_SFIXED64) {
@@ -309,9 +380,25 @@ static void gen_check_field(gen_check_t *check, gen_field_t *field) {
             gen_source_error(check->ctx, option->at, "%s is for fields of messages", option->name);
         }
     }
+}
+
+static void gen_check_field(gen_check_t *check, gen_field_t *field) {
+    const uint8_t *of = field->features.of;
+    bool scalar_list = field->label == GEN_LABEL_REPEATED && gen_check_is_number(field->kind);
+    bool tracked;
+    gen_check_field_syntax(check, field);
+    gen_check_field_features(check, field);
+    gen_check_field_options(check, field, scalar_list);
+    field->packed = scalar_list && of[GEN_FEATURE_REPEATED_FIELD_ENCODING] == GEN_REPEATED_PACKED;
+    field->utf8 = field->kind == CONNECT_KIND_STRING && of[GEN_FEATURE_UTF8_VALIDATION] == GEN_UTF8_VERIFY;
+    if (field->kind == CONNECT_KIND_MESSAGE && of[GEN_FEATURE_MESSAGE_ENCODING] == GEN_ENCODING_DELIMITED &&
+        !field->is_map) {
+        field->kind = CONNECT_KIND_GROUP;
+    }
     if (field->label == GEN_LABEL_REPEATED || (field->oneof && !field->oneof->synthetic)) return;
-    tracked = !proto3 || field->proto3_optional;
-    if (field->parent && field->parent->is_map_entry) tracked = false;
+    field->required = of[GEN_FEATURE_FIELD_PRESENCE] == GEN_PRESENCE_LEGACY_REQUIRED && !field->extendee_name;
+    tracked = of[GEN_FEATURE_FIELD_PRESENCE] != GEN_PRESENCE_IMPLICIT || field->extendee_name;
+    if (field->parent && field->parent->is_map_entry) field->required = tracked = false;
     if (field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP)
         field->nullable = true;
     else if (tracked && !gen_check_is_number(field->kind) && !field->default_value)
@@ -337,6 +424,37 @@ static void gen_check_map(gen_check_t *check, const gen_type_t *entry) {
     }
 }
 
+static void gen_check_message_set(gen_check_t *check, const gen_type_t *type) {
+    if (type->file->syntax == GEN_SYNTAX_PROTO3) {
+        gen_source_error(check->ctx, type->at, "proto3 has no message sets: leave message_set_wire_format out");
+    } else if (type->fields.first) {
+        gen_source_error(check->ctx, type->fields.first->at, "a message set has extensions only, no fields");
+    }
+}
+
+/* The struct that an extension is read into. */
+static void gen_check_holder(gen_check_t *check, gen_field_t *field) {
+    gen_type_t *holder = CONNECT_NEW(&check->ctx->arena, gen_type_t, 1);
+    gen_field_t *value = CONNECT_NEW(&check->ctx->arena, gen_field_t, 1);
+    *value = *field;
+    value->next = NULL;
+    value->parent = holder;
+    holder->file = field->file;
+    holder->name = field->name;
+    holder->full_name = field->full_name;
+    holder->at = field->at;
+    holder->docs = field->docs;
+    holder->features = field->features;
+    holder->extension = field;
+    holder->deprecated = field->deprecated;
+    holder->has_required = field->type && field->type->has_required;
+    holder->by_number = CONNECT_NEW(&check->ctx->arena, gen_field_t *, 1);
+    holder->by_number[0] = value;
+    GEN_APPEND(holder->fields, value);
+    GEN_APPEND(field->file->holders, holder);
+    field->holder = holder;
+}
+
 static void gen_check_extension(gen_check_t *check, const gen_field_t *field) {
     const gen_type_t *extendee = field->extendee;
     const gen_range_t *range;
@@ -348,6 +466,16 @@ static void gen_check_extension(gen_check_t *check, const gen_field_t *field) {
     if (field->file->syntax == GEN_SYNTAX_PROTO3 && !of_options) {
         gen_source_error(check->ctx, field->extendee_at, "proto3 has no extensions but those of options");
         return;
+    }
+    if (field->label == GEN_LABEL_REQUIRED || field->required) {
+        gen_source_error(check->ctx, field->type_at, "an extension must not be required");
+    }
+    if (extendee->is_message_set && (field->kind != CONNECT_KIND_MESSAGE || field->label == GEN_LABEL_REPEATED)) {
+        gen_source_error(check->ctx, field->type_at, "an extension of a message set must be an optional message");
+    }
+    if (field->has_json_name) {
+        gen_source_error(
+            check->ctx, field->json_name_at, "an extension has no json_name: it is [%s] in JSON", field->full_name);
     }
     for (range = extendee->extension_ranges.first; range; range = range->next) {
         if (field->number >= range->first && field->number <= range->last) return;
@@ -463,9 +591,9 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
     if (enumeration->values.count > 65535) {
         gen_source_error(check->ctx, enumeration->at, "enum \"%s\" has more than 65535 values", enumeration->name);
     }
-    if (enumeration->file->syntax == GEN_SYNTAX_PROTO3 && enumeration->values.first->number != 0) {
+    if (!enumeration->closed && enumeration->values.first->number != 0) {
         gen_source_error(check->ctx, enumeration->values.first->number_at,
-            "the first value of an enum must be 0: it is what an absent field holds");
+            "the first value of an open enum must be 0: it is what an absent field holds");
     }
     for (value = enumeration->values.first; value; value = value->next)
         sorted[i++] = value;
@@ -497,7 +625,7 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
         if (!other) {
             gen_map_put(check->ctx, &bare, bare_name, value);
         } else if (other->number != value->number && strcmp(other->name, value->name) != 0 &&
-            enumeration->file->syntax == GEN_SYNTAX_PROTO3 &&
+            enumeration->features.of[GEN_FEATURE_JSON_FORMAT] == GEN_JSON_ALLOW &&
             !gen_option_is_true(&enumeration->options, "deprecated_legacy_json_field_conflicts")) {
             gen_source_error(check->ctx, value->at,
                 "\"%s\" and \"%s\" are the same without the enum's name, case and underscores", value->name,
@@ -522,13 +650,14 @@ static void gen_check_type(gen_check_t *check, gen_type_t *type) {
     for (field = type->fields.first; field; field = field->next) {
         gen_check_field(check, field);
         gen_check_reserved_use(check, &names, field->name, field->at);
-        if (field->label == GEN_LABEL_REQUIRED) type->has_required = true;
+        if (field->required) type->has_required = true;
     }
     for (field = type->extensions.first; field; field = field->next) {
         gen_check_field(check, field);
         gen_check_extension(check, field);
     }
     if (type->is_map_entry) gen_check_map(check, type);
+    if (type->is_message_set) gen_check_message_set(check, type);
     gen_check_json_names(check, type);
     gen_check_limits(check, type);
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
@@ -550,6 +679,15 @@ static bool gen_check_spread(gen_type_t *type) {
         if (field->type && field->type->has_required) type->has_required = changed = true;
     }
     return changed;
+}
+
+static void gen_check_holders(gen_check_t *check, gen_type_t *type) {
+    gen_type_t *inner;
+    gen_field_t *field;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_check_holders(check, inner);
+    for (field = type->extensions.first; field; field = field->next)
+        gen_check_holder(check, field);
 }
 
 GEN_PRIVATE void gen_check_model(gen_model_t *model) {
@@ -579,5 +717,11 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model) {
                 if (gen_check_spread(type)) changed = true;
             }
         }
+    }
+    for (file = model->files.first; file; file = file->next) {
+        for (type = file->types.first; type; type = type->next)
+            gen_check_holders(&check, type);
+        for (field = file->extensions.first; field; field = field->next)
+            gen_check_holder(&check, field);
     }
 }

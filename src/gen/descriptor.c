@@ -37,6 +37,19 @@ static void gen_descriptor_put(connect_writer_t *writer, uint32_t number, const 
     connect_writer_put(writer, number, CONNECT_KIND_MESSAGE, &bytes);
 }
 
+static void gen_descriptor_features(
+    gen_context_t *ctx, connect_writer_t *writer, uint32_t number, const gen_options_t *options) {
+    connect_writer_t inner = gen_descriptor_begin(ctx);
+    const gen_option_t *option;
+    int feature;
+    for (feature = 1; feature < GEN_FEATURE_ENFORCE_NAMING_STYLE; feature++) { /* those behind are for sources only */
+        for (option = options->first; option; option = option->next) {
+            if (option->feature == feature) gen_descriptor_int(&inner, (uint32_t)feature, option->choice);
+        }
+    }
+    gen_descriptor_put(writer, number, &inner);
+}
+
 static void gen_descriptor_options(
     gen_context_t *ctx, connect_writer_t *writer, uint32_t number, const gen_options_t *options) {
     connect_writer_t inner = gen_descriptor_begin(ctx);
@@ -50,6 +63,10 @@ static void gen_descriptor_options(
         if (next == UINT32_MAX) break;
         for (option = options->first; option; option = option->next) {
             if (option->field != next) continue;
+            if (option->feature) {
+                gen_descriptor_features(ctx, &inner, next, options);
+                break;
+            }
             switch (gen_option_kind(option)) {
             case GEN_OPTION_BOOL: gen_descriptor_bool(&inner, next, option->text.len == 4); break;
             case GEN_OPTION_STRING: connect_writer_put(&inner, next, CONNECT_KIND_STRING, &option->text); break;
@@ -116,7 +133,9 @@ static connect_writer_t gen_descriptor_field(gen_context_t *ctx, const gen_field
     if (field->extendee) gen_descriptor_text(&writer, 2, gen_source_printf(ctx, ".%s", field->extendee->full_name));
     gen_descriptor_int(&writer, 3, field->number);
     gen_descriptor_int(&writer, 4, label);
-    gen_descriptor_int(&writer, 5, field->kind);
+    /* With features the encoding is one of them, and not a type. */
+    gen_descriptor_int(
+        &writer, 5, field->kind == CONNECT_KIND_GROUP && !field->is_group ? CONNECT_KIND_MESSAGE : field->kind);
     if (field->type) gen_descriptor_text(&writer, 6, gen_source_printf(ctx, ".%s", field->type->full_name));
     if (field->enumeration)
         gen_descriptor_text(&writer, 6, gen_source_printf(ctx, ".%s", field->enumeration->full_name));
@@ -155,6 +174,7 @@ static connect_writer_t gen_descriptor_enum(gen_context_t *ctx, const gen_enum_t
     }
     for (word = enumeration->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 5, word->text);
+    if (enumeration->visibility) gen_descriptor_int(&writer, 6, enumeration->visibility);
     return writer;
 }
 
@@ -203,6 +223,7 @@ static connect_writer_t gen_descriptor_type(gen_context_t *ctx, const gen_type_t
     }
     for (word = type->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 10, word->text);
+    if (type->visibility) gen_descriptor_int(&writer, 11, type->visibility);
     return writer;
 }
 
@@ -260,5 +281,11 @@ GEN_PRIVATE connect_str_t gen_descriptor_file(gen_context_t *ctx, const gen_file
         if (import->is_weak) gen_descriptor_int(&writer, 11, index);
     }
     if (file->syntax == GEN_SYNTAX_PROTO3) gen_descriptor_text(&writer, 12, "proto3");
+    if (file->syntax == GEN_SYNTAX_EDITIONS) {
+        gen_descriptor_text(&writer, 12, "editions");
+        gen_descriptor_int(&writer, 14, file->edition);
+    }
+    for (import = file->option_imports.first; import; import = import->next)
+        gen_descriptor_text(&writer, 15, import->name);
     return writer.written;
 }

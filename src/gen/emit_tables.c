@@ -5,6 +5,10 @@
    the first have the numbers 1, 2, 3 ... defaults: a struct, if any field of proto2 has a default other than zero, or
    a closed enum whose first value is not zero.
 
+   X_slots: the perfect hash from names to fields that name_slots describes, for GEN_EMIT_TABLES_HASHED fields and
+   more: seeds are tried in turn for the least table, then for one of twice the size. Without luck, or with more than
+   255 fields, there is none, and names are compared in turn.
+
    X_fits: a struct may have 65,535 bytes, since offsets have 16 bits; this says so to the user's compiler.
 
    A literal over GEN_EMIT_TABLES_LITERAL bytes is written as an array: C99 does not promise more. */
@@ -13,6 +17,9 @@
 #include "gen/wellknown.h"
 
 #define GEN_EMIT_TABLES_LITERAL 4000u
+#define GEN_EMIT_TABLES_HASHED 9u
+#define GEN_EMIT_TABLES_HASH_BITS 13u
+#define GEN_EMIT_TABLES_SEEDS 20000u
 
 /* A string of names under way: each is put once, and its place remembered. */
 typedef struct gen_emit_names_t {
@@ -108,13 +115,12 @@ static const char *gen_emit_tables_kind(int kind) {
 
 static const char *gen_emit_tables_flags(gen_context_t *ctx, const gen_field_t *field) {
     bool in_oneof = field->oneof && !field->oneof->synthetic;
-    bool utf8 = field->kind == CONNECT_KIND_STRING && field->file->syntax == GEN_SYNTAX_PROTO3;
     const char *flags = gen_source_printf(ctx, "%s%s%s%s%s%s%s%s",
         field->label == GEN_LABEL_REPEATED ? " | CONNECT_FIELD_REPEATED" : "",
         field->packed ? " | CONNECT_FIELD_PACKED" : "", field->is_map ? " | CONNECT_FIELD_MAP" : "",
-        field->label == GEN_LABEL_REQUIRED ? " | CONNECT_FIELD_REQUIRED" : "", field->has ? " | CONNECT_FIELD_HAS" : "",
+        field->required ? " | CONNECT_FIELD_REQUIRED" : "", field->has ? " | CONNECT_FIELD_HAS" : "",
         in_oneof ? " | CONNECT_FIELD_ONEOF" : "", field->nullable ? " | CONNECT_FIELD_NULLABLE" : "",
-        utf8 ? " | CONNECT_FIELD_UTF8" : "");
+        field->utf8 ? " | CONNECT_FIELD_UTF8" : "");
     return *flags ? flags + 3 : "0";
 }
 
@@ -185,6 +191,9 @@ static const char *gen_emit_tables_default(gen_context_t *ctx, const gen_field_t
             return gen_source_printf(ctx, "%s(%s1.0 / 0.0)", single ? "(float)" : "", value->negative ? "-" : "");
         }
         number = value->negative ? -value->number : value->number;
+        if (number - number < 0 || number - number > 0 || number - number != number - number) { /* it is too large */
+            return gen_source_printf(ctx, "%s(%s1.0 / 0.0)", single ? "(float)" : "", value->negative ? "-" : "");
+        }
         result = gen_source_printf(ctx, "%.17g", number);
         return gen_source_printf(
             ctx, "%s%s%s%s", single ? "(float)" : "", result, strpbrk(result, ".en") ? "" : ".0", "");
@@ -197,9 +206,11 @@ static const char *gen_emit_tables_default(gen_context_t *ctx, const gen_field_t
         if (field->kind == CONNECT_KIND_UINT32 || field->kind == CONNECT_KIND_FIXED32) {
             return gen_source_printf(ctx, "%luu", (unsigned long)value->integer);
         }
-        if (value->negative) { /* the least of a type is no literal */
+        if (value->negative && (value->integer == 0x80000000u || value->integer > INT64_MAX)) {
+            /* the least of a type is no literal */
             return gen_source_printf(ctx, "-%llu - 1", (unsigned long long)value->integer - 1);
         }
+        if (value->negative) return gen_source_printf(ctx, "-%llu", (unsigned long long)value->integer);
         return gen_source_printf(ctx, "%llu", (unsigned long long)value->integer);
     }
 }
@@ -208,7 +219,6 @@ static bool gen_emit_tables_defaults(gen_context_t *ctx, const gen_type_t *type,
     const gen_field_t *field;
     gen_text_t line;
     memset(&line, 0, sizeof line);
-    if (type->file->syntax == GEN_SYNTAX_PROTO3) return false;
     for (field = type->fields.first; field; field = field->next) {
         const char *value = gen_emit_tables_default(ctx, field);
         if (value)
@@ -245,6 +255,46 @@ static void gen_emit_tables_fields(gen_context_t *ctx, const gen_type_t *type, c
     gen_text_line(text, "};");
 }
 
+/* Puts all names of a type into the slots. Returns false if two meet. */
+static bool gen_emit_tables_fill(const gen_type_t *type, uint8_t *slots, uint32_t seed, unsigned bits) {
+    size_t i, at;
+    memset(slots, 0, (size_t)1 << bits);
+    for (i = 0; i < type->fields.count; i++) {
+        const gen_field_t *field = type->by_number[i];
+        at = cn_message_name_slot(connect_str_of(field->name), seed, bits);
+        if (slots[at]) return false;
+        slots[at] = (uint8_t)(i + 1);
+        if (strcmp(field->name, field->json_name) == 0) continue;
+        at = cn_message_name_slot(connect_str_of(field->json_name), seed, bits);
+        if (slots[at]) return false;
+        slots[at] = (uint8_t)(i + 1);
+    }
+    return true;
+}
+
+static bool gen_emit_tables_slots(gen_context_t *ctx, const gen_type_t *type, uint32_t *seed, gen_text_t *text) {
+    uint8_t *slots;
+    unsigned bits = 4;
+    gen_text_t line;
+    size_t i;
+    if (type->fields.count < GEN_EMIT_TABLES_HASHED || type->fields.count > 255) return false;
+    slots = CONNECT_NEW(&ctx->arena, uint8_t, (size_t)1 << GEN_EMIT_TABLES_HASH_BITS);
+    while ((size_t)1 << bits < type->fields.count)
+        bits++;
+    for (*seed = 0; !gen_emit_tables_fill(type, slots, *seed, bits); ++*seed) {
+        if (*seed < GEN_EMIT_TABLES_SEEDS) continue;
+        if (bits == GEN_EMIT_TABLES_HASH_BITS) return false;
+        bits++;
+        *seed = 0;
+    }
+    memset(&line, 0, sizeof line);
+    for (i = 0; i < (size_t)1 << bits; i++)
+        gen_text_put(&line, gen_source_printf(ctx, ", %u", (unsigned)slots[i]));
+    gen_text_line(text, "static const uint8_t %s_slots[] = {%u%s};", type->c_name, bits, line.data);
+    gen_text_free(&line);
+    return true;
+}
+
 static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
     size_t *types = CONNECT_NEW(&ctx->arena, size_t, type->fields.count + 1);
     size_t *enums = CONNECT_NEW(&ctx->arena, size_t, type->fields.count + 1);
@@ -253,7 +303,8 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
     gen_emit_names_t names;
     gen_text_t refer, fields;
     size_t dense = 0, type_count, enum_count;
-    bool is_array, has_defaults;
+    bool is_array, has_defaults, has_slots;
+    uint32_t seed = 0;
     for (inner = type->types.first; inner; inner = inner->next)
         gen_emit_tables_type(ctx, inner, text);
     memset(&names, 0, sizeof names);
@@ -268,6 +319,7 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
     has_defaults = gen_emit_tables_defaults(ctx, type, text);
     is_array = gen_emit_tables_bytes(
         gen_source_printf(ctx, "%s_names", name), (connect_str_t){names.text.data, names.text.len + 1}, text);
+    has_slots = gen_emit_tables_slots(ctx, type, &seed, text);
     while (dense < type->fields.count && type->by_number[dense]->number == (int32_t)dense + 1)
         dense++;
     gen_text_line(text, "typedef char %s_fits[sizeof(%s) <= 65535 ? 1 : -1];", name, name);
@@ -281,10 +333,13 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
     if (type_count) gen_text_line(text, "    .types = %s_types,", name);
     if (enum_count) gen_text_line(text, "    .enums = %s_enums,", name);
     if (has_defaults) gen_text_line(text, "    .defaults = &%s_defaults,", name);
+    if (has_slots) gen_text_line(text, "    .name_slots = %s_slots, .name_seed = %lu,", name, (unsigned long)seed);
     if (type->has_required) gen_text_line(text, "    .has_required = true,");
     if (type->is_map_entry)
         gen_text_line(text, "    .is_map_entry = true,");
-    else
+    else if (type->is_message_set)
+        gen_text_line(text, "    .is_message_set = true,");
+    if (!type->is_map_entry)
         gen_text_line(text, "    .keeps_unknown = true, .unknown = offsetof(%s, %s),", name, type->c_unknown);
     if (form) gen_text_line(text, "    .form = %s,", form);
     gen_emit_tables_names(&names, is_array, name, text);
@@ -313,6 +368,11 @@ GEN_PRIVATE void gen_emit_tables_types(gen_context_t *ctx, const gen_file_t *fil
         gen_emit_tables_enums(ctx, type, text);
     for (type = file->types.first; type; type = type->next)
         gen_emit_tables_type(ctx, type, text);
+    for (type = file->holders.first; type; type = type->next) {
+        gen_emit_tables_type(ctx, type, text);
+        gen_text_line(text, "const connect_extension_t %s_extension = {&%s_type, &%s_type};", type->c_name,
+            type->extension->extendee->c_name, type->c_name);
+    }
 }
 
 /* ---- Files ---- */
@@ -372,7 +432,7 @@ static void gen_emit_list_use(gen_emit_list_t *list, const char *file, const cha
 
 GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text) {
     connect_str_t descriptor = gen_descriptor_file(ctx, file);
-    gen_emit_list_t imports, types, enums, services;
+    gen_emit_list_t imports, types, enums, extensions, services;
     const gen_import_t *import;
     const gen_type_t *type;
     const gen_enum_t *enumeration;
@@ -382,6 +442,7 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     memset(&imports, 0, sizeof imports);
     memset(&types, 0, sizeof types);
     memset(&enums, 0, sizeof enums);
+    memset(&extensions, 0, sizeof extensions);
     memset(&services, 0, sizeof services);
     for (import = file->imports.first; import; import = import->next) {
         gen_emit_list_add(&imports, ctx, import->file->c_name, "_file");
@@ -393,6 +454,8 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     }
     for (type = file->types.first; type; type = type->next)
         gen_emit_list_enums(&enums, ctx, type);
+    for (type = file->holders.first; type; type = type->next)
+        gen_emit_list_add(&extensions, ctx, type->c_name, "_extension");
     for (service = file->services.first; service; service = service->next) {
         gen_emit_list_add(&services, ctx, service->c_name, "_service");
     }
@@ -404,6 +467,7 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     gen_emit_list_write(&imports, "file", file->c_name, "imports", text);
     gen_emit_list_write(&types, "type", file->c_name, "types", text);
     gen_emit_list_write(&enums, "enum", file->c_name, "enums", text);
+    gen_emit_list_write(&extensions, "extension", file->c_name, "extensions", text);
     gen_emit_list_write(&services, "service", file->c_name, "services", text);
     gen_text_line(text, "const connect_file_t %s_file = {", file->c_name);
     gen_text_put(text,
@@ -412,6 +476,7 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     gen_emit_list_use(&imports, file->c_name, "imports", text);
     gen_emit_list_use(&types, file->c_name, "types", text);
     gen_emit_list_use(&enums, file->c_name, "enums", text);
+    gen_emit_list_use(&extensions, file->c_name, "extensions", text);
     gen_emit_list_use(&services, file->c_name, "services", text);
     gen_text_put(text, "\n};\n");
 }

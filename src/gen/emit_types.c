@@ -182,8 +182,24 @@ static bool gen_emit_types_have_maps(const gen_type_t *type) {
     return false;
 }
 
+static void gen_emit_types_holder(gen_context_t *ctx, const gen_type_t *holder, gen_text_t *text) {
+    const gen_field_t *value = holder->fields.first;
+    gen_text_put(text, "\n");
+    gen_text_comment(text, "", holder->docs.leading, holder->deprecated);
+    gen_text_line(text, "/* Extension of %s: connect_extension_get(&%s_extension, message, &value, arena). */",
+        holder->extension->extendee->full_name, holder->c_name);
+    gen_text_line(text, "typedef struct %s {", holder->c_name);
+    gen_text_line(text, "    %svalue;%s", gen_emit_types_of(ctx, value),
+        value->enumeration                    ? gen_source_printf(ctx, " /* %s */", value->enumeration->c_name)
+            : value->nullable && !value->type ? " /* data == NULL: absent */"
+                                              : "");
+    if (value->has) gen_text_line(text, "    bool has_value;");
+    gen_text_line(text, "    connect_str_list_t unknown_fields;");
+    gen_text_line(text, "} %s;", holder->c_name);
+}
+
 GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text) {
-    const gen_type_t *type;
+    const gen_type_t *type, *holder;
     const gen_enum_t *enumeration;
     bool enums = file->enums.first != NULL, maps = false;
     for (type = file->types.first; type; type = type->next) {
@@ -209,6 +225,8 @@ GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *fi
         for (type = file->types.first; type; type = type->next)
             gen_emit_types_struct(ctx, type, text);
     }
+    for (holder = file->holders.first; holder; holder = holder->next)
+        gen_emit_types_holder(ctx, holder, text);
     gen_text_put(text, "\n");
     for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
         gen_text_line(text, "CONNECT_API const connect_enum_t %s_enum;", enumeration->c_name);
@@ -217,6 +235,9 @@ GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *fi
         gen_emit_types_enum_tables(type, text);
     for (type = file->types.first; type; type = type->next)
         gen_emit_types_tables(type, text);
+    for (holder = file->holders.first; holder; holder = holder->next) {
+        gen_text_line(text, "CONNECT_API const connect_extension_t %s_extension;", holder->c_name);
+    }
     gen_text_line(text, "CONNECT_API const connect_file_t %s_file;", file->c_name);
     if (!maps) return;
     gen_text_put(text, "\n");

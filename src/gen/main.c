@@ -5,6 +5,7 @@
    Later steps run only if there was no error so far, but for resolve, option and check, which together report as much
    as they can. */
 #include "gen/check.h"
+#include "gen/descriptor.h"
 #include "gen/emit.h"
 #include "gen/load.h"
 #include "gen/names.h"
@@ -23,6 +24,11 @@ static const char gen_main_help[] =
     "(google/protobuf/*.proto)\n"
     "                are built in.\n"
     "  --out FOLDER  where the headers go; folders are made as needed. Default: the current folder\n"
+    "  --descriptor_set_out FILE\n"
+    "                writes a google.protobuf.FileDescriptorSet of the files; then headers only if --out is there, "
+    "too\n"
+    "  --include_imports\n"
+    "                puts into that set all that the files import, too\n"
     "  --help        shows this\n"
     "  --version     shows the version\n"
     "\n"
@@ -31,7 +37,8 @@ static const char gen_main_help[] =
 typedef struct gen_main_t {
     const char **folders, **inputs;
     size_t folder_count, input_count;
-    const char *out;
+    const char *out, *set_out;
+    bool include_imports;
 } gen_main_t;
 
 static int gen_main_usage(const char *what, const char *argument) {
@@ -73,17 +80,23 @@ static int gen_main_arguments(gen_main_t *options, int argc, char **argv) {
         } else if (strcmp(argv[i], "--version") == 0) {
             printf("connect_gen %s\n", CONNECT_VERSION_STRING);
             return 0;
+        } else if (strcmp(argv[i], "--include_imports") == 0) {
+            options->include_imports = true;
         } else if ((value = gen_main_value("-I", argc, argv, &i, &missing)) != NULL) {
             options->folders[options->folder_count++] = value;
         } else if (!missing && (value = gen_main_value("--out", argc, argv, &i, &missing)) != NULL) {
             if (!*value) return gen_main_usage("--out needs a folder", NULL);
             options->out = value;
+        } else if (!missing && (value = gen_main_value("--descriptor_set_out", argc, argv, &i, &missing)) != NULL) {
+            if (!*value) return gen_main_usage("--descriptor_set_out needs a file", NULL);
+            options->set_out = value;
         } else {
             return missing ? gen_main_usage("this option needs a value:", argv[i])
                            : gen_main_usage("unknown option", argv[i]);
         }
     }
     if (!options->input_count) return gen_main_usage("no .proto file was named", NULL);
+    if (!options->out && !options->set_out) options->out = ".";
     if (!options->folder_count) options->folders[options->folder_count++] = ".";
     return -1;
 }
@@ -114,6 +127,32 @@ static void gen_main_emit(gen_model_t *model, const gen_main_t *options) {
         gen_text_free(&outputs[i].text);
 }
 
+static void gen_main_descriptor_set(gen_model_t *model, const gen_main_t *options) {
+    gen_context_t *ctx = model->ctx;
+    const char *slash = strrchr(options->set_out, '/');
+    connect_str_t folder = connect_str_of(".");
+    connect_writer_t writer;
+    gen_output_t output;
+    gen_file_t *file;
+    memset(&writer, 0, sizeof writer);
+    memset(&output, 0, sizeof output);
+    writer.arena = &ctx->arena;
+    for (file = model->files.first; file; file = file->next) {
+        connect_str_t bytes;
+        if (!options->include_imports && (!file->wanted || file->built_in)) continue;
+        bytes = gen_descriptor_file(ctx, file);
+        connect_writer_put(&writer, 1, CONNECT_KIND_MESSAGE, &bytes);
+    }
+    if (slash) {
+        folder.data = options->set_out;
+        folder.len = (size_t)(slash - options->set_out) + 1;
+    }
+    output.name = slash ? slash + 1 : options->set_out;
+    gen_text_bytes(&output.text, writer.written.data, writer.written.len);
+    gen_output_write(ctx, gen_source_copy(ctx, folder), &output, 1);
+    gen_text_free(&output.text);
+}
+
 static int gen_main_run(const gen_main_t *options) {
     gen_context_t ctx;
     gen_model_t model;
@@ -127,7 +166,8 @@ static int gen_main_run(const gen_main_t *options) {
     gen_check_model(&model);
     if (!ctx.error_count) {
         gen_names_model(&model);
-        gen_main_emit(&model, options);
+        if (options->out) gen_main_emit(&model, options);
+        if (options->set_out && !ctx.error_count) gen_main_descriptor_set(&model, options);
     }
     gen_source_report(&ctx, stderr);
     status = ctx.error_count ? 1 : 0;
@@ -139,7 +179,6 @@ int main(int argc, char **argv) {
     gen_main_t options;
     int status;
     memset(&options, 0, sizeof options);
-    options.out = ".";
     options.folders = calloc((size_t)argc + 1, sizeof *options.folders);
     options.inputs = calloc((size_t)argc + 1, sizeof *options.inputs);
     if (!options.folders || !options.inputs) gen_source_out_of_memory();

@@ -8,7 +8,36 @@ typedef struct gen_file_t gen_file_t;
 typedef struct gen_type_t gen_type_t;
 typedef struct gen_enum_t gen_enum_t;
 
-typedef enum gen_syntax_t { GEN_SYNTAX_PROTO2, GEN_SYNTAX_PROTO3 } gen_syntax_t;
+typedef enum gen_syntax_t { GEN_SYNTAX_PROTO2, GEN_SYNTAX_PROTO3, GEN_SYNTAX_EDITIONS } gen_syntax_t;
+typedef enum gen_feature_t { /* the numbers of google.protobuf.FeatureSet's fields */
+    GEN_FEATURE_FIELD_PRESENCE = 1,
+    GEN_FEATURE_ENUM_TYPE,
+    GEN_FEATURE_REPEATED_FIELD_ENCODING,
+    GEN_FEATURE_UTF8_VALIDATION,
+    GEN_FEATURE_MESSAGE_ENCODING,
+    GEN_FEATURE_JSON_FORMAT,
+    GEN_FEATURE_ENFORCE_NAMING_STYLE,
+    GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY,
+    GEN_FEATURE_COUNT
+} gen_feature_t;
+enum { /* their values that are asked for */
+    GEN_PRESENCE_EXPLICIT = 1,
+    GEN_PRESENCE_IMPLICIT = 2,
+    GEN_PRESENCE_LEGACY_REQUIRED = 3,
+    GEN_ENUM_OPEN = 1,
+    GEN_ENUM_CLOSED = 2,
+    GEN_REPEATED_PACKED = 1,
+    GEN_REPEATED_EXPANDED = 2,
+    GEN_UTF8_VERIFY = 2,
+    GEN_UTF8_NONE = 3,
+    GEN_ENCODING_LENGTH_PREFIXED = 1,
+    GEN_ENCODING_DELIMITED = 2,
+    GEN_JSON_ALLOW = 1,
+    GEN_JSON_LEGACY_BEST_EFFORT = 2
+};
+typedef struct gen_features_t { /* in effect: of[GEN_FEATURE_JSON_FORMAT] is GEN_JSON_ALLOW, ... */
+    uint8_t of[GEN_FEATURE_COUNT];
+} gen_features_t;
 typedef enum gen_label_t { GEN_LABEL_NONE, GEN_LABEL_OPTIONAL, GEN_LABEL_REQUIRED, GEN_LABEL_REPEATED } gen_label_t;
 typedef enum gen_value_kind_t {
     GEN_VALUE_WORD,     /* text: an identifier, or -inf, -nan */
@@ -32,6 +61,7 @@ typedef struct gen_option_t {
     bool negative;
     bool custom;    /* its name begins with "(" */
     uint32_t field; /* its number in the options message; 0: custom, or no such */
+    int feature;    /* gen_feature_t; 0: it is none */
     int32_t choice; /* the number of an enum's value */
 } gen_option_t;
 typedef GEN_LIST(gen_option_t) gen_options_t;
@@ -39,6 +69,7 @@ typedef struct gen_range_t {
     struct gen_range_t *next;
     gen_at_t at;
     int32_t first, last; /* both belong to it */
+    bool to_max;
 } gen_range_t;
 typedef struct gen_word_t {
     struct gen_word_t *next;
@@ -52,6 +83,7 @@ typedef struct gen_oneof_t {
     gen_at_t at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
     size_t field_count;
     uint32_t index;
     bool synthetic;                 /* around a proto3 optional */
@@ -70,14 +102,16 @@ typedef struct gen_field_t {
     gen_docs_t docs;
     gen_options_t options;
     const gen_option_t *default_value;
+    gen_features_t features;
     gen_type_t *extendee;
+    gen_type_t *holder;      /* of an extension: the struct with this one field */
     gen_type_t *type;        /* MESSAGE, GROUP */
     gen_enum_t *enumeration; /* ENUM */
     gen_label_t label;
     int kind; /* connect_kind_t; 0: a name that is not resolved yet */
     int32_t number;
     bool has_json_name, proto3_optional, is_map, is_group;
-    bool packed, nullable, has, closed, deprecated;
+    bool required, packed, nullable, has, utf8, deprecated;
     const char *c_name, *c_has;   /* members */
     const char *c_choice, *c_get; /* the enumerator in its oneof; the function that looks into the map */
 } gen_field_t;
@@ -89,6 +123,7 @@ struct gen_type_t { /* a message */
     gen_at_t at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
     GEN_LIST(gen_field_t) fields;
     GEN_LIST(gen_field_t) extensions;
     GEN_LIST(gen_oneof_t) oneofs;
@@ -98,7 +133,9 @@ struct gen_type_t { /* a message */
     GEN_LIST(gen_range_t) extension_ranges;
     GEN_LIST(gen_word_t) reserved_names;
     gen_field_t **by_number;
-    bool is_map_entry, has_required, deprecated;
+    int32_t visibility;           /* google.protobuf.SymbolVisibility: 0, 1 local, 2 export */
+    const gen_field_t *extension; /* whose holder it is; NULL: it is a message */
+    bool is_map_entry, is_message_set, has_required, deprecated;
     const char *c_name, *c_unknown;
 };
 typedef struct gen_enum_value_t {
@@ -120,9 +157,11 @@ struct gen_enum_t {
     gen_at_t at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
     GEN_LIST(gen_enum_value_t) values;
     GEN_LIST(gen_range_t) reserved;
     GEN_LIST(gen_word_t) reserved_names;
+    int32_t visibility; /* as of messages */
     bool closed, allow_alias, deprecated;
     const char *c_name;
 };
@@ -163,16 +202,20 @@ struct gen_file_t {
     const char *package; /* "" if it has none */
     gen_at_t package_at;
     gen_syntax_t syntax;
+    int32_t edition; /* the number in google.protobuf.Edition */
     gen_options_t options;
+    gen_features_t features;
     GEN_LIST(gen_import_t) imports;
+    GEN_LIST(gen_import_t) option_imports; /* for custom options only: not read */
     GEN_LIST(gen_type_t) types;
     GEN_LIST(gen_enum_t) enums;
     GEN_LIST(gen_service_t) services;
     GEN_LIST(gen_field_t) extensions;
-    bool built_in, wanted; /* wanted: a header is to be written */
-    bool incomplete;       /* it, or what it imports, could not be read in full */
-    bool loading;          /* on the path of imports that is being read */
-    uint32_t visible_from; /* the serial of the last file that was found to see this one */
+    GEN_LIST(gen_type_t) holders; /* of all extensions in it */
+    bool built_in, wanted;        /* wanted: a header is to be written */
+    bool incomplete;              /* it, or what it imports, could not be read in full */
+    bool loading;                 /* on the path of imports that is being read */
+    uint32_t visible_from;        /* the serial of the last file that was found to see this one */
     const char *c_name, *guard, *header;
 };
 typedef struct gen_model_t {

@@ -6,10 +6,10 @@
    3. A name that is a keyword of C or C++, a macro or a common name of libc, gets a `_` at its end. Without a package
       that also holds for the names of parameters in generated functions. Members of structs: keywords and macros
       only.
-   4. From each name others are derived: X_type, X_list, X_enum, S_handlers ... If one of these is taken, the name
-      gets a `_` at its end, and another, until all are free. Who comes first keeps its name: built-in files, then
-      imports before what imports them, inputs by name; in a file types, then enum values, services, methods, the
-      file; each in order. A changed name is told by a warning.
+   4. From each name others are derived: X_type, X_list, X_enum, X_extension, S_handlers ... If one of these is
+      taken, the name gets a `_` at its end, and another, until all are free. Who comes first keeps its name: built-
+      in files, then imports before what imports them, inputs by name; in a file types, then enum values,
+      extensions, services, methods, the file; each in order. A changed name is told by a warning.
    5. Members: fields keep their names if rule 3 lets them; then has_x, x_case, unknown_fields and what rule 3 changed
       get `_` at the end while they are taken. A field named as a C type of its own message gets `_`, too (C++ wants
       that).
@@ -216,13 +216,23 @@ static void gen_names_types(gen_names_t *names, gen_type_t *type) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
     type->c_name = gen_names_take(names, gen_names_base(names, type->full_name),
-        "||_type|_list|_fields|_types|_enums|_defaults|_names|_fits|", type->at,
+        "||_type|_list|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
         gen_source_printf(names->ctx, "message %s", type->full_name));
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
         gen_names_enum(names, enumeration);
     }
     for (inner = type->types.first; inner; inner = inner->next)
         gen_names_types(names, inner);
+}
+
+static void gen_names_holder(gen_names_t *names, gen_type_t *holder) {
+    gen_field_t *value = holder->fields.first;
+    holder->c_name = gen_names_take(names, gen_names_base(names, holder->full_name),
+        "||_type|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
+        gen_source_printf(names->ctx, "extension %s", holder->full_name));
+    value->c_name = "value";
+    if (value->has) value->c_has = "has_value";
+    holder->c_unknown = "unknown_fields";
 }
 
 static void gen_names_values(gen_names_t *names, gen_enum_t *enumeration) {
@@ -307,7 +317,7 @@ static void gen_names_file_itself(gen_names_t *names, gen_file_t *file) {
         base[0] = '_';
     }
     file->c_name = gen_names_take(names, gen_names_base(names, base),
-        "|_file|_file_bytes|_file_imports|_file_types|_file_enums|_file_services|", at,
+        "|_file|_file_bytes|_file_imports|_file_types|_file_enums|_file_extensions|_file_services|", at,
         gen_source_printf(names->ctx, "file %s", file->name));
     guard = CONNECT_NEW(&names->ctx->arena, char, strlen(file->c_name) + 12);
     for (i = 0; file->c_name[i]; i++) {
@@ -319,7 +329,7 @@ static void gen_names_file_itself(gen_names_t *names, gen_file_t *file) {
 }
 
 static void gen_names_file(gen_names_t *names, gen_file_t *file) {
-    gen_type_t *type;
+    gen_type_t *type, *holder;
     gen_enum_t *enumeration;
     gen_service_t *service;
     for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
@@ -332,6 +342,8 @@ static void gen_names_file(gen_names_t *names, gen_file_t *file) {
     }
     for (type = file->types.first; type; type = type->next)
         gen_names_inner(names, type);
+    for (holder = file->holders.first; holder; holder = holder->next)
+        gen_names_holder(names, holder);
     for (service = file->services.first; service; service = service->next)
         gen_names_service(names, service);
     gen_names_file_itself(names, file);

@@ -1,6 +1,6 @@
-/* The protobuf language, proto2 and proto3 (protobuf.dev, "Language Specification"): one function for each production,
-   and a place for every name, so that later messages can point at it. Which statement is allowed in which syntax, and
-   all that needs a second look, is told by check.c; names are resolved by resolve.c.
+/* The protobuf language, proto2, proto3 and editions (protobuf.dev, "Language Specification"): one function for each
+   production, and a place for every name, so that later messages can point at it. Which statement is allowed in which
+   syntax, and all that needs a second look, is told by check.c; names are resolved by resolve.c.
 
    A syntax error is reported once; reading goes on behind the statement: behind its ; or behind its {...}, before a }
    that closes what the statement is in. A ; that is missing at the end of a line is reported and taken as if it were
@@ -151,17 +151,23 @@ static bool gen_parser_skip_block(gen_parser_t *parser) {
 
 /* ---- Enums ---- */
 
-/* `reserved 2, 5 to 9, 20 to max;` or `reserved "a", "b";`, at `reserved`. max: the number that is called so. */
+/* `reserved 2, 5 to 9, 20 to max;` or `reserved "a", "b";`, in editions `reserved a, b;`, at `reserved`.
+   max: the number that is called so. */
 static bool gen_parser_reserved(gen_parser_t *parser, int32_t max, gen_type_t *type, gen_enum_t *enumeration) {
     const gen_token_t *token = &parser->lexer.token;
+    const bool names_are_words = parser->file->syntax == GEN_SYNTAX_EDITIONS;
     gen_lexer_next(&parser->lexer);
-    if (token->kind == GEN_TOKEN_STRING) {
+    if (token->kind == (names_are_words ? GEN_TOKEN_WORD : GEN_TOKEN_STRING)) {
         do {
             gen_word_t *word = CONNECT_NEW(&parser->ctx->arena, gen_word_t, 1);
             connect_str_t text;
             word->at = token->at;
-            if (!gen_parser_string(parser, "a reserved name in quotes", &text)) return false;
-            word->text = gen_source_copy(parser->ctx, text);
+            if (names_are_words) {
+                if (!gen_parser_word(parser, "a reserved name", &word->text)) return false;
+            } else {
+                if (!gen_parser_string(parser, "a reserved name in quotes", &text)) return false;
+                word->text = gen_source_copy(parser->ctx, text);
+            }
             if (type)
                 GEN_APPEND(type->reserved_names, word);
             else
@@ -170,6 +176,9 @@ static bool gen_parser_reserved(gen_parser_t *parser, int32_t max, gen_type_t *t
         return gen_parser_expect(parser, ";", "after the reserved names");
     }
     if (token->kind == GEN_TOKEN_WORD) return gen_parser_wrong(parser, "reserved numbers, or names in quotes");
+    if (token->kind == GEN_TOKEN_STRING && !token->bad) {
+        return gen_parser_wrong(parser, "reserved numbers, or names without quotes");
+    }
     do {
         gen_range_t *range = CONNECT_NEW(&parser->ctx->arena, gen_range_t, 1);
         range->at = token->at;
@@ -205,6 +214,8 @@ static bool gen_parser_enum_value(gen_parser_t *parser, gen_enum_t *enumeration)
 static bool gen_parser_enum(gen_parser_t *parser, gen_type_t *parent) {
     gen_enum_t *enumeration = CONNECT_NEW(&parser->ctx->arena, gen_enum_t, 1);
     enumeration->file = parser->file;
+    enumeration->visibility = parser->visibility;
+    parser->visibility = 0;
     enumeration->parent = parent;
     enumeration->docs.leading = parser->lexer.token.leading;
     gen_lexer_next(&parser->lexer);
@@ -494,6 +505,7 @@ static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
         if (!gen_parser_int32(parser, "an extension number", 0, &range->first)) return false;
         range->last = range->first;
         if (gen_parser_take(parser, "to")) {
+            range->to_max = gen_lexer_is(&parser->lexer, "max");
             if (!gen_parser_int32(parser, "the end of an extension range", 536870911, &range->last)) return false;
         }
         GEN_APPEND(type->extension_ranges, range);
@@ -503,9 +515,11 @@ static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
 
 static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
     connect_str_t leading = parser->lexer.token.leading;
+    const int32_t visibility = parser->visibility;
     gen_at_t at;
     gen_type_t *type;
     const char *name;
+    parser->visibility = 0;
     gen_lexer_next(&parser->lexer);
     at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a message", &name)) return false;
@@ -515,12 +529,25 @@ static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
         return gen_parser_skip_block(parser);
     }
     type = gen_parser_new_type(parser, parent, name, at);
+    type->visibility = visibility;
     type->docs.leading = leading;
     gen_parser_message_body(parser, type);
     return true;
 }
 
+/* `export` or `local`, from edition 2024 on. Returns false if neither a message nor an enum follows. */
+static bool gen_parser_visibility(gen_parser_t *parser) {
+    const gen_lexer_t *lexer = &parser->lexer;
+    if (parser->file->edition < 1001 || (!gen_lexer_is(lexer, "export") && !gen_lexer_is(lexer, "local"))) return true;
+    parser->visibility = gen_lexer_is(lexer, "local") ? 1 : 2;
+    gen_lexer_next(&parser->lexer);
+    if (gen_lexer_is(lexer, "message") || gen_lexer_is(lexer, "enum")) return true;
+    parser->visibility = 0;
+    return gen_parser_wrong(parser, "message or enum");
+}
+
 static bool gen_parser_message_statement(gen_parser_t *parser, gen_type_t *type) {
+    if (!gen_parser_visibility(parser)) return false;
     if (gen_lexer_is(&parser->lexer, "message")) return gen_parser_message(parser, type);
     if (gen_lexer_is(&parser->lexer, "enum")) return gen_parser_enum(parser, type);
     if (gen_lexer_is(&parser->lexer, "extend")) return gen_parser_extend(parser, type);
@@ -621,12 +648,15 @@ static bool gen_parser_service(gen_parser_t *parser) {
 
 static bool gen_parser_import(gen_parser_t *parser) {
     gen_import_t *import = CONNECT_NEW(&parser->ctx->arena, gen_import_t, 1), *other;
+    bool is_option = false;
     connect_str_t name;
     gen_lexer_next(&parser->lexer);
     if (gen_parser_take(parser, "public"))
         import->is_public = true;
     else if (gen_parser_take(parser, "weak"))
         import->is_weak = true;
+    else if (parser->file->edition >= 1001 && gen_parser_take(parser, "option"))
+        is_option = true;
     import->at = parser->lexer.token.at;
     if (!gen_parser_string(parser, "the name of a file in quotes", &name)) return false;
     import->name = gen_source_copy(parser->ctx, name);
@@ -639,6 +669,8 @@ static bool gen_parser_import(gen_parser_t *parser) {
     }
     if (memchr(name.data, 0, name.len)) {
         gen_source_error(parser->ctx, import->at, "the name of a file must not hold a NUL byte");
+    } else if (is_option) {
+        GEN_APPEND(parser->file->option_imports, import);
     } else {
         GEN_APPEND(parser->file->imports, import);
     }
@@ -661,6 +693,7 @@ static bool gen_parser_package(gen_parser_t *parser) {
 
 static bool gen_parser_statement(gen_parser_t *parser) {
     const gen_lexer_t *lexer = &parser->lexer;
+    if (!gen_parser_visibility(parser)) return false;
     if (gen_lexer_is(lexer, "message")) return gen_parser_message(parser, NULL);
     if (gen_lexer_is(lexer, "enum")) return gen_parser_enum(parser, NULL);
     if (gen_lexer_is(lexer, "service")) return gen_parser_service(parser);
@@ -677,35 +710,38 @@ static bool gen_parser_statement(gen_parser_t *parser) {
 }
 
 /* The first statement. Returns false if the rest is not to be read. */
-static bool gen_parser_syntax(gen_parser_t *parser, bool built_in) {
-    static const char later[] = "is not yet supported; this version of connect_gen reads syntax = \"proto3\"";
+static bool gen_parser_syntax(gen_parser_t *parser) {
+    static const struct {
+        const char *name;
+        bool edition;
+        gen_syntax_t syntax;
+        int32_t number;
+    } known[] = {{"proto2", false, GEN_SYNTAX_PROTO2, 998}, {"proto3", false, GEN_SYNTAX_PROTO3, 999},
+        {"2023", true, GEN_SYNTAX_EDITIONS, 1000}, {"2024", true, GEN_SYNTAX_EDITIONS, 1001}};
     gen_at_t at = parser->lexer.token.at;
+    bool edition = gen_lexer_is(&parser->lexer, "edition");
     connect_str_t text;
-    if (gen_parser_take(parser, "edition")) {
-        gen_source_error(parser->ctx, at, "edition %s", later);
-        return false;
-    }
-    if (!gen_parser_take(parser, "syntax")) {
+    size_t i;
+    parser->file->syntax = GEN_SYNTAX_PROTO2;
+    parser->file->edition = 998;
+    if (!edition && !gen_lexer_is(&parser->lexer, "syntax")) {
         if (parser->lexer.ctx->error_count >= GEN_ERRORS_MAX) return false;
-        gen_source_error(parser->ctx, at, "a file without a syntax statement is proto2, which %s", later);
-        return false;
+        gen_source_warn(parser->ctx, at, "without a syntax statement it is taken for syntax = \"proto2\"");
+        return true;
     }
-    if (!gen_parser_expect(parser, "=", "after \"syntax\"")) return false;
+    gen_lexer_next(&parser->lexer);
+    if (!gen_parser_expect(parser, "=", edition ? "after \"edition\"" : "after \"syntax\"")) return false;
     at = parser->lexer.token.at;
-    if (!gen_parser_string(parser, "\"proto3\"", &text)) return false;
-    parser->file->syntax = GEN_SYNTAX_PROTO3;
-    if (text.len == 6 && memcmp(text.data, "proto2", 6) == 0) {
-        parser->file->syntax = GEN_SYNTAX_PROTO2;
-        if (!built_in) {
-            gen_source_error(parser->ctx, at, "syntax \"proto2\" %s", later);
-            return false;
-        }
-    } else if (text.len != 6 || memcmp(text.data, "proto3", 6) != 0) {
-        gen_source_error(
-            parser->ctx, at, "syntax \"%s\" is not known: write \"proto3\"", gen_source_quote(parser->ctx, text));
-        return false;
+    if (!gen_parser_string(parser, edition ? "\"2023\"" : "\"proto3\"", &text)) return false;
+    for (i = 0; i < GEN_LEN(known); i++) {
+        if (known[i].edition != edition || !connect_str_equal(text, connect_str_of(known[i].name))) continue;
+        parser->file->syntax = known[i].syntax;
+        parser->file->edition = known[i].number;
+        return gen_parser_expect(parser, ";", edition ? "after the edition" : "after the syntax");
     }
-    return gen_parser_expect(parser, ";", "after the syntax");
+    gen_source_error(parser->ctx, at, "%s \"%s\" is not known: write %s", edition ? "edition" : "syntax",
+        gen_source_quote(parser->ctx, text), edition ? "\"2023\" or \"2024\"" : "\"proto2\" or \"proto3\"");
+    return false;
 }
 
 GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in) {
@@ -718,7 +754,7 @@ GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *
     parser.file->package = "";
     parser.file->built_in = built_in;
     gen_lexer_begin(&parser.lexer, ctx, source);
-    if (!gen_parser_syntax(&parser, built_in)) return parser.file;
+    if (!gen_parser_syntax(&parser)) return parser.file;
     while (parser.lexer.token.kind != GEN_TOKEN_END) {
         if (gen_parser_take(&parser, ";")) continue;
         if (!gen_parser_statement(&parser)) {

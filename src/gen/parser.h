@@ -5,7 +5,7 @@
 #define GEN_PATH_MAX 4096u /* bytes of a name with dots */
 #define GEN_DEPTH_MAX 32u  /* levels of messages in messages */
 
-/* Reads a source into a file. What is wrong is reported; the file holds what could be read. built_in: may be proto2. */
+/* Reads a source into a file. What is wrong is reported; the file holds what could be read. */
 GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in);
 
 /* For parse_option.c: the parser's state, and what it has for others. */
@@ -14,6 +14,7 @@ typedef struct gen_parser_t {
     gen_lexer_t lexer;
     gen_file_t *file;
     unsigned depth;
+    int32_t visibility; /* said in front of the message or enum at hand */
 } gen_parser_t;
 GEN_PRIVATE bool gen_parser_take(gen_parser_t *parser, const char *text);
 /* Takes a symbol, or reports that it was expected. A missing ; at the end of a line is taken as if it were there. */

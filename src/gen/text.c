@@ -15,7 +15,7 @@
 #define GEN_TEXT_COLUMNS 120u
 #define GEN_TEXT_LITERAL_COLUMNS 100u
 
-static void gen_text_bytes(gen_text_t *text, const char *data, size_t len) {
+GEN_PRIVATE void gen_text_bytes(gen_text_t *text, const char *data, size_t len) {
     if (text->len + len + 1 > text->room) {
         text->room = 2 * (text->len + len + 1);
         text->data = realloc(text->data, text->room);

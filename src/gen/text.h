@@ -7,6 +7,7 @@ typedef struct gen_text_t {
     size_t len, room;
 } gen_text_t;
 GEN_PRIVATE void gen_text_put(gen_text_t *text, const char *more);
+GEN_PRIVATE void gen_text_bytes(gen_text_t *text, const char *more, size_t len);
 /* One logical line, without the newline; broken at 120 columns where C allows it. */
 GEN_PRIVATE void gen_text_line(gen_text_t *text, const char *format, ...) CONNECT_PRINTF(2, 3);
 /* Lines of a template, in which $A to $Z stand for values[0] to values[25]; each is put as by gen_text_line. */

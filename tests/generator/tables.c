@@ -5,10 +5,9 @@
 #define CONNECT_GENERATED_IMPLEMENTATION
 #include "generated_headers.h"
 
-static void print_type(const connect_type_t *type) {
+static void print_fields(const connect_type_t *type) {
     size_t i;
-    printf("type %s entry=%d unknown=%d required=%d form=%d dense=%u\n", type->full_name, type->is_map_entry,
-        type->keeps_unknown, type->has_required, type->form, (unsigned)type->dense);
+
     for (i = 0; i < type->field_count; i++) {
         const connect_field_t *field = &type->fields[i];
         const char *refers = "";
@@ -21,6 +20,12 @@ static void print_type(const connect_type_t *type) {
         if (field->offset >= type->size || field->presence >= type->size)
             printf("offset of %u is wrong\n", field->number);
     }
+}
+
+static void print_type(const connect_type_t *type) {
+    printf("type %s entry=%d unknown=%d required=%d form=%d dense=%u\n", type->full_name, type->is_map_entry,
+        type->keeps_unknown, type->has_required, type->form, (unsigned)type->dense);
+    print_fields(type);
     if (type->keeps_unknown && type->unknown + sizeof(connect_str_list_t) > type->size) printf("unknown is wrong\n");
 }
 
@@ -39,6 +44,11 @@ static void print_file(const connect_file_t *file) {
     }
     for (i = 0; i < file->types.count; i++)
         print_type(file->types.items[i]);
+    for (i = 0; i < file->extensions.count; i++) {
+        const connect_extension_t *extension = file->extensions.items[i];
+        printf("extension %s of %s\n", extension->holder->full_name, extension->extendee->full_name);
+        print_fields(extension->holder);
+    }
     for (i = 0; i < file->services.count; i++) {
         const connect_service_t *service = file->services.items[i];
         printf("service %s\n", service->full_name);

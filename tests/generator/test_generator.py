@@ -27,7 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 VENV_PYTHON = os.path.join(ROOT, "build", "venv", "bin", "python")
 try:
-    from google.protobuf import descriptor_pb2
+    from google.protobuf import descriptor_pb2, descriptor_pool
 except ImportError:
     if not os.path.exists(VENV_PYTHON) or os.environ.get("CONNECT_TEST_REEXEC"):
         sys.exit("Python's protobuf is missing: run `sh tests/setup/tools.sh`, which puts it into build/venv.")
@@ -282,10 +282,11 @@ class Good(Case):
         self.assertEqual(result.returncode, 0, result.stderr[:4000])
         ours = run([program]).stdout.splitlines()
         theirs = []
+        pool = protoc_pool(self, names)
         for name in names + [
             "google/protobuf/%s.proto" % name for name in ("any", "struct", "timestamp", "wrappers")
         ]:
-            theirs += expected_tables(protoc_descriptor(self, name))
+            theirs += expected_tables(protoc_descriptor(self, name), pool)
         sizes = re.compile(r" descriptor=\d+$")
         self.assertEqual([sizes.sub("", line) for line in ours], theirs)
 
@@ -382,6 +383,16 @@ class Good(Case):
         self.assertNotIn("\u202e", text)
         self.compile([CC] + C_WARNINGS + ["-I", INCLUDE, "-I", self.folder, "-c"], '#include "c.connect.h"\n', "c.c")
 
+    def test_legacy_json_names(self):
+        """Names that meet in JSON, where the format is best effort: Python's descriptors would refuse them."""
+        self.write(
+            "json.proto",
+            'edition = "2023"; message M { option features.json_format = LEGACY_BEST_EFFORT;\n'
+            "  string same_name = 5; string sameName = 6; }",
+        )
+        self.generate("json.proto")
+        self.assertEqual(len(protoc_descriptor(self, "json.proto", self.folder).message_type[0].field), 2)
+
     def test_large(self):
         """Names and a descriptor that are longer than C99 lets a literal be."""
         fields = "".join(
@@ -427,6 +438,19 @@ def protoc_descriptor(case, name, *folders):
         return descriptor_pb2.FileDescriptorSet.FromString(file.read()).file[0]
 
 
+def protoc_pool(case, names):
+    """All files and what they import, in a descriptor pool of their own."""
+    out = os.path.join(case.folder, "pool.pb")
+    folders = ["-I" + folder for folder in (GOOD, os.path.dirname(EXAMPLE))]
+    result = run(PROTOC + folders + ["--include_imports", "--descriptor_set_out=" + out] + names)
+    case.assertEqual(result.returncode, 0, result.stderr)
+    pool = descriptor_pool.DescriptorPool()
+    with open(out, "rb") as file:
+        for one in descriptor_pb2.FileDescriptorSet.FromString(file.read()).file:
+            pool.Add(one)
+    return pool
+
+
 def without_custom_options(message):
     """Drops unknown fields, and options in which nothing is left."""
     message.DiscardUnknownFields()
@@ -463,8 +487,62 @@ FORMS = collections.defaultdict(
 )
 
 
-def expected_tables(file):
-    """What tables.c prints, worked out from a descriptor of proto3."""
+def checks_utf8(file, field):
+    """utf8_validation is the one feature that Python's descriptors do not tell."""
+    wanted = file.syntax != ""
+    for options in (file.options, field.options):
+        if options.features.HasField("utf8_validation"):
+            wanted = options.features.utf8_validation == options.features.VERIFY
+    return wanted
+
+
+def has_required(message, seen=()):
+    if message.full_name in seen:
+        return False
+    seen += (message.full_name,)
+    return any(
+        field.is_required or (field.message_type and has_required(field.message_type, seen))
+        for field in message.fields
+    )
+
+
+def extensions_of(messages):
+    """Innermost first, as they are listed in a file's table."""
+    result = []
+    for message in messages:
+        result += extensions_of(message.nested_type) + list(message.extension)
+    return result
+
+
+def expected_field(file, field, resolved, entries, in_entry):
+    repeated = resolved.is_repeated
+    oneof = field.HasField("oneof_index") and not field.proto3_optional
+    is_message = resolved.message_type is not None
+    text = field.type in (field.TYPE_STRING, field.TYPE_BYTES)
+    tracked = resolved.has_presence and not oneof and not repeated and not in_entry
+    nullable = text and not field.HasField("default_value")
+    flags = (
+        1 * repeated
+        + 2 * (repeated and resolved.is_packed)
+        + 4 * (repeated and entries.get(field.type_name[1:], False))
+        + 8 * resolved.is_required
+        + 16 * (tracked and not is_message and not nullable)
+        + 32 * oneof
+        + 64 * (is_message and not repeated and not oneof or tracked and nullable)
+        + 128 * (field.type == field.TYPE_STRING and checks_utf8(file, field))
+    )
+    return "field %d %s %s kind=%d flags=%d [%s]" % (
+        field.number,
+        field.name,
+        field.json_name,
+        resolved.type,
+        flags,
+        field.type_name[1:],
+    )
+
+
+def expected_tables(file, pool):
+    """What tables.c prints, worked out from descriptors; Python's protobuf resolves features and defaults of syntaxes."""
     lines = ["file " + file.name] + ["import " + name for name in file.dependency]
     scope = file.package + "." if file.package else ""
     entries = {}
@@ -482,7 +560,7 @@ def expected_tables(file):
     for name, enum in [(scope + enum.name, enum) for enum in file.enum_type] + list(
         enums_of(scope, file.message_type)
     ):
-        lines.append("enum %s closed=0" % name)
+        lines.append("enum %s closed=%d" % (name, pool.FindEnumTypeByName(name).is_closed))
         lines += [
             "value %d %s" % (value.number, value.name) for value in sorted(enum.value, key=lambda value: value.number)
         ]
@@ -493,29 +571,25 @@ def expected_tables(file):
         while dense < len(fields) and fields[dense].number == dense + 1:
             dense += 1
         lines.append(
-            "type %s entry=%d unknown=%d required=0 form=%d dense=%d"
-            % (name, message.options.map_entry, not message.options.map_entry, FORMS[name], dense)
+            "type %s entry=%d unknown=%d required=%d form=%d dense=%d"
+            % (
+                name,
+                message.options.map_entry,
+                not message.options.map_entry,
+                has_required(pool.FindMessageTypeByName(name)),
+                FORMS[name],
+                dense,
+            )
         )
         for field in fields:
-            repeated = field.label == field.LABEL_REPEATED
-            oneof = field.HasField("oneof_index") and not field.proto3_optional
-            is_message = field.type == field.TYPE_MESSAGE
-            text = field.type in (field.TYPE_STRING, field.TYPE_BYTES)
-            packable = repeated and not is_message and not text
-            tracked = not repeated and not oneof
-            flags = (
-                1 * repeated
-                + 2 * (packable and (not field.options.HasField("packed") or field.options.packed))
-                + 4 * (repeated and entries.get(field.type_name[1:], False))
-                + 16 * (tracked and field.proto3_optional and not is_message and not text)
-                + 32 * oneof
-                + 64 * (tracked and (is_message or field.proto3_optional and text))
-                + 128 * (field.type == field.TYPE_STRING)
-            )
-            lines.append(
-                "field %d %s %s kind=%d flags=%d [%s]"
-                % (field.number, field.name, field.json_name, field.type, flags, field.type_name[1:])
-            )
+            resolved = pool.FindMessageTypeByName(name).fields_by_number[field.number]
+            lines.append(expected_field(file, field, resolved, entries, message.options.map_entry))
+    for extension in extensions_of(file.message_type) + list(file.extension):
+        resolved = pool.FindExtensionByNumber(
+            pool.FindMessageTypeByName(extension.extendee[1:]), extension.number
+        )
+        lines.append("extension %s of %s" % (resolved.full_name, extension.extendee[1:]))
+        lines.append(expected_field(file, extension, resolved, entries, False))
     for service in file.service:
         lines.append("service " + scope + service.name)
         for method in service.method:
@@ -535,8 +609,8 @@ def expected_tables(file):
 
 # ---- Bad files -----------------------------------------------------------------------------------------------------
 
-PROTOC_TAKES = {"proto2", "no_syntax", "edition"}  # what connect_gen does not yet
-PROTOC_VARIES = {"edition_2024"}  # by its version
+PROTOC_TAKES = set()  # what connect_gen does not yet
+PROTOC_VARIES = set()  # by its version
 
 
 def bad_cases():
@@ -806,6 +880,23 @@ class Command(Case):
         self.assertEqual(list(tree(os.path.join(self.folder, "out"))), ["deep/er/a.connect.h"])
         self.generate("--out", "same", "--", "in/a.proto")
         self.assertEqual(list(tree(os.path.join(self.folder, "same"))), ["in/a.connect.h"])
+
+    def test_descriptor_set(self):
+        """As protoc writes it; headers only if they are asked for."""
+        self.write("a.proto", 'syntax = "proto3"; import "google/protobuf/timestamp.proto"; import "b/b.proto";')
+        self.write("b/b.proto", 'syntax = "proto2"; message B { optional int32 a = 1 [default = 5]; }')
+        for more in ([], ["--include_imports"]):
+            self.generate("--descriptor_set_out=out/ours.pb", *more, "a.proto")
+            run(PROTOC + ["-I.", "--descriptor_set_out=theirs.pb"] + more + ["a.proto"], cwd=self.folder)
+            sets = []
+            for name in ("out/ours.pb", "theirs.pb"):
+                with open(os.path.join(self.folder, name), "rb") as file:
+                    sets.append(descriptor_pb2.FileDescriptorSet.FromString(file.read()))
+            self.assertEqual(str(sets[0]), str(sets[1]))
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "a.connect.h")))
+        self.generate("--descriptor_set_out", "x.pb", "--out", "headers", "a.proto")
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "headers/a.connect.h")))
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "x.pb")))
 
     def test_same_header(self):
         self.write("a.proto", 'syntax = "proto3";')

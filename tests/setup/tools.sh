@@ -30,7 +30,7 @@ python_tools() {
     [ -x build/venv/bin/pip ] || python3 -m venv build/venv
     build/venv/bin/pip install --quiet "grpcio-tools==$1"
 }
-once grpcio-tools 1.75.0 python_tools 1.75.0
+once grpcio-tools 1.85.1 python_tools 1.85.1
 
 go=$(sh tests/setup/go.sh)
 go_tool protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go v1.36.12
