@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 680458f693bab5eb. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 92628dcf9d991574. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -15075,7 +15075,7 @@ struct connect_server_t {
     cn_list_t pokes;
     connect_task_t poke_task;
     int64_t now_ms;         /* as last told by a connection */
-    bool *freed;            /* set when the server is: connect_server_run asks */
+    unsigned runs;          /* connect_server_run that have not returned */
     unsigned busy; /* depth of what runs callbacks */
     bool free_wanted, draining;
     uint32_t grace_ms;
@@ -15121,7 +15121,7 @@ static void cn_server_run_pokes(connect_server_t *server) {
 static void cn_server_leave(void *owner) {
     connect_server_t *server = (connect_server_t *)owner;
     if (server->busy == 1) cn_server_run_pokes(server);
-    if (--server->busy == 0 && server->free_wanted) connect_server_free(server);
+    if (--server->busy == 0 && server->free_wanted && !server->runs) connect_server_free(server);
 }
 
 #if CONNECT_ENABLE_SOCKETS
@@ -15373,13 +15373,12 @@ void connect_server_free(connect_server_t *server) {
     cn_handlers_t *handlers;
     cn_list_t *node;
     if (!server) return;
-    if (server->busy) {
+    if (server->busy || server->runs) {
         server->free_wanted = true;
         return;
     }
     server->busy = 1;
     server->free_wanted = true; /* nothing is accepted any more */
-    if (server->freed) *server->freed = true;
     allocator = server->allocator;
     if (server->stop_listening) server->stop_listening(server);
     while (!cn_list_empty(&server->conns))
@@ -18038,24 +18037,17 @@ int connect_server_listen(
     return port;
 }
 
-typedef struct cn_listen_run_t {
-    const connect_server_t *server;
-    bool freed; /* in a callback */
-} cn_listen_run_t;
-
+/* A server that is freed in a callback stays until the run that the callback came out of has returned. */
 static bool cn_listen_is_done(void *arg) {
-    const cn_listen_run_t *run = (const cn_listen_run_t *)arg;
-    return run->freed || cn_server_is_done(run->server);
+    const connect_server_t *server = (const connect_server_t *)arg;
+    return server->free_wanted || cn_server_is_done(server);
 }
 
 void connect_server_run(connect_server_t *server) {
-    cn_listen_run_t run;
     if (!cn_listen_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
-    run.server = server;
-    run.freed = false;
-    server->freed = &run.freed;
-    cn_loop_run_until(server->loop, cn_listen_is_done, &run);
-    if (!run.freed) server->freed = NULL;
+    server->runs++;
+    cn_loop_run_until(server->loop, cn_listen_is_done, server);
+    if (--server->runs == 0 && server->free_wanted && !server->busy) connect_server_free(server);
 }
 #endif
 

@@ -58,23 +58,16 @@ int connect_server_listen(
     return port;
 }
 
-typedef struct cn_listen_run_t {
-    const connect_server_t *server;
-    bool freed; /* in a callback */
-} cn_listen_run_t;
-
+/* A server that is freed in a callback stays until the run that the callback came out of has returned. */
 static bool cn_listen_is_done(void *arg) {
-    const cn_listen_run_t *run = (const cn_listen_run_t *)arg;
-    return run->freed || cn_server_is_done(run->server);
+    const connect_server_t *server = (const connect_server_t *)arg;
+    return server->free_wanted || cn_server_is_done(server);
 }
 
 void connect_server_run(connect_server_t *server) {
-    cn_listen_run_t run;
     if (!cn_listen_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
-    run.server = server;
-    run.freed = false;
-    server->freed = &run.freed;
-    cn_loop_run_until(server->loop, cn_listen_is_done, &run);
-    if (!run.freed) server->freed = NULL;
+    server->runs++;
+    cn_loop_run_until(server->loop, cn_listen_is_done, server);
+    if (--server->runs == 0 && server->free_wanted && !server->busy) connect_server_free(server);
 }
 #endif

@@ -44,7 +44,7 @@ static void cn_server_run_pokes(connect_server_t *server) {
 static void cn_server_leave(void *owner) {
     connect_server_t *server = (connect_server_t *)owner;
     if (server->busy == 1) cn_server_run_pokes(server);
-    if (--server->busy == 0 && server->free_wanted) connect_server_free(server);
+    if (--server->busy == 0 && server->free_wanted && !server->runs) connect_server_free(server);
 }
 
 #if CONNECT_ENABLE_SOCKETS
@@ -296,13 +296,12 @@ void connect_server_free(connect_server_t *server) {
     cn_handlers_t *handlers;
     cn_list_t *node;
     if (!server) return;
-    if (server->busy) {
+    if (server->busy || server->runs) {
         server->free_wanted = true;
         return;
     }
     server->busy = 1;
     server->free_wanted = true; /* nothing is accepted any more */
-    if (server->freed) *server->freed = true;
     allocator = server->allocator;
     if (server->stop_listening) server->stop_listening(server);
     while (!cn_list_empty(&server->conns))

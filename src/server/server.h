@@ -34,7 +34,7 @@ struct connect_server_t {
     cn_list_t pokes;
     connect_task_t poke_task;
     int64_t now_ms;         /* as last told by a connection */
-    bool *freed;            /* set when the server is: connect_server_run asks */
+    unsigned runs;          /* connect_server_run that have not returned */
     unsigned busy; /* depth of what runs callbacks */
     bool free_wanted, draining;
     uint32_t grace_ms;

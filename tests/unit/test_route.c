@@ -79,6 +79,27 @@ static void test_near_misses(void **state) {
     cn_route_free(&table, NULL);
 }
 
+/* Two texts of one hash: found is what was asked for, and nothing else. */
+static void test_same_hash(void **state) {
+    static const connect_method_t one = {"costarring", NULL, NULL, CONNECT_UNARY, (connect_idempotency_t)0};
+    static const connect_method_t other = {"liquid", NULL, NULL, CONNECT_UNARY, (connect_idempotency_t)0};
+    cn_route_table_t table;
+    cn_route_t route;
+    connect_error_t error;
+    (void)state;
+    assert_true(cn_str_hash(connect_str_of(one.path)) == cn_str_hash(connect_str_of(other.path)));
+    memset(&table, 0, sizeof table);
+    memset(&route, 0, sizeof route);
+    route.method = &one;
+    assert_true(cn_route_add(&table, NULL, "", &route, &error));
+    assert_null(cn_route_find(&table, connect_str_of(other.path)));
+    route.method = &other;
+    assert_true(cn_route_add(&table, NULL, "", &route, &error));
+    assert_ptr_equal(cn_route_find(&table, connect_str_of(one.path))->method, &one);
+    assert_ptr_equal(cn_route_find(&table, connect_str_of(other.path))->method, &other);
+    cn_route_free(&table, NULL);
+}
+
 static void test_duplicates(void **state) {
     static const connect_method_t one = {"/a.B/C", NULL, NULL, CONNECT_UNARY, (connect_idempotency_t)0};
     static const connect_method_t same = {"/v1/a.B/C", NULL, NULL, CONNECT_UNARY, (connect_idempotency_t)0};
@@ -141,6 +162,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_thousands),
         cmocka_unit_test(test_near_misses),
+        cmocka_unit_test(test_same_hash),
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_allocations),
     };
