@@ -332,11 +332,11 @@ static const connect_type_t note_type;
 static const connect_type_t *const note_types[] = {&note_type};
 static const connect_type_t note_type = {"test.v1.Note", note_fields, note_types, NULL,
     "text\0number\0data\0child\0more_numbers\0moreNumbers", NULL, NULL, NULL, 0, sizeof(note), 5, 5, 0, false, false,
-    false, 0};
+    false, false, 0};
 static const connect_field_t fault_fields[] = {{1, offsetof(fault, code), 0, 0, 0, 0, CONNECT_KIND_INT32, 0},
     {2, offsetof(fault, reason), 0, 5, 5, 0, CONNECT_KIND_STRING, CONNECT_FIELD_UTF8}};
 static const connect_type_t fault_type = {"test.v1.Fault", fault_fields, NULL, NULL, "code\0reason", NULL, NULL, NULL,
-    0, sizeof(fault), 2, 2, 0, false, false, false, 0};
+    0, sizeof(fault), 2, 2, 0, false, false, false, false, 0};
 
 static const connect_method_t note_methods[4] = {
     {"/test.v1.Notes/Unary", &note_type, &note_type, CONNECT_UNARY, CONNECT_NO_SIDE_EFFECTS},
