@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 92628dcf9d991574. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 a6c9db0e945b566f. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -14515,9 +14515,8 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
 /* #### src/call/invoke.c ########################################################################################### */
 /* A call as the client runs it.
 
-   start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun ----> head, messages, end
-   go head in ----> on_open ----> on_message for each ----> the response has ended, all was taken ----> outcome ---->
-   on_closed
+   start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun: head, messages, end go
+   head in ----> on_open ----> on_message for each ----> the response has ended ----> outcome ----> on_closed
 
    The outcome is known when the response has ended, and is the protocol's word: trailers, END_STREAM, HTTP status. A
    single response is held until then, as an error after it wins; a response that should be single and is none or two

@@ -12,9 +12,8 @@
 
 /* A call as the client runs it.
 
-   start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun ----> head, messages, end
-   go head in ----> on_open ----> on_message for each ----> the response has ended, all was taken ----> outcome ---->
-   on_closed
+   start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun: head, messages, end go
+   head in ----> on_open ----> on_message for each ----> the response has ended ----> outcome ----> on_closed
 
    The outcome is known when the response has ended, and is the protocol's word: trailers, END_STREAM, HTTP status. A
    single response is held until then, as an error after it wins; a response that should be single and is none or two
