@@ -14,10 +14,11 @@
    head in ----> on_open ----> [one request: the whole of it is in ----> on_request]
                           \--> [a stream: on_message for each, then on_end]
    a code returned, or finish ----> the answer goes out ----> the exchange closes ----> on_closed ----> released
- A request of one message is handed over only when the request has ended: two messages, none, or a message cut short
-never reach a handler. The answer is made once (`answered`): by the handler, by the deadline, or by whatever was wrong
-with the request. Response headers wait for the first message or the end, so that one write carries a unary response,
-with its length.
+
+   A request of one message is handed over only when the request has ended: two messages, none, or a message cut short
+   never reach a handler. The answer is made once (`answered`): by the handler, by the deadline, or by whatever was
+   wrong with the request. Response headers wait for the first message or the end, so that one write carries a unary
+   response, with its length. What is left of a request after its answer has limits.body_gap_ms to come.
 
    A response without messages and without headers of the application's goes as one block of headers where the protocol
    ends with HTTP trailers (gRPC "Trailers-Only").
