@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 004c504e98389638. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 340517ab218cfc42. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -14787,7 +14787,12 @@ static void cn_invoke_on_due(cn_exchange_t *x) {
 static void cn_invoke_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
     connect_call_t *call = cn_call_of(x);
     if (!call->over && !call->in_end) {
-        if (code == CONNECT_OK) code = CONNECT_UNAVAILABLE;
+        if (call->deadline_ms <= cn_call_now_ms(call)) { /* the peer's deadline is ours, and its word may come first */
+            code = CONNECT_DEADLINE_EXCEEDED;
+            why = "the deadline has passed";
+        } else if (code == CONNECT_OK) {
+            code = CONNECT_UNAVAILABLE;
+        }
         cn_error_print(&call->rpc.error, &call->arena, code, "%s", why ? why : "the connection was lost");
         cn_invoke_end(call);
     }

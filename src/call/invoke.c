@@ -283,7 +283,12 @@ static void cn_invoke_on_due(cn_exchange_t *x) {
 static void cn_invoke_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
     connect_call_t *call = cn_call_of(x);
     if (!call->over && !call->in_end) {
-        if (code == CONNECT_OK) code = CONNECT_UNAVAILABLE;
+        if (call->deadline_ms <= cn_call_now_ms(call)) { /* the peer's deadline is ours, and its word may come first */
+            code = CONNECT_DEADLINE_EXCEEDED;
+            why = "the deadline has passed";
+        } else if (code == CONNECT_OK) {
+            code = CONNECT_UNAVAILABLE;
+        }
         cn_error_print(&call->rpc.error, &call->arena, code, "%s", why ? why : "the connection was lost");
         cn_invoke_end(call);
     }

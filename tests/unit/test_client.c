@@ -467,6 +467,36 @@ static void test_deadline(void **state) {
     }
 }
 
+/* The peer resets at the deadline that we gave it, and its word comes before our own timer: it is the deadline all the
+   same. A moment earlier it is what it says. */
+static void test_reset_at_deadline(void **state) {
+    static const char settings[] = "\0\0\0\4\0\0\0\0\0";
+    static const char reset[] = "\0\0\4\3\0\0\0\0\1\0\0\0\10"; /* RST_STREAM of stream 1, CANCEL */
+    int64_t late;
+    (void)state;
+    for (late = 0; late < 2; late++) {
+        pair_kind kind = {CONNECT_PROTOCOL_GRPC, CONNECT_HTTP_2, "proto", CONNECT_UNARY};
+        heard h;
+        pair p;
+        connect_conn_t *conn;
+        memset(&h, 0, sizeof h);
+        pair_init(&p);
+        client_for(&p, &kind, NULL, NULL);
+        start_call(&p, kind.kind, &h, 500);
+        pair_pump(&p);
+        assert_int_equal(p.count, 1);
+        conn = p.links[0].client;
+        connect_conn_feed(conn, settings, sizeof settings - 1, p.now);
+        assert_int_equal(h.closed, 0);
+        connect_conn_feed(conn, reset, sizeof reset - 1, p.now + 499 + late);
+        connect_conn_feed(conn, NULL, 0, p.now + 499 + late);
+        assert_int_equal(h.closed, 1);
+        assert_int_equal(h.code, late ? CONNECT_DEADLINE_EXCEEDED : CONNECT_CANCELED);
+        pair_free(&p);
+        heard_free(&h);
+    }
+}
+
 /* The transport never opens: it is closed, or nothing happens. */
 static void test_never_opened(void **state) {
     heard h;
@@ -682,8 +712,9 @@ static void test_reserved_headers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_deadline), cmocka_unit_test(test_never_opened), cmocka_unit_test(test_free_with_calls),
-        cmocka_unit_test(test_free_in_callbacks), cmocka_unit_test(test_ended_by_callbacks),
-        cmocka_unit_test(test_calls_without_events), cmocka_unit_test(test_reserved_headers)};
+        cmocka_unit_test(test_deadline), cmocka_unit_test(test_reset_at_deadline), cmocka_unit_test(test_never_opened),
+        cmocka_unit_test(test_free_with_calls), cmocka_unit_test(test_free_in_callbacks),
+        cmocka_unit_test(test_ended_by_callbacks), cmocka_unit_test(test_calls_without_events),
+        cmocka_unit_test(test_reserved_headers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
