@@ -30,7 +30,7 @@ BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server buil
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems readme bench-build \
     conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,interop demo conformance-server conformance-client)
+ALONE := $(addprefix build/passed/,interop h2spec demo conformance-server conformance-client)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -120,6 +120,8 @@ build/passed/bench-build: $(BENCH)
 	@sh tests/check.sh bench-build true
 build/passed/interop: build/interop/server build/interop/client build/interop/peers tests/interop/run.py
 	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
+build/passed/h2spec: build/interop/server tests/h2spec.sh
+	@sh tests/check.sh h2spec sh tests/h2spec.sh build/interop/server
 build/passed/demo: connect.h connect_gen.c $(wildcard examples/*)
 	@CC="$(CC)" sh tests/check.sh demo sh examples/demo.sh
 
