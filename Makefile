@@ -5,7 +5,7 @@
 #   make conformance   the official Connect conformance suite, server and client
 #   make bench    speed against the floors, and of the codec against its peers, side by side
 #
-# Work on it:     make amalgamate | unit | unit-asan | modules | build-matrix | interop | format | clean
+# Work on it:     make amalgamate | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
 #                 make conformance-protobuf: the official suite of protobuf
 # One test:       make build/passed/unit/test_json     or, under the sanitizers, build/passed/asan/test_json
 # Other compiler: make CC=clang unit
@@ -29,15 +29,15 @@ BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server buil
 CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb yyjson buffa prost)
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
-CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix readme bench-build \
+CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems readme bench-build \
     conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,interop demo conformance-server conformance-client)
+ALONE := $(addprefix build/passed/,interop h2spec demo conformance-server conformance-client)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix interop demo bench bench-codec setup \
-    conformance conformance-server conformance-client conformance-server-asan conformance-client-asan \
+.PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix other-systems interop demo bench \
+    setup conformance conformance-server conformance-client conformance-server-asan conformance-client-asan \
     conformance-protobuf format clean
 .SECONDARY:
 
@@ -81,7 +81,7 @@ unit: amalgamate generate
 	@$(MAKE) --no-print-directory -k $(UNIT:%=build/passed/unit/%)
 unit-asan: amalgamate generate
 	@$(MAKE) --no-print-directory -k $(UNIT:%=build/passed/asan/%)
-modules build-matrix: amalgamate generate
+modules build-matrix other-systems: amalgamate generate
 	@rm -f build/passed/$@
 	@$(MAKE) --no-print-directory build/passed/$@
 interop: setup
@@ -115,10 +115,15 @@ build/passed/modules: $(SOURCES) tests/modules.sh
 	@CFLAGS="-O0 $(WARNINGS) -Werror" LIBS="$(LIBS)" sh tests/check.sh modules sh tests/modules.sh
 build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
 	@WARNINGS="$(WARNINGS)" TIMEOUT=900 sh tests/check.sh build-matrix sh tests/build_matrix.sh
+build/passed/other-systems: connect.h connect_gen.c tests/other_systems.sh
+	@sh tests/setup/tools.sh
+	@WARNINGS="$(WARNINGS)" TIMEOUT=900 sh tests/check.sh other-systems sh tests/other_systems.sh
 build/passed/bench-build: $(BENCH)
 	@sh tests/check.sh bench-build true
 build/passed/interop: build/interop/server build/interop/client build/interop/peers tests/interop/run.py
 	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
+build/passed/h2spec: build/interop/server tests/h2spec.sh
+	@sh tests/check.sh h2spec sh tests/h2spec.sh build/interop/server
 build/passed/demo: connect.h connect_gen.c $(wildcard examples/*)
 	@CC="$(CC)" sh tests/check.sh demo sh examples/demo.sh
 
@@ -189,6 +194,7 @@ bench: $(BENCH) bench-codec
 	@sh tests/setup/debian.sh wrk nghttp2-client valgrind strace
 	$(PYTHON) bench/run.py
 
+.PHONY: bench-codec
 bench-codec:
 	@sh bench/codec/setup.sh
 	@$(MAKE) --no-print-directory build/bench/codec/data/.done build/bench/codec/connect_h $(CODEC_PEERS)
