@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 dca8fb41156da957. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 9fdaa64ee9541f0b. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -46,11 +46,14 @@
 /* #### src/api/platform.h ########################################################################################## */
 /* ---- Feature-test macros: they count only before the first system include --------------------------------------- */
 #ifdef CONNECT_IMPLEMENTATION
-#ifndef _POSIX_C_SOURCE
+#if !defined(_POSIX_C_SOURCE) && !defined(__FreeBSD__) /* there it hides all that is beyond it */
 #define _POSIX_C_SOURCE 200809L
 #endif
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE 1
+#endif
+#if defined(__NetBSD__) && !defined(_NETBSD_SOURCE)
+#define _NETBSD_SOURCE 1
 #endif
 #if defined(__APPLE__) && !defined(_DARWIN_C_SOURCE)
 #define _DARWIN_C_SOURCE 1
@@ -826,7 +829,18 @@ CONNECT_API const char *connect_build_info(void);
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#if !defined(CN_POLLER_KQUEUE) /* a test of one system's poller on another says it itself */
 #if defined(__linux__)
+#define CN_POLLER_KQUEUE 0
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__)
+#define CN_POLLER_KQUEUE 1
+#else
+#error "CONNECT_ENABLE_SOCKETS=1 is for Linux, macOS, FreeBSD, NetBSD. Write 0, and carry the bytes yourself."
+#endif
+#endif
+#if CN_POLLER_KQUEUE
+#include <sys/event.h>
+#else
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #endif
@@ -11646,10 +11660,10 @@ typedef struct cn_http2_t {
     bool had_room; /* client: what on_room was told last */
     bool settings_received;
     bool ping_sent, goaway_submitted;
-    bool has_early_end; /* server: a response may have ended before its request */
+    bool has_early_end;  /* server: a response may have ended before its request */
     bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
-    bool has_stray;     /* client: an exchange was reset that nghttp2 may not know */
-    uint32_t fatal;     /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
+    bool has_stray;      /* client: an exchange was reset that nghttp2 may not know */
+    uint32_t fatal;      /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
     connect_code_t fatal_code;
     const char *fatal_why;
     /* the header block that is being received */
@@ -11664,7 +11678,12 @@ typedef struct cn_http2_t {
     bool frame_ends_block, in_block;
     uint32_t continuations;
     uint32_t update_credit;
+    uint32_t dependent, dependency, dependency_bytes; /* of the PRIORITY frame that passes; dependent 0: none */
     cn_http2_bucket_t frames, resets;
+    /* server: the streams that were opened and are no more */
+    uint32_t last_stream_id;     /* the highest that nghttp2 was shown */
+    uint32_t last_cut_id;        /* the highest that this end ended before the peer did: frames may be on their way */
+    uint32_t last_peer_reset_id; /* of the last RST_STREAM that passed */
     /* memory */
     cn_list_t blocks; /* all of them */
     cn_http2_block_t *pool[CN_HTTP2_POOL_CLASSES];
@@ -11867,14 +11886,32 @@ static bool cn_http2_settle(cn_http2_t *h) {
 
 /* ---- Frames as they pass ---- */
 
-/* One frame's head. Returns false: one too many of no use. */
+static uint32_t cn_http2_read_id(const uint8_t *bytes) {
+    return ((uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3]) & 0x7FFFFFFF;
+}
+
+/* Whether the peer itself has ended this stream, and so may not send DATA or HEADERS on it (RFC 9113 5.1). nghttp2,
+   which keeps no closed streams here, would ignore them. */
+static bool cn_http2_is_over(const cn_http2_t *h, uint32_t id) {
+    if (!h->http->is_server || (h->current && (uint32_t)h->current->stream_id == id)) return false;
+    return id <= h->last_stream_id && id > h->last_cut_id && !nghttp2_session_find_stream(h->session, (int32_t)id);
+}
+
+static bool cn_http2_fail_closed(cn_http2_t *h) {
+    cn_http2_fail(h, NGHTTP2_STREAM_CLOSED, CONNECT_INTERNAL, "a frame on a closed stream");
+    return false;
+}
+
+/* One frame's head. Returns false: one too many of no use, or h->fatal. */
 static bool cn_http2_see_frame(cn_http2_t *h, const uint8_t *head) {
     uint32_t length = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
+    uint32_t id = cn_http2_read_id(head + 5);
     uint8_t type = head[3], flags = head[4];
     h->frame_left = length;
     h->frame_ends_block = false;
     switch (type) {
     case NGHTTP2_DATA:
+        if (CN_UNLIKELY(cn_http2_is_over(h, id) || (id == h->last_peer_reset_id && id))) return cn_http2_fail_closed(h);
         if (CN_LIKELY(length > 0 && !(flags & NGHTTP2_FLAG_PADDED))) return true;
         return (length == 0 && (flags & NGHTTP2_FLAG_END_STREAM)) || cn_http2_take_frame(h);
     case NGHTTP2_HEADERS: /* given back when it belongs to an exchange */
@@ -11891,8 +11928,30 @@ static bool cn_http2_see_frame(cn_http2_t *h, const uint8_t *head) {
             return true;
         }
         return cn_http2_take_frame(h);
+    case NGHTTP2_PRIORITY:
+        if (id == 0) {
+            cn_http2_fail(h, NGHTTP2_PROTOCOL_ERROR, CONNECT_INTERNAL, "PRIORITY without a stream");
+            return false;
+        }
+        if (length == 5) h->dependent = id;
+        h->dependency = h->dependency_bytes = 0;
+        return cn_http2_take_frame(h);
+    case NGHTTP2_RST_STREAM: h->last_peer_reset_id = id; return cn_http2_take_frame(h);
     default: return cn_http2_take_frame(h);
     }
+}
+
+/* PRIORITY is not acted on, but a stream that depends on itself is an error yet (RFC 7540 5.3.1). */
+static bool cn_http2_see_dependency(cn_http2_t *h, const uint8_t *bytes, size_t len) {
+    for (; len > 0 && h->dependency_bytes < 4; bytes++, len--, h->dependency_bytes++)
+        h->dependency = h->dependency << 8 | *bytes;
+    if (h->dependency_bytes < 4) return true;
+    if ((h->dependency & 0x7FFFFFFF) == h->dependent) {
+        cn_http2_fail(h, NGHTTP2_PROTOCOL_ERROR, CONNECT_INTERNAL, "a stream that depends on itself");
+        return false;
+    }
+    h->dependent = 0;
+    return true;
 }
 
 static void cn_http2_frame_over(cn_http2_t *h) {
@@ -11911,6 +11970,7 @@ static bool cn_http2_see(cn_http2_t *h, const uint8_t *bytes, size_t len) {
         const uint8_t *head;
         if (h->frame_left > 0) {
             n = CN_MIN((size_t)h->frame_left, len);
+            if (CN_UNLIKELY(h->dependent) && !cn_http2_see_dependency(h, bytes, n)) return false;
             h->frame_left -= (uint32_t)n;
             bytes += n;
             len -= n;
@@ -11961,6 +12021,14 @@ static void cn_http2_give_up(cn_http2_t *h, cn_exchange_t *x, uint32_t error, co
     cn_http2_reset_stream(h, x, error);
 }
 
+static int cn_http2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user) {
+    cn_http2_t *h = (cn_http2_t *)user;
+    (void)session;
+    if (head->type != NGHTTP2_HEADERS || !cn_http2_is_over(h, (uint32_t)head->stream_id)) return 0;
+    (void)cn_http2_fail_closed(h);
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
     cn_http_t *http = h->http;
@@ -11975,6 +12043,7 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
         (void)cn_http2_find(h, frame->hd.stream_id);
         return 0;
     }
+    h->last_stream_id = (uint32_t)frame->hd.stream_id;
     x = http->events->on_begin(http);
     if (!x)
         return cn_http2_check(h,
@@ -12268,6 +12337,8 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
     const connect_limits_t *limits = h->http->limits;
     cn_exchange_t *x = (cn_exchange_t *)nghttp2_session_get_stream_user_data(session, stream_id);
     bool counts = error != NGHTTP2_NO_ERROR && (h->http->is_server || (x && !x->reset));
+    if ((!x || !x->received_end) && (uint32_t)stream_id != h->last_peer_reset_id)
+        h->last_cut_id = CN_MAX(h->last_cut_id, (uint32_t)stream_id);
     if (x) {
         if (x->unread) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, x->unread));
         x->unread = 0;
@@ -12402,6 +12473,7 @@ static bool cn_http2_new_session(cn_http2_t *h) {
     mem.calloc = cn_http2_calloc;
     mem.realloc = cn_http2_realloc;
     if (nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0) {
+        nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, cn_http2_on_begin_frame);
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, cn_http2_on_begin_headers);
         nghttp2_session_callbacks_set_on_header_callback(callbacks, cn_http2_on_header);
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, cn_http2_on_frame);
@@ -18290,7 +18362,7 @@ CN_PRIVATE bool cn_socket_would_block(int os_error) {
 /* ---- Waking ----------------------------------------------------------------------------------------------------- */
 
 CN_PRIVATE bool cn_wake_open(int ends[2]) {
-#if defined(__linux__)
+#if !CN_POLLER_KQUEUE
     ends[0] = ends[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return ends[0] >= 0;
 #else
@@ -18321,7 +18393,7 @@ CN_PRIVATE void cn_wake_send(int end) {
 
 CN_PRIVATE void cn_wake_drain(int end) {
     char bytes[64];
-#if defined(__linux__)
+#if !CN_POLLER_KQUEUE
     while (read(end, bytes, sizeof(uint64_t)) < 0 && errno == EINTR) {}
 #else
     while (read(end, bytes, sizeof bytes) > 0) {}
@@ -18348,24 +18420,24 @@ typedef struct cn_poller_t { /* one system's way to wait for many descriptors; w
     /* Changes what to wait for from `old` to `interest`; called only when they differ. Level-triggered. data: comes
        back with each event. Returns false, with errno; then nothing changed. */
     bool (*watch)(int poller, int fd, unsigned old, unsigned interest, void *data);
-    /* Returns how many events came, 0 after the timeout (-1: none) or a signal. */
+    /* Returns how many events came, at most one for each descriptor; 0 after the timeout (-1: none), a signal, or
+       something that nobody asked for. */
     int (*wait)(int poller, cn_poll_event_t *events, int capacity, int timeout_ms);
 } cn_poller_t;
 
-/* Returns this system's. */
-CN_PRIVATE const cn_poller_t *cn_poller_system(void);
+#if CN_POLLER_KQUEUE
+CN_PRIVATE const cn_poller_t *cn_poller_kqueue(void);
+#else
+CN_PRIVATE const cn_poller_t *cn_poller_epoll(void);
+#endif
 #endif
 
 /* #### src/loop/poller_epoll.c ##################################################################################### */
-#if CONNECT_ENABLE_SOCKETS
+#if CONNECT_ENABLE_SOCKETS && !CN_POLLER_KQUEUE
 /* Waiting with epoll(7), level-triggered: what was not read or written is told again, so a turn may stop anywhere. A
    descriptor is registered once and changed only when the interest in it changes; in steady traffic there is no
    epoll_ctl at all. EPOLLERR and EPOLLHUP come always, EPOLLRDHUP is not asked for: the end of the input is found by
    read, behind the bytes before it. */
-
-#if !defined(__linux__)
-#error "CONNECT_ENABLE_SOCKETS=1 needs epoll (Linux). Write CONNECT_ENABLE_SOCKETS=0 and carry the bytes yourself."
-#endif
 
 #define CN_EPOLL_BATCH 64 /* events of one wait: more stay for the next turn */
 
@@ -18399,9 +18471,121 @@ static int cn_epoll_wait(int poller, cn_poll_event_t *events, int capacity, int 
     return CN_MAX(count, 0);
 }
 
-CN_PRIVATE const cn_poller_t *cn_poller_system(void) {
+CN_PRIVATE const cn_poller_t *cn_poller_epoll(void) {
     static const cn_poller_t epoll = {cn_epoll_open, cn_epoll_close, cn_epoll_watch, cn_epoll_wait};
     return &epoll;
+}
+#endif
+
+/* #### src/loop/poller_kqueue.c #################################################################################### */
+#if CONNECT_ENABLE_SOCKETS && CN_POLLER_KQUEUE
+/* Waiting with kqueue(2), which knows filters where epoll knows descriptors:
+
+     interest          EVFILT_READ         EVFILT_WRITE
+     READ              level-triggered     -
+     WRITE             EV_CLEAR            level-triggered
+     READ and WRITE    level-triggered     level-triggered
+     KNOWN alone       EV_CLEAR            -
+
+   EVFILT_READ is there even if nothing is to be read, as it is what tells of a broken connection. EV_CLEAR then makes
+   what arrives tell itself once, and cn_kqueue_wait drops it, unless it is an error. How a filter was added does not
+   change by adding it again: it is deleted before.
+
+   EV_EOF of EVFILT_READ: the peer has ended its side, which read finds behind the bytes before it; with an errno in
+   fflags: the connection broke. EV_EOF of EVFILT_WRITE: nothing can be sent any more.
+
+   The two filters of a descriptor come as two events. They are joined: handling the first may close the descriptor, and
+   open another one in its place. */
+
+#define CN_KQUEUE_BATCH 64  /* events of one wait: more stay for the next turn */
+#define CN_KQUEUE_CHANGES 3 /* for one descriptor, at most */
+
+typedef struct kevent cn_kevent_t;
+
+static int cn_kqueue_open(void) {
+    int poller = kqueue();
+    if (poller >= 0) fcntl(poller, F_SETFD, FD_CLOEXEC);
+    return poller;
+}
+
+static void cn_kqueue_close(int poller) {
+    close(poller);
+}
+
+/* Returns how EVFILT_READ stands for an interest: its flags, 0 if it is not there. */
+static unsigned cn_kqueue_read_flags(unsigned interest) {
+    if (interest & CN_POLL_READ) return EV_ADD;
+    return interest ? EV_ADD | EV_CLEAR : 0;
+}
+
+static cn_kevent_t cn_kqueue_change(int fd, int filter, unsigned flags, void *data) {
+    cn_kevent_t change;
+    EV_SET(&change, (unsigned)fd, filter, flags, 0, 0, data);
+    return change;
+}
+
+static bool cn_kqueue_watch(int poller, int fd, unsigned old, unsigned interest, void *data) {
+    cn_kevent_t changes[CN_KQUEUE_CHANGES], undo[CN_KQUEUE_CHANGES];
+    unsigned read_old = cn_kqueue_read_flags(old), read = cn_kqueue_read_flags(interest);
+    int count = 0, i, os_error;
+    if ((interest & CN_POLL_WRITE) && !(old & CN_POLL_WRITE)) {
+        undo[count] = cn_kqueue_change(fd, EVFILT_WRITE, EV_DELETE, data);
+        changes[count++] = cn_kqueue_change(fd, EVFILT_WRITE, EV_ADD, data);
+    }
+    if (read_old && read != read_old) {
+        undo[count] = cn_kqueue_change(fd, EVFILT_READ, read_old, data);
+        changes[count++] = cn_kqueue_change(fd, EVFILT_READ, EV_DELETE, data);
+    }
+    if (read && read != read_old) {
+        undo[count] = cn_kqueue_change(fd, EVFILT_READ, EV_DELETE, data);
+        changes[count++] = cn_kqueue_change(fd, EVFILT_READ, read, data);
+    }
+    if (!(interest & CN_POLL_WRITE) && (old & CN_POLL_WRITE)) {
+        undo[count] = cn_kqueue_change(fd, EVFILT_WRITE, EV_ADD, data);
+        changes[count++] = cn_kqueue_change(fd, EVFILT_WRITE, EV_DELETE, data);
+    }
+    for (i = 0; i < count; i++)
+        if (kevent(poller, &changes[i], 1, NULL, 0, NULL) != 0) break;
+    if (i == count) return true;
+    os_error = errno;
+    while (i-- > 0)
+        kevent(poller, &undo[i], 1, NULL, 0, NULL);
+    errno = os_error;
+    return false;
+}
+
+static unsigned cn_kqueue_ready(const cn_kevent_t *event) {
+    bool has_ended = (event->flags & EV_EOF) != 0;
+    unsigned ready = has_ended && event->fflags ? (unsigned)CN_POLL_ERROR : 0;
+    if (event->filter == EVFILT_WRITE) return ready | CN_POLL_WRITE | (has_ended ? (unsigned)CN_POLL_HANGUP : 0);
+    return ready | (event->flags & EV_CLEAR ? 0 : (unsigned)CN_POLL_READ);
+}
+
+static int cn_kqueue_wait(int poller, cn_poll_event_t *events, int capacity, int timeout_ms) {
+    cn_kevent_t raw[CN_KQUEUE_BATCH];
+    struct timespec timeout;
+    int came, count = 0, i, at;
+    timeout.tv_sec = timeout_ms / 1000;
+    timeout.tv_nsec = timeout_ms % 1000 * 1000000L;
+    capacity = CN_MIN(capacity, CN_KQUEUE_BATCH);
+    /* the room is an int, on NetBSD a size_t */
+    came = kevent(poller, NULL, 0, raw, (unsigned short)capacity, timeout_ms < 0 ? NULL : &timeout);
+    for (i = 0; i < came; i++) {
+        unsigned ready = cn_kqueue_ready(&raw[i]);
+        if (!ready) continue;
+        for (at = 0; at < count && events[at].data != raw[i].udata; at++) {}
+        if (at == count) {
+            events[count].data = raw[i].udata;
+            events[count++].ready = 0;
+        }
+        events[at].ready |= ready;
+    }
+    return count;
+}
+
+CN_PRIVATE const cn_poller_t *cn_poller_kqueue(void) {
+    static const cn_poller_t kqueue = {cn_kqueue_open, cn_kqueue_close, cn_kqueue_watch, cn_kqueue_wait};
+    return &kqueue;
 }
 #endif
 
@@ -19305,7 +19489,11 @@ connect_loop_t *connect_loop_new(const connect_allocator_t *allocator_or_null, c
         return NULL;
     }
     loop->allocator = allocator;
-    loop->poller = cn_poller_system();
+#if CN_POLLER_KQUEUE
+    loop->poller = cn_poller_kqueue();
+#else
+    loop->poller = cn_poller_epoll();
+#endif
     loop->poller_fd = -1;
     cn_list_init(&loop->sources);
     cn_list_init(&loop->dead);
@@ -19766,6 +19954,8 @@ const char *connect_build_info(void) {
 #undef CN_JSON_HIGHS
 #undef CN_JSON_NAME_MAX
 #undef CN_JSON_ONES
+#undef CN_KQUEUE_BATCH
+#undef CN_KQUEUE_CHANGES
 #undef CN_LEN
 #undef CN_LIKELY
 #undef CN_LIMITS_DEPTH_MAX
@@ -19808,6 +19998,7 @@ const char *connect_build_info(void) {
 #undef CN_PB_WINDOW
 #undef CN_PB_WIRE_END
 #undef CN_PEER_TEXT
+#undef CN_POLLER_KQUEUE
 #undef CN_PRIVATE
 #undef CN_REPORT_CLIENT
 #undef CN_REPORT_GRPC
