@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 9fdaa64ee9541f0b. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 af810b1cd898f6ee. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -377,7 +377,8 @@ typedef struct connect_codec_options_t {
     connect_schema_t schema;            /* where JSON finds the types of Any and extensions; servers add their own */
 } connect_codec_options_t;
 
-/* Sets a message to its defaults; the same as zeroing it unless the schema gives [default = x] or a closed enum. */
+/* Sets a message to its defaults, and so clears it; the same as zeroing it unless the schema gives [default = x] or a
+   closed enum. */
 CONNECT_API void connect_message_init(const connect_type_t *type, void *message);
 /* Reads a message from protobuf binary. arena: for lists, messages and copies.
    Errors: INVALID_ARGUMENT with field path and offset, RESOURCE_EXHAUSTED.
@@ -395,7 +396,11 @@ CONNECT_API bool connect_message_decode_json(const connect_type_t *type, void *m
 CONNECT_API connect_str_t connect_message_encode_json(const connect_type_t *type, const void *message,
     connect_arena_t *arena, const connect_codec_options_t *options, connect_error_t *error);
 #endif
-/* Returns how many bytes connect_message_encode would write. */
+/* Writes a message in protobuf's text form, for logs. Returns the text, with a zero after it, or the absent view. */
+CONNECT_API connect_str_t connect_message_encode_text(const connect_type_t *type, const void *message,
+    connect_arena_t *arena);
+/* Returns how many bytes connect_message_encode would write; with options->deterministic it writes less if a map has a
+   key twice. */
 CONNECT_API size_t connect_message_size(const connect_type_t *type, const void *message);
 /* Tells whether two messages are equal: maps in any order, unknown fields byte by byte, NaN equals NaN. */
 CONNECT_API bool connect_message_equal(const connect_type_t *type, const void *a, const void *b);
@@ -459,6 +464,44 @@ CONNECT_API bool connect_reader_next(connect_reader_t *reader, connect_record_t 
 CONNECT_API bool connect_record_get(const connect_record_t *record, connect_kind_t kind, void *value);
 /* Writes a field of a kind. value: as for connect_record_get. */
 CONNECT_API void connect_writer_put(connect_writer_t *writer, uint32_t number, connect_kind_t kind, const void *value);
+
+/* #### src/api/wellknown.h ######################################################################################### */
+/* ---- Well-known types: on the values of their fields. The generated headers of google/protobuf/ have these functions
+   for their structs: google_protobuf_Timestamp_now(), google_protobuf_Any_unpack(...) ---- */
+struct timespec; /* of <time.h> */
+
+/* Reads the system's clock, as the fields of a google.protobuf.Timestamp. */
+CONNECT_API void connect_timestamp_now(int64_t *seconds, int32_t *nanos);
+/* Converts a time since 1970, as clock_gettime gives it; and back. Returns false if time_t cannot hold it, or nanos is
+   not from 0 to 999,999,999. */
+CONNECT_API void connect_timestamp_from_timespec(const struct timespec *time, int64_t *seconds, int32_t *nanos);
+CONNECT_API bool connect_timestamp_to_timespec(int64_t seconds, int32_t nanos, struct timespec *time);
+/* Converts a span of time to the fields of a google.protobuf.Duration, whose signs are the same, and back. */
+CONNECT_API void connect_duration_from_timespec(const struct timespec *span, int64_t *seconds, int32_t *nanos);
+CONNECT_API bool connect_duration_to_timespec(int64_t seconds, int32_t nanos, struct timespec *span);
+/* The same for milliseconds. Back: parts of one are cut off; what int64_t cannot hold becomes the nearest it can. */
+CONNECT_API void connect_duration_from_ms(int64_t ms, int64_t *seconds, int32_t *nanos);
+CONNECT_API int64_t connect_duration_to_ms(int64_t seconds, int32_t nanos);
+
+/* Puts a message into a google.protobuf.Any, whose fields are set. Errors as of connect_message_encode. */
+CONNECT_API bool connect_any_pack(connect_str_t *type_url, connect_str_t *value, const connect_type_t *type,
+    const void *message, connect_arena_t *arena, connect_error_t *error);
+/* Tells whether an Any holds a message of a type. */
+CONNECT_API bool connect_any_is(connect_str_t type_url, const connect_type_t *type);
+/* Decodes what an Any holds. Errors: INVALID_ARGUMENT if it is of another type, and those of connect_message_decode.
+   Lifetime: strings are views of the value, unless options->copy. */
+CONNECT_API bool connect_any_unpack(connect_str_t type_url, connect_str_t value, const connect_type_t *type,
+    void *message, connect_arena_t *arena, const connect_codec_options_t *options, connect_error_t *error);
+
+/* Tells whether a google.protobuf.FieldMask names a field, "a.b", or a message that the field is in, "a". */
+CONNECT_API bool connect_field_mask_has(connect_str_list_t paths, const char *path);
+/* Tells whether each path of a mask names a field of a type. arena: for the error. Errors: INVALID_ARGUMENT. */
+CONNECT_API bool connect_field_mask_check(connect_str_list_t paths, const connect_type_t *type, connect_arena_t *arena,
+    connect_error_t *error);
+/* Copies the fields that a mask names, deeply: each replaces what `to` has, or clears it if `from` has none.
+   Errors: INVALID_ARGUMENT (a path that is none; nothing is copied then), RESOURCE_EXHAUSTED. */
+CONNECT_API bool connect_field_mask_copy(connect_str_list_t paths, const connect_type_t *type, void *to,
+    const void *from, connect_arena_t *arena, connect_error_t *error);
 
 /* #### src/api/call.h ############################################################################################## */
 /* ==== 4. Calls: one RPC, seen from either end ====================================================================
@@ -818,6 +861,7 @@ CONNECT_API const char *connect_build_info(void);
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #if CONNECT_ENABLE_SOCKETS
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -827,7 +871,6 @@ CONNECT_API const char *connect_build_info(void);
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 #if !defined(CN_POLLER_KQUEUE) /* a test of one system's poller on another says it itself */
 #if defined(__linux__)
@@ -5653,6 +5696,247 @@ void connect_writer_put(connect_writer_t *writer, uint32_t number, connect_kind_
     writer->failed = false;
 }
 
+/* #### src/codec/text.c ############################################################################################ */
+/* A message as text, for people (protobuf.dev, "Text Format Language Specification"): what parsers of that format read
+   back, but for unknown fields.
+
+       name: value            one line for each value; two spaces for each level
+       name { ... }           a message, an entry of a map { key: ... value: ... }, a group by the name of its type
+       7: 42                  an unknown field: varints as decimal, fixed ones as hexadecimal, bytes as a string
+
+   Strings: C escapes for quotes, backslashes and control characters; UTF-8 stands as it is, other bytes as three octal
+   digits. Enums by name, or by number if they have none. Doubles and floats in the shortest digits that read back.
+   Below CN_MESSAGE_DEPTH_COPY levels, and in unknown groups below CN_MESSAGE_DEPTH, stands "...". */
+
+typedef struct cn_text_t { /* the text under way, at the end of the arena */
+    connect_arena_t *arena;
+    char *text;
+    size_t len, room;
+    bool failed;
+} cn_text_t;
+
+static void cn_text_put(cn_text_t *out, const char *bytes, size_t len) {
+    if (out->failed) return;
+    if (len >= out->room - out->len) { /* one byte is kept for the zero */
+        const size_t room = out->room > SIZE_MAX / 4 || len > SIZE_MAX / 4 ? 0 : 2 * out->room + len + 128;
+        char *text = room ? (char *)cn_arena_grow(out->arena, out->text, out->room, room) : NULL;
+        if (!text) {
+            out->failed = true;
+            return;
+        }
+        out->text = text;
+        out->room = room;
+    }
+    memcpy(out->text + out->len, bytes, len);
+    out->len += len;
+}
+
+static void cn_text_puts(cn_text_t *out, const char *text) {
+    cn_text_put(out, text, strlen(text));
+}
+
+static void cn_text_indent(cn_text_t *out, uint32_t level) {
+    while (level-- > 0)
+        cn_text_put(out, "  ", 2);
+}
+
+static void cn_text_quote(cn_text_t *out, connect_str_t text) {
+    static const char escaped[] = "\n\r\t\"\'\\", letters[] = "nrt\"'\\";
+    const bool utf8 = cn_utf8_valid(text);
+    size_t i;
+    cn_text_put(out, "\"", 1);
+    for (i = 0; i < text.len; i++) {
+        const unsigned char c = (unsigned char)text.data[i];
+        const char *found = c ? strchr(escaped, c) : NULL;
+        char part[4];
+        if (found) {
+            part[0] = '\\';
+            part[1] = letters[found - escaped];
+            cn_text_put(out, part, 2);
+        } else if (c < 0x20 || c == 0x7F || (c >= 0x80 && !utf8)) {
+            part[0] = '\\';
+            part[1] = (char)('0' + (c >> 6));
+            part[2] = (char)('0' + (c >> 3 & 7));
+            part[3] = (char)('0' + (c & 7));
+            cn_text_put(out, part, 4);
+        } else {
+            cn_text_put(out, text.data + i, 1);
+        }
+    }
+    cn_text_put(out, "\"", 1);
+}
+
+static void cn_text_uint(cn_text_t *out, uint64_t value) {
+    char digits[CN_NUMBER_ROOM];
+    cn_text_put(out, digits, cn_number_from_uint(digits, value));
+}
+
+static void cn_text_int(cn_text_t *out, int64_t value) {
+    char digits[CN_NUMBER_ROOM];
+    cn_text_put(out, digits, cn_number_from_int(digits, value));
+}
+
+static void cn_text_float(cn_text_t *out, double value, bool single) {
+    char digits[CN_NUMBER_ROOM];
+    if (value != value)
+        cn_text_puts(out, "nan");
+    else if (value - value != 0)
+        cn_text_puts(out, value < 0 ? "-inf" : "inf");
+    else
+        cn_text_put(
+            out, digits, single ? cn_number_from_float(digits, (float)value) : cn_number_from_double(digits, value));
+}
+
+static void cn_text_scalar(cn_text_t *out, const connect_type_t *type, const connect_field_t *field, const char *at) {
+    union {
+        bool truth;
+        float single;
+        double wide;
+        int32_t int32;
+        uint32_t uint32;
+        int64_t int64;
+        uint64_t uint64;
+        connect_str_t text;
+    } value;
+    const char *name;
+    memset(&value, 0, sizeof value);
+    memcpy(&value, at, cn_message_value_size(type, field));
+    switch (field->kind) {
+    case CONNECT_KIND_BOOL: cn_text_puts(out, value.truth ? "true" : "false"); break;
+    case CONNECT_KIND_FLOAT: cn_text_float(out, (double)value.single, true); break;
+    case CONNECT_KIND_DOUBLE: cn_text_float(out, value.wide, false); break;
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: cn_text_quote(out, value.text); break;
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32: cn_text_uint(out, value.uint32); break;
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64: cn_text_uint(out, value.uint64); break;
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_SINT64:
+    case CONNECT_KIND_SFIXED64: cn_text_int(out, value.int64); break;
+    case CONNECT_KIND_ENUM:
+        name = connect_enum_name(type->enums[field->type], value.int32);
+        if (name) {
+            cn_text_puts(out, name);
+            break;
+        }
+        /* fall through */
+    default: cn_text_int(out, value.int32); break;
+    }
+}
+
+static void cn_text_message(cn_text_t *out, const connect_type_t *type, const char *message, uint32_t level);
+
+/* at: of a value, not of the pointer to a message. */
+static void cn_text_value(
+    cn_text_t *out, const connect_type_t *type, const connect_field_t *field, const char *at, uint32_t level) {
+    const bool message = field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
+    const connect_type_t *inner = message ? type->types[field->type] : NULL;
+    const char *name = type->names + field->name, *dot = inner ? strrchr(inner->full_name, '.') : NULL;
+    cn_text_indent(out, level);
+    if (field->kind == CONNECT_KIND_GROUP) { /* of proto2: the field is named as its type, in lower case */
+        const char *type_name = dot ? dot + 1 : inner->full_name;
+        if (cn_str_equal_nocase(connect_str_of(type_name), connect_str_of(name))) name = type_name;
+    }
+    cn_text_puts(out, name);
+    if (!message) {
+        cn_text_put(out, ": ", 2);
+        cn_text_scalar(out, type, field, at);
+        cn_text_put(out, "\n", 1);
+        return;
+    }
+    cn_text_put(out, " {\n", 3);
+    if (at) cn_text_message(out, inner, at, level + 1);
+    cn_text_indent(out, level);
+    cn_text_put(out, "}\n", 2);
+}
+
+static void cn_text_records(cn_text_t *out, connect_str_t bytes, uint32_t level, uint32_t depth) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    char digits[24];
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        cn_text_indent(out, level);
+        cn_text_uint(out, record.number);
+        switch (record.wire) {
+        case CONNECT_WIRE_VARINT:
+            cn_text_put(out, ": ", 2);
+            cn_text_uint(out, record.value);
+            break;
+        case CONNECT_WIRE_FIXED64:
+        case CONNECT_WIRE_FIXED32:
+            snprintf(digits, sizeof digits, record.wire == CONNECT_WIRE_FIXED64 ? ": 0x%016llx" : ": 0x%08llx",
+                (unsigned long long)record.value);
+            cn_text_puts(out, digits);
+            break;
+        case CONNECT_WIRE_BYTES:
+            cn_text_put(out, ": ", 2);
+            cn_text_quote(out, record.bytes);
+            break;
+        case CONNECT_WIRE_GROUP:
+            cn_text_put(out, " {\n", 3);
+            if (depth)
+                cn_text_records(out, record.bytes, level + 1, depth - 1);
+            else
+                cn_text_puts(out, "...\n");
+            cn_text_indent(out, level);
+            cn_text_put(out, "}", 1);
+            break;
+        }
+        cn_text_put(out, "\n", 1);
+    }
+}
+
+static void cn_text_message(cn_text_t *out, const connect_type_t *type, const char *message, uint32_t level) {
+    size_t i, j;
+    if (level > CN_MESSAGE_DEPTH_COPY) {
+        cn_text_puts(out, "...\n");
+        return;
+    }
+    for (i = 0; i < type->field_count && !out->failed; i++) {
+        const connect_field_t *field = &type->fields[i];
+        const char *at = message + field->offset;
+        if (!type->is_map_entry && !cn_message_has(field, message)) continue;
+        if (field->flags & CONNECT_FIELD_REPEATED) {
+            const size_t size = cn_message_value_size(type, field);
+            cn_message_list_t list;
+            memcpy(&list, at, sizeof list);
+            for (j = 0; j < list.count && !out->failed; j++)
+                cn_text_value(out, type, field, (const char *)list.items + j * size, level);
+        } else if (field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP) {
+            const char *sub;
+            memcpy(&sub, at, sizeof sub);
+            cn_text_value(out, type, field, sub, level);
+        } else {
+            cn_text_value(out, type, field, at, level);
+        }
+    }
+    if (type->keeps_unknown) {
+        connect_str_list_t unknown;
+        memcpy(&unknown, message + type->unknown, sizeof unknown);
+        for (i = 0; i < unknown.count; i++)
+            cn_text_records(out, unknown.items[i], level, CN_MESSAGE_DEPTH);
+    }
+}
+
+connect_str_t connect_message_encode_text(const connect_type_t *type, const void *message, connect_arena_t *arena) {
+    cn_text_t out = {NULL, NULL, 0, 0, false};
+    connect_str_t text = {NULL, 0};
+    out.arena = arena;
+    cn_text_put(&out, "", 0);
+    cn_text_message(&out, type, (const char *)message, 0);
+    if (out.failed) {
+        if (out.text) cn_arena_shrink(arena, out.text, out.room, 0);
+        return text;
+    }
+    out.text[out.len] = 0;
+    cn_arena_shrink(arena, out.text, out.room, out.len + 1);
+    text.data = out.text;
+    text.len = out.len;
+    return text;
+}
+
 /* #### src/codec/extension.h ####################################################################################### */
 /* The field of an extension's holder. */
 CN_PRIVATE const connect_field_t *cn_extension_field(const connect_extension_t *extension);
@@ -5839,6 +6123,200 @@ bool connect_extension_set(
     list.items = items;
     list.count = count;
     memcpy((char *)message + extension->extendee->unknown, &list, sizeof list);
+    return true;
+}
+
+/* #### src/codec/time.c ############################################################################################ */
+/* google.protobuf.Timestamp and Duration as C knows times (timestamp.proto, duration.proto). A timespec counts its
+   nanoseconds forward, also before zero, and so does a Timestamp; in a Duration both fields have the same sign. */
+
+#define CN_TIME_SECOND 1000000000
+
+void connect_timestamp_now(int64_t *seconds, int32_t *nanos) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    connect_timestamp_from_timespec(&now, seconds, nanos);
+}
+
+void connect_timestamp_from_timespec(const struct timespec *time, int64_t *seconds, int32_t *nanos) {
+    *seconds = (int64_t)time->tv_sec;
+    *nanos = (int32_t)time->tv_nsec;
+}
+
+bool connect_timestamp_to_timespec(int64_t seconds, int32_t nanos, struct timespec *time) {
+    time->tv_sec = (time_t)seconds;
+    time->tv_nsec = nanos;
+    return (int64_t)time->tv_sec == seconds && nanos >= 0 && nanos < CN_TIME_SECOND;
+}
+
+void connect_duration_from_timespec(const struct timespec *span, int64_t *seconds, int32_t *nanos) {
+    connect_timestamp_from_timespec(span, seconds, nanos);
+    if (*seconds >= 0 || *nanos == 0) return;
+    *seconds += 1;
+    *nanos -= CN_TIME_SECOND;
+}
+
+bool connect_duration_to_timespec(int64_t seconds, int32_t nanos, struct timespec *span) {
+    if (nanos < 0 && seconds > 0) return false;
+    if (nanos > 0 && seconds < 0) return false;
+    if (nanos < 0 && seconds > INT64_MIN) {
+        seconds -= 1;
+        nanos += CN_TIME_SECOND;
+    }
+    return connect_timestamp_to_timespec(seconds, nanos, span);
+}
+
+void connect_duration_from_ms(int64_t ms, int64_t *seconds, int32_t *nanos) {
+    *seconds = ms / 1000;
+    *nanos = (int32_t)(ms % 1000) * 1000000;
+}
+
+int64_t connect_duration_to_ms(int64_t seconds, int32_t nanos) {
+    const int64_t more = nanos / 1000000;
+    if (seconds > INT64_MAX / 1000 || (seconds == INT64_MAX / 1000 && more > INT64_MAX % 1000)) return INT64_MAX;
+    if (seconds < INT64_MIN / 1000 || (seconds == INT64_MIN / 1000 && more < INT64_MIN % 1000)) return INT64_MIN;
+    return seconds * 1000 + more;
+}
+
+/* #### src/codec/any.c ############################################################################################# */
+/* google.protobuf.Any (any.proto): a type URL, whose part behind the last slash is the type's full name, and the
+   message in binary. Written with "type.googleapis.com/" in front, as everybody does; read with anything. */
+
+bool connect_any_pack(connect_str_t *type_url, connect_str_t *value, const connect_type_t *type, const void *message,
+    connect_arena_t *arena, connect_error_t *error) {
+    const connect_str_t url = connect_arena_printf(arena, "type.googleapis.com/%s", type->full_name);
+    connect_str_t bytes;
+    if (!url.data) return cn_error_memory(error);
+    bytes = connect_message_encode(type, message, arena, NULL, error);
+    if (!bytes.data) return false;
+    *type_url = url;
+    *value = bytes;
+    return true;
+}
+
+static connect_str_t cn_any_name(connect_str_t url) {
+    size_t slash = url.len;
+    while (slash > 0 && url.data[slash - 1] != '/')
+        slash--;
+    return cn_str(url.data + slash, slash ? url.len - slash : 0);
+}
+
+bool connect_any_is(connect_str_t type_url, const connect_type_t *type) {
+    return connect_str_equal(cn_any_name(type_url), connect_str_of(type->full_name));
+}
+
+bool connect_any_unpack(connect_str_t type_url, connect_str_t value, const connect_type_t *type, void *message,
+    connect_arena_t *arena, const connect_codec_options_t *options, connect_error_t *error) {
+    if (!connect_any_is(type_url, type))
+        return cn_error_print(error, arena, CONNECT_INVALID_ARGUMENT, "an Any of \"%s\" is no %s",
+            cn_str_quote(arena, type_url).data, type->full_name);
+    return connect_message_decode(type, message, value, arena, options, error);
+}
+
+/* #### src/codec/field_mask.c ###################################################################################### */
+/* google.protobuf.FieldMask (field_mask.proto): paths of field names, "a.b.c", through messages that are not repeated;
+   the last may be any field. A mask that names a message names all that is in it. */
+
+bool connect_field_mask_has(connect_str_list_t paths, const char *path) {
+    const connect_str_t wanted = connect_str_of(path);
+    size_t i;
+    for (i = 0; i < paths.count; i++) {
+        const connect_str_t item = paths.items[i];
+        if (!item.len || !cn_str_starts(wanted, item)) continue;
+        if (item.len == wanted.len || wanted.data[item.len] == '.') return true;
+    }
+    return false;
+}
+
+/* Takes a name off a path; NULL: the type has no such field, or it is not the last and no message. */
+static const connect_field_t *cn_field_mask_next(const connect_type_t *type, connect_str_t *rest, bool *last) {
+    const connect_field_t *field;
+    connect_str_t name;
+    if (!cn_str_split(rest, '.', &name)) return NULL;
+    field = connect_message_field(type, name);
+    *last = !rest->data;
+    if (!field || *last) return field;
+    if (field->flags & CONNECT_FIELD_REPEATED) return NULL;
+    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP ? field : NULL;
+}
+
+bool connect_field_mask_check(
+    connect_str_list_t paths, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error) {
+    size_t i;
+    for (i = 0; i < paths.count; i++) {
+        const connect_type_t *at = type;
+        connect_str_t rest = paths.items[i];
+        bool last = false;
+        while (!last) {
+            const connect_field_t *field = cn_field_mask_next(at, &rest, &last);
+            if (!field)
+                return cn_error_print(error, arena, CONNECT_INVALID_ARGUMENT, "\"%s\" is no field of %s",
+                    cn_str_quote(arena, paths.items[i]).data, type->full_name);
+            if (!last) at = at->types[field->type];
+        }
+    }
+    return true;
+}
+
+/* The message that a field of `message` points to, as a copy of the caller's own; made, if it is not there. */
+static void *cn_field_mask_own(
+    const connect_type_t *type, void *message, const connect_field_t *field, connect_arena_t *arena) {
+    const connect_type_t *sub_type = type->types[field->type];
+    const void *at = connect_message_get(type, message, field), *old = NULL;
+    void *sub = cn_arena_raw(arena, sub_type->size);
+    if (!sub) return NULL;
+    if (at) memcpy(&old, at, sizeof old);
+    if (old)
+        memcpy(sub, old, sub_type->size);
+    else
+        connect_message_init(sub_type, sub);
+    connect_message_set(type, message, field, &sub);
+    return sub;
+}
+
+/* Copies one field deeply, by way of a message that has nothing else. */
+static bool cn_field_mask_copy_field(
+    const connect_type_t *type, void *to, const void *from, const connect_field_t *field, connect_arena_t *arena) {
+    const void *value = from ? connect_message_get(type, from, field) : NULL;
+    void *only = value ? cn_arena_raw(arena, type->size) : NULL, *copy = value ? cn_arena_raw(arena, type->size) : NULL;
+    if (!value) {
+        connect_message_set(type, to, field, NULL);
+        return true;
+    }
+    if (!only || !copy) return false;
+    connect_message_init(type, only);
+    connect_message_set(type, only, field, value);
+    if (!connect_message_copy(type, copy, only, arena)) return false;
+    connect_message_set(type, to, field, connect_message_get(type, copy, field));
+    return true;
+}
+
+bool connect_field_mask_copy(connect_str_list_t paths, const connect_type_t *type, void *to, const void *from,
+    connect_arena_t *arena, connect_error_t *error) {
+    size_t i;
+    if (!connect_field_mask_check(paths, type, arena, error)) return false;
+    for (i = 0; i < paths.count; i++) {
+        const connect_type_t *at = type;
+        connect_str_t rest = paths.items[i];
+        const void *source = from;
+        void *target = to;
+        bool last = false;
+        while (!last) {
+            const connect_field_t *field = cn_field_mask_next(at, &rest, &last);
+            const void *sub;
+            if (last) {
+                if (!cn_field_mask_copy_field(at, target, source, field, arena)) return cn_error_memory(error);
+                continue;
+            }
+            sub = source ? connect_message_get(at, source, field) : NULL;
+            if (sub) memcpy(&source, sub, sizeof source);
+            if (!sub) source = NULL;
+            if (!source && !connect_message_get(at, target, field)) break; /* neither has it: nothing to clear */
+            target = cn_field_mask_own(at, target, field, arena);
+            if (!target) return cn_error_memory(error);
+            at = at->types[field->type];
+        }
+    }
     return true;
 }
 
@@ -6768,8 +7246,8 @@ static bool cn_schema_unescape(cn_schema_loader_t *loader, connect_str_t text, c
 static bool cn_schema_default_number(const cn_schema_field_t *field, char *to) {
     const connect_str_t text = field->default_text;
     cn_number_t number;
-    int64_t integer;
-    uint64_t natural;
+    int64_t integer = 0;
+    uint64_t natural = 0;
     double wide;
     float narrow;
     bool ok;
@@ -20020,6 +20498,7 @@ const char *connect_build_info(void) {
 #undef CN_STR_QUOTE_MAX
 #undef CN_TIMEOUT_MAX_MS
 #undef CN_TIMEOUT_NONE
+#undef CN_TIME_SECOND
 #undef CN_UNLIKELY
 #undef CN_WKT_DAY
 #undef CN_WKT_DURATION_MAX

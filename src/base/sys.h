@@ -6,6 +6,7 @@
 #include "api/memory.h"
 #include "api/error.h"
 #include "api/message.h"
+#include "api/wellknown.h"
 #include "api/call.h"
 #include "api/loop.h"
 #include "api/conn.h"
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #if CONNECT_ENABLE_SOCKETS
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -28,7 +30,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 #if !defined(CN_POLLER_KQUEUE) /* a test of one system's poller on another says it itself */
 #if defined(__linux__)
