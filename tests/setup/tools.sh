@@ -28,9 +28,9 @@ go_tool() { # go_tool NAME PACKAGE VERSION
 # Python's protoc
 python_tools() {
     [ -x build/venv/bin/pip ] || python3 -m venv build/venv
-    build/venv/bin/pip install --quiet "grpcio-tools==$1"
+    build/venv/bin/pip install --quiet "grpcio-tools==$1" googleapis-common-protos==1.76.0
 }
-once grpcio-tools 1.85.1 python_tools 1.85.1
+once python-tools 1.85.1-1.76.0 python_tools 1.85.1
 
 go=$(sh tests/setup/go.sh)
 go_tool protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go v1.36.12
