@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 340517ab218cfc42. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 804bd3ecec436529. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -505,6 +505,23 @@ typedef struct connect_call_info_t {
     connect_str_t query;           /* of a Connect GET, undecoded; absent for POST */
     connect_peer_t peer;
 } connect_call_info_t;
+/* Around every call of a server, a route or a client, retries included. The first in a list is outermost: it sees
+   requests first and responses last. A NULL slot is passed over. Unlike events these run inside the functions that
+   cause them: start, send, finish. */
+typedef struct connect_interceptor_t {
+    /* Headers are in (server) or about to go (client), no body was read. *answer = a response: ends the call here
+       with success. Another code than OK ends it with that; LATER: it waits for connect_call_proceed. */
+    connect_code_t (*on_open)(connect_call_t *call, const void **answer, void *user);
+    /* A message came in (again after AGAIN), or is about to go (but for connect_call_send_encoded of a typed method).
+       *message may be replaced. Another code than OK ends the call. */
+    connect_code_t (*on_receive)(connect_call_t *call, const void **message, void *user);
+    connect_code_t (*on_send)(connect_call_t *call, const void **message, void *user);
+    /* Once for every on_open: the outcome, code OK included, before it is sent (server) or told (client). It may be
+       changed (an error to OK: the response is then an empty one); trailers may be added. */
+    void (*on_finish)(connect_call_t *call, connect_error_t *error, void *user);
+    void *user;
+} connect_interceptor_t;
+
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
 /* Returns what is known about a call. Lifetime: the call's; headers and trailers appear as they come. */
 CONNECT_API const connect_call_info_t *connect_call_info(const connect_call_t *call);
@@ -519,9 +536,10 @@ CONNECT_API void connect_call_set_user(connect_call_t *call, void *user);
 /* Keeps a pointer for whoever knows the key, say from an interceptor to the handler; the first 4 cannot fail.
    key: any address, compared as such. Returns false: out of memory. */
 CONNECT_API bool connect_call_set_value(connect_call_t *call, const void *key, void *value);
-/* Returns a pointer kept; NULL for an unknown key.  */
-CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key);
-/* Adds a header to what this end sends, or a trailer to what the server sends.
+/* Returns a pointer kept; NULL for an unknown key. key_or_null: NULL is connect_call_options_t.context. */
+CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key_or_null);
+/* Adds a header to what this end sends, or a trailer to what the server sends; on the client: in on_open of
+   interceptors, and headers only.
    Returns false: they are gone already, the name is the protocol's own, the text is not allowed (-bin: not base64). */
 CONNECT_API bool connect_call_set_header(connect_call_t *call, const char *name, connect_str_t value);
 CONNECT_API bool connect_call_set_trailer(connect_call_t *call, const char *name, connect_str_t value);
@@ -559,6 +577,9 @@ CONNECT_API void connect_call_resume(connect_call_t *call);
    has passed. connect_call_finish is due all the same. (Streams have on_closed.) */
 CONNECT_API void connect_call_on_cancel(connect_call_t *call, void (*cancel)(connect_call_t *call, void *arg),
     void *arg);
+/* Carries on a call whose interceptor's on_open returned CONNECT_LATER, as if it returned only now. A second proceed
+   does nothing, while the call lives. Due even if the peer is gone: until then the call stays. */
+CONNECT_API void connect_call_proceed(connect_call_t *call, connect_code_t code, const void *answer_or_null);
 #endif
 
 /* #### src/api/loop.h ############################################################################################## */
@@ -673,6 +694,8 @@ typedef struct connect_server_options_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     const char *prefix;                    /* of all RPC paths, "/api"; default "" */
+    const connect_interceptor_t *interceptors; /* around every call */
+    size_t interceptor_count;
     connect_codec_options_t codec_options; /* drop_unknown and json_; the rest comes from limits */
     const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
     size_t compression_count;
@@ -685,6 +708,8 @@ typedef struct connect_server_options_t {
 } connect_server_options_t;
 typedef struct connect_route_options_t {   /* of one service; default: as the server's */
     const char *prefix;                    /* instead of the server's; "": none */
+    const connect_interceptor_t *interceptors; /* inside the server's */
+    size_t interceptor_count;
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes;
     const char *compression;
@@ -747,6 +772,8 @@ typedef struct connect_client_options_t {
     uint32_t timeout_ms;                   /* default 30,000; for streams: none */
     connect_dialer_t *dial;                /* default sockets */
     void *user;                            /* for dial */
+    const connect_interceptor_t *interceptors; /* around every call */
+    size_t interceptor_count;
     connect_codec_options_t codec_options;
 } connect_client_options_t;
 typedef struct connect_reply_t { connect_headers_t headers, trailers; } connect_reply_t;
@@ -757,6 +784,7 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
     const char *compression, *codec;
     connect_protocol_t protocol;
     bool get, no_get;
+    void *context;                         /* for interceptors: connect_call_value(call, NULL) */
     connect_reply_t *reply;                /* unary _wait: takes headers and trailers, in the arena; NULL: not wanted */
 } connect_call_options_t;
 
@@ -13312,12 +13340,18 @@ CN_PRIVATE void cn_conn_set_owner_due(connect_conn_t *conn, int64_t due_ms) {
 #endif
 
 /* #### src/call/call.h ############################################################################################# */
-typedef struct cn_call_owner_t {               /* the server or the client of a call */
-    void (*on_head)(connect_call_t *call);     /* server: a request's head is in call->x: find out what it is */
-    void (*on_released)(connect_call_t *call); /* nobody refers to it any more: use it again */
-    void (*poke)(connect_call_t *call);        /* have cn_call_on_poke called soon, though it has no exchange */
+typedef struct cn_call_owner_t {                   /* the server or the client of a call */
+    void (*on_head)(connect_call_t *call);         /* server: a request's head is in call->x: find out what it is */
+    void (*on_released)(connect_call_t *call);     /* nobody refers to it any more: use it again */
+    void (*poke)(connect_call_t *call);            /* have cn_call_on_poke called soon, though it has no exchange */
     int64_t (*now_ms)(const connect_call_t *call); /* the time, of a call without an exchange; -1: not known */
+    void (*on_passed)(connect_call_t *call);       /* client: no interceptor holds it back any more */
 } cn_call_owner_t;
+
+typedef struct cn_interceptors_t { /* of a call: those around all calls, and inside them those of its route */
+    const connect_interceptor_t *outer, *inner;
+    size_t outer_count, inner_count;
+} cn_interceptors_t;
 
 typedef struct cn_value_t {
     const void *key;
@@ -13340,6 +13374,8 @@ struct connect_call_t {
     connect_call_info_t info;
     connect_events_t events;
     void *user;
+    cn_interceptors_t interceptors;
+    size_t opened, passed; /* interceptors: whose on_open was called; that see messages, as they let the call pass */
     const cn_call_owner_t *owner_events;
     void *owner;          /* NULL: it went away before the call */
     connect_loop_t *loop; /* NULL: no sockets */
@@ -13348,35 +13384,41 @@ struct connect_call_t {
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;              /* received, not yet delivered */
-    cn_buf_t expanded;        /* a received message, if it came compressed */
-    size_t unconsumed;        /* bytes in `in` that the peer's window still waits for */
-    void *request, *response; /* server, single ones */
-    connect_str_t held;       /* client, single response: the message, expanded, until the call's outcome is known */
-    connect_error_t failure;  /* what connect_call_fail and add_detail set */
+    cn_buf_t in;             /* received, not yet delivered */
+    cn_buf_t expanded;       /* a received message, if it came compressed */
+    size_t unconsumed;       /* bytes in `in` that the peer's window still waits for */
+    const void *request;     /* a single one. Client: what an interceptor's LATER holds back */
+    const void *response;    /* a single one. Client: decoded, on_message is due */
+    void *context;           /* client: connect_call_options_t.context */
+    connect_str_t held;      /* client, single response: the message, expanded, until the call's outcome is known */
+    connect_error_t failure; /* what connect_call_fail and add_detail set */
     void (*cancel)(connect_call_t *call, void *arg);
     void *cancel_arg;
     cn_value_t values[6], *more_values;
     uint32_t messages_in, messages_out;
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
-    bool packed;     /* what cn_call_front found is compressed */
-    bool plain;      /* server: an HTTP answer, no call */
-    bool pull;       /* client: no events, the _wait functions ask */
-    bool entered;    /* the first event has happened and did not end it: on_closed is due */
-    bool promised;   /* server, unary: LATER was returned, finish is due */
-    bool finished;   /* finish was called, or a code returned */
-    bool answered;   /* server: the response's end is on its way. Client: the request's */
-    bool over;       /* the outcome is known: rpc.error */
-    bool told;       /* on_closed was called, or is not due */
-    bool in_end;     /* the peer has sent all */
-    bool end_told;   /* server: on_end was called */
-    bool paused;     /* no on_message for now */
-    bool drop_input; /* what still comes is of no interest */
-    bool mute;       /* client: messages are of no interest, but the end is */
-    bool taken;      /* client, single response: receive has given it out */
-    bool draining;   /* on_drain is due */
-    bool writable;   /* on_writable is due */
+    bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
+    bool proceed_due; /* connect_call_proceed is */
+    bool concluding;  /* on_finish of interceptors runs */
+    bool packed;      /* what cn_call_front found is compressed */
+    bool plain;       /* server: an HTTP answer, no call */
+    bool pull;        /* client: no events, the _wait functions ask */
+    bool entered;     /* the first event has happened and did not end it: on_closed is due */
+    bool promised;    /* server, unary: LATER was returned, finish is due */
+    bool finished;    /* finish was called, or a code returned */
+    bool answered;    /* server: the response's end is on its way. Client: the request's */
+    bool over;        /* the outcome is known: rpc.error */
+    bool told;        /* on_closed was called, or is not due */
+    bool in_end;      /* the peer has sent all */
+    bool end_told;    /* server: on_end was called */
+    bool paused;      /* no on_message for now */
+    bool drop_input;  /* what still comes is of no interest */
+    bool mute;        /* client: messages are of no interest, but the end is */
+    bool taken;       /* client, single response: receive has given it out */
+    bool local;       /* client: an interceptor answered in the server's place */
+    bool draining;    /* on_drain is due */
+    bool writable;    /* on_writable is due */
     bool poked;
     bool freed; /* client: connect_call_free was called */
     bool released;
@@ -13425,12 +13467,35 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole);
 CN_PRIVATE void cn_call_consume(connect_call_t *call);
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error);
-/* Encodes a message behind what waits to be sent. Returns false: *error says why, nothing was appended. */
+/* Makes a message with its defaults; type NULL: raw bytes, none. Returns NULL: out of memory. */
+CN_PRIVATE void *cn_call_new_message(const connect_type_t *type, connect_arena_t *arena);
+/* Copies a message deeply into one made as above. Returns false: out of memory. */
+CN_PRIVATE bool cn_call_copy_message(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena);
+/* Encodes a message of a type; the call's codec. */
+CN_PRIVATE bool cn_call_encode(
+    connect_call_t *call, const connect_type_t *type, const void *message, cn_buf_t *out, connect_error_t *error);
+/* What the application said of an error: connect_call_fail and add_detail; code: returned by it. */
+CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_code_t code);
+/* Encodes a message behind what waits to be sent; interceptors see it before. Returns false: *error says why, nothing
+   was appended. */
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error);
 /* One message goes each way (from the client; from the server). */
 CN_PRIVATE bool cn_call_single_request(const connect_call_t *call);
 CN_PRIVATE bool cn_call_single_response(const connect_call_t *call);
+#endif
+
+/* #### src/call/intercept.h ######################################################################################## */
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+/* Calls on_open of those that have not been called yet. Returns OK: all let the call pass, or *answer ends it; LATER:
+   connect_call_proceed is due; another code ends it. *answer: NULL before; may stand in the scratch arena. */
+CN_PRIVATE connect_code_t cn_intercept_open(connect_call_t *call, const void **answer);
+/* A message came in, or is about to go. Inside cn_call_enter and _leave: what is put in place may stand in the scratch
+   arena. */
+CN_PRIVATE connect_code_t cn_intercept_receive(connect_call_t *call, const void **message);
+CN_PRIVATE connect_code_t cn_intercept_send(connect_call_t *call, const void **message);
+/* Calls on_finish, once, with rpc.error, and takes what becomes of it. */
+CN_PRIVATE void cn_intercept_finish(connect_call_t *call);
 #endif
 
 /* #### src/call/serve.h ############################################################################################ */
@@ -13445,6 +13510,7 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
 /* Ends it with rpc.error, which is set: on the wire, once. */
 CN_PRIVATE void cn_serve_answer(connect_call_t *call);
 CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
+CN_PRIVATE void cn_serve_proceed(connect_call_t *call, connect_code_t code, const void *answer);
 CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message);
 CN_PRIVATE void cn_serve_on_poke(connect_call_t *call);
 #endif
@@ -13454,6 +13520,9 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call);
 CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void);
 /* The call has its exchange now: sends what waits. authority, path: live as long as the call. */
 CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, connect_str_t path);
+/* Has interceptors see a call that was just started. */
+CN_PRIVATE void cn_invoke_open(connect_call_t *call);
+CN_PRIVATE void cn_invoke_proceed(connect_call_t *call, connect_code_t code, const void *answer);
 CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message);
 /* Ends a call with rpc.error, which is set. on_closed follows, out of a feed: never from in here. */
@@ -13604,7 +13673,7 @@ CN_PRIVATE void cn_call_leave(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_call_release_if_done(connect_call_t *call) {
-    bool user_has_it = call->is_server ? call->promised : call->pull && !call->freed;
+    bool user_has_it = call->proceed_due || (call->is_server ? call->promised : call->pull && !call->freed);
     if (call->x.http || user_has_it || call->callbacks || call->released || !call->told || call->poked) return;
     call->released = true;
     cn_list_remove(&call->poke_node);
@@ -13742,10 +13811,29 @@ static connect_codec_options_t cn_call_codec_options(const connect_call_t *call)
     return options;
 }
 
+static bool cn_call_take_raw(connect_str_t *to, connect_str_t bytes, connect_arena_t *copy_or_null) {
+    *to = copy_or_null ? connect_arena_copy(copy_or_null, bytes) : bytes;
+    return to->data != NULL;
+}
+
+CN_PRIVATE void *cn_call_new_message(const connect_type_t *type, connect_arena_t *arena) {
+    void *message = connect_arena_take(arena, 1, type ? type->size : sizeof(connect_str_t));
+    if (message && type) connect_message_init(type, message);
+    if (message && !type) *(connect_str_t *)message = CN_STR("");
+    return message;
+}
+
+CN_PRIVATE bool cn_call_copy_message(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena) {
+    if (type) return connect_message_copy(type, to, from, arena);
+    return cn_call_take_raw((connect_str_t *)to, *(const connect_str_t *)from, arena);
+}
+
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error) {
     connect_codec_options_t options = cn_call_codec_options(call);
     options.copy = copy;
+    if (!type)
+        return cn_call_take_raw((connect_str_t *)message, payload, copy ? arena : NULL) || cn_error_memory(error);
 #if CONNECT_ENABLE_JSON
     if (call->rpc.json) return cn_pbjson_decode(type, message, payload, arena, &options, error);
 #endif
@@ -13754,14 +13842,24 @@ CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type,
 
 /* ---- Output ---- */
 
-static bool cn_call_encode(connect_call_t *call, const void *message, cn_buf_t *out, connect_error_t *error) {
-    const connect_type_t *type = call->is_server ? call->rpc.method->output : call->rpc.method->input;
+CN_PRIVATE bool cn_call_encode(
+    connect_call_t *call, const connect_type_t *type, const void *message, cn_buf_t *out, connect_error_t *error) {
     connect_codec_options_t options = cn_call_codec_options(call);
     if (call->rpc.get) options.deterministic = true; /* one URL for one request, for caches */
+    if (!type)
+        return cn_buf_append_str(out, call->rpc.allocator, *(const connect_str_t *)message) || cn_error_memory(error);
 #if CONNECT_ENABLE_JSON
     if (call->rpc.json) return cn_pbjson_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
 #endif
     return cn_pb_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
+}
+
+/* A message of one's own that does not encode: on a server it is not the client's argument that is invalid. */
+static bool cn_call_encode_own(connect_call_t *call, const void *message, cn_buf_t *out, connect_error_t *error) {
+    const connect_method_t *method = call->rpc.method;
+    if (cn_call_encode(call, call->is_server ? method->output : method->input, message, out, error)) return true;
+    if (call->is_server && error->code == CONNECT_INVALID_ARGUMENT) error->code = CONNECT_INTERNAL;
+    return false;
 }
 
 static bool cn_call_check_send(connect_call_t *call, size_t len, connect_error_t *error) {
@@ -13777,7 +13875,7 @@ static bool cn_call_put_packed(
     cn_codings_t *codings = call->rpc.codings;
     cn_buf_t *plain = cn_codings_plain(codings);
     connect_str_t bytes = encoded ? *encoded : CN_STR("");
-    bool ok = encoded || cn_call_encode(call, message, plain, error);
+    bool ok = encoded || cn_call_encode_own(call, message, plain, error);
     if (!encoded) bytes = cn_buf_view(plain);
     ok = ok && cn_call_check_send(call, bytes.len, error);
     *packed = ok && bytes.len >= codings->min && bytes.len != 0;
@@ -13795,7 +13893,7 @@ static bool cn_call_put_plain(
     const size_t before = cn_buf_len(out);
     if (encoded) {
         if (!cn_buf_append_str(out, call->rpc.allocator, *encoded)) return cn_error_memory(error);
-    } else if (!cn_call_encode(call, message, out, error)) {
+    } else if (!cn_call_encode_own(call, message, out, error)) {
         return false;
     }
     return cn_call_check_send(call, cn_buf_len(out) - before, error);
@@ -13806,7 +13904,7 @@ static bool cn_call_announces_empty(const connect_call_t *call, size_t len) {
     return len == 0 && !call->is_server && !call->rpc.get && call->rpc.codings->min == 1;
 }
 
-CN_PRIVATE bool cn_call_put_message(
+static bool cn_call_append_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
     const bool enveloped = call->rpc.protocol->enveloped;
     const char head[CN_ENVELOPE_HEAD] = {0};
@@ -13829,6 +13927,20 @@ CN_PRIVATE bool cn_call_put_message(
         call->rpc.coding_body = packed || cn_call_announces_empty(call, cn_buf_len(out)) ? call->rpc.coding_sent : NULL;
     call->messages_out++;
     return true;
+}
+
+CN_PRIVATE bool cn_call_put_message(
+    connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
+    connect_code_t code = CONNECT_OK;
+    bool ok = false;
+    cn_call_enter(call); /* what interceptors put in place stands in the scratch arena */
+    if (message) code = cn_intercept_send(call, &message);
+    if (code != CONNECT_OK)
+        *error = cn_call_failure(call, code);
+    else
+        ok = cn_call_append_message(call, message, encoded_or_null, error);
+    cn_call_leave(call);
+    return ok;
 }
 
 /* ---- Metadata ---- */
@@ -13921,6 +14033,7 @@ bool connect_call_set_value(connect_call_t *call, const void *key, void *value) 
 void *connect_call_value(const connect_call_t *call, const void *key) {
     const cn_value_t *entry;
     size_t i;
+    if (!key) return call->context;
     for (i = 0; i < CN_LEN(call->values) && call->values[i].key; i++)
         if (call->values[i].key == key) return call->values[i].value;
     for (entry = call->more_values; entry; entry = entry->next)
@@ -13947,6 +14060,12 @@ void connect_call_set_limits(connect_call_t *call, uint32_t receive_bytes, uint3
 }
 
 /* ---- Errors ---- */
+
+CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_code_t code) {
+    connect_error_t error = call->failure;
+    error.code = code == CONNECT_LATER ? CONNECT_INTERNAL : code;
+    return error;
+}
 
 connect_code_t connect_call_fail(connect_call_t *call, connect_code_t code, const char *format, ...) {
     connect_str_t text;
@@ -14018,17 +14137,117 @@ void connect_call_on_cancel(connect_call_t *call, void (*cancel)(connect_call_t 
 }
 #endif
 
+/* #### src/call/intercept.c ######################################################################################## */
+/* Interceptors around a call: those of the server or client, and inside them those of the route. The first is the
+   outermost.
+
+   on_open      outermost first, until one answers, fails, or says LATER; LATER goes on with the next one at
+                connect_call_proceed
+   messages     requests outermost first, responses innermost first; only those see them that let the call pass
+   on_finish    innermost first, all whose on_open was called, that which ended the call included
+
+     opened 0 ---- on_open OK ----> passed = opened ---- ... ----> all have passed: the call goes on
+                 \-- LATER -------> opening, proceed_due ---- proceed OK ----> opening (serve and invoke go on out of a
+                 \                                         \                   poke: no callback inside of proceed)
+                  \-- answer, code -----------------------  answer, code ----> the call ends
+
+   Invariants: passed <= opened. After on_finish opened is 0: it cannot come twice. A call with proceed_due is not
+   released, whatever becomes of its peer. */
+
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+static const connect_interceptor_t *cn_intercept_at(const connect_call_t *call, size_t i) {
+    const cn_interceptors_t *all = &call->interceptors;
+    return i < all->outer_count ? &all->outer[i] : &all->inner[i - all->outer_count];
+}
+
+CN_PRIVATE connect_code_t cn_intercept_open(connect_call_t *call, const void **answer) {
+    const size_t count = call->interceptors.outer_count + call->interceptors.inner_count;
+    call->opening = true;
+    while (call->opened < count) {
+        const connect_interceptor_t *interceptor = cn_intercept_at(call, call->opened++);
+        connect_code_t code = interceptor->on_open ? interceptor->on_open(call, answer, interceptor->user) : CONNECT_OK;
+        if (code != CONNECT_OK || *answer) {
+            call->opening = call->proceed_due = code == CONNECT_LATER;
+            return code;
+        }
+        call->passed = call->opened;
+    }
+    call->opening = false;
+    return CONNECT_OK;
+}
+
+static connect_code_t cn_intercept_message(connect_call_t *call, const void **message, bool received) {
+    const bool is_request = received == call->is_server;
+    size_t i;
+    for (i = 0; i < call->passed; i++) {
+        const connect_interceptor_t *interceptor = cn_intercept_at(call, is_request ? i : call->passed - 1 - i);
+        connect_code_t (*on_message)(connect_call_t *, const void **, void *) =
+            received ? interceptor->on_receive : interceptor->on_send;
+        connect_code_t code = on_message ? on_message(call, message, interceptor->user) : CONNECT_OK;
+        if (code != CONNECT_OK) return code;
+    }
+    return CONNECT_OK;
+}
+
+CN_PRIVATE connect_code_t cn_intercept_receive(connect_call_t *call, const void **message) {
+    return cn_intercept_message(call, message, true);
+}
+
+CN_PRIVATE connect_code_t cn_intercept_send(connect_call_t *call, const void **message) {
+    return cn_intercept_message(call, message, false);
+}
+
+CN_PRIVATE void cn_intercept_finish(connect_call_t *call) {
+    const connect_error_t *before = &call->rpc.error;
+    connect_error_t error = *before;
+    size_t i = call->opened;
+    if (i == 0) return;
+    call->opened = call->passed = 0;
+    call->concluding = true;
+    cn_call_enter(call);
+    while (i-- > 0) {
+        const connect_interceptor_t *interceptor = cn_intercept_at(call, i);
+        if (interceptor->on_finish) interceptor->on_finish(call, &error, interceptor->user);
+    }
+    if (!error.message.data) error.message = CN_STR("");
+    if (error.message.data != before->message.data || error.details.items != before->details.items ||
+        error.metadata.items != before->metadata.items)
+        cn_error_copy(&call->rpc.error, &error, &call->arena); /* what is new may stand in the scratch arena */
+    call->rpc.error.code = error.code == CONNECT_LATER ? CONNECT_INTERNAL : error.code;
+    cn_call_leave(call);
+    call->concluding = false;
+}
+
+void connect_call_proceed(connect_call_t *call, connect_code_t code, const void *answer_or_null) {
+    const bool is_server = call->is_server; /* it may be released in between */
+    if (!call->proceed_due || code == CONNECT_LATER) return;
+    call->proceed_due = false;
+    if (code == CONNECT_OK && !answer_or_null)
+        call->passed = call->opened;
+    else
+        call->opening = false;
+#if CONNECT_ENABLE_SERVER
+    if (is_server) cn_serve_proceed(call, code, answer_or_null);
+#endif
+#if CONNECT_ENABLE_CLIENT
+    if (!is_server) cn_invoke_proceed(call, code, answer_or_null);
+#endif
+}
+#endif
+
 /* #### src/call/serve.c ############################################################################################ */
 /* A call as the server runs it.
 
-   head in ----> on_open ----> [one request: the whole of it is in ----> on_request]
-                          \--> [a stream: on_message for each, then on_end]
+   head in ----> interceptors ----> on_open ----> [one request: the whole of it is in ----> on_request]
+                                             \--> [a stream: on_message for each, then on_end]
    a code returned, or finish ----> the answer goes out ----> the exchange closes ----> on_closed ----> released
 
    A request of one message is handed over only when the request has ended: two messages, none, or a message cut short
    never reach a handler. The answer is made once (`answered`): by the handler, by the deadline, or by whatever was
    wrong with the request. Response headers wait for the first message or the end, so that one write carries a unary
    response, with its length. What is left of a request after its answer has limits.body_gap_ms to come.
+
+   While an interceptor holds a call back (`opening`) what comes of its body is kept, and the peer's window stays shut.
 
    A response without messages and without headers of the application's goes as one block of headers where the protocol
    ends with HTTP trailers (gRPC "Trailers-Only").
@@ -14081,10 +14300,25 @@ static bool cn_serve_send_head(connect_call_t *call, int64_t content_length, con
     return x->http->version->send_head(x, &head, end);
 }
 
+/* Tells interceptors the outcome. Where they make an error an OK, the one response is an empty one. */
+static void cn_serve_conclude(connect_call_t *call) {
+    const bool failed = call->rpc.error.code != CONNECT_OK;
+    const connect_type_t *type = call->rpc.method->output;
+    const void *response;
+    cn_intercept_finish(call);
+    if (!failed || call->rpc.error.code != CONNECT_OK || !cn_call_single_response(call) || call->messages_out) return;
+    response = cn_call_new_message(type, &call->arena);
+    if (!response)
+        cn_error_memory(&call->rpc.error);
+    else
+        (void)cn_call_put_message(call, response, NULL, &call->rpc.error);
+}
+
 CN_PRIVATE void cn_serve_answer(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
     connect_headers_t trailers = {NULL, 0};
-    if (call->answered) return;
+    if (call->answered || call->concluding) return;
+    if (call->opened) cn_serve_conclude(call);
     call->answered = call->over = call->drop_input = true;
     if (!x->http) return;
     cn_serve_watch_rest(call);
@@ -14126,24 +14360,17 @@ CN_PRIVATE void cn_serve_plain(
     cn_serve_watch_rest(call);
 }
 
-/* What went wrong while encoding is this side's fault, but for a limit. */
-static void cn_serve_encode_failed(connect_call_t *call, const connect_error_t *error) {
-    call->rpc.error = *error;
-    if (error->code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
-}
-
 static void cn_serve_finish_with(connect_call_t *call, connect_code_t code, const void *message) {
     connect_error_t error;
-    if (call->finished) return;
+    if (call->finished || call->concluding) return;
     call->finished = true;
     if (call->answered) return;
     if (code != CONNECT_OK) {
-        call->rpc.error = call->failure;
-        call->rpc.error.code = code == CONNECT_LATER ? CONNECT_INTERNAL : code;
+        call->rpc.error = cn_call_failure(call, code);
     } else {
         bool single = cn_call_single_response(call);
         if (single && !message && !call->messages_out) message = call->response;
-        if (message && !cn_call_put_message(call, message, NULL, &error)) cn_serve_encode_failed(call, &error);
+        if (message && !cn_call_put_message(call, message, NULL, &error)) call->rpc.error = error;
     }
     cn_serve_answer(call);
 }
@@ -14156,6 +14383,7 @@ static void cn_serve_settle(connect_call_t *call) {
 
 CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message) {
     bool promised = call->promised;
+    if (call->opening) return; /* it is for the interceptor to say */
     cn_serve_finish_with(call, code, message);
     call->promised = false;
     if (!promised || call->x.http) return;
@@ -14171,14 +14399,14 @@ CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message,
     cn_exchange_t *x = &call->x;
     const bool single = cn_call_single_response(call);
     connect_error_t error;
-    if (call->finished || call->answered || !x->http) return CONNECT_IO_END;
+    if (call->finished || call->answered || call->opening || call->concluding || !x->http) return CONNECT_IO_END;
     if (message || encoded) {
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
             return CONNECT_IO_AGAIN;
         }
         if (!cn_call_put_message(call, message, encoded, &error)) {
-            cn_serve_encode_failed(call, &error);
+            call->rpc.error = error;
             cn_serve_answer(call);
             return CONNECT_IO_ERROR;
         }
@@ -14216,41 +14444,59 @@ static void cn_serve_returned(connect_call_t *call, connect_code_t code) {
 }
 
 /* Makes the response that on_request or on_end fills in. Returns false: out of memory, answered. */
-static bool cn_serve_make_response(connect_call_t *call) {
-    const connect_type_t *type = call->rpc.method->output;
+static bool cn_serve_make_response(connect_call_t *call, void **response) {
+    *response = NULL;
     if (!cn_call_single_response(call)) return true;
-    call->response = connect_arena_take(&call->arena, 1, type->size);
-    if (!call->response) {
-        cn_error_memory(&call->rpc.error);
-        cn_serve_answer(call);
-        return false;
+    call->response = *response = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (*response) return true;
+    cn_error_memory(&call->rpc.error);
+    cn_serve_answer(call);
+    return false;
+}
+
+/* Has interceptors see a message. Returns false: one of them refuses it, rpc.error says so. */
+static bool cn_serve_intercept(connect_call_t *call, const void **message) {
+    connect_code_t code = cn_intercept_receive(call, message);
+    if (code != CONNECT_OK) call->rpc.error = cn_call_failure(call, code);
+    return code == CONNECT_OK;
+}
+
+/* The one request as the handler gets it: it lives as long as the call, also if an interceptor put it there. Returns
+   false: rpc.error says why. */
+static bool cn_serve_take_request(connect_call_t *call, connect_str_t payload) {
+    const connect_type_t *type = call->rpc.method->input;
+    void *message, *copy;
+    bool ok;
+    call->messages_in++;
+    if (!cn_call_expand(call, &payload)) return false;
+    message = cn_call_new_message(type, &call->arena);
+    if (!message) return cn_error_memory(&call->rpc.error);
+    if (!cn_call_decode(call, type, message, payload, &call->arena, false, &call->rpc.error)) return false;
+    call->request = message;
+    if (!call->passed) return true;
+    cn_call_enter(call);
+    ok = cn_serve_intercept(call, &call->request);
+    if (ok && call->request != message) {
+        copy = cn_call_new_message(type, &call->arena);
+        ok = (copy && cn_call_copy_message(type, copy, call->request, &call->arena)) ||
+            cn_error_memory(&call->rpc.error);
+        call->request = copy;
     }
-    connect_message_init(type, call->response);
-    return true;
+    cn_call_leave(call);
+    return ok;
 }
 
 static void cn_serve_request(connect_call_t *call, connect_str_t payload) {
-    const connect_type_t *type = call->rpc.method->input;
     connect_code_t code = CONNECT_UNIMPLEMENTED;
-    call->messages_in++;
-    if (!cn_call_expand(call, &payload)) {
+    void *response;
+    if (!cn_serve_take_request(call, payload)) {
         cn_serve_answer(call);
         return;
     }
-    call->request = connect_arena_take(&call->arena, 1, type->size);
-    if (!call->request) {
-        cn_error_memory(&call->rpc.error);
-        cn_serve_answer(call);
-        return;
-    }
-    if (!cn_call_decode(call, type, call->request, payload, &call->arena, false, &call->rpc.error)) {
-        cn_serve_answer(call);
-        return;
-    }
-    if (!cn_serve_make_response(call)) return;
+    if (!cn_serve_make_response(call, &response)) return;
     if (call->events.on_request) {
         cn_call_enter(call);
-        code = call->events.on_request(call, call->request, call->response, call->user);
+        code = call->events.on_request(call, call->request, response, call->user);
         cn_call_leave(call);
     }
     cn_serve_returned(call, code);
@@ -14260,17 +14506,19 @@ static void cn_serve_request(connect_call_t *call, connect_str_t payload) {
 static bool cn_serve_message(connect_call_t *call, connect_str_t payload, size_t whole) {
     const connect_type_t *type = call->rpc.method->input;
     connect_io_t taken = CONNECT_IO_OK;
+    const void *seen;
     void *message;
     cn_call_enter(call);
-    message = connect_arena_take(&call->scratch, 1, type->size);
+    seen = message = cn_call_new_message(type, &call->scratch);
     if (!message) {
         cn_error_memory(&call->rpc.error);
         cn_serve_answer(call);
     } else if (!cn_call_expand(call, &payload) ||
-        !cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error)) {
+        !cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error) ||
+        !cn_serve_intercept(call, &seen)) {
         cn_serve_answer(call);
     } else if (call->events.on_message) {
-        taken = call->events.on_message(call, message, call->user);
+        taken = call->events.on_message(call, seen, call->user);
     }
     cn_call_leave(call);
     if (call->answered) return false;
@@ -14286,11 +14534,12 @@ static bool cn_serve_message(connect_call_t *call, connect_str_t payload, size_t
 
 static void cn_serve_stream_end(connect_call_t *call) {
     connect_code_t code = CONNECT_OK;
+    void *response;
     call->end_told = true;
-    if (!cn_serve_make_response(call)) return;
+    if (!cn_serve_make_response(call, &response)) return;
     if (call->events.on_end) {
         cn_call_enter(call);
-        code = call->events.on_end(call, call->response, call->user);
+        code = call->events.on_end(call, response, call->user);
         cn_call_leave(call);
     }
     if (code != CONNECT_LATER) cn_serve_finish_with(call, code, NULL);
@@ -14350,7 +14599,7 @@ static void cn_serve_pump_stream(connect_call_t *call) {
 }
 
 static void cn_serve_pump(connect_call_t *call) {
-    if (call->answered || !call->rpc.method) return;
+    if (call->answered || call->opening || !call->rpc.method) return;
     if (cn_call_single_request(call))
         cn_serve_pump_single(call);
     else
@@ -14405,7 +14654,7 @@ static void cn_serve_canceled(connect_call_t *call) {
 static int64_t cn_serve_next_due(const connect_call_t *call) {
     int64_t due = call->deadline_ms;
     uint32_t gap = call->rpc.limits->body_gap_ms;
-    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call))
+    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call) && !call->opening)
         due = CN_MIN(due, call->x.received_ms + (int64_t)gap);
     return due;
 }
@@ -14436,9 +14685,10 @@ static void cn_serve_on_due(cn_exchange_t *x) {
 static void cn_serve_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
     connect_call_t *call = cn_call_of(x);
     bool was_answered = call->answered;
-    call->answered = call->over = call->drop_input = true;
     if (code != CONNECT_OK && (!was_answered || call->rpc.error.code == CONNECT_OK))
         cn_error_set(&call->rpc.error, CONNECT_CANCELED, why);
+    cn_intercept_finish(call);
+    call->answered = call->over = call->drop_input = true;
     if (call->plain || !call->rpc.method) call->told = true;
     call->poked = false; /* nothing is left to resume */
     if (!was_answered) cn_serve_canceled(call);
@@ -14451,7 +14701,42 @@ CN_PRIVATE const cn_exchange_events_t *cn_serve_exchange_events(void) {
     return &events;
 }
 
+/* ---- The beginning ---- */
+
+/* Lets a call through its interceptors to the handler, from where it stands. */
+static void cn_serve_open(connect_call_t *call) {
+    const void *answer = NULL;
+    connect_code_t code;
+    cn_call_enter(call);
+    code = cn_intercept_open(call, &answer);
+    if (code == CONNECT_OK && !answer && call->events.on_open) {
+        code = call->events.on_open(call, call->user);
+        call->entered = code == CONNECT_OK; /* the first event: from here on on_closed is due */
+    }
+    if ((code != CONNECT_OK || answer) && !call->opening) cn_serve_finish_with(call, code, answer);
+    cn_call_leave(call);
+    if (call->answered) return;
+    cn_exchange_set_due(&call->x, cn_serve_next_due(call));
+    if (call->opening || cn_call_single_request(call)) return;
+    call->entered = true;
+    if (call->draining) cn_call_poke(call);
+    if (!cn_call_single_response(call)) cn_serve_writable(call);
+}
+
+CN_PRIVATE void cn_serve_proceed(connect_call_t *call, connect_code_t code, const void *answer) {
+    if (!call->answered && call->opening) {
+        cn_call_poke(call);
+        return;
+    }
+    cn_serve_finish_with(call, code, answer);
+    cn_call_release_if_done(call);
+}
+
 CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
+    if (call->opening && !call->proceed_due && !call->answered) {
+        call->x.received_ms = cn_call_now_ms(call); /* the peer could not send meanwhile */
+        cn_serve_open(call);
+    }
     if (call->draining && call->entered && !call->answered && call->events.on_drain) {
         call->draining = false;
         cn_call_enter(call);
@@ -14461,8 +14746,6 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
     cn_serve_pump(call);
     cn_serve_settle(call);
 }
-
-/* ---- The beginning ---- */
 
 static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_t *policy) {
     int64_t ms = call->rpc.timeout_ms;
@@ -14482,7 +14765,6 @@ static bool cn_serve_take_message(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines) {
-    connect_code_t code = CONNECT_OK;
     if (!call->rpc.protocol->server_open(&call->rpc) || !cn_serve_take_message(call)) {
         cn_serve_answer(call);
         return;
@@ -14494,29 +14776,15 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
         cn_serve_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
         return;
     }
-    if (call->events.on_open) {
-        cn_call_enter(call);
-        code = call->events.on_open(call, call->user);
-        cn_call_leave(call);
-    }
-    if (code != CONNECT_OK) {
-        cn_serve_finish_with(call, code, NULL);
-        return;
-    }
-    call->entered = call->events.on_open != NULL; /* the first event: from here on on_closed is due */
-    if (call->answered) return;
-    cn_exchange_set_due(&call->x, cn_serve_next_due(call));
-    if (cn_call_single_request(call)) return;
-    call->entered = true;
-    if (call->draining) cn_call_poke(call);
-    if (!cn_call_single_response(call)) cn_serve_writable(call);
+    cn_serve_open(call);
 }
 #endif
 
 /* #### src/call/invoke.c ########################################################################################### */
 /* A call as the client runs it.
 
-   start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun: head, messages, end go
+   start ----> interceptors ----> (waits for a connection: what is sent meanwhile stands in x.out)
+         ----> begun: head, messages, end go
    head in ----> on_open ----> on_message for each ----> the response has ended ----> outcome ----> on_closed
 
    The outcome is known when the response has ended, and is the protocol's word: trailers, END_STREAM, HTTP status. A
@@ -14524,6 +14792,11 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
    is UNIMPLEMENTED, as both specifications' suites want it. A response cut short, or one that breaks the protocol,
    ends the call at once. At the deadline the exchange is reset and the call is DEADLINE_EXCEEDED, whatever the peer
    says later.
+
+   Interceptors see the call inside of connect_client_start, before anything was sent. While one of them holds it back
+   (`opening`) a stream's send says AGAIN, and what finish was given is copied. An answer in the server's place goes
+   through the codec, as if it had come from there, and through the interceptors outside. A single response is decoded,
+   and seen by interceptors, before the outcome is, and given to the application after it.
 
    Without events (`pull`) messages stay in `in` until cn_invoke_receive asks, and the window stays shut meanwhile.
 
@@ -14546,11 +14819,21 @@ static void cn_invoke_set_metadata(connect_call_t *call) {
     call->rpc.error.metadata.count = count;
 }
 
+/* Tells interceptors the outcome. Where they make an error an OK, the one response is an empty one. */
+static void cn_invoke_conclude(connect_call_t *call) {
+    const bool failed = call->rpc.error.code != CONNECT_OK;
+    cn_intercept_finish(call);
+    if (!failed || call->rpc.error.code != CONNECT_OK || !cn_call_single_response(call)) return;
+    call->response = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (!call->response) cn_error_memory(&call->rpc.error);
+}
+
 CN_PRIVATE void cn_invoke_end(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
     if (call->over) return;
     call->over = call->drop_input = true;
     cn_invoke_set_metadata(call);
+    cn_invoke_conclude(call);
     if (x->http && !call->in_end)
         x->http->version->reset(x, CN_RESET_CANCEL);
     else if (x->http && !x->sent_end)
@@ -14572,24 +14855,51 @@ static void cn_invoke_decode_failed(connect_call_t *call) {
     cn_invoke_end(call);
 }
 
-/* Gives a single response to the application. */
-static void cn_invoke_deliver_single(connect_call_t *call) {
+/* Has interceptors see a message. Returns false: one of them refuses it, rpc.error says so. */
+static bool cn_invoke_intercept(connect_call_t *call, const void **message) {
+    connect_code_t code = cn_intercept_receive(call, message);
+    if (code != CONNECT_OK) call->rpc.error = cn_call_failure(call, code);
+    return code == CONNECT_OK;
+}
+
+/* Decodes a message into one of the application's. What interceptors put in its place is copied. Returns false:
+   rpc.error says why. */
+static bool cn_invoke_decode(
+    connect_call_t *call, connect_str_t payload, void *message, connect_arena_t *arena, bool copy) {
     const connect_type_t *type = call->rpc.method->output;
-    connect_error_t error;
-    void *message = connect_arena_take(&call->arena, 1, type->size);
-    if (!message) {
-        cn_error_memory(&call->rpc.error);
-        return;
+    const void *seen = message;
+    bool ok;
+    if (!cn_call_decode(call, type, message, payload, arena, copy, &call->rpc.error)) {
+        if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
+        return false;
     }
-    if (!cn_call_decode(call, type, message, call->held, &call->arena, false, &error)) {
-        if (error.code == CONNECT_INVALID_ARGUMENT) error.code = CONNECT_INTERNAL;
-        call->rpc.error = error;
-        return;
-    }
-    if (!call->events.on_message) return;
+    if (!call->passed) return true;
     cn_call_enter(call);
-    (void)call->events.on_message(call, message, call->user);
+    ok = cn_invoke_intercept(call, &seen);
+    if (ok && seen != message)
+        ok = cn_call_copy_message(type, message, seen, arena) || cn_error_memory(&call->rpc.error);
     cn_call_leave(call);
+    return ok;
+}
+
+/* Decodes a single response, which is held. Returns false: rpc.error says why. */
+static bool cn_invoke_take_single(connect_call_t *call) {
+    void *message = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (!message) return cn_error_memory(&call->rpc.error);
+    if (!cn_invoke_decode(call, call->held, message, &call->arena, false)) return false;
+    call->response = message;
+    return true;
+}
+
+/* on_message, where a single response is due, and on_closed. */
+static void cn_invoke_tell(connect_call_t *call) {
+    const void *response = call->rpc.error.code == CONNECT_OK && !call->told ? call->response : NULL;
+    if (response && call->events.on_message) {
+        cn_call_enter(call);
+        (void)call->events.on_message(call, response, call->user);
+        cn_call_leave(call);
+    }
+    cn_call_tell_closed(call);
 }
 
 /* The response has ended and all of it was taken. */
@@ -14609,8 +14919,8 @@ static void cn_invoke_settle(connect_call_t *call) {
     if (ok && cn_call_single_response(call)) {
         if (call->rpc.protocol->enveloped && !call->messages_in)
             cn_error_set(&call->rpc.error, CONNECT_UNIMPLEMENTED, "the response has no message");
-        else if (!call->pull && !call->over)
-            cn_invoke_deliver_single(call);
+        else if (!call->pull || call->passed)
+            cn_invoke_take_single(call);
     }
     cn_invoke_end(call);
 }
@@ -14647,18 +14957,23 @@ static bool cn_invoke_message(connect_call_t *call, connect_str_t payload, size_
     const connect_type_t *type = call->rpc.method->output;
     connect_io_t taken = CONNECT_IO_OK;
     if (!call->mute) {
+        const void *seen;
         void *message;
         bool ok;
         cn_call_enter(call);
-        message = connect_arena_take(&call->scratch, 1, type->size);
+        seen = message = cn_call_new_message(type, &call->scratch);
         if (!message)
             ok = cn_error_memory(&call->rpc.error);
         else
             ok = cn_call_expand(call, &payload) &&
                 cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error);
-        if (ok && call->events.on_message) taken = call->events.on_message(call, message, call->user);
+        if (!ok)
+            cn_invoke_decode_failed(call);
+        else if (!cn_invoke_intercept(call, &seen))
+            cn_invoke_end(call);
+        else if (call->events.on_message)
+            taken = call->events.on_message(call, seen, call->user);
         cn_call_leave(call);
-        if (!ok) cn_invoke_decode_failed(call);
     }
     if (call->over) return false;
     if (taken == CONNECT_IO_AGAIN) {
@@ -14742,8 +15057,7 @@ static void cn_invoke_on_head(cn_exchange_t *x) {
     cn_call_leave(call);
     if (code == CONNECT_OK || call->over) return;
     call->entered = false; /* the first event ended it */
-    call->rpc.error = call->failure;
-    call->rpc.error.code = code;
+    call->rpc.error = cn_call_failure(call, code);
     cn_invoke_end(call);
 }
 
@@ -14809,7 +15123,8 @@ CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void) {
 }
 
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
-    if (call->writable && !call->over) {
+    if (call->opening && !call->proceed_due && !call->over) cn_invoke_open(call);
+    if (call->writable && !call->opening && !call->over) {
         call->writable = false;
         cn_invoke_on_writable(&call->x);
     }
@@ -14820,7 +15135,7 @@ CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
         cn_call_leave(call);
     }
     if (call->over)
-        cn_call_tell_closed(call);
+        cn_invoke_tell(call);
     else
         cn_invoke_pump(call);
     cn_call_release_if_done(call);
@@ -14867,7 +15182,11 @@ CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, c
 
 CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message, const connect_str_t *encoded) {
     cn_exchange_t *x = &call->x;
-    if (call->over || call->finished) return CONNECT_IO_END;
+    if (call->over || call->finished || call->concluding) return CONNECT_IO_END;
+    if (call->opening) {
+        call->writable = true;
+        return CONNECT_IO_AGAIN;
+    }
     if (message || encoded) {
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
@@ -14886,6 +15205,13 @@ CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message
     return call->over ? CONNECT_IO_ERROR : CONNECT_IO_OK;
 }
 
+/* Copies the request of a call that is held back. */
+static bool cn_invoke_hold_request(connect_call_t *call, const void *message) {
+    void *copy = cn_call_new_message(call->rpc.method->input, &call->arena);
+    call->request = copy;
+    return copy && cn_call_copy_message(call->rpc.method->input, copy, message, &call->arena);
+}
+
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message) {
     cn_exchange_t *x = &call->x;
     const connect_headers_t none = {NULL, 0};
@@ -14898,6 +15224,14 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
         return;
     }
     if (call->finished || call->over) return;
+    if (call->opening) {
+        call->finished = true;
+        if (message && !cn_invoke_hold_request(call, message)) {
+            cn_error_memory(&call->rpc.error);
+            cn_invoke_end(call);
+        }
+        return;
+    }
     if (message && !cn_call_put_message(call, message, NULL, &call->rpc.error)) {
         cn_invoke_end(call);
         return;
@@ -14917,18 +15251,73 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
     }
 }
 
+/* ---- Interceptors at the beginning ---- */
+
+/* Ends a call by a response of this side's. */
+static void cn_invoke_answer(connect_call_t *call, const void *answer) {
+    cn_buf_t bytes = {NULL, 0, 0, 0};
+    char *copy = NULL;
+    if (cn_call_encode(call, call->rpc.method->output, answer, &bytes, &call->rpc.error)) {
+        copy = (char *)cn_arena_raw(&call->arena, cn_buf_len(&bytes) + CN_SLACK);
+        if (!copy) cn_error_memory(&call->rpc.error);
+    }
+    if (copy) {
+        memset(copy + cn_buf_len(&bytes), 0, CN_SLACK);
+        if (cn_buf_len(&bytes)) memcpy(copy, cn_buf_view(&bytes).data, cn_buf_len(&bytes));
+        call->held = cn_str(copy, cn_buf_len(&bytes));
+        call->local = true;
+        cn_invoke_take_single(call);
+    }
+    cn_buf_free(&bytes, call->rpc.allocator);
+    cn_invoke_end(call);
+}
+
+CN_PRIVATE void cn_invoke_open(connect_call_t *call) {
+    const void *answer = NULL;
+    connect_code_t code;
+    cn_call_enter(call);
+    code = cn_intercept_open(call, &answer);
+    if (call->over) {
+        call->opening = false;
+    } else if (code == CONNECT_OK && answer) {
+        cn_invoke_answer(call, answer);
+    } else if (code != CONNECT_OK && code != CONNECT_LATER) {
+        call->rpc.error = cn_call_failure(call, code);
+        cn_invoke_end(call);
+    }
+    cn_call_leave(call);
+    if (call->over || call->opening) return;
+    if (call->finished) {
+        call->finished = false;
+        cn_invoke_finish(call, CONNECT_OK, call->request);
+    }
+    call->owner_events->on_passed(call);
+}
+
+CN_PRIVATE void cn_invoke_proceed(connect_call_t *call, connect_code_t code, const void *answer) {
+    if (!call->over && call->opening) {
+        cn_call_poke(call);
+        return;
+    }
+    if (!call->over && answer && code == CONNECT_OK) {
+        cn_invoke_answer(call, answer);
+    } else if (!call->over) {
+        call->rpc.error = cn_call_failure(call, code);
+        cn_invoke_end(call);
+    }
+    cn_call_release_if_done(call);
+}
+
 /* ---- Receiving without events ---- */
 
 CN_PRIVATE connect_io_t cn_invoke_receive(
     connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {
-    const connect_type_t *type = call->rpc.method->output;
     connect_str_t payload = {"", 0};
     size_t whole = 0;
     if (!call->over && !cn_call_single_response(call) && cn_call_front(call, &payload, &whole) == CN_FRONT_MESSAGE &&
         !call->rpc.ended) {
-        if (!cn_call_expand(call, &payload) ||
-            !cn_call_decode(call, type, message, payload, arena, true, &call->rpc.error)) {
-            cn_invoke_decode_failed(call);
+        if (!cn_call_expand(call, &payload) || !cn_invoke_decode(call, payload, message, arena, true)) {
+            cn_invoke_end(call);
         } else {
             call->messages_in++;
             cn_call_drop_front(call, whole);
@@ -14938,10 +15327,15 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
     }
     if (!call->over) cn_invoke_pump(call);
     if (!call->over) return CONNECT_IO_AGAIN;
-    if (call->rpc.error.code == CONNECT_OK && cn_call_single_response(call) && !call->taken) {
+    if (call->rpc.error.code == CONNECT_OK && (call->local || cn_call_single_response(call)) && !call->taken) {
         call->taken = true;
-        if (cn_call_decode(call, type, message, call->held, arena, true, &call->rpc.error)) return CONNECT_IO_OK;
-        if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
+        if (!call->response) {
+            if (cn_invoke_decode(call, call->held, message, arena, true)) return CONNECT_IO_OK;
+        } else if (cn_call_copy_message(call->rpc.method->output, message, call->response, arena)) {
+            return CONNECT_IO_OK;
+        } else {
+            cn_error_memory(&call->rpc.error);
+        }
     }
     if (call->rpc.error.code == CONNECT_OK) return CONNECT_IO_END;
     if (error) cn_error_copy(error, &call->rpc.error, arena);
@@ -14959,6 +15353,8 @@ typedef struct cn_route_t { /* one method of a server */
     const connect_events_t *events;
     const void *key, *value; /* for connect_call_value: the service and its table of handlers */
     void *user;
+    const connect_interceptor_t *interceptors; /* inside the server's */
+    size_t interceptor_count;
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes; /* 0: the server's */
     const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */
@@ -15065,6 +15461,8 @@ struct connect_server_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     connect_codec_options_t codec_options;
+    const connect_interceptor_t *interceptors;
+    size_t interceptor_count;
     cn_codings_t codings;
     const cn_coding_t *coding; /* of responses; NULL: none, or the client chooses */
     bool free_choice, no_get;
@@ -15235,6 +15633,10 @@ static void cn_server_on_head(connect_call_t *call) {
     call->user = route->user;
     call->codec_options = &server->codec_options;
     call->loop = server->loop;
+    call->interceptors.outer = server->interceptors;
+    call->interceptors.outer_count = server->interceptor_count;
+    call->interceptors.inner = route->interceptors;
+    call->interceptors.inner_count = route->interceptor_count;
     if (route->receive_bytes) call->receive_bytes = route->receive_bytes;
     if (route->send_bytes) call->send_bytes = route->send_bytes;
     call->values[0].key = route->key;
@@ -15258,7 +15660,8 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 /* ---- Connections ---- */
 
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
-    static const cn_call_owner_t events = {cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms};
+    static const cn_call_owner_t events = {
+        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL};
     connect_server_t *server = (connect_server_t *)conn->owner;
     connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
@@ -15350,6 +15753,8 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     server->limits = limits;
     server->deadlines = options->deadlines;
     server->codec_options = options->codec_options;
+    server->interceptors = options->interceptors;
+    server->interceptor_count = options->interceptor_count;
     server->no_http1 = options->no_http1;
     server->no_http2 = options->no_http2 || !CONNECT_ENABLE_HTTP2;
     server->require_connect_header = options->require_connect_header;
@@ -15432,6 +15837,8 @@ bool connect_server_add_service(connect_server_t *server, const connect_service_
         if (options->deadlines.min_ms) route.deadlines.min_ms = options->deadlines.min_ms;
         if (options->deadlines.max_ms) route.deadlines.max_ms = options->deadlines.max_ms;
         if (options->deadlines.spare_streams) route.deadlines.spare_streams = true;
+        route.interceptors = options->interceptors;
+        route.interceptor_count = options->interceptor_count;
         route.receive_bytes = options->receive_bytes;
         route.send_bytes = options->send_bytes;
         if (options->compression) {
@@ -15487,6 +15894,8 @@ struct connect_client_t {
     connect_str_t authority, prefix; /* "gateway:8080", "/api" */
     const char *address;
     connect_headers_t headers;
+    const connect_interceptor_t *interceptors;
+    size_t interceptor_count;
     connect_dialer_t *dial;
     void *dial_user;
     int64_t (*clock)(const connect_client_t *client); /* NULL: the time is what connections are told */
@@ -15500,6 +15909,7 @@ struct connect_client_t {
     unsigned waits;                   /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted, assigning;
+    bool unassigned; /* a call came to those that wait */
 };
 
 #if CONNECT_ENABLE_SOCKETS
@@ -15526,6 +15936,7 @@ CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t 
 
 #if CONNECT_ENABLE_CLIENT
 static void cn_client_assign(connect_client_t *client);
+static bool cn_client_dial(connect_client_t *client, bool http2);
 
 /* -1: not known yet. */
 static int64_t cn_client_now_ms(const connect_client_t *client) {
@@ -15550,8 +15961,11 @@ static void cn_client_run_pokes(connect_client_t *client) {
 static void cn_client_leave(void *owner) {
     connect_client_t *client = (connect_client_t *)owner;
     if (client->busy == 1) {
-        if (!client->free_wanted) cn_client_assign(client);
-        cn_client_run_pokes(client);
+        do {
+            client->unassigned = false;
+            if (!client->free_wanted) cn_client_assign(client);
+            cn_client_run_pokes(client); /* these may start more */
+        } while (client->unassigned);
     }
     if (--client->busy == 0 && client->free_wanted && !client->waits) connect_client_free(client);
 }
@@ -15572,12 +15986,25 @@ static void cn_client_wake(connect_client_t *client) {
         return;
     }
 #endif
+    if (cn_list_empty(&client->conns) && !cn_list_empty(&client->waiting)) { /* lost while an interceptor decided */
+        client->busy++;
+        cn_client_dial(
+            client, CN_CONTAINER(client->waiting.next, connect_call_t, node)->info.peer.http == CONNECT_HTTP_2);
+        client->busy--;
+    }
     if (!cn_list_empty(&client->conns)) cn_http_wake(&CN_CONTAINER(client->conns.next, connect_conn_t, node)->http);
 }
 
 static void cn_client_poke(connect_call_t *call) {
     connect_client_t *client = (connect_client_t *)call->owner;
     cn_list_append(&client->pokes, &call->poke_node);
+    cn_client_wake(client);
+}
+
+/* A call waits for a connection now. */
+static void cn_client_on_passed(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    client->unassigned = true;
     cn_client_wake(client);
 }
 
@@ -15656,7 +16083,7 @@ static void cn_client_fail_waiting(
     for (node = client->waiting.next; node != &client->waiting; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
-        if ((call->info.peer.http == CONNECT_HTTP_2) != http2) continue;
+        if (call->opening || (call->info.peer.http == CONNECT_HTTP_2) != http2) continue;
         cn_list_remove(&call->node);
         cn_list_append(&client->calls, &call->node);
         if (!call->over) {
@@ -15745,6 +16172,8 @@ static void cn_client_assign(connect_client_t *client) {
         if (call->over) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
+        } else if (call->opening) {
+            continue;
         } else if (conn && conn->http.version->begin(&conn->http, &call->x)) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
@@ -15889,6 +16318,8 @@ connect_client_t *connect_client_new(
     client->protocol = options->protocol ? options->protocol : CONNECT_PROTOCOL_CONNECT;
     client->http = options->http;
     client->get = options->get;
+    client->interceptors = options->interceptors;
+    client->interceptor_count = options->interceptor_count;
     client->timeout_ms = options->timeout_ms;
     client->dial = options->dial;
     client->dial_user = options->user;
@@ -16032,7 +16463,8 @@ static bool cn_client_dial_first(connect_client_t *client, bool http2, connect_e
 connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error) {
-    static const cn_call_owner_t owner_events = {NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms};
+    static const cn_call_owner_t owner_events = {
+        NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms, cn_client_on_passed};
     static const connect_call_options_t defaults;
     connect_call_t *call;
     if (client->free_wanted) {
@@ -16054,6 +16486,9 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->entered = true;
     call->user = user_or_null;
     if (events_or_null) call->events = *events_or_null;
+    call->interceptors.outer = client->interceptors;
+    call->interceptors.outer_count = client->interceptor_count;
+    call->context = options ? options->context : NULL;
     if (!cn_client_setup_call(client, call, method, options ? options : &defaults, error)) {
         cn_call_recycle(&client->pool, call);
         return NULL;
@@ -16065,6 +16500,9 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->writable = !cn_call_single_request(call);
     cn_list_append(&client->waiting, &call->node);
     if (call->writable && call->events.on_writable) cn_call_poke(call);
+    client->busy++; /* what interceptors cause is told later */
+    cn_invoke_open(call);
+    client->busy--;
     cn_client_wake(client);
     return call;
 }
