@@ -88,10 +88,10 @@ typedef struct cn_http2_t {
     bool had_room; /* client: what on_room was told last */
     bool settings_received;
     bool ping_sent, goaway_submitted;
-    bool has_early_end; /* server: a response may have ended before its request */
+    bool has_early_end;  /* server: a response may have ended before its request */
     bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
-    bool has_stray;     /* client: an exchange was reset that nghttp2 may not know */
-    uint32_t fatal;     /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
+    bool has_stray;      /* client: an exchange was reset that nghttp2 may not know */
+    uint32_t fatal;      /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
     connect_code_t fatal_code;
     const char *fatal_why;
     /* the header block that is being received */
@@ -106,7 +106,12 @@ typedef struct cn_http2_t {
     bool frame_ends_block, in_block;
     uint32_t continuations;
     uint32_t update_credit;
+    uint32_t dependent, dependency, dependency_bytes; /* of the PRIORITY frame that passes; dependent 0: none */
     cn_http2_bucket_t frames, resets;
+    /* server: the streams that were opened and are no more */
+    uint32_t last_stream_id;     /* the highest that nghttp2 was shown */
+    uint32_t last_cut_id;        /* the highest that this end ended before the peer did: frames may be on their way */
+    uint32_t last_peer_reset_id; /* of the last RST_STREAM that passed */
     /* memory */
     cn_list_t blocks; /* all of them */
     cn_http2_block_t *pool[CN_HTTP2_POOL_CLASSES];
@@ -309,14 +314,32 @@ static bool cn_http2_settle(cn_http2_t *h) {
 
 /* ---- Frames as they pass ---- */
 
-/* One frame's head. Returns false: one too many of no use. */
+static uint32_t cn_http2_read_id(const uint8_t *bytes) {
+    return ((uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3]) & 0x7FFFFFFF;
+}
+
+/* Whether the peer itself has ended this stream, and so may not send DATA or HEADERS on it (RFC 9113 5.1). nghttp2,
+   which keeps no closed streams here, would ignore them. */
+static bool cn_http2_is_over(const cn_http2_t *h, uint32_t id) {
+    if (!h->http->is_server || (h->current && (uint32_t)h->current->stream_id == id)) return false;
+    return id <= h->last_stream_id && id > h->last_cut_id && !nghttp2_session_find_stream(h->session, (int32_t)id);
+}
+
+static bool cn_http2_fail_closed(cn_http2_t *h) {
+    cn_http2_fail(h, NGHTTP2_STREAM_CLOSED, CONNECT_INTERNAL, "a frame on a closed stream");
+    return false;
+}
+
+/* One frame's head. Returns false: one too many of no use, or h->fatal. */
 static bool cn_http2_see_frame(cn_http2_t *h, const uint8_t *head) {
     uint32_t length = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
+    uint32_t id = cn_http2_read_id(head + 5);
     uint8_t type = head[3], flags = head[4];
     h->frame_left = length;
     h->frame_ends_block = false;
     switch (type) {
     case NGHTTP2_DATA:
+        if (CN_UNLIKELY(cn_http2_is_over(h, id) || (id == h->last_peer_reset_id && id))) return cn_http2_fail_closed(h);
         if (CN_LIKELY(length > 0 && !(flags & NGHTTP2_FLAG_PADDED))) return true;
         return (length == 0 && (flags & NGHTTP2_FLAG_END_STREAM)) || cn_http2_take_frame(h);
     case NGHTTP2_HEADERS: /* given back when it belongs to an exchange */
@@ -333,8 +356,30 @@ static bool cn_http2_see_frame(cn_http2_t *h, const uint8_t *head) {
             return true;
         }
         return cn_http2_take_frame(h);
+    case NGHTTP2_PRIORITY:
+        if (id == 0) {
+            cn_http2_fail(h, NGHTTP2_PROTOCOL_ERROR, CONNECT_INTERNAL, "PRIORITY without a stream");
+            return false;
+        }
+        if (length == 5) h->dependent = id;
+        h->dependency = h->dependency_bytes = 0;
+        return cn_http2_take_frame(h);
+    case NGHTTP2_RST_STREAM: h->last_peer_reset_id = id; return cn_http2_take_frame(h);
     default: return cn_http2_take_frame(h);
     }
+}
+
+/* PRIORITY is not acted on, but a stream that depends on itself is an error yet (RFC 7540 5.3.1). */
+static bool cn_http2_see_dependency(cn_http2_t *h, const uint8_t *bytes, size_t len) {
+    for (; len > 0 && h->dependency_bytes < 4; bytes++, len--, h->dependency_bytes++)
+        h->dependency = h->dependency << 8 | *bytes;
+    if (h->dependency_bytes < 4) return true;
+    if ((h->dependency & 0x7FFFFFFF) == h->dependent) {
+        cn_http2_fail(h, NGHTTP2_PROTOCOL_ERROR, CONNECT_INTERNAL, "a stream that depends on itself");
+        return false;
+    }
+    h->dependent = 0;
+    return true;
 }
 
 static void cn_http2_frame_over(cn_http2_t *h) {
@@ -353,6 +398,7 @@ static bool cn_http2_see(cn_http2_t *h, const uint8_t *bytes, size_t len) {
         const uint8_t *head;
         if (h->frame_left > 0) {
             n = CN_MIN((size_t)h->frame_left, len);
+            if (CN_UNLIKELY(h->dependent) && !cn_http2_see_dependency(h, bytes, n)) return false;
             h->frame_left -= (uint32_t)n;
             bytes += n;
             len -= n;
@@ -403,6 +449,14 @@ static void cn_http2_give_up(cn_http2_t *h, cn_exchange_t *x, uint32_t error, co
     cn_http2_reset_stream(h, x, error);
 }
 
+static int cn_http2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user) {
+    cn_http2_t *h = (cn_http2_t *)user;
+    (void)session;
+    if (head->type != NGHTTP2_HEADERS || !cn_http2_is_over(h, (uint32_t)head->stream_id)) return 0;
+    (void)cn_http2_fail_closed(h);
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
     cn_http_t *http = h->http;
@@ -417,6 +471,7 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
         (void)cn_http2_find(h, frame->hd.stream_id);
         return 0;
     }
+    h->last_stream_id = (uint32_t)frame->hd.stream_id;
     x = http->events->on_begin(http);
     if (!x)
         return cn_http2_check(h,
@@ -710,6 +765,8 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
     const connect_limits_t *limits = h->http->limits;
     cn_exchange_t *x = (cn_exchange_t *)nghttp2_session_get_stream_user_data(session, stream_id);
     bool counts = error != NGHTTP2_NO_ERROR && (h->http->is_server || (x && !x->reset));
+    if ((!x || !x->received_end) && (uint32_t)stream_id != h->last_peer_reset_id)
+        h->last_cut_id = CN_MAX(h->last_cut_id, (uint32_t)stream_id);
     if (x) {
         if (x->unread) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, x->unread));
         x->unread = 0;
@@ -844,6 +901,7 @@ static bool cn_http2_new_session(cn_http2_t *h) {
     mem.calloc = cn_http2_calloc;
     mem.realloc = cn_http2_realloc;
     if (nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0) {
+        nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, cn_http2_on_begin_frame);
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, cn_http2_on_begin_headers);
         nghttp2_session_callbacks_set_on_header_callback(callbacks, cn_http2_on_header);
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, cn_http2_on_frame);
