@@ -2,7 +2,7 @@
 # Brings the tools that the tests use and Debian does not have, each in a fixed version, into build/:
 #   build/tools/bin    grpcurl, h2spec and the protoc plugins for Go (Go modules)
 #   build/tools/node   buf (npm)
-#   build/venv         protoc: python -m grpc_tools.protoc (PyPI)
+#   build/venv         protoc: python -m grpc_tools.protoc; a C compiler for other systems: python -m ziglang cc (PyPI)
 # A tool is fetched once for each version; delete build/ to begin anew.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -25,12 +25,13 @@ go_tool() { # go_tool NAME PACKAGE VERSION
     once "$1" "$3" env GOBIN="$PWD/build/tools/bin" GOFLAGS= "$go" install "$2@$3"
 }
 
-# Python's protoc
-python_tools() {
+python_tool() { # python_tool PACKAGE VERSION
     [ -x build/venv/bin/pip ] || python3 -m venv build/venv
-    build/venv/bin/pip install --quiet "grpcio-tools==$1"
+    once "$1" "$2" build/venv/bin/pip install --quiet "$1==$2"
 }
-once grpcio-tools 1.85.1 python_tools 1.85.1
+python_tool grpcio-tools 1.85.1
+python_tool googleapis-common-protos 1.76.0
+python_tool ziglang 0.15.2
 
 go=$(sh tests/setup/go.sh)
 go_tool protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go v1.36.12
