@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 e91813277fcfbb6d. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 5f26ca2d2e4224ea. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -840,6 +840,9 @@ CONNECT_API const char *connect_build_info(void);
 #include <sys/eventfd.h>
 #endif
 #endif
+#if defined(__SSE2__) && defined(__GNUC__)
+#include <emmintrin.h>
+#endif
 #if CONNECT_ENABLE_HTTP2
 #include <nghttp2/nghttp2.h>
 #endif
@@ -867,6 +870,20 @@ CONNECT_API const char *connect_build_info(void);
 #else
 #define CN_LIKELY(condition) (condition)
 #define CN_UNLIKELY(condition) (condition)
+#endif
+/* Inlined where speed is asked for, and not size; kept out of line, off the path that is taken most; never taken in a
+   good case. */
+#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
+#define CN_HOT __attribute__((always_inline))
+#else
+#define CN_HOT
+#endif
+#if defined(__GNUC__)
+#define CN_APART __attribute__((noinline))
+#define CN_COLD __attribute__((noinline, cold))
+#else
+#define CN_APART
+#define CN_COLD
 #endif
 #define CN_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define CN_MAX(a, b) ((a) > (b) ? (a) : (b))
@@ -2015,7 +2032,15 @@ static void cn_number_put_digits(char *to, uint64_t value, size_t count) {
 }
 
 CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value) {
-    size_t count = cn_number_digit_count(value);
+    size_t count;
+    if (value < 100) {
+        const char *pair = cn_number_pairs + value * 2;
+        count = value >= 10;
+        to[0] = pair[!count]; /* one digit stands in the second place */
+        to[count] = pair[1];
+        return count + 1;
+    }
+    count = cn_number_digit_count(value);
     cn_number_put_digits(to, value, count);
     return count;
 }
@@ -2577,8 +2602,11 @@ CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, s
 typedef struct cn_json_writer_t {
     cn_buf_t *out;
     const connect_allocator_t *allocator;
-    bool pretty, comma, named, failed; /* failed: out of memory, or a text that is not UTF-8 */
-    bool out_of_memory;                /* which of the two */
+    bool pretty;
+    bool comma;         /* the next item needs one before it */
+    bool named;         /* a name and its colon were just written */
+    bool failed;        /* out of memory, or a text that is not UTF-8 */
+    bool out_of_memory; /* which of the two */
     uint32_t depth;
 } cn_json_writer_t;
 CN_PRIVATE void cn_json_write(
@@ -2595,6 +2623,12 @@ CN_PRIVATE void cn_json_base64(cn_json_writer_t *writer, connect_str_t bytes, bo
 CN_PRIVATE void cn_json_literal(cn_json_writer_t *writer, connect_str_t literal);
 /* The same in quotes, for what needs no escapes. */
 CN_PRIVATE void cn_json_quoted(cn_json_writer_t *writer, connect_str_t literal);
+CN_PRIVATE void cn_json_bool(cn_json_writer_t *writer, bool value);
+/* Numbers. quoted: in quotes, as JSON has no integers of 64 bits. A double or a float is finite. */
+CN_PRIVATE void cn_json_int(cn_json_writer_t *writer, int64_t value, bool quoted);
+CN_PRIVATE void cn_json_uint(cn_json_writer_t *writer, uint64_t value, bool quoted);
+CN_PRIVATE void cn_json_double(cn_json_writer_t *writer, double value);
+CN_PRIVATE void cn_json_float(cn_json_writer_t *writer, float value);
 
 /* #### src/codec/json.c ############################################################################################ */
 /* JSON text, RFC 8259: a pull reader and a writer. Always there, since Connect's errors and end-of-stream messages are
@@ -2628,13 +2662,26 @@ enum { CN_JSON_VALUE, CN_JSON_FIRST_ITEM, CN_JSON_FIRST_NAME, CN_JSON_AFTER, CN_
 
 /* A bit in each byte that ends a clean run; above the lowest one there may be more than there should be. Less than 0x20
    or equal to 0x22 is what is less than 0x21 after a flip of bit 1. */
-static uint64_t cn_json_word_stops(uint64_t word) {
+static inline uint64_t cn_json_word_stops(uint64_t word) {
     uint64_t backslash = word ^ (CN_JSON_ONES * 0x5C);
     uint64_t low = ((word ^ (CN_JSON_ONES * 0x02)) - CN_JSON_ONES * 0x21) & ~word;
     return (low | ((backslash - CN_JSON_ONES) & ~backslash)) & CN_JSON_HIGHS;
 }
 
-static bool cn_json_is_stop(char c) {
+#if defined(__SSE2__) && defined(__GNUC__)
+#define CN_JSON_SSE2 1
+/* A bit for each of 16 bytes that ends a clean run. */
+static inline unsigned cn_json_block_stops(__m128i block) {
+    const __m128i quotes = _mm_cmpeq_epi8(block, _mm_set1_epi8('"'));
+    const __m128i backslashes = _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'));
+    const __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1F)), block);
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), controls));
+}
+#else
+#define CN_JSON_SSE2 0
+#endif
+
+static inline bool cn_json_is_stop(char c) {
     return (unsigned char)c < 0x20 || c == '"' || c == '\\';
 }
 
@@ -2992,12 +3039,23 @@ CN_PRIVATE void cn_json_write(
     writer->pretty = pretty;
 }
 
-static char *cn_json_reserve(cn_json_writer_t *writer, size_t len) {
+static CN_APART char *cn_json_more_room(cn_json_writer_t *writer, size_t len) {
     char *to;
-    if (CN_UNLIKELY(writer->failed)) return NULL;
+    if (writer->failed) return NULL;
     to = cn_buf_reserve(writer->out, writer->allocator, len);
-    if (CN_UNLIKELY(!to)) writer->failed = writer->out_of_memory = true;
+    if (!to) writer->failed = writer->out_of_memory = true;
     return to;
+}
+
+/* Where the next byte goes, with room for so many, at least one; NULL: it failed. What was written is said once, at the
+   end of an item, by cn_json_wrote. */
+static inline CN_HOT char *cn_json_room(cn_json_writer_t *writer, size_t len) {
+    const cn_buf_t *out = writer->out;
+    return CN_LIKELY(out->capacity - out->end >= len) ? out->block + out->end : cn_json_more_room(writer, len);
+}
+
+static inline void cn_json_wrote(cn_json_writer_t *writer, const char *end) {
+    writer->out->end = (size_t)(end - writer->out->block);
 }
 
 static char *cn_json_indent(char *to, uint32_t depth) {
@@ -3006,44 +3064,46 @@ static char *cn_json_indent(char *to, uint32_t depth) {
     return to + (size_t)depth * 2;
 }
 
-/* Makes room for an item of at most len bytes, and writes what stands before it. Returns where it goes. */
-static char *cn_json_item(cn_json_writer_t *writer, size_t len) {
-    char *to, *begin;
-    size_t before = 2 + (writer->pretty ? (size_t)writer->depth * 2 : 0);
-    if (len > SIZE_MAX - before) {
-        writer->failed = writer->out_of_memory = true;
-        return NULL;
-    }
-    begin = to = cn_json_reserve(writer, before + len);
-    if (CN_UNLIKELY(!to)) return NULL;
-    if (!writer->named) {
-        if (writer->comma) *to++ = ',';
-        if (CN_UNLIKELY(writer->pretty) && writer->depth > 0) to = cn_json_indent(to, writer->depth);
-    }
+static char *cn_json_pretty_item(cn_json_writer_t *writer, size_t len) {
+    char *to = cn_json_room(writer, len + 2 + (size_t)writer->depth * 2);
+    if (!to) return NULL;
+    if (writer->comma) *to++ = ',';
+    if (!writer->named && writer->depth > 0) to = cn_json_indent(to, writer->depth);
     writer->named = false;
     writer->comma = true;
-    cn_buf_commit(writer->out, (size_t)(to - begin));
     return to;
 }
 
-static void cn_json_begin(cn_json_writer_t *writer, char bracket) {
-    char *to = cn_json_item(writer, 1);
-    if (!to) return;
-    *to = bracket;
-    cn_buf_commit(writer->out, 1);
-    writer->comma = false;
-    writer->depth++;
+/* Makes room for an item of at most len bytes, less than SIZE_MAX / 2, and writes what stands before it. Returns where
+   it goes. */
+static inline CN_HOT char *cn_json_item(cn_json_writer_t *writer, size_t len) {
+    char *to;
+    if (CN_UNLIKELY(writer->pretty)) return cn_json_pretty_item(writer, len);
+    to = cn_json_room(writer, len + 1);
+    if (CN_UNLIKELY(!to)) return NULL;
+    *to = ',';
+    to += writer->comma;
+    writer->comma = true;
+    return to;
 }
 
-static void cn_json_finish(cn_json_writer_t *writer, char bracket) {
-    char *to, *begin;
-    if (writer->failed) return;
-    writer->depth--;
-    begin = to = cn_json_reserve(writer, 2 + (size_t)writer->depth * 2);
-    if (!to) return;
-    if (writer->pretty && writer->comma) to = cn_json_indent(to, writer->depth);
+static inline void cn_json_begin(cn_json_writer_t *writer, char bracket) {
+    char *to = cn_json_item(writer, 1);
+    writer->comma = false;
+    writer->depth++;
+    if (CN_UNLIKELY(!to)) return;
     *to++ = bracket;
-    cn_buf_commit(writer->out, (size_t)(to - begin));
+    cn_json_wrote(writer, to);
+}
+
+static inline void cn_json_finish(cn_json_writer_t *writer, char bracket) {
+    char *to;
+    writer->depth--;
+    to = cn_json_room(writer, 2 + (size_t)writer->depth * 2);
+    if (CN_UNLIKELY(!to)) return;
+    if (CN_UNLIKELY(writer->pretty) && writer->comma) to = cn_json_indent(to, writer->depth);
+    *to++ = bracket;
+    cn_json_wrote(writer, to);
     writer->comma = true;
 }
 
@@ -3083,82 +3143,183 @@ static size_t cn_json_escape(char *to, char c) {
     }
 }
 
-/* Writes text in quotes where len + 2 bytes are reserved; escapes need more, and take it. */
-static void cn_json_put_string(cn_json_writer_t *writer, char *to, connect_str_t text) {
-    const char *at = text.len ? text.data : "", *end = at + text.len;
-    char *begin = to;
-    uint64_t high = 0;
-    *to++ = '"';
-    while (at < end) {
-        if (end - at >= 8) {
-            uint64_t word, stops;
-            memcpy(&word, at, 8);
-            stops = cn_json_word_stops(word);
-            memcpy(to, &word, 8);
-            high |= word;
-            if (CN_LIKELY(!stops)) {
-                at += 8;
-                to += 8;
-                continue;
-            }
-            to += cn_json_stop_index(at, stops);
-            at += cn_json_stop_index(at, stops);
-        } else if (!cn_json_is_stop(*at)) {
-            high |= (unsigned char)*at;
-            *to++ = *at++;
-            continue;
+/* Copies text up to its end, or up to some byte before the first one that needs an escape. Returns how many bytes;
+   *wide is set if one of them may be above 0x7F. Blocks overlap at the end, so nothing behind the text is read or
+   written. */
+static inline CN_HOT size_t cn_json_copy_clean(char *to, const char *at, size_t len, bool *wide) {
+    size_t i;
+#if CN_JSON_SSE2
+    if (len >= 16) {
+        __m128i all = _mm_setzero_si128();
+        for (i = 0; i < len;) {
+            __m128i block;
+            if (len - i < 16) i = len - 16;
+            block = _mm_loadu_si128((const __m128i *)(const void *)(at + i));
+            if (CN_UNLIKELY(cn_json_block_stops(block) != 0)) break;
+            _mm_storeu_si128((__m128i *)(void *)(to + i), block);
+            all = _mm_or_si128(all, block);
+            i += 16;
         }
-        cn_buf_commit(writer->out, (size_t)(to - begin));
-        begin = to = cn_json_reserve(writer, 6 + (size_t)(end - at) + 1);
-        if (!to) return;
-        to += cn_json_escape(to, *at++);
+        *wide = *wide || _mm_movemask_epi8(all) != 0;
+        return i;
     }
+#endif
+    if (len >= 8) {
+        uint64_t all = 0;
+        for (i = 0; i < len;) {
+            uint64_t word;
+            if (len - i < 8) i = len - 8;
+            memcpy(&word, at + i, 8);
+            if (CN_UNLIKELY(cn_json_word_stops(word) != 0)) break;
+            memcpy(to + i, &word, 8);
+            all |= word;
+            i += 8;
+        }
+        *wide = *wide || (all & CN_JSON_HIGHS) != 0;
+        return i;
+    }
+    if (len >= 4) {
+        uint32_t first, last;
+        uint64_t both;
+        memcpy(&first, at, 4);
+        memcpy(&last, at + len - 4, 4);
+        both = (uint64_t)first << 32 | last;
+        if (CN_UNLIKELY(cn_json_word_stops(both) != 0)) return 0;
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+        *wide = *wide || (both & CN_JSON_HIGHS) != 0;
+        return len;
+    }
+    for (i = 0; i < len && !cn_json_is_stop(at[i]); i++) {
+        to[i] = at[i];
+        *wide = *wide || (unsigned char)at[i] >= 0x80;
+    }
+    return i;
+}
+
+/* Writes the rest of a text, which has something to escape. Returns as cn_json_put_string. */
+static CN_APART char *cn_json_put_escaped(cn_json_writer_t *writer, char *to, const char *at, size_t len, bool *wide) {
+    for (;;) {
+        size_t clean = cn_json_copy_clean(to, at, len, wide);
+        to += clean;
+        at += clean;
+        len -= clean;
+        for (; len && !cn_json_is_stop(*at); len--) { /* up to the one byte */
+            *wide = *wide || (unsigned char)*at >= 0x80;
+            *to++ = *at++;
+        }
+        if (!len) return to;
+        cn_json_wrote(writer, to);
+        to = cn_json_room(writer, 6 + len + 3);
+        if (!to) return NULL;
+        to += cn_json_escape(to, *at++);
+        len--;
+    }
+}
+
+/* Writes text in quotes where len + 4 bytes are reserved; escapes need more, and take it. Returns its end, with room
+   for two bytes behind it; NULL: it failed. */
+static inline CN_HOT char *cn_json_put_string(cn_json_writer_t *writer, char *to, connect_str_t text) {
+    bool wide = false;
+    size_t clean;
     *to++ = '"';
-    cn_buf_commit(writer->out, (size_t)(to - begin));
-    if (CN_UNLIKELY(high & CN_JSON_HIGHS) && !cn_utf8_valid(text)) writer->failed = true;
+    clean = cn_json_copy_clean(to, text.data, text.len, &wide);
+    to += clean;
+    if (CN_UNLIKELY(clean < text.len)) {
+        to = cn_json_put_escaped(writer, to, text.data + clean, text.len - clean, &wide);
+        if (!to) return NULL;
+    }
+    if (CN_UNLIKELY(wide) && !cn_utf8_valid(text)) writer->failed = true;
+    *to++ = '"';
+    return to;
+}
+
+/* An item of so many bytes of the caller's and a few more. */
+static inline char *cn_json_text_item(cn_json_writer_t *writer, size_t len) {
+    if (CN_LIKELY(len < SIZE_MAX / 4)) return cn_json_item(writer, len + 4);
+    writer->failed = writer->out_of_memory = true;
+    return NULL;
 }
 
 CN_PRIVATE void cn_json_name(cn_json_writer_t *writer, connect_str_t name) {
-    char *to = cn_json_item(writer, name.len < SIZE_MAX - 16 ? name.len + 2 : SIZE_MAX);
-    if (!to) return;
-    cn_json_put_string(writer, to, name);
-    to = cn_json_reserve(writer, 2);
-    if (!to) return;
-    to[0] = ':';
-    to[1] = ' ';
-    cn_buf_commit(writer->out, writer->pretty ? 2 : 1);
+    char *to = cn_json_text_item(writer, name.len);
+    if (CN_LIKELY(to != NULL)) to = cn_json_put_string(writer, to, name);
+    writer->comma = false;
     writer->named = true;
+    if (CN_UNLIKELY(!to)) return;
+    *to++ = ':';
+    *to = ' ';
+    cn_json_wrote(writer, to + writer->pretty);
 }
 
 CN_PRIVATE void cn_json_string(cn_json_writer_t *writer, connect_str_t text) {
-    char *to = cn_json_item(writer, text.len < SIZE_MAX - 16 ? text.len + 2 : SIZE_MAX);
-    if (to) cn_json_put_string(writer, to, text);
+    char *to = cn_json_text_item(writer, text.len);
+    if (CN_LIKELY(to != NULL)) to = cn_json_put_string(writer, to, text);
+    if (CN_LIKELY(to != NULL)) cn_json_wrote(writer, to);
 }
 
 CN_PRIVATE void cn_json_base64(cn_json_writer_t *writer, connect_str_t bytes, bool padded) {
-    size_t len = bytes.len < SIZE_MAX / 2 ? cn_base64_encoded_len(bytes.len, padded) : SIZE_MAX - 2;
-    char *to = cn_json_item(writer, len + 2);
+    char *to =
+        cn_json_text_item(writer, bytes.len < SIZE_MAX / 4 ? cn_base64_encoded_len(bytes.len, padded) : SIZE_MAX);
     if (!to) return;
-    to[0] = '"';
-    len = cn_base64_encode(to + 1, bytes, padded);
-    to[len + 1] = '"';
-    cn_buf_commit(writer->out, len + 2);
+    *to++ = '"';
+    to += cn_base64_encode(to, bytes, padded);
+    *to++ = '"';
+    cn_json_wrote(writer, to);
 }
 
 CN_PRIVATE void cn_json_literal(cn_json_writer_t *writer, connect_str_t literal) {
-    char *to = cn_json_item(writer, literal.len);
-    if (!to || !literal.len) return;
-    memcpy(to, literal.data, literal.len);
-    cn_buf_commit(writer->out, literal.len);
+    char *to = cn_json_text_item(writer, literal.len);
+    if (!to) return;
+    if (literal.len) memcpy(to, literal.data, literal.len);
+    cn_json_wrote(writer, to + literal.len);
 }
 
 CN_PRIVATE void cn_json_quoted(cn_json_writer_t *writer, connect_str_t literal) {
-    char *to = cn_json_item(writer, literal.len + 2);
+    char *to = cn_json_text_item(writer, literal.len);
     if (!to) return;
-    to[0] = '"';
-    if (literal.len) memcpy(to + 1, literal.data, literal.len);
-    to[literal.len + 1] = '"';
-    cn_buf_commit(writer->out, literal.len + 2);
+    *to++ = '"';
+    if (literal.len) memcpy(to, literal.data, literal.len);
+    to += literal.len;
+    *to++ = '"';
+    cn_json_wrote(writer, to);
+}
+
+CN_PRIVATE void cn_json_bool(cn_json_writer_t *writer, bool value) {
+    char *to = cn_json_item(writer, 5);
+    if (CN_UNLIKELY(!to)) return;
+    memcpy(to, value ? "true " : "false", 5);
+    cn_json_wrote(writer, to + (value ? 4 : 5));
+}
+
+CN_PRIVATE void cn_json_int(cn_json_writer_t *writer, int64_t value, bool quoted) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM + 2);
+    if (CN_UNLIKELY(!to)) return;
+    *to = '"';
+    to += quoted;
+    to += cn_number_from_int(to, value);
+    *to = '"';
+    cn_json_wrote(writer, to + quoted);
+}
+
+CN_PRIVATE void cn_json_uint(cn_json_writer_t *writer, uint64_t value, bool quoted) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM + 2);
+    if (CN_UNLIKELY(!to)) return;
+    *to = '"';
+    to += quoted;
+    to += cn_number_from_uint(to, value);
+    *to = '"';
+    cn_json_wrote(writer, to + quoted);
+}
+
+CN_PRIVATE void cn_json_double(cn_json_writer_t *writer, double value) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM);
+    if (CN_LIKELY(to != NULL)) cn_json_wrote(writer, to + cn_number_from_double(to, value));
+}
+
+CN_PRIVATE void cn_json_float(cn_json_writer_t *writer, float value) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM);
+    if (CN_LIKELY(to != NULL)) cn_json_wrote(writer, to + cn_number_from_float(to, value));
 }
 
 /* #### src/codec/message.h ######################################################################################### */
@@ -3172,12 +3333,100 @@ typedef struct cn_message_list_t {
     size_t count;
 } cn_message_list_t;
 
+static inline bool cn_message_is_message(const connect_field_t *field) {
+    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
+}
+
+static inline bool cn_message_is_text(const connect_field_t *field) {
+    return field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
+}
+
+/* The size of a scalar's C type; 0: not a scalar. */
+static inline size_t cn_message_scalar_size(uint8_t kind) {
+    switch (kind) {
+    case CONNECT_KIND_BOOL: return sizeof(bool);
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_ENUM:
+    case CONNECT_KIND_SFIXED32:
+    case CONNECT_KIND_SINT32: return 4;
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64:
+    case CONNECT_KIND_SINT64: return 8;
+    default: return 0;
+    }
+}
+
 /* The size of a field's member, or of one item of its list. */
-CN_PRIVATE size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field);
+static inline size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field) {
+    if (cn_message_is_message(field))
+        return field->flags & CONNECT_FIELD_REPEATED ? type->types[field->type]->size : sizeof(void *);
+    if (cn_message_is_text(field)) return sizeof(connect_str_t);
+    return cn_message_scalar_size(field->kind);
+}
+
 /* Tells whether a field is present: has_x, the oneof's case, not NULL, not zero, not empty. */
-CN_PRIVATE bool cn_message_has(const connect_field_t *field, const void *message);
+static inline bool cn_message_has(const connect_field_t *field, const void *message) {
+    const char *at = (const char *)message + field->offset;
+    const unsigned flags = field->flags;
+    if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
+        if (flags & CONNECT_FIELD_REPEATED) {
+            cn_message_list_t list;
+            memcpy(&list, at, sizeof list);
+            return list.count != 0;
+        }
+        if (flags & CONNECT_FIELD_HAS) {
+            bool has;
+            memcpy(&has, (const char *)message + field->presence, sizeof has);
+            return has;
+        } else {
+            int32_t number;
+            memcpy(&number, (const char *)message + field->presence, sizeof number);
+            return number == (int32_t)field->number;
+        }
+    }
+    if (cn_message_is_message(field)) {
+        const void *sub;
+        memcpy(&sub, at, sizeof sub);
+        return sub != NULL;
+    }
+    if (cn_message_is_text(field)) {
+        connect_str_t text;
+        memcpy(&text, at, sizeof text);
+        return flags & CONNECT_FIELD_NULLABLE ? text.data != NULL : text.len != 0;
+    }
+    switch (cn_message_scalar_size(field->kind)) {
+    case 8: {
+        uint64_t bits;
+        memcpy(&bits, at, 8);
+        return bits != 0;
+    }
+    case 4: {
+        uint32_t bits;
+        memcpy(&bits, at, 4);
+        return bits != 0;
+    }
+    default: return *at != 0; /* bool */
+    }
+}
+
 /* Says that a field is there: sets has_x or the oneof's case, if it has one. */
-CN_PRIVATE void cn_message_mark(const connect_field_t *field, void *message);
+static inline void cn_message_mark(const connect_field_t *field, void *message) {
+    char *presence = (char *)message + field->presence;
+    if (field->flags & CONNECT_FIELD_HAS) {
+        const bool has = true;
+        memcpy(presence, &has, sizeof has);
+    } else if (field->flags & CONNECT_FIELD_ONEOF) {
+        const int32_t number = (int32_t)field->number;
+        memcpy(presence, &number, sizeof number);
+    }
+}
+
 /* Finds a field by its number; NULL if there is none. */
 CN_PRIVATE const connect_field_t *cn_message_field_number(const connect_type_t *type, uint32_t number);
 /* Tells whether an enum names a number. */
@@ -3202,85 +3451,6 @@ CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsign
 
 static const connect_type_t *cn_message_type_of(const connect_type_t *type, const connect_field_t *field) {
     return type->types[field->type];
-}
-
-static bool cn_message_is_message(const connect_field_t *field) {
-    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
-}
-
-static bool cn_message_is_text(const connect_field_t *field) {
-    return field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
-}
-
-/* The size of a scalar's C type; 0: not a scalar. */
-static size_t cn_message_scalar_size(uint8_t kind) {
-    switch (kind) {
-    case CONNECT_KIND_BOOL: return sizeof(bool);
-    case CONNECT_KIND_FLOAT:
-    case CONNECT_KIND_INT32:
-    case CONNECT_KIND_FIXED32:
-    case CONNECT_KIND_UINT32:
-    case CONNECT_KIND_ENUM:
-    case CONNECT_KIND_SFIXED32:
-    case CONNECT_KIND_SINT32: return 4;
-    case CONNECT_KIND_DOUBLE:
-    case CONNECT_KIND_INT64:
-    case CONNECT_KIND_UINT64:
-    case CONNECT_KIND_FIXED64:
-    case CONNECT_KIND_SFIXED64:
-    case CONNECT_KIND_SINT64: return 8;
-    default: return 0;
-    }
-}
-
-CN_PRIVATE size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field) {
-    if (cn_message_is_message(field))
-        return field->flags & CONNECT_FIELD_REPEATED ? cn_message_type_of(type, field)->size : sizeof(void *);
-    if (cn_message_is_text(field)) return sizeof(connect_str_t);
-    return cn_message_scalar_size(field->kind);
-}
-
-CN_PRIVATE bool cn_message_has(const connect_field_t *field, const void *message) {
-    const char *at = (const char *)message + field->offset;
-    if (field->flags & CONNECT_FIELD_REPEATED) {
-        cn_message_list_t list;
-        memcpy(&list, at, sizeof list);
-        return list.count != 0;
-    }
-    if (field->flags & CONNECT_FIELD_HAS) {
-        bool has;
-        memcpy(&has, (const char *)message + field->presence, sizeof has);
-        return has;
-    }
-    if (field->flags & CONNECT_FIELD_ONEOF) {
-        int32_t number;
-        memcpy(&number, (const char *)message + field->presence, sizeof number);
-        return number == (int32_t)field->number;
-    }
-    if (cn_message_is_message(field)) {
-        const void *sub;
-        memcpy(&sub, at, sizeof sub);
-        return sub != NULL;
-    }
-    if (cn_message_is_text(field)) {
-        connect_str_t text;
-        memcpy(&text, at, sizeof text);
-        return field->flags & CONNECT_FIELD_NULLABLE ? text.data != NULL : text.len != 0;
-    } else {
-        static const char zero[8] = {0};
-        return memcmp(at, zero, cn_message_scalar_size(field->kind)) != 0;
-    }
-}
-
-CN_PRIVATE void cn_message_mark(const connect_field_t *field, void *message) {
-    char *presence = (char *)message + field->presence;
-    if (field->flags & CONNECT_FIELD_HAS) {
-        const bool has = true;
-        memcpy(presence, &has, sizeof has);
-    } else if (field->flags & CONNECT_FIELD_ONEOF) {
-        const int32_t number = (int32_t)field->number;
-        memcpy(presence, &number, sizeof number);
-    }
 }
 
 CN_PRIVATE const connect_field_t *cn_message_field_number(const connect_type_t *type, uint32_t number) {
@@ -3830,18 +4000,6 @@ CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_
 #ifndef CN_PB_LITTLE
 #define CN_PB_LITTLE 0
 #endif
-#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
-#define CN_PB_HOT __attribute__((always_inline))
-#else
-#define CN_PB_HOT
-#endif
-#if defined(__GNUC__)
-#define CN_PB_COLD __attribute__((noinline, cold))
-#define CN_PB_APART __attribute__((noinline))
-#else
-#define CN_PB_COLD
-#define CN_PB_APART
-#endif
 
 /* ---- Where it failed ---- */
 
@@ -3855,17 +4013,17 @@ typedef struct cn_pb_failure_t {
     char text[CN_PB_PATH];
 } cn_pb_failure_t;
 
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure);
+CN_PRIVATE CN_COLD void cn_pb_failure_init(cn_pb_failure_t *failure);
 /* Puts ".name" or ".name[index]" in front of the path. */
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
+CN_PRIVATE CN_COLD void cn_pb_failure_at(
     cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index);
 /* Makes the error, with its path in the arena. Returns false. */
-CN_PRIVATE CN_PB_COLD bool cn_pb_failure_report(
+CN_PRIVATE CN_COLD bool cn_pb_failure_report(
     const cn_pb_failure_t *failure, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error);
 
 /* ---- Numbers ---- */
 
-static inline CN_PB_HOT uint64_t cn_pb_load64(const char *p) {
+static inline CN_HOT uint64_t cn_pb_load64(const char *p) {
 #if CN_PB_LITTLE
     uint64_t value;
     memcpy(&value, p, 8);
@@ -3879,7 +4037,7 @@ static inline CN_PB_HOT uint64_t cn_pb_load64(const char *p) {
 #endif
 }
 
-static inline CN_PB_HOT uint32_t cn_pb_load32(const char *p) {
+static inline CN_HOT uint32_t cn_pb_load32(const char *p) {
 #if CN_PB_LITTLE
     uint32_t value;
     memcpy(&value, p, 4);
@@ -3890,7 +4048,7 @@ static inline CN_PB_HOT uint32_t cn_pb_load32(const char *p) {
 #endif
 }
 
-static inline CN_PB_HOT void cn_pb_store64(char *p, uint64_t value) {
+static inline CN_HOT void cn_pb_store64(char *p, uint64_t value) {
 #if CN_PB_LITTLE
     memcpy(p, &value, 8);
 #else
@@ -3900,7 +4058,7 @@ static inline CN_PB_HOT void cn_pb_store64(char *p, uint64_t value) {
 #endif
 }
 
-static inline CN_PB_HOT void cn_pb_store32(char *p, uint32_t value) {
+static inline CN_HOT void cn_pb_store32(char *p, uint32_t value) {
 #if CN_PB_LITTLE
     memcpy(p, &value, 4);
 #else
@@ -3910,28 +4068,28 @@ static inline CN_PB_HOT void cn_pb_store32(char *p, uint32_t value) {
 #endif
 }
 
-static inline CN_PB_HOT uint32_t cn_pb_zigzag32_decode(uint32_t value) {
+static inline CN_HOT uint32_t cn_pb_zigzag32_decode(uint32_t value) {
     return (value >> 1) ^ (0u - (value & 1));
 }
 
-static inline CN_PB_HOT uint64_t cn_pb_zigzag64_decode(uint64_t value) {
+static inline CN_HOT uint64_t cn_pb_zigzag64_decode(uint64_t value) {
     return (value >> 1) ^ ((uint64_t)0 - (value & 1));
 }
 
-static inline CN_PB_HOT uint32_t cn_pb_zigzag32(uint32_t value) {
+static inline CN_HOT uint32_t cn_pb_zigzag32(uint32_t value) {
     return (value << 1) ^ (0u - (value >> 31));
 }
 
-static inline CN_PB_HOT uint64_t cn_pb_zigzag64(uint64_t value) {
+static inline CN_HOT uint64_t cn_pb_zigzag64(uint64_t value) {
     return (value << 1) ^ ((uint64_t)0 - (value >> 63));
 }
 
 /* A 32-bit signed number is written as its 64-bit one: ten bytes if it is negative. */
-static inline CN_PB_HOT uint64_t cn_pb_sign_extend(uint32_t value) {
+static inline CN_HOT uint64_t cn_pb_sign_extend(uint32_t value) {
     return (uint64_t)value | ((uint64_t)0 - (value >> 31)) << 32;
 }
 
-static inline CN_PB_HOT size_t cn_pb_varint_len(uint64_t value) {
+static inline CN_HOT size_t cn_pb_varint_len(uint64_t value) {
 #if defined(__GNUC__)
     return (size_t)((unsigned)(63 - __builtin_clzll(value | 1)) * 9 + 73) / 64;
 #else
@@ -3945,7 +4103,7 @@ static inline CN_PB_HOT size_t cn_pb_varint_len(uint64_t value) {
 }
 
 /* ASCII is seen here, the rest elsewhere. Words overlap at the end, so nothing behind the text is read. */
-static inline CN_PB_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
+static inline CN_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
     const uint64_t high = 0x8080808080808080u;
     uint64_t a, b;
     if (len >= 8) {
@@ -3977,7 +4135,7 @@ static inline CN_PB_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
     return (((unsigned char)p[0] | (unsigned char)p[len >> 1] | (unsigned char)p[len - 1]) & 0x80) == 0;
 }
 
-static inline CN_PB_HOT bool cn_pb_is_utf8(const char *p, size_t len) {
+static inline CN_HOT bool cn_pb_is_utf8(const char *p, size_t len) {
     connect_str_t text;
     if (CN_LIKELY(cn_pb_is_ascii(p, len))) return true;
     text.data = p;
@@ -3989,7 +4147,7 @@ static inline CN_PB_HOT bool cn_pb_is_utf8(const char *p, size_t len) {
 /* Errors of protobuf binary name the path, "acme.v1.Reading.samples[3].value". It is put together while the failed call
    returns: each level puts its own part in front; a path that is too long loses its front. */
 
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
+CN_PRIVATE CN_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
     failure->code = CONNECT_OK;
     failure->reason = NULL;
     failure->no_offset = failure->cut = false;
@@ -3998,7 +4156,7 @@ CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
     failure->text[CN_PB_PATH - 1] = 0;
 }
 
-static CN_PB_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const char *part, size_t len) {
+static CN_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const char *part, size_t len) {
     if (failure->cut) return;
     if (len + 3 > failure->begin) { /* no room: the front is left out */
         failure->cut = true;
@@ -4009,7 +4167,7 @@ static CN_PB_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const cha
     memcpy(failure->text + failure->begin, part, len);
 }
 
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
+CN_PRIVATE CN_COLD void cn_pb_failure_at(
     cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index) {
     char part[96];
     int len;
@@ -4020,7 +4178,7 @@ CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
     if (len > 0) cn_pb_failure_prepend(failure, part, (size_t)len);
 }
 
-CN_PRIVATE CN_PB_COLD bool cn_pb_failure_report(
+CN_PRIVATE CN_COLD bool cn_pb_failure_report(
     const cn_pb_failure_t *failure, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error) {
     const char *reason = failure->reason ? failure->reason : "cannot be written",
                *path = failure->text + failure->begin;
@@ -4100,7 +4258,7 @@ static const uint8_t cn_pb_ops[32][8] = {[CONNECT_KIND_DOUBLE] = {0, CN_PB_FIXED
     [CONNECT_KIND_SINT64] = {CN_PB_SINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0}};
 
 /* Squeezes the low 7 bits of each byte together. */
-static inline CN_PB_HOT uint64_t cn_pb_squeeze(uint64_t w) {
+static inline CN_HOT uint64_t cn_pb_squeeze(uint64_t w) {
     w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
     w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
     return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
@@ -4120,21 +4278,21 @@ typedef struct cn_pb_decoder_t {
 } cn_pb_decoder_t;
 
 /* Returns NULL, so that a failing reader can return it. */
-static CN_PB_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
+static CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
     d->failure.code = CONNECT_INVALID_ARGUMENT;
     d->failure.reason = reason;
     d->failure.offset = (size_t)(at - d->start);
     return NULL;
 }
 
-static CN_PB_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, const char *reason) {
+static CN_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, const char *reason) {
     cn_pb_bad(d, at, reason);
     d->failure.code = CONNECT_RESOURCE_EXHAUSTED;
     return NULL;
 }
 
 /* Takes memory that the peer's bytes made necessary. */
-static inline CN_PB_HOT void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const char *at) {
+static inline CN_HOT void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const char *at) {
     void *block;
     if (CN_UNLIKELY(size > d->memory_left)) return cn_pb_exhausted(d, at, "decoded elements need more than memory_max");
     d->memory_left -= size;
@@ -4160,7 +4318,7 @@ static const char *cn_pb_varint_careful(cn_pb_decoder_t *d, const char *p, const
     return cn_pb_bad(d, at, "varint too long");
 }
 
-static CN_PB_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+static CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
 #if CN_PB_LITTLE && defined(__GNUC__)
     if (CN_LIKELY(d->limit - p >= 10)) {
         uint64_t w = cn_pb_load64(p), stop = ~w & 0x8080808080808080u;
@@ -4185,7 +4343,7 @@ static CN_PB_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char 
     return cn_pb_varint_careful(d, p, end, value);
 }
 
-static inline CN_PB_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+static inline CN_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
     if (CN_LIKELY(p < end)) {
         unsigned char first = (unsigned char)*p;
         if (CN_LIKELY(first < 0x80)) {
@@ -4201,7 +4359,7 @@ static inline CN_PB_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char 
 }
 
 /* Reads a tag, all of it again; p is at its first byte. */
-static CN_PB_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+static CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
     uint64_t value = 0; /* gcc cannot see that it is set */
     const char *next = cn_pb_varint_careful(d, p, end, &value);
     if (!next) return NULL;
@@ -4210,7 +4368,7 @@ static CN_PB_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p,
     return next;
 }
 
-static inline CN_PB_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+static inline CN_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
     uint32_t first = (unsigned char)*p;
     if (CN_LIKELY(first < 0x80)) {
         *tag = first;
@@ -4224,7 +4382,7 @@ static inline CN_PB_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p,
 }
 
 /* Reads a length and sees that so much is there. */
-static inline CN_PB_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
+static inline CN_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
     const char *at = p;
     uint64_t value;
     *len = 0;
@@ -4271,14 +4429,14 @@ static const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end
     }
 }
 
-static inline CN_PB_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
+static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
     size_t capacity = 0;
     if (list->items) memcpy(&capacity, (const char *)list->items - CN_PB_HEAD, sizeof capacity);
     return capacity;
 }
 
 /* Makes room in a list for `more` items. Its member in the message is set, its count stays. */
-static CN_PB_APART char *cn_pb_list_grow(
+static CN_APART char *cn_pb_list_grow(
     cn_pb_decoder_t *d, char *member, cn_message_list_t *list, size_t size, size_t more, const char *at) {
     const size_t capacity = cn_pb_capacity(list);
     size_t wanted = list->count + more, twice = capacity * 2;
@@ -4307,7 +4465,7 @@ static CN_PB_APART char *cn_pb_list_grow(
 }
 
 /* Where the next item of a list goes; its count is raised. more: how many are known to come. */
-static inline CN_PB_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+static inline CN_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
     cn_message_list_t list;
     char *items;
     memcpy(&list, member, sizeof list);
@@ -4322,7 +4480,7 @@ static inline CN_PB_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, siz
     return items;
 }
 
-static CN_PB_APART bool cn_pb_keep_new(cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
+static CN_APART bool cn_pb_keep_new(cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
     connect_str_t view;
     char *item = cn_pb_append(d, member, sizeof view, 1, from);
     if (!item) return false;
@@ -4355,7 +4513,7 @@ static bool cn_pb_keep(cn_pb_decoder_t *d, const connect_type_t *type, char *mes
 
 /* How many records of the same tag stand one behind the other. p is behind the first of them. Malformed ones are left
    for later. */
-static CN_PB_APART size_t cn_pb_run(const char *p, const char *end, const char *tag, size_t tag_len) {
+static CN_APART size_t cn_pb_run(const char *p, const char *end, const char *tag, size_t tag_len) {
     size_t n = 1;
     while ((size_t)(end - p) > tag_len && *p == *tag && (tag_len == 1 || memcmp(p, tag, tag_len) == 0)) {
         uint64_t len = (unsigned char)p[tag_len];
@@ -4396,7 +4554,7 @@ static size_t cn_pb_count_varints(const char *p, const char *end) {
 }
 
 /* Stores a varint as the op's C type. op is a constant wherever this is called. */
-static inline CN_PB_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i, uint64_t value) {
+static inline CN_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i, uint64_t value) {
     if (op == CN_PB_VARINT64) {
         memcpy(items + i * 8, &value, 8);
     } else if (op == CN_PB_SINT64) {
@@ -4413,7 +4571,7 @@ static inline CN_PB_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i
 }
 
 /* Reads n varints, which are known to end before `end`. Eight short ones in a row go together. */
-static inline CN_PB_HOT const char *cn_pb_unpack(
+static inline CN_HOT const char *cn_pb_unpack(
     cn_pb_decoder_t *d, unsigned op, char *items, size_t n, const char *p, const char *end) {
     size_t i = 0;
     while (i < n) {
@@ -4483,7 +4641,7 @@ static const char *cn_pb_unpack_closed(cn_pb_decoder_t *d, const connect_type_t 
     return p;
 }
 
-static CN_PB_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+static CN_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
     char *message, const char *p, const char *end) {
     char *member = message + field->offset, *items;
     cn_message_list_t list;
@@ -4542,7 +4700,7 @@ static CN_PB_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *t
 }
 
 /* The message that a singular field holds, made if there is none. */
-static inline CN_PB_HOT char *cn_pb_sub(
+static inline CN_HOT char *cn_pb_sub(
     cn_pb_decoder_t *d, const connect_type_t *sub, const connect_field_t *field, char *message, const char *at) {
     char *member = message + field->offset, *held;
     bool fresh;
@@ -4565,7 +4723,7 @@ static inline CN_PB_HOT char *cn_pb_sub(
     return held;
 }
 
-static CN_PB_COLD const char *cn_pb_failed_at(
+static CN_COLD const char *cn_pb_failed_at(
     cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field, const char *message, bool inside) {
     cn_message_list_t list = {NULL, 0};
     if (!field) return NULL;
@@ -4576,7 +4734,7 @@ static CN_PB_COLD const char *cn_pb_failed_at(
 
 /* Ends a map entry: a message that is its value is there even if it was not sent. Gives it back to the wire if its
    closed enum does not know the number. */
-static CN_PB_APART bool cn_pb_entry(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+static CN_APART bool cn_pb_entry(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
     char *message, char *entry, const char *from, const char *to) {
     const connect_type_t *entry_type = type->types[field->type];
     const connect_field_t *value = &entry_type->fields[1];
@@ -5000,7 +5158,7 @@ bool connect_record_get(const connect_record_t *record, connect_kind_t kind, voi
 #define CN_PB_LARGE (8u * 1024u) /* bytes that are not to be moved: with one of them, a message is measured first */
 
 /* Its opposite, for up to 56 bits. */
-static inline CN_PB_HOT uint64_t cn_pb_spread(uint64_t w) {
+static inline CN_HOT uint64_t cn_pb_spread(uint64_t w) {
     w = (w & 0x000000000FFFFFFFu) | (w & 0x00FFFFFFF0000000u) << 4;
     w = (w & 0x00003FFF00003FFFu) | (w & 0x0FFFC0000FFFC000u) << 2;
     return (w & 0x007F007F007F007Fu) | (w & 0x3F803F803F803F80u) << 1;
@@ -5013,7 +5171,7 @@ static size_t cn_pb_tag_len(const connect_field_t *field) {
 }
 
 /* The varint that a scalar is written as. */
-static inline CN_PB_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
+static inline CN_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
     uint64_t wide;
     uint32_t low;
     bool truth;
@@ -5029,7 +5187,7 @@ static inline CN_PB_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
 }
 
 /* The width of a number that is written with a fixed one; 0: it is not. */
-static inline CN_PB_HOT size_t cn_pb_fixed_size(uint8_t kind) {
+static inline CN_HOT size_t cn_pb_fixed_size(uint8_t kind) {
     switch (kind) {
     case CONNECT_KIND_DOUBLE:
     case CONNECT_KIND_FIXED64:
@@ -5115,14 +5273,14 @@ typedef struct cn_pb_encoder_t {
     cn_pb_failure_t failure;               /* reason NULL after a failure: the window is full */
 } cn_pb_encoder_t;
 
-static CN_PB_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const char *reason) {
+static CN_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const char *reason) {
     e->failure.code = code;
     e->failure.reason = reason;
     e->failure.no_offset = true;
     return NULL;
 }
 
-static CN_PB_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static CN_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_t value) {
     const size_t len = cn_pb_varint_len(value);
     char *to;
 #if CN_PB_LITTLE
@@ -5140,7 +5298,7 @@ static CN_PB_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static inline CN_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
     if (CN_LIKELY(value < 0x80 && p != e->start)) {
         *--p = (char)(unsigned char)value;
         return p;
@@ -5148,7 +5306,7 @@ static inline CN_PB_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint
     return cn_pb_put_varint_long(e, p, value);
 }
 
-static inline CN_PB_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
+static inline CN_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
     const uint32_t tag = number << 3 | wire;
     if (CN_LIKELY(tag < 0x80 && p != e->start)) {
         *--p = (char)(unsigned char)tag;
@@ -5163,7 +5321,7 @@ static inline CN_PB_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_
     return cn_pb_put_varint_long(e, p, tag);
 }
 
-static inline CN_PB_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
+static inline CN_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
     if (CN_UNLIKELY((size_t)(p - e->start) < len)) return NULL;
     if (CN_UNLIKELY(len >= CN_PB_LARGE && !e->measured)) return NULL;
     p -= len;
@@ -5191,21 +5349,21 @@ static inline CN_PB_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static inline CN_HOT char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
     if (CN_UNLIKELY(p - e->start < 8)) return NULL;
     p -= 8;
     cn_pb_store64(p, value);
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
+static inline CN_HOT char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
     if (CN_UNLIKELY(p - e->start < 4)) return NULL;
     p -= 4;
     cn_pb_store32(p, value);
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_text(
+static inline CN_HOT char *cn_pb_put_text(
     cn_pb_encoder_t *e, char *p, const connect_field_t *field, connect_str_t text) {
     if ((field->flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8(text.data, text.len)))
         return cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "not UTF-8");
@@ -5217,7 +5375,7 @@ static inline CN_PB_HOT char *cn_pb_put_text(
 static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message);
 
 /* sub may be NULL: an empty message. */
-static inline CN_PB_HOT char *cn_pb_put_sub(
+static inline CN_HOT char *cn_pb_put_sub(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, const char *sub) {
     const bool group = field->kind == CONNECT_KIND_GROUP;
     const char *end;
@@ -5240,7 +5398,7 @@ static inline CN_PB_HOT char *cn_pb_put_sub(
 }
 
 /* Writes numbers, the last one first. kind is a constant wherever it matters. */
-static inline CN_PB_HOT char *cn_pb_put_varints(
+static inline CN_HOT char *cn_pb_put_varints(
     cn_pb_encoder_t *e, char *p, uint8_t kind, const char *items, size_t size, size_t count) {
     const char *item = items + count * size;
     while (item != items) {
@@ -5265,7 +5423,7 @@ static inline CN_PB_HOT char *cn_pb_put_varints(
     return p;
 }
 
-static CN_PB_APART char *cn_pb_put_packed(
+static CN_APART char *cn_pb_put_packed(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
     const uint8_t kind = field->kind;
     const size_t size = cn_message_value_size(type, field), fixed = cn_pb_fixed_size(kind);
@@ -5306,7 +5464,7 @@ static CN_PB_APART char *cn_pb_put_packed(
     return p ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
 }
 
-static CN_PB_APART char *cn_pb_put_map(
+static CN_APART char *cn_pb_put_map(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
     const connect_type_t *entry = type->types[field->type];
     const char **entries = NULL;
@@ -6096,7 +6254,6 @@ typedef struct cn_pbjson_text_t {
 CN_PRIVATE void cn_pbjson_text_make(
     cn_pbjson_text_t *text, const cn_pbjson_step_t *path, const char *reason, const connect_str_t *peer_data);
 CN_PRIVATE const connect_codec_options_t *cn_pbjson_options(const connect_codec_options_t *options_or_null);
-CN_PRIVATE bool cn_pbjson_is_message(const connect_field_t *field);
 CN_PRIVATE bool cn_pbjson_is_null_value(const connect_type_t *type, const connect_field_t *field);
 /* Whether all required fields of this message are there; *missing: the first that is not. */
 CN_PRIVATE bool cn_pbjson_required_present(
@@ -6192,10 +6349,6 @@ CN_PRIVATE void cn_pbjson_text_make(
 CN_PRIVATE const connect_codec_options_t *cn_pbjson_options(const connect_codec_options_t *options_or_null) {
     static const connect_codec_options_t defaults = {0};
     return options_or_null ? options_or_null : &defaults;
-}
-
-CN_PRIVATE bool cn_pbjson_is_message(const connect_field_t *field) {
-    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
 }
 
 CN_PRIVATE bool cn_pbjson_is_null_value(const connect_type_t *type, const connect_field_t *field) {
@@ -6606,7 +6759,7 @@ static void cn_pbjson_items_finish(cn_pbjson_decoder_t *decoder, cn_pbjson_items
 
 static bool cn_pbjson_read_list(cn_pbjson_decoder_t *decoder, const connect_type_t *type, const connect_field_t *field,
     cn_pbjson_step_t *step, cn_json_token_t token, char *to) {
-    const connect_type_t *item_type = cn_pbjson_is_message(field) ? type->types[field->type] : NULL;
+    const connect_type_t *item_type = cn_message_is_message(field) ? type->types[field->type] : NULL;
     const bool takes_null = cn_pbjson_takes_null(type, field);
     cn_pbjson_items_t list = {NULL, 0, 0, 0};
     list.size = cn_message_value_size(type, field);
@@ -6696,7 +6849,7 @@ static bool cn_pbjson_read_map(cn_pbjson_decoder_t *decoder, const connect_type_
         if (!cn_pbjson_read_key(decoder, entry_type, entry)) return false;
         token = cn_json_next(&decoder->reader);
         if (token == CN_JSON_NULL && !takes_null) return cn_pbjson_fail(decoder, "null in a map");
-        if (cn_pbjson_is_message(value)) {
+        if (cn_message_is_message(value)) {
             if (!cn_pbjson_read_pointer(decoder, entry_type->types[value->type], token, entry + value->offset))
                 return false;
         } else {
@@ -6754,7 +6907,7 @@ static bool cn_pbjson_read_field(cn_pbjson_decoder_t *decoder, const connect_typ
         memcpy(&number, (const char *)message + field->presence, sizeof number);
         if (number) return cn_pbjson_fail(decoder, "another member of the oneof is set already");
     }
-    if (cn_pbjson_is_message(field)) {
+    if (cn_message_is_message(field)) {
         if (!cn_pbjson_read_pointer(decoder, type->types[field->type], token, to)) return false;
     } else {
         cn_pbjson_result_t result = cn_pbjson_read_scalar(decoder, type, field, token, to);
@@ -6887,7 +7040,7 @@ static bool cn_pbjson_read_value(
     }
     field = &type->fields[index];
     cn_message_mark(field, message);
-    if (cn_pbjson_is_message(field))
+    if (cn_message_is_message(field))
         return cn_pbjson_read_pointer(decoder, type->types[field->type], token, message + field->offset);
     return cn_pbjson_read_scalar(decoder, type, field, token, message + field->offset) == CN_PBJSON_DONE;
 }
@@ -7098,24 +7251,6 @@ static bool cn_pbjson_written(cn_pbjson_encoder_t *encoder) {
                                          : cn_pbjson_reject(encoder, "text that is not UTF-8");
 }
 
-static void cn_pbjson_write_uint(cn_pbjson_encoder_t *encoder, uint64_t value, bool quoted) {
-    char text[CN_NUMBER_ROOM];
-    size_t len = cn_number_from_uint(text, value);
-    if (quoted)
-        cn_json_quoted(&encoder->writer, cn_str(text, len));
-    else
-        cn_json_literal(&encoder->writer, cn_str(text, len));
-}
-
-static void cn_pbjson_write_int(cn_pbjson_encoder_t *encoder, int64_t value, bool quoted) {
-    char text[CN_NUMBER_ROOM];
-    size_t len = cn_number_from_int(text, value);
-    if (quoted)
-        cn_json_quoted(&encoder->writer, cn_str(text, len));
-    else
-        cn_json_literal(&encoder->writer, cn_str(text, len));
-}
-
 static void cn_pbjson_write_not_finite(cn_pbjson_encoder_t *encoder, bool nan, bool negative) {
     cn_json_quoted(&encoder->writer, nan ? CN_STR("NaN") : negative ? CN_STR("-Infinity") : CN_STR("Infinity"));
 }
@@ -7131,7 +7266,7 @@ static void cn_pbjson_write_enum(
     if (name)
         cn_json_quoted(&encoder->writer, connect_str_of(name));
     else
-        cn_pbjson_write_int(encoder, value, false);
+        cn_json_int(&encoder->writer, value, false);
 }
 
 /* at: where the member stands, or an item of a list. quoted: as a map's key. */
@@ -7141,7 +7276,7 @@ static bool cn_pbjson_write_scalar(
     case CONNECT_KIND_BOOL: {
         bool value;
         memcpy(&value, at, sizeof value);
-        cn_json_literal(&encoder->writer, value ? CN_STR("true") : CN_STR("false"));
+        cn_json_bool(&encoder->writer, value);
         break;
     }
     case CONNECT_KIND_INT32:
@@ -7149,14 +7284,14 @@ static bool cn_pbjson_write_scalar(
     case CONNECT_KIND_SFIXED32: {
         int32_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_int(encoder, value, false);
+        cn_json_int(&encoder->writer, value, false);
         break;
     }
     case CONNECT_KIND_UINT32:
     case CONNECT_KIND_FIXED32: {
         uint32_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_uint(encoder, value, false);
+        cn_json_uint(&encoder->writer, value, false);
         break;
     }
     case CONNECT_KIND_INT64:
@@ -7164,34 +7299,32 @@ static bool cn_pbjson_write_scalar(
     case CONNECT_KIND_SFIXED64: {
         int64_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_int(encoder, value, true);
+        cn_json_int(&encoder->writer, value, true);
         break;
     }
     case CONNECT_KIND_UINT64:
     case CONNECT_KIND_FIXED64: {
         uint64_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_uint(encoder, value, true);
+        cn_json_uint(&encoder->writer, value, true);
         break;
     }
     case CONNECT_KIND_FLOAT: {
-        char text[CN_NUMBER_ROOM];
         float value;
         memcpy(&value, at, sizeof value);
         if (value - value != 0)
             cn_pbjson_write_not_finite(encoder, value != value, value < 0);
         else
-            cn_json_literal(&encoder->writer, cn_str(text, cn_number_from_float(text, value)));
+            cn_json_float(&encoder->writer, value);
         break;
     }
     case CONNECT_KIND_DOUBLE: {
-        char text[CN_NUMBER_ROOM];
         double value;
         memcpy(&value, at, sizeof value);
         if (value - value != 0)
             cn_pbjson_write_not_finite(encoder, value != value, value < 0);
         else
-            cn_json_literal(&encoder->writer, cn_str(text, cn_number_from_double(text, value)));
+            cn_json_double(&encoder->writer, value);
         break;
     }
     case CONNECT_KIND_STRING: {
@@ -7256,7 +7389,7 @@ static bool cn_pbjson_write_pointer(cn_pbjson_encoder_t *encoder, const connect_
 
 static bool cn_pbjson_write_list(cn_pbjson_encoder_t *encoder, const connect_type_t *type, const connect_field_t *field,
     cn_pbjson_step_t *step, const char *at) {
-    const connect_type_t *item_type = cn_pbjson_is_message(field) ? type->types[field->type] : NULL;
+    const connect_type_t *item_type = cn_message_is_message(field) ? type->types[field->type] : NULL;
     const size_t size = cn_message_value_size(type, field);
     cn_message_list_t list;
     memcpy(&list, at, sizeof list);
@@ -7314,7 +7447,7 @@ static bool cn_pbjson_write_entry(
     }
     cn_json_name(&encoder->writer, step->key);
     if (!cn_pbjson_written(encoder)) return false;
-    if (cn_pbjson_is_message(value))
+    if (cn_message_is_message(value))
         return cn_pbjson_write_pointer(encoder, entry_type->types[value->type], entry + value->offset);
     return cn_pbjson_write_scalar(encoder, entry_type, value, entry + value->offset);
 }
@@ -7371,7 +7504,7 @@ static bool cn_pbjson_write_map(cn_pbjson_encoder_t *encoder, const connect_type
 /* Written although it has its default value: it has no other way to be absent. */
 static bool cn_pbjson_is_default_shown(const connect_field_t *field) {
     if (field->flags & CONNECT_FIELD_REPEATED) return true;
-    return !cn_pbjson_is_message(field) &&
+    return !cn_message_is_message(field) &&
         !(field->flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF | CONNECT_FIELD_NULLABLE));
 }
 
@@ -7379,7 +7512,7 @@ static bool cn_pbjson_write_value_of(cn_pbjson_encoder_t *encoder, const connect
     const connect_field_t *field, cn_pbjson_step_t *step, const char *at) {
     if (field->flags & CONNECT_FIELD_MAP) return cn_pbjson_write_map(encoder, type, field, step, at);
     if (field->flags & CONNECT_FIELD_REPEATED) return cn_pbjson_write_list(encoder, type, field, step, at);
-    if (cn_pbjson_is_message(field)) return cn_pbjson_write_pointer(encoder, type->types[field->type], at);
+    if (cn_message_is_message(field)) return cn_pbjson_write_pointer(encoder, type->types[field->type], at);
     return cn_pbjson_write_scalar(encoder, type, field, at);
 }
 
@@ -7508,7 +7641,7 @@ static bool cn_pbjson_write_value(cn_pbjson_encoder_t *encoder, const connect_ty
             if (number - number != 0)
                 return cn_pbjson_reject(encoder, "a google.protobuf.Value that is not a finite number");
         }
-        if (cn_pbjson_is_message(field))
+        if (cn_message_is_message(field))
             return cn_pbjson_write_pointer(encoder, type->types[field->type], message + field->offset);
         return cn_pbjson_write_scalar(encoder, type, field, message + field->offset);
     }
@@ -18448,6 +18581,7 @@ const char *connect_build_info(void) {
 #undef CN_ACCEPT_PAUSE_MS
 #undef CN_ADDRESS_FORMS
 #undef CN_ADDRESS_HOST_MAX
+#undef CN_APART
 #undef CN_ARENA_ALIGN
 #undef CN_ARENA_FIRST
 #undef CN_ARENA_LARGEST
@@ -18468,6 +18602,7 @@ const char *connect_build_info(void) {
 #undef CN_CODINGS_BUILT_IN_MAX
 #undef CN_CODINGS_KEPT_MAX
 #undef CN_CODINGS_MIN
+#undef CN_COLD
 #undef CN_CONN_BLOCKED
 #undef CN_CONTAINER
 #undef CN_ENVELOPE_HEAD
@@ -18498,6 +18633,7 @@ const char *connect_build_info(void) {
 #undef CN_H1_REFUSAL
 #undef CN_HEADERS_FIRST
 #undef CN_HEADER_OVERHEAD
+#undef CN_HOT
 #undef CN_HTTP2_ACKS_BLOCK
 #undef CN_HTTP2_ACKS_MAX
 #undef CN_HTTP2_BOMB_FACTOR
@@ -18514,6 +18650,7 @@ const char *connect_build_info(void) {
 #undef CN_JSON_HIGHS
 #undef CN_JSON_NAME_MAX
 #undef CN_JSON_ONES
+#undef CN_JSON_SSE2
 #undef CN_KQUEUE_BATCH
 #undef CN_KQUEUE_CHANGES
 #undef CN_LEN
@@ -18547,10 +18684,7 @@ const char *connect_build_info(void) {
 #undef CN_PBJSON_VALUE_NUMBER
 #undef CN_PBJSON_VALUE_STRING
 #undef CN_PBJSON_VALUE_STRUCT
-#undef CN_PB_APART
-#undef CN_PB_COLD
 #undef CN_PB_HEAD
-#undef CN_PB_HOT
 #undef CN_PB_LARGE
 #undef CN_PB_LITTLE
 #undef CN_PB_NUMBER_MAX
