@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 e91813277fcfbb6d. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 b3193193060e486e. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -736,6 +736,7 @@ typedef struct connect_client_options_t {
     connect_loop_t *loop;                  /* default: one of its own, run by the _wait functions */
     connect_limits_t limits;
     const char *address;                   /* where to dial, as for connect_server_listen; default: the URL's host */
+    connect_server_t *loopback;            /* calls this server in memory, on its loop; outlives the client; or NULL */
     connect_protocol_t protocol;           /* default Connect */
     const char *codec;                     /* default "proto" */
     connect_http_version_t http;           /* default: HTTP/2 for gRPC, else HTTP/1.1 */
@@ -776,7 +777,6 @@ CONNECT_API void connect_client_free(connect_client_t *client_or_null);
 CONNECT_API connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error);
-#if CONNECT_ENABLE_SOCKETS
 /* Makes a unary call and waits for its end. Returns its code. Lifetime: response and error are in the arena. */
 CONNECT_API connect_code_t connect_client_unary_wait(connect_client_t *client, const connect_method_t *method,
     const void *request, void *response, connect_arena_t *arena, const connect_call_options_t *options,
@@ -786,7 +786,6 @@ CONNECT_API connect_io_t connect_call_send_wait(connect_call_t *call, const void
 /* Waits for the next response. Returns OK: message is filled in, in the arena; END: the call ended with OK; ERROR. */
 CONNECT_API connect_io_t connect_call_receive_wait(connect_call_t *call, void *message, connect_arena_t *arena,
     connect_error_t *error);
-#endif
 /* Frees a call that was started without events; cancels it if it runs. */
 CONNECT_API void connect_call_free(connect_call_t *call_or_null);
 #endif
@@ -15162,6 +15161,10 @@ struct connect_server_t {
 
 /* True once a drained server has nothing left to do. */
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
+#if CONNECT_ENABLE_SOCKETS
+/* Makes the server a loop, unless it has one. */
+CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error);
+#endif
 #endif
 
 /* #### src/server/server.c ######################################################################################### */
@@ -15541,6 +15544,266 @@ CN_PRIVATE bool cn_server_is_done(const connect_server_t *server) {
 }
 #endif
 
+/* #### src/client/loopback.h ####################################################################################### */
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SERVER
+typedef struct cn_loopback_t { /* the connections of one client with a server in the same memory */
+    const connect_allocator_t *allocator;
+    connect_server_t *server;
+    cn_list_t links;
+    int64_t now_ms;
+    bool is_running, is_woken, is_doomed;         /* doomed: freed by a callback */
+    void (*wake)(struct cn_loopback_t *loopback); /* there is something to carry; NULL: who waits will see it */
+    connect_loop_t *loop;                         /* NULL: none */
+    connect_task_t task;                          /* of the loop's, to carry */
+} cn_loopback_t;
+
+/* Returns NULL: out of memory. */
+CN_PRIVATE cn_loopback_t *cn_loopback_new(const connect_allocator_t *allocator, connect_server_t *server);
+/* Closes both ends of all connections. Legal while it carries: then at the end of that. */
+CN_PRIVATE void cn_loopback_free(cn_loopback_t *loopback_or_null);
+/* The dialer; user: the loopback. */
+CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *address, void *user);
+/* Moves what there is to move. Returns true: there is more, for the next time. *is_freed: it was freed meanwhile. */
+CN_PRIVATE bool cn_loopback_carry(cn_loopback_t *loopback, int64_t now_ms, bool *is_freed);
+/* Returns when to carry at the latest; INT64_MAX: nothing can come. */
+CN_PRIVATE int64_t cn_loopback_due_ms(cn_loopback_t *loopback);
+#endif
+
+/* #### src/client/loopback.c ####################################################################################### */
+/* The loopback: a client's connections with a server in the same memory. Both ends are whole connections; what one puts
+   out is fed to the other. No sockets, no clock and no thread: someone calls cn_loopback_carry with the time, the loop
+   or a function that waits.
+
+   A wire is one direction: bytes that left an end and were not taken by the other, at most CN_LOOPBACK_ROOM, so that
+   backpressure works as over a socket. They are copied there: feeding an end runs callbacks, which may have the other
+   one move its output.
+
+   The end of an end is that of a socket's: what it wrote before still arrives, then the other sees the end of the
+   input; if that one still has something to say it is told that the connection was reset.
+
+   Events may close any end (end->conn is NULL then), dial, and free the client. Links are freed by cn_loopback_carry
+   alone, once both of their ends are closed. */
+
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SERVER
+#define CN_LOOPBACK_ROOM 65536u
+#define CN_LOOPBACK_ROUNDS 64 /* of one carry */
+
+typedef struct cn_loopback_end_t {
+    cn_loopback_t *loopback;
+    connect_conn_t *conn;     /* NULL: closed */
+    cn_buf_t wire;            /* from here to the other end */
+    bool is_woken, has_ended; /* ended: it was told the end of its input */
+} cn_loopback_end_t;
+typedef struct cn_loopback_link_t {
+    cn_list_t node;
+    cn_loopback_end_t client, server;
+} cn_loopback_link_t;
+
+static void cn_loopback_tell(cn_loopback_t *loopback) {
+    loopback->is_woken = true;
+    if (!loopback->is_running && loopback->wake) loopback->wake(loopback);
+}
+
+static void cn_loopback_on_output(connect_conn_t *conn, void *user) {
+    cn_loopback_end_t *end = (cn_loopback_end_t *)user;
+    (void)conn;
+    end->is_woken = true;
+    cn_loopback_tell(end->loopback);
+}
+
+static void cn_loopback_close(cn_loopback_end_t *end) {
+    connect_conn_t *conn = end->conn;
+    end->conn = NULL;
+    if (!conn) return;
+    connect_conn_close(conn);
+    cn_loopback_tell(end->loopback);
+}
+
+static void cn_loopback_break(cn_loopback_end_t *end, int os_error, const char *why) {
+    cn_conn_set_failure(end->conn, os_error, why);
+    cn_loopback_close(end);
+}
+
+static void cn_loopback_abandon(connect_conn_t *conn, void *transport) {
+    cn_loopback_end_t *end = (cn_loopback_end_t *)transport;
+    if (end->conn == conn) cn_loopback_close(end);
+}
+
+static void cn_loopback_attach(cn_loopback_end_t *end, cn_loopback_t *loopback, connect_conn_t *conn) {
+    end->loopback = loopback;
+    end->conn = conn;
+    end->is_woken = true;
+    cn_conn_set_transport(conn, cn_loopback_abandon, end);
+    connect_conn_on_output(conn, cn_loopback_on_output, end);
+}
+
+CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *address, void *user) {
+    cn_loopback_t *loopback = (cn_loopback_t *)user;
+    cn_loopback_link_t *link;
+    connect_error_t error;
+    connect_conn_t *server = connect_server_accept(loopback->server, address, &error);
+    if (!server) {
+        cn_conn_set_failure(conn, 0, error.message.data);
+        return error.code;
+    }
+    link = (cn_loopback_link_t *)cn_mem_acquire(loopback->allocator, sizeof *link);
+    if (!link) {
+        connect_conn_close(server);
+        cn_conn_set_failure(conn, ENOMEM, "out of memory");
+        return CONNECT_RESOURCE_EXHAUSTED;
+    }
+    cn_loopback_attach(&link->client, loopback, conn);
+    cn_loopback_attach(&link->server, loopback, server);
+    cn_list_append(&loopback->links, &link->node);
+    cn_loopback_tell(loopback);
+    return CONNECT_OK;
+}
+
+/* ---- Carrying --------------------------------------------------------------------------------------------------- */
+
+/* Opens an end, or tells it the time. Returns false: it was closed. */
+static bool cn_loopback_advance(cn_loopback_end_t *end) {
+    int64_t now_ms = end->loopback->now_ms;
+    if (!end->conn->opened) {
+        cn_conn_opened(end->conn, now_ms);
+    } else if (end->is_woken || connect_conn_deadline_ms(end->conn) <= now_ms) {
+        end->is_woken = false;
+        connect_conn_feed(end->conn, "", 0, now_ms);
+    }
+    return end->conn != NULL;
+}
+
+/* Puts an end's output on its wire. Returns whether something happened. */
+static bool cn_loopback_collect(cn_loopback_end_t *end, const cn_loopback_end_t *other) {
+    bool has_moved = end->conn && end->is_woken;
+    if (!end->conn) return false;
+    if (!cn_loopback_advance(end)) return true;
+    while (cn_buf_len(&end->wire) < CN_LOOPBACK_ROOM) {
+        connect_str_t output = connect_conn_output(end->conn);
+        if (!end->conn) return true;
+        if (output.len == 0) break;
+        if (!other->conn) {
+            if (cn_buf_len(&other->wire) && (connect_conn_wants(end->conn) & CONNECT_WANTS_READ)) break;
+            cn_loopback_break(end, ECONNRESET, "connection to memory: reset by peer");
+            return true;
+        }
+        output.len = CN_MIN(output.len, CN_LOOPBACK_ROOM - cn_buf_len(&end->wire));
+        if (!cn_buf_append_str(&end->wire, end->loopback->allocator, output)) {
+            cn_loopback_break(end, ENOMEM, "out of memory");
+            return true;
+        }
+        connect_conn_sent(end->conn, output.len);
+        has_moved = true;
+        if (!end->conn) return true;
+    }
+    if (connect_conn_wants(end->conn) != 0) return has_moved;
+    cn_loopback_close(end);
+    return true;
+}
+
+/* Feeds what is on a wire, and after the last of it its end. Returns whether something happened. */
+static bool cn_loopback_deliver(cn_loopback_end_t *from, cn_loopback_end_t *to) {
+    connect_str_t bytes = cn_buf_view(&from->wire);
+    size_t taken;
+    if (!to->conn) {
+        cn_buf_clear(&from->wire);
+        return false;
+    }
+    if (bytes.len == 0) {
+        if (from->conn || to->has_ended) return false;
+        to->has_ended = true;
+        cn_conn_eof(to->conn, to->loopback->now_ms);
+        return true;
+    }
+    if (!(connect_conn_wants(to->conn) & CONNECT_WANTS_READ)) return false;
+    taken = connect_conn_feed(to->conn, bytes.data, bytes.len, to->loopback->now_ms);
+    cn_buf_drop(&from->wire, taken);
+    if (cn_buf_len(&from->wire) == 0) cn_buf_free(&from->wire, from->loopback->allocator);
+    return taken > 0;
+}
+
+static bool cn_loopback_carry_link(cn_loopback_link_t *link) {
+    bool has_moved = cn_loopback_collect(&link->client, &link->server);
+    has_moved = cn_loopback_deliver(&link->client, &link->server) || has_moved;
+    has_moved = cn_loopback_collect(&link->server, &link->client) || has_moved;
+    return cn_loopback_deliver(&link->server, &link->client) || has_moved;
+}
+
+static void cn_loopback_free_link(cn_loopback_link_t *link, const connect_allocator_t *allocator) {
+    cn_list_remove(&link->node);
+    cn_buf_free(&link->client.wire, allocator);
+    cn_buf_free(&link->server.wire, allocator);
+    cn_mem_release(allocator, link);
+}
+
+CN_PRIVATE bool cn_loopback_carry(cn_loopback_t *loopback, int64_t now_ms, bool *is_freed) {
+    bool has_moved = true;
+    int round;
+    *is_freed = false;
+    loopback->is_running = true;
+    loopback->now_ms = CN_MAX(loopback->now_ms, now_ms);
+    for (round = 0; has_moved && round < CN_LOOPBACK_ROUNDS; round++) {
+        cn_list_t *node, *next;
+        loopback->is_woken = has_moved = false;
+        for (node = loopback->links.next; node != &loopback->links; node = next) {
+            cn_loopback_link_t *link = CN_CONTAINER(node, cn_loopback_link_t, node);
+            has_moved = cn_loopback_carry_link(link) || has_moved;
+            next = node->next;
+            if (!link->client.conn && !link->server.conn) cn_loopback_free_link(link, loopback->allocator);
+        }
+        has_moved = has_moved || loopback->is_woken;
+    }
+    loopback->is_running = false;
+    if (loopback->is_doomed) {
+        *is_freed = true;
+        cn_loopback_free(loopback);
+        return false;
+    }
+    return has_moved;
+}
+
+CN_PRIVATE int64_t cn_loopback_due_ms(cn_loopback_t *loopback) {
+    int64_t due_ms = INT64_MAX;
+    cn_list_t *node;
+    if (loopback->is_woken) return loopback->now_ms;
+    for (node = loopback->links.next; node != &loopback->links; node = node->next) {
+        cn_loopback_link_t *link = CN_CONTAINER(node, cn_loopback_link_t, node);
+        if (link->client.conn) due_ms = CN_MIN(due_ms, connect_conn_deadline_ms(link->client.conn));
+        if (link->server.conn) due_ms = CN_MIN(due_ms, connect_conn_deadline_ms(link->server.conn));
+    }
+    return due_ms;
+}
+
+/* ---- The beginning and the end ---------------------------------------------------------------------------------- */
+
+CN_PRIVATE cn_loopback_t *cn_loopback_new(const connect_allocator_t *allocator, connect_server_t *server) {
+    cn_loopback_t *loopback = (cn_loopback_t *)cn_mem_acquire(allocator, sizeof *loopback);
+    if (!loopback) return NULL;
+    loopback->allocator = allocator;
+    loopback->server = server;
+    cn_list_init(&loopback->links);
+    return loopback;
+}
+
+CN_PRIVATE void cn_loopback_free(cn_loopback_t *loopback_or_null) {
+    cn_loopback_t *loopback = loopback_or_null;
+    if (!loopback) return;
+    loopback->is_doomed = true;
+#if CONNECT_ENABLE_SOCKETS
+    if (loopback->loop) connect_loop_after(loopback->loop, &loopback->task, -1, NULL, NULL);
+#endif
+    if (loopback->is_running) return;
+    loopback->is_running = true; /* nobody is woken any more */
+    while (!cn_list_empty(&loopback->links)) {
+        cn_loopback_link_t *link = CN_CONTAINER(loopback->links.next, cn_loopback_link_t, node);
+        cn_loopback_close(&link->client);
+        cn_loopback_close(&link->server);
+        cn_loopback_free_link(link, loopback->allocator);
+    }
+    cn_mem_release(loopback->allocator, loopback);
+}
+#endif
+
 /* #### src/client/client.h ######################################################################################### */
 #if CONNECT_ENABLE_CLIENT
 struct connect_client_t {
@@ -15561,6 +15824,7 @@ struct connect_client_t {
     connect_headers_t headers;
     connect_dialer_t *dial;
     void *dial_user;
+    struct cn_loopback_t *loopback; /* NULL: none */
     int64_t (*clock)(const connect_client_t *client); /* NULL: the time is what connections are told */
     cn_list_t conns, calls, waiting;                  /* calls that have a connection; those that wait for one */
     cn_buf_pool_t buffers;
@@ -15574,6 +15838,10 @@ struct connect_client_t {
     bool free_wanted, assigning;
 };
 
+#if CONNECT_ENABLE_SERVER
+/* Has a new client call this server in memory: its loopback, dialer, clock and, with sockets, the server's loop. */
+CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_t *server, connect_error_t *error);
+#endif
 #if CONNECT_ENABLE_SOCKETS
 /* The socket layer's part of a new client: its loop, dialer and clock, unless it has a dialer. */
 CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error);
@@ -15930,18 +16198,23 @@ static bool cn_client_set_codings(
 
 static bool cn_client_setup(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
+    const char *address = options->loopback ? "memory:" : options->address;
     if (!cn_limits_resolve(&client->limits, &options->limits, error) || !cn_client_parse_url(client, base_url, error) ||
-        !cn_client_set_address(client, options->address, error) ||
+        !cn_client_set_address(client, address, error) ||
         !cn_client_copy_headers(client, options->headers, error) ||
         !cn_client_codec(options->codec ? options->codec : "proto", &client->json, error) ||
         !cn_client_set_codings(client, options, error))
         return false;
     if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
+#if CONNECT_ENABLE_SERVER
+    if (options->loopback) return cn_client_use_loopback(client, options->loopback, error);
+#endif
 #if CONNECT_ENABLE_SOCKETS
     return cn_client_use_sockets(client, error);
 #else
-    return client->dial || cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial is needed: this build has no sockets");
+    return client->dial ||
+        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
 #endif
 }
 
@@ -16021,6 +16294,9 @@ void connect_client_free(connect_client_t *client) {
 #if CONNECT_ENABLE_SOCKETS
     if (client->loop) connect_loop_after(client->loop, &client->poke_task, -1, NULL, NULL);
     if (client->owns_loop) connect_loop_free(client->loop);
+#endif
+#if CONNECT_ENABLE_SERVER
+    cn_loopback_free(client->loopback);
 #endif
     cn_call_pool_free(&client->pool, allocator);
     cn_buf_pool_free(&client->buffers, allocator);
@@ -18196,7 +18472,7 @@ static connect_conn_t *cn_listen_on_accept(void *user, const char *peer) {
     return connect_server_accept((connect_server_t *)user, peer, NULL);
 }
 
-static bool cn_listen_need_loop(connect_server_t *server, connect_error_t *error) {
+CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error) {
     if (server->loop) return true;
     server->loop = connect_loop_new(server->allocator, error);
     server->owns_loop = server->loop != NULL;
@@ -18212,7 +18488,7 @@ int connect_server_listen(
         cn_error_set(error, CONNECT_FAILED_PRECONDITION, "the server is draining");
         return -1;
     }
-    if (!cn_listen_need_loop(server, error)) return -1;
+    if (!cn_server_need_loop(server, error)) return -1;
     entry = (cn_listen_entry_t *)cn_mem_acquire(server->allocator, sizeof *entry);
     if (!entry) {
         cn_error_memory(error);
@@ -18237,7 +18513,7 @@ static bool cn_listen_is_done(void *arg) {
 }
 
 void connect_server_run(connect_server_t *server) {
-    if (!cn_listen_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
+    if (!cn_server_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
     server->runs++;
     cn_loop_run_until(server->loop, cn_listen_is_done, server);
     if (--server->runs == 0 && server->free_wanted && !server->busy) connect_server_free(server);
@@ -18247,7 +18523,11 @@ void connect_server_run(connect_server_t *server) {
 /* #### src/loop/wait.c ############################################################################################# */
 /* Where a client meets the loop: its dialer and its clock, and the functions that wait. A blocking call is a call
    without events and a loop that is run until there is an answer; there is no second way. In a callback of the loop
-   they fail with FAILED_PRECONDITION: the loop runs already. */
+   they fail with FAILED_PRECONDITION: the loop runs already.
+
+   A client of a server in memory shares the server's loop, which carries between them as a task. Without sockets there
+   is no loop and no clock: a function that waits carries itself, and when nothing moves any more the time jumps to
+   whatever is due first. */
 
 #if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
 static connect_code_t cn_wait_dial(connect_conn_t *conn, const char *address, void *user) {
@@ -18269,6 +18549,99 @@ CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t 
     client->owns_loop = client->loop != NULL;
     return client->owns_loop;
 }
+#endif
+
+/* ---- A server in memory ----------------------------------------------------------------------------------------- */
+
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SERVER
+#if CONNECT_ENABLE_SOCKETS
+static void cn_wait_carry(void *arg) {
+    cn_loopback_t *loopback = (cn_loopback_t *)arg;
+    connect_loop_t *loop = loopback->loop;
+    int64_t now_ms = cn_loop_now_ms(loop), due_ms = now_ms;
+    bool is_freed, has_more = cn_loopback_carry(loopback, now_ms, &is_freed);
+    if (is_freed) return;
+    if (!has_more) due_ms = cn_loopback_due_ms(loopback);
+    if (due_ms != INT64_MAX)
+        connect_loop_after(loop, &loopback->task, CN_MAX(due_ms - now_ms, 0), cn_wait_carry, loopback);
+}
+
+static void cn_wait_wake(cn_loopback_t *loopback) {
+    connect_loop_after(loopback->loop, &loopback->task, 0, cn_wait_carry, loopback);
+}
+
+static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    if (!server->loop) server->loop = client->loop;
+    if (!cn_server_need_loop(server, error)) return false;
+    if (client->loop && client->loop != server->loop)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback: the server has another loop than options.loop");
+    client->loop = client->loopback->loop = server->loop;
+    client->loopback->wake = cn_wait_wake;
+    client->clock = cn_wait_clock;
+    return true;
+}
+#else
+static int64_t cn_wait_clock(const connect_client_t *client) {
+    return client->loopback->now_ms;
+}
+
+static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    (void)server;
+    (void)error;
+    client->clock = cn_wait_clock;
+    return true;
+}
+#endif
+
+CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    if (client->dial) return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback and dial exclude each other");
+    client->loopback = cn_loopback_new(client->allocator, server);
+    if (!client->loopback) return cn_error_memory(error);
+    client->dial = cn_loopback_dial;
+    client->dial_user = client->loopback;
+    return cn_wait_share_loop(client, server, error);
+}
+#endif
+
+/* ---- Waiting ---------------------------------------------------------------------------------------------------- */
+
+#if CONNECT_ENABLE_CLIENT
+#if CONNECT_ENABLE_SOCKETS
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    return client->loop && !cn_loop_is_running(client->loop);
+}
+
+/* Runs callbacks until done says true, or nothing can come any more (false). */
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    return cn_loop_run_until(client->loop, done, arg);
+}
+#elif CONNECT_ENABLE_SERVER
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    return client->loopback && !client->loopback->is_running;
+}
+
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    int64_t now_ms = client->loopback->now_ms, due_ms;
+    bool is_freed, has_more = true;
+    while (!done(arg)) {
+        due_ms = has_more ? now_ms : cn_loopback_due_ms(client->loopback);
+        if (due_ms == INT64_MAX) return false;
+        if (!has_more) now_ms = CN_MAX(due_ms, now_ms + 1);
+        has_more = cn_loopback_carry(client->loopback, now_ms, &is_freed);
+    }
+    return true;
+}
+#else
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    (void)client;
+    return false;
+}
+
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    (void)client;
+    return done(arg);
+}
+#endif
 
 typedef struct cn_wait_t {
     connect_call_t *call;
@@ -18280,9 +18653,9 @@ typedef struct cn_wait_t {
 } cn_wait_t;
 
 static bool cn_wait_refuse(const connect_client_t *client, connect_error_t *error) {
-    if (client && client->loop && !cn_loop_is_running(client->loop)) return false;
+    if (client && cn_wait_is_possible(client)) return false;
     cn_error_set(error, CONNECT_FAILED_PRECONDITION,
-        "a function that waits needs the client's loop, and cannot be called in a callback");
+        "a function that waits needs the client's loop or loopback, and cannot be called in a callback");
     return true;
 }
 
@@ -18315,7 +18688,7 @@ connect_io_t connect_call_receive_wait(
     wait.arena = arena;
     wait.error = error;
     cn_wait_begin(client);
-    if (!cn_wait_received(&wait) && !cn_loop_run_until(client->loop, cn_wait_received, &wait)) {
+    if (!cn_wait_received(&wait) && !cn_wait_run(client, cn_wait_received, &wait)) {
         cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
         wait.result = CONNECT_IO_ERROR;
     }
@@ -18337,7 +18710,7 @@ connect_io_t connect_call_send_wait(connect_call_t *call, const void *message, c
     memset(&wait, 0, sizeof wait);
     wait.call = call;
     wait.request = message;
-    if (!cn_wait_sent(&wait) && !cn_loop_run_until(client->loop, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
+    if (!cn_wait_sent(&wait) && !cn_wait_run(client, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
     if (wait.result == CONNECT_IO_ERROR && error) {
         *error = call->rpc.error;
         if (error->code == CONNECT_OK) cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
@@ -18525,6 +18898,8 @@ const char *connect_build_info(void) {
 #undef CN_LIMITS_MIB
 #undef CN_LIMITS_SECOND
 #undef CN_LIMITS_WINDOW_MAX
+#undef CN_LOOPBACK_ROOM
+#undef CN_LOOPBACK_ROUNDS
 #undef CN_LOOP_EVENTS
 #undef CN_LOOP_INPUT
 #undef CN_MAX
