@@ -24,6 +24,8 @@ struct connect_client_t {
     connect_str_t authority, prefix; /* "gateway:8080", "/api" */
     const char *address;
     connect_headers_t headers;
+    const connect_interceptor_t *interceptors;
+    size_t interceptor_count;
     connect_dialer_t *dial;
     void *dial_user;
     struct cn_loopback_t *loopback; /* NULL: none */
@@ -38,6 +40,7 @@ struct connect_client_t {
     unsigned waits;                   /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted, assigning;
+    bool unassigned; /* a call came to those that wait */
 };
 
 #if CONNECT_ENABLE_SERVER
