@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 5f26ca2d2e4224ea. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 a99f64d963d090ee. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -358,7 +358,7 @@ struct connect_file_t {
     struct { const connect_extension_t *const *items; size_t count; } extensions;
     struct { const connect_service_t *const *items; size_t count; } services;
 };
-typedef struct connect_schema_t {       /* a set of generated files */
+typedef struct connect_schema_t {       /* a set of files, generated or loaded */
     const connect_file_t *const *files;
     size_t count;
 } connect_schema_t;
@@ -404,8 +404,13 @@ CONNECT_API bool connect_message_copy(const connect_type_t *type, void *to, cons
 /* Merges deeply, by protobuf's rules: set fields replace, messages merge, lists append. Returns as copy. */
 CONNECT_API bool connect_message_merge(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena);
 
-/* Finds a message type by its full name; NULL if the schema has none. */
+/* Makes types at run time from a google.protobuf.FileDescriptorSet that holds all imports.
+   Errors: INVALID_ARGUMENT names file and type. Lifetime: all of it is in the arena. */
+CONNECT_API bool connect_schema_load(connect_schema_t *schema, connect_str_t descriptor_set, connect_arena_t *arena,
+    connect_error_t *error);
+/* Find a message type by its full name, a method by its path; NULL if the schema has none. */
 CONNECT_API const connect_type_t *connect_schema_type(connect_schema_t schema, const char *full_name);
+CONNECT_API const connect_method_t *connect_schema_method(connect_schema_t schema, const char *path);
 /* Finds a field by its name or its JSON name; NULL if there is none. */
 CONNECT_API const connect_field_t *connect_message_field(const connect_type_t *type, connect_str_t name);
 /* Returns where a field's value stands, as the member's C type, or NULL if it is absent. */
@@ -508,6 +513,23 @@ typedef struct connect_call_info_t {
     connect_str_t query;           /* of a Connect GET, undecoded; absent for POST */
     connect_peer_t peer;
 } connect_call_info_t;
+/* Around every call of a server, a route or a client, retries included. The first in a list is outermost: it sees
+   requests first and responses last. A NULL slot is passed over. Unlike events these run inside the functions that
+   cause them: start, send, finish. */
+typedef struct connect_interceptor_t {
+    /* Headers are in (server) or about to go (client), no body was read. *answer = a response: ends the call here
+       with success. Another code than OK ends it with that; LATER: it waits for connect_call_proceed. */
+    connect_code_t (*on_open)(connect_call_t *call, const void **answer, void *user);
+    /* A message came in (again after AGAIN), or is about to go (but for connect_call_send_encoded of a typed method).
+       *message may be replaced. Another code than OK ends the call. */
+    connect_code_t (*on_receive)(connect_call_t *call, const void **message, void *user);
+    connect_code_t (*on_send)(connect_call_t *call, const void **message, void *user);
+    /* Once for every on_open: the outcome, code OK included, before it is sent (server) or told (client). It may be
+       changed (an error to OK: the response is then an empty one); trailers may be added. */
+    void (*on_finish)(connect_call_t *call, connect_error_t *error, void *user);
+    void *user;
+} connect_interceptor_t;
+
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
 /* Returns what is known about a call. Lifetime: the call's; headers and trailers appear as they come. */
 CONNECT_API const connect_call_info_t *connect_call_info(const connect_call_t *call);
@@ -522,9 +544,10 @@ CONNECT_API void connect_call_set_user(connect_call_t *call, void *user);
 /* Keeps a pointer for whoever knows the key, say from an interceptor to the handler; the first 4 cannot fail.
    key: any address, compared as such. Returns false: out of memory. */
 CONNECT_API bool connect_call_set_value(connect_call_t *call, const void *key, void *value);
-/* Returns a pointer kept; NULL for an unknown key.  */
-CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key);
-/* Adds a header to what this end sends, or a trailer to what the server sends.
+/* Returns a pointer kept; NULL for an unknown key. key_or_null: NULL is connect_call_options_t.context. */
+CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key_or_null);
+/* Adds a header to what this end sends, or a trailer to what the server sends; on the client: in on_open of
+   interceptors, and headers only.
    Returns false: they are gone already, the name is the protocol's own, the text is not allowed (-bin: not base64). */
 CONNECT_API bool connect_call_set_header(connect_call_t *call, const char *name, connect_str_t value);
 CONNECT_API bool connect_call_set_trailer(connect_call_t *call, const char *name, connect_str_t value);
@@ -562,6 +585,9 @@ CONNECT_API void connect_call_resume(connect_call_t *call);
    has passed. connect_call_finish is due all the same. (Streams have on_closed.) */
 CONNECT_API void connect_call_on_cancel(connect_call_t *call, void (*cancel)(connect_call_t *call, void *arg),
     void *arg);
+/* Carries on a call whose interceptor's on_open returned CONNECT_LATER, as if it returned only now. A second proceed
+   does nothing, while the call lives. Due even if the peer is gone: until then the call stays. */
+CONNECT_API void connect_call_proceed(connect_call_t *call, connect_code_t code, const void *answer_or_null);
 #endif
 
 /* #### src/api/loop.h ############################################################################################## */
@@ -676,6 +702,8 @@ typedef struct connect_server_options_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     const char *prefix;                    /* of all RPC paths, "/api"; default "" */
+    const connect_interceptor_t *interceptors; /* around every call */
+    size_t interceptor_count;
     connect_codec_options_t codec_options; /* drop_unknown and json_; the rest comes from limits */
     const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
     size_t compression_count;
@@ -688,6 +716,8 @@ typedef struct connect_server_options_t {
 } connect_server_options_t;
 typedef struct connect_route_options_t {   /* of one service; default: as the server's */
     const char *prefix;                    /* instead of the server's; "": none */
+    const connect_interceptor_t *interceptors; /* inside the server's */
+    size_t interceptor_count;
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes;
     const char *compression;
@@ -736,6 +766,7 @@ typedef struct connect_client_options_t {
     connect_loop_t *loop;                  /* default: one of its own, run by the _wait functions */
     connect_limits_t limits;
     const char *address;                   /* where to dial, as for connect_server_listen; default: the URL's host */
+    connect_server_t *loopback;            /* calls this server in memory, on its loop; outlives the client; or NULL */
     connect_protocol_t protocol;           /* default Connect */
     const char *codec;                     /* default "proto" */
     connect_http_version_t http;           /* default: HTTP/2 for gRPC, else HTTP/1.1 */
@@ -750,6 +781,8 @@ typedef struct connect_client_options_t {
     uint32_t timeout_ms;                   /* default 30,000; for streams: none */
     connect_dialer_t *dial;                /* default sockets */
     void *user;                            /* for dial */
+    const connect_interceptor_t *interceptors; /* around every call */
+    size_t interceptor_count;
     connect_codec_options_t codec_options;
 } connect_client_options_t;
 typedef struct connect_reply_t { connect_headers_t headers, trailers; } connect_reply_t;
@@ -760,6 +793,7 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
     const char *compression, *codec;
     connect_protocol_t protocol;
     bool get, no_get;
+    void *context;                         /* for interceptors: connect_call_value(call, NULL) */
     connect_reply_t *reply;                /* unary _wait: takes headers and trailers, in the arena; NULL: not wanted */
 } connect_call_options_t;
 
@@ -776,7 +810,6 @@ CONNECT_API void connect_client_free(connect_client_t *client_or_null);
 CONNECT_API connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error);
-#if CONNECT_ENABLE_SOCKETS
 /* Makes a unary call and waits for its end. Returns its code. Lifetime: response and error are in the arena. */
 CONNECT_API connect_code_t connect_client_unary_wait(connect_client_t *client, const connect_method_t *method,
     const void *request, void *response, connect_arena_t *arena, const connect_call_options_t *options,
@@ -786,7 +819,6 @@ CONNECT_API connect_io_t connect_call_send_wait(connect_call_t *call, const void
 /* Waits for the next response. Returns OK: message is filled in, in the arena; END: the call ended with OK; ERROR. */
 CONNECT_API connect_io_t connect_call_receive_wait(connect_call_t *call, void *message, connect_arena_t *arena,
     connect_error_t *error);
-#endif
 /* Frees a call that was started without events; cancels it if it runs. */
 CONNECT_API void connect_call_free(connect_call_t *call_or_null);
 #endif
@@ -3773,15 +3805,6 @@ bool connect_message_copy(const connect_type_t *type, void *to, const void *from
 
 /* ---- Access by name and number ---- */
 
-const connect_type_t *connect_schema_type(connect_schema_t schema, const char *full_name) {
-    size_t i, j;
-    for (i = 0; i < schema.count; i++)
-        for (j = 0; j < schema.files[i]->types.count; j++)
-            if (strcmp(schema.files[i]->types.items[j]->full_name, full_name) == 0)
-                return schema.files[i]->types.items[j];
-    return NULL;
-}
-
 CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsigned bits) {
     return ((cn_str_hash(name) ^ seed) * 0x9E3779B1u) >>
         (32 - bits); /* the golden ratio: mixes up into the high bits */
@@ -6001,6 +6024,1449 @@ bool connect_extension_set(
     list.count = count;
     memcpy((char *)message + extension->extendee->unknown, &list, sizeof list);
     return true;
+}
+
+/* #### src/codec/schema.h ########################################################################################## */
+/* What a descriptor set says, while types are made of it: schema_read.c fills it in, schema_link.c makes the tables. */
+
+#define CN_SCHEMA_DEPTH 100u /* messages within messages */
+#define CN_SCHEMA_NAME 1000u /* bytes of a full name */
+#define CN_SCHEMA_NUMBER_MAX 0x1FFFFFFF
+
+enum { /* the numbers of FeatureSet's fields, and the values that are asked for */
+    CN_SCHEMA_PRESENCE = 1,
+    CN_SCHEMA_ENUM_TYPE = 2,
+    CN_SCHEMA_REPEATED = 3,
+    CN_SCHEMA_UTF8 = 4,
+    CN_SCHEMA_ENCODING = 5,
+    CN_SCHEMA_FEATURES = 6,
+    CN_SCHEMA_EXPLICIT = 1,
+    CN_SCHEMA_IMPLICIT = 2,
+    CN_SCHEMA_LEGACY_REQUIRED = 3,
+    CN_SCHEMA_OPEN = 1,
+    CN_SCHEMA_CLOSED = 2,
+    CN_SCHEMA_PACKED = 1,
+    CN_SCHEMA_EXPANDED = 2,
+    CN_SCHEMA_VERIFY = 2,
+    CN_SCHEMA_NONE = 3,
+    CN_SCHEMA_LENGTH_PREFIXED = 1,
+    CN_SCHEMA_DELIMITED = 2,
+    CN_SCHEMA_LABEL_REQUIRED = 2,
+    CN_SCHEMA_LABEL_REPEATED = 3
+};
+typedef struct cn_schema_features_t {
+    uint8_t of[CN_SCHEMA_FEATURES];
+} cn_schema_features_t;
+
+typedef struct cn_schema_file_t cn_schema_file_t;
+typedef struct cn_schema_message_t cn_schema_message_t;
+
+typedef struct cn_schema_field_t {
+    struct cn_schema_field_t *next;
+    const char *name, *json_name;
+    connect_str_t type_name, extendee, default_text; /* as written; absent: none */
+    cn_schema_features_t features;
+    int32_t number, label, kind, oneof; /* oneof: its index, or -1 */
+    cn_schema_message_t *message;       /* whose type it has */
+    const struct cn_schema_enum_t *enumeration;
+    uint8_t flags;
+    uint16_t offset, presence;
+} cn_schema_field_t;
+typedef struct cn_schema_oneof_t {
+    cn_schema_features_t features;
+    uint32_t size; /* of the union; 0: it has no field */
+    uint16_t offset, presence;
+} cn_schema_oneof_t;
+typedef struct cn_schema_user_t { /* a message that has a field of another */
+    struct cn_schema_user_t *next;
+    cn_schema_message_t *message;
+} cn_schema_user_t;
+struct cn_schema_message_t { /* also an extension's holder, whose scope is where the extension stands */
+    connect_type_t type;
+    connect_extension_t extension;
+    cn_schema_message_t *next, *next_required, *parent;
+    cn_schema_file_t *file;
+    const char *scope;
+    cn_schema_field_t *fields, **fields_end;
+    size_t field_count, oneof_count;
+    cn_schema_oneof_t *oneofs;
+    cn_schema_user_t *users;
+};
+typedef struct cn_schema_value_t {
+    const char *name;
+    int32_t number;
+    uint32_t index; /* in the order in which they are declared */
+} cn_schema_value_t;
+typedef struct cn_schema_enum_t {
+    connect_enum_t type;
+    struct cn_schema_enum_t *next;
+    const cn_schema_value_t *by_name;
+    int32_t first; /* the number of the value that is declared first */
+} cn_schema_enum_t;
+typedef struct cn_schema_method_t {
+    connect_method_t method;
+    struct cn_schema_method_t *next;
+    const char *name;
+    connect_str_t input, output;
+} cn_schema_method_t;
+typedef struct cn_schema_service_t {
+    connect_service_t service;
+    struct cn_schema_service_t *next;
+    cn_schema_method_t *methods;
+} cn_schema_service_t;
+struct cn_schema_file_t {
+    connect_file_t file;
+    cn_schema_file_t *next, *below; /* below: in the search for cycles, whose import it is */
+    const char *package;
+    cn_schema_features_t features;
+    bool is_editions;
+    cn_schema_message_t *messages, *holders;
+    cn_schema_enum_t *enums;
+    cn_schema_service_t *services;
+    cn_schema_file_t **imports;
+    size_t message_count, holder_count, enum_count, service_count, looked_at;
+    enum { CN_SCHEMA_NEW, CN_SCHEMA_ON_PATH, CN_SCHEMA_DONE } state;
+};
+typedef struct cn_schema_symbol_t {
+    const char *name;
+    cn_schema_message_t *message;
+    cn_schema_enum_t *enumeration;
+    cn_schema_file_t *file; /* of the table of files only */
+    struct cn_schema_symbol_t *next;
+} cn_schema_symbol_t;
+typedef struct cn_schema_table_t { /* a list, then an array that is sorted */
+    cn_schema_symbol_t *list, *sorted;
+    size_t count;
+} cn_schema_table_t;
+typedef struct cn_schema_loader_t {
+    connect_arena_t *arena;
+    connect_error_t *error;
+    cn_schema_file_t *files, *file; /* all, in the order of the set; the one at hand */
+    cn_schema_table_t by_file, by_name;
+} cn_schema_loader_t;
+
+/* Fill in the error, INVALID_ARGUMENT: file, place (NULL: none), reason, and what it is about. Return false. */
+CN_PRIVATE bool cn_schema_bad(cn_schema_loader_t *loader, const char *where, const char *reason);
+CN_PRIVATE bool cn_schema_bad_about(
+    cn_schema_loader_t *loader, const char *where, const char *reason, connect_str_t what);
+/* Zeroed memory; NULL: the error says so. */
+CN_PRIVATE void *cn_schema_take(cn_schema_loader_t *loader, size_t count, size_t size);
+/* A copy with a zero after it; NULL: the error says so. */
+CN_PRIVATE const char *cn_schema_text(cn_schema_loader_t *loader, connect_str_t text);
+CN_PRIVATE bool cn_schema_is_identifier(connect_str_t name);
+CN_PRIVATE bool cn_schema_is_file_name(connect_str_t name);
+/* How many records of a number a message has. */
+CN_PRIVATE size_t cn_schema_count(connect_str_t bytes, uint32_t number);
+CN_PRIVATE int cn_schema_compare_value_names(const void *a, const void *b);
+/* Sorts a table, so that it can be searched. Returns false if a name stands twice. */
+CN_PRIVATE bool cn_schema_sort(cn_schema_loader_t *loader, cn_schema_table_t *table);
+CN_PRIVATE const cn_schema_symbol_t *cn_schema_find(const cn_schema_table_t *table, const char *name);
+/* What a type name means in a scope: ".a.B" is a full name, "B" is looked for from the innermost scope outwards. */
+CN_PRIVATE const cn_schema_symbol_t *cn_schema_resolve(
+    const cn_schema_loader_t *loader, const char *scope, connect_str_t name);
+/* Reads a FileDescriptorProto; it is loader->file then. */
+CN_PRIVATE bool cn_schema_read_file(cn_schema_loader_t *loader, connect_str_t bytes);
+/* Make the tables of a message or an extension; all symbols are sorted. */
+CN_PRIVATE bool cn_schema_link_message(cn_schema_loader_t *loader, cn_schema_message_t *message);
+CN_PRIVATE bool cn_schema_link_extension(cn_schema_loader_t *loader, cn_schema_message_t *holder);
+
+/* #### src/codec/schema_read.c ##################################################################################### */
+/* Reading a descriptor set (descriptor.proto): the steps 1 and 2 of schema.c. A record of an unfitting wire type is
+   passed over, as any unknown field; of one that stands twice the last counts. */
+
+/* ---- Errors and memory ---- */
+
+CN_PRIVATE bool cn_schema_bad(cn_schema_loader_t *loader, const char *where, const char *reason) {
+    const char *file = loader->file && loader->file->file.name ? loader->file->file.name : "descriptor set";
+    return cn_error_print(loader->error, loader->arena, CONNECT_INVALID_ARGUMENT, "%s: %s%s%s", file,
+        where ? where : "", where ? ": " : "", reason);
+}
+
+CN_PRIVATE bool cn_schema_bad_about(
+    cn_schema_loader_t *loader, const char *where, const char *reason, connect_str_t what) {
+    connect_arena_t *arena = loader->arena;
+    connect_str_t text = cn_str_quote(arena, what);
+    text = connect_arena_printf(arena, "%s \"%s\"", reason, text.data);
+    return cn_schema_bad(loader, where, text.data ? text.data : reason);
+}
+
+/* Zeroed memory; NULL: the error says so. */
+CN_PRIVATE void *cn_schema_take(cn_schema_loader_t *loader, size_t count, size_t size) {
+    void *block = connect_arena_take(loader->arena, count, size);
+    if (!block) cn_error_memory(loader->error);
+    return block;
+}
+
+/* ---- Names ---- */
+
+CN_PRIVATE bool cn_schema_is_identifier(connect_str_t name) {
+    size_t i;
+    for (i = 0; i < name.len; i++) {
+        const char c = name.data[i];
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!letter && (i == 0 || c < '0' || c > '9')) return false;
+    }
+    return name.len != 0;
+}
+
+CN_PRIVATE const char *cn_schema_text(cn_schema_loader_t *loader, connect_str_t text) {
+    connect_str_t copy = connect_arena_copy(loader->arena, text);
+    if (!copy.data) cn_error_memory(loader->error);
+    return copy.data;
+}
+
+/* "scope.name", or the name alone if the scope is empty. */
+static const char *cn_schema_join(cn_schema_loader_t *loader, const char *scope, connect_str_t name) {
+    const size_t scope_len = strlen(scope);
+    char *joined;
+    if (!cn_schema_is_identifier(name)) {
+        cn_schema_bad_about(loader, *scope ? scope : NULL, "not a name:", name);
+        return NULL;
+    }
+    if (scope_len + name.len >= CN_SCHEMA_NAME) {
+        cn_schema_bad_about(loader, NULL, "a full name of more than 1000 bytes ends with", name);
+        return NULL;
+    }
+    joined = (char *)cn_schema_take(loader, scope_len + name.len + 2, 1);
+    if (!joined) return NULL;
+    memcpy(joined, scope, scope_len);
+    if (scope_len) joined[scope_len] = '.';
+    memcpy(joined + scope_len + (scope_len != 0), name.data, name.len);
+    return joined;
+}
+
+static cn_schema_symbol_t *cn_schema_declare(cn_schema_loader_t *loader, cn_schema_table_t *table, const char *name) {
+    cn_schema_symbol_t *symbol = (cn_schema_symbol_t *)cn_schema_take(loader, 1, sizeof *symbol);
+    if (!symbol) return NULL;
+    symbol->name = name;
+    symbol->next = table->list;
+    table->list = symbol;
+    table->count++;
+    return symbol;
+}
+
+static int cn_schema_compare(const void *a, const void *b) {
+    return strcmp(((const cn_schema_symbol_t *)a)->name, ((const cn_schema_symbol_t *)b)->name);
+}
+
+CN_PRIVATE bool cn_schema_sort(cn_schema_loader_t *loader, cn_schema_table_t *table) {
+    const cn_schema_symbol_t *symbol;
+    size_t i = 0;
+    table->sorted = (cn_schema_symbol_t *)cn_schema_take(loader, table->count + 1, sizeof *table->sorted);
+    if (!table->sorted) return false;
+    for (symbol = table->list; symbol; symbol = symbol->next)
+        table->sorted[i++] = *symbol;
+    qsort(table->sorted, table->count, sizeof *table->sorted, cn_schema_compare);
+    loader->file = NULL;
+    for (i = 1; i < table->count; i++)
+        if (strcmp(table->sorted[i - 1].name, table->sorted[i].name) == 0)
+            return cn_schema_bad(loader, table->sorted[i].name, "stands twice");
+    return true;
+}
+
+CN_PRIVATE const cn_schema_symbol_t *cn_schema_find(const cn_schema_table_t *table, const char *name) {
+    cn_schema_symbol_t key;
+    memset(&key, 0, sizeof key);
+    key.name = name;
+    return (const cn_schema_symbol_t *)bsearch(&key, table->sorted, table->count, sizeof key, cn_schema_compare);
+}
+
+/* What a type name means in a scope: ".a.B" is a full name, "B" is looked for from the innermost scope outwards. */
+CN_PRIVATE const cn_schema_symbol_t *cn_schema_resolve(
+    const cn_schema_loader_t *loader, const char *scope, connect_str_t name) {
+    char full[2 * CN_SCHEMA_NAME + 2];
+    size_t len = strlen(scope);
+    if (!name.len || name.len > CN_SCHEMA_NAME || memchr(name.data, 0, name.len)) return NULL;
+    if (name.data[0] == '.') {
+        memcpy(full, name.data + 1, name.len - 1);
+        full[name.len - 1] = 0;
+        return cn_schema_find(&loader->by_name, full);
+    }
+    memcpy(full, scope, len);
+    for (;;) {
+        const cn_schema_symbol_t *symbol;
+        if (len) full[len++] = '.';
+        memcpy(full + len, name.data, name.len);
+        full[len + name.len] = 0;
+        symbol = cn_schema_find(&loader->by_name, full);
+        if (symbol || !len) return symbol;
+        for (len--; len && full[len - 1] != '.'; len--) {}
+        if (len) len--;
+    }
+}
+
+/* ---- Reading: records ---- */
+
+static void cn_schema_get_text(const connect_record_t *record, connect_str_t *text) {
+    if (record->wire == CONNECT_WIRE_BYTES) *text = record->bytes;
+}
+
+static void cn_schema_get_int(const connect_record_t *record, int32_t *number) {
+    if (record->wire == CONNECT_WIRE_VARINT) *number = (int32_t)(uint32_t)record->value;
+}
+
+/* The number that an options message has for a field, or another if it has none. */
+static int32_t cn_schema_option(connect_str_t options, uint32_t number, int32_t otherwise) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    reader.rest = options;
+    while (connect_reader_next(&reader, &record))
+        if (record.number == number) cn_schema_get_int(&record, &otherwise);
+    return otherwise;
+}
+
+/* Features are those of `outer`, but for what field `number` of the options says. */
+static void cn_schema_inherit(
+    cn_schema_features_t *features, const cn_schema_features_t *outer, connect_str_t options, uint32_t number) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    int32_t feature;
+    *features = *outer;
+    reader.rest = options;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number != number || record.wire != CONNECT_WIRE_BYTES) continue;
+        for (feature = 1; feature < CN_SCHEMA_FEATURES; feature++) {
+            int32_t value = cn_schema_option(record.bytes, (uint32_t)feature, 0);
+            if (value >= 1 && value <= 3) features->of[feature] = (uint8_t)value;
+        }
+    }
+}
+
+CN_PRIVATE size_t cn_schema_count(connect_str_t bytes, uint32_t number) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    size_t count = 0;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record))
+        count += record.number == number && record.wire == CONNECT_WIRE_BYTES;
+    return count;
+}
+
+/* ---- Reading: declarations ---- */
+
+static const char *cn_schema_default_json_name(cn_schema_loader_t *loader, connect_str_t name) {
+    char *json = (char *)cn_schema_take(loader, name.len + 1, 1);
+    size_t i, len = 0;
+    bool upper = false;
+    if (!json) return NULL;
+    for (i = 0; i < name.len; i++) {
+        char c = name.data[i];
+        if (c != '_') json[len++] = upper && c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+        upper = c == '_';
+    }
+    return json;
+}
+
+/* FieldDescriptorProto, into a message or a holder. */
+static bool cn_schema_read_field(
+    cn_schema_loader_t *loader, cn_schema_message_t *message, connect_str_t bytes, const cn_schema_features_t *outer) {
+    const char *where = message->type.full_name ? message->type.full_name : message->scope;
+    cn_schema_field_t *field = (cn_schema_field_t *)cn_schema_take(loader, 1, sizeof *field);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, json_name = {NULL, 0}, options = {NULL, 0};
+    connect_record_t record;
+    int32_t proto3_optional = 0, packed;
+    if (!field) return false;
+    field->oneof = -1;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        switch (record.number) {
+        case 1: cn_schema_get_text(&record, &name); break;
+        case 2: cn_schema_get_text(&record, &field->extendee); break;
+        case 3: cn_schema_get_int(&record, &field->number); break;
+        case 4: cn_schema_get_int(&record, &field->label); break;
+        case 5: cn_schema_get_int(&record, &field->kind); break;
+        case 6: cn_schema_get_text(&record, &field->type_name); break;
+        case 7: cn_schema_get_text(&record, &field->default_text); break;
+        case 8: cn_schema_get_text(&record, &options); break;
+        case 9: cn_schema_get_int(&record, &field->oneof); break;
+        case 10: cn_schema_get_text(&record, &json_name); break;
+        case 17: cn_schema_get_int(&record, &proto3_optional); break;
+        default: break;
+        }
+    }
+    if (reader.failed) return cn_schema_bad(loader, where, "a malformed field");
+    if (!cn_schema_is_identifier(name)) return cn_schema_bad_about(loader, where, "not a name:", name);
+    if (json_name.len && (memchr(json_name.data, 0, json_name.len) || !cn_utf8_valid(json_name)))
+        return cn_schema_bad_about(loader, where, "not a JSON name:", json_name);
+    field->name = cn_schema_text(loader, name);
+    field->json_name = json_name.len ? cn_schema_text(loader, json_name) : cn_schema_default_json_name(loader, name);
+    if (!field->name || !field->json_name) return false;
+    if (proto3_optional) field->oneof = -1; /* the oneof around it is synthetic */
+    if (field->oneof >= 0 && (uint32_t)field->oneof >= message->oneof_count)
+        return cn_schema_bad_about(loader, where, "no such oneof: that of", name);
+    if (field->oneof >= 0) outer = &message->oneofs[field->oneof].features;
+    cn_schema_inherit(&field->features, outer, options, 21);
+    if (!loader->file->is_editions) {
+        uint8_t *of = field->features.of;
+        packed = cn_schema_option(options, 2, -1);
+        if (packed >= 0) of[CN_SCHEMA_REPEATED] = packed ? CN_SCHEMA_PACKED : CN_SCHEMA_EXPANDED;
+        if (field->label == CN_SCHEMA_LABEL_REQUIRED) of[CN_SCHEMA_PRESENCE] = CN_SCHEMA_LEGACY_REQUIRED;
+        if (proto3_optional) of[CN_SCHEMA_PRESENCE] = CN_SCHEMA_EXPLICIT;
+    }
+    if (message->type.is_map_entry) field->features.of[CN_SCHEMA_ENCODING] = CN_SCHEMA_LENGTH_PREFIXED;
+    *message->fields_end = field;
+    message->fields_end = &field->next;
+    message->field_count++;
+    return true;
+}
+
+static cn_schema_message_t *cn_schema_new_message(cn_schema_loader_t *loader, const char *scope) {
+    cn_schema_message_t *message = (cn_schema_message_t *)cn_schema_take(loader, 1, sizeof *message);
+    if (!message) return NULL;
+    message->scope = scope;
+    message->file = loader->file;
+    message->fields_end = &message->fields;
+    message->type.file = &loader->file->file;
+    return message;
+}
+
+/* An extension's FieldDescriptorProto: a holder of its own. */
+static bool cn_schema_read_extension(
+    cn_schema_loader_t *loader, const char *scope, connect_str_t bytes, const cn_schema_features_t *outer) {
+    cn_schema_message_t *holder = cn_schema_new_message(loader, scope);
+    if (!holder || !cn_schema_read_field(loader, holder, bytes, outer)) return false;
+    holder->type.full_name = cn_schema_join(loader, scope, connect_str_of(holder->fields->name));
+    if (!holder->type.full_name || !cn_schema_declare(loader, &loader->by_name, holder->type.full_name)) return false;
+    if (holder->fields->oneof >= 0) return cn_schema_bad(loader, holder->type.full_name, "an extension in a oneof");
+    holder->next = loader->file->holders;
+    loader->file->holders = holder;
+    loader->file->holder_count++;
+    return true;
+}
+
+CN_PRIVATE int cn_schema_compare_value_names(const void *a, const void *b) {
+    return strcmp(((const cn_schema_value_t *)a)->name, ((const cn_schema_value_t *)b)->name);
+}
+
+static int cn_schema_compare_value_numbers(const void *a, const void *b) {
+    const cn_schema_value_t *one = (const cn_schema_value_t *)a, *two = (const cn_schema_value_t *)b;
+    if (one->number != two->number) return one->number < two->number ? -1 : 1;
+    return one->index < two->index ? -1 : 1;
+}
+
+/* EnumValueDescriptorProto */
+static bool cn_schema_read_value(
+    cn_schema_loader_t *loader, const char *where, connect_str_t bytes, cn_schema_value_t *value) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0};
+    connect_record_t record;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number == 1) cn_schema_get_text(&record, &name);
+        if (record.number == 2) cn_schema_get_int(&record, &value->number);
+    }
+    if (reader.failed) return cn_schema_bad(loader, where, "a malformed value");
+    if (!cn_schema_is_identifier(name)) return cn_schema_bad_about(loader, where, "not a name:", name);
+    value->name = cn_schema_text(loader, name);
+    return value->name != NULL;
+}
+
+/* The table of an enum's values, by number, out of those by name. */
+static bool cn_schema_lay_out_enum(cn_schema_loader_t *loader, cn_schema_enum_t *enumeration) {
+    const size_t count = enumeration->type.count;
+    cn_schema_value_t *sorted = (cn_schema_value_t *)cn_schema_take(loader, count, sizeof *sorted);
+    connect_enum_value_t *values = (connect_enum_value_t *)cn_schema_take(loader, count, sizeof *values);
+    size_t i, len = 0;
+    char *names;
+    if (!sorted || !values) return false;
+    for (i = 0; i < count; i++)
+        len += strlen(enumeration->by_name[i].name) + 1;
+    names = (char *)cn_schema_take(loader, len, 1);
+    if (!names) return false;
+    memcpy(sorted, enumeration->by_name, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, cn_schema_compare_value_numbers);
+    for (i = 0, len = 0; i < count; i++) {
+        const size_t name_len = strlen(sorted[i].name) + 1;
+        if (len > UINT32_MAX - name_len) return cn_schema_bad(loader, enumeration->type.full_name, "names too long");
+        values[i].number = sorted[i].number;
+        values[i].name = (uint32_t)len;
+        memcpy(names + len, sorted[i].name, name_len);
+        len += name_len;
+    }
+    enumeration->type.values = values;
+    enumeration->type.names = names;
+    return true;
+}
+
+/* EnumDescriptorProto */
+static bool cn_schema_read_enum(
+    cn_schema_loader_t *loader, const char *scope, connect_str_t bytes, const cn_schema_features_t *outer) {
+    cn_schema_enum_t *enumeration = (cn_schema_enum_t *)cn_schema_take(loader, 1, sizeof *enumeration);
+    const size_t count = cn_schema_count(bytes, 2);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, options = {NULL, 0};
+    connect_record_t record;
+    cn_schema_features_t features;
+    cn_schema_symbol_t *symbol;
+    cn_schema_value_t *values;
+    size_t i = 0;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number == 1) cn_schema_get_text(&record, &name);
+        if (record.number == 3) cn_schema_get_text(&record, &options);
+    }
+    if (!enumeration) return false;
+    if (reader.failed) return cn_schema_bad(loader, scope, "a malformed enum");
+    enumeration->type.full_name = cn_schema_join(loader, scope, name);
+    if (!enumeration->type.full_name) return false;
+    symbol = cn_schema_declare(loader, &loader->by_name, enumeration->type.full_name);
+    if (!symbol) return false;
+    symbol->enumeration = enumeration;
+    if (count == 0) return cn_schema_bad(loader, symbol->name, "an enum without values");
+    if (count > UINT16_MAX) return cn_schema_bad(loader, symbol->name, "an enum with more than 65535 values");
+    cn_schema_inherit(&features, outer, options, 7);
+    enumeration->type.closed = features.of[CN_SCHEMA_ENUM_TYPE] == CN_SCHEMA_CLOSED;
+    enumeration->type.count = (uint16_t)count;
+    values = (cn_schema_value_t *)cn_schema_take(loader, count, sizeof *values);
+    if (!values) return false;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number != 2 || record.wire != CONNECT_WIRE_BYTES) continue;
+        values[i].index = (uint32_t)i;
+        if (!cn_schema_read_value(loader, symbol->name, record.bytes, &values[i++])) return false;
+    }
+    enumeration->first = values[0].number;
+    if (!enumeration->type.closed && enumeration->first != 0)
+        return cn_schema_bad(loader, symbol->name, "an open enum whose first value is not 0");
+    qsort(values, count, sizeof *values, cn_schema_compare_value_names);
+    for (i = 1; i < count; i++)
+        if (strcmp(values[i - 1].name, values[i].name) == 0)
+            return cn_schema_bad_about(loader, symbol->name, "two values are called", connect_str_of(values[i].name));
+    enumeration->by_name = values;
+    enumeration->next = loader->file->enums;
+    loader->file->enums = enumeration;
+    loader->file->enum_count++;
+    return cn_schema_lay_out_enum(loader, enumeration);
+}
+
+/* DescriptorProto: what holds for all that is in it. */
+static bool cn_schema_read_message_head(cn_schema_loader_t *loader, cn_schema_message_t *message, connect_str_t bytes,
+    const cn_schema_features_t *outer, cn_schema_features_t *features) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, options = {NULL, 0};
+    connect_record_t record;
+    cn_schema_symbol_t *symbol;
+    size_t i = 0;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number == 1) cn_schema_get_text(&record, &name);
+        if (record.number == 7) cn_schema_get_text(&record, &options);
+    }
+    if (reader.failed) return cn_schema_bad(loader, message->scope, "a malformed message");
+    message->type.full_name = message->scope = cn_schema_join(loader, message->scope, name);
+    if (!message->type.full_name) return false;
+    symbol = cn_schema_declare(loader, &loader->by_name, message->type.full_name);
+    if (!symbol) return false;
+    symbol->message = message;
+    message->type.is_message_set = cn_schema_option(options, 1, 0) != 0;
+    message->type.is_map_entry = cn_schema_option(options, 7, 0) != 0;
+    cn_schema_inherit(features, outer, options, 12);
+    message->oneof_count = cn_schema_count(bytes, 8);
+    message->oneofs = (cn_schema_oneof_t *)cn_schema_take(loader, message->oneof_count + 1, sizeof *message->oneofs);
+    if (!message->oneofs) return false;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        connect_reader_t inner = {{NULL, 0}, false};
+        connect_record_t of_oneof;
+        if (record.number != 8 || record.wire != CONNECT_WIRE_BYTES) continue;
+        message->oneofs[i].features = *features;
+        inner.rest = record.bytes;
+        while (connect_reader_next(&inner, &of_oneof))
+            if (of_oneof.number == 2 && of_oneof.wire == CONNECT_WIRE_BYTES)
+                cn_schema_inherit(&message->oneofs[i].features, features, of_oneof.bytes, 1);
+        i++;
+    }
+    return true;
+}
+
+/* DescriptorProto, and all that is in it. */
+static bool cn_schema_read_message(cn_schema_loader_t *loader, const char *scope, cn_schema_message_t *parent,
+    connect_str_t bytes, const cn_schema_features_t *outer, uint32_t depth) {
+    cn_schema_message_t *message = cn_schema_new_message(loader, scope);
+    connect_reader_t reader = {{NULL, 0}, false};
+    cn_schema_features_t features;
+    connect_record_t record;
+    bool ok = true;
+    if (depth == 0) return cn_schema_bad(loader, scope, "messages nest deeper than 100");
+    if (!message || !cn_schema_read_message_head(loader, message, bytes, outer, &features)) return false;
+    message->parent = parent;
+    message->next = loader->file->messages;
+    loader->file->messages = message;
+    loader->file->message_count++;
+    reader.rest = bytes;
+    while (ok && connect_reader_next(&reader, &record)) {
+        if (record.wire != CONNECT_WIRE_BYTES) continue;
+        switch (record.number) {
+        case 2: ok = cn_schema_read_field(loader, message, record.bytes, &features); break;
+        case 3: ok = cn_schema_read_message(loader, message->scope, message, record.bytes, &features, depth - 1); break;
+        case 4: ok = cn_schema_read_enum(loader, message->scope, record.bytes, &features); break;
+        case 6: ok = cn_schema_read_extension(loader, message->scope, record.bytes, &features); break;
+        default: break;
+        }
+    }
+    return ok;
+}
+
+/* MethodDescriptorProto */
+static bool cn_schema_read_method(
+    cn_schema_loader_t *loader, const char *service, connect_str_t bytes, cn_schema_method_t *method) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, options = {NULL, 0}, path;
+    connect_record_t record;
+    int32_t client_streams = 0, server_streams = 0, idempotency;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        switch (record.number) {
+        case 1: cn_schema_get_text(&record, &name); break;
+        case 2: cn_schema_get_text(&record, &method->input); break;
+        case 3: cn_schema_get_text(&record, &method->output); break;
+        case 4: cn_schema_get_text(&record, &options); break;
+        case 5: cn_schema_get_int(&record, &client_streams); break;
+        case 6: cn_schema_get_int(&record, &server_streams); break;
+        default: break;
+        }
+    }
+    if (reader.failed) return cn_schema_bad(loader, service, "a malformed method");
+    method->name = cn_schema_join(loader, service, name);
+    if (!method->name || !cn_schema_declare(loader, &loader->by_name, method->name)) return false;
+    path = connect_arena_printf(loader->arena, "/%s/%s", service, method->name + strlen(service) + 1);
+    if (!path.data) return cn_error_memory(loader->error);
+    method->method.path = path.data;
+    method->method.kind = client_streams ? server_streams ? CONNECT_BIDI_STREAM : CONNECT_CLIENT_STREAM
+        : server_streams                 ? CONNECT_SERVER_STREAM
+                                         : CONNECT_UNARY;
+    idempotency = cn_schema_option(options, 34, 0);
+    if (idempotency == CONNECT_NO_SIDE_EFFECTS) method->method.idempotency = CONNECT_NO_SIDE_EFFECTS;
+    if (idempotency == CONNECT_IDEMPOTENT) method->method.idempotency = CONNECT_IDEMPOTENT;
+    return true;
+}
+
+/* ServiceDescriptorProto */
+static bool cn_schema_read_service(cn_schema_loader_t *loader, const char *package, connect_str_t bytes) {
+    cn_schema_service_t *service = (cn_schema_service_t *)cn_schema_take(loader, 1, sizeof *service);
+    const size_t count = cn_schema_count(bytes, 2);
+    cn_schema_method_t *methods = (cn_schema_method_t *)cn_schema_take(loader, count + 1, sizeof *methods);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0};
+    connect_record_t record;
+    size_t i = 0;
+    if (!service || !methods) return false;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record))
+        if (record.number == 1) cn_schema_get_text(&record, &name);
+    if (reader.failed) return cn_schema_bad(loader, package, "a malformed service");
+    service->service.full_name = cn_schema_join(loader, package, name);
+    if (!service->service.full_name) return false;
+    if (!cn_schema_declare(loader, &loader->by_name, service->service.full_name)) return false;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number != 2 || record.wire != CONNECT_WIRE_BYTES) continue;
+        if (!cn_schema_read_method(loader, service->service.full_name, record.bytes, &methods[i++])) return false;
+    }
+    service->service.file = &loader->file->file;
+    service->service.method_count = count;
+    service->methods = methods;
+    service->next = loader->file->services;
+    loader->file->services = service;
+    loader->file->service_count++;
+    return true;
+}
+
+/* ---- Reading: files ---- */
+
+static bool cn_schema_edition(cn_schema_loader_t *loader, connect_str_t syntax, int32_t edition) {
+    static const cn_schema_features_t proto2 = {
+        {0, CN_SCHEMA_EXPLICIT, CN_SCHEMA_CLOSED, CN_SCHEMA_EXPANDED, CN_SCHEMA_NONE, CN_SCHEMA_LENGTH_PREFIXED}};
+    static const cn_schema_features_t proto3 = {
+        {0, CN_SCHEMA_IMPLICIT, CN_SCHEMA_OPEN, CN_SCHEMA_PACKED, CN_SCHEMA_VERIFY, CN_SCHEMA_LENGTH_PREFIXED}};
+    cn_schema_file_t *file = loader->file;
+    file->features = proto3;
+    if (connect_str_equal(syntax, CN_STR("proto3"))) return true;
+    if (syntax.len == 0 || connect_str_equal(syntax, CN_STR("proto2"))) {
+        file->features = proto2;
+        return true;
+    }
+    file->features.of[CN_SCHEMA_PRESENCE] = CN_SCHEMA_EXPLICIT;
+    file->is_editions = true;
+    if (!connect_str_equal(syntax, CN_STR("editions")))
+        return cn_schema_bad_about(loader, NULL, "not a syntax:", syntax);
+    return edition == 1000 || edition == 1001
+        ? true
+        : cn_schema_bad(loader, NULL, "an edition other than 2023 (1000) and 2024 (1001)");
+}
+
+static bool cn_schema_is_package(connect_str_t package) {
+    connect_str_t rest = package, part;
+    if (package.len > CN_SCHEMA_NAME / 2) return false;
+    while (package.len && cn_str_split(&rest, '.', &part))
+        if (!cn_schema_is_identifier(part)) return false;
+    return true;
+}
+
+CN_PRIVATE bool cn_schema_is_file_name(connect_str_t name) {
+    size_t i;
+    for (i = 0; i < name.len; i++)
+        if ((unsigned char)name.data[i] < 0x20 || name.data[i] == 0x7F) return false;
+    return name.len && name.len <= CN_SCHEMA_NAME && cn_utf8_valid(name);
+}
+
+/* FileDescriptorProto: what holds for all that is in it. */
+static bool cn_schema_read_file_head(cn_schema_loader_t *loader, connect_str_t bytes) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, package = {NULL, 0}, options = {NULL, 0}, syntax = {NULL, 0};
+    cn_schema_file_t *file = loader->file;
+    cn_schema_symbol_t *symbol;
+    cn_schema_features_t features;
+    connect_record_t record;
+    int32_t edition = 0;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        switch (record.number) {
+        case 1: cn_schema_get_text(&record, &name); break;
+        case 2: cn_schema_get_text(&record, &package); break;
+        case 8: cn_schema_get_text(&record, &options); break;
+        case 12: cn_schema_get_text(&record, &syntax); break;
+        case 14: cn_schema_get_int(&record, &edition); break;
+        default: break;
+        }
+    }
+    if (!cn_schema_is_file_name(name)) return cn_schema_bad_about(loader, NULL, "not the name of a file:", name);
+    file->file.name = cn_schema_text(loader, name);
+    if (!file->file.name) return false;
+    if (reader.failed) return cn_schema_bad(loader, NULL, "a malformed file");
+    symbol = cn_schema_declare(loader, &loader->by_file, file->file.name);
+    if (!symbol) return false;
+    symbol->file = file;
+    if (!cn_schema_is_package(package)) return cn_schema_bad_about(loader, NULL, "not a package:", package);
+    file->package = package.len ? cn_schema_text(loader, package) : "";
+    if (!file->package || !cn_schema_edition(loader, syntax, edition)) return false;
+    features = file->features;
+    cn_schema_inherit(&file->features, &features, options, 50);
+    return true;
+}
+
+CN_PRIVATE bool cn_schema_read_file(cn_schema_loader_t *loader, connect_str_t bytes) {
+    cn_schema_file_t *file = (cn_schema_file_t *)cn_schema_take(loader, 1, sizeof *file);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    bool ok = true;
+    if (!file) return false;
+    loader->file = file;
+    file->file.descriptor = bytes;
+    if (!cn_schema_read_file_head(loader, bytes)) return false;
+    reader.rest = bytes;
+    while (ok && connect_reader_next(&reader, &record)) {
+        if (record.wire != CONNECT_WIRE_BYTES) continue;
+        switch (record.number) {
+        case 4:
+            ok = cn_schema_read_message(loader, file->package, NULL, record.bytes, &file->features, CN_SCHEMA_DEPTH);
+            break;
+        case 5: ok = cn_schema_read_enum(loader, file->package, record.bytes, &file->features); break;
+        case 6: ok = cn_schema_read_service(loader, file->package, record.bytes); break;
+        case 7: ok = cn_schema_read_extension(loader, file->package, record.bytes, &file->features); break;
+        default: break;
+        }
+    }
+    return ok;
+}
+
+/* #### src/codec/schema_link.c ##################################################################################### */
+/* From what was read to connect_type_t: step 3 of schema.c, for messages and extensions. */
+
+/* ---- Linking: fields ---- */
+
+static bool cn_schema_is_message(const cn_schema_field_t *field) {
+    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
+}
+
+static bool cn_schema_is_text(const cn_schema_field_t *field) {
+    return field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
+}
+
+/* The type that a field names. */
+static bool cn_schema_link_type(
+    cn_schema_loader_t *loader, cn_schema_message_t *message, cn_schema_field_t *field, const char *where) {
+    const cn_schema_symbol_t *symbol = cn_schema_resolve(loader, message->scope, field->type_name);
+    cn_schema_user_t *user;
+    if (!symbol || (!symbol->message && !symbol->enumeration))
+        return cn_schema_bad_about(loader, where, "its type is not in the set:", field->type_name);
+    if (!field->kind) field->kind = symbol->message ? CONNECT_KIND_MESSAGE : CONNECT_KIND_ENUM;
+    if (field->kind == CONNECT_KIND_ENUM ? !symbol->enumeration : !symbol->message)
+        return cn_schema_bad_about(loader, where, "its type is of another sort:", field->type_name);
+    field->message = symbol->message;
+    field->enumeration = symbol->enumeration;
+    if (!field->message) return true;
+    if (field->message->type.is_map_entry) {
+        if (field->label != CN_SCHEMA_LABEL_REPEATED || field->kind != CONNECT_KIND_MESSAGE ||
+            field->message->parent != message)
+            return cn_schema_bad(loader, where, "the type of a map's entry may only be used by that map");
+        field->flags |= CONNECT_FIELD_MAP;
+    } else if (field->features.of[CN_SCHEMA_ENCODING] == CN_SCHEMA_DELIMITED) {
+        field->kind = CONNECT_KIND_GROUP;
+    }
+    user = (cn_schema_user_t *)cn_schema_take(loader, 1, sizeof *user);
+    if (!user) return false;
+    user->message = message;
+    user->next = field->message->users;
+    field->message->users = user;
+    return true;
+}
+
+static bool cn_schema_link_field(
+    cn_schema_loader_t *loader, cn_schema_message_t *message, cn_schema_field_t *field, int64_t number_max) {
+    const char *where = message->type.full_name;
+    const bool is_extension = message->extension.holder != NULL, is_entry = message->type.is_map_entry;
+    const uint8_t *of = field->features.of;
+    bool repeated = field->label == CN_SCHEMA_LABEL_REPEATED, tracked;
+    connect_str_t name = connect_str_of(field->name);
+    if (field->number < 1 || field->number > number_max)
+        return cn_schema_bad_about(loader, where, "a number that fields cannot have: that of", name);
+    if (field->label < 0 || field->label > CN_SCHEMA_LABEL_REPEATED || field->kind < 0 ||
+        field->kind > CONNECT_KIND_SINT64)
+        return cn_schema_bad_about(loader, where, "no such label or type: those of", name);
+    if (field->kind == 0 || field->kind == CONNECT_KIND_ENUM || cn_schema_is_message(field)) {
+        if (!cn_schema_link_type(loader, message, field, where)) return false;
+    }
+    if (field->default_text.data && (repeated || cn_schema_is_message(field)))
+        return cn_schema_bad_about(loader, where, "a default where none can be: that of", name);
+    if (repeated) {
+        field->flags |= CONNECT_FIELD_REPEATED;
+        if (field->oneof >= 0) return cn_schema_bad_about(loader, where, "a repeated field in a oneof:", name);
+        if (of[CN_SCHEMA_REPEATED] == CN_SCHEMA_PACKED && !cn_schema_is_message(field) && !cn_schema_is_text(field))
+            field->flags |= CONNECT_FIELD_PACKED;
+    }
+    if (field->kind == CONNECT_KIND_STRING && of[CN_SCHEMA_UTF8] == CN_SCHEMA_VERIFY)
+        field->flags |= CONNECT_FIELD_UTF8;
+    if (field->oneof >= 0) field->flags |= CONNECT_FIELD_ONEOF;
+    if (repeated || field->oneof >= 0) return true;
+    tracked = !is_entry && (is_extension || of[CN_SCHEMA_PRESENCE] != CN_SCHEMA_IMPLICIT);
+    if (of[CN_SCHEMA_PRESENCE] == CN_SCHEMA_LEGACY_REQUIRED && !is_extension && !is_entry)
+        field->flags |= CONNECT_FIELD_REQUIRED;
+    if (cn_schema_is_message(field))
+        field->flags |= CONNECT_FIELD_NULLABLE;
+    else if (tracked && cn_schema_is_text(field) && !field->default_text.data)
+        field->flags |= CONNECT_FIELD_NULLABLE;
+    else if (tracked)
+        field->flags |= CONNECT_FIELD_HAS;
+    else if (field->default_text.data || (field->enumeration && field->enumeration->first != 0))
+        return cn_schema_bad_about(loader, where, "a default, and no presence to tell it by: that of", name);
+    return true;
+}
+
+/* ---- Linking: structs ---- */
+
+static uint32_t cn_schema_size(const cn_schema_field_t *field) {
+    if (field->flags & CONNECT_FIELD_REPEATED) return (uint32_t)sizeof(cn_message_list_t);
+    if (cn_schema_is_message(field)) return (uint32_t)sizeof(void *);
+    if (cn_schema_is_text(field)) return (uint32_t)sizeof(connect_str_t);
+    return (uint32_t)cn_message_scalar_size((uint8_t)field->kind);
+}
+
+/* Gives every member its place, those of `size` bytes. */
+static void cn_schema_place(cn_schema_message_t *message, uint32_t size, uint32_t *end) {
+    cn_schema_field_t *field;
+    size_t i;
+    for (field = message->fields; field; field = field->next) {
+        if (!(field->flags & CONNECT_FIELD_ONEOF) && cn_schema_size(field) == size) {
+            field->offset = (uint16_t)*end;
+            *end += size;
+        }
+        if (size == sizeof(bool) && (field->flags & CONNECT_FIELD_HAS)) {
+            field->presence = (uint16_t)*end;
+            *end += size;
+        }
+    }
+    for (i = 0; i < message->oneof_count; i++) {
+        cn_schema_oneof_t *oneof = &message->oneofs[i];
+        if (oneof->size == size) {
+            oneof->offset = (uint16_t)*end;
+            *end += size;
+        }
+        if (size == sizeof(int32_t) && oneof->size) {
+            oneof->presence = (uint16_t)*end;
+            *end += size;
+        }
+    }
+}
+
+static bool cn_schema_lay_out(cn_schema_loader_t *loader, cn_schema_message_t *message) {
+    cn_schema_field_t *field;
+    uint32_t end = 0, size;
+    for (field = message->fields; field; field = field->next) {
+        cn_schema_oneof_t *oneof;
+        if (!(field->flags & CONNECT_FIELD_ONEOF)) continue;
+        oneof = &message->oneofs[field->oneof];
+        oneof->size = CN_MAX(oneof->size, cn_schema_size(field));
+    }
+    if (!message->type.is_map_entry) {
+        message->type.keeps_unknown = true;
+        end = (uint32_t)sizeof(connect_str_list_t);
+    }
+    for (size = 16; size; size /= 2)
+        cn_schema_place(message, size, &end);
+    message->type.size = (end + 7) & ~7u;
+    if (message->type.size > 65535)
+        return cn_schema_bad(loader, message->type.full_name, "its struct would have over 65535 bytes");
+    for (field = message->fields; field; field = field->next) {
+        if (!(field->flags & CONNECT_FIELD_ONEOF)) continue;
+        field->offset = message->oneofs[field->oneof].offset;
+        field->presence = message->oneofs[field->oneof].presence;
+    }
+    return true;
+}
+
+/* ---- Linking: defaults ---- */
+
+/* Undoes the escapes of C, as descriptors write the default of bytes. */
+static bool cn_schema_unescape(cn_schema_loader_t *loader, connect_str_t text, connect_str_t *bytes) {
+    static const char letters[] = "abfnrtv", values[] = "\a\b\f\n\r\t\v";
+    char *to = (char *)cn_schema_take(loader, text.len + 1, 1);
+    size_t i = 0, len = 0;
+    if (!to) return false;
+    while (i < text.len) {
+        char c = text.data[i++];
+        if (c == '\\') {
+            const char *letter;
+            int digits = 0, value = 0;
+            if (i == text.len) return false;
+            while (digits < 3 && i < text.len && text.data[i] >= '0' && text.data[i] <= '7') {
+                value = value * 8 + (text.data[i++] - '0');
+                digits++;
+            }
+            if (digits) {
+                c = (char)(unsigned char)(value & 0xFF);
+            } else {
+                c = text.data[i++];
+                letter = c ? strchr(letters, c) : NULL;
+                if (letter) c = values[letter - letters];
+            }
+        }
+        to[len++] = c;
+    }
+    bytes->data = to;
+    bytes->len = len;
+    return true;
+}
+
+static bool cn_schema_default_number(const cn_schema_field_t *field, char *to) {
+    const connect_str_t text = field->default_text;
+    cn_number_t number;
+    int64_t integer;
+    uint64_t natural;
+    double wide;
+    float narrow;
+    bool ok;
+    if (field->kind == CONNECT_KIND_DOUBLE || field->kind == CONNECT_KIND_FLOAT) {
+        if (connect_str_equal(text, CN_STR("inf")))
+            wide = 1.0 / 0.0;
+        else if (connect_str_equal(text, CN_STR("-inf")))
+            wide = -1.0 / 0.0;
+        else if (connect_str_equal(text, CN_STR("nan")))
+            wide = 0.0 / 0.0;
+        else if (!cn_number_read(&number, text) || cn_number_as_double(&number, &wide) != CN_NUMBER_OK)
+            return false;
+        narrow = (float)wide;
+        if (wide - wide == 0 && cn_number_as_float(&number, &narrow) != CN_NUMBER_OK) narrow = (float)wide;
+        memcpy(to, field->kind == CONNECT_KIND_DOUBLE ? (const void *)&wide : (const void *)&narrow,
+            cn_schema_size(field));
+        return true;
+    }
+    if (!cn_number_read(&number, text)) return false;
+    switch (field->kind) {
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32:
+        ok = cn_number_as_uint(&number, cn_schema_size(field) == 8 ? UINT64_MAX : UINT32_MAX, &natural) == CN_NUMBER_OK;
+        integer = (int64_t)natural;
+        break;
+    default:
+        ok = cn_number_as_int(&number, cn_schema_size(field) == 8 ? INT64_MIN : INT32_MIN,
+                 cn_schema_size(field) == 8 ? INT64_MAX : INT32_MAX, &integer) == CN_NUMBER_OK;
+    }
+    if (!ok) return false;
+    if (cn_schema_size(field) == 8) {
+        memcpy(to, &integer, 8);
+    } else {
+        const uint32_t low = (uint32_t)(uint64_t)integer;
+        memcpy(to, &low, 4);
+    }
+    return true;
+}
+
+static bool cn_schema_default_value(cn_schema_loader_t *loader, const cn_schema_field_t *field, char *to) {
+    connect_str_t text = field->default_text;
+    bool truth;
+    switch (field->kind) {
+    case CONNECT_KIND_ENUM: {
+        int32_t number = field->enumeration->first;
+        if (text.data) {
+            const cn_schema_value_t *value;
+            cn_schema_value_t key;
+            memset(&key, 0, sizeof key);
+            key.name = cn_schema_is_identifier(text) ? cn_schema_text(loader, text) : "";
+            if (!key.name) return false;
+            value = (const cn_schema_value_t *)bsearch(&key, field->enumeration->by_name,
+                field->enumeration->type.count, sizeof key, cn_schema_compare_value_names);
+            if (!value) return false;
+            number = value->number;
+        }
+        memcpy(to, &number, sizeof number);
+        return true;
+    }
+    case CONNECT_KIND_BYTES:
+        if (!cn_schema_unescape(loader, text, &text)) return false;
+        memcpy(to, &text, sizeof text);
+        return true;
+    case CONNECT_KIND_STRING: memcpy(to, &text, sizeof text); return true;
+    case CONNECT_KIND_BOOL:
+        truth = connect_str_equal(text, CN_STR("true"));
+        memcpy(to, &truth, sizeof truth);
+        return truth || connect_str_equal(text, CN_STR("false"));
+    default: return cn_schema_default_number(field, to);
+    }
+}
+
+/* The struct with the defaults, if there are any. */
+static bool cn_schema_set_defaults(cn_schema_loader_t *loader, cn_schema_message_t *message) {
+    const cn_schema_field_t *field;
+    char *defaults = NULL;
+    for (field = message->fields; field; field = field->next) {
+        if (!(field->flags & CONNECT_FIELD_HAS) || !(field->default_text.data || field->enumeration)) continue;
+        if (!field->default_text.data && field->enumeration->first == 0) continue;
+        if (!defaults) defaults = (char *)cn_schema_take(loader, 1, message->type.size);
+        if (!defaults) return false;
+        if (!cn_schema_default_value(loader, field, defaults + field->offset))
+            return loader->arena->failed ? cn_error_memory(loader->error)
+                                         : cn_schema_bad_about(loader, message->type.full_name,
+                                               "a default that is no value of its field:", field->default_text);
+    }
+    message->type.defaults = defaults;
+    return true;
+}
+
+/* ---- Linking: tables ---- */
+
+static int cn_schema_compare_field_names(const void *a, const void *b) {
+    return strcmp((*(const cn_schema_field_t *const *)a)->name, (*(const cn_schema_field_t *const *)b)->name);
+}
+
+static int cn_schema_compare_field_numbers(const void *a, const void *b) {
+    const int32_t one = (*(const cn_schema_field_t *const *)a)->number;
+    const int32_t two = (*(const cn_schema_field_t *const *)b)->number;
+    return (one > two) - (one < two);
+}
+
+/* The fields by number; NULL: it failed, or a name or number stands twice. */
+static cn_schema_field_t **cn_schema_sort_fields(cn_schema_loader_t *loader, const cn_schema_message_t *message) {
+    cn_schema_field_t **sorted = (cn_schema_field_t **)cn_schema_take(loader, message->field_count + 1, sizeof *sorted);
+    cn_schema_field_t *field;
+    size_t i = 0;
+    if (!sorted) return NULL;
+    for (field = message->fields; field; field = field->next)
+        sorted[i++] = field;
+    qsort(sorted, message->field_count, sizeof *sorted, cn_schema_compare_field_names);
+    for (i = 1; i < message->field_count; i++) {
+        if (strcmp(sorted[i - 1]->name, sorted[i]->name) != 0) continue;
+        cn_schema_bad_about(loader, message->scope, "two fields are called", connect_str_of(sorted[i]->name));
+        return NULL;
+    }
+    qsort(sorted, message->field_count, sizeof *sorted, cn_schema_compare_field_numbers);
+    for (i = 1; i < message->field_count; i++) {
+        if (sorted[i - 1]->number != sorted[i]->number) continue;
+        cn_schema_bad_about(
+            loader, message->scope, "a number that another field has: that of", connect_str_of(sorted[i]->name));
+        return NULL;
+    }
+    return sorted;
+}
+
+static uint16_t cn_schema_put_name(char *names, size_t *len, const char *name) {
+    const size_t at = *len, name_len = strlen(name) + 1;
+    memcpy(names + at, name, name_len);
+    *len += name_len;
+    return (uint16_t)at;
+}
+
+static bool cn_schema_set_fields(cn_schema_loader_t *loader, cn_schema_message_t *message) {
+    const size_t count = message->field_count;
+    cn_schema_field_t **sorted = cn_schema_sort_fields(loader, message);
+    connect_field_t *fields;
+    const connect_type_t **types;
+    const connect_enum_t **enums;
+    size_t i, len = 1, type_count = 0, enum_count = 0;
+    char *names;
+    if (!sorted) return false;
+    for (i = 0; i < count; i++) {
+        len += strlen(sorted[i]->name) + 1;
+        if (strcmp(sorted[i]->name, sorted[i]->json_name) != 0) len += strlen(sorted[i]->json_name) + 1;
+        type_count += sorted[i]->message != NULL;
+        enum_count += sorted[i]->enumeration != NULL;
+    }
+    if (len > 65535) return cn_schema_bad(loader, message->type.full_name, "the names of its fields are too long");
+    fields = (connect_field_t *)cn_schema_take(loader, count + 1, sizeof *fields);
+    types = (const connect_type_t **)cn_schema_take(loader, type_count + 1, sizeof *types);
+    enums = (const connect_enum_t **)cn_schema_take(loader, enum_count + 1, sizeof *enums);
+    names = (char *)cn_schema_take(loader, len, 1);
+    if (!fields || !types || !enums || !names) return false;
+    len = type_count = enum_count = 0;
+    for (i = 0; i < count; i++) {
+        const cn_schema_field_t *field = sorted[i];
+        fields[i].number = (uint32_t)field->number;
+        fields[i].offset = field->offset;
+        fields[i].presence = field->presence;
+        fields[i].kind = (uint8_t)field->kind;
+        fields[i].flags = field->flags;
+        fields[i].name = fields[i].json_name = cn_schema_put_name(names, &len, field->name);
+        if (strcmp(field->name, field->json_name) != 0)
+            fields[i].json_name = cn_schema_put_name(names, &len, field->json_name);
+        if (field->message) {
+            fields[i].type = (uint16_t)type_count;
+            types[type_count++] = &field->message->type;
+        } else if (field->enumeration) {
+            fields[i].type = (uint16_t)enum_count;
+            enums[enum_count++] = &field->enumeration->type;
+        }
+        if (field->flags & CONNECT_FIELD_REQUIRED) message->type.has_required = true;
+        if (fields[i].number == i + 1) message->type.dense = (uint16_t)(i + 1);
+    }
+    message->type.fields = fields;
+    message->type.types = types;
+    message->type.enums = enums;
+    message->type.names = names;
+    message->type.field_count = (uint16_t)count;
+    return true;
+}
+
+static bool cn_schema_is_entry(const connect_type_t *type) {
+    const connect_field_t *key = &type->fields[0];
+    if (type->field_count != 2 || type->dense != 2) return false;
+    if ((key->flags | type->fields[1].flags) & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_ONEOF)) return false;
+    return key->kind != CONNECT_KIND_DOUBLE && key->kind != CONNECT_KIND_FLOAT && key->kind != CONNECT_KIND_BYTES &&
+        key->kind != CONNECT_KIND_ENUM && key->kind != CONNECT_KIND_MESSAGE && key->kind != CONNECT_KIND_GROUP;
+}
+
+/* The form of a well-known type, whose shape the JSON mapping relies on. */
+static bool cn_schema_set_form(cn_schema_loader_t *loader, connect_type_t *type) {
+    enum { SHAPE = CONNECT_FIELD_REPEATED | CONNECT_FIELD_MAP | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF };
+    static const char package[] = "google.protobuf.";
+    static const struct {
+        const char *name;
+        uint8_t form, flags, kinds[7]; /* of the fields 1, 2, ...; all have these flags */
+    } forms[] = {
+        {"Any", CONNECT_FORM_ANY, 0, {CONNECT_KIND_STRING, CONNECT_KIND_BYTES, 0, 0, 0, 0, 0}},
+        {"Timestamp", CONNECT_FORM_TIMESTAMP, 0, {CONNECT_KIND_INT64, CONNECT_KIND_INT32, 0, 0, 0, 0, 0}},
+        {"Duration", CONNECT_FORM_DURATION, 0, {CONNECT_KIND_INT64, CONNECT_KIND_INT32, 0, 0, 0, 0, 0}},
+        {"FieldMask", CONNECT_FORM_FIELD_MASK, CONNECT_FIELD_REPEATED, {CONNECT_KIND_STRING, 0, 0, 0, 0, 0, 0}},
+        {"Struct", CONNECT_FORM_STRUCT, CONNECT_FIELD_REPEATED | CONNECT_FIELD_MAP,
+            {CONNECT_KIND_MESSAGE, 0, 0, 0, 0, 0, 0}},
+        {"Value", CONNECT_FORM_VALUE, CONNECT_FIELD_ONEOF,
+            {CONNECT_KIND_ENUM, CONNECT_KIND_DOUBLE, CONNECT_KIND_STRING, CONNECT_KIND_BOOL, CONNECT_KIND_MESSAGE,
+                CONNECT_KIND_MESSAGE, 0}},
+        {"ListValue", CONNECT_FORM_LIST, CONNECT_FIELD_REPEATED, {CONNECT_KIND_MESSAGE, 0, 0, 0, 0, 0, 0}},
+        {"Empty", CONNECT_FORM_EMPTY, 0, {0, 0, 0, 0, 0, 0, 0}},
+        {"DoubleValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_DOUBLE, 0, 0, 0, 0, 0, 0}},
+        {"FloatValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_FLOAT, 0, 0, 0, 0, 0, 0}},
+        {"Int64Value", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_INT64, 0, 0, 0, 0, 0, 0}},
+        {"UInt64Value", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_UINT64, 0, 0, 0, 0, 0, 0}},
+        {"Int32Value", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_INT32, 0, 0, 0, 0, 0, 0}},
+        {"UInt32Value", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_UINT32, 0, 0, 0, 0, 0, 0}},
+        {"BoolValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_BOOL, 0, 0, 0, 0, 0, 0}},
+        {"StringValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_STRING, 0, 0, 0, 0, 0, 0}},
+        {"BytesValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_BYTES, 0, 0, 0, 0, 0, 0}},
+    };
+    size_t i, j;
+    if (strncmp(type->full_name, package, sizeof package - 1) != 0) return true;
+    for (i = 0; i < CN_LEN(forms); i++) {
+        if (strcmp(type->full_name + sizeof package - 1, forms[i].name) != 0) continue;
+        type->form = forms[i].form;
+        for (j = 0; forms[i].kinds[j]; j++)
+            if (j >= type->dense || type->fields[j].kind != forms[i].kinds[j] ||
+                (type->fields[j].flags & SHAPE) != forms[i].flags)
+                break;
+        if (forms[i].kinds[j] || j != type->field_count)
+            return cn_schema_bad(loader, type->full_name, "not the well-known type of this name");
+    }
+    return true;
+}
+
+CN_PRIVATE bool cn_schema_link_message(cn_schema_loader_t *loader, cn_schema_message_t *message) {
+    const bool of_message_set = message->extension.extendee && message->extension.extendee->is_message_set;
+    cn_schema_field_t *field;
+    if (message->field_count > UINT16_MAX) return cn_schema_bad(loader, message->scope, "more than 65535 fields");
+    if (message->type.is_message_set && message->field_count)
+        return cn_schema_bad(loader, message->scope, "a message set with fields");
+    for (field = message->fields; field; field = field->next)
+        if (!cn_schema_link_field(loader, message, field, of_message_set ? INT32_MAX : CN_SCHEMA_NUMBER_MAX))
+            return false;
+    if (!cn_schema_lay_out(loader, message) || !cn_schema_set_defaults(loader, message) ||
+        !cn_schema_set_fields(loader, message))
+        return false;
+    if (message->type.is_map_entry && !cn_schema_is_entry(&message->type))
+        return cn_schema_bad(loader, message->scope, "not the entry of a map");
+    return cn_schema_set_form(loader, &message->type);
+}
+
+CN_PRIVATE bool cn_schema_link_extension(cn_schema_loader_t *loader, cn_schema_message_t *holder) {
+    const cn_schema_symbol_t *extendee = cn_schema_resolve(loader, holder->scope, holder->fields->extendee);
+    if (!extendee || !extendee->message || extendee->message->type.is_map_entry)
+        return cn_schema_bad_about(
+            loader, holder->type.full_name, "what it extends is not in the set:", holder->fields->extendee);
+    holder->extension.extendee = &extendee->message->type;
+    holder->extension.holder = &holder->type;
+    if (!cn_schema_link_message(loader, holder)) return false;
+    if (holder->extension.extendee->is_message_set && holder->fields->kind != CONNECT_KIND_MESSAGE)
+        return cn_schema_bad(loader, holder->type.full_name, "an extension of a message set is a message");
+    return true;
+}
+
+/* #### src/codec/schema.c ########################################################################################## */
+/* Types at run time: google.protobuf.FileDescriptorSet (descriptor.proto) to the tables that the generator writes.
+
+   1. read    each file, in two walks over its records: what holds for all that is in it (name, package, syntax,
+              features), then its messages, enums, extensions and services; likewise each message. Every full name
+              becomes a symbol.
+   2. sort    files and symbols by name. No hash: whoever writes a set must not be able to choose collisions.
+   3. link    imports, the types of fields, extendees, inputs and outputs; then each message's struct is laid out, and
+              its fields are put into the order of their numbers.
+   4. check   forms of well-known types, cycles of imports; has_required goes up from field to user.
+
+   Features are resolved on the way down: edition, file, message, oneof, field (descriptor.proto, FeatureSet); proto2
+   and proto3 are two sets of defaults, and `packed`, `required`, `proto3_optional` and groups say features.
+
+   A struct has, in this order: unknown fields; members of 8 (and 16) bytes, of 4, of 1; a union is as large as its
+   largest member. So nothing needs padding but the end. The C member of each kind is said at the head of section 3 of
+   the public declarations; a map's entry has no unknown fields, an extension's holder is a message with one field.
+
+   A set comes from anywhere. Refused is what would make tables unsafe or ambiguous, or the compiler's output
+   different: names that are none or stand twice, numbers that are none or stand twice, types that are missing or of
+   the wrong sort, bad defaults, maps whose entry is none, structs over 65,535 bytes, well-known types of another shape,
+   cycles. What only a compiler cares for (reserved ranges, visibility, conflicts of JSON names) is not looked at.
+   Recursion ends at CN_SCHEMA_DEPTH. Memory is linear in the input since full names are short: CN_SCHEMA_NAME. Time is
+   linear but for sorting. */
+
+/* ---- Linking: files ---- */
+
+static const connect_type_t *cn_schema_link_message_name(
+    cn_schema_loader_t *loader, const cn_schema_method_t *method, connect_str_t name) {
+    const cn_schema_symbol_t *symbol = cn_schema_resolve(loader, method->name, name);
+    if (symbol && symbol->message && !symbol->message->type.is_map_entry) return &symbol->message->type;
+    cn_schema_bad_about(loader, method->name, "its input or output is not in the set:", name);
+    return NULL;
+}
+
+static bool cn_schema_link_service(cn_schema_loader_t *loader, cn_schema_service_t *service) {
+    const size_t count = service->service.method_count;
+    const connect_method_t **methods = (const connect_method_t **)cn_schema_take(loader, count + 1, sizeof *methods);
+    size_t i;
+    if (!methods) return false;
+    for (i = 0; i < count; i++) {
+        cn_schema_method_t *method = &service->methods[i];
+        method->method.input = cn_schema_link_message_name(loader, method, method->input);
+        if (!method->method.input) return false;
+        method->method.output = cn_schema_link_message_name(loader, method, method->output);
+        if (!method->method.output) return false;
+        methods[i] = &method->method;
+    }
+    service->service.methods = methods;
+    return true;
+}
+
+/* A weak import may be missing. */
+static bool cn_schema_link_imports(cn_schema_loader_t *loader, cn_schema_file_t *file) {
+    const size_t count = cn_schema_count(file->file.descriptor, 3);
+    const connect_file_t **items = (const connect_file_t **)cn_schema_take(loader, count + 1, sizeof *items);
+    bool *weak = (bool *)cn_schema_take(loader, count + 1, sizeof *weak);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    size_t index = 0, linked = 0;
+    file->imports = (cn_schema_file_t **)cn_schema_take(loader, count + 1, sizeof *file->imports);
+    if (!items || !weak || !file->imports) return false;
+    reader.rest = file->file.descriptor;
+    while (connect_reader_next(&reader, &record))
+        if (record.number == 11 && record.wire == CONNECT_WIRE_VARINT && record.value < count)
+            weak[record.value] = true;
+    reader.rest = file->file.descriptor;
+    while (connect_reader_next(&reader, &record)) {
+        const cn_schema_symbol_t *symbol = NULL;
+        if (record.number != 3 || record.wire != CONNECT_WIRE_BYTES) continue;
+        if (cn_schema_is_file_name(record.bytes)) {
+            const char *name = cn_schema_text(loader, record.bytes);
+            if (!name) return false;
+            symbol = cn_schema_find(&loader->by_file, name);
+        }
+        if (symbol) {
+            file->imports[linked] = symbol->file;
+            items[linked++] = &symbol->file->file;
+        } else if (!weak[index]) {
+            return cn_schema_bad_about(loader, NULL, "the set does not hold what it imports:", record.bytes);
+        }
+        index++;
+    }
+    file->file.imports.items = items;
+    file->file.imports.count = linked;
+    return true;
+}
+
+/* The lists of a file, in the order in which they were read: the last one read stands first. */
+static bool cn_schema_list(cn_schema_loader_t *loader, cn_schema_file_t *file) {
+    const connect_type_t **types =
+        (const connect_type_t **)cn_schema_take(loader, file->message_count + 1, sizeof *types);
+    const connect_enum_t **enums = (const connect_enum_t **)cn_schema_take(loader, file->enum_count + 1, sizeof *enums);
+    const connect_extension_t **extensions =
+        (const connect_extension_t **)cn_schema_take(loader, file->holder_count + 1, sizeof *extensions);
+    const connect_service_t **services =
+        (const connect_service_t **)cn_schema_take(loader, file->service_count + 1, sizeof *services);
+    const cn_schema_message_t *message;
+    const cn_schema_enum_t *enumeration;
+    const cn_schema_service_t *service;
+    size_t i;
+    if (!types || !enums || !extensions || !services) return false;
+    for (message = file->messages, i = file->message_count; message; message = message->next)
+        types[--i] = &message->type;
+    for (enumeration = file->enums, i = file->enum_count; enumeration; enumeration = enumeration->next)
+        enums[--i] = &enumeration->type;
+    for (message = file->holders, i = file->holder_count; message; message = message->next)
+        extensions[--i] = &message->extension;
+    for (service = file->services, i = file->service_count; service; service = service->next)
+        services[--i] = &service->service;
+    file->file.types.items = types;
+    file->file.types.count = file->message_count;
+    file->file.enums.items = enums;
+    file->file.enums.count = file->enum_count;
+    file->file.extensions.items = extensions;
+    file->file.extensions.count = file->holder_count;
+    file->file.services.items = services;
+    file->file.services.count = file->service_count;
+    return true;
+}
+
+static bool cn_schema_link_file(cn_schema_loader_t *loader, cn_schema_file_t *file) {
+    cn_schema_message_t *message;
+    cn_schema_service_t *service;
+    loader->file = file;
+    if (!cn_schema_link_imports(loader, file)) return false;
+    for (message = file->messages; message; message = message->next)
+        if (!cn_schema_link_message(loader, message)) return false;
+    for (message = file->holders; message; message = message->next)
+        if (!cn_schema_link_extension(loader, message)) return false;
+    for (service = file->services; service; service = service->next)
+        if (!cn_schema_link_service(loader, service)) return false;
+    return cn_schema_list(loader, file);
+}
+
+/* ---- Checking the whole ---- */
+
+/* Whoever has a field of a message with required fields has some itself. */
+static void cn_schema_spread_required(cn_schema_loader_t *loader) {
+    cn_schema_message_t *todo = NULL, *message;
+    const cn_schema_user_t *user;
+    const cn_schema_file_t *file;
+    for (file = loader->files; file; file = file->next) {
+        for (message = file->messages; message; message = message->next) {
+            if (!message->type.has_required) continue;
+            message->next_required = todo;
+            todo = message;
+        }
+    }
+    while (todo) {
+        message = todo;
+        todo = message->next_required;
+        for (user = message->users; user; user = user->next) {
+            if (user->message->type.has_required) continue;
+            user->message->type.has_required = true;
+            user->message->next_required = todo;
+            todo = user->message;
+        }
+    }
+}
+
+static bool cn_schema_check_cycles(cn_schema_loader_t *loader) {
+    cn_schema_file_t *start, *file;
+    for (start = loader->files; start; start = start->next) {
+        if (start->state != CN_SCHEMA_NEW) continue;
+        start->state = CN_SCHEMA_ON_PATH;
+        for (file = start; file;) {
+            cn_schema_file_t *import;
+            if (file->looked_at == file->file.imports.count) {
+                file->state = CN_SCHEMA_DONE;
+                file = file->below;
+                continue;
+            }
+            import = file->imports[file->looked_at++];
+            if (import->state == CN_SCHEMA_DONE) continue;
+            loader->file = file;
+            if (import->state == CN_SCHEMA_ON_PATH)
+                return cn_schema_bad_about(loader, NULL, "imports itself by way of", connect_str_of(import->file.name));
+            import->state = CN_SCHEMA_ON_PATH;
+            import->below = file;
+            file = import;
+        }
+    }
+    return true;
+}
+
+bool connect_schema_load(
+    connect_schema_t *schema, connect_str_t descriptor_set, connect_arena_t *arena, connect_error_t *error) {
+    const size_t count = cn_schema_count(descriptor_set, 1);
+    connect_reader_t reader = {{NULL, 0}, false};
+    cn_schema_file_t **end, *file;
+    cn_schema_loader_t loader;
+    const connect_file_t **files;
+    connect_record_t record;
+    size_t i = 0;
+    memset(&loader, 0, sizeof loader);
+    memset(schema, 0, sizeof *schema);
+    loader.arena = arena;
+    loader.error = error;
+    end = &loader.files;
+    files = (const connect_file_t **)cn_schema_take(&loader, count + 1, sizeof *files);
+    reader.rest = connect_arena_copy(arena, descriptor_set);
+    if (!files || (!reader.rest.data && descriptor_set.len)) return cn_error_memory(error);
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number != 1 || record.wire != CONNECT_WIRE_BYTES) continue;
+        if (!cn_schema_read_file(&loader, record.bytes)) return false;
+        *end = loader.file;
+        end = &loader.file->next;
+    }
+    loader.file = NULL;
+    if (reader.failed) return cn_schema_bad(&loader, NULL, "malformed");
+    if (!cn_schema_sort(&loader, &loader.by_file) || !cn_schema_sort(&loader, &loader.by_name)) return false;
+    for (file = loader.files; file; file = file->next) {
+        if (!cn_schema_link_file(&loader, file)) return false;
+        files[i++] = &file->file;
+    }
+    if (!cn_schema_check_cycles(&loader)) return false;
+    cn_schema_spread_required(&loader);
+    schema->files = files;
+    schema->count = i;
+    return true;
+}
+
+/* ---- Looking up ---- */
+
+const connect_type_t *connect_schema_type(connect_schema_t schema, const char *full_name) {
+    size_t i, j;
+    for (i = 0; i < schema.count; i++)
+        for (j = 0; j < schema.files[i]->types.count; j++)
+            if (strcmp(schema.files[i]->types.items[j]->full_name, full_name) == 0)
+                return schema.files[i]->types.items[j];
+    return NULL;
+}
+
+const connect_method_t *connect_schema_method(connect_schema_t schema, const char *path) {
+    size_t i, j, k;
+    for (i = 0; i < schema.count; i++) {
+        for (j = 0; j < schema.files[i]->services.count; j++) {
+            const connect_service_t *service = schema.files[i]->services.items[j];
+            const size_t len = strlen(service->full_name);
+            if (path[0] != '/' || strncmp(path + 1, service->full_name, len) != 0 || path[1 + len] != '/') continue;
+            for (k = 0; k < service->method_count; k++)
+                if (strcmp(service->methods[k]->path, path) == 0) return service->methods[k];
+        }
+    }
+    return NULL;
 }
 
 /* #### src/codec/wkt.h ############################################################################################# */
@@ -8433,6 +9899,8 @@ CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, const char
 /* A token (RFC 9110 5.6.2); a field value (RFC 9110 5.5: no CR, LF, NUL or other control but tab). */
 CN_PRIVATE bool cn_header_name_valid(connect_str_t name);
 CN_PRIVATE bool cn_header_value_valid(connect_str_t value);
+/* Tells whether a text is uri-host [ ":" port ] (RFC 9110 7.2): not empty, no list, no userinfo. */
+CN_PRIVATE bool cn_header_authority_valid(connect_str_t authority);
 
 /* What a byte may be part of; the table has 256 entries. */
 enum {
@@ -8486,6 +9954,28 @@ CN_PRIVATE bool cn_header_name_valid(connect_str_t name) {
 
 CN_PRIVATE bool cn_header_value_valid(connect_str_t value) {
     return cn_header_all(value, CN_CHAR_VALUE);
+}
+
+CN_PRIVATE bool cn_header_authority_valid(connect_str_t authority) {
+    const unsigned char *chars = cn_header_char_table;
+    size_t at = 0, port;
+    if (authority.len && authority.data[0] == '[') { /* IPv6, with "%" before a zone; what is in it is not looked at */
+        at = 1;
+        while (at < authority.len &&
+            ((chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST) || authority.data[at] == ':'))
+            at++;
+        if (at < 3 || at == authority.len || authority.data[at] != ']') return false;
+        at++;
+    } else {
+        while (at < authority.len && (chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST))
+            at++;
+        if (at == 0) return false;
+    }
+    if (at == authority.len) return true;
+    if (authority.data[at] != ':') return false;
+    for (port = ++at; at < authority.len; at++)
+        if (authority.data[at] < '0' || authority.data[at] > '9') return false;
+    return at - port <= 5;
 }
 
 /* Bytes below 0x80 that are 'A' to 'Z' get 0x20 added, eight at a time. */
@@ -8615,20 +10105,23 @@ typedef struct cn_exchange_t cn_exchange_t;
 
 typedef enum cn_reset_t { /* why an exchange is given up; in HTTP/2 an error code (RFC 9113 7) */
     CN_RESET_NO_ERROR,    /* server: the response is complete, the rest of the request is of no use */
-    CN_RESET_CANCEL, CN_RESET_REFUSED, CN_RESET_INTERNAL
+    CN_RESET_CANCEL,
+    CN_RESET_REFUSED,
+    CN_RESET_INTERNAL,
+    CN_RESET_STALLED /* the peer takes no bytes of it: CANCEL, and a few of them are the connection's end */
 } cn_reset_t;
 
-typedef struct cn_head_t { /* what send_head sends */
+typedef struct cn_head_t {           /* what send_head sends */
     int status;                      /* server */
     connect_str_t method, authority; /* client: "POST", "gateway:8080" */
     connect_str_t path;              /* client: with the query */
     const connect_header_t *headers; /* without content-length, connection, transfer-encoding, date */
     size_t header_count;
-    int64_t content_length;          /* of the body; -1: not known yet. HTTP/1.1 then sends it chunked */
+    int64_t content_length; /* of the body; -1: not known yet. HTTP/1.1 then sends it chunked */
 } cn_head_t;
 
 typedef struct cn_exchange_events_t {
-    void (*on_head)(cn_exchange_t *x);     /* the head of the request or the (final) response is in x */
+    void (*on_head)(cn_exchange_t *x); /* the head of the request or the (final) response is in x */
     void (*on_data)(cn_exchange_t *x, const char *bytes, size_t len); /* takes all; len > 0 */
     void (*on_end)(cn_exchange_t *x);      /* the whole message is in; x->trailers has its trailers */
     void (*on_writable)(cn_exchange_t *x); /* x->out fell below half of limits->stream_buffer after it was above */
@@ -8640,8 +10133,8 @@ typedef struct cn_exchange_events_t {
 
 struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed but for events, arena, due_ms */
     const cn_exchange_events_t *events;
-    connect_arena_t *arena;        /* for what is received and for what HTTP needs; lives until on_closed */
-    int64_t due_ms;                /* when on_due is wanted; set by cn_exchange_set_due; INT64_MAX: never */
+    connect_arena_t *arena; /* for what is received and for what HTTP needs; lives until on_closed */
+    int64_t due_ms;         /* when on_due is wanted; set by cn_exchange_set_due; INT64_MAX: never */
     /* received */
     connect_str_t method, path, authority; /* server; path: with the query */
     int status;                            /* client */
@@ -8650,24 +10143,24 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     int64_t received_ms;                   /* when the last byte of it came */
     bool received_head, received_end;
     /* to be sent */
-    cn_buf_t out;                  /* body bytes: appended by the layer above, which then calls flush, and frees it
+    cn_buf_t out;             /* body bytes: appended by the layer above, which then calls flush, and frees it
                                       after on_closed; with http->allocator */
-    bool sent_head, sent_end;      /* send_head, send_end were called */
+    bool sent_head, sent_end; /* send_head, send_end were called */
     /* the HTTP version's own */
-    cn_http_t *http;               /* NULL: not begun, or closed */
-    cn_list_t node;                /* in http->exchanges */
-    int32_t stream_id;             /* HTTP/2 */
-    uint32_t unread;               /* received bytes that the layer above has not consumed yet */
+    cn_http_t *http;                      /* NULL: not begun, or closed */
+    cn_list_t node;                       /* in http->exchanges */
+    int32_t stream_id;                    /* HTTP/2 */
+    uint32_t unread;                      /* received bytes that the layer above has not consumed yet */
     uint64_t out_taken, out_taken_before; /* bytes that went out of x->out; at the connection's last look */
-    bool out_waited;               /* some waited then */
-    bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
+    bool out_waited;                      /* some waited then */
+    bool until_eof; /* client: the response ends with the connection; nobody can tell if it is whole */
     bool over_high_water, is_head_request, reset;
-    bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
-    uint8_t interim_heads;         /* client: 1xx responses so far */
-    connect_code_t close_code;     /* what on_closed will say */
+    bool refused;              /* HTTP/2, server: answered here; the layer above gets on_closed only */
+    uint8_t interim_heads;     /* client: 1xx responses so far */
+    connect_code_t close_code; /* what on_closed will say */
     const char *close_why;
     connect_headers_t out_trailers;
-    bool deferred;                 /* HTTP/2: the data source has nothing to give now */
+    bool deferred; /* HTTP/2: the data source has nothing to give now */
 };
 
 typedef struct cn_http_events_t { /* to the owner of the connection */
@@ -8687,36 +10180,36 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     size_t (*feed)(cn_http_t *http, const char *bytes, size_t len);
     void (*eof)(cn_http_t *http);  /* the peer sends no more: what is not whole is cut short */
     void (*pull)(cn_http_t *http); /* moves into http->out what may go out now, up to limits->connection_buffer */
-    bool (*can_begin)(const cn_http_t *http);              /* client: begin would work */
-    bool (*begin)(cn_http_t *http, cn_exchange_t *x);      /* client: attaches x; then send_head */
-    void (*drain)(cn_http_t *http);                        /* no new exchanges; closes when the last one has ended */
+    bool (*can_begin)(const cn_http_t *http);         /* client: begin would work */
+    bool (*begin)(cn_http_t *http, cn_exchange_t *x); /* client: attaches x; then send_head */
+    void (*drain)(cn_http_t *http);                   /* no new exchanges; closes when the last one has ended */
     bool (*send_head)(cn_exchange_t *x, const cn_head_t *head, bool end); /* false: out of memory */
     void (*flush)(cn_exchange_t *x);                                      /* bytes were appended to x->out */
     void (*send_end)(cn_exchange_t *x, connect_headers_t trailers);       /* after what is in x->out */
     void (*reset)(cn_exchange_t *x, cn_reset_t why);
-    void (*consume)(cn_exchange_t *x, size_t len);         /* received bytes are used up: the peer may send as many */
+    void (*consume)(cn_exchange_t *x, size_t len); /* received bytes are used up: the peer may send as many */
 } cn_http_version_t;
 
-struct cn_http_t { /* embedded in the connection */
+struct cn_http_t {                    /* embedded in the connection */
     const cn_http_version_t *version; /* NULL: not known yet */
     void *state;
     const cn_http_events_t *events;
     const connect_allocator_t *allocator;
-    const connect_limits_t *limits;   /* filled in: no zeros */
-    cn_buf_t out;                     /* bytes for the peer */
-    cn_list_t exchanges;              /* by begin */
+    const connect_limits_t *limits; /* filled in: no zeros */
+    cn_buf_t out;                   /* bytes for the peer */
+    cn_list_t exchanges;            /* by begin */
     uint32_t exchange_count;
     int64_t now_ms;
-    int64_t head_since_ms;            /* a head (HTTP/1.1), preface and SETTINGS or header block (HTTP/2) is awaited
+    int64_t head_since_ms; /* a head (HTTP/1.1), preface and SETTINGS or header block (HTTP/2) is awaited
                                          since then in the middle of it; -1: none is. The connection watches it */
-    int64_t due_ms;                   /* no exchange is due before; INT64_MAX: none */
+    int64_t due_ms;        /* no exchange is due before; INT64_MAX: none */
     bool is_server;
-    bool feeding;                     /* inside feed, eof or pull: no on_output needed */
-    bool woken;                       /* on_output was called, and no pull since */
-    bool read_blocked;                /* feed would take nothing now */
-    bool draining;                    /* no exchange may begin any more */
-    bool closing;                     /* close when out is empty */
-    const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */
+    bool feeding;        /* inside feed, eof or pull: no on_output needed */
+    bool woken;          /* on_output was called, and no pull since */
+    bool read_blocked;   /* feed would take nothing now */
+    bool draining;       /* no exchange may begin any more */
+    bool closing;        /* close when out is empty */
+    const char *failure; /* why the transport broke, or NULL: exchanges that are lost say it */
 };
 
 /* Sets when on_due is wanted; INT64_MAX: not any more. */
@@ -9663,29 +11156,6 @@ static void cn_h1_message_end(cn_http_t *http) {
     cn_h1_transfer(http);
 }
 
-/* uri-host [ ":" port ] (RFC 9110 7.2), neither empty nor a list. */
-static bool cn_h1_authority_valid(connect_str_t authority) {
-    const unsigned char *chars = cn_header_chars();
-    size_t at = 0, port;
-    if (authority.len && authority.data[0] == '[') { /* IPv6, with "%" before a zone; what is in it is not looked at */
-        at = 1;
-        while (at < authority.len &&
-            ((chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST) || authority.data[at] == ':'))
-            at++;
-        if (at < 3 || at == authority.len || authority.data[at] != ']') return false;
-        at++;
-    } else {
-        while (at < authority.len && (chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST))
-            at++;
-        if (at == 0) return false;
-    }
-    if (at == authority.len) return true;
-    if (authority.data[at] != ':') return false;
-    for (port = ++at; at < authority.len; at++)
-        if (authority.data[at] < '0' || authority.data[at] > '9') return false;
-    return at - port <= 5;
-}
-
 /* Checks what can be judged only when the head is whole. Returns false: it is refused. */
 static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
     connect_str_t target = cn_str(base + head->target_at, head->target_len), host = {NULL, 0};
@@ -9697,7 +11167,7 @@ static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
     if (head->unknown_coding) return cn_h1_bad(head, 501, "unknown transfer coding") == CN_H1_DONE;
     if (head->has_host) {
         host = cn_str(base + head->host_at, head->host_len);
-        if (!cn_h1_authority_valid(host)) return cn_h1_bad(head, 400, "invalid Host") == CN_H1_DONE;
+        if (!cn_header_authority_valid(host)) return cn_h1_bad(head, 400, "invalid Host") == CN_H1_DONE;
     } else if (head->minor >= 1) {
         return cn_h1_bad(head, 400, "no Host") == CN_H1_DONE;
     }
@@ -9706,7 +11176,7 @@ static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
         while (scheme + authority.len < target.len && authority.data[authority.len] != '/' &&
             authority.data[authority.len] != '?')
             authority.len++;
-        if (!cn_h1_authority_valid(authority) || (head->has_host && !cn_str_equal_nocase(authority, host)))
+        if (!cn_header_authority_valid(authority) || (head->has_host && !cn_str_equal_nocase(authority, host)))
             return cn_h1_bad(head, 400, "the target's authority is not that of Host") == CN_H1_DONE;
     }
     return true;
@@ -10226,8 +11696,10 @@ static void cn_h1_flush(cn_exchange_t *x) {
 static void cn_h1_reset(cn_exchange_t *x, cn_reset_t why) {
     if (!cn_h1_lives(x) || (why == CN_RESET_NO_ERROR && x->sent_end && x->http->is_server)) return;
     x->reset = true;
-    x->close_code = CONNECT_CANCELED;
-    x->close_why = "reset";
+    if (x->close_code == CONNECT_OK) {
+        x->close_code = CONNECT_CANCELED;
+        x->close_why = "reset";
+    }
     cn_http_wake(x->http); /* the pull that follows ends it, and opens what is blocked */
 }
 
@@ -10299,9 +11771,13 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
    What nghttp2 leaves to its user (RFC 9113 10.5). feed looks at each frame's head before nghttp2 does, and keeps two
    token buckets: frames of no use (PING, SETTINGS, PRIORITY, unknown ones, empty or padded DATA, WINDOW_UPDATE beyond
    what the sent DATA explains, HEADERS that belong to no exchange) by limits->frame_burst and frame_rate, streams that
-   were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM). A header list
-   over limits->header_bytes is answered with 431 and not stored; four times as much is the end, too. A peer that does
-   not read what it makes us send is not read from.
+   were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM), and so is the
+   third stream whose response the peer lets stand. A header list over limits->header_bytes is answered with 431 and not
+   stored; four times as much is the end, too. A peer that does not read what it makes us send is not read from.
+
+   Closed streams (5.1, 5.1.1). nghttp2 keeps none here, and would pass over what still comes for them. A server ends
+   the connection for DATA or HEADERS on a stream that the peer has ended or passed over; up to last_cut_id, the highest
+   that this end gave up first, they may have been on their way.
 
    The end. `ended` is set once, after which nghttp2 is never run again: by nghttp2 having nothing more to do, by an
    error of the peer, by running out of memory, by eof and free. GOAWAY goes out if nghttp2 had none out yet.
@@ -10318,6 +11794,7 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 #define CN_HTTP2_BOMB_FACTOR 4u       /* so many times the header limit ends the connection */
 #define CN_HTTP2_ACKS_BLOCK 100u      /* control frames that wait while the peer does not read: it is not read either */
 #define CN_HTTP2_ACKS_MAX 1000u       /* ... and the connection ends */
+#define CN_HTTP2_STALLED_MAX 3u       /* streams of which the peer took nothing, in the life of a connection */
 #define CN_HTTP2_UPDATE_CREDIT 10000u /* WINDOW_UPDATE frames that may come for DATA sent earlier */
 #define CN_HTTP2_HPACK_TABLE 4096u    /* RFC 9113 6.5.2, the initial value */
 #define CN_HTTP2_STACK_FIELDS 40u     /* header fields whose array is on the stack */
@@ -10370,7 +11847,7 @@ typedef struct cn_http2_t {
     uint32_t frame_left;
     bool frame_ends_block, in_block;
     uint32_t continuations;
-    uint32_t update_credit;
+    uint32_t update_credit, stalled;
     uint32_t dependent, dependency, dependency_bytes; /* of the PRIORITY frame that passes; dependent 0: none */
     cn_http2_bucket_t frames, resets;
     /* server: the streams that were opened and are no more */
@@ -10885,12 +12362,13 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
             cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_INTERNAL, "too many 1xx responses");
         return;
     }
-    if (h->block_has_host && is_server) {
-        connect_str_t host = cn_headers_find(&x->headers, "host");
-        if (!x->authority.data)
-            x->authority = host;
-        else if (!cn_str_equal_nocase(x->authority, host)) {
-            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host differ");
+    if (is_server) {
+        connect_str_t host = x->authority;
+        if (h->block_has_host) host = cn_headers_find(&x->headers, "host");
+        if (!x->authority.data) x->authority = host;
+        if (!cn_header_authority_valid(x->authority) ||
+            (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
+            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host are wrong, or differ");
             return;
         }
     }
@@ -11497,6 +12975,11 @@ static void cn_http2_reset(cn_exchange_t *x, cn_reset_t why) {
     case CN_RESET_NO_ERROR: error = NGHTTP2_NO_ERROR; break;
     case CN_RESET_CANCEL: error = NGHTTP2_CANCEL; break;
     case CN_RESET_REFUSED: error = NGHTTP2_REFUSED_STREAM; break;
+    case CN_RESET_STALLED:
+        error = NGHTTP2_CANCEL;
+        if (++h->stalled >= CN_HTTP2_STALLED_MAX)
+            cn_http2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_UNAVAILABLE, x->close_why);
+        break;
     case CN_RESET_INTERNAL: break;
     }
     x->reset = true;
@@ -13112,6 +14595,7 @@ CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http);
 #define CN_CONN_BLOCKED 4u /* reading stops while output waits above so many times limits->connection_buffer */
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+static const char cn_conn_stalled[] = "the peer takes no bytes (limits.write_stall_ms)";
 static const char cn_conn_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http) {
@@ -13312,8 +14796,11 @@ static int64_t cn_conn_look_for_stalls(cn_http_t *http, bool first) {
     for (node = http->exchanges.next; node != &http->exchanges; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
-        if (!first && x->out_waited && cn_buf_len(&x->out) && x->out_taken == x->out_taken_before)
-            http->version->reset(x, CN_RESET_CANCEL);
+        if (!first && x->out_waited && cn_buf_len(&x->out) && x->out_taken == x->out_taken_before) {
+            x->close_code = http->is_server ? CONNECT_CANCELED : CONNECT_UNAVAILABLE;
+            x->close_why = cn_conn_stalled;
+            http->version->reset(x, CN_RESET_STALLED);
+        }
         x->out_waited = cn_buf_len(&x->out) != 0;
         x->out_taken_before = x->out_taken;
         waits = waits || x->out_waited;
@@ -13355,9 +14842,8 @@ static bool cn_conn_tick(connect_conn_t *conn) {
     if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
     if (conn->stall_check_ms <= now) conn->stall_check_ms = cn_conn_look_for_stalls(http, false);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
-        cn_conn_set_failure(conn, ETIMEDOUT,
-            conn->abort_ms <= now ? "drained, and the grace is over"
-                                  : "the peer takes no bytes (limits.write_stall_ms)");
+        cn_conn_set_failure(
+            conn, ETIMEDOUT, conn->abort_ms <= now ? "drained, and the grace is over" : cn_conn_stalled);
         cn_conn_kill(conn);
     }
     return due;
@@ -13517,12 +15003,18 @@ CN_PRIVATE void cn_conn_set_owner_due(connect_conn_t *conn, int64_t due_ms) {
 #endif
 
 /* #### src/call/call.h ############################################################################################# */
-typedef struct cn_call_owner_t {               /* the server or the client of a call */
-    void (*on_head)(connect_call_t *call);     /* server: a request's head is in call->x: find out what it is */
-    void (*on_released)(connect_call_t *call); /* nobody refers to it any more: use it again */
-    void (*poke)(connect_call_t *call);        /* have cn_call_on_poke called soon, though it has no exchange */
+typedef struct cn_call_owner_t {                   /* the server or the client of a call */
+    void (*on_head)(connect_call_t *call);         /* server: a request's head is in call->x: find out what it is */
+    void (*on_released)(connect_call_t *call);     /* nobody refers to it any more: use it again */
+    void (*poke)(connect_call_t *call);            /* have cn_call_on_poke called soon, though it has no exchange */
     int64_t (*now_ms)(const connect_call_t *call); /* the time, of a call without an exchange; -1: not known */
+    void (*on_passed)(connect_call_t *call);       /* client: no interceptor holds it back any more */
 } cn_call_owner_t;
+
+typedef struct cn_interceptors_t { /* of a call: those around all calls, and inside them those of its route */
+    const connect_interceptor_t *outer, *inner;
+    size_t outer_count, inner_count;
+} cn_interceptors_t;
 
 typedef struct cn_value_t {
     const void *key;
@@ -13545,6 +15037,8 @@ struct connect_call_t {
     connect_call_info_t info;
     connect_events_t events;
     void *user;
+    cn_interceptors_t interceptors;
+    size_t opened, passed; /* interceptors: whose on_open was called; that see messages, as they let the call pass */
     const cn_call_owner_t *owner_events;
     void *owner;          /* NULL: it went away before the call */
     connect_loop_t *loop; /* NULL: no sockets */
@@ -13553,35 +15047,41 @@ struct connect_call_t {
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;              /* received, not yet delivered */
-    cn_buf_t expanded;        /* a received message, if it came compressed */
-    size_t unconsumed;        /* bytes in `in` that the peer's window still waits for */
-    void *request, *response; /* server, single ones */
-    connect_str_t held;       /* client, single response: the message, expanded, until the call's outcome is known */
-    connect_error_t failure;  /* what connect_call_fail and add_detail set */
+    cn_buf_t in;             /* received, not yet delivered */
+    cn_buf_t expanded;       /* a received message, if it came compressed */
+    size_t unconsumed;       /* bytes in `in` that the peer's window still waits for */
+    const void *request;     /* a single one. Client: what an interceptor's LATER holds back */
+    const void *response;    /* a single one. Client: decoded, on_message is due */
+    void *context;           /* client: connect_call_options_t.context */
+    connect_str_t held;      /* client, single response: the message, expanded, until the call's outcome is known */
+    connect_error_t failure; /* what connect_call_fail and add_detail set */
     void (*cancel)(connect_call_t *call, void *arg);
     void *cancel_arg;
     cn_value_t values[6], *more_values;
     uint32_t messages_in, messages_out;
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
-    bool packed;     /* what cn_call_front found is compressed */
-    bool plain;      /* server: an HTTP answer, no call */
-    bool pull;       /* client: no events, the _wait functions ask */
-    bool entered;    /* the first event has happened and did not end it: on_closed is due */
-    bool promised;   /* server, unary: LATER was returned, finish is due */
-    bool finished;   /* finish was called, or a code returned */
-    bool answered;   /* server: the response's end is on its way. Client: the request's */
-    bool over;       /* the outcome is known: rpc.error */
-    bool told;       /* on_closed was called, or is not due */
-    bool in_end;     /* the peer has sent all */
-    bool end_told;   /* server: on_end was called */
-    bool paused;     /* no on_message for now */
-    bool drop_input; /* what still comes is of no interest */
-    bool mute;       /* client: messages are of no interest, but the end is */
-    bool taken;      /* client, single response: receive has given it out */
-    bool draining;   /* on_drain is due */
-    bool writable;   /* on_writable is due */
+    bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
+    bool proceed_due; /* connect_call_proceed is */
+    bool concluding;  /* on_finish of interceptors runs */
+    bool packed;      /* what cn_call_front found is compressed */
+    bool plain;       /* server: an HTTP answer, no call */
+    bool pull;        /* client: no events, the _wait functions ask */
+    bool entered;     /* the first event has happened and did not end it: on_closed is due */
+    bool promised;    /* server, unary: LATER was returned, finish is due */
+    bool finished;    /* finish was called, or a code returned */
+    bool answered;    /* server: the response's end is on its way. Client: the request's */
+    bool over;        /* the outcome is known: rpc.error */
+    bool told;        /* on_closed was called, or is not due */
+    bool in_end;      /* the peer has sent all */
+    bool end_told;    /* server: on_end was called */
+    bool paused;      /* no on_message for now */
+    bool drop_input;  /* what still comes is of no interest */
+    bool mute;        /* client: messages are of no interest, but the end is */
+    bool taken;       /* client, single response: receive has given it out */
+    bool local;       /* client: an interceptor answered in the server's place */
+    bool draining;    /* on_drain is due */
+    bool writable;    /* on_writable is due */
     bool poked;
     bool freed; /* client: connect_call_free was called */
     bool released;
@@ -13630,12 +15130,35 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole);
 CN_PRIVATE void cn_call_consume(connect_call_t *call);
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error);
-/* Encodes a message behind what waits to be sent. Returns false: *error says why, nothing was appended. */
+/* Makes a message with its defaults; type NULL: raw bytes, none. Returns NULL: out of memory. */
+CN_PRIVATE void *cn_call_new_message(const connect_type_t *type, connect_arena_t *arena);
+/* Copies a message deeply into one made as above. Returns false: out of memory. */
+CN_PRIVATE bool cn_call_copy_message(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena);
+/* Encodes a message of a type; the call's codec. */
+CN_PRIVATE bool cn_call_encode(
+    connect_call_t *call, const connect_type_t *type, const void *message, cn_buf_t *out, connect_error_t *error);
+/* What the application said of an error: connect_call_fail and add_detail; code: returned by it. */
+CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_code_t code);
+/* Encodes a message behind what waits to be sent; interceptors see it before. Returns false: *error says why, nothing
+   was appended. */
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error);
 /* One message goes each way (from the client; from the server). */
 CN_PRIVATE bool cn_call_single_request(const connect_call_t *call);
 CN_PRIVATE bool cn_call_single_response(const connect_call_t *call);
+#endif
+
+/* #### src/call/intercept.h ######################################################################################## */
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+/* Calls on_open of those that have not been called yet. Returns OK: all let the call pass, or *answer ends it; LATER:
+   connect_call_proceed is due; another code ends it. *answer: NULL before; may stand in the scratch arena. */
+CN_PRIVATE connect_code_t cn_intercept_open(connect_call_t *call, const void **answer);
+/* A message came in, or is about to go. Inside cn_call_enter and _leave: what is put in place may stand in the scratch
+   arena. */
+CN_PRIVATE connect_code_t cn_intercept_receive(connect_call_t *call, const void **message);
+CN_PRIVATE connect_code_t cn_intercept_send(connect_call_t *call, const void **message);
+/* Calls on_finish, once, with rpc.error, and takes what becomes of it. */
+CN_PRIVATE void cn_intercept_finish(connect_call_t *call);
 #endif
 
 /* #### src/call/serve.h ############################################################################################ */
@@ -13650,6 +15173,7 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
 /* Ends it with rpc.error, which is set: on the wire, once. */
 CN_PRIVATE void cn_serve_answer(connect_call_t *call);
 CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
+CN_PRIVATE void cn_serve_proceed(connect_call_t *call, connect_code_t code, const void *answer);
 CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message);
 CN_PRIVATE void cn_serve_on_poke(connect_call_t *call);
 #endif
@@ -13659,6 +15183,9 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call);
 CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void);
 /* The call has its exchange now: sends what waits. authority, path: live as long as the call. */
 CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, connect_str_t path);
+/* Has interceptors see a call that was just started. */
+CN_PRIVATE void cn_invoke_open(connect_call_t *call);
+CN_PRIVATE void cn_invoke_proceed(connect_call_t *call, connect_code_t code, const void *answer);
 CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message);
 /* Ends a call with rpc.error, which is set. on_closed follows, out of a feed: never from in here. */
@@ -13809,7 +15336,7 @@ CN_PRIVATE void cn_call_leave(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_call_release_if_done(connect_call_t *call) {
-    bool user_has_it = call->is_server ? call->promised : call->pull && !call->freed;
+    bool user_has_it = call->proceed_due || (call->is_server ? call->promised : call->pull && !call->freed);
     if (call->x.http || user_has_it || call->callbacks || call->released || !call->told || call->poked) return;
     call->released = true;
     cn_list_remove(&call->poke_node);
@@ -13947,10 +15474,29 @@ static connect_codec_options_t cn_call_codec_options(const connect_call_t *call)
     return options;
 }
 
+static bool cn_call_take_raw(connect_str_t *to, connect_str_t bytes, connect_arena_t *copy_or_null) {
+    *to = copy_or_null ? connect_arena_copy(copy_or_null, bytes) : bytes;
+    return to->data != NULL;
+}
+
+CN_PRIVATE void *cn_call_new_message(const connect_type_t *type, connect_arena_t *arena) {
+    void *message = connect_arena_take(arena, 1, type ? type->size : sizeof(connect_str_t));
+    if (message && type) connect_message_init(type, message);
+    if (message && !type) *(connect_str_t *)message = CN_STR("");
+    return message;
+}
+
+CN_PRIVATE bool cn_call_copy_message(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena) {
+    if (type) return connect_message_copy(type, to, from, arena);
+    return cn_call_take_raw((connect_str_t *)to, *(const connect_str_t *)from, arena);
+}
+
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error) {
     connect_codec_options_t options = cn_call_codec_options(call);
     options.copy = copy;
+    if (!type)
+        return cn_call_take_raw((connect_str_t *)message, payload, copy ? arena : NULL) || cn_error_memory(error);
 #if CONNECT_ENABLE_JSON
     if (call->rpc.json) return cn_pbjson_decode(type, message, payload, arena, &options, error);
 #endif
@@ -13959,14 +15505,24 @@ CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type,
 
 /* ---- Output ---- */
 
-static bool cn_call_encode(connect_call_t *call, const void *message, cn_buf_t *out, connect_error_t *error) {
-    const connect_type_t *type = call->is_server ? call->rpc.method->output : call->rpc.method->input;
+CN_PRIVATE bool cn_call_encode(
+    connect_call_t *call, const connect_type_t *type, const void *message, cn_buf_t *out, connect_error_t *error) {
     connect_codec_options_t options = cn_call_codec_options(call);
     if (call->rpc.get) options.deterministic = true; /* one URL for one request, for caches */
+    if (!type)
+        return cn_buf_append_str(out, call->rpc.allocator, *(const connect_str_t *)message) || cn_error_memory(error);
 #if CONNECT_ENABLE_JSON
     if (call->rpc.json) return cn_pbjson_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
 #endif
     return cn_pb_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
+}
+
+/* A message of one's own that does not encode: on a server it is not the client's argument that is invalid. */
+static bool cn_call_encode_own(connect_call_t *call, const void *message, cn_buf_t *out, connect_error_t *error) {
+    const connect_method_t *method = call->rpc.method;
+    if (cn_call_encode(call, call->is_server ? method->output : method->input, message, out, error)) return true;
+    if (call->is_server && error->code == CONNECT_INVALID_ARGUMENT) error->code = CONNECT_INTERNAL;
+    return false;
 }
 
 static bool cn_call_check_send(connect_call_t *call, size_t len, connect_error_t *error) {
@@ -13982,7 +15538,7 @@ static bool cn_call_put_packed(
     cn_codings_t *codings = call->rpc.codings;
     cn_buf_t *plain = cn_codings_plain(codings);
     connect_str_t bytes = encoded ? *encoded : CN_STR("");
-    bool ok = encoded || cn_call_encode(call, message, plain, error);
+    bool ok = encoded || cn_call_encode_own(call, message, plain, error);
     if (!encoded) bytes = cn_buf_view(plain);
     ok = ok && cn_call_check_send(call, bytes.len, error);
     *packed = ok && bytes.len >= codings->min && bytes.len != 0;
@@ -14000,7 +15556,7 @@ static bool cn_call_put_plain(
     const size_t before = cn_buf_len(out);
     if (encoded) {
         if (!cn_buf_append_str(out, call->rpc.allocator, *encoded)) return cn_error_memory(error);
-    } else if (!cn_call_encode(call, message, out, error)) {
+    } else if (!cn_call_encode_own(call, message, out, error)) {
         return false;
     }
     return cn_call_check_send(call, cn_buf_len(out) - before, error);
@@ -14011,7 +15567,7 @@ static bool cn_call_announces_empty(const connect_call_t *call, size_t len) {
     return len == 0 && !call->is_server && !call->rpc.get && call->rpc.codings->min == 1;
 }
 
-CN_PRIVATE bool cn_call_put_message(
+static bool cn_call_append_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
     const bool enveloped = call->rpc.protocol->enveloped;
     const char head[CN_ENVELOPE_HEAD] = {0};
@@ -14034,6 +15590,20 @@ CN_PRIVATE bool cn_call_put_message(
         call->rpc.coding_body = packed || cn_call_announces_empty(call, cn_buf_len(out)) ? call->rpc.coding_sent : NULL;
     call->messages_out++;
     return true;
+}
+
+CN_PRIVATE bool cn_call_put_message(
+    connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
+    connect_code_t code = CONNECT_OK;
+    bool ok = false;
+    cn_call_enter(call); /* what interceptors put in place stands in the scratch arena */
+    if (message) code = cn_intercept_send(call, &message);
+    if (code != CONNECT_OK)
+        *error = cn_call_failure(call, code);
+    else
+        ok = cn_call_append_message(call, message, encoded_or_null, error);
+    cn_call_leave(call);
+    return ok;
 }
 
 /* ---- Metadata ---- */
@@ -14126,6 +15696,7 @@ bool connect_call_set_value(connect_call_t *call, const void *key, void *value) 
 void *connect_call_value(const connect_call_t *call, const void *key) {
     const cn_value_t *entry;
     size_t i;
+    if (!key) return call->context;
     for (i = 0; i < CN_LEN(call->values) && call->values[i].key; i++)
         if (call->values[i].key == key) return call->values[i].value;
     for (entry = call->more_values; entry; entry = entry->next)
@@ -14152,6 +15723,12 @@ void connect_call_set_limits(connect_call_t *call, uint32_t receive_bytes, uint3
 }
 
 /* ---- Errors ---- */
+
+CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_code_t code) {
+    connect_error_t error = call->failure;
+    error.code = code == CONNECT_LATER ? CONNECT_INTERNAL : code;
+    return error;
+}
 
 connect_code_t connect_call_fail(connect_call_t *call, connect_code_t code, const char *format, ...) {
     connect_str_t text;
@@ -14223,17 +15800,117 @@ void connect_call_on_cancel(connect_call_t *call, void (*cancel)(connect_call_t 
 }
 #endif
 
+/* #### src/call/intercept.c ######################################################################################## */
+/* Interceptors around a call: those of the server or client, and inside them those of the route. The first is the
+   outermost.
+
+   on_open      outermost first, until one answers, fails, or says LATER; LATER goes on with the next one at
+                connect_call_proceed
+   messages     requests outermost first, responses innermost first; only those see them that let the call pass
+   on_finish    innermost first, all whose on_open was called, that which ended the call included
+
+     opened 0 ---- on_open OK ----> passed = opened ---- ... ----> all have passed: the call goes on
+                 \-- LATER -------> opening, proceed_due ---- proceed OK ----> opening (serve and invoke go on out of a
+                 \                                         \                   poke: no callback inside of proceed)
+                  \-- answer, code -----------------------  answer, code ----> the call ends
+
+   Invariants: passed <= opened. After on_finish opened is 0: it cannot come twice. A call with proceed_due is not
+   released, whatever becomes of its peer. */
+
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+static const connect_interceptor_t *cn_intercept_at(const connect_call_t *call, size_t i) {
+    const cn_interceptors_t *all = &call->interceptors;
+    return i < all->outer_count ? &all->outer[i] : &all->inner[i - all->outer_count];
+}
+
+CN_PRIVATE connect_code_t cn_intercept_open(connect_call_t *call, const void **answer) {
+    const size_t count = call->interceptors.outer_count + call->interceptors.inner_count;
+    call->opening = true;
+    while (call->opened < count) {
+        const connect_interceptor_t *interceptor = cn_intercept_at(call, call->opened++);
+        connect_code_t code = interceptor->on_open ? interceptor->on_open(call, answer, interceptor->user) : CONNECT_OK;
+        if (code != CONNECT_OK || *answer) {
+            call->opening = call->proceed_due = code == CONNECT_LATER;
+            return code;
+        }
+        call->passed = call->opened;
+    }
+    call->opening = false;
+    return CONNECT_OK;
+}
+
+static connect_code_t cn_intercept_message(connect_call_t *call, const void **message, bool received) {
+    const bool is_request = received == call->is_server;
+    size_t i;
+    for (i = 0; i < call->passed; i++) {
+        const connect_interceptor_t *interceptor = cn_intercept_at(call, is_request ? i : call->passed - 1 - i);
+        connect_code_t (*on_message)(connect_call_t *, const void **, void *) =
+            received ? interceptor->on_receive : interceptor->on_send;
+        connect_code_t code = on_message ? on_message(call, message, interceptor->user) : CONNECT_OK;
+        if (code != CONNECT_OK) return code;
+    }
+    return CONNECT_OK;
+}
+
+CN_PRIVATE connect_code_t cn_intercept_receive(connect_call_t *call, const void **message) {
+    return cn_intercept_message(call, message, true);
+}
+
+CN_PRIVATE connect_code_t cn_intercept_send(connect_call_t *call, const void **message) {
+    return cn_intercept_message(call, message, false);
+}
+
+CN_PRIVATE void cn_intercept_finish(connect_call_t *call) {
+    const connect_error_t *before = &call->rpc.error;
+    connect_error_t error = *before;
+    size_t i = call->opened;
+    if (i == 0) return;
+    call->opened = call->passed = 0;
+    call->concluding = true;
+    cn_call_enter(call);
+    while (i-- > 0) {
+        const connect_interceptor_t *interceptor = cn_intercept_at(call, i);
+        if (interceptor->on_finish) interceptor->on_finish(call, &error, interceptor->user);
+    }
+    if (!error.message.data) error.message = CN_STR("");
+    if (error.message.data != before->message.data || error.details.items != before->details.items ||
+        error.metadata.items != before->metadata.items)
+        cn_error_copy(&call->rpc.error, &error, &call->arena); /* what is new may stand in the scratch arena */
+    call->rpc.error.code = error.code == CONNECT_LATER ? CONNECT_INTERNAL : error.code;
+    cn_call_leave(call);
+    call->concluding = false;
+}
+
+void connect_call_proceed(connect_call_t *call, connect_code_t code, const void *answer_or_null) {
+    const bool is_server = call->is_server; /* it may be released in between */
+    if (!call->proceed_due || code == CONNECT_LATER) return;
+    call->proceed_due = false;
+    if (code == CONNECT_OK && !answer_or_null)
+        call->passed = call->opened;
+    else
+        call->opening = false;
+#if CONNECT_ENABLE_SERVER
+    if (is_server) cn_serve_proceed(call, code, answer_or_null);
+#endif
+#if CONNECT_ENABLE_CLIENT
+    if (!is_server) cn_invoke_proceed(call, code, answer_or_null);
+#endif
+}
+#endif
+
 /* #### src/call/serve.c ############################################################################################ */
 /* A call as the server runs it.
 
-   head in ----> on_open ----> [one request: the whole of it is in ----> on_request]
-                          \--> [a stream: on_message for each, then on_end]
+   head in ----> interceptors ----> on_open ----> [one request: the whole of it is in ----> on_request]
+                                             \--> [a stream: on_message for each, then on_end]
    a code returned, or finish ----> the answer goes out ----> the exchange closes ----> on_closed ----> released
 
    A request of one message is handed over only when the request has ended: two messages, none, or a message cut short
    never reach a handler. The answer is made once (`answered`): by the handler, by the deadline, or by whatever was
    wrong with the request. Response headers wait for the first message or the end, so that one write carries a unary
    response, with its length. What is left of a request after its answer has limits.body_gap_ms to come.
+
+   While an interceptor holds a call back (`opening`) what comes of its body is kept, and the peer's window stays shut.
 
    A response without messages and without headers of the application's goes as one block of headers where the protocol
    ends with HTTP trailers (gRPC "Trailers-Only").
@@ -14286,10 +15963,25 @@ static bool cn_serve_send_head(connect_call_t *call, int64_t content_length, con
     return x->http->version->send_head(x, &head, end);
 }
 
+/* Tells interceptors the outcome. Where they make an error an OK, the one response is an empty one. */
+static void cn_serve_conclude(connect_call_t *call) {
+    const bool failed = call->rpc.error.code != CONNECT_OK;
+    const connect_type_t *type = call->rpc.method->output;
+    const void *response;
+    cn_intercept_finish(call);
+    if (!failed || call->rpc.error.code != CONNECT_OK || !cn_call_single_response(call) || call->messages_out) return;
+    response = cn_call_new_message(type, &call->arena);
+    if (!response)
+        cn_error_memory(&call->rpc.error);
+    else
+        (void)cn_call_put_message(call, response, NULL, &call->rpc.error);
+}
+
 CN_PRIVATE void cn_serve_answer(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
     connect_headers_t trailers = {NULL, 0};
-    if (call->answered) return;
+    if (call->answered || call->concluding) return;
+    if (call->opened) cn_serve_conclude(call);
     call->answered = call->over = call->drop_input = true;
     if (!x->http) return;
     cn_serve_watch_rest(call);
@@ -14331,24 +16023,17 @@ CN_PRIVATE void cn_serve_plain(
     cn_serve_watch_rest(call);
 }
 
-/* What went wrong while encoding is this side's fault, but for a limit. */
-static void cn_serve_encode_failed(connect_call_t *call, const connect_error_t *error) {
-    call->rpc.error = *error;
-    if (error->code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
-}
-
 static void cn_serve_finish_with(connect_call_t *call, connect_code_t code, const void *message) {
     connect_error_t error;
-    if (call->finished) return;
+    if (call->finished || call->concluding) return;
     call->finished = true;
     if (call->answered) return;
     if (code != CONNECT_OK) {
-        call->rpc.error = call->failure;
-        call->rpc.error.code = code == CONNECT_LATER ? CONNECT_INTERNAL : code;
+        call->rpc.error = cn_call_failure(call, code);
     } else {
         bool single = cn_call_single_response(call);
         if (single && !message && !call->messages_out) message = call->response;
-        if (message && !cn_call_put_message(call, message, NULL, &error)) cn_serve_encode_failed(call, &error);
+        if (message && !cn_call_put_message(call, message, NULL, &error)) call->rpc.error = error;
     }
     cn_serve_answer(call);
 }
@@ -14361,6 +16046,7 @@ static void cn_serve_settle(connect_call_t *call) {
 
 CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message) {
     bool promised = call->promised;
+    if (call->opening) return; /* it is for the interceptor to say */
     cn_serve_finish_with(call, code, message);
     call->promised = false;
     if (!promised || call->x.http) return;
@@ -14376,14 +16062,14 @@ CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message,
     cn_exchange_t *x = &call->x;
     const bool single = cn_call_single_response(call);
     connect_error_t error;
-    if (call->finished || call->answered || !x->http) return CONNECT_IO_END;
+    if (call->finished || call->answered || call->opening || call->concluding || !x->http) return CONNECT_IO_END;
     if (message || encoded) {
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
             return CONNECT_IO_AGAIN;
         }
         if (!cn_call_put_message(call, message, encoded, &error)) {
-            cn_serve_encode_failed(call, &error);
+            call->rpc.error = error;
             cn_serve_answer(call);
             return CONNECT_IO_ERROR;
         }
@@ -14421,41 +16107,59 @@ static void cn_serve_returned(connect_call_t *call, connect_code_t code) {
 }
 
 /* Makes the response that on_request or on_end fills in. Returns false: out of memory, answered. */
-static bool cn_serve_make_response(connect_call_t *call) {
-    const connect_type_t *type = call->rpc.method->output;
+static bool cn_serve_make_response(connect_call_t *call, void **response) {
+    *response = NULL;
     if (!cn_call_single_response(call)) return true;
-    call->response = connect_arena_take(&call->arena, 1, type->size);
-    if (!call->response) {
-        cn_error_memory(&call->rpc.error);
-        cn_serve_answer(call);
-        return false;
+    call->response = *response = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (*response) return true;
+    cn_error_memory(&call->rpc.error);
+    cn_serve_answer(call);
+    return false;
+}
+
+/* Has interceptors see a message. Returns false: one of them refuses it, rpc.error says so. */
+static bool cn_serve_intercept(connect_call_t *call, const void **message) {
+    connect_code_t code = cn_intercept_receive(call, message);
+    if (code != CONNECT_OK) call->rpc.error = cn_call_failure(call, code);
+    return code == CONNECT_OK;
+}
+
+/* The one request as the handler gets it: it lives as long as the call, also if an interceptor put it there. Returns
+   false: rpc.error says why. */
+static bool cn_serve_take_request(connect_call_t *call, connect_str_t payload) {
+    const connect_type_t *type = call->rpc.method->input;
+    void *message, *copy;
+    bool ok;
+    call->messages_in++;
+    if (!cn_call_expand(call, &payload)) return false;
+    message = cn_call_new_message(type, &call->arena);
+    if (!message) return cn_error_memory(&call->rpc.error);
+    if (!cn_call_decode(call, type, message, payload, &call->arena, false, &call->rpc.error)) return false;
+    call->request = message;
+    if (!call->passed) return true;
+    cn_call_enter(call);
+    ok = cn_serve_intercept(call, &call->request);
+    if (ok && call->request != message) {
+        copy = cn_call_new_message(type, &call->arena);
+        ok = (copy && cn_call_copy_message(type, copy, call->request, &call->arena)) ||
+            cn_error_memory(&call->rpc.error);
+        call->request = copy;
     }
-    connect_message_init(type, call->response);
-    return true;
+    cn_call_leave(call);
+    return ok;
 }
 
 static void cn_serve_request(connect_call_t *call, connect_str_t payload) {
-    const connect_type_t *type = call->rpc.method->input;
     connect_code_t code = CONNECT_UNIMPLEMENTED;
-    call->messages_in++;
-    if (!cn_call_expand(call, &payload)) {
+    void *response;
+    if (!cn_serve_take_request(call, payload)) {
         cn_serve_answer(call);
         return;
     }
-    call->request = connect_arena_take(&call->arena, 1, type->size);
-    if (!call->request) {
-        cn_error_memory(&call->rpc.error);
-        cn_serve_answer(call);
-        return;
-    }
-    if (!cn_call_decode(call, type, call->request, payload, &call->arena, false, &call->rpc.error)) {
-        cn_serve_answer(call);
-        return;
-    }
-    if (!cn_serve_make_response(call)) return;
+    if (!cn_serve_make_response(call, &response)) return;
     if (call->events.on_request) {
         cn_call_enter(call);
-        code = call->events.on_request(call, call->request, call->response, call->user);
+        code = call->events.on_request(call, call->request, response, call->user);
         cn_call_leave(call);
     }
     cn_serve_returned(call, code);
@@ -14465,17 +16169,19 @@ static void cn_serve_request(connect_call_t *call, connect_str_t payload) {
 static bool cn_serve_message(connect_call_t *call, connect_str_t payload, size_t whole) {
     const connect_type_t *type = call->rpc.method->input;
     connect_io_t taken = CONNECT_IO_OK;
+    const void *seen;
     void *message;
     cn_call_enter(call);
-    message = connect_arena_take(&call->scratch, 1, type->size);
+    seen = message = cn_call_new_message(type, &call->scratch);
     if (!message) {
         cn_error_memory(&call->rpc.error);
         cn_serve_answer(call);
     } else if (!cn_call_expand(call, &payload) ||
-        !cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error)) {
+        !cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error) ||
+        !cn_serve_intercept(call, &seen)) {
         cn_serve_answer(call);
     } else if (call->events.on_message) {
-        taken = call->events.on_message(call, message, call->user);
+        taken = call->events.on_message(call, seen, call->user);
     }
     cn_call_leave(call);
     if (call->answered) return false;
@@ -14491,11 +16197,12 @@ static bool cn_serve_message(connect_call_t *call, connect_str_t payload, size_t
 
 static void cn_serve_stream_end(connect_call_t *call) {
     connect_code_t code = CONNECT_OK;
+    void *response;
     call->end_told = true;
-    if (!cn_serve_make_response(call)) return;
+    if (!cn_serve_make_response(call, &response)) return;
     if (call->events.on_end) {
         cn_call_enter(call);
-        code = call->events.on_end(call, call->response, call->user);
+        code = call->events.on_end(call, response, call->user);
         cn_call_leave(call);
     }
     if (code != CONNECT_LATER) cn_serve_finish_with(call, code, NULL);
@@ -14555,7 +16262,7 @@ static void cn_serve_pump_stream(connect_call_t *call) {
 }
 
 static void cn_serve_pump(connect_call_t *call) {
-    if (call->answered || !call->rpc.method) return;
+    if (call->answered || call->opening || !call->rpc.method) return;
     if (cn_call_single_request(call))
         cn_serve_pump_single(call);
     else
@@ -14610,7 +16317,7 @@ static void cn_serve_canceled(connect_call_t *call) {
 static int64_t cn_serve_next_due(const connect_call_t *call) {
     int64_t due = call->deadline_ms;
     uint32_t gap = call->rpc.limits->body_gap_ms;
-    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call))
+    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call) && !call->opening)
         due = CN_MIN(due, call->x.received_ms + (int64_t)gap);
     return due;
 }
@@ -14641,9 +16348,10 @@ static void cn_serve_on_due(cn_exchange_t *x) {
 static void cn_serve_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
     connect_call_t *call = cn_call_of(x);
     bool was_answered = call->answered;
-    call->answered = call->over = call->drop_input = true;
     if (code != CONNECT_OK && (!was_answered || call->rpc.error.code == CONNECT_OK))
         cn_error_set(&call->rpc.error, CONNECT_CANCELED, why);
+    cn_intercept_finish(call);
+    call->answered = call->over = call->drop_input = true;
     if (call->plain || !call->rpc.method) call->told = true;
     call->poked = false; /* nothing is left to resume */
     if (!was_answered) cn_serve_canceled(call);
@@ -14656,7 +16364,42 @@ CN_PRIVATE const cn_exchange_events_t *cn_serve_exchange_events(void) {
     return &events;
 }
 
+/* ---- The beginning ---- */
+
+/* Lets a call through its interceptors to the handler, from where it stands. */
+static void cn_serve_open(connect_call_t *call) {
+    const void *answer = NULL;
+    connect_code_t code;
+    cn_call_enter(call);
+    code = cn_intercept_open(call, &answer);
+    if (code == CONNECT_OK && !answer && call->events.on_open) {
+        code = call->events.on_open(call, call->user);
+        call->entered = code == CONNECT_OK; /* the first event: from here on on_closed is due */
+    }
+    if ((code != CONNECT_OK || answer) && !call->opening) cn_serve_finish_with(call, code, answer);
+    cn_call_leave(call);
+    if (call->answered) return;
+    cn_exchange_set_due(&call->x, cn_serve_next_due(call));
+    if (call->opening || cn_call_single_request(call)) return;
+    call->entered = true;
+    if (call->draining) cn_call_poke(call);
+    if (!cn_call_single_response(call)) cn_serve_writable(call);
+}
+
+CN_PRIVATE void cn_serve_proceed(connect_call_t *call, connect_code_t code, const void *answer) {
+    if (!call->answered && call->opening) {
+        cn_call_poke(call);
+        return;
+    }
+    cn_serve_finish_with(call, code, answer);
+    cn_call_release_if_done(call);
+}
+
 CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
+    if (call->opening && !call->proceed_due && !call->answered) {
+        call->x.received_ms = cn_call_now_ms(call); /* the peer could not send meanwhile */
+        cn_serve_open(call);
+    }
     if (call->draining && call->entered && !call->answered && call->events.on_drain) {
         call->draining = false;
         cn_call_enter(call);
@@ -14666,8 +16409,6 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
     cn_serve_pump(call);
     cn_serve_settle(call);
 }
-
-/* ---- The beginning ---- */
 
 static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_t *policy) {
     int64_t ms = call->rpc.timeout_ms;
@@ -14687,7 +16428,6 @@ static bool cn_serve_take_message(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines) {
-    connect_code_t code = CONNECT_OK;
     if (!call->rpc.protocol->server_open(&call->rpc) || !cn_serve_take_message(call)) {
         cn_serve_answer(call);
         return;
@@ -14699,29 +16439,15 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
         cn_serve_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
         return;
     }
-    if (call->events.on_open) {
-        cn_call_enter(call);
-        code = call->events.on_open(call, call->user);
-        cn_call_leave(call);
-    }
-    if (code != CONNECT_OK) {
-        cn_serve_finish_with(call, code, NULL);
-        return;
-    }
-    call->entered = call->events.on_open != NULL; /* the first event: from here on on_closed is due */
-    if (call->answered) return;
-    cn_exchange_set_due(&call->x, cn_serve_next_due(call));
-    if (cn_call_single_request(call)) return;
-    call->entered = true;
-    if (call->draining) cn_call_poke(call);
-    if (!cn_call_single_response(call)) cn_serve_writable(call);
+    cn_serve_open(call);
 }
 #endif
 
 /* #### src/call/invoke.c ########################################################################################### */
 /* A call as the client runs it.
 
-   start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun: head, messages, end go
+   start ----> interceptors ----> (waits for a connection: what is sent meanwhile stands in x.out)
+         ----> begun: head, messages, end go
    head in ----> on_open ----> on_message for each ----> the response has ended ----> outcome ----> on_closed
 
    The outcome is known when the response has ended, and is the protocol's word: trailers, END_STREAM, HTTP status. A
@@ -14729,6 +16455,11 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
    is UNIMPLEMENTED, as both specifications' suites want it. A response cut short, or one that breaks the protocol,
    ends the call at once. At the deadline the exchange is reset and the call is DEADLINE_EXCEEDED, whatever the peer
    says later.
+
+   Interceptors see the call inside of connect_client_start, before anything was sent. While one of them holds it back
+   (`opening`) a stream's send says AGAIN, and what finish was given is copied. An answer in the server's place goes
+   through the codec, as if it had come from there, and through the interceptors outside. A single response is decoded,
+   and seen by interceptors, before the outcome is, and given to the application after it.
 
    Without events (`pull`) messages stay in `in` until cn_invoke_receive asks, and the window stays shut meanwhile.
 
@@ -14751,11 +16482,21 @@ static void cn_invoke_set_metadata(connect_call_t *call) {
     call->rpc.error.metadata.count = count;
 }
 
+/* Tells interceptors the outcome. Where they make an error an OK, the one response is an empty one. */
+static void cn_invoke_conclude(connect_call_t *call) {
+    const bool failed = call->rpc.error.code != CONNECT_OK;
+    cn_intercept_finish(call);
+    if (!failed || call->rpc.error.code != CONNECT_OK || !cn_call_single_response(call)) return;
+    call->response = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (!call->response) cn_error_memory(&call->rpc.error);
+}
+
 CN_PRIVATE void cn_invoke_end(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
     if (call->over) return;
     call->over = call->drop_input = true;
     cn_invoke_set_metadata(call);
+    cn_invoke_conclude(call);
     if (x->http && !call->in_end)
         x->http->version->reset(x, CN_RESET_CANCEL);
     else if (x->http && !x->sent_end)
@@ -14777,24 +16518,51 @@ static void cn_invoke_decode_failed(connect_call_t *call) {
     cn_invoke_end(call);
 }
 
-/* Gives a single response to the application. */
-static void cn_invoke_deliver_single(connect_call_t *call) {
+/* Has interceptors see a message. Returns false: one of them refuses it, rpc.error says so. */
+static bool cn_invoke_intercept(connect_call_t *call, const void **message) {
+    connect_code_t code = cn_intercept_receive(call, message);
+    if (code != CONNECT_OK) call->rpc.error = cn_call_failure(call, code);
+    return code == CONNECT_OK;
+}
+
+/* Decodes a message into one of the application's. What interceptors put in its place is copied. Returns false:
+   rpc.error says why. */
+static bool cn_invoke_decode(
+    connect_call_t *call, connect_str_t payload, void *message, connect_arena_t *arena, bool copy) {
     const connect_type_t *type = call->rpc.method->output;
-    connect_error_t error;
-    void *message = connect_arena_take(&call->arena, 1, type->size);
-    if (!message) {
-        cn_error_memory(&call->rpc.error);
-        return;
+    const void *seen = message;
+    bool ok;
+    if (!cn_call_decode(call, type, message, payload, arena, copy, &call->rpc.error)) {
+        if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
+        return false;
     }
-    if (!cn_call_decode(call, type, message, call->held, &call->arena, false, &error)) {
-        if (error.code == CONNECT_INVALID_ARGUMENT) error.code = CONNECT_INTERNAL;
-        call->rpc.error = error;
-        return;
-    }
-    if (!call->events.on_message) return;
+    if (!call->passed) return true;
     cn_call_enter(call);
-    (void)call->events.on_message(call, message, call->user);
+    ok = cn_invoke_intercept(call, &seen);
+    if (ok && seen != message)
+        ok = cn_call_copy_message(type, message, seen, arena) || cn_error_memory(&call->rpc.error);
     cn_call_leave(call);
+    return ok;
+}
+
+/* Decodes a single response, which is held. Returns false: rpc.error says why. */
+static bool cn_invoke_take_single(connect_call_t *call) {
+    void *message = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (!message) return cn_error_memory(&call->rpc.error);
+    if (!cn_invoke_decode(call, call->held, message, &call->arena, false)) return false;
+    call->response = message;
+    return true;
+}
+
+/* on_message, where a single response is due, and on_closed. */
+static void cn_invoke_tell(connect_call_t *call) {
+    const void *response = call->rpc.error.code == CONNECT_OK && !call->told ? call->response : NULL;
+    if (response && call->events.on_message) {
+        cn_call_enter(call);
+        (void)call->events.on_message(call, response, call->user);
+        cn_call_leave(call);
+    }
+    cn_call_tell_closed(call);
 }
 
 /* The response has ended and all of it was taken. */
@@ -14814,8 +16582,8 @@ static void cn_invoke_settle(connect_call_t *call) {
     if (ok && cn_call_single_response(call)) {
         if (call->rpc.protocol->enveloped && !call->messages_in)
             cn_error_set(&call->rpc.error, CONNECT_UNIMPLEMENTED, "the response has no message");
-        else if (!call->pull && !call->over)
-            cn_invoke_deliver_single(call);
+        else if (!call->pull || call->passed)
+            cn_invoke_take_single(call);
     }
     cn_invoke_end(call);
 }
@@ -14852,18 +16620,23 @@ static bool cn_invoke_message(connect_call_t *call, connect_str_t payload, size_
     const connect_type_t *type = call->rpc.method->output;
     connect_io_t taken = CONNECT_IO_OK;
     if (!call->mute) {
+        const void *seen;
         void *message;
         bool ok;
         cn_call_enter(call);
-        message = connect_arena_take(&call->scratch, 1, type->size);
+        seen = message = cn_call_new_message(type, &call->scratch);
         if (!message)
             ok = cn_error_memory(&call->rpc.error);
         else
             ok = cn_call_expand(call, &payload) &&
                 cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error);
-        if (ok && call->events.on_message) taken = call->events.on_message(call, message, call->user);
+        if (!ok)
+            cn_invoke_decode_failed(call);
+        else if (!cn_invoke_intercept(call, &seen))
+            cn_invoke_end(call);
+        else if (call->events.on_message)
+            taken = call->events.on_message(call, seen, call->user);
         cn_call_leave(call);
-        if (!ok) cn_invoke_decode_failed(call);
     }
     if (call->over) return false;
     if (taken == CONNECT_IO_AGAIN) {
@@ -14947,8 +16720,7 @@ static void cn_invoke_on_head(cn_exchange_t *x) {
     cn_call_leave(call);
     if (code == CONNECT_OK || call->over) return;
     call->entered = false; /* the first event ended it */
-    call->rpc.error = call->failure;
-    call->rpc.error.code = code;
+    call->rpc.error = cn_call_failure(call, code);
     cn_invoke_end(call);
 }
 
@@ -15014,7 +16786,8 @@ CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void) {
 }
 
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
-    if (call->writable && !call->over) {
+    if (call->opening && !call->proceed_due && !call->over) cn_invoke_open(call);
+    if (call->writable && !call->opening && !call->over) {
         call->writable = false;
         cn_invoke_on_writable(&call->x);
     }
@@ -15025,7 +16798,7 @@ CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
         cn_call_leave(call);
     }
     if (call->over)
-        cn_call_tell_closed(call);
+        cn_invoke_tell(call);
     else
         cn_invoke_pump(call);
     cn_call_release_if_done(call);
@@ -15072,7 +16845,11 @@ CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, c
 
 CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message, const connect_str_t *encoded) {
     cn_exchange_t *x = &call->x;
-    if (call->over || call->finished) return CONNECT_IO_END;
+    if (call->over || call->finished || call->concluding) return CONNECT_IO_END;
+    if (call->opening) {
+        call->writable = true;
+        return CONNECT_IO_AGAIN;
+    }
     if (message || encoded) {
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
@@ -15091,6 +16868,13 @@ CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message
     return call->over ? CONNECT_IO_ERROR : CONNECT_IO_OK;
 }
 
+/* Copies the request of a call that is held back. */
+static bool cn_invoke_hold_request(connect_call_t *call, const void *message) {
+    void *copy = cn_call_new_message(call->rpc.method->input, &call->arena);
+    call->request = copy;
+    return copy && cn_call_copy_message(call->rpc.method->input, copy, message, &call->arena);
+}
+
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message) {
     cn_exchange_t *x = &call->x;
     const connect_headers_t none = {NULL, 0};
@@ -15103,6 +16887,14 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
         return;
     }
     if (call->finished || call->over) return;
+    if (call->opening) {
+        call->finished = true;
+        if (message && !cn_invoke_hold_request(call, message)) {
+            cn_error_memory(&call->rpc.error);
+            cn_invoke_end(call);
+        }
+        return;
+    }
     if (message && !cn_call_put_message(call, message, NULL, &call->rpc.error)) {
         cn_invoke_end(call);
         return;
@@ -15122,18 +16914,73 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
     }
 }
 
+/* ---- Interceptors at the beginning ---- */
+
+/* Ends a call by a response of this side's. */
+static void cn_invoke_answer(connect_call_t *call, const void *answer) {
+    cn_buf_t bytes = {NULL, 0, 0, 0};
+    char *copy = NULL;
+    if (cn_call_encode(call, call->rpc.method->output, answer, &bytes, &call->rpc.error)) {
+        copy = (char *)cn_arena_raw(&call->arena, cn_buf_len(&bytes) + CN_SLACK);
+        if (!copy) cn_error_memory(&call->rpc.error);
+    }
+    if (copy) {
+        memset(copy + cn_buf_len(&bytes), 0, CN_SLACK);
+        if (cn_buf_len(&bytes)) memcpy(copy, cn_buf_view(&bytes).data, cn_buf_len(&bytes));
+        call->held = cn_str(copy, cn_buf_len(&bytes));
+        call->local = true;
+        cn_invoke_take_single(call);
+    }
+    cn_buf_free(&bytes, call->rpc.allocator);
+    cn_invoke_end(call);
+}
+
+CN_PRIVATE void cn_invoke_open(connect_call_t *call) {
+    const void *answer = NULL;
+    connect_code_t code;
+    cn_call_enter(call);
+    code = cn_intercept_open(call, &answer);
+    if (call->over) {
+        call->opening = false;
+    } else if (code == CONNECT_OK && answer) {
+        cn_invoke_answer(call, answer);
+    } else if (code != CONNECT_OK && code != CONNECT_LATER) {
+        call->rpc.error = cn_call_failure(call, code);
+        cn_invoke_end(call);
+    }
+    cn_call_leave(call);
+    if (call->over || call->opening) return;
+    if (call->finished) {
+        call->finished = false;
+        cn_invoke_finish(call, CONNECT_OK, call->request);
+    }
+    call->owner_events->on_passed(call);
+}
+
+CN_PRIVATE void cn_invoke_proceed(connect_call_t *call, connect_code_t code, const void *answer) {
+    if (!call->over && call->opening) {
+        cn_call_poke(call);
+        return;
+    }
+    if (!call->over && answer && code == CONNECT_OK) {
+        cn_invoke_answer(call, answer);
+    } else if (!call->over) {
+        call->rpc.error = cn_call_failure(call, code);
+        cn_invoke_end(call);
+    }
+    cn_call_release_if_done(call);
+}
+
 /* ---- Receiving without events ---- */
 
 CN_PRIVATE connect_io_t cn_invoke_receive(
     connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {
-    const connect_type_t *type = call->rpc.method->output;
     connect_str_t payload = {"", 0};
     size_t whole = 0;
     if (!call->over && !cn_call_single_response(call) && cn_call_front(call, &payload, &whole) == CN_FRONT_MESSAGE &&
         !call->rpc.ended) {
-        if (!cn_call_expand(call, &payload) ||
-            !cn_call_decode(call, type, message, payload, arena, true, &call->rpc.error)) {
-            cn_invoke_decode_failed(call);
+        if (!cn_call_expand(call, &payload) || !cn_invoke_decode(call, payload, message, arena, true)) {
+            cn_invoke_end(call);
         } else {
             call->messages_in++;
             cn_call_drop_front(call, whole);
@@ -15143,10 +16990,15 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
     }
     if (!call->over) cn_invoke_pump(call);
     if (!call->over) return CONNECT_IO_AGAIN;
-    if (call->rpc.error.code == CONNECT_OK && cn_call_single_response(call) && !call->taken) {
+    if (call->rpc.error.code == CONNECT_OK && (call->local || cn_call_single_response(call)) && !call->taken) {
         call->taken = true;
-        if (cn_call_decode(call, type, message, call->held, arena, true, &call->rpc.error)) return CONNECT_IO_OK;
-        if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
+        if (!call->response) {
+            if (cn_invoke_decode(call, call->held, message, arena, true)) return CONNECT_IO_OK;
+        } else if (cn_call_copy_message(call->rpc.method->output, message, call->response, arena)) {
+            return CONNECT_IO_OK;
+        } else {
+            cn_error_memory(&call->rpc.error);
+        }
     }
     if (call->rpc.error.code == CONNECT_OK) return CONNECT_IO_END;
     if (error) cn_error_copy(error, &call->rpc.error, arena);
@@ -15164,6 +17016,8 @@ typedef struct cn_route_t { /* one method of a server */
     const connect_events_t *events;
     const void *key, *value; /* for connect_call_value: the service and its table of handlers */
     void *user;
+    const connect_interceptor_t *interceptors; /* inside the server's */
+    size_t interceptor_count;
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes; /* 0: the server's */
     const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */
@@ -15270,6 +17124,8 @@ struct connect_server_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     connect_codec_options_t codec_options;
+    const connect_interceptor_t *interceptors;
+    size_t interceptor_count;
     cn_codings_t codings;
     const cn_coding_t *coding; /* of responses; NULL: none, or the client chooses */
     bool free_choice, no_get;
@@ -15295,6 +17151,10 @@ struct connect_server_t {
 
 /* True once a drained server has nothing left to do. */
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
+#if CONNECT_ENABLE_SOCKETS
+/* Makes the server a loop, unless it has one. */
+CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error);
+#endif
 #endif
 
 /* #### src/server/server.c ######################################################################################### */
@@ -15401,6 +17261,10 @@ static void cn_server_on_head(connect_call_t *call) {
     const cn_route_t *route;
     bool may_get;
     if (query) path.len = (size_t)(query - path.data);
+    if (connect_str_equal(x->method, CN_STR("CONNECT"))) { /* it names no path */
+        cn_serve_plain(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
+        return;
+    }
     route = cn_route_find(&server->routes, path);
     if (!route) {
         cn_server_answer_unknown(server, call, path);
@@ -15440,6 +17304,10 @@ static void cn_server_on_head(connect_call_t *call) {
     call->user = route->user;
     call->codec_options = &server->codec_options;
     call->loop = server->loop;
+    call->interceptors.outer = server->interceptors;
+    call->interceptors.outer_count = server->interceptor_count;
+    call->interceptors.inner = route->interceptors;
+    call->interceptors.inner_count = route->interceptor_count;
     if (route->receive_bytes) call->receive_bytes = route->receive_bytes;
     if (route->send_bytes) call->send_bytes = route->send_bytes;
     call->values[0].key = route->key;
@@ -15463,7 +17331,8 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 /* ---- Connections ---- */
 
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
-    static const cn_call_owner_t events = {cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms};
+    static const cn_call_owner_t events = {
+        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL};
     connect_server_t *server = (connect_server_t *)conn->owner;
     connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
@@ -15555,6 +17424,8 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     server->limits = limits;
     server->deadlines = options->deadlines;
     server->codec_options = options->codec_options;
+    server->interceptors = options->interceptors;
+    server->interceptor_count = options->interceptor_count;
     server->no_http1 = options->no_http1;
     server->no_http2 = options->no_http2 || !CONNECT_ENABLE_HTTP2;
     server->require_connect_header = options->require_connect_header;
@@ -15637,6 +17508,8 @@ bool connect_server_add_service(connect_server_t *server, const connect_service_
         if (options->deadlines.min_ms) route.deadlines.min_ms = options->deadlines.min_ms;
         if (options->deadlines.max_ms) route.deadlines.max_ms = options->deadlines.max_ms;
         if (options->deadlines.spare_streams) route.deadlines.spare_streams = true;
+        route.interceptors = options->interceptors;
+        route.interceptor_count = options->interceptor_count;
         route.receive_bytes = options->receive_bytes;
         route.send_bytes = options->send_bytes;
         if (options->compression) {
@@ -15674,6 +17547,266 @@ CN_PRIVATE bool cn_server_is_done(const connect_server_t *server) {
 }
 #endif
 
+/* #### src/client/loopback.h ####################################################################################### */
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SERVER
+typedef struct cn_loopback_t { /* the connections of one client with a server in the same memory */
+    const connect_allocator_t *allocator;
+    connect_server_t *server;
+    cn_list_t links;
+    int64_t now_ms;
+    bool is_running, is_woken, is_doomed;         /* doomed: freed by a callback */
+    void (*wake)(struct cn_loopback_t *loopback); /* there is something to carry; NULL: who waits will see it */
+    connect_loop_t *loop;                         /* NULL: none */
+    connect_task_t task;                          /* of the loop's, to carry */
+} cn_loopback_t;
+
+/* Returns NULL: out of memory. */
+CN_PRIVATE cn_loopback_t *cn_loopback_new(const connect_allocator_t *allocator, connect_server_t *server);
+/* Closes both ends of all connections. Legal while it carries: then at the end of that. */
+CN_PRIVATE void cn_loopback_free(cn_loopback_t *loopback_or_null);
+/* The dialer; user: the loopback. */
+CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *address, void *user);
+/* Moves what there is to move. Returns true: there is more, for the next time. *is_freed: it was freed meanwhile. */
+CN_PRIVATE bool cn_loopback_carry(cn_loopback_t *loopback, int64_t now_ms, bool *is_freed);
+/* Returns when to carry at the latest; INT64_MAX: nothing can come. */
+CN_PRIVATE int64_t cn_loopback_due_ms(cn_loopback_t *loopback);
+#endif
+
+/* #### src/client/loopback.c ####################################################################################### */
+/* The loopback: a client's connections with a server in the same memory. Both ends are whole connections; what one puts
+   out is fed to the other. No sockets, no clock and no thread: someone calls cn_loopback_carry with the time, the loop
+   or a function that waits.
+
+   A wire is one direction: bytes that left an end and were not taken by the other, at most CN_LOOPBACK_ROOM, so that
+   backpressure works as over a socket. They are copied there: feeding an end runs callbacks, which may have the other
+   one move its output.
+
+   The end of an end is that of a socket's: what it wrote before still arrives, then the other sees the end of the
+   input; if that one still has something to say it is told that the connection was reset.
+
+   Events may close any end (end->conn is NULL then), dial, and free the client. Links are freed by cn_loopback_carry
+   alone, once both of their ends are closed. */
+
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SERVER
+#define CN_LOOPBACK_ROOM 65536u
+#define CN_LOOPBACK_ROUNDS 64 /* of one carry */
+
+typedef struct cn_loopback_end_t {
+    cn_loopback_t *loopback;
+    connect_conn_t *conn;     /* NULL: closed */
+    cn_buf_t wire;            /* from here to the other end */
+    bool is_woken, has_ended; /* ended: it was told the end of its input */
+} cn_loopback_end_t;
+typedef struct cn_loopback_link_t {
+    cn_list_t node;
+    cn_loopback_end_t client, server;
+} cn_loopback_link_t;
+
+static void cn_loopback_tell(cn_loopback_t *loopback) {
+    loopback->is_woken = true;
+    if (!loopback->is_running && loopback->wake) loopback->wake(loopback);
+}
+
+static void cn_loopback_on_output(connect_conn_t *conn, void *user) {
+    cn_loopback_end_t *end = (cn_loopback_end_t *)user;
+    (void)conn;
+    end->is_woken = true;
+    cn_loopback_tell(end->loopback);
+}
+
+static void cn_loopback_close(cn_loopback_end_t *end) {
+    connect_conn_t *conn = end->conn;
+    end->conn = NULL;
+    if (!conn) return;
+    connect_conn_close(conn);
+    cn_loopback_tell(end->loopback);
+}
+
+static void cn_loopback_break(cn_loopback_end_t *end, int os_error, const char *why) {
+    cn_conn_set_failure(end->conn, os_error, why);
+    cn_loopback_close(end);
+}
+
+static void cn_loopback_abandon(connect_conn_t *conn, void *transport) {
+    cn_loopback_end_t *end = (cn_loopback_end_t *)transport;
+    if (end->conn == conn) cn_loopback_close(end);
+}
+
+static void cn_loopback_attach(cn_loopback_end_t *end, cn_loopback_t *loopback, connect_conn_t *conn) {
+    end->loopback = loopback;
+    end->conn = conn;
+    end->is_woken = true;
+    cn_conn_set_transport(conn, cn_loopback_abandon, end);
+    connect_conn_on_output(conn, cn_loopback_on_output, end);
+}
+
+CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *address, void *user) {
+    cn_loopback_t *loopback = (cn_loopback_t *)user;
+    cn_loopback_link_t *link;
+    connect_error_t error;
+    connect_conn_t *server = connect_server_accept(loopback->server, address, &error);
+    if (!server) {
+        cn_conn_set_failure(conn, 0, error.message.data);
+        return error.code;
+    }
+    link = (cn_loopback_link_t *)cn_mem_acquire(loopback->allocator, sizeof *link);
+    if (!link) {
+        connect_conn_close(server);
+        cn_conn_set_failure(conn, ENOMEM, "out of memory");
+        return CONNECT_RESOURCE_EXHAUSTED;
+    }
+    cn_loopback_attach(&link->client, loopback, conn);
+    cn_loopback_attach(&link->server, loopback, server);
+    cn_list_append(&loopback->links, &link->node);
+    cn_loopback_tell(loopback);
+    return CONNECT_OK;
+}
+
+/* ---- Carrying --------------------------------------------------------------------------------------------------- */
+
+/* Opens an end, or tells it the time. Returns false: it was closed. */
+static bool cn_loopback_advance(cn_loopback_end_t *end) {
+    int64_t now_ms = end->loopback->now_ms;
+    if (!end->conn->opened) {
+        cn_conn_opened(end->conn, now_ms);
+    } else if (end->is_woken || connect_conn_deadline_ms(end->conn) <= now_ms) {
+        end->is_woken = false;
+        connect_conn_feed(end->conn, "", 0, now_ms);
+    }
+    return end->conn != NULL;
+}
+
+/* Puts an end's output on its wire. Returns whether something happened. */
+static bool cn_loopback_collect(cn_loopback_end_t *end, const cn_loopback_end_t *other) {
+    bool has_moved = end->conn && end->is_woken;
+    if (!end->conn) return false;
+    if (!cn_loopback_advance(end)) return true;
+    while (cn_buf_len(&end->wire) < CN_LOOPBACK_ROOM) {
+        connect_str_t output = connect_conn_output(end->conn);
+        if (!end->conn) return true;
+        if (output.len == 0) break;
+        if (!other->conn) {
+            if (cn_buf_len(&other->wire) && (connect_conn_wants(end->conn) & CONNECT_WANTS_READ)) break;
+            cn_loopback_break(end, ECONNRESET, "connection to memory: reset by peer");
+            return true;
+        }
+        output.len = CN_MIN(output.len, CN_LOOPBACK_ROOM - cn_buf_len(&end->wire));
+        if (!cn_buf_append_str(&end->wire, end->loopback->allocator, output)) {
+            cn_loopback_break(end, ENOMEM, "out of memory");
+            return true;
+        }
+        connect_conn_sent(end->conn, output.len);
+        has_moved = true;
+        if (!end->conn) return true;
+    }
+    if (connect_conn_wants(end->conn) != 0) return has_moved;
+    cn_loopback_close(end);
+    return true;
+}
+
+/* Feeds what is on a wire, and after the last of it its end. Returns whether something happened. */
+static bool cn_loopback_deliver(cn_loopback_end_t *from, cn_loopback_end_t *to) {
+    connect_str_t bytes = cn_buf_view(&from->wire);
+    size_t taken;
+    if (!to->conn) {
+        cn_buf_clear(&from->wire);
+        return false;
+    }
+    if (bytes.len == 0) {
+        if (from->conn || to->has_ended) return false;
+        to->has_ended = true;
+        cn_conn_eof(to->conn, to->loopback->now_ms);
+        return true;
+    }
+    if (!(connect_conn_wants(to->conn) & CONNECT_WANTS_READ)) return false;
+    taken = connect_conn_feed(to->conn, bytes.data, bytes.len, to->loopback->now_ms);
+    cn_buf_drop(&from->wire, taken);
+    if (cn_buf_len(&from->wire) == 0) cn_buf_free(&from->wire, from->loopback->allocator);
+    return taken > 0;
+}
+
+static bool cn_loopback_carry_link(cn_loopback_link_t *link) {
+    bool has_moved = cn_loopback_collect(&link->client, &link->server);
+    has_moved = cn_loopback_deliver(&link->client, &link->server) || has_moved;
+    has_moved = cn_loopback_collect(&link->server, &link->client) || has_moved;
+    return cn_loopback_deliver(&link->server, &link->client) || has_moved;
+}
+
+static void cn_loopback_free_link(cn_loopback_link_t *link, const connect_allocator_t *allocator) {
+    cn_list_remove(&link->node);
+    cn_buf_free(&link->client.wire, allocator);
+    cn_buf_free(&link->server.wire, allocator);
+    cn_mem_release(allocator, link);
+}
+
+CN_PRIVATE bool cn_loopback_carry(cn_loopback_t *loopback, int64_t now_ms, bool *is_freed) {
+    bool has_moved = true;
+    int round;
+    *is_freed = false;
+    loopback->is_running = true;
+    loopback->now_ms = CN_MAX(loopback->now_ms, now_ms);
+    for (round = 0; has_moved && round < CN_LOOPBACK_ROUNDS; round++) {
+        cn_list_t *node, *next;
+        loopback->is_woken = has_moved = false;
+        for (node = loopback->links.next; node != &loopback->links; node = next) {
+            cn_loopback_link_t *link = CN_CONTAINER(node, cn_loopback_link_t, node);
+            has_moved = cn_loopback_carry_link(link) || has_moved;
+            next = node->next;
+            if (!link->client.conn && !link->server.conn) cn_loopback_free_link(link, loopback->allocator);
+        }
+        has_moved = has_moved || loopback->is_woken;
+    }
+    loopback->is_running = false;
+    if (loopback->is_doomed) {
+        *is_freed = true;
+        cn_loopback_free(loopback);
+        return false;
+    }
+    return has_moved;
+}
+
+CN_PRIVATE int64_t cn_loopback_due_ms(cn_loopback_t *loopback) {
+    int64_t due_ms = INT64_MAX;
+    cn_list_t *node;
+    if (loopback->is_woken) return loopback->now_ms;
+    for (node = loopback->links.next; node != &loopback->links; node = node->next) {
+        cn_loopback_link_t *link = CN_CONTAINER(node, cn_loopback_link_t, node);
+        if (link->client.conn) due_ms = CN_MIN(due_ms, connect_conn_deadline_ms(link->client.conn));
+        if (link->server.conn) due_ms = CN_MIN(due_ms, connect_conn_deadline_ms(link->server.conn));
+    }
+    return due_ms;
+}
+
+/* ---- The beginning and the end ---------------------------------------------------------------------------------- */
+
+CN_PRIVATE cn_loopback_t *cn_loopback_new(const connect_allocator_t *allocator, connect_server_t *server) {
+    cn_loopback_t *loopback = (cn_loopback_t *)cn_mem_acquire(allocator, sizeof *loopback);
+    if (!loopback) return NULL;
+    loopback->allocator = allocator;
+    loopback->server = server;
+    cn_list_init(&loopback->links);
+    return loopback;
+}
+
+CN_PRIVATE void cn_loopback_free(cn_loopback_t *loopback_or_null) {
+    cn_loopback_t *loopback = loopback_or_null;
+    if (!loopback) return;
+    loopback->is_doomed = true;
+#if CONNECT_ENABLE_SOCKETS
+    if (loopback->loop) connect_loop_after(loopback->loop, &loopback->task, -1, NULL, NULL);
+#endif
+    if (loopback->is_running) return;
+    loopback->is_running = true; /* nobody is woken any more */
+    while (!cn_list_empty(&loopback->links)) {
+        cn_loopback_link_t *link = CN_CONTAINER(loopback->links.next, cn_loopback_link_t, node);
+        cn_loopback_close(&link->client);
+        cn_loopback_close(&link->server);
+        cn_loopback_free_link(link, loopback->allocator);
+    }
+    cn_mem_release(loopback->allocator, loopback);
+}
+#endif
+
 /* #### src/client/client.h ######################################################################################### */
 #if CONNECT_ENABLE_CLIENT
 struct connect_client_t {
@@ -15692,8 +17825,11 @@ struct connect_client_t {
     connect_str_t authority, prefix; /* "gateway:8080", "/api" */
     const char *address;
     connect_headers_t headers;
+    const connect_interceptor_t *interceptors;
+    size_t interceptor_count;
     connect_dialer_t *dial;
     void *dial_user;
+    struct cn_loopback_t *loopback; /* NULL: none */
     int64_t (*clock)(const connect_client_t *client); /* NULL: the time is what connections are told */
     cn_list_t conns, calls, waiting;                  /* calls that have a connection; those that wait for one */
     cn_buf_pool_t buffers;
@@ -15705,8 +17841,13 @@ struct connect_client_t {
     unsigned waits;                   /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted, assigning;
+    bool unassigned; /* a call came to those that wait */
 };
 
+#if CONNECT_ENABLE_SERVER
+/* Has a new client call this server in memory: its loopback, dialer, clock and, with sockets, the server's loop. */
+CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_t *server, connect_error_t *error);
+#endif
 #if CONNECT_ENABLE_SOCKETS
 /* The socket layer's part of a new client: its loop, dialer and clock, unless it has a dialer. */
 CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error);
@@ -15731,6 +17872,7 @@ CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t 
 
 #if CONNECT_ENABLE_CLIENT
 static void cn_client_assign(connect_client_t *client);
+static bool cn_client_dial(connect_client_t *client, bool http2);
 
 /* -1: not known yet. */
 static int64_t cn_client_now_ms(const connect_client_t *client) {
@@ -15755,8 +17897,11 @@ static void cn_client_run_pokes(connect_client_t *client) {
 static void cn_client_leave(void *owner) {
     connect_client_t *client = (connect_client_t *)owner;
     if (client->busy == 1) {
-        if (!client->free_wanted) cn_client_assign(client);
-        cn_client_run_pokes(client);
+        do {
+            client->unassigned = false;
+            if (!client->free_wanted) cn_client_assign(client);
+            cn_client_run_pokes(client); /* these may start more */
+        } while (client->unassigned);
     }
     if (--client->busy == 0 && client->free_wanted && !client->waits) connect_client_free(client);
 }
@@ -15777,12 +17922,25 @@ static void cn_client_wake(connect_client_t *client) {
         return;
     }
 #endif
+    if (cn_list_empty(&client->conns) && !cn_list_empty(&client->waiting)) { /* lost while an interceptor decided */
+        client->busy++;
+        cn_client_dial(
+            client, CN_CONTAINER(client->waiting.next, connect_call_t, node)->info.peer.http == CONNECT_HTTP_2);
+        client->busy--;
+    }
     if (!cn_list_empty(&client->conns)) cn_http_wake(&CN_CONTAINER(client->conns.next, connect_conn_t, node)->http);
 }
 
 static void cn_client_poke(connect_call_t *call) {
     connect_client_t *client = (connect_client_t *)call->owner;
     cn_list_append(&client->pokes, &call->poke_node);
+    cn_client_wake(client);
+}
+
+/* A call waits for a connection now. */
+static void cn_client_on_passed(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    client->unassigned = true;
     cn_client_wake(client);
 }
 
@@ -15861,7 +18019,7 @@ static void cn_client_fail_waiting(
     for (node = client->waiting.next; node != &client->waiting; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
-        if ((call->info.peer.http == CONNECT_HTTP_2) != http2) continue;
+        if (call->opening || (call->info.peer.http == CONNECT_HTTP_2) != http2) continue;
         cn_list_remove(&call->node);
         cn_list_append(&client->calls, &call->node);
         if (!call->over) {
@@ -15950,6 +18108,8 @@ static void cn_client_assign(connect_client_t *client) {
         if (call->over) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
+        } else if (call->opening) {
+            continue;
         } else if (conn && conn->http.version->begin(&conn->http, &call->x)) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
@@ -16063,18 +18223,23 @@ static bool cn_client_set_codings(
 
 static bool cn_client_setup(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
+    const char *address = options->loopback ? "memory:" : options->address;
     if (!cn_limits_resolve(&client->limits, &options->limits, error) || !cn_client_parse_url(client, base_url, error) ||
-        !cn_client_set_address(client, options->address, error) ||
+        !cn_client_set_address(client, address, error) ||
         !cn_client_copy_headers(client, options->headers, error) ||
         !cn_client_codec(options->codec ? options->codec : "proto", &client->json, error) ||
         !cn_client_set_codings(client, options, error))
         return false;
     if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
+#if CONNECT_ENABLE_SERVER
+    if (options->loopback) return cn_client_use_loopback(client, options->loopback, error);
+#endif
 #if CONNECT_ENABLE_SOCKETS
     return cn_client_use_sockets(client, error);
 #else
-    return client->dial || cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial is needed: this build has no sockets");
+    return client->dial ||
+        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
 #endif
 }
 
@@ -16094,6 +18259,8 @@ connect_client_t *connect_client_new(
     client->protocol = options->protocol ? options->protocol : CONNECT_PROTOCOL_CONNECT;
     client->http = options->http;
     client->get = options->get;
+    client->interceptors = options->interceptors;
+    client->interceptor_count = options->interceptor_count;
     client->timeout_ms = options->timeout_ms;
     client->dial = options->dial;
     client->dial_user = options->user;
@@ -16154,6 +18321,9 @@ void connect_client_free(connect_client_t *client) {
 #if CONNECT_ENABLE_SOCKETS
     if (client->loop) connect_loop_after(client->loop, &client->poke_task, -1, NULL, NULL);
     if (client->owns_loop) connect_loop_free(client->loop);
+#endif
+#if CONNECT_ENABLE_SERVER
+    cn_loopback_free(client->loopback);
 #endif
     cn_call_pool_free(&client->pool, allocator);
     cn_buf_pool_free(&client->buffers, allocator);
@@ -16237,7 +18407,8 @@ static bool cn_client_dial_first(connect_client_t *client, bool http2, connect_e
 connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error) {
-    static const cn_call_owner_t owner_events = {NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms};
+    static const cn_call_owner_t owner_events = {
+        NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms, cn_client_on_passed};
     static const connect_call_options_t defaults;
     connect_call_t *call;
     if (client->free_wanted) {
@@ -16259,6 +18430,9 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->entered = true;
     call->user = user_or_null;
     if (events_or_null) call->events = *events_or_null;
+    call->interceptors.outer = client->interceptors;
+    call->interceptors.outer_count = client->interceptor_count;
+    call->context = options ? options->context : NULL;
     if (!cn_client_setup_call(client, call, method, options ? options : &defaults, error)) {
         cn_call_recycle(&client->pool, call);
         return NULL;
@@ -16270,6 +18444,9 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->writable = !cn_call_single_request(call);
     cn_list_append(&client->waiting, &call->node);
     if (call->writable && call->events.on_writable) cn_call_poke(call);
+    client->busy++; /* what interceptors cause is told later */
+    cn_invoke_open(call);
+    client->busy--;
     cn_client_wake(client);
     return call;
 }
@@ -18329,7 +20506,7 @@ static connect_conn_t *cn_listen_on_accept(void *user, const char *peer) {
     return connect_server_accept((connect_server_t *)user, peer, NULL);
 }
 
-static bool cn_listen_need_loop(connect_server_t *server, connect_error_t *error) {
+CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error) {
     if (server->loop) return true;
     server->loop = connect_loop_new(server->allocator, error);
     server->owns_loop = server->loop != NULL;
@@ -18345,7 +20522,7 @@ int connect_server_listen(
         cn_error_set(error, CONNECT_FAILED_PRECONDITION, "the server is draining");
         return -1;
     }
-    if (!cn_listen_need_loop(server, error)) return -1;
+    if (!cn_server_need_loop(server, error)) return -1;
     entry = (cn_listen_entry_t *)cn_mem_acquire(server->allocator, sizeof *entry);
     if (!entry) {
         cn_error_memory(error);
@@ -18370,7 +20547,7 @@ static bool cn_listen_is_done(void *arg) {
 }
 
 void connect_server_run(connect_server_t *server) {
-    if (!cn_listen_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
+    if (!cn_server_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
     server->runs++;
     cn_loop_run_until(server->loop, cn_listen_is_done, server);
     if (--server->runs == 0 && server->free_wanted && !server->busy) connect_server_free(server);
@@ -18380,7 +20557,11 @@ void connect_server_run(connect_server_t *server) {
 /* #### src/loop/wait.c ############################################################################################# */
 /* Where a client meets the loop: its dialer and its clock, and the functions that wait. A blocking call is a call
    without events and a loop that is run until there is an answer; there is no second way. In a callback of the loop
-   they fail with FAILED_PRECONDITION: the loop runs already. */
+   they fail with FAILED_PRECONDITION: the loop runs already.
+
+   A client of a server in memory shares the server's loop, which carries between them as a task. Without sockets there
+   is no loop and no clock: a function that waits carries itself, and when nothing moves any more the time jumps to
+   whatever is due first. */
 
 #if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
 static connect_code_t cn_wait_dial(connect_conn_t *conn, const char *address, void *user) {
@@ -18402,6 +20583,99 @@ CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t 
     client->owns_loop = client->loop != NULL;
     return client->owns_loop;
 }
+#endif
+
+/* ---- A server in memory ----------------------------------------------------------------------------------------- */
+
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SERVER
+#if CONNECT_ENABLE_SOCKETS
+static void cn_wait_carry(void *arg) {
+    cn_loopback_t *loopback = (cn_loopback_t *)arg;
+    connect_loop_t *loop = loopback->loop;
+    int64_t now_ms = cn_loop_now_ms(loop), due_ms = now_ms;
+    bool is_freed, has_more = cn_loopback_carry(loopback, now_ms, &is_freed);
+    if (is_freed) return;
+    if (!has_more) due_ms = cn_loopback_due_ms(loopback);
+    if (due_ms != INT64_MAX)
+        connect_loop_after(loop, &loopback->task, CN_MAX(due_ms - now_ms, 0), cn_wait_carry, loopback);
+}
+
+static void cn_wait_wake(cn_loopback_t *loopback) {
+    connect_loop_after(loopback->loop, &loopback->task, 0, cn_wait_carry, loopback);
+}
+
+static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    if (!server->loop) server->loop = client->loop;
+    if (!cn_server_need_loop(server, error)) return false;
+    if (client->loop && client->loop != server->loop)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback: the server has another loop than options.loop");
+    client->loop = client->loopback->loop = server->loop;
+    client->loopback->wake = cn_wait_wake;
+    client->clock = cn_wait_clock;
+    return true;
+}
+#else
+static int64_t cn_wait_clock(const connect_client_t *client) {
+    return client->loopback->now_ms;
+}
+
+static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    (void)server;
+    (void)error;
+    client->clock = cn_wait_clock;
+    return true;
+}
+#endif
+
+CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    if (client->dial) return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback and dial exclude each other");
+    client->loopback = cn_loopback_new(client->allocator, server);
+    if (!client->loopback) return cn_error_memory(error);
+    client->dial = cn_loopback_dial;
+    client->dial_user = client->loopback;
+    return cn_wait_share_loop(client, server, error);
+}
+#endif
+
+/* ---- Waiting ---------------------------------------------------------------------------------------------------- */
+
+#if CONNECT_ENABLE_CLIENT
+#if CONNECT_ENABLE_SOCKETS
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    return client->loop && !cn_loop_is_running(client->loop);
+}
+
+/* Runs callbacks until done says true, or nothing can come any more (false). */
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    return cn_loop_run_until(client->loop, done, arg);
+}
+#elif CONNECT_ENABLE_SERVER
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    return client->loopback && !client->loopback->is_running;
+}
+
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    int64_t now_ms = client->loopback->now_ms, due_ms;
+    bool is_freed, has_more = true;
+    while (!done(arg)) {
+        due_ms = has_more ? now_ms : cn_loopback_due_ms(client->loopback);
+        if (due_ms == INT64_MAX) return false;
+        if (!has_more) now_ms = CN_MAX(due_ms, now_ms + 1);
+        has_more = cn_loopback_carry(client->loopback, now_ms, &is_freed);
+    }
+    return true;
+}
+#else
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    (void)client;
+    return false;
+}
+
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    (void)client;
+    return done(arg);
+}
+#endif
 
 typedef struct cn_wait_t {
     connect_call_t *call;
@@ -18413,9 +20687,9 @@ typedef struct cn_wait_t {
 } cn_wait_t;
 
 static bool cn_wait_refuse(const connect_client_t *client, connect_error_t *error) {
-    if (client && client->loop && !cn_loop_is_running(client->loop)) return false;
+    if (client && cn_wait_is_possible(client)) return false;
     cn_error_set(error, CONNECT_FAILED_PRECONDITION,
-        "a function that waits needs the client's loop, and cannot be called in a callback");
+        "a function that waits needs the client's loop or loopback, and cannot be called in a callback");
     return true;
 }
 
@@ -18448,7 +20722,7 @@ connect_io_t connect_call_receive_wait(
     wait.arena = arena;
     wait.error = error;
     cn_wait_begin(client);
-    if (!cn_wait_received(&wait) && !cn_loop_run_until(client->loop, cn_wait_received, &wait)) {
+    if (!cn_wait_received(&wait) && !cn_wait_run(client, cn_wait_received, &wait)) {
         cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
         wait.result = CONNECT_IO_ERROR;
     }
@@ -18470,7 +20744,7 @@ connect_io_t connect_call_send_wait(connect_call_t *call, const void *message, c
     memset(&wait, 0, sizeof wait);
     wait.call = call;
     wait.request = message;
-    if (!cn_wait_sent(&wait) && !cn_loop_run_until(client->loop, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
+    if (!cn_wait_sent(&wait) && !cn_wait_run(client, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
     if (wait.result == CONNECT_IO_ERROR && error) {
         *error = call->rpc.error;
         if (error->code == CONNECT_OK) cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
@@ -18645,6 +20919,7 @@ const char *connect_build_info(void) {
 #undef CN_HTTP2_POOL_CLASSES
 #undef CN_HTTP2_POOL_STEP
 #undef CN_HTTP2_STACK_FIELDS
+#undef CN_HTTP2_STALLED_MAX
 #undef CN_HTTP2_UPDATE_CREDIT
 #undef CN_JSON_DEPTH_MAX
 #undef CN_JSON_HIGHS
@@ -18662,6 +20937,8 @@ const char *connect_build_info(void) {
 #undef CN_LIMITS_MIB
 #undef CN_LIMITS_SECOND
 #undef CN_LIMITS_WINDOW_MAX
+#undef CN_LOOPBACK_ROOM
+#undef CN_LOOPBACK_ROUNDS
 #undef CN_LOOP_EVENTS
 #undef CN_LOOP_INPUT
 #undef CN_MAX
@@ -18703,6 +20980,9 @@ const char *connect_build_info(void) {
 #undef CN_REPORT_SOCKETS
 #undef CN_REPORT_ZSTD
 #undef CN_ROUTE_FIRST
+#undef CN_SCHEMA_DEPTH
+#undef CN_SCHEMA_NAME
+#undef CN_SCHEMA_NUMBER_MAX
 #undef CN_SLACK
 #undef CN_SOCKET_BACKLOG
 #undef CN_SOCKET_ENDPOINTS
