@@ -18,7 +18,8 @@ typedef struct cn_exchange_t cn_exchange_t;
 
 typedef enum cn_reset_t { /* why an exchange is given up; in HTTP/2 an error code (RFC 9113 7) */
     CN_RESET_NO_ERROR,    /* server: the response is complete, the rest of the request is of no use */
-    CN_RESET_CANCEL, CN_RESET_REFUSED, CN_RESET_INTERNAL
+    CN_RESET_CANCEL, CN_RESET_REFUSED, CN_RESET_INTERNAL,
+    CN_RESET_STALLED      /* the peer takes no bytes of it: CANCEL; a few of these are the connection's end */
 } cn_reset_t;
 
 typedef struct cn_head_t { /* what send_head sends */

@@ -46,4 +46,8 @@ struct connect_server_t {
 
 /* True once a drained server has nothing left to do. */
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
+#if CONNECT_ENABLE_SOCKETS
+/* Makes the server a loop, unless it has one. */
+CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error);
+#endif
 #endif
