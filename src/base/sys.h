@@ -34,7 +34,18 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#if !defined(CN_POLLER_KQUEUE) /* a test of one system's poller on another says it itself */
 #if defined(__linux__)
+#define CN_POLLER_KQUEUE 0
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__)
+#define CN_POLLER_KQUEUE 1
+#else
+#error "CONNECT_ENABLE_SOCKETS=1 is for Linux, macOS, FreeBSD, NetBSD. Write 0, and carry the bytes yourself."
+#endif
+#endif
+#if CN_POLLER_KQUEUE
+#include <sys/event.h>
+#else
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #endif

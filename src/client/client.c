@@ -30,6 +30,7 @@
 
 #if CONNECT_ENABLE_CLIENT
 static void cn_client_assign(connect_client_t *client);
+static bool cn_client_dial(connect_client_t *client, bool http2);
 
 /* -1: not known yet. */
 static int64_t cn_client_now_ms(const connect_client_t *client) {
@@ -54,8 +55,11 @@ static void cn_client_run_pokes(connect_client_t *client) {
 static void cn_client_leave(void *owner) {
     connect_client_t *client = (connect_client_t *)owner;
     if (client->busy == 1) {
-        if (!client->free_wanted) cn_client_assign(client);
-        cn_client_run_pokes(client);
+        do {
+            client->unassigned = false;
+            if (!client->free_wanted) cn_client_assign(client);
+            cn_client_run_pokes(client); /* these may start more */
+        } while (client->unassigned);
     }
     if (--client->busy == 0 && client->free_wanted && !client->waits) connect_client_free(client);
 }
@@ -76,12 +80,25 @@ static void cn_client_wake(connect_client_t *client) {
         return;
     }
 #endif
+    if (cn_list_empty(&client->conns) && !cn_list_empty(&client->waiting)) { /* lost while an interceptor decided */
+        client->busy++;
+        cn_client_dial(
+            client, CN_CONTAINER(client->waiting.next, connect_call_t, node)->info.peer.http == CONNECT_HTTP_2);
+        client->busy--;
+    }
     if (!cn_list_empty(&client->conns)) cn_http_wake(&CN_CONTAINER(client->conns.next, connect_conn_t, node)->http);
 }
 
 static void cn_client_poke(connect_call_t *call) {
     connect_client_t *client = (connect_client_t *)call->owner;
     cn_list_append(&client->pokes, &call->poke_node);
+    cn_client_wake(client);
+}
+
+/* A call waits for a connection now. */
+static void cn_client_on_passed(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    client->unassigned = true;
     cn_client_wake(client);
 }
 
@@ -160,7 +177,7 @@ static void cn_client_fail_waiting(
     for (node = client->waiting.next; node != &client->waiting; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
-        if ((call->info.peer.http == CONNECT_HTTP_2) != http2) continue;
+        if (call->opening || (call->info.peer.http == CONNECT_HTTP_2) != http2) continue;
         cn_list_remove(&call->node);
         cn_list_append(&client->calls, &call->node);
         if (!call->over) {
@@ -249,6 +266,8 @@ static void cn_client_assign(connect_client_t *client) {
         if (call->over) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
+        } else if (call->opening) {
+            continue;
         } else if (conn && conn->http.version->begin(&conn->http, &call->x)) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
@@ -393,6 +412,8 @@ connect_client_t *connect_client_new(
     client->protocol = options->protocol ? options->protocol : CONNECT_PROTOCOL_CONNECT;
     client->http = options->http;
     client->get = options->get;
+    client->interceptors = options->interceptors;
+    client->interceptor_count = options->interceptor_count;
     client->timeout_ms = options->timeout_ms;
     client->dial = options->dial;
     client->dial_user = options->user;
@@ -536,7 +557,8 @@ static bool cn_client_dial_first(connect_client_t *client, bool http2, connect_e
 connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error) {
-    static const cn_call_owner_t owner_events = {NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms};
+    static const cn_call_owner_t owner_events = {
+        NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms, cn_client_on_passed};
     static const connect_call_options_t defaults;
     connect_call_t *call;
     if (client->free_wanted) {
@@ -558,6 +580,9 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->entered = true;
     call->user = user_or_null;
     if (events_or_null) call->events = *events_or_null;
+    call->interceptors.outer = client->interceptors;
+    call->interceptors.outer_count = client->interceptor_count;
+    call->context = options ? options->context : NULL;
     if (!cn_client_setup_call(client, call, method, options ? options : &defaults, error)) {
         cn_call_recycle(&client->pool, call);
         return NULL;
@@ -569,6 +594,9 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->writable = !cn_call_single_request(call);
     cn_list_append(&client->waiting, &call->node);
     if (call->writable && call->events.on_writable) cn_call_poke(call);
+    client->busy++; /* what interceptors cause is told later */
+    cn_invoke_open(call);
+    client->busy--;
     cn_client_wake(client);
     return call;
 }

@@ -23,6 +23,8 @@ struct connect_client_t {
     connect_str_t authority, prefix; /* "gateway:8080", "/api" */
     const char *address;
     connect_headers_t headers;
+    const connect_interceptor_t *interceptors;
+    size_t interceptor_count;
     connect_dialer_t *dial;
     void *dial_user;
     int64_t (*clock)(const connect_client_t *client); /* NULL: the time is what connections are told */
@@ -36,6 +38,7 @@ struct connect_client_t {
     unsigned waits;                   /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted, assigning;
+    bool unassigned; /* a call came to those that wait */
 };
 
 #if CONNECT_ENABLE_SOCKETS

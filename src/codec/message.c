@@ -27,8 +27,7 @@ static bool cn_message_is_text(const connect_field_t *field) {
     return field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
 }
 
-/* The size of a scalar's C type; 0: not a scalar. */
-static size_t cn_message_scalar_size(uint8_t kind) {
+CN_PRIVATE size_t cn_message_scalar_size(uint8_t kind) {
     switch (kind) {
     case CONNECT_KIND_BOOL: return sizeof(bool);
     case CONNECT_KIND_FLOAT:
@@ -417,15 +416,6 @@ bool connect_message_copy(const connect_type_t *type, void *to, const void *from
 }
 
 /* ---- Access by name and number ---- */
-
-const connect_type_t *connect_schema_type(connect_schema_t schema, const char *full_name) {
-    size_t i, j;
-    for (i = 0; i < schema.count; i++)
-        for (j = 0; j < schema.files[i]->types.count; j++)
-            if (strcmp(schema.files[i]->types.items[j]->full_name, full_name) == 0)
-                return schema.files[i]->types.items[j];
-    return NULL;
-}
 
 CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsigned bits) {
     return ((cn_str_hash(name) ^ seed) * 0x9E3779B1u) >>

@@ -11,6 +11,8 @@ typedef struct cn_message_list_t {
     size_t count;
 } cn_message_list_t;
 
+/* The size of a scalar's C type; 0: not a scalar. */
+CN_PRIVATE size_t cn_message_scalar_size(uint8_t kind);
 /* The size of a field's member, or of one item of its list. */
 CN_PRIVATE size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field);
 /* Tells whether a field is present: has_x, the oneof's case, not NULL, not zero, not empty. */

@@ -34,9 +34,13 @@
    What nghttp2 leaves to its user (RFC 9113 10.5). feed looks at each frame's head before nghttp2 does, and keeps two
    token buckets: frames of no use (PING, SETTINGS, PRIORITY, unknown ones, empty or padded DATA, WINDOW_UPDATE beyond
    what the sent DATA explains, HEADERS that belong to no exchange) by limits->frame_burst and frame_rate, streams that
-   were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM). A header list
-   over limits->header_bytes is answered with 431 and not stored; four times as much is the end, too. A peer that does
-   not read what it makes us send is not read from.
+   were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM), and so is the
+   third stream whose response the peer lets stand. A header list over limits->header_bytes is answered with 431 and not
+   stored; four times as much is the end, too. A peer that does not read what it makes us send is not read from.
+
+   Closed streams (5.1, 5.1.1). nghttp2 keeps none here, and would pass over what still comes for them. A server ends
+   the connection for DATA or HEADERS on a stream that the peer has ended or passed over; up to last_cut_id, the highest
+   that this end gave up first, they may have been on their way.
 
    The end. `ended` is set once, after which nghttp2 is never run again: by nghttp2 having nothing more to do, by an
    error of the peer, by running out of memory, by eof and free. GOAWAY goes out if nghttp2 had none out yet.
@@ -53,6 +57,7 @@
 #define CN_HTTP2_BOMB_FACTOR 4u       /* so many times the header limit ends the connection */
 #define CN_HTTP2_ACKS_BLOCK 100u      /* control frames that wait while the peer does not read: it is not read either */
 #define CN_HTTP2_ACKS_MAX 1000u       /* ... and the connection ends */
+#define CN_HTTP2_STALLED_MAX 3u       /* streams of which the peer took nothing, in the life of a connection */
 #define CN_HTTP2_UPDATE_CREDIT 10000u /* WINDOW_UPDATE frames that may come for DATA sent earlier */
 #define CN_HTTP2_HPACK_TABLE 4096u    /* RFC 9113 6.5.2, the initial value */
 #define CN_HTTP2_STACK_FIELDS 40u     /* header fields whose array is on the stack */
@@ -88,10 +93,10 @@ typedef struct cn_http2_t {
     bool had_room; /* client: what on_room was told last */
     bool settings_received;
     bool ping_sent, goaway_submitted;
-    bool has_early_end; /* server: a response may have ended before its request */
+    bool has_early_end;  /* server: a response may have ended before its request */
     bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
-    bool has_stray;     /* client: an exchange was reset that nghttp2 may not know */
-    uint32_t fatal;     /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
+    bool has_stray;      /* client: an exchange was reset that nghttp2 may not know */
+    uint32_t fatal;      /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
     connect_code_t fatal_code;
     const char *fatal_why;
     /* the header block that is being received */
@@ -105,8 +110,13 @@ typedef struct cn_http2_t {
     uint32_t frame_left;
     bool frame_ends_block, in_block;
     uint32_t continuations;
-    uint32_t update_credit;
+    uint32_t update_credit, stalled;
+    uint32_t dependent, dependency, dependency_bytes; /* of the PRIORITY frame that passes; dependent 0: none */
     cn_http2_bucket_t frames, resets;
+    /* server: the streams that were opened and are no more */
+    uint32_t last_stream_id;     /* the highest that nghttp2 was shown */
+    uint32_t last_cut_id;        /* the highest that this end ended before the peer did: frames may be on their way */
+    uint32_t last_peer_reset_id; /* of the last RST_STREAM that passed */
     /* memory */
     cn_list_t blocks; /* all of them */
     cn_http2_block_t *pool[CN_HTTP2_POOL_CLASSES];
@@ -309,14 +319,32 @@ static bool cn_http2_settle(cn_http2_t *h) {
 
 /* ---- Frames as they pass ---- */
 
-/* One frame's head. Returns false: one too many of no use. */
+static uint32_t cn_http2_read_id(const uint8_t *bytes) {
+    return ((uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3]) & 0x7FFFFFFF;
+}
+
+/* Whether the peer itself has ended this stream, and so may not send DATA or HEADERS on it (RFC 9113 5.1). nghttp2,
+   which keeps no closed streams here, would ignore them. */
+static bool cn_http2_is_over(const cn_http2_t *h, uint32_t id) {
+    if (!h->http->is_server || (h->current && (uint32_t)h->current->stream_id == id)) return false;
+    return id <= h->last_stream_id && id > h->last_cut_id && !nghttp2_session_find_stream(h->session, (int32_t)id);
+}
+
+static bool cn_http2_fail_closed(cn_http2_t *h) {
+    cn_http2_fail(h, NGHTTP2_STREAM_CLOSED, CONNECT_INTERNAL, "a frame on a closed stream");
+    return false;
+}
+
+/* One frame's head. Returns false: one too many of no use, or h->fatal. */
 static bool cn_http2_see_frame(cn_http2_t *h, const uint8_t *head) {
     uint32_t length = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
+    uint32_t id = cn_http2_read_id(head + 5);
     uint8_t type = head[3], flags = head[4];
     h->frame_left = length;
     h->frame_ends_block = false;
     switch (type) {
     case NGHTTP2_DATA:
+        if (CN_UNLIKELY(cn_http2_is_over(h, id) || (id == h->last_peer_reset_id && id))) return cn_http2_fail_closed(h);
         if (CN_LIKELY(length > 0 && !(flags & NGHTTP2_FLAG_PADDED))) return true;
         return (length == 0 && (flags & NGHTTP2_FLAG_END_STREAM)) || cn_http2_take_frame(h);
     case NGHTTP2_HEADERS: /* given back when it belongs to an exchange */
@@ -333,8 +361,30 @@ static bool cn_http2_see_frame(cn_http2_t *h, const uint8_t *head) {
             return true;
         }
         return cn_http2_take_frame(h);
+    case NGHTTP2_PRIORITY:
+        if (id == 0) {
+            cn_http2_fail(h, NGHTTP2_PROTOCOL_ERROR, CONNECT_INTERNAL, "PRIORITY without a stream");
+            return false;
+        }
+        if (length == 5) h->dependent = id;
+        h->dependency = h->dependency_bytes = 0;
+        return cn_http2_take_frame(h);
+    case NGHTTP2_RST_STREAM: h->last_peer_reset_id = id; return cn_http2_take_frame(h);
     default: return cn_http2_take_frame(h);
     }
+}
+
+/* PRIORITY is not acted on, but a stream that depends on itself is an error yet (RFC 7540 5.3.1). */
+static bool cn_http2_see_dependency(cn_http2_t *h, const uint8_t *bytes, size_t len) {
+    for (; len > 0 && h->dependency_bytes < 4; bytes++, len--, h->dependency_bytes++)
+        h->dependency = h->dependency << 8 | *bytes;
+    if (h->dependency_bytes < 4) return true;
+    if ((h->dependency & 0x7FFFFFFF) == h->dependent) {
+        cn_http2_fail(h, NGHTTP2_PROTOCOL_ERROR, CONNECT_INTERNAL, "a stream that depends on itself");
+        return false;
+    }
+    h->dependent = 0;
+    return true;
 }
 
 static void cn_http2_frame_over(cn_http2_t *h) {
@@ -353,6 +403,7 @@ static bool cn_http2_see(cn_http2_t *h, const uint8_t *bytes, size_t len) {
         const uint8_t *head;
         if (h->frame_left > 0) {
             n = CN_MIN((size_t)h->frame_left, len);
+            if (CN_UNLIKELY(h->dependent) && !cn_http2_see_dependency(h, bytes, n)) return false;
             h->frame_left -= (uint32_t)n;
             bytes += n;
             len -= n;
@@ -403,6 +454,14 @@ static void cn_http2_give_up(cn_http2_t *h, cn_exchange_t *x, uint32_t error, co
     cn_http2_reset_stream(h, x, error);
 }
 
+static int cn_http2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user) {
+    cn_http2_t *h = (cn_http2_t *)user;
+    (void)session;
+    if (head->type != NGHTTP2_HEADERS || !cn_http2_is_over(h, (uint32_t)head->stream_id)) return 0;
+    (void)cn_http2_fail_closed(h);
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
     cn_http_t *http = h->http;
@@ -417,6 +476,7 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
         (void)cn_http2_find(h, frame->hd.stream_id);
         return 0;
     }
+    h->last_stream_id = (uint32_t)frame->hd.stream_id;
     x = http->events->on_begin(http);
     if (!x)
         return cn_http2_check(h,
@@ -565,12 +625,13 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
             cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_INTERNAL, "too many 1xx responses");
         return;
     }
-    if (h->block_has_host && is_server) {
-        connect_str_t host = cn_headers_find(&x->headers, "host");
-        if (!x->authority.data)
-            x->authority = host;
-        else if (!cn_str_equal_nocase(x->authority, host)) {
-            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host differ");
+    if (is_server) {
+        connect_str_t host = x->authority;
+        if (h->block_has_host) host = cn_headers_find(&x->headers, "host");
+        if (!x->authority.data) x->authority = host;
+        if (!cn_header_authority_valid(x->authority) ||
+            (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
+            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host are wrong, or differ");
             return;
         }
     }
@@ -710,6 +771,8 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
     const connect_limits_t *limits = h->http->limits;
     cn_exchange_t *x = (cn_exchange_t *)nghttp2_session_get_stream_user_data(session, stream_id);
     bool counts = error != NGHTTP2_NO_ERROR && (h->http->is_server || (x && !x->reset));
+    if ((!x || !x->received_end) && (uint32_t)stream_id != h->last_peer_reset_id)
+        h->last_cut_id = CN_MAX(h->last_cut_id, (uint32_t)stream_id);
     if (x) {
         if (x->unread) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, x->unread));
         x->unread = 0;
@@ -844,6 +907,7 @@ static bool cn_http2_new_session(cn_http2_t *h) {
     mem.calloc = cn_http2_calloc;
     mem.realloc = cn_http2_realloc;
     if (nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0) {
+        nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, cn_http2_on_begin_frame);
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, cn_http2_on_begin_headers);
         nghttp2_session_callbacks_set_on_header_callback(callbacks, cn_http2_on_header);
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, cn_http2_on_frame);
@@ -1174,6 +1238,11 @@ static void cn_http2_reset(cn_exchange_t *x, cn_reset_t why) {
     case CN_RESET_NO_ERROR: error = NGHTTP2_NO_ERROR; break;
     case CN_RESET_CANCEL: error = NGHTTP2_CANCEL; break;
     case CN_RESET_REFUSED: error = NGHTTP2_REFUSED_STREAM; break;
+    case CN_RESET_STALLED:
+        error = NGHTTP2_CANCEL;
+        if (++h->stalled >= CN_HTTP2_STALLED_MAX)
+            cn_http2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_UNAVAILABLE, x->close_why);
+        break;
     case CN_RESET_INTERNAL: break;
     }
     x->reset = true;

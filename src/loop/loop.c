@@ -219,7 +219,11 @@ connect_loop_t *connect_loop_new(const connect_allocator_t *allocator_or_null, c
         return NULL;
     }
     loop->allocator = allocator;
-    loop->poller = cn_poller_system();
+#if CN_POLLER_KQUEUE
+    loop->poller = cn_poller_kqueue();
+#else
+    loop->poller = cn_poller_epoll();
+#endif
     loop->poller_fd = -1;
     cn_list_init(&loop->sources);
     cn_list_init(&loop->dead);

@@ -19,10 +19,14 @@ typedef struct cn_poller_t { /* one system's way to wait for many descriptors; w
     /* Changes what to wait for from `old` to `interest`; called only when they differ. Level-triggered. data: comes
        back with each event. Returns false, with errno; then nothing changed. */
     bool (*watch)(int poller, int fd, unsigned old, unsigned interest, void *data);
-    /* Returns how many events came, 0 after the timeout (-1: none) or a signal. */
+    /* Returns how many events came, at most one for each descriptor; 0 after the timeout (-1: none), a signal, or
+       something that nobody asked for. */
     int (*wait)(int poller, cn_poll_event_t *events, int capacity, int timeout_ms);
 } cn_poller_t;
 
-/* Returns this system's. */
-CN_PRIVATE const cn_poller_t *cn_poller_system(void);
+#if CN_POLLER_KQUEUE
+CN_PRIVATE const cn_poller_t *cn_poller_kqueue(void);
+#else
+CN_PRIVATE const cn_poller_t *cn_poller_epoll(void);
+#endif
 #endif

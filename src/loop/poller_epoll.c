@@ -1,14 +1,10 @@
 #include "loop/poller.h"
 
-#if CONNECT_ENABLE_SOCKETS
+#if CONNECT_ENABLE_SOCKETS && !CN_POLLER_KQUEUE
 /* Waiting with epoll(7), level-triggered: what was not read or written is told again, so a turn may stop anywhere. A
    descriptor is registered once and changed only when the interest in it changes; in steady traffic there is no
    epoll_ctl at all. EPOLLERR and EPOLLHUP come always, EPOLLRDHUP is not asked for: the end of the input is found by
    read, behind the bytes before it. */
-
-#if !defined(__linux__)
-#error "CONNECT_ENABLE_SOCKETS=1 needs epoll (Linux). Write CONNECT_ENABLE_SOCKETS=0 and carry the bytes yourself."
-#endif
 
 #define CN_EPOLL_BATCH 64 /* events of one wait: more stay for the next turn */
 
@@ -42,7 +38,7 @@ static int cn_epoll_wait(int poller, cn_poll_event_t *events, int capacity, int 
     return CN_MAX(count, 0);
 }
 
-CN_PRIVATE const cn_poller_t *cn_poller_system(void) {
+CN_PRIVATE const cn_poller_t *cn_poller_epoll(void) {
     static const cn_poller_t epoll = {cn_epoll_open, cn_epoll_close, cn_epoll_watch, cn_epoll_wait};
     return &epoll;
 }

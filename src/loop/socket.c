@@ -277,7 +277,7 @@ CN_PRIVATE bool cn_socket_would_block(int os_error) {
 /* ---- Waking ----------------------------------------------------------------------------------------------------- */
 
 CN_PRIVATE bool cn_wake_open(int ends[2]) {
-#if defined(__linux__)
+#if !CN_POLLER_KQUEUE
     ends[0] = ends[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return ends[0] >= 0;
 #else
@@ -308,7 +308,7 @@ CN_PRIVATE void cn_wake_send(int end) {
 
 CN_PRIVATE void cn_wake_drain(int end) {
     char bytes[64];
-#if defined(__linux__)
+#if !CN_POLLER_KQUEUE
     while (read(end, bytes, sizeof(uint64_t)) < 0 && errno == EINTR) {}
 #else
     while (read(end, bytes, sizeof bytes) > 0) {}

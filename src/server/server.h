@@ -19,6 +19,8 @@ struct connect_server_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     connect_codec_options_t codec_options;
+    const connect_interceptor_t *interceptors;
+    size_t interceptor_count;
     cn_codings_t codings;
     const cn_coding_t *coding; /* of responses; NULL: none, or the client chooses */
     bool free_choice, no_get;

@@ -1,4 +1,5 @@
-/* The interop server of connect.h: README.md says what it does. Prints "listens on 127.0.0.1:PORT"; SIGTERM ends it. */
+/* The interop server of connect.h: README.md says what it does. Prints "listens on 127.0.0.1:PORT"; SIGTERM ends it.
+   With an argument, "http2", it speaks no HTTP/1.1. */
 #define CONNECT_IMPLEMENTATION
 #include "telemetry.connect.h"
 #include <signal.h>
@@ -248,7 +249,6 @@ int main(int argc, char **argv) {
     connect_error_t error = CONNECT_DEFAULTS;
     int port = -1;
 
-    (void)argc;
     handlers.Read = read_sensor;
     handlers.SetPoint = set_point;
     handlers.Watch.on_request = watch_begin;
@@ -263,6 +263,7 @@ int main(int argc, char **argv) {
 
     loop = connect_loop_new(NULL, &error);
     options.loop = loop;
+    options.no_http1 = argc > 1 && strcmp(argv[1], "http2") == 0;
     server = loop ? connect_server_new(&options, &error) : NULL;
     if (server && acme_telemetry_v1_Telemetry_serve(server, &handlers, &all, NULL, &error))
         port = connect_server_listen(server, "127.0.0.1:0", NULL, &error);

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Brings the tools that the interop tests use and Debian does not have, each in a fixed version, into build/:
-#   build/tools/bin    grpcurl and the protoc plugins for Go (Go modules)
+# Brings the tools that the tests use and Debian does not have, each in a fixed version, into build/:
+#   build/tools/bin    grpcurl, h2spec and the protoc plugins for Go (Go modules)
 #   build/tools/node   buf (npm)
-#   build/venv         protoc: python -m grpc_tools.protoc (PyPI)
+#   build/venv         protoc: python -m grpc_tools.protoc; a C compiler for other systems: python -m ziglang cc (PyPI)
 # A tool is fetched once for each version; delete build/ to begin anew.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -25,16 +25,18 @@ go_tool() { # go_tool NAME PACKAGE VERSION
     once "$1" "$3" env GOBIN="$PWD/build/tools/bin" GOFLAGS= "$go" install "$2@$3"
 }
 
-# Python's protoc
-python_tools() {
+python_tool() { # python_tool PACKAGE VERSION
     [ -x build/venv/bin/pip ] || python3 -m venv build/venv
-    build/venv/bin/pip install --quiet "grpcio-tools==$1"
+    once "$1" "$2" build/venv/bin/pip install --quiet "$1==$2"
 }
-once grpcio-tools 1.85.1 python_tools 1.85.1
+python_tool grpcio-tools 1.85.1
+python_tool googleapis-common-protos 1.76.0
+python_tool ziglang 0.15.2
 
 go=$(sh tests/setup/go.sh)
 go_tool protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go v1.36.12
 go_tool protoc-gen-go-grpc google.golang.org/grpc/cmd/protoc-gen-go-grpc v1.6.2
 go_tool protoc-gen-connect-go connectrpc.com/connect/cmd/protoc-gen-connect-go v1.21.1
+go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec v2.2.1+incompatible
 go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl v1.9.3
 once buf 1.75.0 npm install --no-audit --no-fund --no-save --prefix build/tools/node @bufbuild/buf@1.75.0
