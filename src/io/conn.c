@@ -87,6 +87,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     conn->opened = options->is_server;
     conn->turn = options->turn;
     if (options->tls) {
+        conn->http.is_secure = true;
         conn->tls = cn_tls_begin(options->tls, options->allocator, options->is_server, options->server_name,
             options->peer, options->allow_http1, options->allow_http2);
         if (!conn->tls) {
@@ -423,7 +424,7 @@ static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t l
         used = plain.len ? cn_conn_deliver(conn, plain.data, plain.len) : 0;
         if (plain.len) cn_tls_used(tls, used);
         if (conn->dead || conn->http.closing) return len;
-        if (plain.len ? used < plain.len : taken == len || got == 0) break;
+        if (plain.len ? used == 0 || conn->http.read_blocked : taken == len || got == 0) break;
     }
     if (!tls->is_closed && cn_tls_over(tls, &error)) {
         cn_conn_tls_over(conn, &error);

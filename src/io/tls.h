@@ -2,7 +2,6 @@
 #include "base/sys.h"
 #include "base/buf.h"
 
-#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
 typedef struct cn_tls_config_t cn_tls_config_t;
 
 typedef struct cn_tls_t { /* TLS on one connection; calls that tell of the peer hold it, too */
@@ -19,6 +18,7 @@ typedef struct cn_tls_t { /* TLS on one connection; calls that tell of the peer 
     connect_arena_t arena; /* of info */
 } cn_tls_t;
 
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
 /* Keeps a configuration alive; NULL is passed through. */
 CN_PRIVATE connect_tls_t *cn_tls_hold(connect_tls_t *tls_or_null);
 

@@ -98,11 +98,13 @@ static void cn_bear_lend(cn_bear_session_t *s) {
     state = br_ssl_engine_current_state(engine);
     if (s->in && !(state & BR_SSL_RECVAPP) && engine->ixa == 0 && engine->ixb == 0) {
         cn_bear_give_buffer(s->config, s->in);
-        s->in = engine->ibuf = NULL;
+        s->in = NULL;
+        engine->ibuf = s->alert; /* only to be not NULL: its state is told by that */
     }
     if (s->out && !(state & BR_SSL_SENDREC) && engine->oxa == engine->oxc) {
         cn_bear_give_buffer(s->config, s->out);
-        s->out = engine->obuf = NULL;
+        s->out = NULL;
+        engine->obuf = s->alert;
     }
 }
 
