@@ -1,11 +1,11 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 168c54a8ec2f8154. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 5d23c799a4e8eccb. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
    Build     connect_impl.c:    #define CONNECT_IMPLEMENTATION
                                 #include "telemetry.connect.h"      (the library and the generated tables, as C)
-             cc app.c connect_impl.c -lnghttp2 -lz -lzstd
+             cc app.c connect_impl.c -lnghttp2 -lz -lzstd -lbearssl
 
    Server    connect_code_t read_it(connect_call_t *call, const ReadRequest *request, Reading *response, void *user) {
                  response->celsius = 61.5;
@@ -868,6 +868,7 @@ typedef struct connect_client_options_t {
     connect_limits_t limits;
     connect_tls_t *tls;                    /* default for https: the system's trust anchors */
     const char *address;                   /* where to dial, as for connect_server_listen; default: the URL's host */
+    connect_server_t *loopback;            /* calls this server in memory, on its loop; outlives the client; or NULL */
     connect_protocol_t protocol;           /* default Connect */
     const char *codec;                     /* default "proto" */
     connect_http_version_t http;           /* default: HTTP/2 for gRPC, else HTTP/1.1 */
@@ -911,7 +912,6 @@ CONNECT_API void connect_client_free(connect_client_t *client_or_null);
 CONNECT_API connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error);
-#if CONNECT_ENABLE_SOCKETS
 /* Makes a unary call and waits for its end. Returns its code. Lifetime: response and error are in the arena. */
 CONNECT_API connect_code_t connect_client_unary_wait(connect_client_t *client, const connect_method_t *method,
     const void *request, void *response, connect_arena_t *arena, const connect_call_options_t *options,
@@ -921,7 +921,6 @@ CONNECT_API connect_io_t connect_call_send_wait(connect_call_t *call, const void
 /* Waits for the next response. Returns OK: message is filled in, in the arena; END: the call ended with OK; ERROR. */
 CONNECT_API connect_io_t connect_call_receive_wait(connect_call_t *call, void *message, connect_arena_t *arena,
     connect_error_t *error);
-#endif
 /* Frees a call that was started without events; cancels it if it runs. */
 CONNECT_API void connect_call_free(connect_call_t *call_or_null);
 #endif
@@ -978,6 +977,9 @@ CONNECT_API const char *connect_build_info(void);
 #include <sys/eventfd.h>
 #endif
 #endif
+#if defined(__SSE2__) && defined(__GNUC__)
+#include <emmintrin.h>
+#endif
 #if CONNECT_ENABLE_HTTP2
 #include <nghttp2/nghttp2.h>
 #endif
@@ -1009,6 +1011,20 @@ CONNECT_API const char *connect_build_info(void);
 #else
 #define CN_LIKELY(condition) (condition)
 #define CN_UNLIKELY(condition) (condition)
+#endif
+/* Inlined where speed is asked for, and not size; kept out of line, off the path that is taken most; never taken in a
+   good case. */
+#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
+#define CN_HOT __attribute__((always_inline))
+#else
+#define CN_HOT
+#endif
+#if defined(__GNUC__)
+#define CN_APART __attribute__((noinline))
+#define CN_COLD __attribute__((noinline, cold))
+#else
+#define CN_APART
+#define CN_COLD
 #endif
 #define CN_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define CN_MAX(a, b) ((a) > (b) ? (a) : (b))
@@ -2165,7 +2181,15 @@ static void cn_number_put_digits(char *to, uint64_t value, size_t count) {
 }
 
 CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value) {
-    size_t count = cn_number_digit_count(value);
+    size_t count;
+    if (value < 100) {
+        const char *pair = cn_number_pairs + value * 2;
+        count = value >= 10;
+        to[0] = pair[!count]; /* one digit stands in the second place */
+        to[count] = pair[1];
+        return count + 1;
+    }
+    count = cn_number_digit_count(value);
     cn_number_put_digits(to, value, count);
     return count;
 }
@@ -2727,8 +2751,11 @@ CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, s
 typedef struct cn_json_writer_t {
     cn_buf_t *out;
     const connect_allocator_t *allocator;
-    bool pretty, comma, named, failed; /* failed: out of memory, or a text that is not UTF-8 */
-    bool out_of_memory;                /* which of the two */
+    bool pretty;
+    bool comma;         /* the next item needs one before it */
+    bool named;         /* a name and its colon were just written */
+    bool failed;        /* out of memory, or a text that is not UTF-8 */
+    bool out_of_memory; /* which of the two */
     uint32_t depth;
 } cn_json_writer_t;
 CN_PRIVATE void cn_json_write(
@@ -2745,6 +2772,12 @@ CN_PRIVATE void cn_json_base64(cn_json_writer_t *writer, connect_str_t bytes, bo
 CN_PRIVATE void cn_json_literal(cn_json_writer_t *writer, connect_str_t literal);
 /* The same in quotes, for what needs no escapes. */
 CN_PRIVATE void cn_json_quoted(cn_json_writer_t *writer, connect_str_t literal);
+CN_PRIVATE void cn_json_bool(cn_json_writer_t *writer, bool value);
+/* Numbers. quoted: in quotes, as JSON has no integers of 64 bits. A double or a float is finite. */
+CN_PRIVATE void cn_json_int(cn_json_writer_t *writer, int64_t value, bool quoted);
+CN_PRIVATE void cn_json_uint(cn_json_writer_t *writer, uint64_t value, bool quoted);
+CN_PRIVATE void cn_json_double(cn_json_writer_t *writer, double value);
+CN_PRIVATE void cn_json_float(cn_json_writer_t *writer, float value);
 
 /* #### src/codec/json.c ############################################################################################ */
 /* JSON text, RFC 8259: a pull reader and a writer. Always there, since Connect's errors and end-of-stream messages are
@@ -2778,13 +2811,26 @@ enum { CN_JSON_VALUE, CN_JSON_FIRST_ITEM, CN_JSON_FIRST_NAME, CN_JSON_AFTER, CN_
 
 /* A bit in each byte that ends a clean run; above the lowest one there may be more than there should be. Less than 0x20
    or equal to 0x22 is what is less than 0x21 after a flip of bit 1. */
-static uint64_t cn_json_word_stops(uint64_t word) {
+static inline uint64_t cn_json_word_stops(uint64_t word) {
     uint64_t backslash = word ^ (CN_JSON_ONES * 0x5C);
     uint64_t low = ((word ^ (CN_JSON_ONES * 0x02)) - CN_JSON_ONES * 0x21) & ~word;
     return (low | ((backslash - CN_JSON_ONES) & ~backslash)) & CN_JSON_HIGHS;
 }
 
-static bool cn_json_is_stop(char c) {
+#if defined(__SSE2__) && defined(__GNUC__)
+#define CN_JSON_SSE2 1
+/* A bit for each of 16 bytes that ends a clean run. */
+static inline unsigned cn_json_block_stops(__m128i block) {
+    const __m128i quotes = _mm_cmpeq_epi8(block, _mm_set1_epi8('"'));
+    const __m128i backslashes = _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'));
+    const __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1F)), block);
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), controls));
+}
+#else
+#define CN_JSON_SSE2 0
+#endif
+
+static inline bool cn_json_is_stop(char c) {
     return (unsigned char)c < 0x20 || c == '"' || c == '\\';
 }
 
@@ -3142,12 +3188,23 @@ CN_PRIVATE void cn_json_write(
     writer->pretty = pretty;
 }
 
-static char *cn_json_reserve(cn_json_writer_t *writer, size_t len) {
+static CN_APART char *cn_json_more_room(cn_json_writer_t *writer, size_t len) {
     char *to;
-    if (CN_UNLIKELY(writer->failed)) return NULL;
+    if (writer->failed) return NULL;
     to = cn_buf_reserve(writer->out, writer->allocator, len);
-    if (CN_UNLIKELY(!to)) writer->failed = writer->out_of_memory = true;
+    if (!to) writer->failed = writer->out_of_memory = true;
     return to;
+}
+
+/* Where the next byte goes, with room for so many, at least one; NULL: it failed. What was written is said once, at the
+   end of an item, by cn_json_wrote. */
+static inline CN_HOT char *cn_json_room(cn_json_writer_t *writer, size_t len) {
+    const cn_buf_t *out = writer->out;
+    return CN_LIKELY(out->capacity - out->end >= len) ? out->block + out->end : cn_json_more_room(writer, len);
+}
+
+static inline void cn_json_wrote(cn_json_writer_t *writer, const char *end) {
+    writer->out->end = (size_t)(end - writer->out->block);
 }
 
 static char *cn_json_indent(char *to, uint32_t depth) {
@@ -3156,44 +3213,46 @@ static char *cn_json_indent(char *to, uint32_t depth) {
     return to + (size_t)depth * 2;
 }
 
-/* Makes room for an item of at most len bytes, and writes what stands before it. Returns where it goes. */
-static char *cn_json_item(cn_json_writer_t *writer, size_t len) {
-    char *to, *begin;
-    size_t before = 2 + (writer->pretty ? (size_t)writer->depth * 2 : 0);
-    if (len > SIZE_MAX - before) {
-        writer->failed = writer->out_of_memory = true;
-        return NULL;
-    }
-    begin = to = cn_json_reserve(writer, before + len);
-    if (CN_UNLIKELY(!to)) return NULL;
-    if (!writer->named) {
-        if (writer->comma) *to++ = ',';
-        if (CN_UNLIKELY(writer->pretty) && writer->depth > 0) to = cn_json_indent(to, writer->depth);
-    }
+static char *cn_json_pretty_item(cn_json_writer_t *writer, size_t len) {
+    char *to = cn_json_room(writer, len + 2 + (size_t)writer->depth * 2);
+    if (!to) return NULL;
+    if (writer->comma) *to++ = ',';
+    if (!writer->named && writer->depth > 0) to = cn_json_indent(to, writer->depth);
     writer->named = false;
     writer->comma = true;
-    cn_buf_commit(writer->out, (size_t)(to - begin));
     return to;
 }
 
-static void cn_json_begin(cn_json_writer_t *writer, char bracket) {
-    char *to = cn_json_item(writer, 1);
-    if (!to) return;
-    *to = bracket;
-    cn_buf_commit(writer->out, 1);
-    writer->comma = false;
-    writer->depth++;
+/* Makes room for an item of at most len bytes, less than SIZE_MAX / 2, and writes what stands before it. Returns where
+   it goes. */
+static inline CN_HOT char *cn_json_item(cn_json_writer_t *writer, size_t len) {
+    char *to;
+    if (CN_UNLIKELY(writer->pretty)) return cn_json_pretty_item(writer, len);
+    to = cn_json_room(writer, len + 1);
+    if (CN_UNLIKELY(!to)) return NULL;
+    *to = ',';
+    to += writer->comma;
+    writer->comma = true;
+    return to;
 }
 
-static void cn_json_finish(cn_json_writer_t *writer, char bracket) {
-    char *to, *begin;
-    if (writer->failed) return;
-    writer->depth--;
-    begin = to = cn_json_reserve(writer, 2 + (size_t)writer->depth * 2);
-    if (!to) return;
-    if (writer->pretty && writer->comma) to = cn_json_indent(to, writer->depth);
+static inline void cn_json_begin(cn_json_writer_t *writer, char bracket) {
+    char *to = cn_json_item(writer, 1);
+    writer->comma = false;
+    writer->depth++;
+    if (CN_UNLIKELY(!to)) return;
     *to++ = bracket;
-    cn_buf_commit(writer->out, (size_t)(to - begin));
+    cn_json_wrote(writer, to);
+}
+
+static inline void cn_json_finish(cn_json_writer_t *writer, char bracket) {
+    char *to;
+    writer->depth--;
+    to = cn_json_room(writer, 2 + (size_t)writer->depth * 2);
+    if (CN_UNLIKELY(!to)) return;
+    if (CN_UNLIKELY(writer->pretty) && writer->comma) to = cn_json_indent(to, writer->depth);
+    *to++ = bracket;
+    cn_json_wrote(writer, to);
     writer->comma = true;
 }
 
@@ -3233,82 +3292,183 @@ static size_t cn_json_escape(char *to, char c) {
     }
 }
 
-/* Writes text in quotes where len + 2 bytes are reserved; escapes need more, and take it. */
-static void cn_json_put_string(cn_json_writer_t *writer, char *to, connect_str_t text) {
-    const char *at = text.len ? text.data : "", *end = at + text.len;
-    char *begin = to;
-    uint64_t high = 0;
-    *to++ = '"';
-    while (at < end) {
-        if (end - at >= 8) {
-            uint64_t word, stops;
-            memcpy(&word, at, 8);
-            stops = cn_json_word_stops(word);
-            memcpy(to, &word, 8);
-            high |= word;
-            if (CN_LIKELY(!stops)) {
-                at += 8;
-                to += 8;
-                continue;
-            }
-            to += cn_json_stop_index(at, stops);
-            at += cn_json_stop_index(at, stops);
-        } else if (!cn_json_is_stop(*at)) {
-            high |= (unsigned char)*at;
-            *to++ = *at++;
-            continue;
+/* Copies text up to its end, or up to some byte before the first one that needs an escape. Returns how many bytes;
+   *wide is set if one of them may be above 0x7F. Blocks overlap at the end, so nothing behind the text is read or
+   written. */
+static inline CN_HOT size_t cn_json_copy_clean(char *to, const char *at, size_t len, bool *wide) {
+    size_t i;
+#if CN_JSON_SSE2
+    if (len >= 16) {
+        __m128i all = _mm_setzero_si128();
+        for (i = 0; i < len;) {
+            __m128i block;
+            if (len - i < 16) i = len - 16;
+            block = _mm_loadu_si128((const __m128i *)(const void *)(at + i));
+            if (CN_UNLIKELY(cn_json_block_stops(block) != 0)) break;
+            _mm_storeu_si128((__m128i *)(void *)(to + i), block);
+            all = _mm_or_si128(all, block);
+            i += 16;
         }
-        cn_buf_commit(writer->out, (size_t)(to - begin));
-        begin = to = cn_json_reserve(writer, 6 + (size_t)(end - at) + 1);
-        if (!to) return;
-        to += cn_json_escape(to, *at++);
+        *wide = *wide || _mm_movemask_epi8(all) != 0;
+        return i;
     }
+#endif
+    if (len >= 8) {
+        uint64_t all = 0;
+        for (i = 0; i < len;) {
+            uint64_t word;
+            if (len - i < 8) i = len - 8;
+            memcpy(&word, at + i, 8);
+            if (CN_UNLIKELY(cn_json_word_stops(word) != 0)) break;
+            memcpy(to + i, &word, 8);
+            all |= word;
+            i += 8;
+        }
+        *wide = *wide || (all & CN_JSON_HIGHS) != 0;
+        return i;
+    }
+    if (len >= 4) {
+        uint32_t first, last;
+        uint64_t both;
+        memcpy(&first, at, 4);
+        memcpy(&last, at + len - 4, 4);
+        both = (uint64_t)first << 32 | last;
+        if (CN_UNLIKELY(cn_json_word_stops(both) != 0)) return 0;
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+        *wide = *wide || (both & CN_JSON_HIGHS) != 0;
+        return len;
+    }
+    for (i = 0; i < len && !cn_json_is_stop(at[i]); i++) {
+        to[i] = at[i];
+        *wide = *wide || (unsigned char)at[i] >= 0x80;
+    }
+    return i;
+}
+
+/* Writes the rest of a text, which has something to escape. Returns as cn_json_put_string. */
+static CN_APART char *cn_json_put_escaped(cn_json_writer_t *writer, char *to, const char *at, size_t len, bool *wide) {
+    for (;;) {
+        size_t clean = cn_json_copy_clean(to, at, len, wide);
+        to += clean;
+        at += clean;
+        len -= clean;
+        for (; len && !cn_json_is_stop(*at); len--) { /* up to the one byte */
+            *wide = *wide || (unsigned char)*at >= 0x80;
+            *to++ = *at++;
+        }
+        if (!len) return to;
+        cn_json_wrote(writer, to);
+        to = cn_json_room(writer, 6 + len + 3);
+        if (!to) return NULL;
+        to += cn_json_escape(to, *at++);
+        len--;
+    }
+}
+
+/* Writes text in quotes where len + 4 bytes are reserved; escapes need more, and take it. Returns its end, with room
+   for two bytes behind it; NULL: it failed. */
+static inline CN_HOT char *cn_json_put_string(cn_json_writer_t *writer, char *to, connect_str_t text) {
+    bool wide = false;
+    size_t clean;
     *to++ = '"';
-    cn_buf_commit(writer->out, (size_t)(to - begin));
-    if (CN_UNLIKELY(high & CN_JSON_HIGHS) && !cn_utf8_valid(text)) writer->failed = true;
+    clean = cn_json_copy_clean(to, text.data, text.len, &wide);
+    to += clean;
+    if (CN_UNLIKELY(clean < text.len)) {
+        to = cn_json_put_escaped(writer, to, text.data + clean, text.len - clean, &wide);
+        if (!to) return NULL;
+    }
+    if (CN_UNLIKELY(wide) && !cn_utf8_valid(text)) writer->failed = true;
+    *to++ = '"';
+    return to;
+}
+
+/* An item of so many bytes of the caller's and a few more. */
+static inline char *cn_json_text_item(cn_json_writer_t *writer, size_t len) {
+    if (CN_LIKELY(len < SIZE_MAX / 4)) return cn_json_item(writer, len + 4);
+    writer->failed = writer->out_of_memory = true;
+    return NULL;
 }
 
 CN_PRIVATE void cn_json_name(cn_json_writer_t *writer, connect_str_t name) {
-    char *to = cn_json_item(writer, name.len < SIZE_MAX - 16 ? name.len + 2 : SIZE_MAX);
-    if (!to) return;
-    cn_json_put_string(writer, to, name);
-    to = cn_json_reserve(writer, 2);
-    if (!to) return;
-    to[0] = ':';
-    to[1] = ' ';
-    cn_buf_commit(writer->out, writer->pretty ? 2 : 1);
+    char *to = cn_json_text_item(writer, name.len);
+    if (CN_LIKELY(to != NULL)) to = cn_json_put_string(writer, to, name);
+    writer->comma = false;
     writer->named = true;
+    if (CN_UNLIKELY(!to)) return;
+    *to++ = ':';
+    *to = ' ';
+    cn_json_wrote(writer, to + writer->pretty);
 }
 
 CN_PRIVATE void cn_json_string(cn_json_writer_t *writer, connect_str_t text) {
-    char *to = cn_json_item(writer, text.len < SIZE_MAX - 16 ? text.len + 2 : SIZE_MAX);
-    if (to) cn_json_put_string(writer, to, text);
+    char *to = cn_json_text_item(writer, text.len);
+    if (CN_LIKELY(to != NULL)) to = cn_json_put_string(writer, to, text);
+    if (CN_LIKELY(to != NULL)) cn_json_wrote(writer, to);
 }
 
 CN_PRIVATE void cn_json_base64(cn_json_writer_t *writer, connect_str_t bytes, bool padded) {
-    size_t len = bytes.len < SIZE_MAX / 2 ? cn_base64_encoded_len(bytes.len, padded) : SIZE_MAX - 2;
-    char *to = cn_json_item(writer, len + 2);
+    char *to =
+        cn_json_text_item(writer, bytes.len < SIZE_MAX / 4 ? cn_base64_encoded_len(bytes.len, padded) : SIZE_MAX);
     if (!to) return;
-    to[0] = '"';
-    len = cn_base64_encode(to + 1, bytes, padded);
-    to[len + 1] = '"';
-    cn_buf_commit(writer->out, len + 2);
+    *to++ = '"';
+    to += cn_base64_encode(to, bytes, padded);
+    *to++ = '"';
+    cn_json_wrote(writer, to);
 }
 
 CN_PRIVATE void cn_json_literal(cn_json_writer_t *writer, connect_str_t literal) {
-    char *to = cn_json_item(writer, literal.len);
-    if (!to || !literal.len) return;
-    memcpy(to, literal.data, literal.len);
-    cn_buf_commit(writer->out, literal.len);
+    char *to = cn_json_text_item(writer, literal.len);
+    if (!to) return;
+    if (literal.len) memcpy(to, literal.data, literal.len);
+    cn_json_wrote(writer, to + literal.len);
 }
 
 CN_PRIVATE void cn_json_quoted(cn_json_writer_t *writer, connect_str_t literal) {
-    char *to = cn_json_item(writer, literal.len + 2);
+    char *to = cn_json_text_item(writer, literal.len);
     if (!to) return;
-    to[0] = '"';
-    if (literal.len) memcpy(to + 1, literal.data, literal.len);
-    to[literal.len + 1] = '"';
-    cn_buf_commit(writer->out, literal.len + 2);
+    *to++ = '"';
+    if (literal.len) memcpy(to, literal.data, literal.len);
+    to += literal.len;
+    *to++ = '"';
+    cn_json_wrote(writer, to);
+}
+
+CN_PRIVATE void cn_json_bool(cn_json_writer_t *writer, bool value) {
+    char *to = cn_json_item(writer, 5);
+    if (CN_UNLIKELY(!to)) return;
+    memcpy(to, value ? "true " : "false", 5);
+    cn_json_wrote(writer, to + (value ? 4 : 5));
+}
+
+CN_PRIVATE void cn_json_int(cn_json_writer_t *writer, int64_t value, bool quoted) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM + 2);
+    if (CN_UNLIKELY(!to)) return;
+    *to = '"';
+    to += quoted;
+    to += cn_number_from_int(to, value);
+    *to = '"';
+    cn_json_wrote(writer, to + quoted);
+}
+
+CN_PRIVATE void cn_json_uint(cn_json_writer_t *writer, uint64_t value, bool quoted) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM + 2);
+    if (CN_UNLIKELY(!to)) return;
+    *to = '"';
+    to += quoted;
+    to += cn_number_from_uint(to, value);
+    *to = '"';
+    cn_json_wrote(writer, to + quoted);
+}
+
+CN_PRIVATE void cn_json_double(cn_json_writer_t *writer, double value) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM);
+    if (CN_LIKELY(to != NULL)) cn_json_wrote(writer, to + cn_number_from_double(to, value));
+}
+
+CN_PRIVATE void cn_json_float(cn_json_writer_t *writer, float value) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM);
+    if (CN_LIKELY(to != NULL)) cn_json_wrote(writer, to + cn_number_from_float(to, value));
 }
 
 /* #### src/codec/message.h ######################################################################################### */
@@ -3322,14 +3482,100 @@ typedef struct cn_message_list_t {
     size_t count;
 } cn_message_list_t;
 
+static inline bool cn_message_is_message(const connect_field_t *field) {
+    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
+}
+
+static inline bool cn_message_is_text(const connect_field_t *field) {
+    return field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
+}
+
 /* The size of a scalar's C type; 0: not a scalar. */
-CN_PRIVATE size_t cn_message_scalar_size(uint8_t kind);
+static inline size_t cn_message_scalar_size(uint8_t kind) {
+    switch (kind) {
+    case CONNECT_KIND_BOOL: return sizeof(bool);
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_ENUM:
+    case CONNECT_KIND_SFIXED32:
+    case CONNECT_KIND_SINT32: return 4;
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64:
+    case CONNECT_KIND_SINT64: return 8;
+    default: return 0;
+    }
+}
+
 /* The size of a field's member, or of one item of its list. */
-CN_PRIVATE size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field);
+static inline size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field) {
+    if (cn_message_is_message(field))
+        return field->flags & CONNECT_FIELD_REPEATED ? type->types[field->type]->size : sizeof(void *);
+    if (cn_message_is_text(field)) return sizeof(connect_str_t);
+    return cn_message_scalar_size(field->kind);
+}
+
 /* Tells whether a field is present: has_x, the oneof's case, not NULL, not zero, not empty. */
-CN_PRIVATE bool cn_message_has(const connect_field_t *field, const void *message);
+static inline bool cn_message_has(const connect_field_t *field, const void *message) {
+    const char *at = (const char *)message + field->offset;
+    const unsigned flags = field->flags;
+    if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
+        if (flags & CONNECT_FIELD_REPEATED) {
+            cn_message_list_t list;
+            memcpy(&list, at, sizeof list);
+            return list.count != 0;
+        }
+        if (flags & CONNECT_FIELD_HAS) {
+            bool has;
+            memcpy(&has, (const char *)message + field->presence, sizeof has);
+            return has;
+        } else {
+            int32_t number;
+            memcpy(&number, (const char *)message + field->presence, sizeof number);
+            return number == (int32_t)field->number;
+        }
+    }
+    if (cn_message_is_message(field)) {
+        const void *sub;
+        memcpy(&sub, at, sizeof sub);
+        return sub != NULL;
+    }
+    if (cn_message_is_text(field)) {
+        connect_str_t text;
+        memcpy(&text, at, sizeof text);
+        return flags & CONNECT_FIELD_NULLABLE ? text.data != NULL : text.len != 0;
+    }
+    switch (cn_message_scalar_size(field->kind)) {
+    case 8: {
+        uint64_t bits;
+        memcpy(&bits, at, 8);
+        return bits != 0;
+    }
+    case 4: {
+        uint32_t bits;
+        memcpy(&bits, at, 4);
+        return bits != 0;
+    }
+    default: return *at != 0; /* bool */
+    }
+}
+
 /* Says that a field is there: sets has_x or the oneof's case, if it has one. */
-CN_PRIVATE void cn_message_mark(const connect_field_t *field, void *message);
+static inline void cn_message_mark(const connect_field_t *field, void *message) {
+    char *presence = (char *)message + field->presence;
+    if (field->flags & CONNECT_FIELD_HAS) {
+        const bool has = true;
+        memcpy(presence, &has, sizeof has);
+    } else if (field->flags & CONNECT_FIELD_ONEOF) {
+        const int32_t number = (int32_t)field->number;
+        memcpy(presence, &number, sizeof number);
+    }
+}
+
 /* Finds a field by its number; NULL if there is none. */
 CN_PRIVATE const connect_field_t *cn_message_field_number(const connect_type_t *type, uint32_t number);
 /* Tells whether an enum names a number. */
@@ -3354,84 +3600,6 @@ CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsign
 
 static const connect_type_t *cn_message_type_of(const connect_type_t *type, const connect_field_t *field) {
     return type->types[field->type];
-}
-
-static bool cn_message_is_message(const connect_field_t *field) {
-    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
-}
-
-static bool cn_message_is_text(const connect_field_t *field) {
-    return field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
-}
-
-CN_PRIVATE size_t cn_message_scalar_size(uint8_t kind) {
-    switch (kind) {
-    case CONNECT_KIND_BOOL: return sizeof(bool);
-    case CONNECT_KIND_FLOAT:
-    case CONNECT_KIND_INT32:
-    case CONNECT_KIND_FIXED32:
-    case CONNECT_KIND_UINT32:
-    case CONNECT_KIND_ENUM:
-    case CONNECT_KIND_SFIXED32:
-    case CONNECT_KIND_SINT32: return 4;
-    case CONNECT_KIND_DOUBLE:
-    case CONNECT_KIND_INT64:
-    case CONNECT_KIND_UINT64:
-    case CONNECT_KIND_FIXED64:
-    case CONNECT_KIND_SFIXED64:
-    case CONNECT_KIND_SINT64: return 8;
-    default: return 0;
-    }
-}
-
-CN_PRIVATE size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field) {
-    if (cn_message_is_message(field))
-        return field->flags & CONNECT_FIELD_REPEATED ? cn_message_type_of(type, field)->size : sizeof(void *);
-    if (cn_message_is_text(field)) return sizeof(connect_str_t);
-    return cn_message_scalar_size(field->kind);
-}
-
-CN_PRIVATE bool cn_message_has(const connect_field_t *field, const void *message) {
-    const char *at = (const char *)message + field->offset;
-    if (field->flags & CONNECT_FIELD_REPEATED) {
-        cn_message_list_t list;
-        memcpy(&list, at, sizeof list);
-        return list.count != 0;
-    }
-    if (field->flags & CONNECT_FIELD_HAS) {
-        bool has;
-        memcpy(&has, (const char *)message + field->presence, sizeof has);
-        return has;
-    }
-    if (field->flags & CONNECT_FIELD_ONEOF) {
-        int32_t number;
-        memcpy(&number, (const char *)message + field->presence, sizeof number);
-        return number == (int32_t)field->number;
-    }
-    if (cn_message_is_message(field)) {
-        const void *sub;
-        memcpy(&sub, at, sizeof sub);
-        return sub != NULL;
-    }
-    if (cn_message_is_text(field)) {
-        connect_str_t text;
-        memcpy(&text, at, sizeof text);
-        return field->flags & CONNECT_FIELD_NULLABLE ? text.data != NULL : text.len != 0;
-    } else {
-        static const char zero[8] = {0};
-        return memcmp(at, zero, cn_message_scalar_size(field->kind)) != 0;
-    }
-}
-
-CN_PRIVATE void cn_message_mark(const connect_field_t *field, void *message) {
-    char *presence = (char *)message + field->presence;
-    if (field->flags & CONNECT_FIELD_HAS) {
-        const bool has = true;
-        memcpy(presence, &has, sizeof has);
-    } else if (field->flags & CONNECT_FIELD_ONEOF) {
-        const int32_t number = (int32_t)field->number;
-        memcpy(presence, &number, sizeof number);
-    }
 }
 
 CN_PRIVATE const connect_field_t *cn_message_field_number(const connect_type_t *type, uint32_t number) {
@@ -3972,18 +4140,6 @@ CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_
 #ifndef CN_PB_LITTLE
 #define CN_PB_LITTLE 0
 #endif
-#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
-#define CN_PB_HOT __attribute__((always_inline))
-#else
-#define CN_PB_HOT
-#endif
-#if defined(__GNUC__)
-#define CN_PB_COLD __attribute__((noinline, cold))
-#define CN_PB_APART __attribute__((noinline))
-#else
-#define CN_PB_COLD
-#define CN_PB_APART
-#endif
 
 /* ---- Where it failed ---- */
 
@@ -3997,17 +4153,17 @@ typedef struct cn_pb_failure_t {
     char text[CN_PB_PATH];
 } cn_pb_failure_t;
 
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure);
+CN_PRIVATE CN_COLD void cn_pb_failure_init(cn_pb_failure_t *failure);
 /* Puts ".name" or ".name[index]" in front of the path. */
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
+CN_PRIVATE CN_COLD void cn_pb_failure_at(
     cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index);
 /* Makes the error, with its path in the arena. Returns false. */
-CN_PRIVATE CN_PB_COLD bool cn_pb_failure_report(
+CN_PRIVATE CN_COLD bool cn_pb_failure_report(
     const cn_pb_failure_t *failure, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error);
 
 /* ---- Numbers ---- */
 
-static inline CN_PB_HOT uint64_t cn_pb_load64(const char *p) {
+static inline CN_HOT uint64_t cn_pb_load64(const char *p) {
 #if CN_PB_LITTLE
     uint64_t value;
     memcpy(&value, p, 8);
@@ -4021,7 +4177,7 @@ static inline CN_PB_HOT uint64_t cn_pb_load64(const char *p) {
 #endif
 }
 
-static inline CN_PB_HOT uint32_t cn_pb_load32(const char *p) {
+static inline CN_HOT uint32_t cn_pb_load32(const char *p) {
 #if CN_PB_LITTLE
     uint32_t value;
     memcpy(&value, p, 4);
@@ -4032,7 +4188,7 @@ static inline CN_PB_HOT uint32_t cn_pb_load32(const char *p) {
 #endif
 }
 
-static inline CN_PB_HOT void cn_pb_store64(char *p, uint64_t value) {
+static inline CN_HOT void cn_pb_store64(char *p, uint64_t value) {
 #if CN_PB_LITTLE
     memcpy(p, &value, 8);
 #else
@@ -4042,7 +4198,7 @@ static inline CN_PB_HOT void cn_pb_store64(char *p, uint64_t value) {
 #endif
 }
 
-static inline CN_PB_HOT void cn_pb_store32(char *p, uint32_t value) {
+static inline CN_HOT void cn_pb_store32(char *p, uint32_t value) {
 #if CN_PB_LITTLE
     memcpy(p, &value, 4);
 #else
@@ -4052,28 +4208,28 @@ static inline CN_PB_HOT void cn_pb_store32(char *p, uint32_t value) {
 #endif
 }
 
-static inline CN_PB_HOT uint32_t cn_pb_zigzag32_decode(uint32_t value) {
+static inline CN_HOT uint32_t cn_pb_zigzag32_decode(uint32_t value) {
     return (value >> 1) ^ (0u - (value & 1));
 }
 
-static inline CN_PB_HOT uint64_t cn_pb_zigzag64_decode(uint64_t value) {
+static inline CN_HOT uint64_t cn_pb_zigzag64_decode(uint64_t value) {
     return (value >> 1) ^ ((uint64_t)0 - (value & 1));
 }
 
-static inline CN_PB_HOT uint32_t cn_pb_zigzag32(uint32_t value) {
+static inline CN_HOT uint32_t cn_pb_zigzag32(uint32_t value) {
     return (value << 1) ^ (0u - (value >> 31));
 }
 
-static inline CN_PB_HOT uint64_t cn_pb_zigzag64(uint64_t value) {
+static inline CN_HOT uint64_t cn_pb_zigzag64(uint64_t value) {
     return (value << 1) ^ ((uint64_t)0 - (value >> 63));
 }
 
 /* A 32-bit signed number is written as its 64-bit one: ten bytes if it is negative. */
-static inline CN_PB_HOT uint64_t cn_pb_sign_extend(uint32_t value) {
+static inline CN_HOT uint64_t cn_pb_sign_extend(uint32_t value) {
     return (uint64_t)value | ((uint64_t)0 - (value >> 31)) << 32;
 }
 
-static inline CN_PB_HOT size_t cn_pb_varint_len(uint64_t value) {
+static inline CN_HOT size_t cn_pb_varint_len(uint64_t value) {
 #if defined(__GNUC__)
     return (size_t)((unsigned)(63 - __builtin_clzll(value | 1)) * 9 + 73) / 64;
 #else
@@ -4087,7 +4243,7 @@ static inline CN_PB_HOT size_t cn_pb_varint_len(uint64_t value) {
 }
 
 /* ASCII is seen here, the rest elsewhere. Words overlap at the end, so nothing behind the text is read. */
-static inline CN_PB_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
+static inline CN_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
     const uint64_t high = 0x8080808080808080u;
     uint64_t a, b;
     if (len >= 8) {
@@ -4119,7 +4275,7 @@ static inline CN_PB_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
     return (((unsigned char)p[0] | (unsigned char)p[len >> 1] | (unsigned char)p[len - 1]) & 0x80) == 0;
 }
 
-static inline CN_PB_HOT bool cn_pb_is_utf8(const char *p, size_t len) {
+static inline CN_HOT bool cn_pb_is_utf8(const char *p, size_t len) {
     connect_str_t text;
     if (CN_LIKELY(cn_pb_is_ascii(p, len))) return true;
     text.data = p;
@@ -4131,7 +4287,7 @@ static inline CN_PB_HOT bool cn_pb_is_utf8(const char *p, size_t len) {
 /* Errors of protobuf binary name the path, "acme.v1.Reading.samples[3].value". It is put together while the failed call
    returns: each level puts its own part in front; a path that is too long loses its front. */
 
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
+CN_PRIVATE CN_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
     failure->code = CONNECT_OK;
     failure->reason = NULL;
     failure->no_offset = failure->cut = false;
@@ -4140,7 +4296,7 @@ CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
     failure->text[CN_PB_PATH - 1] = 0;
 }
 
-static CN_PB_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const char *part, size_t len) {
+static CN_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const char *part, size_t len) {
     if (failure->cut) return;
     if (len + 3 > failure->begin) { /* no room: the front is left out */
         failure->cut = true;
@@ -4151,7 +4307,7 @@ static CN_PB_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const cha
     memcpy(failure->text + failure->begin, part, len);
 }
 
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
+CN_PRIVATE CN_COLD void cn_pb_failure_at(
     cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index) {
     char part[96];
     int len;
@@ -4162,7 +4318,7 @@ CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
     if (len > 0) cn_pb_failure_prepend(failure, part, (size_t)len);
 }
 
-CN_PRIVATE CN_PB_COLD bool cn_pb_failure_report(
+CN_PRIVATE CN_COLD bool cn_pb_failure_report(
     const cn_pb_failure_t *failure, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error) {
     const char *reason = failure->reason ? failure->reason : "cannot be written",
                *path = failure->text + failure->begin;
@@ -4242,7 +4398,7 @@ static const uint8_t cn_pb_ops[32][8] = {[CONNECT_KIND_DOUBLE] = {0, CN_PB_FIXED
     [CONNECT_KIND_SINT64] = {CN_PB_SINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0}};
 
 /* Squeezes the low 7 bits of each byte together. */
-static inline CN_PB_HOT uint64_t cn_pb_squeeze(uint64_t w) {
+static inline CN_HOT uint64_t cn_pb_squeeze(uint64_t w) {
     w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
     w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
     return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
@@ -4262,21 +4418,21 @@ typedef struct cn_pb_decoder_t {
 } cn_pb_decoder_t;
 
 /* Returns NULL, so that a failing reader can return it. */
-static CN_PB_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
+static CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
     d->failure.code = CONNECT_INVALID_ARGUMENT;
     d->failure.reason = reason;
     d->failure.offset = (size_t)(at - d->start);
     return NULL;
 }
 
-static CN_PB_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, const char *reason) {
+static CN_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, const char *reason) {
     cn_pb_bad(d, at, reason);
     d->failure.code = CONNECT_RESOURCE_EXHAUSTED;
     return NULL;
 }
 
 /* Takes memory that the peer's bytes made necessary. */
-static inline CN_PB_HOT void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const char *at) {
+static inline CN_HOT void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const char *at) {
     void *block;
     if (CN_UNLIKELY(size > d->memory_left)) return cn_pb_exhausted(d, at, "decoded elements need more than memory_max");
     d->memory_left -= size;
@@ -4302,7 +4458,7 @@ static const char *cn_pb_varint_careful(cn_pb_decoder_t *d, const char *p, const
     return cn_pb_bad(d, at, "varint too long");
 }
 
-static CN_PB_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+static CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
 #if CN_PB_LITTLE && defined(__GNUC__)
     if (CN_LIKELY(d->limit - p >= 10)) {
         uint64_t w = cn_pb_load64(p), stop = ~w & 0x8080808080808080u;
@@ -4327,7 +4483,7 @@ static CN_PB_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char 
     return cn_pb_varint_careful(d, p, end, value);
 }
 
-static inline CN_PB_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+static inline CN_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
     if (CN_LIKELY(p < end)) {
         unsigned char first = (unsigned char)*p;
         if (CN_LIKELY(first < 0x80)) {
@@ -4343,7 +4499,7 @@ static inline CN_PB_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char 
 }
 
 /* Reads a tag, all of it again; p is at its first byte. */
-static CN_PB_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+static CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
     uint64_t value = 0; /* gcc cannot see that it is set */
     const char *next = cn_pb_varint_careful(d, p, end, &value);
     if (!next) return NULL;
@@ -4352,7 +4508,7 @@ static CN_PB_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p,
     return next;
 }
 
-static inline CN_PB_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+static inline CN_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
     uint32_t first = (unsigned char)*p;
     if (CN_LIKELY(first < 0x80)) {
         *tag = first;
@@ -4366,7 +4522,7 @@ static inline CN_PB_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p,
 }
 
 /* Reads a length and sees that so much is there. */
-static inline CN_PB_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
+static inline CN_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
     const char *at = p;
     uint64_t value;
     *len = 0;
@@ -4413,14 +4569,14 @@ static const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end
     }
 }
 
-static inline CN_PB_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
+static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
     size_t capacity = 0;
     if (list->items) memcpy(&capacity, (const char *)list->items - CN_PB_HEAD, sizeof capacity);
     return capacity;
 }
 
 /* Makes room in a list for `more` items. Its member in the message is set, its count stays. */
-static CN_PB_APART char *cn_pb_list_grow(
+static CN_APART char *cn_pb_list_grow(
     cn_pb_decoder_t *d, char *member, cn_message_list_t *list, size_t size, size_t more, const char *at) {
     const size_t capacity = cn_pb_capacity(list);
     size_t wanted = list->count + more, twice = capacity * 2;
@@ -4449,7 +4605,7 @@ static CN_PB_APART char *cn_pb_list_grow(
 }
 
 /* Where the next item of a list goes; its count is raised. more: how many are known to come. */
-static inline CN_PB_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+static inline CN_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
     cn_message_list_t list;
     char *items;
     memcpy(&list, member, sizeof list);
@@ -4464,7 +4620,7 @@ static inline CN_PB_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, siz
     return items;
 }
 
-static CN_PB_APART bool cn_pb_keep_new(cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
+static CN_APART bool cn_pb_keep_new(cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
     connect_str_t view;
     char *item = cn_pb_append(d, member, sizeof view, 1, from);
     if (!item) return false;
@@ -4497,7 +4653,7 @@ static bool cn_pb_keep(cn_pb_decoder_t *d, const connect_type_t *type, char *mes
 
 /* How many records of the same tag stand one behind the other. p is behind the first of them. Malformed ones are left
    for later. */
-static CN_PB_APART size_t cn_pb_run(const char *p, const char *end, const char *tag, size_t tag_len) {
+static CN_APART size_t cn_pb_run(const char *p, const char *end, const char *tag, size_t tag_len) {
     size_t n = 1;
     while ((size_t)(end - p) > tag_len && *p == *tag && (tag_len == 1 || memcmp(p, tag, tag_len) == 0)) {
         uint64_t len = (unsigned char)p[tag_len];
@@ -4538,7 +4694,7 @@ static size_t cn_pb_count_varints(const char *p, const char *end) {
 }
 
 /* Stores a varint as the op's C type. op is a constant wherever this is called. */
-static inline CN_PB_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i, uint64_t value) {
+static inline CN_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i, uint64_t value) {
     if (op == CN_PB_VARINT64) {
         memcpy(items + i * 8, &value, 8);
     } else if (op == CN_PB_SINT64) {
@@ -4555,7 +4711,7 @@ static inline CN_PB_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i
 }
 
 /* Reads n varints, which are known to end before `end`. Eight short ones in a row go together. */
-static inline CN_PB_HOT const char *cn_pb_unpack(
+static inline CN_HOT const char *cn_pb_unpack(
     cn_pb_decoder_t *d, unsigned op, char *items, size_t n, const char *p, const char *end) {
     size_t i = 0;
     while (i < n) {
@@ -4625,7 +4781,7 @@ static const char *cn_pb_unpack_closed(cn_pb_decoder_t *d, const connect_type_t 
     return p;
 }
 
-static CN_PB_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+static CN_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
     char *message, const char *p, const char *end) {
     char *member = message + field->offset, *items;
     cn_message_list_t list;
@@ -4684,7 +4840,7 @@ static CN_PB_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *t
 }
 
 /* The message that a singular field holds, made if there is none. */
-static inline CN_PB_HOT char *cn_pb_sub(
+static inline CN_HOT char *cn_pb_sub(
     cn_pb_decoder_t *d, const connect_type_t *sub, const connect_field_t *field, char *message, const char *at) {
     char *member = message + field->offset, *held;
     bool fresh;
@@ -4707,7 +4863,7 @@ static inline CN_PB_HOT char *cn_pb_sub(
     return held;
 }
 
-static CN_PB_COLD const char *cn_pb_failed_at(
+static CN_COLD const char *cn_pb_failed_at(
     cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field, const char *message, bool inside) {
     cn_message_list_t list = {NULL, 0};
     if (!field) return NULL;
@@ -4718,7 +4874,7 @@ static CN_PB_COLD const char *cn_pb_failed_at(
 
 /* Ends a map entry: a message that is its value is there even if it was not sent. Gives it back to the wire if its
    closed enum does not know the number. */
-static CN_PB_APART bool cn_pb_entry(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+static CN_APART bool cn_pb_entry(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
     char *message, char *entry, const char *from, const char *to) {
     const connect_type_t *entry_type = type->types[field->type];
     const connect_field_t *value = &entry_type->fields[1];
@@ -5142,7 +5298,7 @@ bool connect_record_get(const connect_record_t *record, connect_kind_t kind, voi
 #define CN_PB_LARGE (8u * 1024u) /* bytes that are not to be moved: with one of them, a message is measured first */
 
 /* Its opposite, for up to 56 bits. */
-static inline CN_PB_HOT uint64_t cn_pb_spread(uint64_t w) {
+static inline CN_HOT uint64_t cn_pb_spread(uint64_t w) {
     w = (w & 0x000000000FFFFFFFu) | (w & 0x00FFFFFFF0000000u) << 4;
     w = (w & 0x00003FFF00003FFFu) | (w & 0x0FFFC0000FFFC000u) << 2;
     return (w & 0x007F007F007F007Fu) | (w & 0x3F803F803F803F80u) << 1;
@@ -5155,7 +5311,7 @@ static size_t cn_pb_tag_len(const connect_field_t *field) {
 }
 
 /* The varint that a scalar is written as. */
-static inline CN_PB_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
+static inline CN_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
     uint64_t wide;
     uint32_t low;
     bool truth;
@@ -5171,7 +5327,7 @@ static inline CN_PB_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
 }
 
 /* The width of a number that is written with a fixed one; 0: it is not. */
-static inline CN_PB_HOT size_t cn_pb_fixed_size(uint8_t kind) {
+static inline CN_HOT size_t cn_pb_fixed_size(uint8_t kind) {
     switch (kind) {
     case CONNECT_KIND_DOUBLE:
     case CONNECT_KIND_FIXED64:
@@ -5257,14 +5413,14 @@ typedef struct cn_pb_encoder_t {
     cn_pb_failure_t failure;               /* reason NULL after a failure: the window is full */
 } cn_pb_encoder_t;
 
-static CN_PB_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const char *reason) {
+static CN_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const char *reason) {
     e->failure.code = code;
     e->failure.reason = reason;
     e->failure.no_offset = true;
     return NULL;
 }
 
-static CN_PB_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static CN_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_t value) {
     const size_t len = cn_pb_varint_len(value);
     char *to;
 #if CN_PB_LITTLE
@@ -5282,7 +5438,7 @@ static CN_PB_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static inline CN_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
     if (CN_LIKELY(value < 0x80 && p != e->start)) {
         *--p = (char)(unsigned char)value;
         return p;
@@ -5290,7 +5446,7 @@ static inline CN_PB_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint
     return cn_pb_put_varint_long(e, p, value);
 }
 
-static inline CN_PB_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
+static inline CN_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
     const uint32_t tag = number << 3 | wire;
     if (CN_LIKELY(tag < 0x80 && p != e->start)) {
         *--p = (char)(unsigned char)tag;
@@ -5305,7 +5461,7 @@ static inline CN_PB_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_
     return cn_pb_put_varint_long(e, p, tag);
 }
 
-static inline CN_PB_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
+static inline CN_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
     if (CN_UNLIKELY((size_t)(p - e->start) < len)) return NULL;
     if (CN_UNLIKELY(len >= CN_PB_LARGE && !e->measured)) return NULL;
     p -= len;
@@ -5333,21 +5489,21 @@ static inline CN_PB_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static inline CN_HOT char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
     if (CN_UNLIKELY(p - e->start < 8)) return NULL;
     p -= 8;
     cn_pb_store64(p, value);
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
+static inline CN_HOT char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
     if (CN_UNLIKELY(p - e->start < 4)) return NULL;
     p -= 4;
     cn_pb_store32(p, value);
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_text(
+static inline CN_HOT char *cn_pb_put_text(
     cn_pb_encoder_t *e, char *p, const connect_field_t *field, connect_str_t text) {
     if ((field->flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8(text.data, text.len)))
         return cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "not UTF-8");
@@ -5359,7 +5515,7 @@ static inline CN_PB_HOT char *cn_pb_put_text(
 static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message);
 
 /* sub may be NULL: an empty message. */
-static inline CN_PB_HOT char *cn_pb_put_sub(
+static inline CN_HOT char *cn_pb_put_sub(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, const char *sub) {
     const bool group = field->kind == CONNECT_KIND_GROUP;
     const char *end;
@@ -5382,7 +5538,7 @@ static inline CN_PB_HOT char *cn_pb_put_sub(
 }
 
 /* Writes numbers, the last one first. kind is a constant wherever it matters. */
-static inline CN_PB_HOT char *cn_pb_put_varints(
+static inline CN_HOT char *cn_pb_put_varints(
     cn_pb_encoder_t *e, char *p, uint8_t kind, const char *items, size_t size, size_t count) {
     const char *item = items + count * size;
     while (item != items) {
@@ -5407,7 +5563,7 @@ static inline CN_PB_HOT char *cn_pb_put_varints(
     return p;
 }
 
-static CN_PB_APART char *cn_pb_put_packed(
+static CN_APART char *cn_pb_put_packed(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
     const uint8_t kind = field->kind;
     const size_t size = cn_message_value_size(type, field), fixed = cn_pb_fixed_size(kind);
@@ -5448,7 +5604,7 @@ static CN_PB_APART char *cn_pb_put_packed(
     return p ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
 }
 
-static CN_PB_APART char *cn_pb_put_map(
+static CN_APART char *cn_pb_put_map(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
     const connect_type_t *entry = type->types[field->type];
     const char **entries = NULL;
@@ -7681,7 +7837,6 @@ typedef struct cn_pbjson_text_t {
 CN_PRIVATE void cn_pbjson_text_make(
     cn_pbjson_text_t *text, const cn_pbjson_step_t *path, const char *reason, const connect_str_t *peer_data);
 CN_PRIVATE const connect_codec_options_t *cn_pbjson_options(const connect_codec_options_t *options_or_null);
-CN_PRIVATE bool cn_pbjson_is_message(const connect_field_t *field);
 CN_PRIVATE bool cn_pbjson_is_null_value(const connect_type_t *type, const connect_field_t *field);
 /* Whether all required fields of this message are there; *missing: the first that is not. */
 CN_PRIVATE bool cn_pbjson_required_present(
@@ -7777,10 +7932,6 @@ CN_PRIVATE void cn_pbjson_text_make(
 CN_PRIVATE const connect_codec_options_t *cn_pbjson_options(const connect_codec_options_t *options_or_null) {
     static const connect_codec_options_t defaults = {0};
     return options_or_null ? options_or_null : &defaults;
-}
-
-CN_PRIVATE bool cn_pbjson_is_message(const connect_field_t *field) {
-    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
 }
 
 CN_PRIVATE bool cn_pbjson_is_null_value(const connect_type_t *type, const connect_field_t *field) {
@@ -8191,7 +8342,7 @@ static void cn_pbjson_items_finish(cn_pbjson_decoder_t *decoder, cn_pbjson_items
 
 static bool cn_pbjson_read_list(cn_pbjson_decoder_t *decoder, const connect_type_t *type, const connect_field_t *field,
     cn_pbjson_step_t *step, cn_json_token_t token, char *to) {
-    const connect_type_t *item_type = cn_pbjson_is_message(field) ? type->types[field->type] : NULL;
+    const connect_type_t *item_type = cn_message_is_message(field) ? type->types[field->type] : NULL;
     const bool takes_null = cn_pbjson_takes_null(type, field);
     cn_pbjson_items_t list = {NULL, 0, 0, 0};
     list.size = cn_message_value_size(type, field);
@@ -8281,7 +8432,7 @@ static bool cn_pbjson_read_map(cn_pbjson_decoder_t *decoder, const connect_type_
         if (!cn_pbjson_read_key(decoder, entry_type, entry)) return false;
         token = cn_json_next(&decoder->reader);
         if (token == CN_JSON_NULL && !takes_null) return cn_pbjson_fail(decoder, "null in a map");
-        if (cn_pbjson_is_message(value)) {
+        if (cn_message_is_message(value)) {
             if (!cn_pbjson_read_pointer(decoder, entry_type->types[value->type], token, entry + value->offset))
                 return false;
         } else {
@@ -8339,7 +8490,7 @@ static bool cn_pbjson_read_field(cn_pbjson_decoder_t *decoder, const connect_typ
         memcpy(&number, (const char *)message + field->presence, sizeof number);
         if (number) return cn_pbjson_fail(decoder, "another member of the oneof is set already");
     }
-    if (cn_pbjson_is_message(field)) {
+    if (cn_message_is_message(field)) {
         if (!cn_pbjson_read_pointer(decoder, type->types[field->type], token, to)) return false;
     } else {
         cn_pbjson_result_t result = cn_pbjson_read_scalar(decoder, type, field, token, to);
@@ -8472,7 +8623,7 @@ static bool cn_pbjson_read_value(
     }
     field = &type->fields[index];
     cn_message_mark(field, message);
-    if (cn_pbjson_is_message(field))
+    if (cn_message_is_message(field))
         return cn_pbjson_read_pointer(decoder, type->types[field->type], token, message + field->offset);
     return cn_pbjson_read_scalar(decoder, type, field, token, message + field->offset) == CN_PBJSON_DONE;
 }
@@ -8683,24 +8834,6 @@ static bool cn_pbjson_written(cn_pbjson_encoder_t *encoder) {
                                          : cn_pbjson_reject(encoder, "text that is not UTF-8");
 }
 
-static void cn_pbjson_write_uint(cn_pbjson_encoder_t *encoder, uint64_t value, bool quoted) {
-    char text[CN_NUMBER_ROOM];
-    size_t len = cn_number_from_uint(text, value);
-    if (quoted)
-        cn_json_quoted(&encoder->writer, cn_str(text, len));
-    else
-        cn_json_literal(&encoder->writer, cn_str(text, len));
-}
-
-static void cn_pbjson_write_int(cn_pbjson_encoder_t *encoder, int64_t value, bool quoted) {
-    char text[CN_NUMBER_ROOM];
-    size_t len = cn_number_from_int(text, value);
-    if (quoted)
-        cn_json_quoted(&encoder->writer, cn_str(text, len));
-    else
-        cn_json_literal(&encoder->writer, cn_str(text, len));
-}
-
 static void cn_pbjson_write_not_finite(cn_pbjson_encoder_t *encoder, bool nan, bool negative) {
     cn_json_quoted(&encoder->writer, nan ? CN_STR("NaN") : negative ? CN_STR("-Infinity") : CN_STR("Infinity"));
 }
@@ -8716,7 +8849,7 @@ static void cn_pbjson_write_enum(
     if (name)
         cn_json_quoted(&encoder->writer, connect_str_of(name));
     else
-        cn_pbjson_write_int(encoder, value, false);
+        cn_json_int(&encoder->writer, value, false);
 }
 
 /* at: where the member stands, or an item of a list. quoted: as a map's key. */
@@ -8726,7 +8859,7 @@ static bool cn_pbjson_write_scalar(
     case CONNECT_KIND_BOOL: {
         bool value;
         memcpy(&value, at, sizeof value);
-        cn_json_literal(&encoder->writer, value ? CN_STR("true") : CN_STR("false"));
+        cn_json_bool(&encoder->writer, value);
         break;
     }
     case CONNECT_KIND_INT32:
@@ -8734,14 +8867,14 @@ static bool cn_pbjson_write_scalar(
     case CONNECT_KIND_SFIXED32: {
         int32_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_int(encoder, value, false);
+        cn_json_int(&encoder->writer, value, false);
         break;
     }
     case CONNECT_KIND_UINT32:
     case CONNECT_KIND_FIXED32: {
         uint32_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_uint(encoder, value, false);
+        cn_json_uint(&encoder->writer, value, false);
         break;
     }
     case CONNECT_KIND_INT64:
@@ -8749,34 +8882,32 @@ static bool cn_pbjson_write_scalar(
     case CONNECT_KIND_SFIXED64: {
         int64_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_int(encoder, value, true);
+        cn_json_int(&encoder->writer, value, true);
         break;
     }
     case CONNECT_KIND_UINT64:
     case CONNECT_KIND_FIXED64: {
         uint64_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_uint(encoder, value, true);
+        cn_json_uint(&encoder->writer, value, true);
         break;
     }
     case CONNECT_KIND_FLOAT: {
-        char text[CN_NUMBER_ROOM];
         float value;
         memcpy(&value, at, sizeof value);
         if (value - value != 0)
             cn_pbjson_write_not_finite(encoder, value != value, value < 0);
         else
-            cn_json_literal(&encoder->writer, cn_str(text, cn_number_from_float(text, value)));
+            cn_json_float(&encoder->writer, value);
         break;
     }
     case CONNECT_KIND_DOUBLE: {
-        char text[CN_NUMBER_ROOM];
         double value;
         memcpy(&value, at, sizeof value);
         if (value - value != 0)
             cn_pbjson_write_not_finite(encoder, value != value, value < 0);
         else
-            cn_json_literal(&encoder->writer, cn_str(text, cn_number_from_double(text, value)));
+            cn_json_double(&encoder->writer, value);
         break;
     }
     case CONNECT_KIND_STRING: {
@@ -8841,7 +8972,7 @@ static bool cn_pbjson_write_pointer(cn_pbjson_encoder_t *encoder, const connect_
 
 static bool cn_pbjson_write_list(cn_pbjson_encoder_t *encoder, const connect_type_t *type, const connect_field_t *field,
     cn_pbjson_step_t *step, const char *at) {
-    const connect_type_t *item_type = cn_pbjson_is_message(field) ? type->types[field->type] : NULL;
+    const connect_type_t *item_type = cn_message_is_message(field) ? type->types[field->type] : NULL;
     const size_t size = cn_message_value_size(type, field);
     cn_message_list_t list;
     memcpy(&list, at, sizeof list);
@@ -8899,7 +9030,7 @@ static bool cn_pbjson_write_entry(
     }
     cn_json_name(&encoder->writer, step->key);
     if (!cn_pbjson_written(encoder)) return false;
-    if (cn_pbjson_is_message(value))
+    if (cn_message_is_message(value))
         return cn_pbjson_write_pointer(encoder, entry_type->types[value->type], entry + value->offset);
     return cn_pbjson_write_scalar(encoder, entry_type, value, entry + value->offset);
 }
@@ -8956,7 +9087,7 @@ static bool cn_pbjson_write_map(cn_pbjson_encoder_t *encoder, const connect_type
 /* Written although it has its default value: it has no other way to be absent. */
 static bool cn_pbjson_is_default_shown(const connect_field_t *field) {
     if (field->flags & CONNECT_FIELD_REPEATED) return true;
-    return !cn_pbjson_is_message(field) &&
+    return !cn_message_is_message(field) &&
         !(field->flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF | CONNECT_FIELD_NULLABLE));
 }
 
@@ -8964,7 +9095,7 @@ static bool cn_pbjson_write_value_of(cn_pbjson_encoder_t *encoder, const connect
     const connect_field_t *field, cn_pbjson_step_t *step, const char *at) {
     if (field->flags & CONNECT_FIELD_MAP) return cn_pbjson_write_map(encoder, type, field, step, at);
     if (field->flags & CONNECT_FIELD_REPEATED) return cn_pbjson_write_list(encoder, type, field, step, at);
-    if (cn_pbjson_is_message(field)) return cn_pbjson_write_pointer(encoder, type->types[field->type], at);
+    if (cn_message_is_message(field)) return cn_pbjson_write_pointer(encoder, type->types[field->type], at);
     return cn_pbjson_write_scalar(encoder, type, field, at);
 }
 
@@ -9093,7 +9224,7 @@ static bool cn_pbjson_write_value(cn_pbjson_encoder_t *encoder, const connect_ty
             if (number - number != 0)
                 return cn_pbjson_reject(encoder, "a google.protobuf.Value that is not a finite number");
         }
-        if (cn_pbjson_is_message(field))
+        if (cn_message_is_message(field))
             return cn_pbjson_write_pointer(encoder, type->types[field->type], message + field->offset);
         return cn_pbjson_write_scalar(encoder, type, field, message + field->offset);
     }
@@ -19899,6 +20030,10 @@ CN_PRIVATE connect_conn_t *cn_server_accept(
     connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error);
 /* True once a drained server has nothing left to do. */
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
+#if CONNECT_ENABLE_SOCKETS
+/* Makes the server a loop, unless it has one. */
+CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error);
+#endif
 #endif
 
 /* #### src/server/server.c ######################################################################################### */
@@ -20299,6 +20434,266 @@ CN_PRIVATE bool cn_server_is_done(const connect_server_t *server) {
 }
 #endif
 
+/* #### src/client/loopback.h ####################################################################################### */
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SERVER
+typedef struct cn_loopback_t { /* the connections of one client with a server in the same memory */
+    const connect_allocator_t *allocator;
+    connect_server_t *server;
+    cn_list_t links;
+    int64_t now_ms;
+    bool is_running, is_woken, is_doomed;         /* doomed: freed by a callback */
+    void (*wake)(struct cn_loopback_t *loopback); /* there is something to carry; NULL: who waits will see it */
+    connect_loop_t *loop;                         /* NULL: none */
+    connect_task_t task;                          /* of the loop's, to carry */
+} cn_loopback_t;
+
+/* Returns NULL: out of memory. */
+CN_PRIVATE cn_loopback_t *cn_loopback_new(const connect_allocator_t *allocator, connect_server_t *server);
+/* Closes both ends of all connections. Legal while it carries: then at the end of that. */
+CN_PRIVATE void cn_loopback_free(cn_loopback_t *loopback_or_null);
+/* The dialer; user: the loopback. */
+CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *address, void *user);
+/* Moves what there is to move. Returns true: there is more, for the next time. *is_freed: it was freed meanwhile. */
+CN_PRIVATE bool cn_loopback_carry(cn_loopback_t *loopback, int64_t now_ms, bool *is_freed);
+/* Returns when to carry at the latest; INT64_MAX: nothing can come. */
+CN_PRIVATE int64_t cn_loopback_due_ms(cn_loopback_t *loopback);
+#endif
+
+/* #### src/client/loopback.c ####################################################################################### */
+/* The loopback: a client's connections with a server in the same memory. Both ends are whole connections; what one puts
+   out is fed to the other. No sockets, no clock and no thread: someone calls cn_loopback_carry with the time, the loop
+   or a function that waits.
+
+   A wire is one direction: bytes that left an end and were not taken by the other, at most CN_LOOPBACK_ROOM, so that
+   backpressure works as over a socket. They are copied there: feeding an end runs callbacks, which may have the other
+   one move its output.
+
+   The end of an end is that of a socket's: what it wrote before still arrives, then the other sees the end of the
+   input; if that one still has something to say it is told that the connection was reset.
+
+   Events may close any end (end->conn is NULL then), dial, and free the client. Links are freed by cn_loopback_carry
+   alone, once both of their ends are closed. */
+
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SERVER
+#define CN_LOOPBACK_ROOM 65536u
+#define CN_LOOPBACK_ROUNDS 64 /* of one carry */
+
+typedef struct cn_loopback_end_t {
+    cn_loopback_t *loopback;
+    connect_conn_t *conn;     /* NULL: closed */
+    cn_buf_t wire;            /* from here to the other end */
+    bool is_woken, has_ended; /* ended: it was told the end of its input */
+} cn_loopback_end_t;
+typedef struct cn_loopback_link_t {
+    cn_list_t node;
+    cn_loopback_end_t client, server;
+} cn_loopback_link_t;
+
+static void cn_loopback_tell(cn_loopback_t *loopback) {
+    loopback->is_woken = true;
+    if (!loopback->is_running && loopback->wake) loopback->wake(loopback);
+}
+
+static void cn_loopback_on_output(connect_conn_t *conn, void *user) {
+    cn_loopback_end_t *end = (cn_loopback_end_t *)user;
+    (void)conn;
+    end->is_woken = true;
+    cn_loopback_tell(end->loopback);
+}
+
+static void cn_loopback_close(cn_loopback_end_t *end) {
+    connect_conn_t *conn = end->conn;
+    end->conn = NULL;
+    if (!conn) return;
+    connect_conn_close(conn);
+    cn_loopback_tell(end->loopback);
+}
+
+static void cn_loopback_break(cn_loopback_end_t *end, int os_error, const char *why) {
+    cn_conn_set_failure(end->conn, os_error, why);
+    cn_loopback_close(end);
+}
+
+static void cn_loopback_abandon(connect_conn_t *conn, void *transport) {
+    cn_loopback_end_t *end = (cn_loopback_end_t *)transport;
+    if (end->conn == conn) cn_loopback_close(end);
+}
+
+static void cn_loopback_attach(cn_loopback_end_t *end, cn_loopback_t *loopback, connect_conn_t *conn) {
+    end->loopback = loopback;
+    end->conn = conn;
+    end->is_woken = true;
+    cn_conn_set_transport(conn, cn_loopback_abandon, end);
+    connect_conn_on_output(conn, cn_loopback_on_output, end);
+}
+
+CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *address, void *user) {
+    cn_loopback_t *loopback = (cn_loopback_t *)user;
+    cn_loopback_link_t *link;
+    connect_error_t error;
+    connect_conn_t *server = connect_server_accept(loopback->server, address, &error);
+    if (!server) {
+        cn_conn_set_failure(conn, 0, error.message.data);
+        return error.code;
+    }
+    link = (cn_loopback_link_t *)cn_mem_acquire(loopback->allocator, sizeof *link);
+    if (!link) {
+        connect_conn_close(server);
+        cn_conn_set_failure(conn, ENOMEM, "out of memory");
+        return CONNECT_RESOURCE_EXHAUSTED;
+    }
+    cn_loopback_attach(&link->client, loopback, conn);
+    cn_loopback_attach(&link->server, loopback, server);
+    cn_list_append(&loopback->links, &link->node);
+    cn_loopback_tell(loopback);
+    return CONNECT_OK;
+}
+
+/* ---- Carrying --------------------------------------------------------------------------------------------------- */
+
+/* Opens an end, or tells it the time. Returns false: it was closed. */
+static bool cn_loopback_advance(cn_loopback_end_t *end) {
+    int64_t now_ms = end->loopback->now_ms;
+    if (!end->conn->opened) {
+        cn_conn_opened(end->conn, now_ms);
+    } else if (end->is_woken || connect_conn_deadline_ms(end->conn) <= now_ms) {
+        end->is_woken = false;
+        connect_conn_feed(end->conn, "", 0, now_ms);
+    }
+    return end->conn != NULL;
+}
+
+/* Puts an end's output on its wire. Returns whether something happened. */
+static bool cn_loopback_collect(cn_loopback_end_t *end, const cn_loopback_end_t *other) {
+    bool has_moved = end->conn && end->is_woken;
+    if (!end->conn) return false;
+    if (!cn_loopback_advance(end)) return true;
+    while (cn_buf_len(&end->wire) < CN_LOOPBACK_ROOM) {
+        connect_str_t output = connect_conn_output(end->conn);
+        if (!end->conn) return true;
+        if (output.len == 0) break;
+        if (!other->conn) {
+            if (cn_buf_len(&other->wire) && (connect_conn_wants(end->conn) & CONNECT_WANTS_READ)) break;
+            cn_loopback_break(end, ECONNRESET, "connection to memory: reset by peer");
+            return true;
+        }
+        output.len = CN_MIN(output.len, CN_LOOPBACK_ROOM - cn_buf_len(&end->wire));
+        if (!cn_buf_append_str(&end->wire, end->loopback->allocator, output)) {
+            cn_loopback_break(end, ENOMEM, "out of memory");
+            return true;
+        }
+        connect_conn_sent(end->conn, output.len);
+        has_moved = true;
+        if (!end->conn) return true;
+    }
+    if (connect_conn_wants(end->conn) != 0) return has_moved;
+    cn_loopback_close(end);
+    return true;
+}
+
+/* Feeds what is on a wire, and after the last of it its end. Returns whether something happened. */
+static bool cn_loopback_deliver(cn_loopback_end_t *from, cn_loopback_end_t *to) {
+    connect_str_t bytes = cn_buf_view(&from->wire);
+    size_t taken;
+    if (!to->conn) {
+        cn_buf_clear(&from->wire);
+        return false;
+    }
+    if (bytes.len == 0) {
+        if (from->conn || to->has_ended) return false;
+        to->has_ended = true;
+        cn_conn_eof(to->conn, to->loopback->now_ms);
+        return true;
+    }
+    if (!(connect_conn_wants(to->conn) & CONNECT_WANTS_READ)) return false;
+    taken = connect_conn_feed(to->conn, bytes.data, bytes.len, to->loopback->now_ms);
+    cn_buf_drop(&from->wire, taken);
+    if (cn_buf_len(&from->wire) == 0) cn_buf_free(&from->wire, from->loopback->allocator);
+    return taken > 0;
+}
+
+static bool cn_loopback_carry_link(cn_loopback_link_t *link) {
+    bool has_moved = cn_loopback_collect(&link->client, &link->server);
+    has_moved = cn_loopback_deliver(&link->client, &link->server) || has_moved;
+    has_moved = cn_loopback_collect(&link->server, &link->client) || has_moved;
+    return cn_loopback_deliver(&link->server, &link->client) || has_moved;
+}
+
+static void cn_loopback_free_link(cn_loopback_link_t *link, const connect_allocator_t *allocator) {
+    cn_list_remove(&link->node);
+    cn_buf_free(&link->client.wire, allocator);
+    cn_buf_free(&link->server.wire, allocator);
+    cn_mem_release(allocator, link);
+}
+
+CN_PRIVATE bool cn_loopback_carry(cn_loopback_t *loopback, int64_t now_ms, bool *is_freed) {
+    bool has_moved = true;
+    int round;
+    *is_freed = false;
+    loopback->is_running = true;
+    loopback->now_ms = CN_MAX(loopback->now_ms, now_ms);
+    for (round = 0; has_moved && round < CN_LOOPBACK_ROUNDS; round++) {
+        cn_list_t *node, *next;
+        loopback->is_woken = has_moved = false;
+        for (node = loopback->links.next; node != &loopback->links; node = next) {
+            cn_loopback_link_t *link = CN_CONTAINER(node, cn_loopback_link_t, node);
+            has_moved = cn_loopback_carry_link(link) || has_moved;
+            next = node->next;
+            if (!link->client.conn && !link->server.conn) cn_loopback_free_link(link, loopback->allocator);
+        }
+        has_moved = has_moved || loopback->is_woken;
+    }
+    loopback->is_running = false;
+    if (loopback->is_doomed) {
+        *is_freed = true;
+        cn_loopback_free(loopback);
+        return false;
+    }
+    return has_moved;
+}
+
+CN_PRIVATE int64_t cn_loopback_due_ms(cn_loopback_t *loopback) {
+    int64_t due_ms = INT64_MAX;
+    cn_list_t *node;
+    if (loopback->is_woken) return loopback->now_ms;
+    for (node = loopback->links.next; node != &loopback->links; node = node->next) {
+        cn_loopback_link_t *link = CN_CONTAINER(node, cn_loopback_link_t, node);
+        if (link->client.conn) due_ms = CN_MIN(due_ms, connect_conn_deadline_ms(link->client.conn));
+        if (link->server.conn) due_ms = CN_MIN(due_ms, connect_conn_deadline_ms(link->server.conn));
+    }
+    return due_ms;
+}
+
+/* ---- The beginning and the end ---------------------------------------------------------------------------------- */
+
+CN_PRIVATE cn_loopback_t *cn_loopback_new(const connect_allocator_t *allocator, connect_server_t *server) {
+    cn_loopback_t *loopback = (cn_loopback_t *)cn_mem_acquire(allocator, sizeof *loopback);
+    if (!loopback) return NULL;
+    loopback->allocator = allocator;
+    loopback->server = server;
+    cn_list_init(&loopback->links);
+    return loopback;
+}
+
+CN_PRIVATE void cn_loopback_free(cn_loopback_t *loopback_or_null) {
+    cn_loopback_t *loopback = loopback_or_null;
+    if (!loopback) return;
+    loopback->is_doomed = true;
+#if CONNECT_ENABLE_SOCKETS
+    if (loopback->loop) connect_loop_after(loopback->loop, &loopback->task, -1, NULL, NULL);
+#endif
+    if (loopback->is_running) return;
+    loopback->is_running = true; /* nobody is woken any more */
+    while (!cn_list_empty(&loopback->links)) {
+        cn_loopback_link_t *link = CN_CONTAINER(loopback->links.next, cn_loopback_link_t, node);
+        cn_loopback_close(&link->client);
+        cn_loopback_close(&link->server);
+        cn_loopback_free_link(link, loopback->allocator);
+    }
+    cn_mem_release(loopback->allocator, loopback);
+}
+#endif
+
 /* #### src/client/client.h ######################################################################################### */
 #if CONNECT_ENABLE_CLIENT
 struct connect_client_t {
@@ -20324,6 +20719,7 @@ struct connect_client_t {
     size_t interceptor_count;
     connect_dialer_t *dial;
     void *dial_user;
+    struct cn_loopback_t *loopback; /* NULL: none */
     int64_t (*clock)(const connect_client_t *client); /* NULL: the time is what connections are told */
     cn_list_t conns, calls, waiting;                  /* calls that have a connection; those that wait for one */
     cn_buf_pool_t buffers;
@@ -20338,6 +20734,10 @@ struct connect_client_t {
     bool unassigned; /* a call came to those that wait */
 };
 
+#if CONNECT_ENABLE_SERVER
+/* Has a new client call this server in memory: its loopback, dialer, clock and, with sockets, the server's loop. */
+CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_t *server, connect_error_t *error);
+#endif
 #if CONNECT_ENABLE_SOCKETS
 /* The socket layer's part of a new client: its loop, dialer and clock, unless it has a dialer. */
 CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error);
@@ -20760,19 +21160,23 @@ static bool cn_client_set_codings(
 
 static bool cn_client_setup(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
+    const char *address = options->loopback ? "memory:" : options->address;
     if (!cn_limits_resolve(&client->limits, &options->limits, error) ||
-        !cn_client_parse_url(client, base_url, options, error) ||
-        !cn_client_set_address(client, options->address, error) ||
+        !cn_client_parse_url(client, base_url, options, error) || !cn_client_set_address(client, address, error) ||
         !cn_client_copy_headers(client, options->headers, error) ||
         !cn_client_codec(options->codec ? options->codec : "proto", &client->json, error) ||
         !cn_client_set_codings(client, options, error))
         return false;
     if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
+#if CONNECT_ENABLE_SERVER
+    if (options->loopback) return cn_client_use_loopback(client, options->loopback, error);
+#endif
 #if CONNECT_ENABLE_SOCKETS
     return cn_client_use_sockets(client, error);
 #else
-    return client->dial || cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial is needed: this build has no sockets");
+    return client->dial ||
+        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
 #endif
 }
 
@@ -20854,6 +21258,9 @@ void connect_client_free(connect_client_t *client) {
 #if CONNECT_ENABLE_SOCKETS
     if (client->loop) connect_loop_after(client->loop, &client->poke_task, -1, NULL, NULL);
     if (client->owns_loop) connect_loop_free(client->loop);
+#endif
+#if CONNECT_ENABLE_SERVER
+    cn_loopback_free(client->loopback);
 #endif
     cn_call_pool_free(&client->pool, allocator);
     cn_buf_pool_free(&client->buffers, allocator);
@@ -23045,7 +23452,7 @@ static connect_conn_t *cn_listen_on_accept(void *user, const char *peer) {
     return cn_server_accept(entry->server, peer, entry->tls, NULL);
 }
 
-static bool cn_listen_need_loop(connect_server_t *server, connect_error_t *error) {
+CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error) {
     if (server->loop) return true;
     server->loop = connect_loop_new(server->allocator, error);
     server->owns_loop = server->loop != NULL;
@@ -23061,7 +23468,7 @@ int connect_server_listen(
         cn_error_set(error, CONNECT_FAILED_PRECONDITION, "the server is draining");
         return -1;
     }
-    if (!cn_listen_need_loop(server, error)) return -1;
+    if (!cn_server_need_loop(server, error)) return -1;
     entry = (cn_listen_entry_t *)cn_mem_acquire(server->allocator, sizeof *entry);
     if (!entry) {
         cn_error_memory(error);
@@ -23088,7 +23495,7 @@ static bool cn_listen_is_done(void *arg) {
 }
 
 void connect_server_run(connect_server_t *server) {
-    if (!cn_listen_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
+    if (!cn_server_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
     server->runs++;
     cn_loop_run_until(server->loop, cn_listen_is_done, server);
     if (--server->runs == 0 && server->free_wanted && !server->busy) connect_server_free(server);
@@ -23098,7 +23505,11 @@ void connect_server_run(connect_server_t *server) {
 /* #### src/loop/wait.c ############################################################################################# */
 /* Where a client meets the loop: its dialer and its clock, and the functions that wait. A blocking call is a call
    without events and a loop that is run until there is an answer; there is no second way. In a callback of the loop
-   they fail with FAILED_PRECONDITION: the loop runs already. */
+   they fail with FAILED_PRECONDITION: the loop runs already.
+
+   A client of a server in memory shares the server's loop, which carries between them as a task. Without sockets there
+   is no loop and no clock: a function that waits carries itself, and when nothing moves any more the time jumps to
+   whatever is due first. */
 
 #if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
 static connect_code_t cn_wait_dial(connect_conn_t *conn, const char *address, void *user) {
@@ -23120,6 +23531,99 @@ CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t 
     client->owns_loop = client->loop != NULL;
     return client->owns_loop;
 }
+#endif
+
+/* ---- A server in memory ----------------------------------------------------------------------------------------- */
+
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SERVER
+#if CONNECT_ENABLE_SOCKETS
+static void cn_wait_carry(void *arg) {
+    cn_loopback_t *loopback = (cn_loopback_t *)arg;
+    connect_loop_t *loop = loopback->loop;
+    int64_t now_ms = cn_loop_now_ms(loop), due_ms = now_ms;
+    bool is_freed, has_more = cn_loopback_carry(loopback, now_ms, &is_freed);
+    if (is_freed) return;
+    if (!has_more) due_ms = cn_loopback_due_ms(loopback);
+    if (due_ms != INT64_MAX)
+        connect_loop_after(loop, &loopback->task, CN_MAX(due_ms - now_ms, 0), cn_wait_carry, loopback);
+}
+
+static void cn_wait_wake(cn_loopback_t *loopback) {
+    connect_loop_after(loopback->loop, &loopback->task, 0, cn_wait_carry, loopback);
+}
+
+static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    if (!server->loop) server->loop = client->loop;
+    if (!cn_server_need_loop(server, error)) return false;
+    if (client->loop && client->loop != server->loop)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback: the server has another loop than options.loop");
+    client->loop = client->loopback->loop = server->loop;
+    client->loopback->wake = cn_wait_wake;
+    client->clock = cn_wait_clock;
+    return true;
+}
+#else
+static int64_t cn_wait_clock(const connect_client_t *client) {
+    return client->loopback->now_ms;
+}
+
+static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    (void)server;
+    (void)error;
+    client->clock = cn_wait_clock;
+    return true;
+}
+#endif
+
+CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    if (client->dial) return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback and dial exclude each other");
+    client->loopback = cn_loopback_new(client->allocator, server);
+    if (!client->loopback) return cn_error_memory(error);
+    client->dial = cn_loopback_dial;
+    client->dial_user = client->loopback;
+    return cn_wait_share_loop(client, server, error);
+}
+#endif
+
+/* ---- Waiting ---------------------------------------------------------------------------------------------------- */
+
+#if CONNECT_ENABLE_CLIENT
+#if CONNECT_ENABLE_SOCKETS
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    return client->loop && !cn_loop_is_running(client->loop);
+}
+
+/* Runs callbacks until done says true, or nothing can come any more (false). */
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    return cn_loop_run_until(client->loop, done, arg);
+}
+#elif CONNECT_ENABLE_SERVER
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    return client->loopback && !client->loopback->is_running;
+}
+
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    int64_t now_ms = client->loopback->now_ms, due_ms;
+    bool is_freed, has_more = true;
+    while (!done(arg)) {
+        due_ms = has_more ? now_ms : cn_loopback_due_ms(client->loopback);
+        if (due_ms == INT64_MAX) return false;
+        if (!has_more) now_ms = CN_MAX(due_ms, now_ms + 1);
+        has_more = cn_loopback_carry(client->loopback, now_ms, &is_freed);
+    }
+    return true;
+}
+#else
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    (void)client;
+    return false;
+}
+
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    (void)client;
+    return done(arg);
+}
+#endif
 
 typedef struct cn_wait_t {
     connect_call_t *call;
@@ -23131,9 +23635,9 @@ typedef struct cn_wait_t {
 } cn_wait_t;
 
 static bool cn_wait_refuse(const connect_client_t *client, connect_error_t *error) {
-    if (client && client->loop && !cn_loop_is_running(client->loop)) return false;
+    if (client && cn_wait_is_possible(client)) return false;
     cn_error_set(error, CONNECT_FAILED_PRECONDITION,
-        "a function that waits needs the client's loop, and cannot be called in a callback");
+        "a function that waits needs the client's loop or loopback, and cannot be called in a callback");
     return true;
 }
 
@@ -23166,7 +23670,7 @@ connect_io_t connect_call_receive_wait(
     wait.arena = arena;
     wait.error = error;
     cn_wait_begin(client);
-    if (!cn_wait_received(&wait) && !cn_loop_run_until(client->loop, cn_wait_received, &wait)) {
+    if (!cn_wait_received(&wait) && !cn_wait_run(client, cn_wait_received, &wait)) {
         cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
         wait.result = CONNECT_IO_ERROR;
     }
@@ -23188,7 +23692,7 @@ connect_io_t connect_call_send_wait(connect_call_t *call, const void *message, c
     memset(&wait, 0, sizeof wait);
     wait.call = call;
     wait.request = message;
-    if (!cn_wait_sent(&wait) && !cn_loop_run_until(client->loop, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
+    if (!cn_wait_sent(&wait) && !cn_wait_run(client, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
     if (wait.result == CONNECT_IO_ERROR && error) {
         *error = call->rpc.error;
         if (error->code == CONNECT_OK) cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
@@ -23283,6 +23787,11 @@ connect_loop_t *connect_call_loop(const connect_call_t *call) {
 #else
 #define CN_REPORT_GZIP " GZIP=0"
 #endif
+#if CONNECT_ENABLE_TLS
+#define CN_REPORT_TLS " TLS=1"
+#else
+#define CN_REPORT_TLS " TLS=0"
+#endif
 #if CONNECT_ENABLE_ZSTD
 #define CN_REPORT_ZSTD " ZSTD=1"
 #else
@@ -23291,7 +23800,7 @@ connect_loop_t *connect_call_loop(const connect_call_t *call) {
 
 const char *connect_build_info(void) {
     return "connect.h " CONNECT_VERSION_STRING CN_REPORT_CLIENT CN_REPORT_SERVER CN_REPORT_HTTP2 CN_REPORT_GRPC
-        CN_REPORT_JSON CN_REPORT_SOCKETS CN_REPORT_GZIP CN_REPORT_ZSTD;
+        CN_REPORT_JSON CN_REPORT_SOCKETS CN_REPORT_GZIP CN_REPORT_ZSTD CN_REPORT_TLS;
 }
 
 /* #### No private macro is left #################################################################################### */
@@ -23299,6 +23808,7 @@ const char *connect_build_info(void) {
 #undef CN_ACCEPT_PAUSE_MS
 #undef CN_ADDRESS_FORMS
 #undef CN_ADDRESS_HOST_MAX
+#undef CN_APART
 #undef CN_ARENA_ALIGN
 #undef CN_ARENA_FIRST
 #undef CN_ARENA_LARGEST
@@ -23333,6 +23843,7 @@ const char *connect_build_info(void) {
 #undef CN_CODINGS_BUILT_IN_MAX
 #undef CN_CODINGS_KEPT_MAX
 #undef CN_CODINGS_MIN
+#undef CN_COLD
 #undef CN_CONN_BLOCKED
 #undef CN_CONN_HANDSHAKES
 #undef CN_CONN_TLS_ALERT
@@ -23367,6 +23878,7 @@ const char *connect_build_info(void) {
 #undef CN_H1_REFUSAL
 #undef CN_HEADERS_FIRST
 #undef CN_HEADER_OVERHEAD
+#undef CN_HOT
 #undef CN_HTTP2_ACKS_BLOCK
 #undef CN_HTTP2_ACKS_MAX
 #undef CN_HTTP2_BOMB_FACTOR
@@ -23384,6 +23896,7 @@ const char *connect_build_info(void) {
 #undef CN_JSON_HIGHS
 #undef CN_JSON_NAME_MAX
 #undef CN_JSON_ONES
+#undef CN_JSON_SSE2
 #undef CN_KQUEUE_BATCH
 #undef CN_KQUEUE_CHANGES
 #undef CN_LEN
@@ -23395,6 +23908,8 @@ const char *connect_build_info(void) {
 #undef CN_LIMITS_MIB
 #undef CN_LIMITS_SECOND
 #undef CN_LIMITS_WINDOW_MAX
+#undef CN_LOOPBACK_ROOM
+#undef CN_LOOPBACK_ROUNDS
 #undef CN_LOOP_EVENTS
 #undef CN_LOOP_INPUT
 #undef CN_MAX
@@ -23417,10 +23932,7 @@ const char *connect_build_info(void) {
 #undef CN_PBJSON_VALUE_NUMBER
 #undef CN_PBJSON_VALUE_STRING
 #undef CN_PBJSON_VALUE_STRUCT
-#undef CN_PB_APART
-#undef CN_PB_COLD
 #undef CN_PB_HEAD
-#undef CN_PB_HOT
 #undef CN_PB_LARGE
 #undef CN_PB_LITTLE
 #undef CN_PB_NUMBER_MAX
@@ -23438,6 +23950,7 @@ const char *connect_build_info(void) {
 #undef CN_REPORT_JSON
 #undef CN_REPORT_SERVER
 #undef CN_REPORT_SOCKETS
+#undef CN_REPORT_TLS
 #undef CN_REPORT_ZSTD
 #undef CN_ROUTE_FIRST
 #undef CN_SCHEMA_DEPTH

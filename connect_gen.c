@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 bff5226c75da1f48. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 f14cbd57e8eb9148. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -6429,8 +6429,7 @@ GEN_PRIVATE void gen_emit_service_define(gen_context_t *ctx, const gen_service_t
    calls of them; for the client a function per method. Written as templates, in which
      $S the service's C name    $M the method's C name (S_M)     $H the method's member in the handlers
      $Q the request's struct    $R the response's struct         $N the method's own name
-   All of the server is under CONNECT_ENABLE_SERVER, of the client under CONNECT_ENABLE_CLIENT, what blocks under
-   CONNECT_ENABLE_SOCKETS, too.
+   All of the server is under CONNECT_ENABLE_SERVER, of the client under CONNECT_ENABLE_CLIENT.
 
    The thunks find the handlers by connect_call_value(call, &S_service), where connect_server_add_service put them. A
    client call keeps its callbacks in its own arena, found by the method's address. If there is no memory for them,
@@ -6534,7 +6533,6 @@ static const char gen_emit_service_unary[] =
     "connect_error_t *error) {\n"
     "    return $M_with(client, request, done, user, CONNECT_NULL, error);\n"
     "}\n"
-    "#if CONNECT_ENABLE_SOCKETS\n"
     "static inline connect_code_t $M_wait_with(connect_client_t *client, const $Q *request, $R *response, "
     "connect_arena_t *arena, const connect_call_options_t *options, connect_error_t *error) {\n"
     "    return connect_client_unary_wait(client, &$M_method, request, response, arena, options, error);\n"
@@ -6542,8 +6540,7 @@ static const char gen_emit_service_unary[] =
     "static inline connect_code_t $M_wait(connect_client_t *client, const $Q *request, $R *response, "
     "connect_arena_t *arena, connect_error_t *error) {\n"
     "    return connect_client_unary_wait(client, &$M_method, request, response, arena, CONNECT_NULL, error);\n"
-    "}\n"
-    "#endif\n";
+    "}\n";
 
 /* $W the line of on_writable or nothing; $A the request's parameter, $B its argument. */
 static const char gen_emit_service_stream[] =
@@ -6594,7 +6591,6 @@ static void gen_emit_service_client(gen_context_t *ctx, const gen_service_t *ser
                 "}\n",
                 values);
         }
-        gen_text_put(text, "#if CONNECT_ENABLE_SOCKETS\n");
         if (method->client_streams) {
             gen_text_template(text,
                 "static inline connect_io_t $M_send_request_wait(connect_call_t *call, const $Q *request, "
@@ -6607,8 +6603,7 @@ static void gen_emit_service_client(gen_context_t *ctx, const gen_service_t *ser
             "static inline connect_io_t $M_receive_wait(connect_call_t *call, $R *response, connect_arena_t *arena, "
             "connect_error_t *error) {\n"
             "    return connect_call_receive_wait(call, response, arena, error);\n"
-            "}\n"
-            "#endif\n",
+            "}\n",
             values);
     }
 }

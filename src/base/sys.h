@@ -50,6 +50,9 @@
 #include <sys/eventfd.h>
 #endif
 #endif
+#if defined(__SSE2__) && defined(__GNUC__)
+#include <emmintrin.h>
+#endif
 #if CONNECT_ENABLE_HTTP2
 #include <nghttp2/nghttp2.h>
 #endif
@@ -81,6 +84,20 @@
 #else
 #define CN_LIKELY(condition) (condition)
 #define CN_UNLIKELY(condition) (condition)
+#endif
+/* Inlined where speed is asked for, and not size; kept out of line, off the path that is taken most; never taken in a
+   good case. */
+#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
+#define CN_HOT __attribute__((always_inline))
+#else
+#define CN_HOT
+#endif
+#if defined(__GNUC__)
+#define CN_APART __attribute__((noinline))
+#define CN_COLD __attribute__((noinline, cold))
+#else
+#define CN_APART
+#define CN_COLD
 #endif
 #define CN_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define CN_MAX(a, b) ((a) > (b) ? (a) : (b))

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "call/call.h"
 #include "call/invoke.h"
+#include "client/loopback.h"
 #include "http/exchange.h"
 #include "http/header.h"
 #include "io/conn.h"
@@ -429,19 +430,23 @@ static bool cn_client_set_codings(
 
 static bool cn_client_setup(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
+    const char *address = options->loopback ? "memory:" : options->address;
     if (!cn_limits_resolve(&client->limits, &options->limits, error) ||
-        !cn_client_parse_url(client, base_url, options, error) ||
-        !cn_client_set_address(client, options->address, error) ||
+        !cn_client_parse_url(client, base_url, options, error) || !cn_client_set_address(client, address, error) ||
         !cn_client_copy_headers(client, options->headers, error) ||
         !cn_client_codec(options->codec ? options->codec : "proto", &client->json, error) ||
         !cn_client_set_codings(client, options, error))
         return false;
     if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
+#if CONNECT_ENABLE_SERVER
+    if (options->loopback) return cn_client_use_loopback(client, options->loopback, error);
+#endif
 #if CONNECT_ENABLE_SOCKETS
     return cn_client_use_sockets(client, error);
 #else
-    return client->dial || cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial is needed: this build has no sockets");
+    return client->dial ||
+        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
 #endif
 }
 
@@ -523,6 +528,9 @@ void connect_client_free(connect_client_t *client) {
 #if CONNECT_ENABLE_SOCKETS
     if (client->loop) connect_loop_after(client->loop, &client->poke_task, -1, NULL, NULL);
     if (client->owns_loop) connect_loop_free(client->loop);
+#endif
+#if CONNECT_ENABLE_SERVER
+    cn_loopback_free(client->loopback);
 #endif
     cn_call_pool_free(&client->pool, allocator);
     cn_buf_pool_free(&client->buffers, allocator);

@@ -33,7 +33,7 @@ static connect_conn_t *cn_listen_on_accept(void *user, const char *peer) {
     return cn_server_accept(entry->server, peer, entry->tls, NULL);
 }
 
-static bool cn_listen_need_loop(connect_server_t *server, connect_error_t *error) {
+CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error) {
     if (server->loop) return true;
     server->loop = connect_loop_new(server->allocator, error);
     server->owns_loop = server->loop != NULL;
@@ -49,7 +49,7 @@ int connect_server_listen(
         cn_error_set(error, CONNECT_FAILED_PRECONDITION, "the server is draining");
         return -1;
     }
-    if (!cn_listen_need_loop(server, error)) return -1;
+    if (!cn_server_need_loop(server, error)) return -1;
     entry = (cn_listen_entry_t *)cn_mem_acquire(server->allocator, sizeof *entry);
     if (!entry) {
         cn_error_memory(error);
@@ -76,7 +76,7 @@ static bool cn_listen_is_done(void *arg) {
 }
 
 void connect_server_run(connect_server_t *server) {
-    if (!cn_listen_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
+    if (!cn_server_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
     server->runs++;
     cn_loop_run_until(server->loop, cn_listen_is_done, server);
     if (--server->runs == 0 && server->free_wanted && !server->busy) connect_server_free(server);

@@ -50,4 +50,8 @@ CN_PRIVATE connect_conn_t *cn_server_accept(
     connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error);
 /* True once a drained server has nothing left to do. */
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
+#if CONNECT_ENABLE_SOCKETS
+/* Makes the server a loop, unless it has one. */
+CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error);
+#endif
 #endif
