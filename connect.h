@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 5d23c799a4e8eccb. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 125eb99a80580144. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -16406,7 +16406,7 @@ static void cn_bear_save(
 static int cn_bear_load(
     const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, br_ssl_session_parameters *session) {
     cn_bear_session_t *s = CN_CONTAINER(ctx, cn_bear_session_t, cache);
-    fprintf(stderr, "load sni=%s\n", br_ssl_engine_get_server_name(&server->eng));
+    (void)server;
     s->is_resumed = cn_bear_cache_get(&s->config->cache,
         cn_str((const char *)session->session_id, session->session_id_len), session, &s->peer, cn_bear_now(s->config));
     return s->is_resumed;

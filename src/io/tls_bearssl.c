@@ -147,7 +147,7 @@ static void cn_bear_save(
 static int cn_bear_load(
     const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, br_ssl_session_parameters *session) {
     cn_bear_session_t *s = CN_CONTAINER(ctx, cn_bear_session_t, cache);
-    fprintf(stderr, "load sni=%s\n", br_ssl_engine_get_server_name(&server->eng));
+    (void)server;
     s->is_resumed = cn_bear_cache_get(&s->config->cache,
         cn_str((const char *)session->session_id, session->session_id_len), session, &s->peer, cn_bear_now(s->config));
     return s->is_resumed;
