@@ -1435,7 +1435,13 @@ static void cn_h1_flush(cn_exchange_t *x) {
 }
 
 static void cn_h1_reset(cn_exchange_t *x, cn_reset_t why) {
-    if (!cn_h1_lives(x) || (why == CN_RESET_NO_ERROR && x->sent_end && x->http->is_server)) return;
+    if (!cn_h1_lives(x)) return;
+    if (why == CN_RESET_NO_ERROR && x->sent_end && x->http->is_server) { /* the response still goes out */
+        cn_h1_t *s = (cn_h1_t *)x->http->state;
+        s->drop_rest = true;
+        cn_http_wake(x->http);
+        return;
+    }
     x->reset = true;
     if (x->close_code == CONNECT_OK) {
         x->close_code = CONNECT_CANCELED;
