@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 d376449a265e795f. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 d2c7548cda3a7b4a. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -10320,12 +10320,6 @@ struct cn_http_t { /* embedded in the connection */
     int64_t due_ms;                   /* no exchange is due before; INT64_MAX: none */
     bool is_server;
     bool is_secure;                   /* TLS: the scheme is https */
-    bool feeding;        /* inside feed, eof or pull: no on_output needed */
-    bool woken;          /* on_output was called, and no pull since */
-    bool read_blocked;   /* feed would take nothing now */
-    bool draining;       /* no exchange may begin any more */
-    bool closing;        /* close when out is empty */
-    const char *failure; /* why the transport broke, or NULL: exchanges that are lost say it */
     bool feeding;                     /* inside feed, eof or pull: no on_output needed */
     bool woken;                       /* on_output was called, and no pull since */
     bool read_blocked;                /* feed would take nothing now */

@@ -116,12 +116,6 @@ struct cn_http_t { /* embedded in the connection */
     int64_t due_ms;                   /* no exchange is due before; INT64_MAX: none */
     bool is_server;
     bool is_secure;                   /* TLS: the scheme is https */
-    bool feeding;        /* inside feed, eof or pull: no on_output needed */
-    bool woken;          /* on_output was called, and no pull since */
-    bool read_blocked;   /* feed would take nothing now */
-    bool draining;       /* no exchange may begin any more */
-    bool closing;        /* close when out is empty */
-    const char *failure; /* why the transport broke, or NULL: exchanges that are lost say it */
     bool feeding;                     /* inside feed, eof or pull: no on_output needed */
     bool woken;                       /* on_output was called, and no pull since */
     bool read_blocked;                /* feed would take nothing now */
