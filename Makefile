@@ -16,7 +16,7 @@ CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Wcast-qual -Wstrict-prototypes -Wredundant-decls
 TEST_WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -O1 -g
-LIBS := -lnghttp2 -lz -lzstd -lpthread
+LIBS := -lnghttp2 -lz -lzstd -lbearssl -lpthread
 INCLUDES := -I. -Ibuild/gen
 
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
@@ -100,6 +100,9 @@ build/unit/%: tests/unit/%.c $(UNIT_NEEDS)
 build/asan/%: tests/unit/%.c $(UNIT_NEEDS)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $(UNIT_FLAGS) $< -o $@ -lcmocka $(LIBS)
+$(addprefix build/,unit/test_drivers_kqueue asan/test_drivers_kqueue unit/test_drivers_memory \
+    asan/test_drivers_memory): tests/unit/test_drivers.c
+build/unit/test_loop_kqueue build/asan/test_loop_kqueue: tests/unit/test_loop.c
 build/passed/unit/%: build/unit/%
 	@sh tests/check.sh unit/$* $<
 build/passed/asan/%: build/asan/%
@@ -187,7 +190,7 @@ build/conformance-protobuf: conformance/protobuf.c connect.h build/connect_gen t
 # ---- Demo: git, make and a C compiler are enough to begin with ----
 
 demo:
-	@sh tests/setup/debian.sh libnghttp2-dev zlib1g-dev libzstd-dev libc6-dev curl=curl
+	@sh tests/setup/debian.sh libnghttp2-dev zlib1g-dev libzstd-dev libbearssl-dev libc6-dev curl=curl
 	@CC="$(CC)" sh examples/demo.sh
 
 # ---- Bench ----
