@@ -197,6 +197,7 @@ demo:
 
 bench: $(BENCH) bench-codec
 	@sh tests/setup/debian.sh wrk nghttp2-client valgrind strace
+	sh bench/peers/build.sh
 	$(PYTHON) bench/run.py
 
 .PHONY: bench-codec
