@@ -1,6 +1,6 @@
 #pragma once
 
-/* ==== 9. Client ================================================================================================== */
+/* ==== 10. Client ================================================================================================= */
 
 typedef struct connect_client_t connect_client_t;
 /* Opens a transport for a connection, whose bytes it then carries (section 6). Returns OK, or why it cannot. */
@@ -10,7 +10,9 @@ typedef struct connect_client_options_t {
     const connect_allocator_t *allocator;  /* default libc */
     connect_loop_t *loop;                  /* default: one of its own, run by the _wait functions */
     connect_limits_t limits;
+    connect_tls_t *tls;                    /* default for https: the system's trust anchors */
     const char *address;                   /* where to dial, as for connect_server_listen; default: the URL's host */
+    connect_server_t *loopback;            /* calls this server in memory, on its loop; outlives the client; or NULL */
     connect_protocol_t protocol;           /* default Connect */
     const char *codec;                     /* default "proto" */
     connect_http_version_t http;           /* default: HTTP/2 for gRPC, else HTTP/1.1 */
@@ -25,6 +27,8 @@ typedef struct connect_client_options_t {
     uint32_t timeout_ms;                   /* default 30,000; for streams: none */
     connect_dialer_t *dial;                /* default sockets */
     void *user;                            /* for dial */
+    const connect_interceptor_t *interceptors; /* around every call */
+    size_t interceptor_count;
     connect_codec_options_t codec_options;
 } connect_client_options_t;
 typedef struct connect_reply_t { connect_headers_t headers, trailers; } connect_reply_t;
@@ -35,6 +39,7 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
     const char *compression, *codec;
     connect_protocol_t protocol;
     bool get, no_get;
+    void *context;                         /* for interceptors: connect_call_value(call, NULL) */
     connect_reply_t *reply;                /* unary _wait: takes headers and trailers, in the arena; NULL: not wanted */
 } connect_call_options_t;
 
@@ -51,7 +56,6 @@ CONNECT_API void connect_client_free(connect_client_t *client_or_null);
 CONNECT_API connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error);
-#if CONNECT_ENABLE_SOCKETS
 /* Makes a unary call and waits for its end. Returns its code. Lifetime: response and error are in the arena. */
 CONNECT_API connect_code_t connect_client_unary_wait(connect_client_t *client, const connect_method_t *method,
     const void *request, void *response, connect_arena_t *arena, const connect_call_options_t *options,
@@ -61,7 +65,6 @@ CONNECT_API connect_io_t connect_call_send_wait(connect_call_t *call, const void
 /* Waits for the next response. Returns OK: message is filled in, in the arena; END: the call ended with OK; ERROR. */
 CONNECT_API connect_io_t connect_call_receive_wait(connect_call_t *call, void *message, connect_arena_t *arena,
     connect_error_t *error);
-#endif
 /* Frees a call that was started without events; cancels it if it runs. */
 CONNECT_API void connect_call_free(connect_call_t *call_or_null);
 #endif

@@ -6,6 +6,9 @@
 CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void);
 /* The call has its exchange now: sends what waits. authority, path: live as long as the call. */
 CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, connect_str_t path);
+/* Has interceptors see a call that was just started. */
+CN_PRIVATE void cn_invoke_open(connect_call_t *call);
+CN_PRIVATE void cn_invoke_proceed(connect_call_t *call, connect_code_t code, const void *answer);
 CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message);
 /* Ends a call with rpc.error, which is set. on_closed follows, out of a feed: never from in here. */
