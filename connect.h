@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 605e0366c00b9b75. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 3aab1c1c0058137a. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -331,14 +331,15 @@ typedef struct connect_extension_t {    /* its value stays among the unknown fie
     const connect_type_t *holder;       /* a type with this one field; full_name is the extension's */
 } connect_extension_t;
 typedef enum connect_method_kind_t {
-    CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM
+    CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM,
+    CONNECT_ANY_KIND                    /* raw routes: each as the request says, all handled as bidi */
 } connect_method_kind_t;
 typedef enum connect_idempotency_t {
     CONNECT_IDEMPOTENCY_UNKNOWN, CONNECT_NO_SIDE_EFFECTS, CONNECT_IDEMPOTENT
 } connect_idempotency_t;
 typedef struct connect_method_t {
     const char *path;                   /* "/acme.telemetry.v1.Telemetry/Read" */
-    const connect_type_t *input, *output;
+    const connect_type_t *input, *output; /* NULL: raw, a message is a connect_str_t with its bytes */
     connect_method_kind_t kind;
     connect_idempotency_t idempotency;
 } connect_method_t;
@@ -504,6 +505,7 @@ typedef struct connect_peer_t {
 typedef struct connect_call_info_t {
     const connect_method_t *method;
     const char *path;              /* as asked for, without the prefix */
+    connect_method_kind_t kind;    /* differs from method->kind for CONNECT_ANY_KIND only: UNARY or BIDI_STREAM */
     bool is_server;                /* which end this is */
     connect_protocol_t protocol;
     const char *codec;             /* "proto" or "json" */
@@ -565,7 +567,7 @@ CONNECT_API connect_code_t connect_call_fail_as(connect_call_t *call, const conn
 CONNECT_API bool connect_call_add_detail(connect_call_t *call, const connect_type_t *type, const void *message);
 
 /* Sends a message; it is encoded before the function returns.
-   message_or_null: a struct of the method's type; NULL: only the headers go, now.
+   message_or_null: a struct of the method's type; of a raw method, a connect_str_t; NULL: only the headers go, now.
    Returns OK; AGAIN: over the send buffer, on_writable will come; END: the call is over; ERROR: it does not encode or
    is over a limit, the call ends. */
 CONNECT_API connect_io_t connect_call_send(connect_call_t *call, const void *message_or_null) CONNECT_CHECKED;
@@ -714,7 +716,7 @@ typedef struct connect_server_options_t {
     bool no_connect, no_grpc, no_grpc_web, no_json, no_get, no_http1, no_http2;
     bool require_connect_header;           /* refuses Connect requests without Connect-Protocol-Version */
 } connect_server_options_t;
-typedef struct connect_route_options_t {   /* of one service; default: as the server's */
+typedef struct connect_route_options_t {   /* of one service or method; default: as the server's */
     const char *prefix;                    /* instead of the server's; "": none */
     const connect_interceptor_t *interceptors; /* inside the server's */
     size_t interceptor_count;
@@ -738,6 +740,12 @@ CONNECT_API void connect_server_free(connect_server_t *server_or_null);
    UNIMPLEMENTED. The thunks find the table by connect_call_value(call, service). Errors: ALREADY_EXISTS. */
 CONNECT_API bool connect_server_add_service(connect_server_t *server, const connect_service_t *service,
     const void *handlers, void *user, const connect_route_options_t *options, connect_error_t *error);
+/* Adds a method known at run time only; also while the server runs. method->path: may end in an asterisk
+   ("/acme.telemetry.*"), the longest that fits gets the request, if no whole path does. Types NULL: messages are bytes,
+   in whatever codec the caller chose. method, its path and events are copied. Errors: ALREADY_EXISTS,
+   INVALID_ARGUMENT. */
+CONNECT_API bool connect_server_add_route(connect_server_t *server, const connect_method_t *method,
+    const connect_events_t *events, void *user, const connect_route_options_t *options, connect_error_t *error);
 #if CONNECT_ENABLE_SOCKETS
 /* Listens on one more address, for all protocols, HTTP/1.1 and HTTP/2.
    address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3". Port 0: any free one. Returns the port, 0
@@ -787,7 +795,7 @@ typedef struct connect_client_options_t {
 typedef struct connect_reply_t { connect_headers_t headers, trailers; } connect_reply_t;
 typedef struct connect_call_options_t {    /* of one call; default: the client's */
     uint32_t timeout_ms;
-    connect_headers_t headers;             /* after the client's */
+    connect_headers_t headers;             /* after the client's; the protocol's own among them are left out */
     uint32_t receive_bytes, send_bytes;
     const char *compression, *codec;
     connect_protocol_t protocol;
@@ -14239,7 +14247,8 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 };
 
 static bool cn_recognise_fits(const cn_recognise_row_t *row, const connect_method_t *method, unsigned without) {
-    return !(row->without & without) && (method->kind == CONNECT_UNARY ? row->for_unary : row->for_streams);
+    if (row->without & without) return false;
+    return method->kind == CONNECT_ANY_KIND || (method->kind == CONNECT_UNARY ? row->for_unary : row->for_streams);
 }
 
 CN_PRIVATE const cn_protocol_t *cn_protocol_recognise(
@@ -14884,6 +14893,7 @@ struct connect_call_t {
     connect_arena_t arena, scratch;
     cn_rpc_t rpc;
     connect_call_info_t info;
+    connect_method_t own_method; /* client: a copy of a raw one, which need not stay */
     connect_events_t events;
     void *user;
     cn_interceptors_t interceptors;
@@ -14992,9 +15002,12 @@ CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_c
    was appended. */
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error);
-/* One message goes each way (from the client; from the server). */
+/* The application gives and takes one message (of the client; of the server). */
 CN_PRIVATE bool cn_call_single_request(const connect_call_t *call);
 CN_PRIVATE bool cn_call_single_response(const connect_call_t *call);
+/* One message goes over the wire, whatever the application makes of it. */
+CN_PRIVATE bool cn_call_sends_one(const connect_call_t *call);
+CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call);
 #endif
 
 /* #### src/call/intercept.h ######################################################################################## */
@@ -15231,6 +15244,16 @@ CN_PRIVATE bool cn_call_single_response(const connect_call_t *call) {
     return call->rpc.method->kind == CONNECT_UNARY || call->rpc.method->kind == CONNECT_CLIENT_STREAM;
 }
 
+CN_PRIVATE bool cn_call_sends_one(const connect_call_t *call) {
+    return !call->rpc.protocol->enveloped ||
+        (call->is_server ? cn_call_single_response(call) : cn_call_single_request(call));
+}
+
+CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call) {
+    return !call->rpc.protocol->enveloped ||
+        (call->is_server ? cn_call_single_request(call) : cn_call_single_response(call));
+}
+
 /* ---- Input ---- */
 
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len) {
@@ -15423,7 +15446,7 @@ static bool cn_call_append_message(
     cn_buf_t *out = &call->x.out;
     const size_t before = cn_buf_len(out);
     bool packed = false, ok;
-    if (call->messages_out && (call->is_server ? cn_call_single_response(call) : cn_call_single_request(call)))
+    if (call->messages_out && cn_call_sends_one(call))
         return cn_error_set(error, CONNECT_INTERNAL, "a second message was sent where the method has one");
     if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
     ok = call->rpc.coding_sent ? cn_call_put_packed(call, message, encoded_or_null, &packed, error)
@@ -15443,8 +15466,13 @@ static bool cn_call_append_message(
 
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
+    const connect_method_t *method = call->rpc.method;
     connect_code_t code = CONNECT_OK;
     bool ok = false;
+    if (encoded_or_null && !(call->is_server ? method->output : method->input)) {
+        message = encoded_or_null; /* of a raw method all messages are encoded */
+        encoded_or_null = NULL;
+    }
     cn_call_enter(call); /* what interceptors put in place stands in the scratch arena */
     if (message) code = cn_intercept_send(call, &message);
     if (code != CONNECT_OK)
@@ -15909,7 +15937,7 @@ CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const
 
 CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded) {
     cn_exchange_t *x = &call->x;
-    const bool single = cn_call_single_response(call);
+    const bool single = cn_call_sends_one(call);
     connect_error_t error;
     if (call->finished || call->answered || call->opening || call->concluding || !x->http) return CONNECT_IO_END;
     if (message || encoded) {
@@ -16166,7 +16194,7 @@ static void cn_serve_canceled(connect_call_t *call) {
 static int64_t cn_serve_next_due(const connect_call_t *call) {
     int64_t due = call->deadline_ms;
     uint32_t gap = call->rpc.limits->body_gap_ms;
-    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call) && !call->opening)
+    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_receives_one(call) && !call->opening)
         due = CN_MIN(due, call->x.received_ms + (int64_t)gap);
     return due;
 }
@@ -16266,7 +16294,7 @@ static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_
     if (policy->max_ms && policy->max_ms != CONNECT_UNLIMITED &&
         (ms == CN_TIMEOUT_NONE || ms > (int64_t)policy->max_ms))
         ms = policy->max_ms;
-    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->rpc.method->kind != CONNECT_UNARY)) return;
+    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->info.kind != CONNECT_UNARY)) return;
     call->deadline_ms = cn_call_now_ms(call) + ms;
 }
 
@@ -16857,12 +16885,13 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
 
 /* #### src/server/route.h ########################################################################################## */
 #if CONNECT_ENABLE_SERVER
-typedef struct cn_route_t { /* one method of a server */
-    char *path;             /* with the prefix; owned by the table */
-    size_t path_len;
-    uint32_t hash;
+typedef struct cn_route_t { /* one method of a server, or all paths that begin alike; it stays where it is */
+    connect_str_t path;     /* with the prefix; without the asterisk; stands behind the struct */
+    size_t prefix_len;      /* how much of it is no part of the method's */
     const connect_method_t *method;
     const connect_events_t *events;
+    connect_method_t own_method; /* of one that was copied */
+    connect_events_t own_events;
     const void *key, *value; /* for connect_call_value: the service and its table of handlers */
     void *user;
     const connect_interceptor_t *interceptors; /* inside the server's */
@@ -16872,90 +16901,157 @@ typedef struct cn_route_t { /* one method of a server */
     const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */
     bool free_choice;
 } cn_route_t;
-typedef struct cn_route_table_t {
-    cn_route_t *slots; /* open addressing; path NULL: free */
+typedef struct cn_route_slot_t {
+    cn_route_t *route; /* NULL: free */
+    uint32_t hash;
+} cn_route_slot_t;
+typedef struct cn_route_table_t { /* zeroed: empty */
+    cn_route_slot_t *slots;       /* whole paths: open addressing */
     size_t capacity, count;
+    cn_route_t **patterns; /* paths with an asterisk, the longest first */
+    size_t pattern_count;
 } cn_route_table_t;
 
-/* Adds a route; prefix and path are joined and copied. Returns false: out of memory, or the path is there already. */
+/* Adds a copy of a route; prefix and path are joined. owned: method, path and events are copied, too. Returns false:
+   INVALID_ARGUMENT, ALREADY_EXISTS, or out of memory. */
 CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t *allocator, const char *prefix,
-    const cn_route_t *route, connect_error_t *error);
+    const cn_route_t *route, bool owned, connect_error_t *error);
 /* The route of a path, or NULL. */
 CN_PRIVATE const cn_route_t *cn_route_find(const cn_route_table_t *table, connect_str_t path);
 CN_PRIVATE void cn_route_free(cn_route_table_t *table, const connect_allocator_t *allocator);
 #endif
 
 /* #### src/server/route.c ########################################################################################## */
-/* From a request's path to its method: a hash table with open addressing over whole paths ("/acme.v1.Telemetry/Read",
-   case-sensitive, nothing unescaped). One hash and, as a rule, one comparison for a request; at most half full. */
+/* From a request's path to its method. Paths compare as they are ("/acme.v1.Telemetry/Read"): case counts, nothing is
+   unescaped.
+
+   Whole paths stand in a hash table with open addressing, at most half full: one hash and, as a rule, one comparison
+   for a request. What is not there is looked for among the paths that end in an asterisk ("/acme.*"), the longest
+   first; these are few, and compared one by one.
+
+   A route is one block, which holds its path, too, and stays where it is while the tables grow: calls refer to it. */
 
 #if CONNECT_ENABLE_SERVER
 #define CN_ROUTE_FIRST 16u
 
-static cn_route_t *cn_route_slot(const cn_route_table_t *table, connect_str_t path, uint32_t hash) {
+static cn_route_slot_t *cn_route_slot(const cn_route_table_t *table, connect_str_t path, uint32_t hash) {
     size_t i = hash & (table->capacity - 1);
-    while (table->slots[i].path) {
-        cn_route_t *slot = &table->slots[i];
-        if (slot->hash == hash && connect_str_equal(cn_str(slot->path, slot->path_len), path)) return slot;
+    while (table->slots[i].route) {
+        cn_route_slot_t *slot = &table->slots[i];
+        if (slot->hash == hash && connect_str_equal(slot->route->path, path)) return slot;
         i = (i + 1) & (table->capacity - 1);
     }
     return &table->slots[i];
 }
 
 static bool cn_route_grow(cn_route_table_t *table, const connect_allocator_t *allocator) {
-    cn_route_table_t larger;
+    cn_route_table_t larger = *table;
     size_t i;
+    if (table->count * 2 < table->capacity) return true;
     larger.capacity = table->capacity ? table->capacity * 2 : CN_ROUTE_FIRST;
-    larger.count = table->count;
-    larger.slots = (cn_route_t *)cn_mem_acquire(allocator, larger.capacity * sizeof *larger.slots);
+    larger.slots = (cn_route_slot_t *)cn_mem_acquire(allocator, larger.capacity * sizeof *larger.slots);
     if (!larger.slots) return false;
     for (i = 0; i < table->capacity; i++) {
-        const cn_route_t *slot = &table->slots[i];
-        if (slot->path) *cn_route_slot(&larger, cn_str(slot->path, slot->path_len), slot->hash) = *slot;
+        const cn_route_slot_t *slot = &table->slots[i];
+        if (slot->route) *cn_route_slot(&larger, slot->route->path, slot->hash) = *slot;
     }
     cn_mem_release(allocator, table->slots);
     *table = larger;
     return true;
 }
 
-CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t *allocator, const char *prefix,
-    const cn_route_t *route, connect_error_t *error) {
-    size_t prefix_len = strlen(prefix), path_len = strlen(route->method->path);
-    char *path = (char *)cn_mem_acquire(allocator, prefix_len + path_len + 1);
-    cn_route_t *slot;
-    uint32_t hash;
-    if (!path || (table->count * 2 >= table->capacity && !cn_route_grow(table, allocator))) {
-        cn_mem_release(allocator, path);
-        return cn_error_memory(error);
-    }
+static cn_route_t *cn_route_copy(
+    const connect_allocator_t *allocator, const char *prefix, const cn_route_t *from, bool owned) {
+    const size_t prefix_len = strlen(prefix), path_len = strlen(from->method->path);
+    cn_route_t *route = (cn_route_t *)cn_mem_acquire(allocator, sizeof *route + prefix_len + path_len + 1);
+    char *path;
+    if (!route) return NULL;
+    *route = *from;
+    path = (char *)(route + 1);
     memcpy(path, prefix, prefix_len);
-    memcpy(path + prefix_len, route->method->path, path_len);
-    hash = cn_str_hash(cn_str(path, prefix_len + path_len));
-    slot = cn_route_slot(table, cn_str(path, prefix_len + path_len), hash);
-    if (slot->path) {
-        cn_mem_release(allocator, path);
-        return cn_error_set(error, CONNECT_ALREADY_EXISTS, "the server has a method of this path already");
+    memcpy(path + prefix_len, from->method->path, path_len);
+    route->path = cn_str(path, prefix_len + path_len);
+    route->prefix_len = prefix_len;
+    if (owned) {
+        route->own_method = *from->method;
+        route->own_method.path = path + prefix_len;
+        route->method = &route->own_method;
+        route->own_events = *from->events;
+        route->events = &route->own_events;
     }
-    *slot = *route;
-    slot->path = path;
-    slot->path_len = prefix_len + path_len;
+    return route;
+}
+
+static bool cn_route_exists(connect_error_t *error) {
+    return cn_error_set(error, CONNECT_ALREADY_EXISTS, "the server has a method of this path already");
+}
+
+static bool cn_route_add_path(
+    cn_route_table_t *table, const connect_allocator_t *allocator, cn_route_t *route, connect_error_t *error) {
+    const uint32_t hash = cn_str_hash(route->path);
+    cn_route_slot_t *slot;
+    if (!cn_route_grow(table, allocator)) return cn_error_memory(error);
+    slot = cn_route_slot(table, route->path, hash);
+    if (slot->route) return cn_route_exists(error);
+    slot->route = route;
     slot->hash = hash;
     table->count++;
     return true;
 }
 
+static bool cn_route_add_pattern(
+    cn_route_table_t *table, const connect_allocator_t *allocator, cn_route_t *route, connect_error_t *error) {
+    cn_route_t **patterns;
+    size_t i, at = 0;
+    for (i = 0; i < table->pattern_count; i++) {
+        if (connect_str_equal(table->patterns[i]->path, route->path)) return cn_route_exists(error);
+        if (table->patterns[i]->path.len >= route->path.len) at = i + 1;
+    }
+    patterns = (cn_route_t **)cn_mem_resize(allocator, table->patterns, (table->pattern_count + 1) * sizeof *patterns);
+    if (!patterns) return cn_error_memory(error);
+    memmove(patterns + at + 1, patterns + at, (table->pattern_count - at) * sizeof *patterns);
+    patterns[at] = route;
+    table->patterns = patterns;
+    table->pattern_count++;
+    return true;
+}
+
+CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t *allocator, const char *prefix,
+    const cn_route_t *from, bool owned, connect_error_t *error) {
+    const char *asterisk = strchr(from->method->path, '*');
+    cn_route_t *route;
+    bool added;
+    if (from->method->path[0] != '/' || (asterisk && asterisk[1]))
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
+            "a method's path must begin with a slash, and have an asterisk at its end only");
+    route = cn_route_copy(allocator, prefix, from, owned);
+    if (!route) return cn_error_memory(error);
+    if (asterisk) route->path.len--;
+    added = asterisk ? cn_route_add_pattern(table, allocator, route, error)
+                     : cn_route_add_path(table, allocator, route, error);
+    if (!added) cn_mem_release(allocator, route);
+    return added;
+}
+
 CN_PRIVATE const cn_route_t *cn_route_find(const cn_route_table_t *table, connect_str_t path) {
-    const cn_route_t *slot;
-    if (!table->count) return NULL;
-    slot = cn_route_slot(table, path, cn_str_hash(path));
-    return slot->path ? slot : NULL;
+    size_t i;
+    if (table->count) {
+        const cn_route_slot_t *slot = cn_route_slot(table, path, cn_str_hash(path));
+        if (slot->route) return slot->route;
+    }
+    for (i = 0; i < table->pattern_count; i++)
+        if (cn_str_starts(path, table->patterns[i]->path)) return table->patterns[i];
+    return NULL;
 }
 
 CN_PRIVATE void cn_route_free(cn_route_table_t *table, const connect_allocator_t *allocator) {
     size_t i;
     for (i = 0; i < table->capacity; i++)
-        cn_mem_release(allocator, table->slots[i].path);
+        cn_mem_release(allocator, table->slots[i].route);
+    for (i = 0; i < table->pattern_count; i++)
+        cn_mem_release(allocator, table->patterns[i]);
     cn_mem_release(allocator, table->slots);
+    cn_mem_release(allocator, table->patterns);
     memset(table, 0, sizeof *table);
 }
 #endif
@@ -16989,9 +17085,9 @@ struct connect_server_t {
     cn_call_pool_t pool;
     cn_list_t pokes;
     connect_task_t poke_task;
-    int64_t now_ms;         /* as last told by a connection */
-    unsigned runs;          /* connect_server_run that have not returned */
-    unsigned busy; /* depth of what runs callbacks */
+    int64_t now_ms; /* as last told by a connection */
+    unsigned runs;  /* connect_server_run that have not returned */
+    unsigned busy;  /* depth of what runs callbacks */
     bool free_wanted, draining;
     uint32_t grace_ms;
     void *listeners; /* the socket layer's */
@@ -17083,11 +17179,18 @@ static void cn_server_answer_unknown(connect_server_t *server, connect_call_t *c
     cn_serve_answer(call);
 }
 
-static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route) {
+static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route, connect_str_t path) {
     cn_http_t *http = call->x.http;
     connect_call_info_t *info = &call->info;
     info->method = route->method;
     info->path = route->method->path;
+    if (strchr(info->path, '*')) {
+        path = connect_arena_copy(&call->arena, cn_str(path.data + route->prefix_len, path.len - route->prefix_len));
+        info->path = path.data ? path.data : "";
+    }
+    info->kind = route->method->kind;
+    if (info->kind == CONNECT_ANY_KIND)
+        info->kind = call->rpc.protocol->enveloped ? CONNECT_BIDI_STREAM : CONNECT_UNARY;
     info->is_server = true;
     info->protocol = call->rpc.protocol->id;
     info->codec = call->rpc.json ? "json" : "proto";
@@ -17111,7 +17214,8 @@ static void cn_server_on_head(connect_call_t *call) {
         cn_server_answer_unknown(server, call, path);
         return;
     }
-    may_get = !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) && route->method->kind == CONNECT_UNARY &&
+    may_get = !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) &&
+        (route->method->kind == CONNECT_UNARY || route->method->kind == CONNECT_ANY_KIND) &&
         route->method->idempotency == CONNECT_NO_SIDE_EFFECTS;
     if (may_get && connect_str_equal(x->method, CN_STR("GET"))) {
         call->rpc.get = true;
@@ -17154,7 +17258,7 @@ static void cn_server_on_head(connect_call_t *call) {
     call->values[0].key = route->key;
     call->values[0].value = NULL;
     memcpy(&call->values[0].value, &route->value, sizeof route->value); /* handed out as const again */
-    cn_server_fill_info(call, route);
+    cn_server_fill_info(call, route, path);
     cn_serve_begin(call, &route->deadlines);
 }
 
@@ -17225,6 +17329,11 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
 
 /* ---- The server ---- */
 
+static bool cn_server_prefix_valid(const char *prefix, connect_error_t *error) {
+    return !prefix[0] || (prefix[0] == '/' && prefix[strlen(prefix) - 1] != '/') ||
+        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
+}
+
 static bool cn_server_set_codings(
     connect_server_t *server, const connect_server_options_t *options, connect_error_t *error) {
     cn_codings_options_t codings;
@@ -17247,10 +17356,7 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     if (!options) options = &defaults;
     prefix = options->prefix ? options->prefix : "";
     if (!cn_limits_resolve(&limits, &options->limits, error)) return NULL;
-    if (prefix[0] && (prefix[0] != '/' || prefix[strlen(prefix) - 1] == '/')) {
-        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
-        return NULL;
-    }
+    if (!cn_server_prefix_valid(prefix, error)) return NULL;
     if (options->no_http1 && (options->no_http2 || !CONNECT_ENABLE_HTTP2)) {
         cn_error_set(error, CONNECT_INVALID_ARGUMENT, "no_http1 and no_http2 leave nothing to speak");
         return NULL;
@@ -17324,46 +17430,66 @@ void connect_server_free(connect_server_t *server) {
     cn_mem_release(allocator, server);
 }
 
+/* ---- Routes ---- */
+
+/* Fills in what is the same for all methods that are added at once. */
+static bool cn_server_set_route(const connect_server_t *server, cn_route_t *route, const char **prefix,
+    const connect_route_options_t *options, connect_error_t *error) {
+    memset(route, 0, sizeof *route);
+    *prefix = options && options->prefix ? options->prefix : server->prefix;
+    route->deadlines = server->deadlines;
+    route->coding = server->coding;
+    route->free_choice = server->free_choice;
+    if (!cn_server_prefix_valid(*prefix, error)) return false;
+    if (!options) return true;
+    if (options->deadlines.default_ms) route->deadlines.default_ms = options->deadlines.default_ms;
+    if (options->deadlines.min_ms) route->deadlines.min_ms = options->deadlines.min_ms;
+    if (options->deadlines.max_ms) route->deadlines.max_ms = options->deadlines.max_ms;
+    if (options->deadlines.spare_streams) route->deadlines.spare_streams = true;
+    route->interceptors = options->interceptors;
+    route->interceptor_count = options->interceptor_count;
+    route->receive_bytes = options->receive_bytes;
+    route->send_bytes = options->send_bytes;
+    if (!options->compression) return true;
+    route->free_choice = false;
+    return cn_codings_choose(&server->codings, options->compression, &route->coding, error);
+}
+
 bool connect_server_add_service(connect_server_t *server, const connect_service_t *service, const void *handlers,
     void *user, const connect_route_options_t *options, connect_error_t *error) {
-    const char *prefix = options && options->prefix ? options->prefix : server->prefix;
     cn_handlers_t *copy;
+    const char *prefix;
     cn_route_t route;
     size_t i;
-    if (prefix[0] && (prefix[0] != '/' || prefix[strlen(prefix) - 1] == '/'))
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
+    if (!cn_server_set_route(server, &route, &prefix, options, error)) return false;
     copy = (cn_handlers_t *)cn_mem_acquire(server->allocator, sizeof *copy + service->handlers_size);
     if (!copy) return cn_error_memory(error);
     memcpy(copy + 1, handlers, service->handlers_size);
     copy->next = server->handlers;
     server->handlers = copy;
-    memset(&route, 0, sizeof route);
     route.key = service;
     route.value = copy + 1;
     route.user = user;
-    route.deadlines = server->deadlines;
-    route.coding = server->coding;
-    route.free_choice = server->free_choice;
-    if (options) {
-        if (options->deadlines.default_ms) route.deadlines.default_ms = options->deadlines.default_ms;
-        if (options->deadlines.min_ms) route.deadlines.min_ms = options->deadlines.min_ms;
-        if (options->deadlines.max_ms) route.deadlines.max_ms = options->deadlines.max_ms;
-        if (options->deadlines.spare_streams) route.deadlines.spare_streams = true;
-        route.interceptors = options->interceptors;
-        route.interceptor_count = options->interceptor_count;
-        route.receive_bytes = options->receive_bytes;
-        route.send_bytes = options->send_bytes;
-        if (options->compression) {
-            route.free_choice = false;
-            if (!cn_codings_choose(&server->codings, options->compression, &route.coding, error)) return false;
-        }
-    }
     for (i = 0; i < service->method_count; i++) {
         route.method = service->methods[i];
         route.events = service->thunks[i];
-        if (!cn_route_add(&server->routes, server->allocator, prefix, &route, error)) return false;
+        if (!cn_route_add(&server->routes, server->allocator, prefix, &route, false, error)) return false;
     }
     return true;
+}
+
+bool connect_server_add_route(connect_server_t *server, const connect_method_t *method, const connect_events_t *events,
+    void *user, const connect_route_options_t *options, connect_error_t *error) {
+    const char *prefix;
+    cn_route_t route;
+    if (!cn_server_set_route(server, &route, &prefix, options, error)) return false;
+    if (method->kind == CONNECT_ANY_KIND && (method->input || method->output))
+        return cn_error_set(
+            error, CONNECT_INVALID_ARGUMENT, "CONNECT_ANY_KIND is for raw methods: no input, no output");
+    route.method = method;
+    route.events = events;
+    route.user = user;
+    return cn_route_add(&server->routes, server->allocator, prefix, &route, true, error);
 }
 
 void connect_server_drain(connect_server_t *server, uint32_t grace_ms) {
@@ -17906,9 +18032,10 @@ static bool cn_client_set_call_headers(
     connect_call_t *call, connect_headers_t headers, bool checked, connect_error_t *error) {
     size_t i;
     for (i = 0; i < headers.count; i++) {
+        if (!cn_call_may_set(headers.items[i].name, false)) continue; /* a proxy hands on all that it got */
         if (!checked && !cn_client_check_header(&headers.items[i], &call->arena, &call->rpc.error))
-            return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
-                "headers has one that is reserved for the protocol, not in lower case, or not legal");
+            return cn_error_set(
+                error, CONNECT_INVALID_ARGUMENT, "headers has one that is not in lower case, or not legal");
         if (cn_headers_receive(&call->rpc.headers, &call->arena, call->rpc.limits,
                 connect_str_of(headers.items[i].name), headers.items[i].value) != CN_HEADERS_OK)
             return cn_error_memory(error);
@@ -17936,6 +18063,11 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "this build has no HTTP/2");
     path = connect_arena_printf(&call->arena, "%s%s", client->prefix.data, method->path);
     if (!path.data) return cn_error_memory(error);
+    if (!method->input || !method->output) {
+        call->own_method = *method;
+        call->own_method.path = path.data + client->prefix.len;
+        call->rpc.method = method = &call->own_method;
+    }
     call->rpc.codings = &client->codings;
     call->rpc.coding_sent = client->coding;
     if (options->compression &&
@@ -17948,6 +18080,7 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.compression_sent = cn_coding_name(call->rpc.coding_sent);
     call->info.method = method;
     call->info.path = path.data;
+    call->info.kind = method->kind == CONNECT_ANY_KIND ? CONNECT_BIDI_STREAM : method->kind;
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(client->address)).data;

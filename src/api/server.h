@@ -25,7 +25,7 @@ typedef struct connect_server_options_t {
     bool no_connect, no_grpc, no_grpc_web, no_json, no_get, no_http1, no_http2;
     bool require_connect_header;           /* refuses Connect requests without Connect-Protocol-Version */
 } connect_server_options_t;
-typedef struct connect_route_options_t {   /* of one service; default: as the server's */
+typedef struct connect_route_options_t {   /* of one service or method; default: as the server's */
     const char *prefix;                    /* instead of the server's; "": none */
     const connect_interceptor_t *interceptors; /* inside the server's */
     size_t interceptor_count;
@@ -49,6 +49,12 @@ CONNECT_API void connect_server_free(connect_server_t *server_or_null);
    UNIMPLEMENTED. The thunks find the table by connect_call_value(call, service). Errors: ALREADY_EXISTS. */
 CONNECT_API bool connect_server_add_service(connect_server_t *server, const connect_service_t *service,
     const void *handlers, void *user, const connect_route_options_t *options, connect_error_t *error);
+/* Adds a method known at run time only; also while the server runs. method->path: may end in an asterisk
+   ("/acme.telemetry.*"), the longest that fits gets the request, if no whole path does. Types NULL: messages are bytes,
+   in whatever codec the caller chose. method, its path and events are copied. Errors: ALREADY_EXISTS,
+   INVALID_ARGUMENT. */
+CONNECT_API bool connect_server_add_route(connect_server_t *server, const connect_method_t *method,
+    const connect_events_t *events, void *user, const connect_route_options_t *options, connect_error_t *error);
 #if CONNECT_ENABLE_SOCKETS
 /* Listens on one more address, for all protocols, HTTP/1.1 and HTTP/2.
    address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3". Port 0: any free one. Returns the port, 0

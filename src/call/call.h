@@ -37,6 +37,7 @@ struct connect_call_t {
     connect_arena_t arena, scratch;
     cn_rpc_t rpc;
     connect_call_info_t info;
+    connect_method_t own_method; /* client: a copy of a raw one, which need not stay */
     connect_events_t events;
     void *user;
     cn_interceptors_t interceptors;
@@ -145,7 +146,10 @@ CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_c
    was appended. */
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error);
-/* One message goes each way (from the client; from the server). */
+/* The application gives and takes one message (of the client; of the server). */
 CN_PRIVATE bool cn_call_single_request(const connect_call_t *call);
 CN_PRIVATE bool cn_call_single_response(const connect_call_t *call);
+/* One message goes over the wire, whatever the application makes of it. */
+CN_PRIVATE bool cn_call_sends_one(const connect_call_t *call);
+CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call);
 #endif

@@ -171,7 +171,7 @@ CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const
 
 CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded) {
     cn_exchange_t *x = &call->x;
-    const bool single = cn_call_single_response(call);
+    const bool single = cn_call_sends_one(call);
     connect_error_t error;
     if (call->finished || call->answered || call->opening || call->concluding || !x->http) return CONNECT_IO_END;
     if (message || encoded) {
@@ -428,7 +428,7 @@ static void cn_serve_canceled(connect_call_t *call) {
 static int64_t cn_serve_next_due(const connect_call_t *call) {
     int64_t due = call->deadline_ms;
     uint32_t gap = call->rpc.limits->body_gap_ms;
-    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call) && !call->opening)
+    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_receives_one(call) && !call->opening)
         due = CN_MIN(due, call->x.received_ms + (int64_t)gap);
     return due;
 }
@@ -528,7 +528,7 @@ static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_
     if (policy->max_ms && policy->max_ms != CONNECT_UNLIMITED &&
         (ms == CN_TIMEOUT_NONE || ms > (int64_t)policy->max_ms))
         ms = policy->max_ms;
-    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->rpc.method->kind != CONNECT_UNARY)) return;
+    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->info.kind != CONNECT_UNARY)) return;
     call->deadline_ms = cn_call_now_ms(call) + ms;
 }
 

@@ -91,11 +91,18 @@ static void cn_server_answer_unknown(connect_server_t *server, connect_call_t *c
     cn_serve_answer(call);
 }
 
-static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route) {
+static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route, connect_str_t path) {
     cn_http_t *http = call->x.http;
     connect_call_info_t *info = &call->info;
     info->method = route->method;
     info->path = route->method->path;
+    if (strchr(info->path, '*')) {
+        path = connect_arena_copy(&call->arena, cn_str(path.data + route->prefix_len, path.len - route->prefix_len));
+        info->path = path.data ? path.data : "";
+    }
+    info->kind = route->method->kind;
+    if (info->kind == CONNECT_ANY_KIND)
+        info->kind = call->rpc.protocol->enveloped ? CONNECT_BIDI_STREAM : CONNECT_UNARY;
     info->is_server = true;
     info->protocol = call->rpc.protocol->id;
     info->codec = call->rpc.json ? "json" : "proto";
@@ -119,7 +126,8 @@ static void cn_server_on_head(connect_call_t *call) {
         cn_server_answer_unknown(server, call, path);
         return;
     }
-    may_get = !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) && route->method->kind == CONNECT_UNARY &&
+    may_get = !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) &&
+        (route->method->kind == CONNECT_UNARY || route->method->kind == CONNECT_ANY_KIND) &&
         route->method->idempotency == CONNECT_NO_SIDE_EFFECTS;
     if (may_get && connect_str_equal(x->method, CN_STR("GET"))) {
         call->rpc.get = true;
@@ -162,7 +170,7 @@ static void cn_server_on_head(connect_call_t *call) {
     call->values[0].key = route->key;
     call->values[0].value = NULL;
     memcpy(&call->values[0].value, &route->value, sizeof route->value); /* handed out as const again */
-    cn_server_fill_info(call, route);
+    cn_server_fill_info(call, route, path);
     cn_serve_begin(call, &route->deadlines);
 }
 
@@ -233,6 +241,11 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
 
 /* ---- The server ---- */
 
+static bool cn_server_prefix_valid(const char *prefix, connect_error_t *error) {
+    return !prefix[0] || (prefix[0] == '/' && prefix[strlen(prefix) - 1] != '/') ||
+        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
+}
+
 static bool cn_server_set_codings(
     connect_server_t *server, const connect_server_options_t *options, connect_error_t *error) {
     cn_codings_options_t codings;
@@ -255,10 +268,7 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     if (!options) options = &defaults;
     prefix = options->prefix ? options->prefix : "";
     if (!cn_limits_resolve(&limits, &options->limits, error)) return NULL;
-    if (prefix[0] && (prefix[0] != '/' || prefix[strlen(prefix) - 1] == '/')) {
-        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
-        return NULL;
-    }
+    if (!cn_server_prefix_valid(prefix, error)) return NULL;
     if (options->no_http1 && (options->no_http2 || !CONNECT_ENABLE_HTTP2)) {
         cn_error_set(error, CONNECT_INVALID_ARGUMENT, "no_http1 and no_http2 leave nothing to speak");
         return NULL;
@@ -332,46 +342,66 @@ void connect_server_free(connect_server_t *server) {
     cn_mem_release(allocator, server);
 }
 
+/* ---- Routes ---- */
+
+/* Fills in what is the same for all methods that are added at once. */
+static bool cn_server_set_route(const connect_server_t *server, cn_route_t *route, const char **prefix,
+    const connect_route_options_t *options, connect_error_t *error) {
+    memset(route, 0, sizeof *route);
+    *prefix = options && options->prefix ? options->prefix : server->prefix;
+    route->deadlines = server->deadlines;
+    route->coding = server->coding;
+    route->free_choice = server->free_choice;
+    if (!cn_server_prefix_valid(*prefix, error)) return false;
+    if (!options) return true;
+    if (options->deadlines.default_ms) route->deadlines.default_ms = options->deadlines.default_ms;
+    if (options->deadlines.min_ms) route->deadlines.min_ms = options->deadlines.min_ms;
+    if (options->deadlines.max_ms) route->deadlines.max_ms = options->deadlines.max_ms;
+    if (options->deadlines.spare_streams) route->deadlines.spare_streams = true;
+    route->interceptors = options->interceptors;
+    route->interceptor_count = options->interceptor_count;
+    route->receive_bytes = options->receive_bytes;
+    route->send_bytes = options->send_bytes;
+    if (!options->compression) return true;
+    route->free_choice = false;
+    return cn_codings_choose(&server->codings, options->compression, &route->coding, error);
+}
+
 bool connect_server_add_service(connect_server_t *server, const connect_service_t *service, const void *handlers,
     void *user, const connect_route_options_t *options, connect_error_t *error) {
-    const char *prefix = options && options->prefix ? options->prefix : server->prefix;
     cn_handlers_t *copy;
+    const char *prefix;
     cn_route_t route;
     size_t i;
-    if (prefix[0] && (prefix[0] != '/' || prefix[strlen(prefix) - 1] == '/'))
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
+    if (!cn_server_set_route(server, &route, &prefix, options, error)) return false;
     copy = (cn_handlers_t *)cn_mem_acquire(server->allocator, sizeof *copy + service->handlers_size);
     if (!copy) return cn_error_memory(error);
     memcpy(copy + 1, handlers, service->handlers_size);
     copy->next = server->handlers;
     server->handlers = copy;
-    memset(&route, 0, sizeof route);
     route.key = service;
     route.value = copy + 1;
     route.user = user;
-    route.deadlines = server->deadlines;
-    route.coding = server->coding;
-    route.free_choice = server->free_choice;
-    if (options) {
-        if (options->deadlines.default_ms) route.deadlines.default_ms = options->deadlines.default_ms;
-        if (options->deadlines.min_ms) route.deadlines.min_ms = options->deadlines.min_ms;
-        if (options->deadlines.max_ms) route.deadlines.max_ms = options->deadlines.max_ms;
-        if (options->deadlines.spare_streams) route.deadlines.spare_streams = true;
-        route.interceptors = options->interceptors;
-        route.interceptor_count = options->interceptor_count;
-        route.receive_bytes = options->receive_bytes;
-        route.send_bytes = options->send_bytes;
-        if (options->compression) {
-            route.free_choice = false;
-            if (!cn_codings_choose(&server->codings, options->compression, &route.coding, error)) return false;
-        }
-    }
     for (i = 0; i < service->method_count; i++) {
         route.method = service->methods[i];
         route.events = service->thunks[i];
-        if (!cn_route_add(&server->routes, server->allocator, prefix, &route, error)) return false;
+        if (!cn_route_add(&server->routes, server->allocator, prefix, &route, false, error)) return false;
     }
     return true;
+}
+
+bool connect_server_add_route(connect_server_t *server, const connect_method_t *method, const connect_events_t *events,
+    void *user, const connect_route_options_t *options, connect_error_t *error) {
+    const char *prefix;
+    cn_route_t route;
+    if (!cn_server_set_route(server, &route, &prefix, options, error)) return false;
+    if (method->kind == CONNECT_ANY_KIND && (method->input || method->output))
+        return cn_error_set(
+            error, CONNECT_INVALID_ARGUMENT, "CONNECT_ANY_KIND is for raw methods: no input, no output");
+    route.method = method;
+    route.events = events;
+    route.user = user;
+    return cn_route_add(&server->routes, server->allocator, prefix, &route, true, error);
 }
 
 void connect_server_drain(connect_server_t *server, uint32_t grace_ms) {

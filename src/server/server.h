@@ -35,9 +35,9 @@ struct connect_server_t {
     cn_call_pool_t pool;
     cn_list_t pokes;
     connect_task_t poke_task;
-    int64_t now_ms;         /* as last told by a connection */
-    unsigned runs;          /* connect_server_run that have not returned */
-    unsigned busy; /* depth of what runs callbacks */
+    int64_t now_ms; /* as last told by a connection */
+    unsigned runs;  /* connect_server_run that have not returned */
+    unsigned busy;  /* depth of what runs callbacks */
     bool free_wanted, draining;
     uint32_t grace_ms;
     void *listeners; /* the socket layer's */

@@ -25,7 +25,7 @@ static void test_thousands(void **state) {
             route.method = &methods[i];
             route.user = &paths[i];
             route.receive_bytes = (uint32_t)(i + prefixes);
-            assert_true(cn_route_add(&table, NULL, prefixes ? "/api/v1" : "", &route, &error));
+            assert_true(cn_route_add(&table, NULL, prefixes ? "/api/v1" : "", &route, false, &error));
             assert_int_equal(table.count, prefixes * PATHS + i + 1);
             assert_true(table.count * 2 <= table.capacity + 1);
         }
@@ -40,7 +40,7 @@ static void test_thousands(void **state) {
         assert_ptr_equal(route->method, &methods[i]);
         assert_ptr_equal(route->user, &paths[i]);
         assert_int_equal(route->receive_bytes, i + 1);
-        assert_string_equal(route->path, path);
+        assert_string_equal(route->path.data, path);
         assert_null(cn_route_find(&table, cn_str(wanted.data + 1, len - 1)));
         assert_null(cn_route_find(&table, cn_str(wanted.data + 4, len - 4)));
         route = cn_route_find(&table, cn_str(wanted.data + 7, len - 7));
@@ -67,9 +67,9 @@ static void test_near_misses(void **state) {
     memset(&table, 0, sizeof table);
     memset(&route, 0, sizeof route);
     route.method = &method;
-    assert_true(cn_route_add(&table, NULL, "/api", &route, &error));
+    assert_true(cn_route_add(&table, NULL, "/api", &route, false, &error));
     assert_null(cn_route_find(&table, STR("/a.B/C")));
-    assert_true(cn_route_add(&table, NULL, "", &route, &error)); /* the same method in two places */
+    assert_true(cn_route_add(&table, NULL, "", &route, false, &error)); /* the same method in two places */
     assert_non_null(cn_route_find(&table, STR("/a.B/C")));
     assert_non_null(cn_route_find(&table, STR("/api/a.B/C")));
     for (i = 0; i < sizeof others / sizeof *others; i++)
@@ -81,8 +81,8 @@ static void test_near_misses(void **state) {
 
 /* Two texts of one hash: found is what was asked for, and nothing else. */
 static void test_same_hash(void **state) {
-    static const connect_method_t one = {"costarring", NULL, NULL, CONNECT_UNARY, (connect_idempotency_t)0};
-    static const connect_method_t other = {"liquid", NULL, NULL, CONNECT_UNARY, (connect_idempotency_t)0};
+    static const connect_method_t one = {"/costarring", NULL, NULL, CONNECT_UNARY, (connect_idempotency_t)0};
+    static const connect_method_t other = {"/liquid", NULL, NULL, CONNECT_UNARY, (connect_idempotency_t)0};
     cn_route_table_t table;
     cn_route_t route;
     connect_error_t error;
@@ -91,10 +91,10 @@ static void test_same_hash(void **state) {
     memset(&table, 0, sizeof table);
     memset(&route, 0, sizeof route);
     route.method = &one;
-    assert_true(cn_route_add(&table, NULL, "", &route, &error));
+    assert_true(cn_route_add(&table, NULL, "", &route, false, &error));
     assert_null(cn_route_find(&table, connect_str_of(other.path)));
     route.method = &other;
-    assert_true(cn_route_add(&table, NULL, "", &route, &error));
+    assert_true(cn_route_add(&table, NULL, "", &route, false, &error));
     assert_ptr_equal(cn_route_find(&table, connect_str_of(one.path))->method, &one);
     assert_ptr_equal(cn_route_find(&table, connect_str_of(other.path))->method, &other);
     cn_route_free(&table, NULL);
@@ -112,11 +112,11 @@ static void test_duplicates(void **state) {
     memset(&route, 0, sizeof route);
     failing_init(&f, SIZE_MAX, false);
     route.method = &one;
-    assert_true(cn_route_add(&table, &f.allocator, "/v1", &route, &error));
-    assert_false(cn_route_add(&table, &f.allocator, "/v1", &route, &error));
+    assert_true(cn_route_add(&table, &f.allocator, "/v1", &route, false, &error));
+    assert_false(cn_route_add(&table, &f.allocator, "/v1", &route, false, &error));
     assert_int_equal(error.code, CONNECT_ALREADY_EXISTS);
     route.method = &same;
-    assert_false(cn_route_add(&table, &f.allocator, "", &route, &error)); /* it is the whole path that counts */
+    assert_false(cn_route_add(&table, &f.allocator, "", &route, false, &error)); /* it is the whole path that counts */
     assert_int_equal(error.code, CONNECT_ALREADY_EXISTS);
     assert_int_equal(table.count, 1);
     assert_ptr_equal(cn_route_find(&table, STR("/v1/a.B/C"))->method, &one);
@@ -140,7 +140,7 @@ static bool run_with_allocator(const connect_allocator_t *allocator, void *arg) 
     route.method = &method;
     for (i = 0; i < 40; i++) {
         snprintf(path, sizeof path, "/s/%u", i);
-        if (cn_route_add(&table, allocator, "/p", &route, &error)) {
+        if (cn_route_add(&table, allocator, "/p", &route, false, &error)) {
             added++;
         } else {
             assert_int_equal(error.code, CONNECT_RESOURCE_EXHAUSTED);
