@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 e9e390ee936fdc99. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 bff5226c75da1f48. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -383,11 +383,14 @@ typedef struct gen_lexer_t {
 } gen_lexer_t;
 /* Starts before the first token. */
 GEN_PRIVATE void gen_lexer_begin(gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source);
+/* Starts in a part of a source. */
+GEN_PRIVATE void gen_lexer_begin_at(
+    gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source, connect_str_t part);
 /* Goes to the next token. What is no token is reported and skipped. */
 GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer);
 GEN_PRIVATE bool gen_lexer_is(const gen_lexer_t *lexer, const char *text);
-/* Unescapes the string token; appends to text, which has room for it. Returns how many bytes. */
-GEN_PRIVATE size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text);
+/* Takes the string token and those that follow it, joined and unescaped. Returns false if one is bad. */
+GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text);
 
 /* #### src/gen/lexer.c ############################################################################################# */
 /* Tokens of the protobuf language (protobuf.dev, "Protocol Buffers Language Specification", lexical elements), and
@@ -427,15 +430,24 @@ static gen_at_t gen_lexer_at(const gen_lexer_t *lexer, const char *where) {
     return at;
 }
 
-GEN_PRIVATE void gen_lexer_begin(gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source) {
+GEN_PRIVATE void gen_lexer_begin_at(
+    gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source, connect_str_t part) {
     memset(lexer, 0, sizeof *lexer);
     lexer->ctx = ctx;
     lexer->source = source;
-    lexer->next = source->text.data;
-    lexer->end = lexer->next + source->text.len;
-    if (source->text.len >= 3 && memcmp(lexer->next, "\xEF\xBB\xBF", 3) == 0) lexer->next += 3;
+    lexer->next = part.data;
+    lexer->end = part.data + part.len;
     lexer->token.at = lexer->previous_end = gen_lexer_at(lexer, lexer->next);
     gen_lexer_next(lexer);
+}
+
+GEN_PRIVATE void gen_lexer_begin(gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source) {
+    connect_str_t all = source->text;
+    if (all.len >= 3 && memcmp(all.data, "\xEF\xBB\xBF", 3) == 0) {
+        all.data += 3;
+        all.len -= 3;
+    }
+    gen_lexer_begin_at(lexer, ctx, source, all);
 }
 
 /* Reads one comment; at its end stands the newline of a //. */
@@ -655,7 +667,8 @@ static bool gen_lexer_digits(const char **at, const char *end, size_t max, unsig
     return count > 0;
 }
 
-GEN_PRIVATE size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
+/* Unescapes the string token to where there is room for it; unescaped it is never longer than written. */
+static size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
     static const char names[] = "abfnrtv\\'\"?", bytes[] = "\a\b\f\n\r\t\v\\'\"?";
     const char *at = lexer->token.text.data + 1, *end = lexer->token.text.data + lexer->token.text.len, *name;
     size_t len = 0;
@@ -704,6 +717,28 @@ GEN_PRIVATE size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
         if (!good) gen_source_error(lexer->ctx, gen_lexer_at(lexer, begin), "wrong escape sequence in a string");
     }
     return len;
+}
+
+GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text) {
+    const gen_token_t *token = &lexer->token;
+    size_t len = 0, room = 0;
+    char *joined = NULL;
+    bool good = true;
+    while (token->kind == GEN_TOKEN_STRING) {
+        if (len + token->text.len + 1 > room) {
+            char *longer;
+            room = 2 * room + token->text.len + 1;
+            longer = CONNECT_NEW(&lexer->ctx->arena, char, room);
+            if (len) memcpy(longer, joined, len);
+            joined = longer;
+        }
+        if (token->bad) good = false;
+        len += gen_lexer_unescape(lexer, joined + len);
+        gen_lexer_next(lexer);
+    }
+    text->data = joined;
+    text->len = len;
+    return good;
 }
 
 /* #### src/gen/map.h ############################################################################################### */
@@ -767,6 +802,7 @@ GEN_PRIVATE void gen_map_put(gen_context_t *ctx, gen_map_t *map, const char *key
 typedef struct gen_file_t gen_file_t;
 typedef struct gen_type_t gen_type_t;
 typedef struct gen_enum_t gen_enum_t;
+typedef struct gen_field_t gen_field_t;
 
 typedef enum gen_syntax_t { GEN_SYNTAX_PROTO2, GEN_SYNTAX_PROTO3, GEN_SYNTAX_EDITIONS } gen_syntax_t;
 typedef enum gen_feature_t { /* the numbers of google.protobuf.FeatureSet's fields */
@@ -793,8 +829,15 @@ enum { /* their values that are asked for */
     GEN_ENCODING_LENGTH_PREFIXED = 1,
     GEN_ENCODING_DELIMITED = 2,
     GEN_JSON_ALLOW = 1,
-    GEN_JSON_LEGACY_BEST_EFFORT = 2
+    GEN_JSON_LEGACY_BEST_EFFORT = 2,
+    GEN_STYLE_2024 = 1,
+    GEN_STYLE_LEGACY = 2,
+    GEN_VISIBILITY_EXPORT_ALL = 1,
+    GEN_VISIBILITY_EXPORT_TOP_LEVEL = 2,
+    GEN_VISIBILITY_LOCAL_ALL = 3,
+    GEN_VISIBILITY_STRICT = 4
 };
+#define GEN_EDITION_2024 1001   /* in google.protobuf.Edition */
 typedef struct gen_features_t { /* in effect: of[GEN_FEATURE_JSON_FORMAT] is GEN_JSON_ALLOW, ... */
     uint8_t of[GEN_FEATURE_COUNT];
 } gen_features_t;
@@ -810,6 +853,23 @@ typedef enum gen_value_kind_t {
 typedef struct gen_docs_t {
     connect_str_t leading, trailing;
 } gen_docs_t;
+/* A message of a type of the model, by its values: what options are. Items are in the order of their numbers. */
+typedef struct gen_object_t gen_object_t;
+typedef struct gen_item_t {
+    struct gen_item_t *next;
+    const gen_field_t *field;
+    gen_at_t at;
+    uint64_t bits;         /* numbers, bools, enums: int32 and int64 with their sign; floats as IEEE 754 has them */
+    connect_str_t text;    /* string, bytes */
+    gen_object_t *message; /* message, group */
+} gen_item_t;
+struct gen_object_t {
+    const gen_type_t *type;
+    gen_item_t *items, *last;
+    connect_str_t unknown; /* of a descriptor: fields that the type does not have, as they stand on the wire */
+};
+
+/* `name = value`, as it is written. */
 typedef struct gen_option_t {
     struct gen_option_t *next;
     const char *name; /* "packed", "(acme.label).text" */
@@ -819,17 +879,19 @@ typedef struct gen_option_t {
     uint64_t integer;
     double number;
     bool negative;
-    bool custom;    /* its name begins with "(" */
-    uint32_t field; /* its number in the options message; 0: custom, or no such */
-    int feature;    /* gen_feature_t; 0: it is none */
-    int32_t choice; /* the number of an enum's value */
 } gen_option_t;
-typedef GEN_LIST(gen_option_t) gen_options_t;
+typedef struct gen_options_t { /* of a file, a message, a field ... */
+    gen_option_t *first, *tail;
+    size_t count;
+    connect_str_t encoded; /* of a descriptor, in place of the list; not NULL: there are options, if of no number */
+    gen_object_t *object;  /* what they mean, a google.protobuf.FileOptions ...; NULL: there are none */
+} gen_options_t;
 typedef struct gen_range_t {
     struct gen_range_t *next;
     gen_at_t at;
     int32_t first, last; /* both belong to it */
     bool to_max;
+    gen_options_t *options; /* of extension numbers: shared by those of one statement */
 } gen_range_t;
 typedef struct gen_word_t {
     struct gen_word_t *next;
@@ -850,8 +912,8 @@ typedef struct gen_oneof_t {
     const char *c_name, *c_case;    /* members: the union, and what says which */
     const char *c_enum, *c_not_set; /* the enum of the choices, and its zero */
 } gen_oneof_t;
-typedef struct gen_field_t {
-    struct gen_field_t *next;
+struct gen_field_t {
+    gen_field_t *next;
     gen_file_t *file;
     gen_type_t *parent; /* NULL: an extension outside of a message */
     gen_oneof_t *oneof;
@@ -874,7 +936,7 @@ typedef struct gen_field_t {
     bool required, packed, nullable, has, utf8, deprecated;
     const char *c_name, *c_has;   /* members */
     const char *c_choice, *c_get; /* the enumerator in its oneof; the function that looks into the map */
-} gen_field_t;
+};
 struct gen_type_t { /* a message */
     struct gen_type_t *next;
     gen_file_t *file;
@@ -905,6 +967,7 @@ typedef struct gen_enum_value_t {
     gen_at_t at, number_at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
     int32_t number;
     bool deprecated;
     const char *c_name;
@@ -921,6 +984,7 @@ struct gen_enum_t {
     GEN_LIST(gen_enum_value_t) values;
     GEN_LIST(gen_range_t) reserved;
     GEN_LIST(gen_word_t) reserved_names;
+    gen_map_t by_name;  /* its values; filled when it is asked for */
     int32_t visibility; /* as of messages */
     bool closed, allow_alias, deprecated;
     const char *c_name;
@@ -932,6 +996,7 @@ typedef struct gen_method_t {
     gen_at_t at, input_at, output_at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
     gen_type_t *input, *output;
     bool client_streams, server_streams, deprecated;
     int32_t idempotency;
@@ -944,6 +1009,7 @@ typedef struct gen_service_t {
     gen_at_t at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
     GEN_LIST(gen_method_t) methods;
     bool deprecated;
     const char *c_name;
@@ -966,7 +1032,7 @@ struct gen_file_t {
     gen_options_t options;
     gen_features_t features;
     GEN_LIST(gen_import_t) imports;
-    GEN_LIST(gen_import_t) option_imports; /* for custom options only: not read */
+    GEN_LIST(gen_import_t) option_imports; /* for custom options only */
     GEN_LIST(gen_type_t) types;
     GEN_LIST(gen_enum_t) enums;
     GEN_LIST(gen_service_t) services;
@@ -975,14 +1041,189 @@ struct gen_file_t {
     bool built_in, wanted;        /* wanted: a header is to be written */
     bool incomplete;              /* it, or what it imports, could not be read in full */
     bool loading;                 /* on the path of imports that is being read */
-    uint32_t visible_from;        /* the serial of the last file that was found to see this one */
+    uint32_t visible_from;        /* the serial of the last gen_resolve_see that found this one */
     const char *c_name, *guard, *header;
 };
 typedef struct gen_model_t {
     gen_context_t *ctx;
     GEN_LIST(gen_file_t) files; /* imports before what imports them */
     gen_map_t file_names, symbols;
+    uint32_t serial; /* of the last gen_resolve_see: what is visible has it in visible_from */
 } gen_model_t;
+
+/* #### src/gen/scalar.h ############################################################################################ */
+/* "int32" is CONNECT_KIND_INT32, and back; 0: it is no scalar type. */
+GEN_PRIVATE int gen_scalar_kind(const char *name);
+GEN_PRIVATE const char *gen_scalar_kind_name(int kind);
+/* Finds a value of an enum by its name; NULL if there is none. */
+GEN_PRIVATE const gen_enum_value_t *gen_scalar_enum_value(
+    gen_context_t *ctx, gen_enum_t *enumeration, connect_str_t name);
+/* Turns what is written into the value of a field that is no message. what: `option "packed"`, for the message if it
+   does not fit, which is reported. text_format: what that accepts besides. */
+GEN_PRIVATE bool gen_scalar_read(gen_context_t *ctx, gen_item_t *item, const gen_field_t *field,
+    const gen_option_t *value, const char *what, bool text_format);
+
+/* #### src/gen/scalar.c ############################################################################################ */
+/* Values as they are written, of options and defaults: what of it fits which type (protobuf.dev, "Language
+   Specification", constant).
+
+     int32 ... sfixed64   an integer in range; unsigned ones without a minus
+     float, double        an integer, a float, inf, nan; a float that is too large is infinite
+     bool                 true, false
+     enum                 the name of a value
+     string, bytes        strings in quotes
+
+   The text format (protobuf.dev, "Text Format Language"), in which messages are written, has more: true and false as t,
+   True, 1, f, False, 0; enums by number; infinity for inf, in any case. */
+
+GEN_PRIVATE const char *gen_scalar_kind_name(int kind) {
+    static const char *const names[] = {"", "double", "float", "int64", "uint64", "int32", "fixed64", "fixed32", "bool",
+        "string", "group", "message", "bytes", "uint32", "enum", "sfixed32", "sfixed64", "sint32", "sint64"};
+    return names[kind];
+}
+
+GEN_PRIVATE int gen_scalar_kind(const char *name) {
+    int kind;
+    for (kind = CONNECT_KIND_DOUBLE; kind <= CONNECT_KIND_SINT64; kind++) {
+        if (kind == CONNECT_KIND_GROUP || kind == CONNECT_KIND_MESSAGE || kind == CONNECT_KIND_ENUM) continue;
+        if (strcmp(gen_scalar_kind_name(kind), name) == 0) return kind;
+    }
+    return 0;
+}
+
+GEN_PRIVATE const gen_enum_value_t *gen_scalar_enum_value(
+    gen_context_t *ctx, gen_enum_t *enumeration, connect_str_t name) {
+    if (!enumeration->by_name.count) {
+        gen_enum_value_t *value;
+        for (value = enumeration->values.first; value; value = value->next) {
+            if (!gen_map_get(&enumeration->by_name, value->name))
+                gen_map_put(ctx, &enumeration->by_name, value->name, value);
+        }
+    }
+    return gen_map_get(&enumeration->by_name, gen_source_copy(ctx, name));
+}
+
+static bool gen_scalar_is_one_of(const gen_option_t *value, const char *words) {
+    size_t len = value->text.len;
+    while (*words) {
+        size_t word = strcspn(words, " ");
+        if (word == len && memcmp(words, value->text.data, len) == 0) return true;
+        words += word + (words[word] == ' ');
+    }
+    return false;
+}
+
+static bool gen_scalar_bool(gen_item_t *item, const gen_option_t *value, bool text_format) {
+    if (text_format && value->kind == GEN_VALUE_INTEGER && !value->negative && value->integer <= 1) {
+        item->bits = value->integer;
+        return true;
+    }
+    if (value->kind != GEN_VALUE_WORD || value->negative) return false;
+    item->bits = gen_scalar_is_one_of(value, text_format ? "true True t" : "true");
+    return item->bits || gen_scalar_is_one_of(value, text_format ? "false False f" : "false");
+}
+
+static bool gen_scalar_float(gen_item_t *item, const gen_option_t *value, bool single, bool text_format) {
+    double number = value->number;
+    if (value->kind == GEN_VALUE_WORD) {
+        char word[16] = "";
+        size_t i;
+        for (i = 0; i < value->text.len && i < sizeof word - 1; i++) {
+            char c = value->text.data[i];
+            word[i] = text_format && c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        }
+        if (strcmp(word, "inf") == 0 || (text_format && strcmp(word, "infinity") == 0))
+            number = strtod("inf", NULL);
+        else if (strcmp(word, "nan") == 0)
+            number = strtod("nan", NULL);
+        else
+            return false;
+    } else if (value->kind != GEN_VALUE_INTEGER && value->kind != GEN_VALUE_FLOAT) {
+        return false;
+    }
+    if (value->negative) number = -number;
+    if (single) {
+        float narrow = (float)number;
+        uint32_t bits;
+        memcpy(&bits, &narrow, sizeof bits);
+        item->bits = bits;
+    } else {
+        memcpy(&item->bits, &number, sizeof number);
+    }
+    return true;
+}
+
+static bool gen_scalar_enum(
+    gen_context_t *ctx, gen_item_t *item, gen_enum_t *enumeration, const gen_option_t *value, bool text_format) {
+    const gen_enum_value_t *choice;
+    if (text_format && value->kind == GEN_VALUE_INTEGER && value->integer <= (value->negative ? 1u << 31 : INT32_MAX)) {
+        const int64_t number = value->negative ? -(int64_t)value->integer : (int64_t)value->integer;
+        item->bits = (uint64_t)number;
+        if (!enumeration->closed) return true;
+        for (choice = enumeration->values.first; choice; choice = choice->next) {
+            if (choice->number == number) return true;
+        }
+        return false;
+    }
+    if (value->kind != GEN_VALUE_WORD || value->negative) return false;
+    choice = gen_scalar_enum_value(ctx, enumeration, value->text);
+    if (choice) item->bits = (uint64_t)(int64_t)choice->number;
+    return choice != NULL;
+}
+
+static bool gen_scalar_integer(gen_item_t *item, const gen_option_t *value, int kind) {
+    const bool wide = kind == CONNECT_KIND_INT64 || kind == CONNECT_KIND_SINT64 || kind == CONNECT_KIND_SFIXED64 ||
+        kind == CONNECT_KIND_UINT64 || kind == CONNECT_KIND_FIXED64;
+    const bool is_unsigned = kind == CONNECT_KIND_UINT64 || kind == CONNECT_KIND_FIXED64 ||
+        kind == CONNECT_KIND_UINT32 || kind == CONNECT_KIND_FIXED32;
+    uint64_t max = is_unsigned ? (wide ? UINT64_MAX : UINT32_MAX) : (wide ? (uint64_t)INT64_MAX : INT32_MAX);
+    if (value->negative) max = is_unsigned ? 0 : max + 1;
+    if (value->kind != GEN_VALUE_INTEGER || value->integer > max) return false;
+    item->bits = value->negative ? (uint64_t)0 - value->integer : value->integer;
+    return true;
+}
+
+/* What an enum's values are called, as far as a message has room for. */
+static const char *gen_scalar_choices(gen_context_t *ctx, const gen_enum_t *enumeration) {
+    const gen_enum_value_t *value = enumeration->values.first;
+    const char *list = "";
+    unsigned i;
+    for (i = 0; value && i < 10; value = value->next, i++)
+        list = gen_source_printf(ctx, "%s%s%s", list, i ? ", " : "", value->name);
+    return value ? gen_source_printf(ctx, "%s, ...", list) : list;
+}
+
+GEN_PRIVATE bool gen_scalar_read(gen_context_t *ctx, gen_item_t *item, const gen_field_t *field,
+    const gen_option_t *value, const char *what, bool text_format) {
+    const char *wanted;
+    switch (field->kind) {
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES:
+        item->text = value->text;
+        if (value->kind == GEN_VALUE_STRING) return true;
+        wanted = "a string";
+        break;
+    case CONNECT_KIND_BOOL:
+        if (gen_scalar_bool(item, value, text_format)) return true;
+        wanted = "true or false";
+        break;
+    case CONNECT_KIND_ENUM:
+        if (!field->enumeration || gen_scalar_enum(ctx, item, field->enumeration, value, text_format)) return true;
+        wanted = gen_source_printf(ctx, "one of %s", gen_scalar_choices(ctx, field->enumeration));
+        break;
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FLOAT:
+        if (gen_scalar_float(item, value, field->kind == CONNECT_KIND_FLOAT, text_format)) return true;
+        wanted = "a number";
+        break;
+    default:
+        if (gen_scalar_integer(item, value, field->kind)) return true;
+        wanted = gen_source_printf(ctx, "an integer in the range of its type, %s", gen_scalar_kind_name(field->kind));
+        break;
+    }
+    gen_source_error(ctx, value->value_at, "%s must be %s", what, wanted);
+    return false;
+}
 
 /* #### src/gen/parser.h ############################################################################################ */
 #define GEN_PATH_MAX 4096u /* bytes of a name with dots */
@@ -1031,7 +1272,6 @@ GEN_PRIVATE bool gen_parse_option_brackets(gen_parser_t *parser, gen_options_t *
 static bool gen_parse_option_name(gen_parser_t *parser, gen_option_t *option) {
     const char *name = "";
     option->at = parser->lexer.token.at;
-    option->custom = gen_lexer_is(&parser->lexer, "(");
     for (;;) {
         const char *part;
         if (gen_parser_take(parser, "(")) {
@@ -1195,25 +1435,10 @@ GEN_PRIVATE bool gen_parser_word(gen_parser_t *parser, const char *what, const c
 
 GEN_PRIVATE bool gen_parser_string(gen_parser_t *parser, const char *what, connect_str_t *text) {
     const gen_token_t *token = &parser->lexer.token;
-    size_t len = 0, room = 0;
-    char *joined = NULL;
     text->data = "";
     text->len = 0;
     if (token->kind != GEN_TOKEN_STRING || token->bad) return gen_parser_wrong(parser, what);
-    while (token->kind == GEN_TOKEN_STRING) {
-        if (len + token->text.len + 1 > room) { /* unescaped it is never longer than written */
-            char *longer;
-            room = 2 * room + token->text.len + 1;
-            longer = CONNECT_NEW(&parser->ctx->arena, char, room);
-            if (len) memcpy(longer, joined, len);
-            joined = longer;
-        }
-        len += gen_lexer_unescape(&parser->lexer, joined + len);
-        gen_lexer_next(&parser->lexer);
-    }
-    text->data = joined;
-    text->len = len;
-    return true;
+    return gen_lexer_strings(&parser->lexer, text);
 }
 
 GEN_PRIVATE bool gen_parser_path(gen_parser_t *parser, const char *what, const char **path) {
@@ -1380,23 +1605,11 @@ static bool gen_parser_enum(gen_parser_t *parser, gen_type_t *parent) {
 
 /* ---- Messages ---- */
 
-static int gen_parser_scalar(const char *name) {
-    static const char names[][9] = {"double", "float", "int64", "uint64", "int32", "fixed64", "fixed32", "bool",
-        "string", "group", "message", "bytes", "uint32", "enum", "sfixed32", "sfixed64", "sint32", "sint64"};
-    size_t i;
-    for (i = 0; i < GEN_LEN(names); i++) {
-        int kind = (int)i + 1;
-        if (kind == CONNECT_KIND_GROUP || kind == CONNECT_KIND_MESSAGE || kind == CONNECT_KIND_ENUM) continue;
-        if (strcmp(names[i], name) == 0) return kind;
-    }
-    return 0;
-}
-
 static bool gen_parser_type_name(gen_parser_t *parser, gen_field_t *field) {
     const char *name;
     field->type_at = parser->lexer.token.at;
     if (!gen_parser_path(parser, "the type of a field", &name)) return false;
-    field->kind = gen_parser_scalar(name);
+    field->kind = gen_scalar_kind(name);
     if (!field->kind) field->type_name = name;
     return true;
 }
@@ -1633,12 +1846,12 @@ static bool gen_parser_extend(gen_parser_t *parser, gen_type_t *parent) {
 }
 
 static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
-    gen_options_t options;
-    memset(&options, 0, sizeof options);
+    gen_options_t *options = CONNECT_NEW(&parser->ctx->arena, gen_options_t, 1);
     gen_lexer_next(&parser->lexer);
     do {
         gen_range_t *range = CONNECT_NEW(&parser->ctx->arena, gen_range_t, 1);
         range->at = parser->lexer.token.at;
+        range->options = options;
         if (!gen_parser_int32(parser, "an extension number", 0, &range->first)) return false;
         range->last = range->first;
         if (gen_parser_take(parser, "to")) {
@@ -1647,7 +1860,7 @@ static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
         }
         GEN_APPEND(type->extension_ranges, range);
     } while (gen_parser_take(parser, ","));
-    return gen_parse_option_brackets(parser, &options) && gen_parser_expect(parser, ";", "after the extension numbers");
+    return gen_parse_option_brackets(parser, options) && gen_parser_expect(parser, ";", "after the extension numbers");
 }
 
 static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
@@ -1749,6 +1962,7 @@ static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
         method->docs.trailing = parser->lexer.trailing;
         return true;
     }
+    method->options.encoded.data = ""; /* {} stands for options, even without one */
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         if (gen_parser_take(parser, ";")) continue;
         if (!gen_lexer_is(&parser->lexer, "option"))
@@ -2164,8 +2378,17 @@ static const char *const gen_wellknown_descriptor[] = {
     "FeatureSet.VisibilityFeature.DefaultSymbolVisibility default_symbol_visibility = 8 [retention = "
     "RETENTION_SOURCE, targets = TARGET_TYPE_FILE, edition_defaults = { value: \"EXPORT_ALL\" edition: "
     "EDITION_LEGACY }, edition_defaults = { value: \"EXPORT_TOP_LEVEL\" edition: EDITION_2024 }, "
-    "feature_support.edition_introduced = EDITION_2024]; extensions 1000 to 9994; extensions 9995 to 9999; "
-    "extensions 10000; reserved 999; } message FeatureSetDefaults { message FeatureSetEditionDefault { optional "
+    "feature_support.edition_introduced = EDITION_2024]; extensions 1000 to 9994 ["
+    "declaration = { number: 1000 full_name: \".pb.cpp\" type: \".pb.CppFeatures\" }, "
+    "declaration = { number: 1001 full_name: \".pb.java\" type: \".pb.JavaFeatures\" }, "
+    "declaration = { number: 1002 full_name: \".pb.go\" type: \".pb.GoFeatures\" }, "
+    "declaration = { number: 1003 full_name: \".pb.python\" type: \".pb.PythonFeatures\" }, "
+    "declaration = { number: 1004 full_name: \".pb.csharp\" type: \".pb.CSharpFeatures\" }, "
+    "declaration = { number: 1100 full_name: \".imp.impress_feature_set\" type: \".imp.ImpressFeatureSet\" }, "
+    "declaration = { number: 9989 full_name: \".pb.java_mutable\" type: \".pb.JavaMutableFeatures\" }, "
+    "declaration = { number: 9990 full_name: \".pb.proto1\" type: \".pb.Proto1Features\" }]; "
+    "extensions 9995 to 9999; extensions 10000; reserved 999; } message FeatureSetDefaults { message "
+    "FeatureSetEditionDefault { optional "
     "Edition edition = 3; optional FeatureSet overridable_features = 4; optional FeatureSet fixed_features = 5; "
     "reserved 1, 2; reserved \"features\"; } repeated FeatureSetDefaults.FeatureSetEditionDefault defaults = 1; "
     "optional Edition minimum_edition = 4; optional Edition maximum_edition = 5; } message SourceCodeInfo { message "
@@ -2251,6 +2474,8 @@ GEN_PRIVATE const char *gen_wellknown_form(const char *full_name) {
 /* Reads the files named on the command line, and all that they import. */
 GEN_PRIVATE void gen_load_inputs(
     gen_model_t *model, const char *const *folders, size_t folder_count, const char *const *inputs, size_t input_count);
+/* Reads a built-in file, and what it imports, into an empty model. */
+GEN_PRIVATE void gen_load_built_in(gen_model_t *model, const char *name);
 
 /* #### src/gen/load.c ############################################################################################## */
 /* From names to files: where imports are looked for, in which order files come, and which headers are to be written.
@@ -2347,11 +2572,19 @@ static void gen_load_cycle(gen_load_t *load, gen_at_t at, const gen_file_t *file
     gen_source_error(load->ctx, at, "import cycle: %s%s", text, file->name);
 }
 
+static gen_file_t *gen_load_file(gen_load_t *load, gen_at_t at, const char *name);
+
+static void gen_load_imports(gen_load_t *load, gen_file_t *file, gen_import_t *import) {
+    for (; import; import = import->next) {
+        import->file = gen_load_file(load, import->at, import->name);
+        if (!import->file || import->file->incomplete) file->incomplete = true;
+    }
+}
+
 static gen_file_t *gen_load_file(gen_load_t *load, gen_at_t at, const char *name) {
     gen_file_t *file = gen_map_get(&load->model->file_names, name);
     const char *unsafe = gen_load_unsafe(name);
     gen_source_t *source;
-    gen_import_t *import;
     uint32_t errors;
     if (file) {
         if (!file->loading) return file;
@@ -2378,10 +2611,8 @@ static gen_file_t *gen_load_file(gen_load_t *load, gen_at_t at, const char *name
     gen_map_put(load->ctx, &load->model->file_names, name, file);
     file->loading = true;
     load->path[load->depth++] = file;
-    for (import = file->imports.first; import; import = import->next) {
-        import->file = gen_load_file(load, import->at, import->name);
-        if (!import->file || import->file->incomplete) file->incomplete = true;
-    }
+    gen_load_imports(load, file, file->imports.first);
+    gen_load_imports(load, file, file->option_imports.first);
     load->depth--;
     file->loading = false;
     GEN_APPEND(load->model->files, file);
@@ -2491,6 +2722,15 @@ GEN_PRIVATE void gen_load_inputs(gen_model_t *model, const char *const *folders,
     gen_load_want(model);
 }
 
+GEN_PRIVATE void gen_load_built_in(gen_model_t *model, const char *name) {
+    static const gen_at_t nowhere = {NULL, 0};
+    gen_load_t load;
+    memset(&load, 0, sizeof load);
+    load.model = model;
+    load.ctx = model->ctx;
+    gen_load_file(&load, nowhere, name);
+}
+
 /* #### src/gen/resolve.h ########################################################################################### */
 typedef enum gen_symbol_kind_t {
     GEN_SYMBOL_PACKAGE,
@@ -2505,9 +2745,23 @@ typedef struct gen_symbol_t {
     gen_at_t at;
     gen_type_t *type;
     gen_enum_t *enumeration;
+    gen_field_t *field;
 } gen_symbol_t;
 /* Gives everything its full name, and finds what names mean. */
 GEN_PRIVATE void gen_resolve_model(gen_model_t *model);
+
+/* Later lookups, as one file sees it. */
+typedef struct gen_resolve_t {
+    gen_model_t *model;
+    gen_context_t *ctx;
+    gen_file_t *file;
+} gen_resolve_t;
+/* From here on names are looked up as a file sees it; for_options: in options, for which it may import more. */
+GEN_PRIVATE void gen_resolve_see(gen_resolve_t *resolve, gen_model_t *model, gen_file_t *file, bool for_options);
+/* Finds an extension by its name as it is written in what is called `element`; NULL if there is none. */
+GEN_PRIVATE gen_field_t *gen_resolve_extension(gen_resolve_t *resolve, const char *element, const char *name);
+/* Finds what has a full name; NULL if the file does not see it. */
+GEN_PRIVATE gen_symbol_t *gen_resolve_full_name(gen_resolve_t *resolve, const char *full_name);
 
 /* #### src/gen/resolve.c ########################################################################################### */
 /* Names. Everything in a file is registered by its full name, once; then the names of types are looked up as
@@ -2522,13 +2776,6 @@ GEN_PRIVATE void gen_resolve_model(gen_model_t *model);
 
 /* Stands for a name that is too long: full names grow with each level, and memory is to stay bounded. */
 static const char gen_resolve_too_long[] = "";
-
-typedef struct gen_resolve_t {
-    gen_model_t *model;
-    gen_context_t *ctx;
-    gen_file_t *file;
-    uint32_t serial; /* of the file: gen_file_t.visible_from */
-} gen_resolve_t;
 
 static const char *gen_resolve_join(gen_resolve_t *resolve, const char *scope, const char *name) {
     if (strlen(scope) + strlen(name) >= GEN_RESOLVE_NAME_MAX) return gen_resolve_too_long;
@@ -2588,9 +2835,11 @@ static const char *gen_resolve_json_name(gen_resolve_t *resolve, const char *nam
 }
 
 static void gen_resolve_add_field(gen_resolve_t *resolve, const char *scope, gen_field_t *field) {
+    gen_symbol_t *symbol;
     field->full_name = gen_resolve_join(resolve, scope, field->name);
+    symbol = gen_resolve_add(resolve, field->full_name, GEN_SYMBOL_OTHER, field->at);
+    if (symbol) symbol->field = field;
     if (!field->has_json_name) field->json_name = gen_resolve_json_name(resolve, field->name);
-    gen_resolve_add(resolve, field->full_name, GEN_SYMBOL_OTHER, field->at);
 }
 
 /* The oneof that stands for a proto3 optional in descriptors: "_name", with more underscores if that is taken. */
@@ -2679,22 +2928,29 @@ static void gen_resolve_add_file(gen_resolve_t *resolve, gen_file_t *file) {
 
 /* ---- Lookup ---- */
 
-/* Marks what a file sees. */
-static void gen_resolve_see(gen_resolve_t *resolve, gen_file_t *file) {
-    gen_file_t **todo = CONNECT_NEW(&resolve->ctx->arena, gen_file_t *, resolve->model->files.count + 1);
-    gen_import_t *import;
+static size_t gen_resolve_mark(gen_resolve_t *resolve, gen_import_t *import, bool all, gen_file_t **todo) {
     size_t count = 0;
-    resolve->serial++;
-    file->visible_from = resolve->serial;
-    todo[count++] = file;
+    for (; import; import = import->next) {
+        if (!import->file || !(all || import->is_public)) continue;
+        if (import->file->visible_from == resolve->model->serial) continue;
+        import->file->visible_from = resolve->model->serial;
+        todo[count++] = import->file;
+    }
+    return count;
+}
+
+GEN_PRIVATE void gen_resolve_see(gen_resolve_t *resolve, gen_model_t *model, gen_file_t *file, bool for_options) {
+    gen_file_t **todo = CONNECT_NEW(&model->ctx->arena, gen_file_t *, model->files.count + 1);
+    size_t count;
+    resolve->model = model;
+    resolve->ctx = model->ctx;
+    resolve->file = file;
+    file->visible_from = ++model->serial;
+    count = gen_resolve_mark(resolve, file->imports.first, true, todo);
+    if (for_options) count += gen_resolve_mark(resolve, file->option_imports.first, true, todo + count);
     while (count > 0) {
-        gen_file_t *next = todo[--count];
-        for (import = next->imports.first; import; import = import->next) {
-            if (!import->file || (next != file && !import->is_public)) continue;
-            if (import->file->visible_from == resolve->serial) continue;
-            import->file->visible_from = resolve->serial;
-            todo[count++] = import->file;
-        }
+        const gen_file_t *next = todo[--count];
+        count += gen_resolve_mark(resolve, next->imports.first, false, todo + count);
     }
 }
 
@@ -2702,7 +2958,7 @@ static bool gen_resolve_package_seen(gen_resolve_t *resolve, const char *package
     const gen_file_t *file;
     size_t len = strlen(package);
     for (file = resolve->model->files.first; file; file = file->next) {
-        if (file->visible_from == resolve->serial && strncmp(file->package, package, len) == 0 &&
+        if (file->visible_from == resolve->model->serial && strncmp(file->package, package, len) == 0 &&
             (!file->package[len] || file->package[len] == '.')) {
             return true;
         }
@@ -2714,43 +2970,63 @@ static gen_symbol_t *gen_resolve_find(gen_resolve_t *resolve, const char *full_n
     gen_symbol_t *symbol = gen_map_get(&resolve->model->symbols, full_name);
     if (!symbol) return NULL;
     if (symbol->kind == GEN_SYMBOL_PACKAGE) return gen_resolve_package_seen(resolve, full_name) ? symbol : NULL;
-    if (symbol->file->visible_from == resolve->serial) return symbol;
+    if (symbol->file->visible_from == resolve->model->serial) return symbol;
     *hidden = symbol;
     return NULL;
 }
 
+/* Looks a name up, from the scope outwards. types_only: what is no type does not hide one further out. *wrong: the
+   full name at which the search had to end. */
+static gen_symbol_t *gen_resolve_name(gen_resolve_t *resolve, const char *scope, const char *name, bool types_only,
+    gen_symbol_t **hidden, const char **wrong) {
+    const size_t first_len = strcspn(name, ".");
+    size_t scope_len = strlen(scope);
+    gen_symbol_t *found = NULL;
+    char *full;
+    if (*name == '.') return gen_resolve_find(resolve, name + 1, hidden);
+    full = CONNECT_NEW(&resolve->ctx->arena, char, scope_len + strlen(name) + 2);
+    for (;;) {
+        gen_symbol_t *first;
+        const size_t at_name = scope_len ? scope_len + 1 : 0;
+        memcpy(full, scope, scope_len);
+        if (scope_len) full[scope_len] = '.';
+        memcpy(full + at_name, name, first_len);
+        full[at_name + first_len] = 0;
+        first = gen_resolve_find(resolve, full, hidden);
+        if (first && !name[first_len]) {
+            found = first;
+            if (!types_only || first->kind == GEN_SYMBOL_MESSAGE || first->kind == GEN_SYMBOL_ENUM) return found;
+        } else if (first && first->kind != GEN_SYMBOL_OTHER) {
+            strcpy(full + at_name, name);
+            found = gen_resolve_find(resolve, full, hidden);
+            if (!found) *wrong = full;
+            return found;
+        }
+        if (scope_len == 0) return found;
+        while (scope_len > 0 && scope[scope_len - 1] != '.')
+            scope_len--;
+        if (scope_len > 0) scope_len--;
+    }
+}
+
+GEN_PRIVATE gen_field_t *gen_resolve_extension(gen_resolve_t *resolve, const char *element, const char *name) {
+    const char *dot = strrchr(element, '.'), *wrong = NULL;
+    const connect_str_t scope = {element, dot ? (size_t)(dot - element) : 0};
+    gen_symbol_t *hidden = NULL;
+    const gen_symbol_t *symbol =
+        gen_resolve_name(resolve, gen_source_copy(resolve->ctx, scope), name, false, &hidden, &wrong);
+    return symbol && symbol->field && symbol->field->extendee_name ? symbol->field : NULL;
+}
+
+GEN_PRIVATE gen_symbol_t *gen_resolve_full_name(gen_resolve_t *resolve, const char *full_name) {
+    gen_symbol_t *hidden = NULL;
+    return gen_resolve_find(resolve, full_name, &hidden);
+}
+
 /* Finds a message or an enum; reports it if there is none. */
 static gen_symbol_t *gen_resolve_type(gen_resolve_t *resolve, const char *scope, const char *name, gen_at_t at) {
-    gen_symbol_t *hidden = NULL, *found = NULL;
-    const char *wrong = NULL; /* the full name at which the search had to end */
-    if (*name == '.') {
-        found = gen_resolve_find(resolve, name + 1, &hidden);
-    } else {
-        size_t first_len = strcspn(name, "."), scope_len = strlen(scope);
-        char *full = CONNECT_NEW(&resolve->ctx->arena, char, scope_len + strlen(name) + 2);
-        for (;;) {
-            gen_symbol_t *first;
-            size_t at_name = scope_len ? scope_len + 1 : 0;
-            memcpy(full, scope, scope_len);
-            if (scope_len) full[scope_len] = '.';
-            memcpy(full + at_name, name, first_len);
-            full[at_name + first_len] = 0;
-            first = gen_resolve_find(resolve, full, &hidden);
-            if (first && !name[first_len]) {
-                found = first;
-                if (first->kind == GEN_SYMBOL_MESSAGE || first->kind == GEN_SYMBOL_ENUM) return found;
-            } else if (first && first->kind != GEN_SYMBOL_OTHER) {
-                strcpy(full + at_name, name);
-                found = gen_resolve_find(resolve, full, &hidden);
-                if (!found) wrong = full;
-                break;
-            }
-            if (scope_len == 0) break;
-            while (scope_len > 0 && scope[scope_len - 1] != '.')
-                scope_len--;
-            if (scope_len > 0) scope_len--;
-        }
-    }
+    const char *wrong = NULL;
+    gen_symbol_t *hidden = NULL, *found = gen_resolve_name(resolve, scope, name, true, &hidden, &wrong);
     if (found && (found->kind == GEN_SYMBOL_MESSAGE || found->kind == GEN_SYMBOL_ENUM)) return found;
     if (found) {
         gen_source_error(resolve->ctx, at, "\"%s\" is not a message or an enum", name);
@@ -2822,8 +3098,7 @@ GEN_PRIVATE void gen_resolve_model(gen_model_t *model) {
     for (file = model->files.first; file; file = file->next)
         gen_resolve_add_file(&resolve, file);
     for (file = model->files.first; file; file = file->next) {
-        resolve.file = file;
-        gen_resolve_see(&resolve, file);
+        gen_resolve_see(&resolve, model, file, false);
         for (type = file->types.first; type; type = type->next)
             gen_resolve_fields(&resolve, type);
         for (field = file->extensions.first; field; field = field->next) {
@@ -2839,34 +3114,584 @@ GEN_PRIVATE void gen_resolve_model(gen_model_t *model) {
     }
 }
 
+/* #### src/gen/object.h ############################################################################################ */
+/* Finds the first value of a field that is no extension; NULL if there is none. object: may be NULL. */
+GEN_PRIVATE const gen_item_t *gen_object_get(const gen_object_t *object, const char *name);
+/* Finds the first value of a field; NULL if there is none. */
+GEN_PRIVATE gen_item_t *gen_object_find(const gen_object_t *object, const gen_field_t *field);
+/* Adds a value behind those of the same field. */
+GEN_PRIVATE gen_item_t *gen_object_add(gen_context_t *ctx, gen_object_t *object, const gen_field_t *field, gen_at_t at);
+/* Whether a bool field is set to true. */
+GEN_PRIVATE bool gen_object_is_true(const gen_object_t *object, const char *name);
+/* The number of an enum field or an integer; otherwise what it is without a value. */
+GEN_PRIVATE int32_t gen_object_number(const gen_object_t *object, const char *name, int32_t otherwise);
+/* Its text, with a zero after it; NULL if the field is not set. */
+GEN_PRIVATE const char *gen_object_text(gen_context_t *ctx, const gen_object_t *object, const char *name);
+/* The fields of an object on the wire, without those that are for sources only. */
+GEN_PRIVATE connect_str_t gen_object_encode(gen_context_t *ctx, const gen_object_t *object);
+/* Adds to an object what is on the wire; extensions are those of the model. Reports at `at` what is malformed. */
+GEN_PRIVATE void gen_object_decode(const gen_model_t *model, gen_object_t *object, connect_str_t bytes, gen_at_t at);
+
+/* #### src/gen/object.c ############################################################################################ */
+/* Messages whose types are in the model, as custom options are: kept by their values, read from and written to the
+   wire (protobuf.dev, "Encoding").
+
+   An object has its items by the number of their fields, those of one field in the order they came in; a field that is
+   not repeated has one at most, messages merge. So an object comes out the same on the wire however it was put
+   together. Repeated fields are never packed: readers take both.
+
+   Fields with retention = RETENTION_SOURCE are not written: they are for who reads the source. What is in groups is
+   read and written as in other messages. Depth: GEN_OBJECT_DEPTH_MAX levels. */
+
+#define GEN_OBJECT_DEPTH_MAX 100u
+#define GEN_OBJECT_RETENTION_SOURCE 2
+
+GEN_PRIVATE const gen_item_t *gen_object_get(const gen_object_t *object, const char *name) {
+    const gen_item_t *item = object ? object->items : NULL;
+    while (item && (item->field->extendee_name || strcmp(item->field->name, name) != 0))
+        item = item->next;
+    return item;
+}
+
+GEN_PRIVATE gen_item_t *gen_object_find(const gen_object_t *object, const gen_field_t *field) {
+    gen_item_t *item = object->items;
+    while (item && item->field != field)
+        item = item->next;
+    return item;
+}
+
+GEN_PRIVATE gen_item_t *gen_object_add(
+    gen_context_t *ctx, gen_object_t *object, const gen_field_t *field, gen_at_t at) {
+    gen_item_t *item = CONNECT_NEW(&ctx->arena, gen_item_t, 1), **link = &object->items;
+    item->field = field;
+    item->at = at;
+    if (object->last && object->last->field->number <= field->number) link = &object->last->next;
+    while (*link && (*link)->field->number <= field->number)
+        link = &(*link)->next;
+    item->next = *link;
+    *link = item;
+    if (!item->next) object->last = item;
+    if (field->type) {
+        item->message = CONNECT_NEW(&ctx->arena, gen_object_t, 1);
+        item->message->type = field->type;
+    }
+    return item;
+}
+
+GEN_PRIVATE bool gen_object_is_true(const gen_object_t *object, const char *name) {
+    const gen_item_t *item = gen_object_get(object, name);
+    return item && item->bits != 0;
+}
+
+GEN_PRIVATE int32_t gen_object_number(const gen_object_t *object, const char *name, int32_t otherwise) {
+    const gen_item_t *item = gen_object_get(object, name);
+    return item ? (int32_t)item->bits : otherwise;
+}
+
+GEN_PRIVATE const char *gen_object_text(gen_context_t *ctx, const gen_object_t *object, const char *name) {
+    const gen_item_t *item = gen_object_get(object, name);
+    return item ? gen_source_copy(ctx, item->text) : NULL;
+}
+
+/* ---- To the wire ---- */
+
+static bool gen_object_is_for_sources(const gen_field_t *field) {
+    return gen_object_number(field->options.object, "retention", 0) == GEN_OBJECT_RETENTION_SOURCE;
+}
+
+static void gen_object_put(gen_context_t *ctx, connect_writer_t *writer, const gen_item_t *item) {
+    const uint32_t number = (uint32_t)item->field->number;
+    const connect_kind_t kind = (connect_kind_t)item->field->kind;
+    const int32_t narrow = (int32_t)(uint32_t)item->bits;
+    const uint32_t narrow_bits = (uint32_t)item->bits;
+    const bool truth = item->bits != 0;
+    connect_str_t bytes;
+    double wide_float;
+    float narrow_float;
+    switch (kind) {
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: connect_writer_put(writer, number, CONNECT_KIND_BYTES, &item->text); break;
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_GROUP:
+        bytes = gen_object_encode(ctx, item->message);
+        connect_writer_put(writer, number, kind, &bytes);
+        break;
+    case CONNECT_KIND_DOUBLE:
+        memcpy(&wide_float, &item->bits, sizeof wide_float);
+        connect_writer_put(writer, number, kind, &wide_float);
+        break;
+    case CONNECT_KIND_FLOAT:
+        memcpy(&narrow_float, &narrow_bits, sizeof narrow_float);
+        connect_writer_put(writer, number, kind, &narrow_float);
+        break;
+    case CONNECT_KIND_BOOL: connect_writer_put(writer, number, kind, &truth); break;
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_SINT64:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: connect_writer_put(writer, number, kind, &item->bits); break;
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32: connect_writer_put(writer, number, kind, &narrow_bits); break;
+    default: connect_writer_put(writer, number, kind, &narrow); break;
+    }
+}
+
+GEN_PRIVATE connect_str_t gen_object_encode(gen_context_t *ctx, const gen_object_t *object) {
+    connect_writer_t writer = {NULL, {NULL, 0}, false, 0};
+    const gen_item_t *item;
+    connect_str_t all;
+    char *joined;
+    writer.arena = &ctx->arena;
+    for (item = object->items; item; item = item->next) {
+        if (!gen_object_is_for_sources(item->field)) gen_object_put(ctx, &writer, item);
+    }
+    if (!object->unknown.len) {
+        all = writer.written;
+        if (!all.data) all.data = "";
+        return all;
+    }
+    all.len = writer.written.len + object->unknown.len;
+    all.data = joined = CONNECT_NEW(&ctx->arena, char, all.len);
+    if (writer.written.len) memcpy(joined, writer.written.data, writer.written.len);
+    memcpy(joined + writer.written.len, object->unknown.data, object->unknown.len);
+    return all;
+}
+
+/* ---- From the wire ---- */
+
+typedef struct gen_object_reader_t {
+    const gen_model_t *model;
+    gen_at_t at;
+    unsigned depth;
+} gen_object_reader_t;
+
+static const gen_field_t *gen_object_field_in(const gen_field_t *field, const gen_type_t *type, uint32_t number) {
+    for (; field; field = field->next) {
+        if ((uint32_t)field->number == number && (!field->extendee_name || field->extendee == type)) return field;
+    }
+    return NULL;
+}
+
+static const gen_field_t *gen_object_extension_in(const gen_type_t *types, const gen_type_t *type, uint32_t number) {
+    const gen_field_t *found = NULL;
+    for (; types && !found; types = types->next) {
+        found = gen_object_field_in(types->extensions.first, type, number);
+        if (!found) found = gen_object_extension_in(types->types.first, type, number);
+    }
+    return found;
+}
+
+static const gen_field_t *gen_object_field(const gen_model_t *model, const gen_type_t *type, uint32_t number) {
+    const gen_field_t *found = gen_object_field_in(type->fields.first, type, number);
+    const gen_file_t *file;
+    for (file = model->files.first; file && !found && type->extension_ranges.first; file = file->next) {
+        found = gen_object_field_in(file->extensions.first, type, number);
+        if (!found) found = gen_object_extension_in(file->types.first, type, number);
+    }
+    return found;
+}
+
+static void gen_object_keep(gen_context_t *ctx, gen_object_t *object, const char *from, const char *to) {
+    const size_t len = (size_t)(to - from);
+    char *joined = CONNECT_NEW(&ctx->arena, char, object->unknown.len + len);
+    if (object->unknown.len) memcpy(joined, object->unknown.data, object->unknown.len);
+    memcpy(joined + object->unknown.len, from, len);
+    object->unknown.data = joined;
+    object->unknown.len += len;
+}
+
+static bool gen_object_value(const connect_record_t *record, gen_item_t *item) {
+    const connect_kind_t kind = (connect_kind_t)item->field->kind;
+    double wide_float;
+    float narrow_float;
+    uint32_t narrow_bits = 0;
+    int32_t narrow;
+    bool good, truth;
+    switch (kind) {
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: return connect_record_get(record, CONNECT_KIND_BYTES, &item->text);
+    case CONNECT_KIND_DOUBLE:
+        good = connect_record_get(record, kind, &wide_float);
+        if (good) memcpy(&item->bits, &wide_float, sizeof wide_float);
+        return good;
+    case CONNECT_KIND_FLOAT:
+        good = connect_record_get(record, kind, &narrow_float);
+        if (good) memcpy(&narrow_bits, &narrow_float, sizeof narrow_float);
+        item->bits = narrow_bits;
+        return good;
+    case CONNECT_KIND_BOOL:
+        good = connect_record_get(record, kind, &truth);
+        item->bits = good && truth;
+        return good;
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_SINT64:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: return connect_record_get(record, kind, &item->bits);
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32:
+        good = connect_record_get(record, kind, &narrow_bits);
+        item->bits = narrow_bits;
+        return good;
+    default:
+        good = connect_record_get(record, kind, &narrow);
+        if (good) item->bits = (uint64_t)(int64_t)narrow;
+        return good;
+    }
+}
+
+/* The size of a kind's numbers on the wire; 0: they are varints. */
+static size_t gen_object_fixed(int kind) {
+    switch (kind) {
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: return 8;
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32: return 4;
+    default: return 0;
+    }
+}
+
+/* Takes a number out of a packed list, as if it stood alone. */
+static bool gen_object_unpack(connect_str_t *packed, size_t fixed, connect_record_t *record) {
+    size_t len = 0;
+    record->wire = fixed == 8 ? CONNECT_WIRE_FIXED64 : fixed == 4 ? CONNECT_WIRE_FIXED32 : CONNECT_WIRE_VARINT;
+    record->value = 0;
+    for (;;) {
+        const unsigned char c = len < packed->len ? (unsigned char)packed->data[len] : 0x80;
+        if (len >= packed->len || len == 10) return false;
+        record->value |= (uint64_t)(fixed ? c : c & 0x7Fu) << (fixed ? 8 : 7) * len;
+        len++;
+        if (fixed ? len == fixed : c < 0x80) break;
+    }
+    packed->data += len;
+    packed->len -= len;
+    return true;
+}
+
+static bool gen_object_read(gen_object_reader_t *reader, gen_object_t *object, connect_str_t bytes);
+
+static bool gen_object_read_field(
+    gen_object_reader_t *reader, gen_object_t *object, const gen_field_t *field, const connect_record_t *record) {
+    gen_context_t *ctx = reader->model->ctx;
+    const bool repeated = field->label == GEN_LABEL_REPEATED;
+    const bool is_bytes = field->type || field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
+    gen_item_t *item = repeated ? NULL : gen_object_find(object, field);
+    bool good;
+    if (repeated && !is_bytes && record->wire == CONNECT_WIRE_BYTES) {
+        connect_str_t packed = record->bytes;
+        connect_record_t one = *record;
+        while (packed.len > 0) {
+            if (!gen_object_unpack(&packed, gen_object_fixed(field->kind), &one)) return false;
+            if (!gen_object_value(&one, gen_object_add(ctx, object, field, reader->at))) return false;
+        }
+        return true;
+    }
+    if (!item) item = gen_object_add(ctx, object, field, reader->at);
+    if (!field->type) return gen_object_value(record, item);
+    if (record->wire != CONNECT_WIRE_BYTES && record->wire != CONNECT_WIRE_GROUP) return false;
+    if (reader->depth >= GEN_OBJECT_DEPTH_MAX) return false;
+    reader->depth++;
+    good = gen_object_read(reader, item->message, record->bytes);
+    reader->depth--;
+    return good;
+}
+
+static bool gen_object_read(gen_object_reader_t *reader, gen_object_t *object, connect_str_t bytes) {
+    connect_reader_t records = {{NULL, 0}, false};
+    connect_record_t record;
+    records.rest = bytes;
+    for (;;) {
+        const char *from = records.rest.data;
+        const gen_field_t *field;
+        if (!connect_reader_next(&records, &record)) return !records.failed;
+        field = gen_object_field(reader->model, object->type, record.number);
+        if (!field || (!field->kind && !field->type)) {
+            gen_object_keep(reader->model->ctx, object, from, records.rest.data);
+        } else if (!gen_object_read_field(reader, object, field, &record)) {
+            return false;
+        }
+    }
+}
+
+GEN_PRIVATE void gen_object_decode(const gen_model_t *model, gen_object_t *object, connect_str_t bytes, gen_at_t at) {
+    gen_object_reader_t reader = {NULL, {NULL, 0}, 0};
+    reader.model = model;
+    reader.at = at;
+    if (!gen_object_read(&reader, object, bytes)) {
+        gen_source_error(model->ctx, at, "the descriptor's options are malformed");
+    }
+}
+
+/* #### src/gen/aggregate.h ######################################################################################### */
+/* Adds to an object what stands in the braces of an option's value. what is wrong is reported. */
+GEN_PRIVATE void gen_aggregate_read(gen_resolve_t *resolve, gen_object_t *object, const gen_option_t *option);
+
+/* #### src/gen/aggregate.c ######################################################################################### */
+/* The text format (protobuf.dev, "Text Format Language Specification"), as far as it is the value of an option: a
+   message in braces, in the tokens of the .proto language.
+
+     message   (field [, | ;])*
+     field     name : scalar | name : [scalar, ...] | name [:] {message} | name [:] <message> | name [:] [{...}, ...]
+     name      a field's, a group's type's; [full.name] of an extension; [type.googleapis.com/full.name] in an Any
+
+   A field that is not repeated is given once, of a oneof one. A reserved name is skipped with its value. Brackets
+   match, and nest as deep as parse_option.c lets them: it has read the text before. */
+
+typedef struct gen_aggregate_t {
+    gen_resolve_t *resolve;
+    gen_context_t *ctx;
+    gen_lexer_t lexer;
+} gen_aggregate_t;
+
+static bool gen_aggregate_take(gen_aggregate_t *text, const char *symbol) {
+    if (!gen_lexer_is(&text->lexer, symbol)) return false;
+    gen_lexer_next(&text->lexer);
+    return true;
+}
+
+static bool gen_aggregate_wrong(gen_aggregate_t *text, const char *expected) {
+    const gen_token_t *token = &text->lexer.token;
+    if (!token->bad) {
+        gen_source_error(text->ctx, token->at, "expected %s, found \"%s\"", expected,
+            token->kind == GEN_TOKEN_END ? "}" : gen_source_quote(text->ctx, token->text));
+    }
+    return false;
+}
+
+/* ---- Scalars ---- */
+
+static bool gen_aggregate_literal(gen_aggregate_t *text, gen_option_t *value) {
+    const gen_token_t *token = &text->lexer.token;
+    memset(value, 0, sizeof *value);
+    value->at = value->value_at = token->at;
+    if (token->kind == GEN_TOKEN_STRING) {
+        value->kind = GEN_VALUE_STRING;
+        return gen_lexer_strings(&text->lexer, &value->text);
+    }
+    value->negative = gen_aggregate_take(text, "-");
+    switch (token->kind) {
+    case GEN_TOKEN_WORD: value->kind = GEN_VALUE_WORD; break;
+    case GEN_TOKEN_INTEGER: value->kind = token->too_big ? GEN_VALUE_FLOAT : GEN_VALUE_INTEGER; break;
+    case GEN_TOKEN_FLOAT: value->kind = GEN_VALUE_FLOAT; break;
+    default: return gen_aggregate_wrong(text, "a value");
+    }
+    value->text = token->text;
+    value->integer = token->integer;
+    if (value->kind != GEN_VALUE_WORD) value->number = strtod(gen_source_copy(text->ctx, token->text), NULL);
+    if (token->bad) return false;
+    gen_lexer_next(&text->lexer);
+    return true;
+}
+
+/* ---- Names ---- */
+
+/* Skips a value: to behind it. */
+static void gen_aggregate_skip(gen_aggregate_t *text) {
+    size_t depth = 0;
+    gen_aggregate_take(text, ":");
+    do {
+        bool is_string = text->lexer.token.kind == GEN_TOKEN_STRING;
+        if (text->lexer.token.kind == GEN_TOKEN_END) return;
+        if (gen_lexer_is(&text->lexer, "{") || gen_lexer_is(&text->lexer, "<") || gen_lexer_is(&text->lexer, "["))
+            depth++;
+        else if (gen_lexer_is(&text->lexer, "}") || gen_lexer_is(&text->lexer, ">") || gen_lexer_is(&text->lexer, "]"))
+            depth--;
+        else if (gen_aggregate_take(text, "-"))
+            continue;
+        gen_lexer_next(&text->lexer);
+        while (is_string && text->lexer.token.kind == GEN_TOKEN_STRING)
+            gen_lexer_next(&text->lexer);
+    } while (depth > 0);
+}
+
+static const gen_field_t *gen_aggregate_plain_field(const gen_type_t *type, const char *name) {
+    const gen_field_t *field;
+    for (field = type->fields.first; field; field = field->next) {
+        if (strcmp(field->is_group && field->type ? field->type->name : field->name, name) == 0) return field;
+    }
+    return NULL;
+}
+
+static bool gen_aggregate_is_reserved(const gen_type_t *type, const char *name) {
+    const gen_word_t *word = type->reserved_names.first;
+    while (word && strcmp(word->text, name) != 0)
+        word = word->next;
+    return word != NULL;
+}
+
+/* The name in [ ], behind the [. *slash: where in it the last / is. */
+static bool gen_aggregate_bracketed(gen_aggregate_t *text, const char **name, const char **slash) {
+    char full[512];
+    size_t len = 0;
+    bool wants_word = true;
+    while (!gen_lexer_is(&text->lexer, "]")) {
+        const gen_token_t *token = &text->lexer.token;
+        const bool is_word = token->kind == GEN_TOKEN_WORD;
+        const bool is_mark =
+            gen_lexer_is(&text->lexer, ".") || gen_lexer_is(&text->lexer, "/") || gen_lexer_is(&text->lexer, "-");
+        if (wants_word ? !is_word : !is_mark) return gen_aggregate_wrong(text, "the name of an extension in [ ]");
+        if (len + token->text.len + 1 > sizeof full) {
+            gen_source_error(text->ctx, token->at, "the name of an extension has more than 511 bytes");
+            return false;
+        }
+        memcpy(full + len, token->text.data, token->text.len);
+        len += token->text.len;
+        wants_word = !wants_word;
+        gen_lexer_next(&text->lexer);
+    }
+    if (wants_word) return gen_aggregate_wrong(text, "the name of an extension");
+    gen_lexer_next(&text->lexer);
+    *name = gen_source_copy(text->ctx, (connect_str_t){full, len});
+    *slash = strrchr(*name, '/');
+    return true;
+}
+
+/* ---- Fields ---- */
+
+static bool gen_aggregate_fields(gen_aggregate_t *text, gen_object_t *object, const char *closing);
+
+static bool gen_aggregate_message(gen_aggregate_t *text, gen_object_t *object) {
+    const bool angle = gen_lexer_is(&text->lexer, "<");
+    if (!gen_aggregate_take(text, angle ? "<" : "{")) return gen_aggregate_wrong(text, "\"{\"");
+    return gen_aggregate_fields(text, object, angle ? ">" : "}");
+}
+
+static bool gen_aggregate_value(gen_aggregate_t *text, gen_object_t *object, const gen_field_t *field, gen_at_t at) {
+    gen_option_t value;
+    gen_item_t *item;
+    if (field->type) return gen_aggregate_message(text, gen_object_add(text->ctx, object, field, at)->message);
+    if (!gen_aggregate_literal(text, &value)) return false;
+    item = gen_object_add(text->ctx, object, field, at);
+    gen_scalar_read(text->ctx, item, field, &value, gen_source_printf(text->ctx, "field \"%s\"", field->name), true);
+    return true; /* of what stands behind it more can be said */
+}
+
+static void gen_aggregate_twice(gen_aggregate_t *text, gen_object_t *object, const gen_field_t *field, gen_at_t at) {
+    const gen_item_t *item;
+    for (item = object->items; item && field->label != GEN_LABEL_REPEATED; item = item->next) {
+        if (item->field == field) {
+            gen_source_error(text->ctx, at, "field \"%s\" is set already, at %s", field->name,
+                gen_source_place(text->ctx, item->at));
+            return;
+        }
+        if (field->oneof && item->field->oneof == field->oneof) {
+            gen_source_error(text->ctx, at, "field \"%s\" is in a oneof with \"%s\", which is set already", field->name,
+                item->field->name);
+            return;
+        }
+    }
+}
+
+/* `[type.googleapis.com/full.name] { ... }`, behind the name: the value of an Any. */
+static bool gen_aggregate_any(
+    gen_aggregate_t *text, gen_object_t *object, const char *url, const char *slash, gen_at_t at) {
+    const gen_type_t *type = NULL;
+    const gen_field_t *url_field = gen_aggregate_plain_field(object->type, "type_url");
+    const gen_field_t *value_field = gen_aggregate_plain_field(object->type, "value");
+    const gen_symbol_t *symbol = gen_resolve_full_name(text->resolve, slash + 1);
+    const size_t host = (size_t)(slash - url);
+    gen_object_t *inner;
+    gen_item_t *item;
+    if (strcmp(object->type->full_name, "google.protobuf.Any") != 0 || !url_field || !value_field) {
+        gen_source_error(text->ctx, at, "only a google.protobuf.Any has a [type URL]");
+        return false;
+    }
+    if (symbol && symbol->kind == GEN_SYMBOL_MESSAGE) type = symbol->type;
+    if (!type || (strncmp(url, "type.googleapis.com", host) != 0 && strncmp(url, "type.googleprod.com", host) != 0)) {
+        gen_source_error(text->ctx, at, "\"%s\" is not the URL of a type: write type.googleapis.com/full.name", url);
+        return false;
+    }
+    gen_aggregate_take(text, ":");
+    inner = CONNECT_NEW(&text->ctx->arena, gen_object_t, 1);
+    inner->type = type;
+    if (!gen_aggregate_message(text, inner)) return false;
+    item = gen_object_add(text->ctx, object, url_field, at);
+    item->text = connect_str_of(url);
+    item = gen_object_add(text->ctx, object, value_field, at);
+    item->text = gen_object_encode(text->ctx, inner);
+    return true;
+}
+
+static bool gen_aggregate_field(gen_aggregate_t *text, gen_object_t *object) {
+    const gen_at_t at = text->lexer.token.at;
+    const gen_field_t *field = NULL;
+    const char *name, *slash;
+    if (gen_aggregate_take(text, "[")) {
+        if (!gen_aggregate_bracketed(text, &name, &slash)) return false;
+        if (slash) return gen_aggregate_any(text, object, name, slash, at);
+        field = gen_resolve_extension(text->resolve, object->type->full_name, name);
+        if (!field || field->extendee != object->type) {
+            gen_source_error(text->ctx, at, "message \"%s\" has no extension \"%s\"", object->type->full_name, name);
+            return false;
+        }
+    } else {
+        if (text->lexer.token.kind != GEN_TOKEN_WORD) return gen_aggregate_wrong(text, "the name of a field");
+        name = gen_source_copy(text->ctx, text->lexer.token.text);
+        gen_lexer_next(&text->lexer);
+        field = gen_aggregate_plain_field(object->type, name);
+        if (!field && gen_aggregate_is_reserved(object->type, name)) {
+            gen_aggregate_skip(text);
+            return true;
+        }
+        if (!field) {
+            gen_source_error(text->ctx, at, "message \"%s\" has no field \"%s\"", object->type->full_name, name);
+            return false;
+        }
+    }
+    if (!field->kind && !field->type) return false; /* reported already */
+    if (!gen_aggregate_take(text, ":") && !field->type) return gen_aggregate_wrong(text, "\":\"");
+    gen_aggregate_twice(text, object, field, at);
+    if (field->label == GEN_LABEL_REPEATED && gen_aggregate_take(text, "[")) {
+        if (gen_aggregate_take(text, "]")) return true;
+        do {
+            if (!gen_aggregate_value(text, object, field, text->lexer.token.at)) return false;
+        } while (gen_aggregate_take(text, ","));
+        return gen_aggregate_take(text, "]") || gen_aggregate_wrong(text, "\",\" or \"]\"");
+    }
+    return gen_aggregate_value(text, object, field, at);
+}
+
+static bool gen_aggregate_fields(gen_aggregate_t *text, gen_object_t *object, const char *closing) {
+    while (!gen_aggregate_take(text, closing)) {
+        if (!gen_aggregate_field(text, object)) return false;
+        if (!gen_aggregate_take(text, ",")) gen_aggregate_take(text, ";");
+    }
+    return true;
+}
+
+GEN_PRIVATE void gen_aggregate_read(gen_resolve_t *resolve, gen_object_t *object, const gen_option_t *option) {
+    gen_aggregate_t text;
+    memset(&text, 0, sizeof text);
+    text.resolve = resolve;
+    text.ctx = resolve->ctx;
+    gen_lexer_begin_at(&text.lexer, resolve->ctx, option->value_at.source, option->text);
+    gen_aggregate_message(&text, object);
+}
+
 /* #### src/gen/option.h ############################################################################################ */
-/* Gives the options of all files their meaning. */
+/* Gives the options of all files their meaning, and everything its features. */
 GEN_PRIVATE void gen_option_model(gen_model_t *model);
-/* How an option of these goes into a descriptor. */
-typedef enum gen_option_kind_t {
-    GEN_OPTION_BOOL,
-    GEN_OPTION_STRING,
-    GEN_OPTION_ENUM,
-    GEN_OPTION_MESSAGE
-} gen_option_kind_t;
-GEN_PRIVATE gen_option_kind_t gen_option_kind(const gen_option_t *option);
-/* Whether a bool option is set to true. */
-GEN_PRIVATE bool gen_option_is_true(const gen_options_t *options, const char *name);
 
 /* #### src/gen/option.c ############################################################################################ */
-/* The options that google/protobuf/descriptor.proto defines: name, number in its options message, type. An option
-   that is not one of these is refused, as is a value of another type and one that is set twice. Custom options, in
-   parentheses, are read and not looked at.
+/* Options: each is a field of google.protobuf.FileOptions, MessageOptions ..., or of an extension of them, or deeper in
+   one that is a message; and what is set on a thing is one message of that type, an object. What fields there are, of
+   which type, on what they may be set (targets) and in which editions (feature_support), is told by
+   google/protobuf/descriptor.proto, the built-in one unless the user's files bring their own; nothing of it is known
+   here twice. Where the user's files do not use that file it is read into a model of its own, so that it is in the way
+   of no name.
 
-   What they mean here: deprecated goes into comments; packed, allow_alias, idempotency_level and the features change
-   what is generated; all go into the descriptor.
+   A name, a.(b.c).d, goes from message to message; on the way only fields that are not repeated can stand. What is set
+   twice is refused. The names of extensions are looked up as those of types are, but for what option imports bring.
 
    Features (protobuf.dev, "Feature Settings for Editions"): every file, message, oneof, field and enum has the features
    of what it stands in, with those that are set on it in their place; a file has its edition's. proto2 and proto3 are
    editions in which none can be set: there labels, groups and [packed] say the same for a field. */
 
-typedef enum gen_option_target_t {
-    GEN_OPTION_OF_FILE,
+typedef enum gen_option_target_t { /* the numbers of google.protobuf.FieldOptions.OptionTargetType */
+    GEN_OPTION_OF_FILE = 1,
+    GEN_OPTION_OF_EXTENSION_RANGE,
     GEN_OPTION_OF_MESSAGE,
     GEN_OPTION_OF_FIELD,
     GEN_OPTION_OF_ONEOF,
@@ -2875,391 +3700,354 @@ typedef enum gen_option_target_t {
     GEN_OPTION_OF_SERVICE,
     GEN_OPTION_OF_METHOD
 } gen_option_target_t;
-typedef struct gen_option_rule_t {
-    gen_option_target_t target;
-    const char *name;
-    uint32_t number;
-    gen_option_kind_t kind;
-    const char *choices; /* " NAME=number NAME=number " */
-    bool repeated;
-} gen_option_rule_t;
+static const char *const gen_option_types[] = {"", "FileOptions", "ExtensionRangeOptions", "MessageOptions",
+    "FieldOptions", "OneofOptions", "EnumOptions", "EnumValueOptions", "ServiceOptions", "MethodOptions"};
+static const char *const gen_option_things[] = {"", "a file", "extension numbers", "a message", "a field", "a oneof",
+    "an enum", "an enum value", "a service", "a method"};
 
-static const gen_option_rule_t gen_option_rules[] = {
-    {GEN_OPTION_OF_FILE, "java_package", 1, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "java_outer_classname", 8, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "optimize_for", 9, GEN_OPTION_ENUM, " SPEED=1 CODE_SIZE=2 LITE_RUNTIME=3 ", false},
-    {GEN_OPTION_OF_FILE, "java_multiple_files", 10, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "go_package", 11, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "cc_generic_services", 16, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "java_generic_services", 17, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "py_generic_services", 18, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "java_generate_equals_and_hash", 20, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "deprecated", 23, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "java_string_check_utf8", 27, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "cc_enable_arenas", 31, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "objc_class_prefix", 36, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "csharp_namespace", 37, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "swift_prefix", 39, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "php_class_prefix", 40, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "php_namespace", 41, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "php_metadata_namespace", 44, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "ruby_package", 45, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "message_set_wire_format", 1, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "no_standard_descriptor_accessor", 2, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "map_entry", 7, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "deprecated_legacy_json_field_conflicts", 11, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "ctype", 1, GEN_OPTION_ENUM, " STRING=0 CORD=1 STRING_PIECE=2 ", false},
-    {GEN_OPTION_OF_FIELD, "packed", 2, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "lazy", 5, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "jstype", 6, GEN_OPTION_ENUM, " JS_NORMAL=0 JS_STRING=1 JS_NUMBER=2 ", false},
-    {GEN_OPTION_OF_FIELD, "weak", 10, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "unverified_lazy", 15, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "debug_redact", 16, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "retention", 17, GEN_OPTION_ENUM,
-        " RETENTION_UNKNOWN=0 RETENTION_RUNTIME=1 RETENTION_SOURCE=2 ", false},
-    {GEN_OPTION_OF_FIELD, "targets", 19, GEN_OPTION_ENUM,
-        " TARGET_TYPE_UNKNOWN=0 TARGET_TYPE_FILE=1 TARGET_TYPE_EXTENSION_RANGE=2 TARGET_TYPE_MESSAGE=3 "
-        "TARGET_TYPE_FIELD=4 TARGET_TYPE_ONEOF=5 TARGET_TYPE_ENUM=6 TARGET_TYPE_ENUM_ENTRY=7 TARGET_TYPE_SERVICE=8 "
-        "TARGET_TYPE_METHOD=9 ",
-        true},
-    {GEN_OPTION_OF_FIELD, "edition_defaults", 20, GEN_OPTION_MESSAGE, NULL, true},
-    {GEN_OPTION_OF_FIELD, "feature_support", 22, GEN_OPTION_MESSAGE, NULL, false},
-    {GEN_OPTION_OF_ENUM, "allow_alias", 2, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_ENUM, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_ENUM, "deprecated_legacy_json_field_conflicts", 6, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_VALUE, "deprecated", 1, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_VALUE, "debug_redact", 3, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_VALUE, "feature_support", 4, GEN_OPTION_MESSAGE, NULL, false},
-    {GEN_OPTION_OF_SERVICE, "deprecated", 33, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_METHOD, "deprecated", 33, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_METHOD, "idempotency_level", 34, GEN_OPTION_ENUM,
-        " IDEMPOTENCY_UNKNOWN=0 NO_SIDE_EFFECTS=1 IDEMPOTENT=2 ", false},
-};
+typedef struct gen_option_reader_t {
+    gen_model_t *schema; /* with descriptor.proto */
+    gen_context_t *ctx;
+    gen_resolve_t resolve;
+    const gen_file_t *file;
+} gen_option_reader_t;
 
-/* What the options message of each target calls `features`. */
-static const uint32_t gen_option_features_field[] = {50, 12, 21, 1, 7, 2, 34, 35};
+/* ---- From what is written to objects ---- */
 
-typedef struct gen_option_feature_t {
-    gen_feature_t feature;
-    const char *name, *choices;
-    unsigned targets; /* a bit for each gen_option_target_t */
-    int32_t since;    /* an edition */
-} gen_option_feature_t;
-
-#define GEN_OPTION_BIT(target) (1u << (target))
-static const gen_option_feature_t gen_option_features[] = {
-    {GEN_FEATURE_FIELD_PRESENCE, "field_presence", " EXPLICIT=1 IMPLICIT=2 LEGACY_REQUIRED=3 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_ENUM_TYPE, "enum_type", " OPEN=1 CLOSED=2 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_ENUM) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_REPEATED_FIELD_ENCODING, "repeated_field_encoding", " PACKED=1 EXPANDED=2 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_UTF8_VALIDATION, "utf8_validation", " VERIFY=2 NONE=3 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_MESSAGE_ENCODING, "message_encoding", " LENGTH_PREFIXED=1 DELIMITED=2 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_JSON_FORMAT, "json_format", " ALLOW=1 LEGACY_BEST_EFFORT=2 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_MESSAGE) | GEN_OPTION_BIT(GEN_OPTION_OF_ENUM) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE),
-        1000},
-    {GEN_FEATURE_ENFORCE_NAMING_STYLE, "enforce_naming_style", " STYLE2024=1 STYLE_LEGACY=2 ", ~0u, 1001},
-    {GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY, "default_symbol_visibility",
-        " EXPORT_ALL=1 EXPORT_TOP_LEVEL=2 LOCAL_ALL=3 STRICT=4 ", GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1001}};
-
-GEN_PRIVATE gen_option_kind_t gen_option_kind(const gen_option_t *option) {
-    switch (option->kind) {
-    case GEN_VALUE_STRING: return GEN_OPTION_STRING;
-    case GEN_VALUE_AGGREGATE: return GEN_OPTION_MESSAGE;
-    default: return option->choice < 0 ? GEN_OPTION_BOOL : GEN_OPTION_ENUM;
-    }
+static const gen_field_t *gen_option_plain_field(const gen_type_t *type, const char *name) {
+    const gen_field_t *field = type->fields.first;
+    while (field && strcmp(field->name, name) != 0)
+        field = field->next;
+    return field;
 }
 
-static bool gen_option_word_is(const gen_option_t *option, const char *word) {
-    return option->kind == GEN_VALUE_WORD && !option->negative && option->text.len == strlen(word) &&
-        memcmp(option->text.data, word, option->text.len) == 0;
+/* Takes the next part of a name: "(b.c)" or "d". *rest: behind it and its dot. */
+static const char *gen_option_part(gen_context_t *ctx, const char **rest, bool *is_extension) {
+    const char *begin = *rest;
+    size_t len;
+    *is_extension = *begin == '(';
+    if (*is_extension) begin++;
+    len = strcspn(begin, *is_extension ? ")" : ".");
+    *rest = begin + len + (*is_extension ? 1 : 0);
+    if (**rest == '.') ++*rest;
+    return gen_source_copy(ctx, (connect_str_t){begin, len});
 }
 
-GEN_PRIVATE bool gen_option_is_true(const gen_options_t *options, const char *name) {
-    const gen_option_t *option;
-    for (option = options->first; option; option = option->next) {
-        if (strcmp(option->name, name) == 0) return gen_option_word_is(option, "true");
-    }
-    return false;
-}
-
-/* " A=1 B=2 " as " A, B". */
-static const char *gen_option_choices(gen_context_t *ctx, const char *choices) {
-    char *list = CONNECT_NEW(&ctx->arena, char, 2 * strlen(choices) + 1);
-    size_t len = 0;
-    for (; *choices; choices++) {
-        if (*choices == ' ' && !choices[1]) break;
-        if (*choices == '=') {
-            choices += strspn(choices, "=0123456789") - 1;
-            if (choices[1] && choices[2]) list[len++] = ',';
+/* Finds the field that a part of an option's name means; NULL after a message. */
+static const gen_field_t *gen_option_field_of(gen_option_reader_t *reader, const gen_type_t *type,
+    const gen_option_t *option, const char *element, const char *part, bool is_extension) {
+    const gen_field_t *field;
+    if (!is_extension) {
+        field = gen_option_plain_field(type, part);
+        if (field && strcmp(part, "uninterpreted_option") != 0) return field;
+        if (strcmp(option->name, part) == 0) {
+            gen_source_error(reader->ctx, option->at, "option \"%s\" is not known; custom options stand in parentheses",
+                option->name);
         } else {
-            list[len++] = *choices;
+            gen_source_error(reader->ctx, option->at, "option \"%s\": message \"%s\" has no field \"%s\"", option->name,
+                type->full_name, part);
         }
+        return NULL;
     }
-    return list;
+    field = gen_resolve_extension(&reader->resolve, element, part);
+    if (!field) {
+        if (!reader->file->incomplete) {
+            gen_source_error(reader->ctx, option->at,
+                "option \"(%s)\" is not defined; import the file that extends %s with it", part, type->full_name);
+        }
+        return NULL;
+    }
+    if (field->extendee == type) return field;
+    if (field->extendee) {
+        gen_source_error(reader->ctx, option->at, "option \"(%s)\" extends %s, so it cannot be set in a %s", part,
+            field->extendee->full_name, type->full_name);
+    }
+    return NULL;
 }
 
-static void gen_option_value(gen_context_t *ctx, gen_option_t *option, const gen_option_rule_t *rule) {
-    option->choice = -1;
-    if (rule->kind == GEN_OPTION_BOOL) {
-        if (gen_option_word_is(option, "true") || gen_option_word_is(option, "false")) return;
-        gen_source_error(ctx, option->value_at, "option \"%s\" must be true or false", option->name);
-    } else if (rule->kind == GEN_OPTION_STRING) {
-        if (option->kind == GEN_VALUE_STRING) return;
-        gen_source_error(ctx, option->value_at, "option \"%s\" must be a string", option->name);
-    } else if (rule->kind == GEN_OPTION_ENUM) {
-        if (option->kind == GEN_VALUE_WORD && !option->negative) {
-            const char *word = gen_source_copy(ctx, option->text);
-            const char *found = strstr(rule->choices, gen_source_printf(ctx, " %s=", word));
-            if (found) {
-                option->choice = (int32_t)strtol(strchr(found, '=') + 1, NULL, 10);
-                return;
-            }
+static void gen_option_set(
+    gen_option_reader_t *reader, gen_object_t *object, const gen_field_t *field, const gen_option_t *option) {
+    gen_item_t *item = field->label == GEN_LABEL_REPEATED ? NULL : gen_object_find(object, field);
+    const gen_item_t *other;
+    if (item) {
+        gen_source_error(reader->ctx, option->at, "option \"%s\" is set already, at %s", option->name,
+            gen_source_place(reader->ctx, item->at));
+        return;
+    }
+    for (other = object->items; other && field->oneof; other = other->next) {
+        if (other->field->oneof != field->oneof) continue;
+        gen_source_error(reader->ctx, option->at, "option \"%s\" is in a oneof with \"%s\", which is set already",
+            option->name, other->field->name);
+        return;
+    }
+    if (!field->kind && !field->type) return; /* its type was reported */
+    item = gen_object_add(reader->ctx, object, field, option->at);
+    if (!field->type) {
+        gen_scalar_read(
+            reader->ctx, item, field, option, gen_source_printf(reader->ctx, "option \"%s\"", option->name), false);
+    } else if (option->kind == GEN_VALUE_AGGREGATE) {
+        gen_aggregate_read(&reader->resolve, item->message, option);
+    } else {
+        gen_source_error(reader->ctx, option->value_at,
+            "option \"%s\" must be a message in braces; of one of its fields write %s.field = ...", option->name,
+            option->name);
+    }
+}
+
+static void gen_option_interpret(
+    gen_option_reader_t *reader, gen_object_t *object, const gen_option_t *option, const char *element) {
+    const char *rest = option->name;
+    for (;;) {
+        bool is_extension;
+        const char *part = gen_option_part(reader->ctx, &rest, &is_extension);
+        const gen_field_t *field = gen_option_field_of(reader, object->type, option, element, part, is_extension);
+        gen_item_t *item;
+        if (!field) return;
+        if (!*rest) {
+            gen_option_set(reader, object, field, option);
+            return;
         }
-        gen_source_error(ctx, option->value_at, "option \"%s\" must be one of%s", option->name,
-            gen_option_choices(ctx, rule->choices));
-    } else if (option->kind != GEN_VALUE_AGGREGATE) {
-        gen_source_error(ctx, option->value_at, "option \"%s\" must be a message in braces", option->name);
+        if (!field->type) {
+            if (field->kind) {
+                gen_source_error(
+                    reader->ctx, option->at, "option \"%s\": \"%s\" is not a message", option->name, field->name);
+            }
+            return;
+        }
+        if (field->label == GEN_LABEL_REPEATED) {
+            gen_source_error(reader->ctx, option->at,
+                "option \"%s\": \"%s\" is repeated, so each must be given as a whole, in braces", option->name,
+                field->name);
+            return;
+        }
+        item = gen_object_find(object, field);
+        if (!item) item = gen_object_add(reader->ctx, object, field, option->at);
+        object = item->message;
+    }
+}
+
+/* ---- Where and since when ---- */
+
+static const char *gen_option_edition(gen_context_t *ctx, int32_t edition) {
+    if (edition == 998) return "proto2";
+    if (edition == 999) return "proto3";
+    return gen_source_printf(ctx, "edition \"%ld\"", (long)edition + 1023);
+}
+
+static void gen_option_lifetime(
+    gen_option_reader_t *reader, const gen_object_t *options, const gen_item_t *item, const char *what) {
+    const gen_item_t *support = gen_object_get(options, "feature_support");
+    const int32_t edition = reader->file->edition;
+    int32_t introduced, removed;
+    if (!support) return;
+    introduced = gen_object_number(support->message, "edition_introduced", 0);
+    removed = gen_object_number(support->message, "edition_removed", INT32_MAX);
+    if (edition < introduced) {
+        gen_source_error(reader->ctx, item->at, "%s needs %s", what, gen_option_edition(reader->ctx, introduced));
+    } else if (edition >= removed) {
+        gen_source_error(
+            reader->ctx, item->at, "%s is no more from %s on", what, gen_option_edition(reader->ctx, removed));
+    }
+}
+
+static void gen_option_validate(gen_option_reader_t *reader, const gen_object_t *object, gen_option_target_t target) {
+    const gen_item_t *item, *allowed;
+    for (item = object->items; item; item = item->next) {
+        const gen_field_t *field = item->field;
+        const gen_object_t *options = field->options.object;
+        const char *what = gen_source_printf(reader->ctx, "\"%s\"", field->name);
+        const gen_enum_value_t *value = field->enumeration ? field->enumeration->values.first : NULL;
+        bool limited = false, good = false;
+        for (allowed = options ? options->items : NULL; allowed; allowed = allowed->next) {
+            if (allowed->field->extendee_name || strcmp(allowed->field->name, "targets") != 0) continue;
+            limited = true;
+            if (allowed->bits == (uint64_t)target) good = true;
+        }
+        if (limited && !good) {
+            gen_source_error(reader->ctx, item->at, "%s cannot be set on %s", what, gen_option_things[target]);
+        }
+        gen_option_lifetime(reader, options, item, what);
+        while (value && (uint64_t)(int64_t)value->number != item->bits)
+            value = value->next;
+        if (value) {
+            gen_option_lifetime(
+                reader, value->options.object, item, gen_source_printf(reader->ctx, "%s = %s", what, value->name));
+        }
+        if (item->message) gen_option_validate(reader, item->message, target);
     }
 }
 
 /* ---- Features ---- */
 
-static void gen_option_feature(gen_context_t *ctx, const gen_file_t *file, gen_options_t *options,
-    gen_option_target_t target, gen_option_t *option, const char *name) {
-    const gen_option_feature_t *rule = NULL;
-    gen_option_rule_t value;
-    gen_option_t *other;
-    size_t i;
-    if (*name == '(') { /* of another language's generator */
-        option->custom = true;
-        return;
-    }
-    for (i = 0; i < GEN_LEN(gen_option_features); i++) {
-        if (strcmp(gen_option_features[i].name, name) == 0) rule = &gen_option_features[i];
-    }
-    if (!rule) {
-        gen_source_error(ctx, option->at, "feature \"%s\" is not known", name);
-        return;
-    }
-    if (file->edition < rule->since) {
-        gen_source_error(ctx, option->at, "feature \"%s\" needs edition \"%ld\"", name, (long)rule->since + 1023);
-    } else if (!(rule->targets & GEN_OPTION_BIT(target))) {
-        gen_source_error(ctx, option->at, "feature \"%s\" cannot be set here", name);
-    }
-    option->field = gen_option_features_field[target];
-    option->feature = (int)rule->feature;
-    memset(&value, 0, sizeof value);
-    value.kind = GEN_OPTION_ENUM;
-    value.choices = rule->choices;
-    gen_option_value(ctx, option, &value);
-    for (other = options->first; other != option; other = other->next) {
-        if (other->feature != option->feature) continue;
-        gen_source_error(
-            ctx, option->at, "option \"%s\" is set already, at %s", option->name, gen_source_place(ctx, other->at));
-        break;
-    }
-}
-
-/* `features = { a: X, b: Y }`, as if each were an option of its own. */
-static void gen_option_feature_set(gen_context_t *ctx, gen_options_t *options, gen_option_t *option) {
-    gen_lexer_t lexer;
-    gen_source_t source = *option->value_at.source;
-    gen_option_t *before = option;
-    source.text = option->text;
-    source.text.data = gen_source_copy(ctx, option->text);
-    gen_lexer_begin(&lexer, ctx, &source);
-    option->custom = true; /* what is in it counts */
-    gen_lexer_next(&lexer);
-    while (lexer.token.kind != GEN_TOKEN_END && !gen_lexer_is(&lexer, "}")) {
-        gen_option_t *one = CONNECT_NEW(&ctx->arena, gen_option_t, 1);
-        bool extension = gen_lexer_is(&lexer, "[");
-        size_t depth = 0;
-        one->at = one->value_at = option->value_at;
-        if (lexer.token.kind == GEN_TOKEN_WORD) {
-            one->name = gen_source_printf(ctx, "features.%s", gen_source_copy(ctx, lexer.token.text));
-            gen_lexer_next(&lexer);
-            if (gen_lexer_is(&lexer, ":")) gen_lexer_next(&lexer);
-            one->kind = GEN_VALUE_WORD;
-            one->text = lexer.token.text;
-            if (lexer.token.kind != GEN_TOKEN_WORD) one->negative = true;
-            one->next = before->next;
-            before->next = one;
-            if (options->tail == before) options->tail = one;
-            options->count++;
-            before = one;
-            gen_lexer_next(&lexer);
-        } else if (!extension) {
-            gen_source_error(ctx, option->value_at, "expected the name of a feature");
-            return;
-        }
-        while (extension && lexer.token.kind != GEN_TOKEN_END) { /* [pb.cpp] { ... } */
-            if (gen_lexer_is(&lexer, "{")) depth++;
-            extension = !(gen_lexer_is(&lexer, "}") && --depth == 0);
-            gen_lexer_next(&lexer);
-        }
-        if (gen_lexer_is(&lexer, ",") || gen_lexer_is(&lexer, ";")) gen_lexer_next(&lexer);
-    }
-}
-
 static void gen_option_inherit(gen_features_t *features, const gen_features_t *outer, const gen_options_t *options) {
-    const gen_option_t *option;
+    const gen_item_t *set = gen_object_get(options->object, "features"), *item;
     *features = *outer;
-    for (option = options->first; option; option = option->next) {
-        if (option->feature && option->choice > 0) features->of[option->feature] = (uint8_t)option->choice;
+    for (item = set ? set->message->items : NULL; item; item = item->next) {
+        if (!item->field->extendee_name && item->field->number < GEN_FEATURE_COUNT && item->bits != 0)
+            features->of[item->field->number] = (uint8_t)item->bits;
     }
 }
 
 static void gen_option_file_features(gen_file_t *file) {
-    static const gen_features_t proto2 = {{0, GEN_PRESENCE_EXPLICIT, GEN_ENUM_CLOSED, GEN_REPEATED_EXPANDED,
-        GEN_UTF8_NONE, GEN_ENCODING_LENGTH_PREFIXED, GEN_JSON_LEGACY_BEST_EFFORT, 0, 0}};
+    static const gen_features_t proto2 = {
+        {0, GEN_PRESENCE_EXPLICIT, GEN_ENUM_CLOSED, GEN_REPEATED_EXPANDED, GEN_UTF8_NONE, GEN_ENCODING_LENGTH_PREFIXED,
+            GEN_JSON_LEGACY_BEST_EFFORT, GEN_STYLE_LEGACY, GEN_VISIBILITY_EXPORT_ALL}};
     static const gen_features_t proto3 = {{0, GEN_PRESENCE_IMPLICIT, GEN_ENUM_OPEN, GEN_REPEATED_PACKED,
-        GEN_UTF8_VERIFY, GEN_ENCODING_LENGTH_PREFIXED, GEN_JSON_ALLOW, 0, 0}};
+        GEN_UTF8_VERIFY, GEN_ENCODING_LENGTH_PREFIXED, GEN_JSON_ALLOW, GEN_STYLE_LEGACY, GEN_VISIBILITY_EXPORT_ALL}};
     gen_features_t features = file->syntax == GEN_SYNTAX_PROTO2 ? proto2 : proto3;
     if (file->syntax == GEN_SYNTAX_EDITIONS) features.of[GEN_FEATURE_FIELD_PRESENCE] = GEN_PRESENCE_EXPLICIT;
+    if (file->edition >= GEN_EDITION_2024) {
+        features.of[GEN_FEATURE_ENFORCE_NAMING_STYLE] = GEN_STYLE_2024;
+        features.of[GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY] = GEN_VISIBILITY_EXPORT_TOP_LEVEL;
+    }
     gen_option_inherit(&file->features, &features, &file->options);
 }
 
 /* ---- All of them ---- */
 
-static void gen_option_apply(
-    gen_context_t *ctx, const gen_file_t *file, gen_options_t *options, gen_option_target_t target, bool *deprecated) {
-    gen_option_t *option, *other;
-    size_t i;
-    for (option = options->first; option; option = option->next) {
-        const gen_option_rule_t *rule = NULL;
-        size_t len = strcspn(option->name, ".");
-        if (option->custom) continue;
-        if (file->syntax == GEN_SYNTAX_EDITIONS && strncmp(option->name, "features", len) == 0 && len == 8) {
-            if (option->name[len])
-                gen_option_feature(ctx, file, options, target, option, option->name + len + 1);
-            else if (option->kind == GEN_VALUE_AGGREGATE)
-                gen_option_feature_set(ctx, options, option);
-            else
-                gen_source_error(ctx, option->value_at, "option \"features\" must be a message in braces");
-            continue;
-        }
-        for (i = 0; i < GEN_LEN(gen_option_rules); i++) {
-            if (gen_option_rules[i].target == target && strncmp(gen_option_rules[i].name, option->name, len) == 0 &&
-                !gen_option_rules[i].name[len] &&
-                (!option->name[len] || gen_option_rules[i].kind == GEN_OPTION_MESSAGE)) {
-                rule = &gen_option_rules[i];
-            }
-        }
-        if (!rule) {
-            bool feature = strncmp(option->name, "features", 8) == 0 && (!option->name[8] || option->name[8] == '.');
-            gen_source_error(ctx, option->at,
-                feature ? "option \"%s\" is for editions only"
-                        : "option \"%s\" is not known; custom options stand in parentheses",
-                option->name);
-            continue;
-        }
-        if (strcmp(rule->name, "map_entry") == 0) {
-            gen_source_error(ctx, option->at, "option \"map_entry\" must not be set: write map<...>");
-        }
-        if (option->name[len]) continue; /* a field of a message */
-        option->field = rule->number;
-        gen_option_value(ctx, option, rule);
-        for (other = options->first; other != option && !rule->repeated; other = other->next) {
-            if (other->field == option->field) {
-                gen_source_error(ctx, option->at, "option \"%s\" is set already, at %s", option->name,
-                    gen_source_place(ctx, other->at));
-                break;
-            }
-        }
-        if (strcmp(rule->name, "deprecated") == 0 && deprecated) *deprecated = gen_option_word_is(option, "true");
+/* element: the full name of what they are set on. Returns whether it is deprecated. */
+static bool gen_option_apply(
+    gen_option_reader_t *reader, gen_options_t *options, gen_option_target_t target, const char *element, gen_at_t at) {
+    const char *name = gen_source_printf(reader->ctx, "google.protobuf.%s", gen_option_types[target]);
+    const gen_symbol_t *symbol;
+    const gen_option_t *option;
+    const gen_item_t *features;
+    if ((!options->first && !options->encoded.data) || options->object) return false;
+    symbol = gen_map_get(&reader->schema->symbols, name);
+    if (!symbol || symbol->kind != GEN_SYMBOL_MESSAGE) {
+        gen_source_error(reader->ctx, at, "there is no message \"%s\" in google/protobuf/descriptor.proto", name);
+        return false;
     }
+    options->object = CONNECT_NEW(&reader->ctx->arena, gen_object_t, 1);
+    options->object->type = symbol->type;
+    if (options->encoded.data) gen_object_decode(reader->resolve.model, options->object, options->encoded, at);
+    for (option = options->first; option; option = option->next) {
+        if (target == GEN_OPTION_OF_MESSAGE && strcmp(option->name, "map_entry") == 0) {
+            gen_source_error(reader->ctx, option->at, "option \"map_entry\" must not be set: write map<...>");
+        } else {
+            gen_option_interpret(reader, options->object, option, element);
+        }
+    }
+    features = gen_object_get(options->object, "features");
+    if (features && reader->file->syntax != GEN_SYNTAX_EDITIONS)
+        gen_source_error(reader->ctx, features->at, "option \"features\" is for editions only");
+    else
+        gen_option_validate(reader, options->object, target);
+    return gen_object_is_true(options->object, "deprecated");
 }
 
-static void gen_option_enum(gen_context_t *ctx, gen_enum_t *enumeration, const gen_features_t *outer) {
-    const gen_file_t *file = enumeration->file;
+static void gen_option_enum(gen_option_reader_t *reader, gen_enum_t *enumeration, const gen_features_t *outer) {
     gen_enum_value_t *value;
-    gen_option_apply(ctx, file, &enumeration->options, GEN_OPTION_OF_ENUM, &enumeration->deprecated);
+    enumeration->deprecated =
+        gen_option_apply(reader, &enumeration->options, GEN_OPTION_OF_ENUM, enumeration->full_name, enumeration->at);
     gen_option_inherit(&enumeration->features, outer, &enumeration->options);
-    enumeration->allow_alias = gen_option_is_true(&enumeration->options, "allow_alias");
+    enumeration->allow_alias = gen_object_is_true(enumeration->options.object, "allow_alias");
     enumeration->closed = enumeration->features.of[GEN_FEATURE_ENUM_TYPE] == GEN_ENUM_CLOSED;
     for (value = enumeration->values.first; value; value = value->next) {
-        gen_option_apply(ctx, file, &value->options, GEN_OPTION_OF_VALUE, &value->deprecated);
+        value->deprecated = gen_option_apply(reader, &value->options, GEN_OPTION_OF_VALUE, value->full_name, value->at);
+        gen_option_inherit(&value->features, &enumeration->features, &value->options);
     }
 }
 
 /* outer: of the oneof, the message or the file. */
-static void gen_option_field(gen_context_t *ctx, gen_field_t *field, const gen_features_t *outer) {
-    const gen_option_t *option;
+static void gen_option_field(gen_option_reader_t *reader, gen_field_t *field, const gen_features_t *outer) {
     uint8_t *of = field->features.of;
-    gen_option_apply(ctx, field->file, &field->options, GEN_OPTION_OF_FIELD, &field->deprecated);
+    field->deprecated = gen_option_apply(reader, &field->options, GEN_OPTION_OF_FIELD, field->full_name, field->at);
     gen_option_inherit(&field->features, outer, &field->options);
     if (field->file->syntax == GEN_SYNTAX_EDITIONS) return;
     if (field->label == GEN_LABEL_REQUIRED) of[GEN_FEATURE_FIELD_PRESENCE] = GEN_PRESENCE_LEGACY_REQUIRED;
     if (field->proto3_optional) of[GEN_FEATURE_FIELD_PRESENCE] = GEN_PRESENCE_EXPLICIT;
     if (field->is_group) of[GEN_FEATURE_MESSAGE_ENCODING] = GEN_ENCODING_DELIMITED;
-    for (option = field->options.first; option; option = option->next) {
-        if (option->custom || strcmp(option->name, "packed") != 0) continue;
+    if (gen_object_get(field->options.object, "packed")) {
         of[GEN_FEATURE_REPEATED_FIELD_ENCODING] =
-            gen_option_is_true(&field->options, "packed") ? GEN_REPEATED_PACKED : GEN_REPEATED_EXPANDED;
+            gen_object_is_true(field->options.object, "packed") ? GEN_REPEATED_PACKED : GEN_REPEATED_EXPANDED;
     }
 }
 
-static void gen_option_type(gen_context_t *ctx, gen_type_t *type, const gen_features_t *outer) {
+static void gen_option_type(gen_option_reader_t *reader, gen_type_t *type, const gen_features_t *outer) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
     gen_field_t *field;
     gen_oneof_t *oneof;
-    gen_option_apply(ctx, type->file, &type->options, GEN_OPTION_OF_MESSAGE, &type->deprecated);
+    gen_range_t *range;
+    type->deprecated = gen_option_apply(reader, &type->options, GEN_OPTION_OF_MESSAGE, type->full_name, type->at);
     gen_option_inherit(&type->features, outer, &type->options);
-    type->is_message_set = gen_option_is_true(&type->options, "message_set_wire_format");
+    type->is_message_set = gen_object_is_true(type->options.object, "message_set_wire_format");
     for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
-        gen_option_apply(ctx, type->file, &oneof->options, GEN_OPTION_OF_ONEOF, NULL);
+        gen_option_apply(reader, &oneof->options, GEN_OPTION_OF_ONEOF, oneof->full_name, oneof->at);
         gen_option_inherit(&oneof->features, &type->features, &oneof->options);
     }
     for (field = type->fields.first; field; field = field->next) {
-        gen_option_field(ctx, field, field->oneof ? &field->oneof->features : &type->features);
+        gen_option_field(reader, field, field->oneof ? &field->oneof->features : &type->features);
         if (type->is_map_entry) field->features.of[GEN_FEATURE_MESSAGE_ENCODING] = GEN_ENCODING_LENGTH_PREFIXED;
     }
     for (field = type->extensions.first; field; field = field->next)
-        gen_option_field(ctx, field, &type->features);
+        gen_option_field(reader, field, &type->features);
+    for (range = type->extension_ranges.first; range; range = range->next)
+        gen_option_apply(reader, range->options, GEN_OPTION_OF_EXTENSION_RANGE, type->full_name, range->at);
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
-        gen_option_enum(ctx, enumeration, &type->features);
+        gen_option_enum(reader, enumeration, &type->features);
     }
     for (inner = type->types.first; inner; inner = inner->next)
-        gen_option_type(ctx, inner, &type->features);
+        gen_option_type(reader, inner, &type->features);
 }
 
-GEN_PRIVATE void gen_option_model(gen_model_t *model) {
-    gen_context_t *ctx = model->ctx;
-    gen_file_t *file;
+static void gen_option_service(gen_option_reader_t *reader, gen_service_t *service, const gen_features_t *outer) {
+    gen_method_t *method;
+    service->deprecated =
+        gen_option_apply(reader, &service->options, GEN_OPTION_OF_SERVICE, service->full_name, service->at);
+    gen_option_inherit(&service->features, outer, &service->options);
+    for (method = service->methods.first; method; method = method->next) {
+        method->deprecated =
+            gen_option_apply(reader, &method->options, GEN_OPTION_OF_METHOD, method->full_name, method->at);
+        method->idempotency = gen_object_number(method->options.object, "idempotency_level", 0);
+        gen_option_inherit(&method->features, &service->features, &method->options);
+    }
+}
+
+static void gen_option_file(gen_option_reader_t *reader, gen_file_t *file) {
     gen_type_t *type;
     gen_enum_t *enumeration;
     gen_service_t *service;
-    gen_method_t *method;
     gen_field_t *field;
-    const gen_option_t *option;
+    const char *dummy = gen_source_printf(reader->ctx, "%s%s_", file->package, *file->package ? "." : "");
+    const gen_at_t at = {file->source, 0};
+    gen_option_apply(reader, &file->options, GEN_OPTION_OF_FILE, dummy, at);
+    gen_option_file_features(file);
+    for (type = file->types.first; type; type = type->next)
+        gen_option_type(reader, type, &file->features);
+    for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_option_enum(reader, enumeration, &file->features);
+    }
+    for (field = file->extensions.first; field; field = field->next)
+        gen_option_field(reader, field, &file->features);
+    for (service = file->services.first; service; service = service->next)
+        gen_option_service(reader, service, &file->features);
+}
+
+/* The model that has descriptor.proto; in it, file by file, everything gets its options. */
+static gen_model_t *gen_option_schema(gen_model_t *model) {
+    static const char name[] = "google/protobuf/descriptor.proto";
+    gen_model_t *schema;
+    if (gen_map_get(&model->file_names, name)) return model;
+    schema = CONNECT_NEW(&model->ctx->arena, gen_model_t, 1);
+    schema->ctx = model->ctx;
+    gen_load_built_in(schema, name);
+    gen_resolve_model(schema);
+    gen_option_model(schema);
+    return schema;
+}
+
+GEN_PRIVATE void gen_option_model(gen_model_t *model) {
+    gen_option_reader_t reader;
+    gen_file_t *file;
+    memset(&reader, 0, sizeof reader);
+    reader.schema = gen_option_schema(model);
+    reader.ctx = model->ctx;
     for (file = model->files.first; file; file = file->next) {
-        gen_option_apply(ctx, file, &file->options, GEN_OPTION_OF_FILE, NULL);
-        gen_option_file_features(file);
-        for (type = file->types.first; type; type = type->next)
-            gen_option_type(ctx, type, &file->features);
-        for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
-            gen_option_enum(ctx, enumeration, &file->features);
-        }
-        for (field = file->extensions.first; field; field = field->next)
-            gen_option_field(ctx, field, &file->features);
-        for (service = file->services.first; service; service = service->next) {
-            gen_option_apply(ctx, file, &service->options, GEN_OPTION_OF_SERVICE, &service->deprecated);
-            for (method = service->methods.first; method; method = method->next) {
-                gen_option_apply(ctx, file, &method->options, GEN_OPTION_OF_METHOD, &method->deprecated);
-                for (option = method->options.first; option; option = option->next) {
-                    if (strcmp(option->name, "idempotency_level") == 0 && option->choice > 0) {
-                        method->idempotency = option->choice;
-                    }
-                }
-            }
-        }
+        gen_resolve_see(&reader.resolve, model, file, true);
+        reader.file = file;
+        gen_option_file(&reader, file);
     }
 }
 
@@ -3455,7 +4243,7 @@ static const char *gen_check_default_json(gen_check_t *check, const char *name) 
 static void gen_check_json_names(gen_check_t *check, const gen_type_t *type) {
     int round;
     if (type->features.of[GEN_FEATURE_JSON_FORMAT] != GEN_JSON_ALLOW) return;
-    if (gen_option_is_true(&type->options, "deprecated_legacy_json_field_conflicts")) return;
+    if (gen_object_is_true(type->options.object, "deprecated_legacy_json_field_conflicts")) return;
     for (round = 0; round < 2; round++) {
         gen_map_t map;
         gen_field_t *field;
@@ -3494,49 +4282,13 @@ static bool gen_check_is_number(int kind) {
 
 static void gen_check_default(gen_check_t *check, const gen_field_t *field) {
     const gen_option_t *value = field->default_value;
-    const gen_enum_value_t *choice;
-    bool good = false;
+    gen_item_t item;
     if (field->label == GEN_LABEL_REPEATED || field->kind == CONNECT_KIND_MESSAGE ||
         field->kind == CONNECT_KIND_GROUP) {
         gen_source_error(check->ctx, value->at, "a repeated field or a message has no default");
-        return;
+    } else if (field->kind) {
+        gen_scalar_read(check->ctx, &item, field, value, "the default", false);
     }
-    switch (field->kind) {
-    case CONNECT_KIND_STRING:
-    case CONNECT_KIND_BYTES: good = value->kind == GEN_VALUE_STRING; break;
-    case CONNECT_KIND_BOOL:
-        good = value->kind == GEN_VALUE_WORD && !value->negative &&
-            ((value->text.len == 4 && memcmp(value->text.data, "true", 4) == 0) ||
-                (value->text.len == 5 && memcmp(value->text.data, "false", 5) == 0));
-        break;
-    case CONNECT_KIND_ENUM:
-        if (value->kind != GEN_VALUE_WORD || value->negative || !field->enumeration) break;
-        for (choice = field->enumeration->values.first; choice; choice = choice->next) {
-            if (strlen(choice->name) == value->text.len &&
-                memcmp(choice->name, value->text.data, value->text.len) == 0) {
-                good = true;
-            }
-        }
-        break;
-    case CONNECT_KIND_DOUBLE:
-    case CONNECT_KIND_FLOAT:
-        good = value->kind == GEN_VALUE_INTEGER || value->kind == GEN_VALUE_FLOAT ||
-            (value->kind == GEN_VALUE_WORD && value->text.len == 3 &&
-                (memcmp(value->text.data, "inf", 3) == 0 || memcmp(value->text.data, "nan", 3) == 0));
-        break;
-    default: {
-        bool wide = field->kind == CONNECT_KIND_INT64 || field->kind == CONNECT_KIND_SINT64 ||
-            field->kind == CONNECT_KIND_SFIXED64 || field->kind == CONNECT_KIND_UINT64 ||
-            field->kind == CONNECT_KIND_FIXED64;
-        bool is_unsigned = field->kind == CONNECT_KIND_UINT64 || field->kind == CONNECT_KIND_FIXED64 ||
-            field->kind == CONNECT_KIND_UINT32 || field->kind == CONNECT_KIND_FIXED32;
-        uint64_t max = is_unsigned ? (wide ? UINT64_MAX : UINT32_MAX) : (wide ? (uint64_t)INT64_MAX : INT32_MAX);
-        if (value->negative) max = is_unsigned ? 0 : max + 1;
-        good = value->kind == GEN_VALUE_INTEGER && value->integer <= max;
-        break;
-    }
-    }
-    if (!good) gen_source_error(check->ctx, value->value_at, "this is no default for the type of the field");
 }
 
 /* What proto2, proto3 and editions allow of a field each. */
@@ -3581,41 +4333,37 @@ static void gen_check_field_syntax(gen_check_t *check, const gen_field_t *field)
     if (field->default_value) gen_check_default(check, field);
 }
 
-static void gen_check_field_features(gen_check_t *check, const gen_field_t *field) {
-    const uint8_t *of = field->features.of;
+/* Why a feature cannot be set on a field; NULL: it can. */
+static const char *gen_check_feature(const gen_field_t *field, const gen_item_t *feature) {
     const bool repeated = field->label == GEN_LABEL_REPEATED;
     const bool is_message = field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
-    const gen_option_t *option;
-    for (option = field->options.first; option; option = option->next) {
-        const char *wrong = NULL;
-        switch (option->feature) {
-        case GEN_FEATURE_FIELD_PRESENCE:
-            if (repeated)
-                wrong = "a repeated field has no presence";
-            else if (field->extendee_name)
-                wrong = "an extension has explicit presence";
-            else if (field->oneof)
-                wrong = "a field of a oneof has explicit presence";
-            else if (is_message && option->choice == GEN_PRESENCE_IMPLICIT)
-                wrong = "a message has explicit presence";
-            break;
-        case GEN_FEATURE_REPEATED_FIELD_ENCODING:
-            if (!repeated || field->is_map)
-                wrong = "this is for repeated fields";
-            else if (option->choice == GEN_REPEATED_PACKED && field->kind && !gen_check_is_number(field->kind))
-                wrong = "only numbers, bools and enums can be packed";
-            break;
-        case GEN_FEATURE_UTF8_VALIDATION:
-            if (field->kind && field->kind != CONNECT_KIND_STRING && !field->is_map) wrong = "this is for strings";
-            break;
-        case GEN_FEATURE_MESSAGE_ENCODING:
-            if ((field->kind && !is_message) || field->is_map) wrong = "this is for fields of messages";
-            break;
-        default: break;
-        }
-        if (wrong) gen_source_error(check->ctx, option->at, "%s", wrong);
+    switch (feature->field->extendee_name ? 0 : feature->field->number) {
+    case GEN_FEATURE_FIELD_PRESENCE:
+        if (repeated) return "a repeated field has no presence";
+        if (field->extendee_name) return "an extension has explicit presence";
+        if (field->oneof) return "a field of a oneof has explicit presence";
+        return is_message && feature->bits == GEN_PRESENCE_IMPLICIT ? "a message has explicit presence" : NULL;
+    case GEN_FEATURE_REPEATED_FIELD_ENCODING:
+        if (!repeated || field->is_map) return "this is for repeated fields";
+        return feature->bits == GEN_REPEATED_PACKED && field->kind && !gen_check_is_number(field->kind)
+            ? "only numbers, bools and enums can be packed"
+            : NULL;
+    case GEN_FEATURE_UTF8_VALIDATION:
+        return field->kind && field->kind != CONNECT_KIND_STRING && !field->is_map ? "this is for strings" : NULL;
+    case GEN_FEATURE_MESSAGE_ENCODING:
+        return (field->kind && !is_message) || field->is_map ? "this is for fields of messages" : NULL;
+    default: return NULL;
     }
-    if (repeated || field->oneof || field->extendee_name || is_message ||
+}
+
+static void gen_check_field_features(gen_check_t *check, const gen_field_t *field) {
+    const uint8_t *of = field->features.of;
+    const gen_item_t *set = gen_object_get(field->options.object, "features"), *feature;
+    for (feature = set ? set->message->items : NULL; feature; feature = feature->next) {
+        const char *wrong = gen_check_feature(field, feature);
+        if (wrong) gen_source_error(check->ctx, feature->at, "%s", wrong);
+    }
+    if (field->label == GEN_LABEL_REPEATED || field->oneof || field->extendee_name || field->type ||
         of[GEN_FEATURE_FIELD_PRESENCE] != GEN_PRESENCE_IMPLICIT || field->file->syntax != GEN_SYNTAX_EDITIONS) {
         return;
     }
@@ -3629,24 +4377,26 @@ static void gen_check_field_features(gen_check_t *check, const gen_field_t *fiel
 }
 
 static void gen_check_field_options(gen_check_t *check, const gen_field_t *field, bool scalar_list) {
-    const gen_option_t *option;
-    for (option = field->options.first; option; option = option->next) {
-        if (option->custom) continue;
-        if (strcmp(option->name, "packed") == 0) {
-            if (field->file->syntax == GEN_SYNTAX_EDITIONS) {
-                gen_source_error(check->ctx, option->at,
-                    "editions have no option \"packed\": write features.repeated_field_encoding");
-            } else if (gen_option_is_true(&field->options, "packed") && !scalar_list && field->kind) {
-                gen_source_error(check->ctx, option->at, "packed is for repeated fields of numbers, bools and enums");
-            }
-        } else if (strcmp(option->name, "jstype") == 0 && option->choice > 0 && field->kind != CONNECT_KIND_INT64 &&
-            field->kind != CONNECT_KIND_UINT64 && field->kind != CONNECT_KIND_SINT64 &&
-            field->kind != CONNECT_KIND_FIXED64 && field->kind != CONNECT_KIND_SFIXED64) {
-            gen_source_error(check->ctx, option->at, "jstype is for fields of 64-bit integers");
-        } else if ((strcmp(option->name, "lazy") == 0 || strcmp(option->name, "unverified_lazy") == 0) &&
-            gen_option_is_true(&field->options, option->name) && field->kind && field->kind != CONNECT_KIND_MESSAGE) {
-            gen_source_error(check->ctx, option->at, "%s is for fields of messages", option->name);
-        }
+    static const char *const lazy[] = {"lazy", "unverified_lazy"};
+    const gen_object_t *options = field->options.object;
+    const gen_item_t *item = gen_object_get(options, "packed");
+    size_t i;
+    if (item && field->file->syntax == GEN_SYNTAX_EDITIONS) {
+        gen_source_error(
+            check->ctx, item->at, "editions have no option \"packed\": write features.repeated_field_encoding");
+    } else if (item && item->bits && !scalar_list && field->kind) {
+        gen_source_error(check->ctx, item->at, "packed is for repeated fields of numbers, bools and enums");
+    }
+    item = gen_object_get(options, "jstype");
+    if (item && item->bits && field->kind != CONNECT_KIND_INT64 && field->kind != CONNECT_KIND_UINT64 &&
+        field->kind != CONNECT_KIND_SINT64 && field->kind != CONNECT_KIND_FIXED64 &&
+        field->kind != CONNECT_KIND_SFIXED64) {
+        gen_source_error(check->ctx, item->at, "jstype is for fields of 64-bit integers");
+    }
+    for (i = 0; i < GEN_LEN(lazy); i++) {
+        item = gen_object_get(options, lazy[i]);
+        if (item && item->bits && field->kind && field->kind != CONNECT_KIND_MESSAGE)
+            gen_source_error(check->ctx, item->at, "%s is for fields of messages", lazy[i]);
     }
 }
 
@@ -3894,7 +4644,7 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
             gen_map_put(check->ctx, &bare, bare_name, value);
         } else if (other->number != value->number && strcmp(other->name, value->name) != 0 &&
             enumeration->features.of[GEN_FEATURE_JSON_FORMAT] == GEN_JSON_ALLOW &&
-            !gen_option_is_true(&enumeration->options, "deprecated_legacy_json_field_conflicts")) {
+            !gen_object_is_true(enumeration->options.object, "deprecated_legacy_json_field_conflicts")) {
             gen_source_error(check->ctx, value->at,
                 "\"%s\" and \"%s\" are the same without the enum's name, case and underscores", value->name,
                 other->name);
@@ -4404,46 +5154,13 @@ static void gen_descriptor_put(connect_writer_t *writer, uint32_t number, const 
     connect_writer_put(writer, number, CONNECT_KIND_MESSAGE, &bytes);
 }
 
-static void gen_descriptor_features(
-    gen_context_t *ctx, connect_writer_t *writer, uint32_t number, const gen_options_t *options) {
-    connect_writer_t inner = gen_descriptor_begin(ctx);
-    const gen_option_t *option;
-    int feature;
-    for (feature = 1; feature < GEN_FEATURE_ENFORCE_NAMING_STYLE; feature++) { /* those behind are for sources only */
-        for (option = options->first; option; option = option->next) {
-            if (option->feature == feature) gen_descriptor_int(&inner, (uint32_t)feature, option->choice);
-        }
-    }
-    gen_descriptor_put(writer, number, &inner);
-}
-
+/* Options of which nothing is left, since all were for sources, are no options. */
 static void gen_descriptor_options(
     gen_context_t *ctx, connect_writer_t *writer, uint32_t number, const gen_options_t *options) {
-    connect_writer_t inner = gen_descriptor_begin(ctx);
-    uint32_t last = 0;
-    for (;;) {
-        const gen_option_t *option;
-        uint32_t next = UINT32_MAX;
-        for (option = options->first; option; option = option->next) {
-            if (option->field > last && option->field < next) next = option->field;
-        }
-        if (next == UINT32_MAX) break;
-        for (option = options->first; option; option = option->next) {
-            if (option->field != next) continue;
-            if (option->feature) {
-                gen_descriptor_features(ctx, &inner, next, options);
-                break;
-            }
-            switch (gen_option_kind(option)) {
-            case GEN_OPTION_BOOL: gen_descriptor_bool(&inner, next, option->text.len == 4); break;
-            case GEN_OPTION_STRING: connect_writer_put(&inner, next, CONNECT_KIND_STRING, &option->text); break;
-            case GEN_OPTION_ENUM: gen_descriptor_int(&inner, next, option->choice); break;
-            default: break;
-            }
-        }
-        last = next;
-    }
-    if (inner.written.len) gen_descriptor_put(writer, number, &inner);
+    connect_str_t bytes;
+    if (!options || !options->object) return;
+    bytes = gen_object_encode(ctx, options->object);
+    if (bytes.len || !options->object->items) connect_writer_put(writer, number, CONNECT_KIND_MESSAGE, &bytes);
 }
 
 static void gen_descriptor_default(gen_context_t *ctx, connect_writer_t *writer, const gen_field_t *field) {
@@ -4514,22 +5231,21 @@ static connect_writer_t gen_descriptor_field(gen_context_t *ctx, const gen_field
     return writer;
 }
 
-static void gen_descriptor_range(
-    gen_context_t *ctx, connect_writer_t *writer, uint32_t number, int32_t first, int32_t end) {
-    connect_writer_t inner = gen_descriptor_begin(ctx);
-    gen_descriptor_int(&inner, 1, first);
-    gen_descriptor_int(&inner, 2, end);
-    gen_descriptor_put(writer, number, &inner);
+static connect_writer_t gen_descriptor_range(gen_context_t *ctx, int32_t first, int32_t end) {
+    connect_writer_t writer = gen_descriptor_begin(ctx);
+    gen_descriptor_int(&writer, 1, first);
+    gen_descriptor_int(&writer, 2, end);
+    return writer;
 }
 
 static connect_writer_t gen_descriptor_enum(gen_context_t *ctx, const gen_enum_t *enumeration) {
-    connect_writer_t writer = gen_descriptor_begin(ctx);
+    connect_writer_t writer = gen_descriptor_begin(ctx), inner;
     const gen_enum_value_t *value;
     const gen_range_t *range;
     const gen_word_t *word;
     gen_descriptor_text(&writer, 1, enumeration->name);
     for (value = enumeration->values.first; value; value = value->next) {
-        connect_writer_t inner = gen_descriptor_begin(ctx);
+        inner = gen_descriptor_begin(ctx);
         gen_descriptor_text(&inner, 1, value->name);
         gen_descriptor_int(&inner, 2, value->number);
         gen_descriptor_options(ctx, &inner, 3, &value->options);
@@ -4537,7 +5253,8 @@ static connect_writer_t gen_descriptor_enum(gen_context_t *ctx, const gen_enum_t
     }
     gen_descriptor_options(ctx, &writer, 3, &enumeration->options);
     for (range = enumeration->reserved.first; range; range = range->next) {
-        gen_descriptor_range(ctx, &writer, 4, range->first, range->last);
+        inner = gen_descriptor_range(ctx, range->first, range->last);
+        gen_descriptor_put(&writer, 4, &inner);
     }
     for (word = enumeration->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 5, word->text);
@@ -4567,7 +5284,9 @@ static connect_writer_t gen_descriptor_type(gen_context_t *ctx, const gen_type_t
         gen_descriptor_put(&writer, 4, &inner);
     }
     for (range = type->extension_ranges.first; range; range = range->next) {
-        gen_descriptor_range(ctx, &writer, 5, range->first, range->last + 1);
+        inner = gen_descriptor_range(ctx, range->first, range->last + 1);
+        gen_descriptor_options(ctx, &inner, 3, range->options);
+        gen_descriptor_put(&writer, 5, &inner);
     }
     for (field = type->extensions.first; field; field = field->next) {
         inner = gen_descriptor_field(ctx, field);
@@ -4583,10 +5302,12 @@ static connect_writer_t gen_descriptor_type(gen_context_t *ctx, const gen_type_t
     for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
         inner = gen_descriptor_begin(ctx);
         gen_descriptor_text(&inner, 1, oneof->name);
+        gen_descriptor_options(ctx, &inner, 2, &oneof->options);
         gen_descriptor_put(&writer, 8, &inner);
     }
     for (range = type->reserved.first; range; range = range->next) {
-        gen_descriptor_range(ctx, &writer, 9, range->first, range->last + 1);
+        inner = gen_descriptor_range(ctx, range->first, range->last + 1);
+        gen_descriptor_put(&writer, 9, &inner);
     }
     for (word = type->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 10, word->text);

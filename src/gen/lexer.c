@@ -36,15 +36,24 @@ static gen_at_t gen_lexer_at(const gen_lexer_t *lexer, const char *where) {
     return at;
 }
 
-GEN_PRIVATE void gen_lexer_begin(gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source) {
+GEN_PRIVATE void gen_lexer_begin_at(
+    gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source, connect_str_t part) {
     memset(lexer, 0, sizeof *lexer);
     lexer->ctx = ctx;
     lexer->source = source;
-    lexer->next = source->text.data;
-    lexer->end = lexer->next + source->text.len;
-    if (source->text.len >= 3 && memcmp(lexer->next, "\xEF\xBB\xBF", 3) == 0) lexer->next += 3;
+    lexer->next = part.data;
+    lexer->end = part.data + part.len;
     lexer->token.at = lexer->previous_end = gen_lexer_at(lexer, lexer->next);
     gen_lexer_next(lexer);
+}
+
+GEN_PRIVATE void gen_lexer_begin(gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source) {
+    connect_str_t all = source->text;
+    if (all.len >= 3 && memcmp(all.data, "\xEF\xBB\xBF", 3) == 0) {
+        all.data += 3;
+        all.len -= 3;
+    }
+    gen_lexer_begin_at(lexer, ctx, source, all);
 }
 
 /* Reads one comment; at its end stands the newline of a //. */
@@ -264,7 +273,8 @@ static bool gen_lexer_digits(const char **at, const char *end, size_t max, unsig
     return count > 0;
 }
 
-GEN_PRIVATE size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
+/* Unescapes the string token to where there is room for it; unescaped it is never longer than written. */
+static size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
     static const char names[] = "abfnrtv\\'\"?", bytes[] = "\a\b\f\n\r\t\v\\'\"?";
     const char *at = lexer->token.text.data + 1, *end = lexer->token.text.data + lexer->token.text.len, *name;
     size_t len = 0;
@@ -313,4 +323,26 @@ GEN_PRIVATE size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
         if (!good) gen_source_error(lexer->ctx, gen_lexer_at(lexer, begin), "wrong escape sequence in a string");
     }
     return len;
+}
+
+GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text) {
+    const gen_token_t *token = &lexer->token;
+    size_t len = 0, room = 0;
+    char *joined = NULL;
+    bool good = true;
+    while (token->kind == GEN_TOKEN_STRING) {
+        if (len + token->text.len + 1 > room) {
+            char *longer;
+            room = 2 * room + token->text.len + 1;
+            longer = CONNECT_NEW(&lexer->ctx->arena, char, room);
+            if (len) memcpy(longer, joined, len);
+            joined = longer;
+        }
+        if (token->bad) good = false;
+        len += gen_lexer_unescape(lexer, joined + len);
+        gen_lexer_next(lexer);
+    }
+    text->data = joined;
+    text->len = len;
+    return good;
 }

@@ -28,8 +28,11 @@ typedef struct gen_lexer_t {
 } gen_lexer_t;
 /* Starts before the first token. */
 GEN_PRIVATE void gen_lexer_begin(gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source);
+/* Starts in a part of a source. */
+GEN_PRIVATE void gen_lexer_begin_at(
+    gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source, connect_str_t part);
 /* Goes to the next token. What is no token is reported and skipped. */
 GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer);
 GEN_PRIVATE bool gen_lexer_is(const gen_lexer_t *lexer, const char *text);
-/* Unescapes the string token; appends to text, which has room for it. Returns how many bytes. */
-GEN_PRIVATE size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text);
+/* Takes the string token and those that follow it, joined and unescaped. Returns false if one is bad. */
+GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text);

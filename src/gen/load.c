@@ -95,11 +95,19 @@ static void gen_load_cycle(gen_load_t *load, gen_at_t at, const gen_file_t *file
     gen_source_error(load->ctx, at, "import cycle: %s%s", text, file->name);
 }
 
+static gen_file_t *gen_load_file(gen_load_t *load, gen_at_t at, const char *name);
+
+static void gen_load_imports(gen_load_t *load, gen_file_t *file, gen_import_t *import) {
+    for (; import; import = import->next) {
+        import->file = gen_load_file(load, import->at, import->name);
+        if (!import->file || import->file->incomplete) file->incomplete = true;
+    }
+}
+
 static gen_file_t *gen_load_file(gen_load_t *load, gen_at_t at, const char *name) {
     gen_file_t *file = gen_map_get(&load->model->file_names, name);
     const char *unsafe = gen_load_unsafe(name);
     gen_source_t *source;
-    gen_import_t *import;
     uint32_t errors;
     if (file) {
         if (!file->loading) return file;
@@ -126,10 +134,8 @@ static gen_file_t *gen_load_file(gen_load_t *load, gen_at_t at, const char *name
     gen_map_put(load->ctx, &load->model->file_names, name, file);
     file->loading = true;
     load->path[load->depth++] = file;
-    for (import = file->imports.first; import; import = import->next) {
-        import->file = gen_load_file(load, import->at, import->name);
-        if (!import->file || import->file->incomplete) file->incomplete = true;
-    }
+    gen_load_imports(load, file, file->imports.first);
+    gen_load_imports(load, file, file->option_imports.first);
     load->depth--;
     file->loading = false;
     GEN_APPEND(load->model->files, file);
@@ -237,4 +243,13 @@ GEN_PRIVATE void gen_load_inputs(gen_model_t *model, const char *const *folders,
         if (file) file->wanted = true;
     }
     gen_load_want(model);
+}
+
+GEN_PRIVATE void gen_load_built_in(gen_model_t *model, const char *name) {
+    static const gen_at_t nowhere = {NULL, 0};
+    gen_load_t load;
+    memset(&load, 0, sizeof load);
+    load.model = model;
+    load.ctx = model->ctx;
+    gen_load_file(&load, nowhere, name);
 }

@@ -10,6 +10,7 @@
    skipped. */
 #include "gen/parser.h"
 #include "gen/parse_option.h"
+#include "gen/scalar.h"
 
 static void gen_parser_message_body(gen_parser_t *parser, gen_type_t *type);
 
@@ -58,25 +59,10 @@ GEN_PRIVATE bool gen_parser_word(gen_parser_t *parser, const char *what, const c
 
 GEN_PRIVATE bool gen_parser_string(gen_parser_t *parser, const char *what, connect_str_t *text) {
     const gen_token_t *token = &parser->lexer.token;
-    size_t len = 0, room = 0;
-    char *joined = NULL;
     text->data = "";
     text->len = 0;
     if (token->kind != GEN_TOKEN_STRING || token->bad) return gen_parser_wrong(parser, what);
-    while (token->kind == GEN_TOKEN_STRING) {
-        if (len + token->text.len + 1 > room) { /* unescaped it is never longer than written */
-            char *longer;
-            room = 2 * room + token->text.len + 1;
-            longer = CONNECT_NEW(&parser->ctx->arena, char, room);
-            if (len) memcpy(longer, joined, len);
-            joined = longer;
-        }
-        len += gen_lexer_unescape(&parser->lexer, joined + len);
-        gen_lexer_next(&parser->lexer);
-    }
-    text->data = joined;
-    text->len = len;
-    return true;
+    return gen_lexer_strings(&parser->lexer, text);
 }
 
 GEN_PRIVATE bool gen_parser_path(gen_parser_t *parser, const char *what, const char **path) {
@@ -243,23 +229,11 @@ static bool gen_parser_enum(gen_parser_t *parser, gen_type_t *parent) {
 
 /* ---- Messages ---- */
 
-static int gen_parser_scalar(const char *name) {
-    static const char names[][9] = {"double", "float", "int64", "uint64", "int32", "fixed64", "fixed32", "bool",
-        "string", "group", "message", "bytes", "uint32", "enum", "sfixed32", "sfixed64", "sint32", "sint64"};
-    size_t i;
-    for (i = 0; i < GEN_LEN(names); i++) {
-        int kind = (int)i + 1;
-        if (kind == CONNECT_KIND_GROUP || kind == CONNECT_KIND_MESSAGE || kind == CONNECT_KIND_ENUM) continue;
-        if (strcmp(names[i], name) == 0) return kind;
-    }
-    return 0;
-}
-
 static bool gen_parser_type_name(gen_parser_t *parser, gen_field_t *field) {
     const char *name;
     field->type_at = parser->lexer.token.at;
     if (!gen_parser_path(parser, "the type of a field", &name)) return false;
-    field->kind = gen_parser_scalar(name);
+    field->kind = gen_scalar_kind(name);
     if (!field->kind) field->type_name = name;
     return true;
 }
@@ -496,12 +470,12 @@ static bool gen_parser_extend(gen_parser_t *parser, gen_type_t *parent) {
 }
 
 static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
-    gen_options_t options;
-    memset(&options, 0, sizeof options);
+    gen_options_t *options = CONNECT_NEW(&parser->ctx->arena, gen_options_t, 1);
     gen_lexer_next(&parser->lexer);
     do {
         gen_range_t *range = CONNECT_NEW(&parser->ctx->arena, gen_range_t, 1);
         range->at = parser->lexer.token.at;
+        range->options = options;
         if (!gen_parser_int32(parser, "an extension number", 0, &range->first)) return false;
         range->last = range->first;
         if (gen_parser_take(parser, "to")) {
@@ -510,7 +484,7 @@ static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
         }
         GEN_APPEND(type->extension_ranges, range);
     } while (gen_parser_take(parser, ","));
-    return gen_parse_option_brackets(parser, &options) && gen_parser_expect(parser, ";", "after the extension numbers");
+    return gen_parse_option_brackets(parser, options) && gen_parser_expect(parser, ";", "after the extension numbers");
 }
 
 static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
@@ -612,6 +586,7 @@ static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
         method->docs.trailing = parser->lexer.trailing;
         return true;
     }
+    method->options.encoded.data = ""; /* {} stands for options, even without one */
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         if (gen_parser_take(parser, ";")) continue;
         if (!gen_lexer_is(&parser->lexer, "option"))

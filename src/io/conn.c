@@ -27,6 +27,7 @@
 #define CN_CONN_BLOCKED 4u /* reading stops while output waits above so many times limits->connection_buffer */
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+static const char cn_conn_stalled[] = "the peer takes no bytes (limits.write_stall_ms)";
 static const char cn_conn_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http) {
@@ -227,8 +228,11 @@ static int64_t cn_conn_look_for_stalls(cn_http_t *http, bool first) {
     for (node = http->exchanges.next; node != &http->exchanges; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
-        if (!first && x->out_waited && cn_buf_len(&x->out) && x->out_taken == x->out_taken_before)
-            http->version->reset(x, CN_RESET_CANCEL);
+        if (!first && x->out_waited && cn_buf_len(&x->out) && x->out_taken == x->out_taken_before) {
+            x->close_code = http->is_server ? CONNECT_CANCELED : CONNECT_UNAVAILABLE;
+            x->close_why = cn_conn_stalled;
+            http->version->reset(x, CN_RESET_STALLED);
+        }
         x->out_waited = cn_buf_len(&x->out) != 0;
         x->out_taken_before = x->out_taken;
         waits = waits || x->out_waited;
@@ -270,9 +274,8 @@ static bool cn_conn_tick(connect_conn_t *conn) {
     if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
     if (conn->stall_check_ms <= now) conn->stall_check_ms = cn_conn_look_for_stalls(http, false);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
-        cn_conn_set_failure(conn, ETIMEDOUT,
-            conn->abort_ms <= now ? "drained, and the grace is over"
-                                  : "the peer takes no bytes (limits.write_stall_ms)");
+        cn_conn_set_failure(
+            conn, ETIMEDOUT, conn->abort_ms <= now ? "drained, and the grace is over" : cn_conn_stalled);
         cn_conn_kill(conn);
     }
     return due;

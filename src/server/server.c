@@ -121,6 +121,10 @@ static void cn_server_on_head(connect_call_t *call) {
     const cn_route_t *route;
     bool may_get;
     if (query) path.len = (size_t)(query - path.data);
+    if (connect_str_equal(x->method, CN_STR("CONNECT"))) { /* it names no path */
+        cn_serve_plain(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
+        return;
+    }
     route = cn_route_find(&server->routes, path);
     if (!route) {
         cn_server_answer_unknown(server, call, path);
