@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 3aab1c1c0058137a. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 353602feaa077f4c. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -9776,6 +9776,8 @@ CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, const char
 /* A token (RFC 9110 5.6.2); a field value (RFC 9110 5.5: no CR, LF, NUL or other control but tab). */
 CN_PRIVATE bool cn_header_name_valid(connect_str_t name);
 CN_PRIVATE bool cn_header_value_valid(connect_str_t value);
+/* Tells whether a text is uri-host [ ":" port ] (RFC 9110 7.2): not empty, no list, no userinfo. */
+CN_PRIVATE bool cn_header_authority_valid(connect_str_t authority);
 
 /* What a byte may be part of; the table has 256 entries. */
 enum {
@@ -9829,6 +9831,28 @@ CN_PRIVATE bool cn_header_name_valid(connect_str_t name) {
 
 CN_PRIVATE bool cn_header_value_valid(connect_str_t value) {
     return cn_header_all(value, CN_CHAR_VALUE);
+}
+
+CN_PRIVATE bool cn_header_authority_valid(connect_str_t authority) {
+    const unsigned char *chars = cn_header_char_table;
+    size_t at = 0, port;
+    if (authority.len && authority.data[0] == '[') { /* IPv6, with "%" before a zone; what is in it is not looked at */
+        at = 1;
+        while (at < authority.len &&
+            ((chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST) || authority.data[at] == ':'))
+            at++;
+        if (at < 3 || at == authority.len || authority.data[at] != ']') return false;
+        at++;
+    } else {
+        while (at < authority.len && (chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST))
+            at++;
+        if (at == 0) return false;
+    }
+    if (at == authority.len) return true;
+    if (authority.data[at] != ':') return false;
+    for (port = ++at; at < authority.len; at++)
+        if (authority.data[at] < '0' || authority.data[at] > '9') return false;
+    return at - port <= 5;
 }
 
 /* Bytes below 0x80 that are 'A' to 'Z' get 0x20 added, eight at a time. */
@@ -9958,20 +9982,23 @@ typedef struct cn_exchange_t cn_exchange_t;
 
 typedef enum cn_reset_t { /* why an exchange is given up; in HTTP/2 an error code (RFC 9113 7) */
     CN_RESET_NO_ERROR,    /* server: the response is complete, the rest of the request is of no use */
-    CN_RESET_CANCEL, CN_RESET_REFUSED, CN_RESET_INTERNAL
+    CN_RESET_CANCEL,
+    CN_RESET_REFUSED,
+    CN_RESET_INTERNAL,
+    CN_RESET_STALLED /* the peer takes no bytes of it: CANCEL, and a few of them are the connection's end */
 } cn_reset_t;
 
-typedef struct cn_head_t { /* what send_head sends */
+typedef struct cn_head_t {           /* what send_head sends */
     int status;                      /* server */
     connect_str_t method, authority; /* client: "POST", "gateway:8080" */
     connect_str_t path;              /* client: with the query */
     const connect_header_t *headers; /* without content-length, connection, transfer-encoding, date */
     size_t header_count;
-    int64_t content_length;          /* of the body; -1: not known yet. HTTP/1.1 then sends it chunked */
+    int64_t content_length; /* of the body; -1: not known yet. HTTP/1.1 then sends it chunked */
 } cn_head_t;
 
 typedef struct cn_exchange_events_t {
-    void (*on_head)(cn_exchange_t *x);     /* the head of the request or the (final) response is in x */
+    void (*on_head)(cn_exchange_t *x); /* the head of the request or the (final) response is in x */
     void (*on_data)(cn_exchange_t *x, const char *bytes, size_t len); /* takes all; len > 0 */
     void (*on_end)(cn_exchange_t *x);      /* the whole message is in; x->trailers has its trailers */
     void (*on_writable)(cn_exchange_t *x); /* x->out fell below half of limits->stream_buffer after it was above */
@@ -9983,8 +10010,8 @@ typedef struct cn_exchange_events_t {
 
 struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed but for events, arena, due_ms */
     const cn_exchange_events_t *events;
-    connect_arena_t *arena;        /* for what is received and for what HTTP needs; lives until on_closed */
-    int64_t due_ms;                /* when on_due is wanted; set by cn_exchange_set_due; INT64_MAX: never */
+    connect_arena_t *arena; /* for what is received and for what HTTP needs; lives until on_closed */
+    int64_t due_ms;         /* when on_due is wanted; set by cn_exchange_set_due; INT64_MAX: never */
     /* received */
     connect_str_t method, path, authority; /* server; path: with the query */
     int status;                            /* client */
@@ -9993,24 +10020,24 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     int64_t received_ms;                   /* when the last byte of it came */
     bool received_head, received_end;
     /* to be sent */
-    cn_buf_t out;                  /* body bytes: appended by the layer above, which then calls flush, and frees it
+    cn_buf_t out;             /* body bytes: appended by the layer above, which then calls flush, and frees it
                                       after on_closed; with http->allocator */
-    bool sent_head, sent_end;      /* send_head, send_end were called */
+    bool sent_head, sent_end; /* send_head, send_end were called */
     /* the HTTP version's own */
-    cn_http_t *http;               /* NULL: not begun, or closed */
-    cn_list_t node;                /* in http->exchanges */
-    int32_t stream_id;             /* HTTP/2 */
-    uint32_t unread;               /* received bytes that the layer above has not consumed yet */
+    cn_http_t *http;                      /* NULL: not begun, or closed */
+    cn_list_t node;                       /* in http->exchanges */
+    int32_t stream_id;                    /* HTTP/2 */
+    uint32_t unread;                      /* received bytes that the layer above has not consumed yet */
     uint64_t out_taken, out_taken_before; /* bytes that went out of x->out; at the connection's last look */
-    bool out_waited;               /* some waited then */
-    bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
+    bool out_waited;                      /* some waited then */
+    bool until_eof; /* client: the response ends with the connection; nobody can tell if it is whole */
     bool over_high_water, is_head_request, reset;
-    bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
-    uint8_t interim_heads;         /* client: 1xx responses so far */
-    connect_code_t close_code;     /* what on_closed will say */
+    bool refused;              /* HTTP/2, server: answered here; the layer above gets on_closed only */
+    uint8_t interim_heads;     /* client: 1xx responses so far */
+    connect_code_t close_code; /* what on_closed will say */
     const char *close_why;
     connect_headers_t out_trailers;
-    bool deferred;                 /* HTTP/2: the data source has nothing to give now */
+    bool deferred; /* HTTP/2: the data source has nothing to give now */
 };
 
 typedef struct cn_http_events_t { /* to the owner of the connection */
@@ -10030,36 +10057,36 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     size_t (*feed)(cn_http_t *http, const char *bytes, size_t len);
     void (*eof)(cn_http_t *http);  /* the peer sends no more: what is not whole is cut short */
     void (*pull)(cn_http_t *http); /* moves into http->out what may go out now, up to limits->connection_buffer */
-    bool (*can_begin)(const cn_http_t *http);              /* client: begin would work */
-    bool (*begin)(cn_http_t *http, cn_exchange_t *x);      /* client: attaches x; then send_head */
-    void (*drain)(cn_http_t *http);                        /* no new exchanges; closes when the last one has ended */
+    bool (*can_begin)(const cn_http_t *http);         /* client: begin would work */
+    bool (*begin)(cn_http_t *http, cn_exchange_t *x); /* client: attaches x; then send_head */
+    void (*drain)(cn_http_t *http);                   /* no new exchanges; closes when the last one has ended */
     bool (*send_head)(cn_exchange_t *x, const cn_head_t *head, bool end); /* false: out of memory */
     void (*flush)(cn_exchange_t *x);                                      /* bytes were appended to x->out */
     void (*send_end)(cn_exchange_t *x, connect_headers_t trailers);       /* after what is in x->out */
     void (*reset)(cn_exchange_t *x, cn_reset_t why);
-    void (*consume)(cn_exchange_t *x, size_t len);         /* received bytes are used up: the peer may send as many */
+    void (*consume)(cn_exchange_t *x, size_t len); /* received bytes are used up: the peer may send as many */
 } cn_http_version_t;
 
-struct cn_http_t { /* embedded in the connection */
+struct cn_http_t {                    /* embedded in the connection */
     const cn_http_version_t *version; /* NULL: not known yet */
     void *state;
     const cn_http_events_t *events;
     const connect_allocator_t *allocator;
-    const connect_limits_t *limits;   /* filled in: no zeros */
-    cn_buf_t out;                     /* bytes for the peer */
-    cn_list_t exchanges;              /* by begin */
+    const connect_limits_t *limits; /* filled in: no zeros */
+    cn_buf_t out;                   /* bytes for the peer */
+    cn_list_t exchanges;            /* by begin */
     uint32_t exchange_count;
     int64_t now_ms;
-    int64_t head_since_ms;            /* a head (HTTP/1.1), preface and SETTINGS or header block (HTTP/2) is awaited
+    int64_t head_since_ms; /* a head (HTTP/1.1), preface and SETTINGS or header block (HTTP/2) is awaited
                                          since then in the middle of it; -1: none is. The connection watches it */
-    int64_t due_ms;                   /* no exchange is due before; INT64_MAX: none */
+    int64_t due_ms;        /* no exchange is due before; INT64_MAX: none */
     bool is_server;
-    bool feeding;                     /* inside feed, eof or pull: no on_output needed */
-    bool woken;                       /* on_output was called, and no pull since */
-    bool read_blocked;                /* feed would take nothing now */
-    bool draining;                    /* no exchange may begin any more */
-    bool closing;                     /* close when out is empty */
-    const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */
+    bool feeding;        /* inside feed, eof or pull: no on_output needed */
+    bool woken;          /* on_output was called, and no pull since */
+    bool read_blocked;   /* feed would take nothing now */
+    bool draining;       /* no exchange may begin any more */
+    bool closing;        /* close when out is empty */
+    const char *failure; /* why the transport broke, or NULL: exchanges that are lost say it */
 };
 
 /* Sets when on_due is wanted; INT64_MAX: not any more. */
@@ -11006,29 +11033,6 @@ static void cn_h1_message_end(cn_http_t *http) {
     cn_h1_transfer(http);
 }
 
-/* uri-host [ ":" port ] (RFC 9110 7.2), neither empty nor a list. */
-static bool cn_h1_authority_valid(connect_str_t authority) {
-    const unsigned char *chars = cn_header_chars();
-    size_t at = 0, port;
-    if (authority.len && authority.data[0] == '[') { /* IPv6, with "%" before a zone; what is in it is not looked at */
-        at = 1;
-        while (at < authority.len &&
-            ((chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST) || authority.data[at] == ':'))
-            at++;
-        if (at < 3 || at == authority.len || authority.data[at] != ']') return false;
-        at++;
-    } else {
-        while (at < authority.len && (chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST))
-            at++;
-        if (at == 0) return false;
-    }
-    if (at == authority.len) return true;
-    if (authority.data[at] != ':') return false;
-    for (port = ++at; at < authority.len; at++)
-        if (authority.data[at] < '0' || authority.data[at] > '9') return false;
-    return at - port <= 5;
-}
-
 /* Checks what can be judged only when the head is whole. Returns false: it is refused. */
 static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
     connect_str_t target = cn_str(base + head->target_at, head->target_len), host = {NULL, 0};
@@ -11040,7 +11044,7 @@ static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
     if (head->unknown_coding) return cn_h1_bad(head, 501, "unknown transfer coding") == CN_H1_DONE;
     if (head->has_host) {
         host = cn_str(base + head->host_at, head->host_len);
-        if (!cn_h1_authority_valid(host)) return cn_h1_bad(head, 400, "invalid Host") == CN_H1_DONE;
+        if (!cn_header_authority_valid(host)) return cn_h1_bad(head, 400, "invalid Host") == CN_H1_DONE;
     } else if (head->minor >= 1) {
         return cn_h1_bad(head, 400, "no Host") == CN_H1_DONE;
     }
@@ -11049,7 +11053,7 @@ static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
         while (scheme + authority.len < target.len && authority.data[authority.len] != '/' &&
             authority.data[authority.len] != '?')
             authority.len++;
-        if (!cn_h1_authority_valid(authority) || (head->has_host && !cn_str_equal_nocase(authority, host)))
+        if (!cn_header_authority_valid(authority) || (head->has_host && !cn_str_equal_nocase(authority, host)))
             return cn_h1_bad(head, 400, "the target's authority is not that of Host") == CN_H1_DONE;
     }
     return true;
@@ -11569,8 +11573,10 @@ static void cn_h1_flush(cn_exchange_t *x) {
 static void cn_h1_reset(cn_exchange_t *x, cn_reset_t why) {
     if (!cn_h1_lives(x) || (why == CN_RESET_NO_ERROR && x->sent_end && x->http->is_server)) return;
     x->reset = true;
-    x->close_code = CONNECT_CANCELED;
-    x->close_why = "reset";
+    if (x->close_code == CONNECT_OK) {
+        x->close_code = CONNECT_CANCELED;
+        x->close_why = "reset";
+    }
     cn_http_wake(x->http); /* the pull that follows ends it, and opens what is blocked */
 }
 
@@ -11642,9 +11648,13 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
    What nghttp2 leaves to its user (RFC 9113 10.5). feed looks at each frame's head before nghttp2 does, and keeps two
    token buckets: frames of no use (PING, SETTINGS, PRIORITY, unknown ones, empty or padded DATA, WINDOW_UPDATE beyond
    what the sent DATA explains, HEADERS that belong to no exchange) by limits->frame_burst and frame_rate, streams that
-   were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM). A header list
-   over limits->header_bytes is answered with 431 and not stored; four times as much is the end, too. A peer that does
-   not read what it makes us send is not read from.
+   were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM), and so is the
+   third stream whose response the peer lets stand. A header list over limits->header_bytes is answered with 431 and not
+   stored; four times as much is the end, too. A peer that does not read what it makes us send is not read from.
+
+   Closed streams (5.1, 5.1.1). nghttp2 keeps none here, and would pass over what still comes for them. A server ends
+   the connection for DATA or HEADERS on a stream that the peer has ended or passed over; up to last_cut_id, the highest
+   that this end gave up first, they may have been on their way.
 
    The end. `ended` is set once, after which nghttp2 is never run again: by nghttp2 having nothing more to do, by an
    error of the peer, by running out of memory, by eof and free. GOAWAY goes out if nghttp2 had none out yet.
@@ -11661,6 +11671,7 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 #define CN_HTTP2_BOMB_FACTOR 4u       /* so many times the header limit ends the connection */
 #define CN_HTTP2_ACKS_BLOCK 100u      /* control frames that wait while the peer does not read: it is not read either */
 #define CN_HTTP2_ACKS_MAX 1000u       /* ... and the connection ends */
+#define CN_HTTP2_STALLED_MAX 3u       /* streams of which the peer took nothing, in the life of a connection */
 #define CN_HTTP2_UPDATE_CREDIT 10000u /* WINDOW_UPDATE frames that may come for DATA sent earlier */
 #define CN_HTTP2_HPACK_TABLE 4096u    /* RFC 9113 6.5.2, the initial value */
 #define CN_HTTP2_STACK_FIELDS 40u     /* header fields whose array is on the stack */
@@ -11713,7 +11724,7 @@ typedef struct cn_http2_t {
     uint32_t frame_left;
     bool frame_ends_block, in_block;
     uint32_t continuations;
-    uint32_t update_credit;
+    uint32_t update_credit, stalled;
     uint32_t dependent, dependency, dependency_bytes; /* of the PRIORITY frame that passes; dependent 0: none */
     cn_http2_bucket_t frames, resets;
     /* server: the streams that were opened and are no more */
@@ -12228,12 +12239,13 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
             cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_INTERNAL, "too many 1xx responses");
         return;
     }
-    if (h->block_has_host && is_server) {
-        connect_str_t host = cn_headers_find(&x->headers, "host");
-        if (!x->authority.data)
-            x->authority = host;
-        else if (!cn_str_equal_nocase(x->authority, host)) {
-            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host differ");
+    if (is_server) {
+        connect_str_t host = x->authority;
+        if (h->block_has_host) host = cn_headers_find(&x->headers, "host");
+        if (!x->authority.data) x->authority = host;
+        if (!cn_header_authority_valid(x->authority) ||
+            (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
+            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host are wrong, or differ");
             return;
         }
     }
@@ -12840,6 +12852,11 @@ static void cn_http2_reset(cn_exchange_t *x, cn_reset_t why) {
     case CN_RESET_NO_ERROR: error = NGHTTP2_NO_ERROR; break;
     case CN_RESET_CANCEL: error = NGHTTP2_CANCEL; break;
     case CN_RESET_REFUSED: error = NGHTTP2_REFUSED_STREAM; break;
+    case CN_RESET_STALLED:
+        error = NGHTTP2_CANCEL;
+        if (++h->stalled >= CN_HTTP2_STALLED_MAX)
+            cn_http2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_UNAVAILABLE, x->close_why);
+        break;
     case CN_RESET_INTERNAL: break;
     }
     x->reset = true;
@@ -14456,6 +14473,7 @@ CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http);
 #define CN_CONN_BLOCKED 4u /* reading stops while output waits above so many times limits->connection_buffer */
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+static const char cn_conn_stalled[] = "the peer takes no bytes (limits.write_stall_ms)";
 static const char cn_conn_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http) {
@@ -14656,8 +14674,11 @@ static int64_t cn_conn_look_for_stalls(cn_http_t *http, bool first) {
     for (node = http->exchanges.next; node != &http->exchanges; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
-        if (!first && x->out_waited && cn_buf_len(&x->out) && x->out_taken == x->out_taken_before)
-            http->version->reset(x, CN_RESET_CANCEL);
+        if (!first && x->out_waited && cn_buf_len(&x->out) && x->out_taken == x->out_taken_before) {
+            x->close_code = http->is_server ? CONNECT_CANCELED : CONNECT_UNAVAILABLE;
+            x->close_why = cn_conn_stalled;
+            http->version->reset(x, CN_RESET_STALLED);
+        }
         x->out_waited = cn_buf_len(&x->out) != 0;
         x->out_taken_before = x->out_taken;
         waits = waits || x->out_waited;
@@ -14699,9 +14720,8 @@ static bool cn_conn_tick(connect_conn_t *conn) {
     if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
     if (conn->stall_check_ms <= now) conn->stall_check_ms = cn_conn_look_for_stalls(http, false);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
-        cn_conn_set_failure(conn, ETIMEDOUT,
-            conn->abort_ms <= now ? "drained, and the grace is over"
-                                  : "the peer takes no bytes (limits.write_stall_ms)");
+        cn_conn_set_failure(
+            conn, ETIMEDOUT, conn->abort_ms <= now ? "drained, and the grace is over" : cn_conn_stalled);
         cn_conn_kill(conn);
     }
     return due;
@@ -17209,6 +17229,10 @@ static void cn_server_on_head(connect_call_t *call) {
     const cn_route_t *route;
     bool may_get;
     if (query) path.len = (size_t)(query - path.data);
+    if (connect_str_equal(x->method, CN_STR("CONNECT"))) { /* it names no path */
+        cn_serve_plain(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
+        return;
+    }
     route = cn_route_find(&server->routes, path);
     if (!route) {
         cn_server_answer_unknown(server, call, path);
@@ -20520,6 +20544,7 @@ const char *connect_build_info(void) {
 #undef CN_HTTP2_POOL_CLASSES
 #undef CN_HTTP2_POOL_STEP
 #undef CN_HTTP2_STACK_FIELDS
+#undef CN_HTTP2_STALLED_MAX
 #undef CN_HTTP2_UPDATE_CREDIT
 #undef CN_JSON_DEPTH_MAX
 #undef CN_JSON_HIGHS
