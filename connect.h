@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 353602feaa077f4c. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 873fa8d9a153c808. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -698,12 +698,32 @@ typedef struct connect_deadlines_t { /* what becomes of the client's timeout */
     uint32_t min_ms, max_ms;         /* it is raised or cut to these; default: as given */
     bool spare_streams;              /* streams need only begin in time */
 } connect_deadlines_t;
+typedef struct connect_http_request_t { /* any HTTP request: a plain one, or an RPC before its body */
+    connect_str_t method, path, query;   /* query: undecoded; absent if there is none */
+    connect_str_t body;                  /* not in on_request */
+    connect_headers_t headers;
+    const connect_peer_t *peer;
+    connect_call_t *call;   /* the RPC it opens, to keep values in; NULL: none */
+    connect_arena_t *arena; /* lives until the response is sent */
+} connect_http_request_t;
+typedef struct connect_http_response_t { /* copied when the handler returns */
+    int status;             /* default 200; in on_request: 0 lets the request pass */
+    const char *content_type;
+    connect_headers_t headers;
+    connect_str_t body;     /* with another code than OK: the error's message */
+} connect_http_response_t;
+/* Answers a request. Returns OK, or a code: it becomes an error in the form of the request's protocol. */
+typedef connect_code_t connect_http_handler_t(const connect_http_request_t *request, connect_http_response_t *response,
+    void *user);
+
 typedef struct connect_server_options_t {
     const connect_allocator_t *allocator;  /* default libc */
     connect_loop_t *loop;                  /* default: one of its own */
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     const char *prefix;                    /* of all RPC paths, "/api"; default "" */
+    connect_http_handler_t *on_request;    /* asked about every request before its body, also of unknown paths */
+    void *user;                            /* for on_request */
     const connect_interceptor_t *interceptors; /* around every call */
     size_t interceptor_count;
     connect_codec_options_t codec_options; /* drop_unknown and json_; the rest comes from limits */
@@ -746,6 +766,10 @@ CONNECT_API bool connect_server_add_service(connect_server_t *server, const conn
    INVALID_ARGUMENT. */
 CONNECT_API bool connect_server_add_route(connect_server_t *server, const connect_method_t *method,
     const connect_events_t *events, void *user, const connect_route_options_t *options, connect_error_t *error);
+/* Adds a plain HTTP path, without the prefix, with all below it if it ends in a slash; RPCs go first. Its handler gets
+   whole requests, of any method. Errors: ALREADY_EXISTS, INVALID_ARGUMENT. */
+CONNECT_API bool connect_server_add_http(connect_server_t *server, const char *path, connect_http_handler_t *handler,
+    void *user, connect_error_t *error);
 #if CONNECT_ENABLE_SOCKETS
 /* Listens on one more address, for all protocols, HTTP/1.1 and HTTP/2.
    address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3". Port 0: any free one. Returns the port, 0
@@ -14926,12 +14950,13 @@ struct connect_call_t {
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;             /* received, not yet delivered */
-    cn_buf_t expanded;       /* a received message, if it came compressed */
-    size_t unconsumed;       /* bytes in `in` that the peer's window still waits for */
-    const void *request;     /* a single one. Client: what an interceptor's LATER holds back */
-    const void *response;    /* a single one. Client: decoded, on_message is due */
-    void *context;           /* client: connect_call_options_t.context */
+    cn_buf_t in;                   /* received, not yet delivered */
+    cn_buf_t expanded;             /* a received message, if it came compressed */
+    size_t unconsumed;             /* bytes in `in` that the peer's window still waits for */
+    const void *request;           /* a single one. Client: what an interceptor's LATER holds back */
+    const void *response;          /* a single one. Client: decoded, on_message is due */
+    void *context;                 /* client: connect_call_options_t.context */
+    const struct cn_route_t *page; /* server: of a plain HTTP request */
     connect_str_t held;      /* client, single response: the message, expanded, until the call's outcome is known */
     connect_error_t failure; /* what connect_call_fail and add_detail set */
     void (*cancel)(connect_call_t *call, void *arg);
@@ -15047,9 +15072,8 @@ CN_PRIVATE void cn_intercept_finish(connect_call_t *call);
 #if CONNECT_ENABLE_SERVER
 /* The events of a server's exchange. */
 CN_PRIVATE const cn_exchange_events_t *cn_serve_exchange_events(void);
-/* Answers a request that is no call: a status, an optional header, a text. */
-CN_PRIVATE void cn_serve_plain(
-    connect_call_t *call, int status, const char *header_or_null, connect_str_t value, connect_str_t text);
+/* Answers a request that is no call. headers: their texts live as long as the call. */
+CN_PRIVATE void cn_serve_plain(connect_call_t *call, int status, connect_headers_t headers, connect_str_t body);
 /* Begins a call: call->rpc.protocol, .method, .json, events, user and limits are set. deadlines: the policy. */
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines);
 /* Ends it with rpc.error, which is set: on the wire, once. */
@@ -15893,29 +15917,22 @@ CN_PRIVATE void cn_serve_answer(connect_call_t *call) {
     cn_call_consume(call);
 }
 
-CN_PRIVATE void cn_serve_plain(
-    connect_call_t *call, int status, const char *header_or_null, connect_str_t value, connect_str_t text) {
+CN_PRIVATE void cn_serve_plain(connect_call_t *call, int status, connect_headers_t headers, connect_str_t body) {
     cn_exchange_t *x = &call->x;
     connect_headers_t none = {NULL, 0};
-    cn_headers_t headers;
     cn_head_t head;
     memset(&head, 0, sizeof head);
-    memset(&headers, 0, sizeof headers);
     call->plain = call->told = call->answered = call->drop_input = true;
     head.status = status;
-    head.content_length = (int64_t)text.len;
-    if ((header_or_null && !cn_headers_put(&headers, &call->arena, header_or_null, value)) ||
-        (text.len && !cn_headers_put(&headers, &call->arena, "content-type", CN_STR("text/plain; charset=utf-8"))) ||
-        !cn_buf_append_str(&x->out, call->rpc.allocator, text)) {
+    head.content_length = (int64_t)body.len;
+    head.headers = headers.items;
+    head.header_count = headers.count;
+    if (!cn_buf_append_str(&x->out, call->rpc.allocator, body) ||
+        !x->http->version->send_head(x, &head, body.len == 0)) {
         cn_serve_reset(call);
         return;
     }
-    cn_protocol_set_head(&head, &headers);
-    if (!x->http->version->send_head(x, &head, text.len == 0)) {
-        cn_serve_reset(call);
-        return;
-    }
-    if (text.len) x->http->version->flush(x);
+    if (body.len) x->http->version->flush(x);
     x->http->version->send_end(x, none);
     cn_serve_watch_rest(call);
 }
@@ -16912,7 +16929,8 @@ typedef struct cn_route_t { /* one method of a server, or all paths that begin a
     const connect_events_t *events;
     connect_method_t own_method; /* of one that was copied */
     connect_events_t own_events;
-    const void *key, *value; /* for connect_call_value: the service and its table of handlers */
+    const void *key, *value;      /* for connect_call_value: the service and its table of handlers */
+    connect_http_handler_t *http; /* of a plain path, instead of events */
     void *user;
     const connect_interceptor_t *interceptors; /* inside the server's */
     size_t interceptor_count;
@@ -17097,7 +17115,9 @@ struct connect_server_t {
     unsigned without; /* CN_PROTOCOL_NO_ bits */
     bool no_http1, no_http2, require_connect_header;
     char *prefix;
-    cn_route_table_t routes;
+    cn_route_table_t routes, pages; /* methods; plain paths */
+    connect_http_handler_t *on_request;
+    void *user; /* for on_request */
     cn_handlers_t *handlers;
     cn_list_t conns, calls; /* open connections; calls that are not released */
     size_t conn_count, call_count;
@@ -17118,11 +17138,193 @@ struct connect_server_t {
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
 #endif
 
+/* #### src/server/plain.h ########################################################################################## */
+#if CONNECT_ENABLE_SERVER
+/* Asks on_request, which there is, about a request whose head has come; opens_rpc: it would be a call. Returns false:
+   it is answered. */
+CN_PRIVATE bool cn_plain_admit(connect_server_t *server, connect_call_t *call, bool opens_rpc);
+/* Takes the body of a plain HTTP request, then has the path's handler answer it. */
+CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page);
+#endif
+
+/* #### src/server/plain.c ########################################################################################## */
+/* What a server does with HTTP that is no RPC: on_request, which is asked about every request once its head is in, and
+   plain paths, whose handlers get the whole request.
+
+   on_request     status 0 and OK pass. A status answers as it stands. Another code is an error in the form of the
+                  request's protocol: for a plain request, or one that speaks none, its HTTP status and a text.
+   a plain path   the body is collected, at most receive_bytes (413), with limits.body_gap_ms between its pieces (408);
+                  the handler is called when all of it is there. Any method; to HEAD, 204 and 304 HTTP sends no body.
+
+   A header of a response that would break the message (RFC 9110 7.6.1, 8.6; RFC 9112 6) makes it a 500. */
+
+#if CONNECT_ENABLE_SERVER
+static void cn_plain_fill(connect_call_t *call, connect_http_request_t *request) {
+    const cn_exchange_t *x = &call->x;
+    const char *query = x->path.len ? (const char *)memchr(x->path.data, '?', x->path.len) : NULL;
+    memset(request, 0, sizeof *request);
+    request->method = x->method;
+    request->path = x->path;
+    if (query) {
+        request->path.len = (size_t)(query - x->path.data);
+        request->query = cn_str(query + 1, x->path.len - request->path.len - 1);
+    }
+    request->headers = cn_headers_view(&x->headers);
+    request->peer = &call->info.peer;
+    request->arena = &call->arena;
+}
+
+static bool cn_plain_may_set(connect_str_t name) {
+    static const char *const reserved[] = {"content-length", "transfer-encoding", "connection", "keep-alive",
+        "proxy-connection", "upgrade", "te", "trailer", "host"};
+    size_t i;
+    for (i = 0; i < CN_LEN(reserved); i++)
+        if (cn_str_equal_nocase(name, connect_str_of(reserved[i]))) return false;
+    return cn_header_name_valid(name);
+}
+
+static bool cn_plain_put(connect_call_t *call, cn_headers_t *headers, const char *name, connect_str_t value) {
+    connect_str_t lower = connect_arena_copy(&call->arena, connect_str_of(name));
+    char *to = (char *)cn_arena_raw(&call->arena, lower.len + 1);
+    if (!lower.data || !to) return false;
+    cn_header_lower(to, lower.data, lower.len + 1);
+    value = connect_arena_copy(&call->arena, value);
+    return value.data && cn_headers_put(headers, &call->arena, to, value);
+}
+
+/* The status of a response, and its headers copied; 500 and none: a header is not allowed, or there is no memory. */
+static int cn_plain_head(connect_call_t *call, const connect_http_response_t *response, cn_headers_t *headers) {
+    int status = response->status ? response->status : 200;
+    bool ok = status >= 200 && status <= 599;
+    size_t i;
+    memset(headers, 0, sizeof *headers);
+    if (ok && response->content_type)
+        ok = cn_header_value_valid(connect_str_of(response->content_type)) &&
+            cn_plain_put(call, headers, "content-type", connect_str_of(response->content_type));
+    for (i = 0; ok && i < response->headers.count; i++) {
+        const connect_header_t *header = &response->headers.items[i];
+        ok = cn_plain_may_set(connect_str_of(header->name)) && cn_header_value_valid(header->value) &&
+            cn_plain_put(call, headers, header->name, header->value);
+    }
+    if (!ok) headers->count = 0;
+    return ok ? status : 500;
+}
+
+static void cn_plain_respond(connect_call_t *call, connect_code_t code, connect_http_response_t *response) {
+    cn_headers_t headers;
+    int status;
+    if (code != CONNECT_OK) {
+        code = code == CONNECT_LATER ? CONNECT_INTERNAL : cn_code_of_error(code);
+        response->status = cn_code_to_http(code);
+        response->content_type = "text/plain; charset=utf-8";
+        if (!response->body.len) response->body = connect_str_of(connect_code_name(code));
+    }
+    status = cn_plain_head(call, response, &headers);
+    if (status != response->status && status == 500) response->body = CN_STR("a header or the status is not allowed\n");
+    if (status == 204 || status == 304) response->body = CN_STR("");
+    cn_serve_plain(call, status, cn_headers_view(&headers), response->body);
+}
+
+/* Refuses a request that speaks one of the protocols. */
+static void cn_plain_fail(connect_call_t *call, connect_code_t code, const connect_http_response_t *response) {
+    size_t i;
+    for (i = 0; i < response->headers.count; i++)
+        (void)cn_call_put_header(
+            call, &call->rpc.headers, response->headers.items[i].name, response->headers.items[i].value);
+    cn_error_print(&call->rpc.error, &call->arena, cn_code_of_error(code), "%.*s",
+        (int)CN_MIN(response->body.len, (size_t)INT_MAX), response->body.len ? response->body.data : "");
+    cn_serve_answer(call);
+}
+
+CN_PRIVATE bool cn_plain_admit(connect_server_t *server, connect_call_t *call, bool opens_rpc) {
+    connect_http_request_t request;
+    connect_http_response_t response;
+    connect_code_t code;
+    cn_plain_fill(call, &request);
+    memset(&response, 0, sizeof response);
+    if (opens_rpc) request.call = call;
+    cn_call_enter(call);
+    code = server->on_request(&request, &response, server->user);
+    cn_call_leave(call);
+    if (code == CONNECT_LATER) code = CONNECT_INTERNAL;
+    if (code == CONNECT_OK && response.status == 0) return true;
+    if (code != CONNECT_OK && call->rpc.protocol)
+        cn_plain_fail(call, code, &response);
+    else
+        cn_plain_respond(call, code, &response);
+    return false;
+}
+
+/* ---- Plain paths ---- */
+
+static void cn_plain_refuse(connect_call_t *call, int status, connect_str_t text) {
+    const connect_headers_t none = {NULL, 0};
+    cn_serve_plain(call, status, none, text);
+}
+
+static void cn_plain_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
+    connect_call_t *call = cn_call_of(x);
+    if (!call->answered && len > call->receive_bytes - cn_buf_len(&call->in))
+        cn_plain_refuse(call, 413, CN_STR("the request is over the limit (receive_bytes)\n"));
+    else if (!call->answered && !cn_buf_append(&call->in, call->rpc.allocator, bytes, len))
+        cn_plain_refuse(call, 503, CN_STR("out of memory\n"));
+    x->http->version->consume(x, len);
+}
+
+static void cn_plain_on_end(cn_exchange_t *x) {
+    connect_call_t *call = cn_call_of(x);
+    connect_http_request_t request;
+    connect_http_response_t response;
+    connect_code_t code;
+    if (call->answered) return;
+    cn_plain_fill(call, &request);
+    request.body = cn_buf_view(&call->in);
+    memset(&response, 0, sizeof response);
+    cn_call_enter(call);
+    code = call->page->http(&request, &response, call->page->user);
+    cn_plain_respond(call, code, &response);
+    cn_call_leave(call);
+}
+
+static void cn_plain_on_writable(cn_exchange_t *x) {
+    (void)x;
+}
+
+static int64_t cn_plain_due(const connect_call_t *call) {
+    const uint32_t gap = call->rpc.limits->body_gap_ms;
+    return gap == CONNECT_UNLIMITED ? INT64_MAX : call->x.received_ms + (int64_t)gap;
+}
+
+static void cn_plain_on_due(cn_exchange_t *x) {
+    connect_call_t *call = cn_call_of(x);
+    if (call->answered)
+        cn_serve_exchange_events()->on_due(x);
+    else if (cn_plain_due(call) <= x->http->now_ms)
+        cn_plain_refuse(call, 408, CN_STR("the request came to a halt (limits.body_gap_ms)\n"));
+    else
+        cn_exchange_set_due(x, cn_plain_due(call));
+}
+
+static void cn_plain_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
+    cn_serve_exchange_events()->on_closed(x, code, why);
+}
+
+CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page) {
+    static const cn_exchange_events_t events = {
+        NULL, cn_plain_on_data, cn_plain_on_end, cn_plain_on_writable, cn_plain_on_due, cn_plain_on_closed};
+    call->x.events = &events;
+    call->page = page;
+    call->plain = true;
+    cn_exchange_set_due(&call->x, cn_plain_due(call));
+}
+#endif
+
 /* #### src/server/server.c ######################################################################################### */
 /* A server: the methods it has, the connections it holds, and the decision what a request is.
 
-   The decision, first match wins:
-     no such path                     gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
+   The decision, first match wins; where nothing else is said, on_request has its say before:
+     CONNECT                          405
+     no such path                     a plain path: plain.c. gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
      not POST, nor GET where allowed  405, Allow: POST, or: GET, POST (methods without side effects, unary)
      GET of an unknown encoding       415, Accept-Post; also if it has a body
      content type of no protocol      415, Accept-Post: what the method takes
@@ -17177,30 +17379,73 @@ static void cn_server_poke(connect_call_t *call) {
 
 /* ---- Requests ---- */
 
-static const connect_method_t *cn_server_unknown_method(void) {
-    static const connect_method_t method = {"", NULL, NULL, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
-    return &method;
+static void cn_server_refuse(
+    connect_call_t *call, int status, const char *name_or_null, connect_str_t value, connect_str_t text) {
+    cn_headers_t headers;
+    memset(&headers, 0, sizeof headers);
+    if (name_or_null) cn_headers_put(&headers, &call->arena, name_or_null, value);
+    cn_headers_put(&headers, &call->arena, "content-type", CN_STR("text/plain; charset=utf-8"));
+    cn_serve_plain(call, status, cn_headers_view(&headers), text);
 }
 
-static void cn_server_answer_unknown(connect_server_t *server, connect_call_t *call, connect_str_t path) {
-    connect_str_t quoted = cn_str_quote(&call->arena, path);
-    const connect_method_t *method = cn_server_unknown_method();
+/* Of a path that is no method's, the protocol is known all the same. */
+static void cn_server_recognise_unknown(const connect_server_t *server, connect_call_t *call) {
+    static const connect_method_t unknown = {"", NULL, NULL, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
+    call->rpc.method = &unknown;
     call->rpc.protocol = cn_protocol_recognise(
-        cn_headers_find(&call->x.headers, "content-type"), method, server->without, &call->rpc.json);
+        cn_headers_find(&call->x.headers, "content-type"), &unknown, server->without, &call->rpc.json);
+}
+
+static void cn_server_answer_unknown(connect_call_t *call, connect_str_t path) {
+    connect_str_t quoted = cn_str_quote(&call->arena, path);
     if (!call->rpc.protocol || call->rpc.protocol->id == CONNECT_PROTOCOL_CONNECT) {
         connect_str_t text = connect_arena_printf(&call->arena, "no method %s\n", quoted.data);
-        cn_serve_plain(call, 404, NULL, text, text.data ? text : CN_STR(""));
+        cn_server_refuse(call, 404, NULL, text, text.data ? text : CN_STR(""));
         return;
     }
-    call->rpc.method = method;
-    call->rpc.codings = &server->codings;
-    call->told = true;
     cn_error_print(&call->rpc.error, &call->arena, CONNECT_UNIMPLEMENTED, "no method %s", quoted.data);
     cn_serve_answer(call);
 }
 
+static bool cn_server_may_get(const connect_server_t *server, const connect_method_t *method) {
+    return !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) &&
+        (method->kind == CONNECT_UNARY || method->kind == CONNECT_ANY_KIND) &&
+        method->idempotency == CONNECT_NO_SIDE_EFFECTS;
+}
+
+/* Finds the protocol of a request for a method. Returns false: it has none, or none that is served this way. */
+static bool cn_server_recognise(
+    const connect_server_t *server, connect_call_t *call, const cn_route_t *route, connect_str_t query) {
+    cn_exchange_t *x = &call->x;
+    cn_rpc_t *rpc = &call->rpc;
+    rpc->method = route->method;
+    if (connect_str_equal(x->method, CN_STR("POST"))) {
+        connect_str_t content_type = cn_headers_find(&x->headers, "content-type");
+        rpc->protocol = cn_protocol_recognise(content_type, route->method, server->without, &rpc->json);
+    } else if (connect_str_equal(x->method, CN_STR("GET")) && cn_server_may_get(server, route->method)) {
+        rpc->get = true;
+        rpc->query = call->info.query = query.data ? query : CN_STR("");
+        if (x->content_length <= 0 && !cn_headers_find(&x->headers, "transfer-encoding").data)
+            rpc->protocol = cn_protocol_recognise_get(rpc->query, &call->arena, server->without, &rpc->json);
+    }
+    return rpc->protocol && (rpc->protocol->id != CONNECT_PROTOCOL_GRPC || x->http->version->number != CONNECT_HTTP_1);
+}
+
+/* Says why a request for a method is no call. */
+static void cn_server_answer_refused(const connect_server_t *server, connect_call_t *call, const cn_route_t *route) {
+    const bool may_get = cn_server_may_get(server, route->method);
+    if (call->rpc.protocol)
+        cn_server_refuse(call, 505, NULL, CN_STR(""), CN_STR("gRPC needs HTTP/2\n"));
+    else if (!call->rpc.get && !connect_str_equal(call->x.method, CN_STR("POST")))
+        cn_server_refuse(call, 405, "allow", may_get ? CN_STR("GET, POST") : CN_STR("POST"),
+            may_get ? CN_STR("only GET and POST are allowed here\n") : CN_STR("only POST is allowed here\n"));
+    else
+        cn_server_refuse(call, 415, "accept-post",
+            cn_protocol_accept_post(&call->arena, route->method, server->without),
+            CN_STR("unsupported content type\n"));
+}
+
 static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route, connect_str_t path) {
-    cn_http_t *http = call->x.http;
     connect_call_info_t *info = &call->info;
     info->method = route->method;
     info->path = route->method->path;
@@ -17211,68 +17456,31 @@ static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route, c
     info->kind = route->method->kind;
     if (info->kind == CONNECT_ANY_KIND)
         info->kind = call->rpc.protocol->enveloped ? CONNECT_BIDI_STREAM : CONNECT_UNARY;
-    info->is_server = true;
     info->protocol = call->rpc.protocol->id;
     info->codec = call->rpc.json ? "json" : "proto";
-    info->compression_received = info->compression_sent = cn_coding_name(NULL);
-    info->headers = cn_headers_view(&call->x.headers);
-    info->peer.http = http->version->number;
-    info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(http)->peer)).data;
-    if (!info->peer.address) info->peer.address = "";
 }
 
-static void cn_server_on_head(connect_call_t *call) {
-    connect_server_t *server = (connect_server_t *)call->owner;
-    cn_exchange_t *x = &call->x;
-    connect_str_t path = x->path, content_type = cn_headers_find(&x->headers, "content-type");
-    const char *query = path.len ? (const char *)memchr(path.data, '?', path.len) : NULL;
-    const cn_route_t *route;
-    bool may_get;
-    if (query) path.len = (size_t)(query - path.data);
-    if (connect_str_equal(x->method, CN_STR("CONNECT"))) { /* it names no path */
-        cn_serve_plain(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
-        return;
-    }
-    route = cn_route_find(&server->routes, path);
-    if (!route) {
-        cn_server_answer_unknown(server, call, path);
-        return;
-    }
-    may_get = !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) &&
-        (route->method->kind == CONNECT_UNARY || route->method->kind == CONNECT_ANY_KIND) &&
-        route->method->idempotency == CONNECT_NO_SIDE_EFFECTS;
-    if (may_get && connect_str_equal(x->method, CN_STR("GET"))) {
-        call->rpc.get = true;
-        call->rpc.query = query ? cn_str(query + 1, (size_t)(x->path.data + x->path.len - query - 1)) : CN_STR("");
-        call->info.query = call->rpc.query;
-        if (x->content_length <= 0 && !cn_headers_find(&x->headers, "transfer-encoding").data)
-            call->rpc.protocol =
-                cn_protocol_recognise_get(call->rpc.query, &call->arena, server->without, &call->rpc.json);
-    } else if (connect_str_equal(x->method, CN_STR("POST"))) {
-        call->rpc.protocol = cn_protocol_recognise(content_type, route->method, server->without, &call->rpc.json);
-    } else {
-        cn_serve_plain(call, 405, "allow", may_get ? CN_STR("GET, POST") : CN_STR("POST"),
-            may_get ? CN_STR("only GET and POST are allowed here\n") : CN_STR("only POST is allowed here\n"));
-        return;
-    }
-    if (!call->rpc.protocol) {
-        connect_str_t list = cn_protocol_accept_post(&call->arena, route->method, server->without);
-        cn_serve_plain(call, 415, "accept-post", list, CN_STR("unsupported content type\n"));
-        return;
-    }
-    if (call->rpc.protocol->id == CONNECT_PROTOCOL_GRPC && x->http->version->number == CONNECT_HTTP_1) {
-        cn_serve_plain(call, 505, NULL, content_type, CN_STR("gRPC needs HTTP/2\n"));
-        return;
-    }
-    call->rpc.method = route->method;
+/* What is the same for all requests. */
+static void cn_server_setup_request(connect_server_t *server, connect_call_t *call) {
+    connect_call_info_t *info = &call->info;
+    info->is_server = true;
+    info->compression_received = info->compression_sent = cn_coding_name(NULL);
+    info->headers = cn_headers_view(&call->x.headers);
+    info->peer.http = call->x.http->version->number;
+    info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(call->x.http)->peer)).data;
+    if (!info->peer.address) info->peer.address = "";
     call->rpc.codings = &server->codings;
+    call->codec_options = &server->codec_options;
+    call->loop = server->loop;
+}
+
+static void cn_server_setup_call(
+    connect_server_t *server, connect_call_t *call, const cn_route_t *route, connect_str_t path) {
     call->rpc.coding_sent = route->coding;
     call->rpc.free_choice = route->free_choice;
     call->rpc.require_version = server->require_connect_header;
     call->events = *route->events;
     call->user = route->user;
-    call->codec_options = &server->codec_options;
-    call->loop = server->loop;
     call->interceptors.outer = server->interceptors;
     call->interceptors.outer_count = server->interceptor_count;
     call->interceptors.inner = route->interceptors;
@@ -17283,7 +17491,35 @@ static void cn_server_on_head(connect_call_t *call) {
     call->values[0].value = NULL;
     memcpy(&call->values[0].value, &route->value, sizeof route->value); /* handed out as const again */
     cn_server_fill_info(call, route, path);
-    cn_serve_begin(call, &route->deadlines);
+}
+
+static void cn_server_on_head(connect_call_t *call) {
+    connect_server_t *server = (connect_server_t *)call->owner;
+    connect_str_t query = call->x.path, path;
+    const cn_route_t *route, *page = NULL;
+    bool opens_rpc = false;
+    cn_server_setup_request(server, call);
+    if (connect_str_equal(call->x.method, CN_STR("CONNECT"))) { /* it names no path */
+        cn_server_refuse(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
+        return;
+    }
+    if (!cn_str_split(&query, '?', &path)) path = CN_STR("");
+    route = cn_route_find(&server->routes, path);
+    if (!route) page = cn_route_find(&server->pages, path);
+    if (route)
+        opens_rpc = cn_server_recognise(server, call, route, query);
+    else if (!page)
+        cn_server_recognise_unknown(server, call);
+    if (opens_rpc) cn_server_setup_call(server, call, route, path);
+    if (server->on_request && !cn_plain_admit(server, call, opens_rpc)) return;
+    if (opens_rpc)
+        cn_serve_begin(call, &route->deadlines);
+    else if (route)
+        cn_server_answer_refused(server, call, route);
+    else if (page)
+        cn_plain_begin(call, page);
+    else
+        cn_server_answer_unknown(call, path);
 }
 
 static void cn_server_on_released(connect_call_t *call) {
@@ -17395,6 +17631,8 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     server->limits = limits;
     server->deadlines = options->deadlines;
     server->codec_options = options->codec_options;
+    server->on_request = options->on_request;
+    server->user = options->user;
     server->interceptors = options->interceptors;
     server->interceptor_count = options->interceptor_count;
     server->no_http1 = options->no_http1;
@@ -17445,6 +17683,7 @@ void connect_server_free(connect_server_t *server) {
     cn_call_pool_free(&server->pool, allocator);
     cn_buf_pool_free(&server->buffers, allocator);
     cn_route_free(&server->routes, allocator);
+    cn_route_free(&server->pages, allocator);
     cn_codings_free(&server->codings);
     while ((handlers = server->handlers) != NULL) {
         server->handlers = handlers->next;
@@ -17514,6 +17753,32 @@ bool connect_server_add_route(connect_server_t *server, const connect_method_t *
     route.events = events;
     route.user = user;
     return cn_route_add(&server->routes, server->allocator, prefix, &route, true, error);
+}
+
+bool connect_server_add_http(
+    connect_server_t *server, const char *path, connect_http_handler_t *handler, void *user, connect_error_t *error) {
+    static const connect_events_t none;
+    const size_t len = strlen(path);
+    connect_method_t method;
+    connect_str_t pattern;
+    cn_route_t page;
+    connect_arena_t arena = CONNECT_DEFAULTS;
+    bool added;
+    if (strchr(path, '*'))
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "a plain path has no asterisk: it ends in a slash");
+    arena.private_allocator = server->allocator;
+    pattern = connect_arena_printf(&arena, "%s%s", path, len && path[len - 1] == '/' ? "*" : "");
+    memset(&method, 0, sizeof method);
+    memset(&page, 0, sizeof page);
+    method.path = pattern.data;
+    page.method = &method;
+    page.events = &none;
+    page.http = handler;
+    page.user = user;
+    added =
+        pattern.data ? cn_route_add(&server->pages, server->allocator, "", &page, true, error) : cn_error_memory(error);
+    connect_arena_free(&arena);
+    return added;
 }
 
 void connect_server_drain(connect_server_t *server, uint32_t grace_ms) {

@@ -50,12 +50,13 @@ struct connect_call_t {
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;             /* received, not yet delivered */
-    cn_buf_t expanded;       /* a received message, if it came compressed */
-    size_t unconsumed;       /* bytes in `in` that the peer's window still waits for */
-    const void *request;     /* a single one. Client: what an interceptor's LATER holds back */
-    const void *response;    /* a single one. Client: decoded, on_message is due */
-    void *context;           /* client: connect_call_options_t.context */
+    cn_buf_t in;                   /* received, not yet delivered */
+    cn_buf_t expanded;             /* a received message, if it came compressed */
+    size_t unconsumed;             /* bytes in `in` that the peer's window still waits for */
+    const void *request;           /* a single one. Client: what an interceptor's LATER holds back */
+    const void *response;          /* a single one. Client: decoded, on_message is due */
+    void *context;                 /* client: connect_call_options_t.context */
+    const struct cn_route_t *page; /* server: of a plain HTTP request */
     connect_str_t held;      /* client, single response: the message, expanded, until the call's outcome is known */
     connect_error_t failure; /* what connect_call_fail and add_detail set */
     void (*cancel)(connect_call_t *call, void *arg);

@@ -107,29 +107,22 @@ CN_PRIVATE void cn_serve_answer(connect_call_t *call) {
     cn_call_consume(call);
 }
 
-CN_PRIVATE void cn_serve_plain(
-    connect_call_t *call, int status, const char *header_or_null, connect_str_t value, connect_str_t text) {
+CN_PRIVATE void cn_serve_plain(connect_call_t *call, int status, connect_headers_t headers, connect_str_t body) {
     cn_exchange_t *x = &call->x;
     connect_headers_t none = {NULL, 0};
-    cn_headers_t headers;
     cn_head_t head;
     memset(&head, 0, sizeof head);
-    memset(&headers, 0, sizeof headers);
     call->plain = call->told = call->answered = call->drop_input = true;
     head.status = status;
-    head.content_length = (int64_t)text.len;
-    if ((header_or_null && !cn_headers_put(&headers, &call->arena, header_or_null, value)) ||
-        (text.len && !cn_headers_put(&headers, &call->arena, "content-type", CN_STR("text/plain; charset=utf-8"))) ||
-        !cn_buf_append_str(&x->out, call->rpc.allocator, text)) {
+    head.content_length = (int64_t)body.len;
+    head.headers = headers.items;
+    head.header_count = headers.count;
+    if (!cn_buf_append_str(&x->out, call->rpc.allocator, body) ||
+        !x->http->version->send_head(x, &head, body.len == 0)) {
         cn_serve_reset(call);
         return;
     }
-    cn_protocol_set_head(&head, &headers);
-    if (!x->http->version->send_head(x, &head, text.len == 0)) {
-        cn_serve_reset(call);
-        return;
-    }
-    if (text.len) x->http->version->flush(x);
+    if (body.len) x->http->version->flush(x);
     x->http->version->send_end(x, none);
     cn_serve_watch_rest(call);
 }

@@ -10,7 +10,8 @@ typedef struct cn_route_t { /* one method of a server, or all paths that begin a
     const connect_events_t *events;
     connect_method_t own_method; /* of one that was copied */
     connect_events_t own_events;
-    const void *key, *value; /* for connect_call_value: the service and its table of handlers */
+    const void *key, *value;      /* for connect_call_value: the service and its table of handlers */
+    connect_http_handler_t *http; /* of a plain path, instead of events */
     void *user;
     const connect_interceptor_t *interceptors; /* inside the server's */
     size_t interceptor_count;
