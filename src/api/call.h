@@ -5,6 +5,7 @@
    message each way. Half duplex over HTTP/1.1 is no case of its own: the same events come, only the peer reads late. */
 
 typedef struct connect_call_t connect_call_t;
+typedef struct connect_tls_info_t connect_tls_info_t; /* section 7 */
 
 typedef enum connect_io_t { /* the same for sending and receiving, so that a forwarder can return what send said */
     CONNECT_IO_OK = 0,    /* taken */
@@ -39,6 +40,7 @@ typedef enum connect_http_version_t { CONNECT_HTTP_1 = 1, CONNECT_HTTP_2 = 2 } c
 typedef struct connect_peer_t {
     const char *address;           /* "10.0.0.7:51234", "[::1]:443", "unix:", "memory:" */
     connect_http_version_t http;
+    const connect_tls_info_t *tls; /* NULL in clear text */
 } connect_peer_t;
 typedef struct connect_call_info_t {
     const connect_method_t *method;

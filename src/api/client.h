@@ -1,6 +1,6 @@
 #pragma once
 
-/* ==== 9. Client ================================================================================================== */
+/* ==== 10. Client ================================================================================================= */
 
 typedef struct connect_client_t connect_client_t;
 /* Opens a transport for a connection, whose bytes it then carries (section 6). Returns OK, or why it cannot. */
@@ -10,7 +10,9 @@ typedef struct connect_client_options_t {
     const connect_allocator_t *allocator;  /* default libc */
     connect_loop_t *loop;                  /* default: one of its own, run by the _wait functions */
     connect_limits_t limits;
+    connect_tls_t *tls;                    /* default for https: the system's trust anchors */
     const char *address;                   /* where to dial, as for connect_server_listen; default: the URL's host */
+    connect_server_t *loopback;            /* calls this server in memory, on its loop; outlives the client; or NULL */
     connect_protocol_t protocol;           /* default Connect */
     const char *codec;                     /* default "proto" */
     connect_http_version_t http;           /* default: HTTP/2 for gRPC, else HTTP/1.1 */
@@ -54,7 +56,6 @@ CONNECT_API void connect_client_free(connect_client_t *client_or_null);
 CONNECT_API connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error);
-#if CONNECT_ENABLE_SOCKETS
 /* Makes a unary call and waits for its end. Returns its code. Lifetime: response and error are in the arena. */
 CONNECT_API connect_code_t connect_client_unary_wait(connect_client_t *client, const connect_method_t *method,
     const void *request, void *response, connect_arena_t *arena, const connect_call_options_t *options,
@@ -64,7 +65,6 @@ CONNECT_API connect_io_t connect_call_send_wait(connect_call_t *call, const void
 /* Waits for the next response. Returns OK: message is filled in, in the arena; END: the call ended with OK; ERROR. */
 CONNECT_API connect_io_t connect_call_receive_wait(connect_call_t *call, void *message, connect_arena_t *arena,
     connect_error_t *error);
-#endif
 /* Frees a call that was started without events; cancels it if it runs. */
 CONNECT_API void connect_call_free(connect_call_t *call_or_null);
 #endif

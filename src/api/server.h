@@ -1,6 +1,6 @@
 #pragma once
 
-/* ==== 8. Server ================================================================================================== */
+/* ==== 9. Server ================================================================================================== */
 
 typedef struct connect_deadlines_t { /* what becomes of the client's timeout */
     uint32_t default_ms;             /* if it gives none; default: no deadline */
@@ -56,6 +56,7 @@ typedef struct connect_route_options_t {   /* of one service or method; default:
 typedef struct connect_listen_options_t {
     uint32_t unix_mode;                    /* permissions of a Unix socket; default 0660 */
     uint32_t backlog;                      /* default 1,024 */
+    connect_tls_t *tls;                    /* default: clear text */
     bool reuse_port;                       /* several servers may listen here: one per thread, with state of its own */
 } connect_listen_options_t;
 

@@ -89,9 +89,17 @@ static void cn_call_destroy(connect_call_t *call) {
     cn_mem_release(allocator, call);
 }
 
+CN_PRIVATE void cn_call_set_tls(connect_call_t *call, cn_tls_t *tls) {
+    cn_tls_ref(tls);
+    cn_tls_unref(call->tls);
+    call->tls = tls;
+    call->info.peer.tls = cn_tls_info(tls);
+}
+
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     connect_arena_t arena, scratch;
     cn_buf_t in, out, expanded;
+    cn_call_set_tls(call, NULL);
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
         cn_call_destroy(call);
         return;

@@ -2,6 +2,7 @@
 #include "base/sys.h"
 #include "base/buf.h"
 #include "base/list.h"
+#include "io/tls.h"
 #include "http/exchange.h"
 #include "protocol/protocol.h"
 
@@ -44,6 +45,7 @@ struct connect_call_t {
     size_t opened, passed; /* interceptors: whose on_open was called; that see messages, as they let the call pass */
     const cn_call_owner_t *owner_events;
     void *owner;          /* NULL: it went away before the call */
+    cn_tls_t *tls;        /* of its connection; NULL: clear text */
     connect_loop_t *loop; /* NULL: no sockets */
     const connect_codec_options_t *codec_options;
     cn_list_t node;      /* in a list of the owner's */
@@ -104,6 +106,8 @@ CN_PRIVATE connect_call_t *cn_call_new(
 /* Puts a released call into the pool. pool NULL, or full: frees it. */
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call);
 CN_PRIVATE void cn_call_pool_free(cn_call_pool_t *pool, const connect_allocator_t *allocator);
+/* Lets the call tell of its connection's TLS, as long as it lives. */
+CN_PRIVATE void cn_call_set_tls(connect_call_t *call, cn_tls_t *tls_or_null);
 CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x);
 CN_PRIVATE int64_t cn_call_now_ms(const connect_call_t *call);
 

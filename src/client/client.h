@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "call/call.h"
+#include "client/loopback.h"
 #include "codec/compress.h"
 #include "io/conn.h"
 
@@ -22,11 +23,15 @@ struct connect_client_t {
     connect_arena_t arena;           /* the texts below, and the headers */
     connect_str_t authority, prefix; /* "gateway:8080", "/api" */
     const char *address;
+    connect_tls_t *tls; /* NULL: clear text */
+    const char *server_name;
+    cn_conn_turn_t turn;
     connect_headers_t headers;
     const connect_interceptor_t *interceptors;
     size_t interceptor_count;
     connect_dialer_t *dial;
     void *dial_user;
+    struct cn_loopback_t *loopback; /* NULL: none */
     int64_t (*clock)(const connect_client_t *client); /* NULL: the time is what connections are told */
     cn_list_t conns, calls, waiting;                  /* calls that have a connection; those that wait for one */
     cn_buf_pool_t buffers;
@@ -41,6 +46,10 @@ struct connect_client_t {
     bool unassigned; /* a call came to those that wait */
 };
 
+#if CONNECT_ENABLE_SERVER
+/* Has a new client call this server in memory: its loopback, dialer, clock and, with sockets, the server's loop. */
+CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_t *server, connect_error_t *error);
+#endif
 #if CONNECT_ENABLE_SOCKETS
 /* The socket layer's part of a new client: its loop, dialer and clock, unless it has a dialer. */
 CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error);

@@ -1334,7 +1334,7 @@ static void cn_h1_eof_now(cn_http_t *http) {
         if (!x->received_end) s->read = CN_H1_DEAD;
         http->read_blocked = false;
         cn_h1_transfer(http);
-    } else if (s->read == CN_H1_UNTIL_EOF) {
+    } else if (s->read == CN_H1_UNTIL_EOF && !http->failure) {
         s->keep = false;
         cn_h1_message_end(http);
         if (s->x) cn_h1_lose(http, CONNECT_UNAVAILABLE, "the connection was closed before the request was sent");
@@ -1435,7 +1435,13 @@ static void cn_h1_flush(cn_exchange_t *x) {
 }
 
 static void cn_h1_reset(cn_exchange_t *x, cn_reset_t why) {
-    if (!cn_h1_lives(x) || (why == CN_RESET_NO_ERROR && x->sent_end && x->http->is_server)) return;
+    if (!cn_h1_lives(x)) return;
+    if (why == CN_RESET_NO_ERROR && x->sent_end && x->http->is_server) { /* the response still goes out */
+        cn_h1_t *s = (cn_h1_t *)x->http->state;
+        s->drop_rest = true;
+        cn_http_wake(x->http);
+        return;
+    }
     x->reset = true;
     if (x->close_code == CONNECT_OK) {
         x->close_code = CONNECT_CANCELED;

@@ -161,6 +161,7 @@ static void cn_server_setup_request(connect_server_t *server, connect_call_t *ca
     info->peer.http = call->x.http->version->number;
     info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(call->x.http)->peer)).data;
     if (!info->peer.address) info->peer.address = "";
+    cn_call_set_tls(call, cn_conn_of(call->x.http)->tls);
     call->rpc.codings = &server->codings;
     call->codec_options = &server->codec_options;
     call->loop = server->loop;
@@ -246,7 +247,8 @@ static void cn_server_on_lost(connect_conn_t *conn) {
     ((connect_server_t *)conn->owner)->conn_count--;
 }
 
-connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error) {
+CN_PRIVATE connect_conn_t *cn_server_accept(
+    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error) {
     static const cn_conn_owner_t events = {
         cn_server_on_begin, NULL, NULL, cn_server_on_lost, cn_server_enter, cn_server_leave};
     cn_conn_options_t options;
@@ -269,6 +271,8 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
     options.is_server = true;
     options.allow_http1 = !server->no_http1;
     options.allow_http2 = !server->no_http2;
+    options.tls = tls;
+    options.turn = &server->turn;
     conn = cn_conn_new(&options);
     if (!conn) {
         cn_error_memory(error);
@@ -277,6 +281,10 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
     cn_list_append(&server->conns, &conn->node);
     server->conn_count++;
     return conn;
+}
+
+connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error) {
+    return cn_server_accept(server, peer, NULL, error);
 }
 
 /* ---- The server ---- */
