@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 18faac31f42d7cb7. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 e3487c921165bd43. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -1042,8 +1042,9 @@ struct gen_field_t {
     int32_t number;
     bool has_json_name, proto3_optional, is_map, is_group;
     bool required, packed, nullable, has, utf8, deprecated;
-    const char *c_name, *c_has;   /* members */
-    const char *c_choice, *c_get; /* the enumerator in its oneof; the function that looks into the map */
+    const char *c_name, *c_has; /* members */
+    const char *c_choice;       /* the enumerator in its oneof */
+    const char *c_get, *c_set;  /* functions: that looks into the map; that sets what makes it present, too */
 };
 struct gen_type_t { /* a message */
     struct gen_type_t *next;
@@ -5692,7 +5693,7 @@ static const char *const gen_names_others[] = {
     "times "
     "tm tolower toupper truncate umask uname ungetc unlink usleep utime wait waitpid write y0 y1 yn j0 j1 jn gamma ",
     " arena call cancel client code count done error error_or_null events events_or_null handlers items key message "
-    "options request response response_or_null server slot thunks user ",
+    "number options request response response_or_null server slot thunks user value value_or_null ",
 };
 
 static bool gen_names_in(const char *const *lists, size_t count, const char *name) {
@@ -5856,14 +5857,15 @@ static void gen_names_members(gen_names_t *names, gen_type_t *type) {
 
 static void gen_names_enum(gen_names_t *names, gen_enum_t *enumeration) {
     enumeration->c_name = gen_names_take(names, gen_names_base(names, enumeration->file, enumeration->full_name),
-        "||_enum|_values|_names|", enumeration->at, gen_source_printf(names->ctx, "enum %s", enumeration->full_name));
+        "||_enum|_values|_names|_name|", enumeration->at,
+        gen_source_printf(names->ctx, "enum %s", enumeration->full_name));
 }
 
 static void gen_names_types(gen_names_t *names, gen_type_t *type) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
     type->c_name = gen_names_take(names, gen_names_base(names, type->file, type->full_name),
-        "||_type|_list|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
+        "||_type|_list|_init|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
         gen_source_printf(names->ctx, "message %s", type->full_name));
     type->keeps_unknown = !type->is_map_entry &&
         (!names->style->drop_unknown || type->extension_ranges.first || gen_names_is_shared(type->file));
@@ -5877,7 +5879,7 @@ static void gen_names_types(gen_names_t *names, gen_type_t *type) {
 static void gen_names_holder(gen_names_t *names, gen_type_t *holder) {
     gen_field_t *value = holder->fields.first;
     holder->c_name = gen_names_take(names, gen_names_base(names, holder->file, holder->full_name),
-        "||_type|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
+        "||_type|_get|_set|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
         gen_source_printf(names->ctx, "extension %s", holder->full_name));
     value->c_name = "value";
     if (value->has) value->c_has = "has_value";
@@ -5915,6 +5917,10 @@ static void gen_names_inner(gen_names_t *names, gen_type_t *type) {
             field->c_choice = gen_names_take(names,
                 gen_source_printf(names->ctx, "%s_%s_%s", type->c_name, field->oneof->name, field->name), "||",
                 field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
+        }
+        if (field->has || field->c_choice) {
+            field->c_set = gen_names_take(names, gen_source_printf(names->ctx, "%s_set_%s", type->c_name, field->name),
+                "||", field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
         }
         if (field->is_map) {
             field->c_get = gen_names_take(names, gen_source_printf(names->ctx, "%s_%s_get", type->c_name, field->name),
@@ -6726,22 +6732,70 @@ static void gen_emit_types_tables(const gen_type_t *type, gen_text_t *text) {
     gen_text_line(text, "CONNECT_API const connect_type_t %s_type;", type->c_name);
 }
 
-static void gen_emit_types_maps(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
+/* ---- Functions ---- */
+
+static void gen_emit_types_get(gen_context_t *ctx, const gen_type_t *type, const gen_field_t *field, gen_text_t *text) {
+    gen_text_line(text, "/* Finds an entry of %s.%s by its key; NULL if there is none. */", type->name, field->name);
+    gen_text_line(text, "static inline const %s *%s(const %s *message, %skey) {", field->type->c_name, field->c_get,
+        type->c_name, gen_emit_types_of(ctx, field->type->fields.first));
+    gen_text_line(text, "    return CONNECT_CAST(const %s *, connect_message_map_get(&%s_type, message, %ld, &key));",
+        field->type->c_name, type->c_name, (long)field->number);
+    gen_text_line(text, "}");
+}
+
+static void gen_emit_types_set(gen_context_t *ctx, const gen_type_t *type, const gen_field_t *field, gen_text_t *text) {
+    const gen_oneof_t *oneof = field->c_choice ? field->oneof : NULL;
+    gen_text_line(text, "static inline void %s(%s *message, %svalue) {", field->c_set, type->c_name,
+        gen_emit_types_of(ctx, field));
+    gen_text_line(text, "    message->%s%s%s = value;", oneof ? oneof->c_name : "", oneof ? "." : "", field->c_name);
+    if (oneof)
+        gen_text_line(text, "    message->%s = %s;", oneof->c_case, field->c_choice);
+    else
+        gen_text_line(text, "    message->%s = true;", field->c_has);
+    gen_text_line(text, "}");
+}
+
+static void gen_emit_types_functions(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
     const gen_type_t *inner;
     const gen_field_t *field;
     for (inner = type->types.first; inner; inner = inner->next)
-        gen_emit_types_maps(ctx, inner, text);
+        gen_emit_types_functions(ctx, inner, text);
+    if (type->is_map_entry) return;
+    gen_text_line(text, "static inline void %s_init(%s *message) {", type->c_name, type->c_name);
+    gen_text_line(text, "    connect_message_init(&%s_type, message);", type->c_name);
+    gen_text_line(text, "}");
     for (field = type->fields.first; field; field = field->next) {
-        if (!field->is_map) continue;
-        gen_text_line(
-            text, "/* Finds an entry of %s.%s by its key; NULL if there is none. */", type->name, field->name);
-        gen_text_line(text, "static inline const %s *%s(const %s *message, %skey) {", field->type->c_name, field->c_get,
-            type->c_name, gen_emit_types_of(ctx, field->type->fields.first));
-        gen_text_line(text,
-            "    return CONNECT_CAST(const %s *, connect_message_map_get(&%s_type, message, %ld, &key));",
-            field->type->c_name, type->c_name, (long)field->number);
-        gen_text_line(text, "}");
+        if (field->c_set) gen_emit_types_set(ctx, type, field, text);
+        if (field->c_get) gen_emit_types_get(ctx, type, field, text);
     }
+}
+
+static void gen_emit_types_name(const gen_enum_t *enumeration, gen_text_t *text) {
+    gen_text_line(text, "static inline const char *%s_name(int32_t number) {", enumeration->c_name);
+    gen_text_line(text, "    return connect_enum_name(&%s_enum, number);", enumeration->c_name);
+    gen_text_line(text, "}");
+}
+
+static void gen_emit_types_enum_names(const gen_type_t *type, gen_text_t *text) {
+    const gen_type_t *inner;
+    const gen_enum_t *enumeration;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_types_enum_names(inner, text);
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next)
+        gen_emit_types_name(enumeration, text);
+}
+
+/* Typed ways to an extension. */
+static void gen_emit_types_extension(const gen_type_t *holder, gen_text_t *text) {
+    const char *name = holder->c_name, *extendee = holder->extension->extendee->c_name;
+    gen_text_line(text, "static inline bool %s_get(const %s *message, %s *value, connect_arena_t *arena) {", name,
+        extendee, name);
+    gen_text_line(text, "    return connect_extension_get(&%s_extension, message, value, arena);", name);
+    gen_text_line(text, "}");
+    gen_text_line(text, "static inline bool %s_set(%s *message, const %s *value_or_null, connect_arena_t *arena) {",
+        name, extendee, name);
+    gen_text_line(text, "    return connect_extension_set(&%s_extension, message, value_or_null, arena);", name);
+    gen_text_line(text, "}");
 }
 
 static bool gen_emit_types_have_enums(const gen_type_t *type) {
@@ -6753,21 +6807,12 @@ static bool gen_emit_types_have_enums(const gen_type_t *type) {
     return false;
 }
 
-static bool gen_emit_types_have_maps(const gen_type_t *type) {
-    const gen_type_t *inner;
-    if (type->is_map_entry) return true;
-    for (inner = type->types.first; inner; inner = inner->next) {
-        if (gen_emit_types_have_maps(inner)) return true;
-    }
-    return false;
-}
-
 static void gen_emit_types_holder(gen_context_t *ctx, const gen_type_t *holder, gen_text_t *text) {
     const gen_field_t *value = holder->fields.first;
     gen_text_put(text, "\n");
     gen_text_comment(text, "", holder->docs.leading, holder->docs.trailing, holder->deprecated);
-    gen_text_line(text, "/* Extension of %s: connect_extension_get(&%s_extension, message, &value, arena). */",
-        holder->extension->extendee->full_name, holder->c_name);
+    gen_text_line(text, "/* Extension of %s: %s_get and %s_set. */", holder->extension->extendee->full_name,
+        holder->c_name, holder->c_name);
     gen_text_line(text, "typedef struct %s {", holder->c_name);
     gen_text_line(text, "    %svalue;%s", gen_emit_types_of(ctx, value),
         value->enumeration                    ? gen_source_printf(ctx, " /* %s */", value->enumeration->c_name)
@@ -6781,10 +6826,9 @@ static void gen_emit_types_holder(gen_context_t *ctx, const gen_type_t *holder, 
 GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text) {
     const gen_type_t *type, *holder;
     const gen_enum_t *enumeration;
-    bool enums = file->enums.first != NULL, maps = false;
+    bool enums = file->enums.first != NULL;
     for (type = file->types.first; type; type = type->next) {
         if (gen_emit_types_have_enums(type)) enums = true;
-        if (gen_emit_types_have_maps(type)) maps = true;
     }
     if (enums) {
         gen_text_put(text,
@@ -6819,10 +6863,18 @@ GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *fi
         gen_text_line(text, "CONNECT_API const connect_extension_t %s_extension;", holder->c_name);
     }
     gen_text_line(text, "CONNECT_API const connect_file_t %s_file;", file->c_name);
-    if (!maps) return;
-    gen_text_put(text, "\n");
+    if (!enums && !file->types.first && !file->holders.first) return;
+    gen_text_put(text,
+        "\n/* ---- Functions: _init sets defaults, _set_x a field and that it is present, _name is NULL for an unknown "
+        "number ---- */\n");
+    for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next)
+        gen_emit_types_name(enumeration, text);
     for (type = file->types.first; type; type = type->next)
-        gen_emit_types_maps(ctx, type, text);
+        gen_emit_types_enum_names(type, text);
+    for (type = file->types.first; type; type = type->next)
+        gen_emit_types_functions(ctx, type, text);
+    for (holder = file->holders.first; holder; holder = holder->next)
+        gen_emit_types_extension(holder, text);
 }
 
 /* #### src/gen/emit_tables.h ####################################################################################### */
