@@ -68,14 +68,15 @@ typedef struct connect_extension_t {    /* its value stays among the unknown fie
     const connect_type_t *holder;       /* a type with this one field; full_name is the extension's */
 } connect_extension_t;
 typedef enum connect_method_kind_t {
-    CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM
+    CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM,
+    CONNECT_ANY_KIND                    /* raw routes: each as the request says, all handled as bidi */
 } connect_method_kind_t;
 typedef enum connect_idempotency_t {
     CONNECT_IDEMPOTENCY_UNKNOWN, CONNECT_NO_SIDE_EFFECTS, CONNECT_IDEMPOTENT
 } connect_idempotency_t;
 typedef struct connect_method_t {
     const char *path;                   /* "/acme.telemetry.v1.Telemetry/Read" */
-    const connect_type_t *input, *output;
+    const connect_type_t *input, *output; /* NULL: raw, a message is a connect_str_t with its bytes */
     connect_method_kind_t kind;
     connect_idempotency_t idempotency;
 } connect_method_t;
