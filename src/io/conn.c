@@ -349,6 +349,7 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
 void connect_conn_sent(connect_conn_t *conn, size_t len) {
     cn_http_t *http = &conn->http;
     cn_buf_drop(&http->out, len);
+    http->written += len;
     if (len) conn->stalled_since_ms = cn_buf_len(&http->out) ? http->now_ms : -1;
     if (cn_buf_len(&http->out) == 0 && conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
 }

@@ -2,34 +2,57 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "call/invoke.h"
+#include "client/balance.h"
 #include "client/client.h"
 #include "io/conn.h"
+#include "loop/core.h"
 #include "loop/loop.h"
+#include "loop/resolve.h"
 #include "protocol/error.h"
 
-/* Where a client meets the loop: its dialer and its clock, and the functions that wait. A blocking call is a call
-   without events and a loop that is run until there is an answer; there is no second way. In a callback of the loop
-   they fail with FAILED_PRECONDITION: the loop runs already. */
+/* Where a client meets the loop: its host, its dialer and its resolver, and the functions that wait. A blocking
+   call is a call without events and a loop that is run until there is an answer; there is no second way. In a callback
+   of the loop they fail with FAILED_PRECONDITION: the loop runs already. */
 
 #if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
 static connect_code_t cn_wait_dial(connect_conn_t *conn, const char *address, void *user) {
     connect_client_t *client = (connect_client_t *)user;
-    return cn_loop_dial(client->loop, conn, address, client->limits.dial_ms);
+    return cn_loop_dial(client->loop, conn, address, 0);
 }
 
-static int64_t cn_wait_clock(const connect_client_t *client) {
+static int64_t cn_wait_now_ms(const connect_client_t *client) {
     return cn_loop_now_ms(client->loop);
 }
 
+static void cn_wait_on_timer(void *arg) {
+    connect_client_t *client = (connect_client_t *)arg;
+    cn_client_step(client);
+}
+
+static void cn_wait_wake_at(connect_client_t *client, int64_t due_ms) {
+    const bool is_armed = client->timer.private_place == CN_TASK_TIMED;
+    if (due_ms == INT64_MAX)
+        cn_task_disarm(client->loop, &client->timer);
+    else if (!is_armed || due_ms != client->timer.private_due_ms)
+        cn_task_arm(client->loop, &client->timer, due_ms, cn_wait_on_timer, client);
+}
+
 CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error) {
+    static const cn_client_host_t host = {cn_wait_now_ms, cn_wait_wake_at};
     if (client->dial) return true;
+    if (!client->loop) {
+        client->loop = connect_loop_new(client->allocator, error);
+        client->owns_loop = client->loop != NULL;
+        if (!client->loop) return false;
+    }
+    client->host = &host;
     client->dial = cn_wait_dial;
     client->dial_user = client;
-    client->clock = cn_wait_clock;
-    if (client->loop) return true;
-    client->loop = connect_loop_new(client->allocator, error);
-    client->owns_loop = client->loop != NULL;
-    return client->owns_loop;
+    client->random ^= (uint64_t)cn_loop_now_ms(client->loop);
+    if (client->resolve) return true;
+    client->resolve = cn_resolve_by_system;
+    client->resolve_user = client;
+    return true;
 }
 
 typedef struct cn_wait_t {
@@ -61,6 +84,50 @@ static bool cn_wait_received(void *arg) {
     cn_wait_t *wait = (cn_wait_t *)arg;
     wait->result = cn_invoke_receive(wait->call, wait->message, wait->arena, wait->error);
     return wait->result != CONNECT_IO_AGAIN;
+}
+
+static void cn_wait_on_late(void *arg) {
+    bool *is_late = (bool *)arg;
+    *is_late = true;
+}
+
+typedef struct cn_wait_ready_t {
+    connect_client_t *client;
+    bool is_late;
+} cn_wait_ready_t;
+
+static bool cn_wait_is_ready(void *arg) {
+    const cn_wait_ready_t *wait = (const cn_wait_ready_t *)arg;
+    return wait->is_late || wait->client->free_wanted || cn_balance_is_ready(wait->client);
+}
+
+bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, connect_error_t *error) {
+    const char *why = client->failure.text;
+    connect_loop_t *loop = client->loop;
+    cn_wait_ready_t wait;
+    connect_task_t timer;
+    bool is_ready;
+    if (cn_wait_refuse(client, error)) return false;
+    memset(&timer, 0, sizeof timer);
+    wait.client = client;
+    wait.is_late = false;
+    cn_wait_begin(client);
+    connect_client_connect(client);
+    cn_task_arm(
+        loop, &timer, cn_loop_now_ms(loop) + (timeout_ms ? timeout_ms : 30000), cn_wait_on_late, &wait.is_late);
+    cn_loop_run_until(loop, cn_wait_is_ready, &wait);
+    cn_task_disarm(loop, &timer);
+    is_ready = !client->free_wanted && cn_balance_is_ready(client);
+    if (client->free_wanted) {
+        cn_error_set(error, CONNECT_CANCELED, "the client was freed");
+    } else if (!is_ready) {
+        cn_failure_print(&loop->failure, CONNECT_DEADLINE_EXCEEDED, client->failure.os_error,
+            "no connection was ready in time%s%s", why[0] ? ": " : "", why);
+        cn_error_set(error, CONNECT_DEADLINE_EXCEEDED, loop->failure.text);
+        if (error) error->os_error = client->failure.os_error;
+    }
+    cn_wait_end(client);
+    return is_ready;
 }
 
 connect_io_t connect_call_receive_wait(
