@@ -16,7 +16,7 @@ CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Wcast-qual -Wstrict-prototypes -Wredundant-decls
 TEST_WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -O1 -g
-LIBS := -lnghttp2 -lz -lzstd -lpthread
+LIBS := -lnghttp2 -lz -lzstd -lbearssl -lpthread
 INCLUDES := -I. -Ibuild/gen
 
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
@@ -29,14 +29,14 @@ BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server buil
 CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb yyjson buffa prost)
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
-CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems readme bench-build \
+CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples readme bench-build \
     conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
 ALONE := $(addprefix build/passed/,interop h2spec demo conformance-server conformance-client)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix other-systems interop demo bench \
+.PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix other-systems examples interop demo bench \
     setup conformance conformance-server conformance-client conformance-server-asan conformance-client-asan \
     conformance-protobuf format clean
 .SECONDARY:
@@ -81,7 +81,7 @@ unit: amalgamate generate
 	@$(MAKE) --no-print-directory -k $(UNIT:%=build/passed/unit/%)
 unit-asan: amalgamate generate
 	@$(MAKE) --no-print-directory -k $(UNIT:%=build/passed/asan/%)
-modules build-matrix other-systems: amalgamate generate
+modules build-matrix other-systems examples: amalgamate generate
 	@rm -f build/passed/$@
 	@$(MAKE) --no-print-directory build/passed/$@
 interop: setup
@@ -100,6 +100,9 @@ build/unit/%: tests/unit/%.c $(UNIT_NEEDS)
 build/asan/%: tests/unit/%.c $(UNIT_NEEDS)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $(UNIT_FLAGS) $< -o $@ -lcmocka $(LIBS)
+$(addprefix build/,unit/test_drivers_kqueue asan/test_drivers_kqueue unit/test_drivers_memory \
+    asan/test_drivers_memory): tests/unit/test_drivers.c
+build/unit/test_loop_kqueue build/asan/test_loop_kqueue: tests/unit/test_loop.c
 build/passed/unit/%: build/unit/%
 	@sh tests/check.sh unit/$* $<
 build/passed/asan/%: build/asan/%
@@ -118,6 +121,8 @@ build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
 build/passed/other-systems: connect.h connect_gen.c tests/other_systems.sh
 	@sh tests/setup/tools.sh
 	@WARNINGS="$(WARNINGS)" TIMEOUT=900 sh tests/check.sh other-systems sh tests/other_systems.sh
+build/passed/examples: connect.h build/gen/.done $(wildcard examples/*) tests/examples.sh
+	@WARNINGS="$(WARNINGS)" sh tests/check.sh examples sh tests/examples.sh
 build/passed/bench-build: $(BENCH)
 	@sh tests/check.sh bench-build true
 build/passed/interop: build/interop/server build/interop/client build/interop/peers tests/interop/run.py
@@ -185,7 +190,7 @@ build/conformance-protobuf: conformance/protobuf.c connect.h build/connect_gen t
 # ---- Demo: git, make and a C compiler are enough to begin with ----
 
 demo:
-	@sh tests/setup/debian.sh libnghttp2-dev zlib1g-dev libzstd-dev libc6-dev curl=curl
+	@sh tests/setup/debian.sh libnghttp2-dev zlib1g-dev libzstd-dev libbearssl-dev libc6-dev curl=curl
 	@CC="$(CC)" sh examples/demo.sh
 
 # ---- Bench ----

@@ -1,11 +1,11 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 0d257e155954090e. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 9fda6228863ef296. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
    Build     connect_impl.c:    #define CONNECT_IMPLEMENTATION
                                 #include "telemetry.connect.h"      (the library and the generated tables, as C)
-             cc app.c connect_impl.c -lnghttp2 -lz -lzstd
+             cc app.c connect_impl.c -lnghttp2 -lz -lzstd -lbearssl
 
    Server    connect_code_t read_it(connect_call_t *call, const ReadRequest *request, Reading *response, void *user) {
                  response->celsius = 61.5;
@@ -96,6 +96,9 @@
 #ifndef CONNECT_ENABLE_ZSTD /* needs zstd */
 #define CONNECT_ENABLE_ZSTD (CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER)
 #endif
+#ifndef CONNECT_ENABLE_TLS /* the engine over BearSSL; without it, another one may still be plugged in */
+#define CONNECT_ENABLE_TLS (CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER)
+#endif
 #if CONNECT_ENABLE_GRPC && !CONNECT_ENABLE_HTTP2
 #error "CONNECT_ENABLE_GRPC=1 needs CONNECT_ENABLE_HTTP2=1: gRPC ends a call with HTTP trailers."
 #endif
@@ -104,6 +107,9 @@
 #endif
 #if !CONNECT_ENABLE_CLIENT && !CONNECT_ENABLE_SERVER && (CONNECT_ENABLE_GZIP || CONNECT_ENABLE_ZSTD)
 #error "CONNECT_ENABLE_GZIP=1 and CONNECT_ENABLE_ZSTD=1 need CONNECT_ENABLE_CLIENT=1 or CONNECT_ENABLE_SERVER=1."
+#endif
+#if !CONNECT_ENABLE_CLIENT && !CONNECT_ENABLE_SERVER && CONNECT_ENABLE_TLS
+#error "CONNECT_ENABLE_TLS=1 needs CONNECT_ENABLE_CLIENT=1 or CONNECT_ENABLE_SERVER=1."
 #endif
 #if defined(CONNECT_NO_CLIENT) || defined(CONNECT_DISABLE_CLIENT)
 #error "Write CONNECT_ENABLE_CLIENT=0."
@@ -128,6 +134,9 @@
 #endif
 #if defined(CONNECT_NO_ZSTD) || defined(CONNECT_DISABLE_ZSTD)
 #error "Write CONNECT_ENABLE_ZSTD=0."
+#endif
+#if defined(CONNECT_NO_TLS) || defined(CONNECT_DISABLE_TLS)
+#error "Write CONNECT_ENABLE_TLS=0."
 #endif
 
 /* #### src/api/linkage.h ########################################################################################### */
@@ -257,6 +266,7 @@ typedef struct connect_error_t {
     connect_headers_t metadata; /* client: the response headers and trailers it came with */
     int os_error;               /* errno of a local failure, or 0 */
     bool from_peer;             /* true: the other end sent it; false: it was made on this side */
+    char private_text[176];     /* the text, where no object is left that could hold it */
 } connect_error_t;
 /* Finds an error's first detail of a type and decodes it into a struct of that type. Returns false: none, or bad. */
 CONNECT_API bool connect_error_find(const connect_error_t *error, const connect_type_t *type, void *message,
@@ -358,7 +368,7 @@ struct connect_file_t {
     struct { const connect_extension_t *const *items; size_t count; } extensions;
     struct { const connect_service_t *const *items; size_t count; } services;
 };
-typedef struct connect_schema_t {       /* a set of generated files */
+typedef struct connect_schema_t {       /* a set of files, generated or loaded */
     const connect_file_t *const *files;
     size_t count;
 } connect_schema_t;
@@ -404,8 +414,13 @@ CONNECT_API bool connect_message_copy(const connect_type_t *type, void *to, cons
 /* Merges deeply, by protobuf's rules: set fields replace, messages merge, lists append. Returns as copy. */
 CONNECT_API bool connect_message_merge(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena);
 
-/* Finds a message type by its full name; NULL if the schema has none. */
+/* Makes types at run time from a google.protobuf.FileDescriptorSet that holds all imports.
+   Errors: INVALID_ARGUMENT names file and type. Lifetime: all of it is in the arena. */
+CONNECT_API bool connect_schema_load(connect_schema_t *schema, connect_str_t descriptor_set, connect_arena_t *arena,
+    connect_error_t *error);
+/* Find a message type by its full name, a method by its path; NULL if the schema has none. */
 CONNECT_API const connect_type_t *connect_schema_type(connect_schema_t schema, const char *full_name);
+CONNECT_API const connect_method_t *connect_schema_method(connect_schema_t schema, const char *path);
 /* Finds a field by its name or its JSON name; NULL if there is none. */
 CONNECT_API const connect_field_t *connect_message_field(const connect_type_t *type, connect_str_t name);
 /* Returns where a field's value stands, as the member's C type, or NULL if it is absent. */
@@ -461,6 +476,7 @@ CONNECT_API void connect_writer_put(connect_writer_t *writer, uint32_t number, c
    message each way. Half duplex over HTTP/1.1 is no case of its own: the same events come, only the peer reads late. */
 
 typedef struct connect_call_t connect_call_t;
+typedef struct connect_tls_info_t connect_tls_info_t; /* section 7 */
 
 typedef enum connect_io_t { /* the same for sending and receiving, so that a forwarder can return what send said */
     CONNECT_IO_OK = 0,    /* taken */
@@ -495,6 +511,7 @@ typedef enum connect_http_version_t { CONNECT_HTTP_1 = 1, CONNECT_HTTP_2 = 2 } c
 typedef struct connect_peer_t {
     const char *address;           /* "10.0.0.7:51234", "[::1]:443", "unix:", "memory:" */
     connect_http_version_t http;
+    const connect_tls_info_t *tls; /* NULL in clear text */
 } connect_peer_t;
 typedef struct connect_call_info_t {
     const connect_method_t *method;
@@ -508,6 +525,23 @@ typedef struct connect_call_info_t {
     connect_str_t query;           /* of a Connect GET, undecoded; absent for POST */
     connect_peer_t peer;
 } connect_call_info_t;
+/* Around every call of a server, a route or a client, retries included. The first in a list is outermost: it sees
+   requests first and responses last. A NULL slot is passed over. Unlike events these run inside the functions that
+   cause them: start, send, finish. */
+typedef struct connect_interceptor_t {
+    /* Headers are in (server) or about to go (client), no body was read. *answer = a response: ends the call here
+       with success. Another code than OK ends it with that; LATER: it waits for connect_call_proceed. */
+    connect_code_t (*on_open)(connect_call_t *call, const void **answer, void *user);
+    /* A message came in (again after AGAIN), or is about to go (but for connect_call_send_encoded of a typed method).
+       *message may be replaced. Another code than OK ends the call. */
+    connect_code_t (*on_receive)(connect_call_t *call, const void **message, void *user);
+    connect_code_t (*on_send)(connect_call_t *call, const void **message, void *user);
+    /* Once for every on_open: the outcome, code OK included, before it is sent (server) or told (client). It may be
+       changed (an error to OK: the response is then an empty one); trailers may be added. */
+    void (*on_finish)(connect_call_t *call, connect_error_t *error, void *user);
+    void *user;
+} connect_interceptor_t;
+
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
 /* Returns what is known about a call. Lifetime: the call's; headers and trailers appear as they come. */
 CONNECT_API const connect_call_info_t *connect_call_info(const connect_call_t *call);
@@ -522,9 +556,10 @@ CONNECT_API void connect_call_set_user(connect_call_t *call, void *user);
 /* Keeps a pointer for whoever knows the key, say from an interceptor to the handler; the first 4 cannot fail.
    key: any address, compared as such. Returns false: out of memory. */
 CONNECT_API bool connect_call_set_value(connect_call_t *call, const void *key, void *value);
-/* Returns a pointer kept; NULL for an unknown key.  */
-CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key);
-/* Adds a header to what this end sends, or a trailer to what the server sends.
+/* Returns a pointer kept; NULL for an unknown key. key_or_null: NULL is connect_call_options_t.context. */
+CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key_or_null);
+/* Adds a header to what this end sends, or a trailer to what the server sends; on the client: in on_open of
+   interceptors, and headers only.
    Returns false: they are gone already, the name is the protocol's own, the text is not allowed (-bin: not base64). */
 CONNECT_API bool connect_call_set_header(connect_call_t *call, const char *name, connect_str_t value);
 CONNECT_API bool connect_call_set_trailer(connect_call_t *call, const char *name, connect_str_t value);
@@ -562,6 +597,9 @@ CONNECT_API void connect_call_resume(connect_call_t *call);
    has passed. connect_call_finish is due all the same. (Streams have on_closed.) */
 CONNECT_API void connect_call_on_cancel(connect_call_t *call, void (*cancel)(connect_call_t *call, void *arg),
     void *arg);
+/* Carries on a call whose interceptor's on_open returned CONNECT_LATER, as if it returned only now. A second proceed
+   does nothing, while the call lives. Due even if the peer is gone: until then the call stays. */
+CONNECT_API void connect_call_proceed(connect_call_t *call, connect_code_t code, const void *answer_or_null);
 #endif
 
 /* #### src/api/loop.h ############################################################################################## */
@@ -627,8 +665,95 @@ CONNECT_API void connect_conn_on_output(connect_conn_t *conn, void (*output)(con
 CONNECT_API void connect_conn_close(connect_conn_t *conn);
 #endif
 
+/* #### src/api/tls.h ############################################################################################### */
+/* ==== 7. TLS ===================================================================================================== */
+
+typedef enum connect_client_auth_t {
+    CONNECT_CLIENT_AUTH_NONE,
+    CONNECT_CLIENT_AUTH_OPTIONAL, /* none, or a good one: a bad one is refused */
+    CONNECT_CLIENT_AUTH_REQUIRED
+} connect_client_auth_t;
+struct connect_tls_info_t {               /* of one connection */
+    const char *version, *cipher, *alpn;  /* "TLS 1.2"; alpn: "" if none */
+    const char *server_name;              /* asked for by the client, or "" */
+    connect_str_list_t peer_certificates; /* DER, the peer's own first; none: it sent none */
+    connect_str_list_t peer_names;        /* of its own: "DNS:gw.local", "URI:spiffe://x/gw", "IP:10.0.0.7", "CN:gw" */
+    const char *peer_subject, *peer_fingerprint; /* of its own: "CN=gw, O=Acme"; SHA-256 in hex; or "" */
+    bool peer_verified;                          /* the chain is good and, on the client, so is the name */
+    bool resumed; /* an earlier handshake's; what is said of the peer was found out then */
+};
+typedef struct connect_tls_engine_t connect_tls_engine_t;
+typedef struct connect_identity_t {         /* both: PEM text, DER bytes, or the path of a file with one of them */
+    connect_str_t certificate, private_key; /* the chain, own certificate first */
+} connect_identity_t;
+typedef struct connect_tls_options_t {
+    connect_identity_t identity;    /* server: needed; client: for mTLS, else absent */
+    const connect_identity_t *more; /* server: chosen by the name that the client asks for; NULL: none */
+    size_t more_count;
+    connect_str_t trust_anchors;       /* as in an identity; "system": the system's bundle, the client's default.
+                                               Server: who signs client certificates */
+    connect_client_auth_t client_auth; /* server: client certificates, default none */
+    const char *server_name;           /* client: asked for and checked; default the URL's host */
+    const char *pins;                  /* "sha256//...;sha256//...": the peer's key is one of these; NULL: any */
+    const char *alpn;                  /* default "h2,http/1.1" */
+    bool (*verify)(const connect_tls_info_t *info, void *user); /* one more condition, after the chain; NULL: none */
+    int64_t (*clock)(void *user);         /* Unix time in seconds, for certificates; default: the system's clock */
+    void *user;                           /* for these two */
+    bool insecure_no_verify;              /* client: takes any certificate */
+    uint32_t session_cache;               /* sessions kept for resumption; default 1,000 */
+    bool no_resumption;                   /* every handshake is a full one */
+    const connect_tls_engine_t *engine;   /* default BearSSL (TLS 1.2) */
+    const connect_allocator_t *allocator; /* default libc */
+} connect_tls_options_t;
+typedef struct connect_tls_t connect_tls_t;
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+/* Makes a TLS configuration for any number of listeners and clients; certificates are parsed here, once.
+   Errors: INVALID_ARGUMENT names the option and, in PEM text, the line; NOT_FOUND: a file; UNIMPLEMENTED: no engine. */
+CONNECT_API connect_tls_t *connect_tls_new(const connect_tls_options_t *options, connect_error_t *error);
+/* Puts other certificates, keys and anchors in place for new connections; from any thread. options: NULL reads
+   the same files again. Returns false: all stays as it was. */
+CONNECT_API bool connect_tls_reload(connect_tls_t *tls, const connect_tls_options_t *options, connect_error_t *error);
+/* Gives up a configuration; servers and clients that use it keep it alive. */
+CONNECT_API void connect_tls_free(connect_tls_t *tls_or_null);
+#endif
+
+typedef enum connect_tls_channel_t { /* each is a buffer inside the session */
+    CONNECT_TLS_CIPHER_IN,
+    CONNECT_TLS_CIPHER_OUT,
+    CONNECT_TLS_PLAIN_IN,
+    CONNECT_TLS_PLAIN_OUT
+} connect_tls_channel_t;
+typedef struct connect_tls_session_options_t {
+    bool is_server;
+    const char *server_name; /* client: asked for and checked, a host name or an IP address */
+    const char *peer;        /* "10.0.0.7:443": a session is resumed only with the peer that it began with */
+    const char *alpn;        /* "h2,http/1.1": the best first */
+} connect_tls_session_options_t;
+struct connect_tls_engine_t { /* a TLS library without I/O. Several threads may use one config, each its own sessions */
+    const char *name;         /* "OpenSSL 3.5" */
+    /* options: with files read; certificates, trust anchors and keys are DER, one behind the other; alpn, and for a
+       client trust_anchors, are never absent. It stays until config_free. */
+    void *(*config_new)(const connect_tls_options_t *options, connect_error_t *error);
+    void (*config_free)(void *config);
+    /* options: until the return. NULL: out of memory. */
+    void *(*session_new)(void *config, const connect_tls_session_options_t *options);
+    void (*session_free)(void *session);
+    /* CIPHER_IN, PLAIN_OUT: room to write to. CIPHER_OUT, PLAIN_IN: bytes to read. NULL: nothing to do there now.
+       Until the next call on the session. CIPHER_IN waits while there is something in PLAIN_IN. */
+    char *(*buffer)(void *session, connect_tls_channel_t channel, size_t *len);
+    /* So many bytes of the buffer were written or read. PLAIN_OUT with 0: send what there is. */
+    void (*done)(void *session, connect_tls_channel_t channel, size_t len);
+    void (*close)(void *session); /* sends close_notify */
+    /* True: it is over, and what is in CIPHER_OUT is the last. error: OK if by close_notify; the text is the
+       session's. */
+    bool (*closed)(void *session, connect_error_t *error);
+    /* NULL until the handshake is done. peer_names and peer_subject may be left empty: they are read out of the
+       certificate then. */
+    const connect_tls_info_t *(*info)(void *session);
+};
+
 /* #### src/api/limits.h ############################################################################################ */
-/* ==== 7. What servers and clients share ========================================================================== */
+/* ==== 8. What servers and clients share ========================================================================== */
 
 typedef struct connect_compression_t { /* beyond identity, gzip and zstd */
     const char *name;                  /* as in Content-Encoding, in lower case */
@@ -654,6 +779,7 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
     uint32_t zstd_window;                 /* bytes                                           8 MiB          1 MiB */
     uint32_t reset_burst, reset_rate;     /* streams reset by either end; per second         200, 33        50, 10 */
     uint32_t frame_burst, frame_rate;     /* frames of no use; per second                    10,000, 1,000 1,000, 100 */
+    uint32_t handshake_ms;                /* TLS                                             10 s           10 s */
     uint32_t header_ms;                   /* first byte to last header; preface, SETTINGS    10 s           10 s */
     uint32_t body_gap_ms;                 /* between two pieces of a request's body          30 s           30 s */
     uint32_t write_stall_ms;              /* nothing could be written                        30 s           30 s */
@@ -663,7 +789,7 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
 } connect_limits_t;
 
 /* #### src/api/server.h ############################################################################################ */
-/* ==== 8. Server ================================================================================================== */
+/* ==== 9. Server ================================================================================================== */
 
 typedef struct connect_deadlines_t { /* what becomes of the client's timeout */
     uint32_t default_ms;             /* if it gives none; default: no deadline */
@@ -676,6 +802,8 @@ typedef struct connect_server_options_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     const char *prefix;                    /* of all RPC paths, "/api"; default "" */
+    const connect_interceptor_t *interceptors; /* around every call */
+    size_t interceptor_count;
     connect_codec_options_t codec_options; /* drop_unknown and json_; the rest comes from limits */
     const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
     size_t compression_count;
@@ -688,6 +816,8 @@ typedef struct connect_server_options_t {
 } connect_server_options_t;
 typedef struct connect_route_options_t {   /* of one service; default: as the server's */
     const char *prefix;                    /* instead of the server's; "": none */
+    const connect_interceptor_t *interceptors; /* inside the server's */
+    size_t interceptor_count;
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes;
     const char *compression;
@@ -695,6 +825,7 @@ typedef struct connect_route_options_t {   /* of one service; default: as the se
 typedef struct connect_listen_options_t {
     uint32_t unix_mode;                    /* permissions of a Unix socket; default 0660 */
     uint32_t backlog;                      /* default 1,024 */
+    connect_tls_t *tls;                    /* default: clear text */
     bool reuse_port;                       /* several servers may listen here: one per thread, with state of its own */
 } connect_listen_options_t;
 
@@ -725,7 +856,7 @@ CONNECT_API void connect_server_drain(connect_server_t *server, uint32_t grace_m
 #endif
 
 /* #### src/api/client.h ############################################################################################ */
-/* ==== 9. Client ================================================================================================== */
+/* ==== 10. Client ================================================================================================= */
 
 typedef struct connect_client_t connect_client_t;
 typedef struct connect_backend_t { /* one address of the name, or one member client */
@@ -754,12 +885,14 @@ typedef struct connect_client_options_t {
     const connect_allocator_t *allocator;  /* default libc */
     connect_loop_t *loop;                  /* default: one of its own, run by the _wait functions */
     connect_limits_t limits;
+    connect_tls_t *tls;                    /* default for https: the system's trust anchors */
     const char *address;                   /* where to dial, as for connect_server_listen; default: the URL's host */
+    connect_server_t *loopback;            /* calls this server in memory, on its loop; outlives the client; or NULL */
     connect_client_t *const *members;      /* spreads calls over these clients, which outlive it; NULL: none */
     size_t member_count;
     connect_protocol_t protocol;           /* default Connect */
     const char *codec;                     /* default "proto" */
-    connect_http_version_t http;           /* default: HTTP/2 for gRPC, else HTTP/1.1 */
+    connect_http_version_t http;           /* default: by ALPN; in clear text HTTP/2 for gRPC, else HTTP/1.1 */
     const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
     size_t compression_count;
     const char *compression;               /* of requests; default "identity" */
@@ -777,6 +910,8 @@ typedef struct connect_client_options_t {
     connect_dialer_t *dial;                /* default sockets. With it, and without resolve, the address goes there */
     void (*on_backends)(connect_client_t *client, void *user); /* one came, went, or changed its ready; NULL: none */
     void *user;                            /* for these four */
+    const connect_interceptor_t *interceptors; /* around every call */
+    size_t interceptor_count;
     connect_codec_options_t codec_options;
 } connect_client_options_t;
 typedef struct connect_reply_t { connect_headers_t headers, trailers; } connect_reply_t;
@@ -787,13 +922,14 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
     const char *compression, *codec;
     connect_protocol_t protocol;
     bool get, no_get;
+    void *context;                         /* for interceptors: connect_call_value(call, NULL) */
     connect_reply_t *reply;                /* unary _wait: takes headers and trailers, in the arena; NULL: not wanted */
 } connect_call_options_t;
 
 #if CONNECT_ENABLE_CLIENT
 /* Makes a client: a pool of connections to the addresses of one name, dialled when needed; or a spread over members.
-   base_url_or_null: "http://host:port/prefix"; NULL with members.
-   Errors: INVALID_ARGUMENT; UNIMPLEMENTED for https://. */
+   base_url_or_null: "https://host:port/prefix", "http://..."; NULL with members.
+   Errors: INVALID_ARGUMENT, also for http:// with tls; UNIMPLEMENTED for https:// without any TLS engine. */
 CONNECT_API connect_client_t *connect_client_new(const char *base_url_or_null, const connect_client_options_t *options,
     connect_error_t *error);
 /* Ends all calls with CANCELED, and frees the client. */
@@ -820,6 +956,7 @@ CONNECT_API connect_call_t *connect_client_start(connect_client_t *client, const
 /* As connect_client_connect, and waits until a backend is ready. timeout_ms: 0: 30,000. Returns false:
    DEADLINE_EXCEEDED, with the last failure in its text. */
 CONNECT_API bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, connect_error_t *error);
+#endif
 /* Makes a unary call and waits for its end. Returns its code. Lifetime: response and error are in the arena. */
 CONNECT_API connect_code_t connect_client_unary_wait(connect_client_t *client, const connect_method_t *method,
     const void *request, void *response, connect_arena_t *arena, const connect_call_options_t *options,
@@ -829,7 +966,6 @@ CONNECT_API connect_io_t connect_call_send_wait(connect_call_t *call, const void
 /* Waits for the next response. Returns OK: message is filled in, in the arena; END: the call ended with OK; ERROR. */
 CONNECT_API connect_io_t connect_call_receive_wait(connect_call_t *call, void *message, connect_arena_t *arena,
     connect_error_t *error);
-#endif
 /* Frees a call that was started without events; cancels it if it runs. */
 CONNECT_API void connect_call_free(connect_call_t *call_or_null);
 #endif
@@ -853,9 +989,13 @@ CONNECT_API const char *connect_build_info(void);
 /* #### src/base/sys.h ############################################################################################## */
 #include <errno.h>
 #include <limits.h>
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+#include <pthread.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #if CONNECT_ENABLE_SOCKETS
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -867,7 +1007,6 @@ CONNECT_API const char *connect_build_info(void);
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 #if !defined(CN_POLLER_KQUEUE) /* a test of one system's poller on another says it itself */
 #if defined(__linux__)
@@ -885,11 +1024,18 @@ CONNECT_API const char *connect_build_info(void);
 #include <sys/eventfd.h>
 #endif
 #endif
+#if defined(__SSE2__) && defined(__GNUC__)
+#include <emmintrin.h>
+#endif
 #if CONNECT_ENABLE_HTTP2
 #include <nghttp2/nghttp2.h>
 #endif
 #if CONNECT_ENABLE_GZIP
 #include <zlib.h>
+#endif
+#if CONNECT_ENABLE_TLS
+#include <bearssl.h>
+#include <sys/random.h>
 #endif
 #if CONNECT_ENABLE_ZSTD
 #define ZSTD_STATIC_LINKING_ONLY /* for contexts that live in our allocator's memory */
@@ -912,6 +1058,20 @@ CONNECT_API const char *connect_build_info(void);
 #else
 #define CN_LIKELY(condition) (condition)
 #define CN_UNLIKELY(condition) (condition)
+#endif
+/* Inlined where speed is asked for, and not size; kept out of line, off the path that is taken most; never taken in a
+   good case. */
+#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
+#define CN_HOT __attribute__((always_inline))
+#else
+#define CN_HOT
+#endif
+#if defined(__GNUC__)
+#define CN_APART __attribute__((noinline))
+#define CN_COLD __attribute__((noinline, cold))
+#else
+#define CN_APART
+#define CN_COLD
 #endif
 #define CN_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define CN_MAX(a, b) ((a) > (b) ? (a) : (b))
@@ -1341,15 +1501,17 @@ CN_PRIVATE uint32_t cn_str_hash(connect_str_t text) {
 /* Fills in an error made on this side; error may be NULL. text: static. Returns false, so that a failing function can
    return it. */
 CN_PRIVATE bool cn_error_set(connect_error_t *error, connect_code_t code, const char *text);
-/* The same with a text printed into the arena; arena NULL or full: the format stands in for it. */
+/* The same with a text printed into the arena, or into the error itself if arena is NULL: then it does not follow the
+   error when that is copied. The arena is full: the format stands in for it. */
 CN_PRIVATE bool cn_error_print(
     connect_error_t *error, connect_arena_t *arena, connect_code_t code, const char *format, ...) CONNECT_PRINTF(4, 5);
 /* "out of memory", static. */
 CN_PRIVATE bool cn_error_memory(connect_error_t *error);
 
 /* #### src/base/error.c ############################################################################################ */
-/* Errors that this side makes. A connect_error_t owns nothing: its text is static or in an arena that the caller
-   named. When even the arena is full the format itself is the text: less precise, never absent. */
+/* Errors that this side makes. A connect_error_t owns nothing: its text is static, or in an arena that the caller
+   named; where there is no arena that outlives the failure (nothing was made) it stands in the error itself, cut to
+   what fits. When the arena is full the format itself is the text: less precise, never absent. */
 
 static bool cn_error_fill(connect_error_t *error, connect_code_t code, connect_str_t text) {
     memset(error, 0, sizeof *error);
@@ -1365,13 +1527,19 @@ CN_PRIVATE bool cn_error_set(connect_error_t *error, connect_code_t code, const 
 CN_PRIVATE bool cn_error_print(
     connect_error_t *error, connect_arena_t *arena, connect_code_t code, const char *format, ...) {
     connect_str_t text = {NULL, 0};
+    va_list arguments;
     if (!error) return false;
+    va_start(arguments, format);
     if (arena) {
-        va_list arguments;
-        va_start(arguments, format);
         text = cn_arena_vprintf(arena, format, arguments);
-        va_end(arguments);
+    } else {
+        memset(error, 0, sizeof *error);
+        error->code = code;
+        vsnprintf(error->private_text, sizeof error->private_text, format, arguments);
+        error->message = connect_str_of(error->private_text);
     }
+    va_end(arguments);
+    if (!arena) return false;
     return cn_error_fill(error, code, text.data ? text : connect_str_of(format));
 }
 
@@ -2060,7 +2228,15 @@ static void cn_number_put_digits(char *to, uint64_t value, size_t count) {
 }
 
 CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value) {
-    size_t count = cn_number_digit_count(value);
+    size_t count;
+    if (value < 100) {
+        const char *pair = cn_number_pairs + value * 2;
+        count = value >= 10;
+        to[0] = pair[!count]; /* one digit stands in the second place */
+        to[count] = pair[1];
+        return count + 1;
+    }
+    count = cn_number_digit_count(value);
     cn_number_put_digits(to, value, count);
     return count;
 }
@@ -2622,8 +2798,11 @@ CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, s
 typedef struct cn_json_writer_t {
     cn_buf_t *out;
     const connect_allocator_t *allocator;
-    bool pretty, comma, named, failed; /* failed: out of memory, or a text that is not UTF-8 */
-    bool out_of_memory;                /* which of the two */
+    bool pretty;
+    bool comma;         /* the next item needs one before it */
+    bool named;         /* a name and its colon were just written */
+    bool failed;        /* out of memory, or a text that is not UTF-8 */
+    bool out_of_memory; /* which of the two */
     uint32_t depth;
 } cn_json_writer_t;
 CN_PRIVATE void cn_json_write(
@@ -2640,6 +2819,12 @@ CN_PRIVATE void cn_json_base64(cn_json_writer_t *writer, connect_str_t bytes, bo
 CN_PRIVATE void cn_json_literal(cn_json_writer_t *writer, connect_str_t literal);
 /* The same in quotes, for what needs no escapes. */
 CN_PRIVATE void cn_json_quoted(cn_json_writer_t *writer, connect_str_t literal);
+CN_PRIVATE void cn_json_bool(cn_json_writer_t *writer, bool value);
+/* Numbers. quoted: in quotes, as JSON has no integers of 64 bits. A double or a float is finite. */
+CN_PRIVATE void cn_json_int(cn_json_writer_t *writer, int64_t value, bool quoted);
+CN_PRIVATE void cn_json_uint(cn_json_writer_t *writer, uint64_t value, bool quoted);
+CN_PRIVATE void cn_json_double(cn_json_writer_t *writer, double value);
+CN_PRIVATE void cn_json_float(cn_json_writer_t *writer, float value);
 
 /* #### src/codec/json.c ############################################################################################ */
 /* JSON text, RFC 8259: a pull reader and a writer. Always there, since Connect's errors and end-of-stream messages are
@@ -2673,13 +2858,26 @@ enum { CN_JSON_VALUE, CN_JSON_FIRST_ITEM, CN_JSON_FIRST_NAME, CN_JSON_AFTER, CN_
 
 /* A bit in each byte that ends a clean run; above the lowest one there may be more than there should be. Less than 0x20
    or equal to 0x22 is what is less than 0x21 after a flip of bit 1. */
-static uint64_t cn_json_word_stops(uint64_t word) {
+static inline uint64_t cn_json_word_stops(uint64_t word) {
     uint64_t backslash = word ^ (CN_JSON_ONES * 0x5C);
     uint64_t low = ((word ^ (CN_JSON_ONES * 0x02)) - CN_JSON_ONES * 0x21) & ~word;
     return (low | ((backslash - CN_JSON_ONES) & ~backslash)) & CN_JSON_HIGHS;
 }
 
-static bool cn_json_is_stop(char c) {
+#if defined(__SSE2__) && defined(__GNUC__)
+#define CN_JSON_SSE2 1
+/* A bit for each of 16 bytes that ends a clean run. */
+static inline unsigned cn_json_block_stops(__m128i block) {
+    const __m128i quotes = _mm_cmpeq_epi8(block, _mm_set1_epi8('"'));
+    const __m128i backslashes = _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'));
+    const __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1F)), block);
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), controls));
+}
+#else
+#define CN_JSON_SSE2 0
+#endif
+
+static inline bool cn_json_is_stop(char c) {
     return (unsigned char)c < 0x20 || c == '"' || c == '\\';
 }
 
@@ -3037,12 +3235,23 @@ CN_PRIVATE void cn_json_write(
     writer->pretty = pretty;
 }
 
-static char *cn_json_reserve(cn_json_writer_t *writer, size_t len) {
+static CN_APART char *cn_json_more_room(cn_json_writer_t *writer, size_t len) {
     char *to;
-    if (CN_UNLIKELY(writer->failed)) return NULL;
+    if (writer->failed) return NULL;
     to = cn_buf_reserve(writer->out, writer->allocator, len);
-    if (CN_UNLIKELY(!to)) writer->failed = writer->out_of_memory = true;
+    if (!to) writer->failed = writer->out_of_memory = true;
     return to;
+}
+
+/* Where the next byte goes, with room for so many, at least one; NULL: it failed. What was written is said once, at the
+   end of an item, by cn_json_wrote. */
+static inline CN_HOT char *cn_json_room(cn_json_writer_t *writer, size_t len) {
+    const cn_buf_t *out = writer->out;
+    return CN_LIKELY(out->capacity - out->end >= len) ? out->block + out->end : cn_json_more_room(writer, len);
+}
+
+static inline void cn_json_wrote(cn_json_writer_t *writer, const char *end) {
+    writer->out->end = (size_t)(end - writer->out->block);
 }
 
 static char *cn_json_indent(char *to, uint32_t depth) {
@@ -3051,44 +3260,46 @@ static char *cn_json_indent(char *to, uint32_t depth) {
     return to + (size_t)depth * 2;
 }
 
-/* Makes room for an item of at most len bytes, and writes what stands before it. Returns where it goes. */
-static char *cn_json_item(cn_json_writer_t *writer, size_t len) {
-    char *to, *begin;
-    size_t before = 2 + (writer->pretty ? (size_t)writer->depth * 2 : 0);
-    if (len > SIZE_MAX - before) {
-        writer->failed = writer->out_of_memory = true;
-        return NULL;
-    }
-    begin = to = cn_json_reserve(writer, before + len);
-    if (CN_UNLIKELY(!to)) return NULL;
-    if (!writer->named) {
-        if (writer->comma) *to++ = ',';
-        if (CN_UNLIKELY(writer->pretty) && writer->depth > 0) to = cn_json_indent(to, writer->depth);
-    }
+static char *cn_json_pretty_item(cn_json_writer_t *writer, size_t len) {
+    char *to = cn_json_room(writer, len + 2 + (size_t)writer->depth * 2);
+    if (!to) return NULL;
+    if (writer->comma) *to++ = ',';
+    if (!writer->named && writer->depth > 0) to = cn_json_indent(to, writer->depth);
     writer->named = false;
     writer->comma = true;
-    cn_buf_commit(writer->out, (size_t)(to - begin));
     return to;
 }
 
-static void cn_json_begin(cn_json_writer_t *writer, char bracket) {
-    char *to = cn_json_item(writer, 1);
-    if (!to) return;
-    *to = bracket;
-    cn_buf_commit(writer->out, 1);
-    writer->comma = false;
-    writer->depth++;
+/* Makes room for an item of at most len bytes, less than SIZE_MAX / 2, and writes what stands before it. Returns where
+   it goes. */
+static inline CN_HOT char *cn_json_item(cn_json_writer_t *writer, size_t len) {
+    char *to;
+    if (CN_UNLIKELY(writer->pretty)) return cn_json_pretty_item(writer, len);
+    to = cn_json_room(writer, len + 1);
+    if (CN_UNLIKELY(!to)) return NULL;
+    *to = ',';
+    to += writer->comma;
+    writer->comma = true;
+    return to;
 }
 
-static void cn_json_finish(cn_json_writer_t *writer, char bracket) {
-    char *to, *begin;
-    if (writer->failed) return;
-    writer->depth--;
-    begin = to = cn_json_reserve(writer, 2 + (size_t)writer->depth * 2);
-    if (!to) return;
-    if (writer->pretty && writer->comma) to = cn_json_indent(to, writer->depth);
+static inline void cn_json_begin(cn_json_writer_t *writer, char bracket) {
+    char *to = cn_json_item(writer, 1);
+    writer->comma = false;
+    writer->depth++;
+    if (CN_UNLIKELY(!to)) return;
     *to++ = bracket;
-    cn_buf_commit(writer->out, (size_t)(to - begin));
+    cn_json_wrote(writer, to);
+}
+
+static inline void cn_json_finish(cn_json_writer_t *writer, char bracket) {
+    char *to;
+    writer->depth--;
+    to = cn_json_room(writer, 2 + (size_t)writer->depth * 2);
+    if (CN_UNLIKELY(!to)) return;
+    if (CN_UNLIKELY(writer->pretty) && writer->comma) to = cn_json_indent(to, writer->depth);
+    *to++ = bracket;
+    cn_json_wrote(writer, to);
     writer->comma = true;
 }
 
@@ -3128,82 +3339,183 @@ static size_t cn_json_escape(char *to, char c) {
     }
 }
 
-/* Writes text in quotes where len + 2 bytes are reserved; escapes need more, and take it. */
-static void cn_json_put_string(cn_json_writer_t *writer, char *to, connect_str_t text) {
-    const char *at = text.len ? text.data : "", *end = at + text.len;
-    char *begin = to;
-    uint64_t high = 0;
-    *to++ = '"';
-    while (at < end) {
-        if (end - at >= 8) {
-            uint64_t word, stops;
-            memcpy(&word, at, 8);
-            stops = cn_json_word_stops(word);
-            memcpy(to, &word, 8);
-            high |= word;
-            if (CN_LIKELY(!stops)) {
-                at += 8;
-                to += 8;
-                continue;
-            }
-            to += cn_json_stop_index(at, stops);
-            at += cn_json_stop_index(at, stops);
-        } else if (!cn_json_is_stop(*at)) {
-            high |= (unsigned char)*at;
-            *to++ = *at++;
-            continue;
+/* Copies text up to its end, or up to some byte before the first one that needs an escape. Returns how many bytes;
+   *wide is set if one of them may be above 0x7F. Blocks overlap at the end, so nothing behind the text is read or
+   written. */
+static inline CN_HOT size_t cn_json_copy_clean(char *to, const char *at, size_t len, bool *wide) {
+    size_t i;
+#if CN_JSON_SSE2
+    if (len >= 16) {
+        __m128i all = _mm_setzero_si128();
+        for (i = 0; i < len;) {
+            __m128i block;
+            if (len - i < 16) i = len - 16;
+            block = _mm_loadu_si128((const __m128i *)(const void *)(at + i));
+            if (CN_UNLIKELY(cn_json_block_stops(block) != 0)) break;
+            _mm_storeu_si128((__m128i *)(void *)(to + i), block);
+            all = _mm_or_si128(all, block);
+            i += 16;
         }
-        cn_buf_commit(writer->out, (size_t)(to - begin));
-        begin = to = cn_json_reserve(writer, 6 + (size_t)(end - at) + 1);
-        if (!to) return;
-        to += cn_json_escape(to, *at++);
+        *wide = *wide || _mm_movemask_epi8(all) != 0;
+        return i;
     }
+#endif
+    if (len >= 8) {
+        uint64_t all = 0;
+        for (i = 0; i < len;) {
+            uint64_t word;
+            if (len - i < 8) i = len - 8;
+            memcpy(&word, at + i, 8);
+            if (CN_UNLIKELY(cn_json_word_stops(word) != 0)) break;
+            memcpy(to + i, &word, 8);
+            all |= word;
+            i += 8;
+        }
+        *wide = *wide || (all & CN_JSON_HIGHS) != 0;
+        return i;
+    }
+    if (len >= 4) {
+        uint32_t first, last;
+        uint64_t both;
+        memcpy(&first, at, 4);
+        memcpy(&last, at + len - 4, 4);
+        both = (uint64_t)first << 32 | last;
+        if (CN_UNLIKELY(cn_json_word_stops(both) != 0)) return 0;
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+        *wide = *wide || (both & CN_JSON_HIGHS) != 0;
+        return len;
+    }
+    for (i = 0; i < len && !cn_json_is_stop(at[i]); i++) {
+        to[i] = at[i];
+        *wide = *wide || (unsigned char)at[i] >= 0x80;
+    }
+    return i;
+}
+
+/* Writes the rest of a text, which has something to escape. Returns as cn_json_put_string. */
+static CN_APART char *cn_json_put_escaped(cn_json_writer_t *writer, char *to, const char *at, size_t len, bool *wide) {
+    for (;;) {
+        size_t clean = cn_json_copy_clean(to, at, len, wide);
+        to += clean;
+        at += clean;
+        len -= clean;
+        for (; len && !cn_json_is_stop(*at); len--) { /* up to the one byte */
+            *wide = *wide || (unsigned char)*at >= 0x80;
+            *to++ = *at++;
+        }
+        if (!len) return to;
+        cn_json_wrote(writer, to);
+        to = cn_json_room(writer, 6 + len + 3);
+        if (!to) return NULL;
+        to += cn_json_escape(to, *at++);
+        len--;
+    }
+}
+
+/* Writes text in quotes where len + 4 bytes are reserved; escapes need more, and take it. Returns its end, with room
+   for two bytes behind it; NULL: it failed. */
+static inline CN_HOT char *cn_json_put_string(cn_json_writer_t *writer, char *to, connect_str_t text) {
+    bool wide = false;
+    size_t clean;
     *to++ = '"';
-    cn_buf_commit(writer->out, (size_t)(to - begin));
-    if (CN_UNLIKELY(high & CN_JSON_HIGHS) && !cn_utf8_valid(text)) writer->failed = true;
+    clean = cn_json_copy_clean(to, text.data, text.len, &wide);
+    to += clean;
+    if (CN_UNLIKELY(clean < text.len)) {
+        to = cn_json_put_escaped(writer, to, text.data + clean, text.len - clean, &wide);
+        if (!to) return NULL;
+    }
+    if (CN_UNLIKELY(wide) && !cn_utf8_valid(text)) writer->failed = true;
+    *to++ = '"';
+    return to;
+}
+
+/* An item of so many bytes of the caller's and a few more. */
+static inline char *cn_json_text_item(cn_json_writer_t *writer, size_t len) {
+    if (CN_LIKELY(len < SIZE_MAX / 4)) return cn_json_item(writer, len + 4);
+    writer->failed = writer->out_of_memory = true;
+    return NULL;
 }
 
 CN_PRIVATE void cn_json_name(cn_json_writer_t *writer, connect_str_t name) {
-    char *to = cn_json_item(writer, name.len < SIZE_MAX - 16 ? name.len + 2 : SIZE_MAX);
-    if (!to) return;
-    cn_json_put_string(writer, to, name);
-    to = cn_json_reserve(writer, 2);
-    if (!to) return;
-    to[0] = ':';
-    to[1] = ' ';
-    cn_buf_commit(writer->out, writer->pretty ? 2 : 1);
+    char *to = cn_json_text_item(writer, name.len);
+    if (CN_LIKELY(to != NULL)) to = cn_json_put_string(writer, to, name);
+    writer->comma = false;
     writer->named = true;
+    if (CN_UNLIKELY(!to)) return;
+    *to++ = ':';
+    *to = ' ';
+    cn_json_wrote(writer, to + writer->pretty);
 }
 
 CN_PRIVATE void cn_json_string(cn_json_writer_t *writer, connect_str_t text) {
-    char *to = cn_json_item(writer, text.len < SIZE_MAX - 16 ? text.len + 2 : SIZE_MAX);
-    if (to) cn_json_put_string(writer, to, text);
+    char *to = cn_json_text_item(writer, text.len);
+    if (CN_LIKELY(to != NULL)) to = cn_json_put_string(writer, to, text);
+    if (CN_LIKELY(to != NULL)) cn_json_wrote(writer, to);
 }
 
 CN_PRIVATE void cn_json_base64(cn_json_writer_t *writer, connect_str_t bytes, bool padded) {
-    size_t len = bytes.len < SIZE_MAX / 2 ? cn_base64_encoded_len(bytes.len, padded) : SIZE_MAX - 2;
-    char *to = cn_json_item(writer, len + 2);
+    char *to =
+        cn_json_text_item(writer, bytes.len < SIZE_MAX / 4 ? cn_base64_encoded_len(bytes.len, padded) : SIZE_MAX);
     if (!to) return;
-    to[0] = '"';
-    len = cn_base64_encode(to + 1, bytes, padded);
-    to[len + 1] = '"';
-    cn_buf_commit(writer->out, len + 2);
+    *to++ = '"';
+    to += cn_base64_encode(to, bytes, padded);
+    *to++ = '"';
+    cn_json_wrote(writer, to);
 }
 
 CN_PRIVATE void cn_json_literal(cn_json_writer_t *writer, connect_str_t literal) {
-    char *to = cn_json_item(writer, literal.len);
-    if (!to || !literal.len) return;
-    memcpy(to, literal.data, literal.len);
-    cn_buf_commit(writer->out, literal.len);
+    char *to = cn_json_text_item(writer, literal.len);
+    if (!to) return;
+    if (literal.len) memcpy(to, literal.data, literal.len);
+    cn_json_wrote(writer, to + literal.len);
 }
 
 CN_PRIVATE void cn_json_quoted(cn_json_writer_t *writer, connect_str_t literal) {
-    char *to = cn_json_item(writer, literal.len + 2);
+    char *to = cn_json_text_item(writer, literal.len);
     if (!to) return;
-    to[0] = '"';
-    if (literal.len) memcpy(to + 1, literal.data, literal.len);
-    to[literal.len + 1] = '"';
-    cn_buf_commit(writer->out, literal.len + 2);
+    *to++ = '"';
+    if (literal.len) memcpy(to, literal.data, literal.len);
+    to += literal.len;
+    *to++ = '"';
+    cn_json_wrote(writer, to);
+}
+
+CN_PRIVATE void cn_json_bool(cn_json_writer_t *writer, bool value) {
+    char *to = cn_json_item(writer, 5);
+    if (CN_UNLIKELY(!to)) return;
+    memcpy(to, value ? "true " : "false", 5);
+    cn_json_wrote(writer, to + (value ? 4 : 5));
+}
+
+CN_PRIVATE void cn_json_int(cn_json_writer_t *writer, int64_t value, bool quoted) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM + 2);
+    if (CN_UNLIKELY(!to)) return;
+    *to = '"';
+    to += quoted;
+    to += cn_number_from_int(to, value);
+    *to = '"';
+    cn_json_wrote(writer, to + quoted);
+}
+
+CN_PRIVATE void cn_json_uint(cn_json_writer_t *writer, uint64_t value, bool quoted) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM + 2);
+    if (CN_UNLIKELY(!to)) return;
+    *to = '"';
+    to += quoted;
+    to += cn_number_from_uint(to, value);
+    *to = '"';
+    cn_json_wrote(writer, to + quoted);
+}
+
+CN_PRIVATE void cn_json_double(cn_json_writer_t *writer, double value) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM);
+    if (CN_LIKELY(to != NULL)) cn_json_wrote(writer, to + cn_number_from_double(to, value));
+}
+
+CN_PRIVATE void cn_json_float(cn_json_writer_t *writer, float value) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM);
+    if (CN_LIKELY(to != NULL)) cn_json_wrote(writer, to + cn_number_from_float(to, value));
 }
 
 /* #### src/codec/message.h ######################################################################################### */
@@ -3217,12 +3529,100 @@ typedef struct cn_message_list_t {
     size_t count;
 } cn_message_list_t;
 
+static inline bool cn_message_is_message(const connect_field_t *field) {
+    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
+}
+
+static inline bool cn_message_is_text(const connect_field_t *field) {
+    return field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
+}
+
+/* The size of a scalar's C type; 0: not a scalar. */
+static inline size_t cn_message_scalar_size(uint8_t kind) {
+    switch (kind) {
+    case CONNECT_KIND_BOOL: return sizeof(bool);
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_ENUM:
+    case CONNECT_KIND_SFIXED32:
+    case CONNECT_KIND_SINT32: return 4;
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64:
+    case CONNECT_KIND_SINT64: return 8;
+    default: return 0;
+    }
+}
+
 /* The size of a field's member, or of one item of its list. */
-CN_PRIVATE size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field);
+static inline size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field) {
+    if (cn_message_is_message(field))
+        return field->flags & CONNECT_FIELD_REPEATED ? type->types[field->type]->size : sizeof(void *);
+    if (cn_message_is_text(field)) return sizeof(connect_str_t);
+    return cn_message_scalar_size(field->kind);
+}
+
 /* Tells whether a field is present: has_x, the oneof's case, not NULL, not zero, not empty. */
-CN_PRIVATE bool cn_message_has(const connect_field_t *field, const void *message);
+static inline bool cn_message_has(const connect_field_t *field, const void *message) {
+    const char *at = (const char *)message + field->offset;
+    const unsigned flags = field->flags;
+    if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
+        if (flags & CONNECT_FIELD_REPEATED) {
+            cn_message_list_t list;
+            memcpy(&list, at, sizeof list);
+            return list.count != 0;
+        }
+        if (flags & CONNECT_FIELD_HAS) {
+            bool has;
+            memcpy(&has, (const char *)message + field->presence, sizeof has);
+            return has;
+        } else {
+            int32_t number;
+            memcpy(&number, (const char *)message + field->presence, sizeof number);
+            return number == (int32_t)field->number;
+        }
+    }
+    if (cn_message_is_message(field)) {
+        const void *sub;
+        memcpy(&sub, at, sizeof sub);
+        return sub != NULL;
+    }
+    if (cn_message_is_text(field)) {
+        connect_str_t text;
+        memcpy(&text, at, sizeof text);
+        return flags & CONNECT_FIELD_NULLABLE ? text.data != NULL : text.len != 0;
+    }
+    switch (cn_message_scalar_size(field->kind)) {
+    case 8: {
+        uint64_t bits;
+        memcpy(&bits, at, 8);
+        return bits != 0;
+    }
+    case 4: {
+        uint32_t bits;
+        memcpy(&bits, at, 4);
+        return bits != 0;
+    }
+    default: return *at != 0; /* bool */
+    }
+}
+
 /* Says that a field is there: sets has_x or the oneof's case, if it has one. */
-CN_PRIVATE void cn_message_mark(const connect_field_t *field, void *message);
+static inline void cn_message_mark(const connect_field_t *field, void *message) {
+    char *presence = (char *)message + field->presence;
+    if (field->flags & CONNECT_FIELD_HAS) {
+        const bool has = true;
+        memcpy(presence, &has, sizeof has);
+    } else if (field->flags & CONNECT_FIELD_ONEOF) {
+        const int32_t number = (int32_t)field->number;
+        memcpy(presence, &number, sizeof number);
+    }
+}
+
 /* Finds a field by its number; NULL if there is none. */
 CN_PRIVATE const connect_field_t *cn_message_field_number(const connect_type_t *type, uint32_t number);
 /* Tells whether an enum names a number. */
@@ -3247,85 +3647,6 @@ CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsign
 
 static const connect_type_t *cn_message_type_of(const connect_type_t *type, const connect_field_t *field) {
     return type->types[field->type];
-}
-
-static bool cn_message_is_message(const connect_field_t *field) {
-    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
-}
-
-static bool cn_message_is_text(const connect_field_t *field) {
-    return field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
-}
-
-/* The size of a scalar's C type; 0: not a scalar. */
-static size_t cn_message_scalar_size(uint8_t kind) {
-    switch (kind) {
-    case CONNECT_KIND_BOOL: return sizeof(bool);
-    case CONNECT_KIND_FLOAT:
-    case CONNECT_KIND_INT32:
-    case CONNECT_KIND_FIXED32:
-    case CONNECT_KIND_UINT32:
-    case CONNECT_KIND_ENUM:
-    case CONNECT_KIND_SFIXED32:
-    case CONNECT_KIND_SINT32: return 4;
-    case CONNECT_KIND_DOUBLE:
-    case CONNECT_KIND_INT64:
-    case CONNECT_KIND_UINT64:
-    case CONNECT_KIND_FIXED64:
-    case CONNECT_KIND_SFIXED64:
-    case CONNECT_KIND_SINT64: return 8;
-    default: return 0;
-    }
-}
-
-CN_PRIVATE size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field) {
-    if (cn_message_is_message(field))
-        return field->flags & CONNECT_FIELD_REPEATED ? cn_message_type_of(type, field)->size : sizeof(void *);
-    if (cn_message_is_text(field)) return sizeof(connect_str_t);
-    return cn_message_scalar_size(field->kind);
-}
-
-CN_PRIVATE bool cn_message_has(const connect_field_t *field, const void *message) {
-    const char *at = (const char *)message + field->offset;
-    if (field->flags & CONNECT_FIELD_REPEATED) {
-        cn_message_list_t list;
-        memcpy(&list, at, sizeof list);
-        return list.count != 0;
-    }
-    if (field->flags & CONNECT_FIELD_HAS) {
-        bool has;
-        memcpy(&has, (const char *)message + field->presence, sizeof has);
-        return has;
-    }
-    if (field->flags & CONNECT_FIELD_ONEOF) {
-        int32_t number;
-        memcpy(&number, (const char *)message + field->presence, sizeof number);
-        return number == (int32_t)field->number;
-    }
-    if (cn_message_is_message(field)) {
-        const void *sub;
-        memcpy(&sub, at, sizeof sub);
-        return sub != NULL;
-    }
-    if (cn_message_is_text(field)) {
-        connect_str_t text;
-        memcpy(&text, at, sizeof text);
-        return field->flags & CONNECT_FIELD_NULLABLE ? text.data != NULL : text.len != 0;
-    } else {
-        static const char zero[8] = {0};
-        return memcmp(at, zero, cn_message_scalar_size(field->kind)) != 0;
-    }
-}
-
-CN_PRIVATE void cn_message_mark(const connect_field_t *field, void *message) {
-    char *presence = (char *)message + field->presence;
-    if (field->flags & CONNECT_FIELD_HAS) {
-        const bool has = true;
-        memcpy(presence, &has, sizeof has);
-    } else if (field->flags & CONNECT_FIELD_ONEOF) {
-        const int32_t number = (int32_t)field->number;
-        memcpy(presence, &number, sizeof number);
-    }
 }
 
 CN_PRIVATE const connect_field_t *cn_message_field_number(const connect_type_t *type, uint32_t number) {
@@ -3648,15 +3969,6 @@ bool connect_message_copy(const connect_type_t *type, void *to, const void *from
 
 /* ---- Access by name and number ---- */
 
-const connect_type_t *connect_schema_type(connect_schema_t schema, const char *full_name) {
-    size_t i, j;
-    for (i = 0; i < schema.count; i++)
-        for (j = 0; j < schema.files[i]->types.count; j++)
-            if (strcmp(schema.files[i]->types.items[j]->full_name, full_name) == 0)
-                return schema.files[i]->types.items[j];
-    return NULL;
-}
-
 CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsigned bits) {
     return ((cn_str_hash(name) ^ seed) * 0x9E3779B1u) >>
         (32 - bits); /* the golden ratio: mixes up into the high bits */
@@ -3875,18 +4187,6 @@ CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_
 #ifndef CN_PB_LITTLE
 #define CN_PB_LITTLE 0
 #endif
-#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
-#define CN_PB_HOT __attribute__((always_inline))
-#else
-#define CN_PB_HOT
-#endif
-#if defined(__GNUC__)
-#define CN_PB_COLD __attribute__((noinline, cold))
-#define CN_PB_APART __attribute__((noinline))
-#else
-#define CN_PB_COLD
-#define CN_PB_APART
-#endif
 
 /* ---- Where it failed ---- */
 
@@ -3900,17 +4200,17 @@ typedef struct cn_pb_failure_t {
     char text[CN_PB_PATH];
 } cn_pb_failure_t;
 
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure);
+CN_PRIVATE CN_COLD void cn_pb_failure_init(cn_pb_failure_t *failure);
 /* Puts ".name" or ".name[index]" in front of the path. */
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
+CN_PRIVATE CN_COLD void cn_pb_failure_at(
     cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index);
 /* Makes the error, with its path in the arena. Returns false. */
-CN_PRIVATE CN_PB_COLD bool cn_pb_failure_report(
+CN_PRIVATE CN_COLD bool cn_pb_failure_report(
     const cn_pb_failure_t *failure, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error);
 
 /* ---- Numbers ---- */
 
-static inline CN_PB_HOT uint64_t cn_pb_load64(const char *p) {
+static inline CN_HOT uint64_t cn_pb_load64(const char *p) {
 #if CN_PB_LITTLE
     uint64_t value;
     memcpy(&value, p, 8);
@@ -3924,7 +4224,7 @@ static inline CN_PB_HOT uint64_t cn_pb_load64(const char *p) {
 #endif
 }
 
-static inline CN_PB_HOT uint32_t cn_pb_load32(const char *p) {
+static inline CN_HOT uint32_t cn_pb_load32(const char *p) {
 #if CN_PB_LITTLE
     uint32_t value;
     memcpy(&value, p, 4);
@@ -3935,7 +4235,7 @@ static inline CN_PB_HOT uint32_t cn_pb_load32(const char *p) {
 #endif
 }
 
-static inline CN_PB_HOT void cn_pb_store64(char *p, uint64_t value) {
+static inline CN_HOT void cn_pb_store64(char *p, uint64_t value) {
 #if CN_PB_LITTLE
     memcpy(p, &value, 8);
 #else
@@ -3945,7 +4245,7 @@ static inline CN_PB_HOT void cn_pb_store64(char *p, uint64_t value) {
 #endif
 }
 
-static inline CN_PB_HOT void cn_pb_store32(char *p, uint32_t value) {
+static inline CN_HOT void cn_pb_store32(char *p, uint32_t value) {
 #if CN_PB_LITTLE
     memcpy(p, &value, 4);
 #else
@@ -3955,28 +4255,28 @@ static inline CN_PB_HOT void cn_pb_store32(char *p, uint32_t value) {
 #endif
 }
 
-static inline CN_PB_HOT uint32_t cn_pb_zigzag32_decode(uint32_t value) {
+static inline CN_HOT uint32_t cn_pb_zigzag32_decode(uint32_t value) {
     return (value >> 1) ^ (0u - (value & 1));
 }
 
-static inline CN_PB_HOT uint64_t cn_pb_zigzag64_decode(uint64_t value) {
+static inline CN_HOT uint64_t cn_pb_zigzag64_decode(uint64_t value) {
     return (value >> 1) ^ ((uint64_t)0 - (value & 1));
 }
 
-static inline CN_PB_HOT uint32_t cn_pb_zigzag32(uint32_t value) {
+static inline CN_HOT uint32_t cn_pb_zigzag32(uint32_t value) {
     return (value << 1) ^ (0u - (value >> 31));
 }
 
-static inline CN_PB_HOT uint64_t cn_pb_zigzag64(uint64_t value) {
+static inline CN_HOT uint64_t cn_pb_zigzag64(uint64_t value) {
     return (value << 1) ^ ((uint64_t)0 - (value >> 63));
 }
 
 /* A 32-bit signed number is written as its 64-bit one: ten bytes if it is negative. */
-static inline CN_PB_HOT uint64_t cn_pb_sign_extend(uint32_t value) {
+static inline CN_HOT uint64_t cn_pb_sign_extend(uint32_t value) {
     return (uint64_t)value | ((uint64_t)0 - (value >> 31)) << 32;
 }
 
-static inline CN_PB_HOT size_t cn_pb_varint_len(uint64_t value) {
+static inline CN_HOT size_t cn_pb_varint_len(uint64_t value) {
 #if defined(__GNUC__)
     return (size_t)((unsigned)(63 - __builtin_clzll(value | 1)) * 9 + 73) / 64;
 #else
@@ -3990,7 +4290,7 @@ static inline CN_PB_HOT size_t cn_pb_varint_len(uint64_t value) {
 }
 
 /* ASCII is seen here, the rest elsewhere. Words overlap at the end, so nothing behind the text is read. */
-static inline CN_PB_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
+static inline CN_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
     const uint64_t high = 0x8080808080808080u;
     uint64_t a, b;
     if (len >= 8) {
@@ -4022,7 +4322,7 @@ static inline CN_PB_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
     return (((unsigned char)p[0] | (unsigned char)p[len >> 1] | (unsigned char)p[len - 1]) & 0x80) == 0;
 }
 
-static inline CN_PB_HOT bool cn_pb_is_utf8(const char *p, size_t len) {
+static inline CN_HOT bool cn_pb_is_utf8(const char *p, size_t len) {
     connect_str_t text;
     if (CN_LIKELY(cn_pb_is_ascii(p, len))) return true;
     text.data = p;
@@ -4034,7 +4334,7 @@ static inline CN_PB_HOT bool cn_pb_is_utf8(const char *p, size_t len) {
 /* Errors of protobuf binary name the path, "acme.v1.Reading.samples[3].value". It is put together while the failed call
    returns: each level puts its own part in front; a path that is too long loses its front. */
 
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
+CN_PRIVATE CN_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
     failure->code = CONNECT_OK;
     failure->reason = NULL;
     failure->no_offset = failure->cut = false;
@@ -4043,7 +4343,7 @@ CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
     failure->text[CN_PB_PATH - 1] = 0;
 }
 
-static CN_PB_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const char *part, size_t len) {
+static CN_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const char *part, size_t len) {
     if (failure->cut) return;
     if (len + 3 > failure->begin) { /* no room: the front is left out */
         failure->cut = true;
@@ -4054,7 +4354,7 @@ static CN_PB_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const cha
     memcpy(failure->text + failure->begin, part, len);
 }
 
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
+CN_PRIVATE CN_COLD void cn_pb_failure_at(
     cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index) {
     char part[96];
     int len;
@@ -4065,7 +4365,7 @@ CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
     if (len > 0) cn_pb_failure_prepend(failure, part, (size_t)len);
 }
 
-CN_PRIVATE CN_PB_COLD bool cn_pb_failure_report(
+CN_PRIVATE CN_COLD bool cn_pb_failure_report(
     const cn_pb_failure_t *failure, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error) {
     const char *reason = failure->reason ? failure->reason : "cannot be written",
                *path = failure->text + failure->begin;
@@ -4145,7 +4445,7 @@ static const uint8_t cn_pb_ops[32][8] = {[CONNECT_KIND_DOUBLE] = {0, CN_PB_FIXED
     [CONNECT_KIND_SINT64] = {CN_PB_SINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0}};
 
 /* Squeezes the low 7 bits of each byte together. */
-static inline CN_PB_HOT uint64_t cn_pb_squeeze(uint64_t w) {
+static inline CN_HOT uint64_t cn_pb_squeeze(uint64_t w) {
     w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
     w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
     return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
@@ -4165,21 +4465,21 @@ typedef struct cn_pb_decoder_t {
 } cn_pb_decoder_t;
 
 /* Returns NULL, so that a failing reader can return it. */
-static CN_PB_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
+static CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
     d->failure.code = CONNECT_INVALID_ARGUMENT;
     d->failure.reason = reason;
     d->failure.offset = (size_t)(at - d->start);
     return NULL;
 }
 
-static CN_PB_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, const char *reason) {
+static CN_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, const char *reason) {
     cn_pb_bad(d, at, reason);
     d->failure.code = CONNECT_RESOURCE_EXHAUSTED;
     return NULL;
 }
 
 /* Takes memory that the peer's bytes made necessary. */
-static inline CN_PB_HOT void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const char *at) {
+static inline CN_HOT void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const char *at) {
     void *block;
     if (CN_UNLIKELY(size > d->memory_left)) return cn_pb_exhausted(d, at, "decoded elements need more than memory_max");
     d->memory_left -= size;
@@ -4205,7 +4505,7 @@ static const char *cn_pb_varint_careful(cn_pb_decoder_t *d, const char *p, const
     return cn_pb_bad(d, at, "varint too long");
 }
 
-static CN_PB_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+static CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
 #if CN_PB_LITTLE && defined(__GNUC__)
     if (CN_LIKELY(d->limit - p >= 10)) {
         uint64_t w = cn_pb_load64(p), stop = ~w & 0x8080808080808080u;
@@ -4230,7 +4530,7 @@ static CN_PB_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char 
     return cn_pb_varint_careful(d, p, end, value);
 }
 
-static inline CN_PB_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+static inline CN_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
     if (CN_LIKELY(p < end)) {
         unsigned char first = (unsigned char)*p;
         if (CN_LIKELY(first < 0x80)) {
@@ -4246,7 +4546,7 @@ static inline CN_PB_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char 
 }
 
 /* Reads a tag, all of it again; p is at its first byte. */
-static CN_PB_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+static CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
     uint64_t value = 0; /* gcc cannot see that it is set */
     const char *next = cn_pb_varint_careful(d, p, end, &value);
     if (!next) return NULL;
@@ -4255,7 +4555,7 @@ static CN_PB_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p,
     return next;
 }
 
-static inline CN_PB_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+static inline CN_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
     uint32_t first = (unsigned char)*p;
     if (CN_LIKELY(first < 0x80)) {
         *tag = first;
@@ -4269,7 +4569,7 @@ static inline CN_PB_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p,
 }
 
 /* Reads a length and sees that so much is there. */
-static inline CN_PB_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
+static inline CN_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
     const char *at = p;
     uint64_t value;
     *len = 0;
@@ -4316,14 +4616,14 @@ static const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end
     }
 }
 
-static inline CN_PB_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
+static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
     size_t capacity = 0;
     if (list->items) memcpy(&capacity, (const char *)list->items - CN_PB_HEAD, sizeof capacity);
     return capacity;
 }
 
 /* Makes room in a list for `more` items. Its member in the message is set, its count stays. */
-static CN_PB_APART char *cn_pb_list_grow(
+static CN_APART char *cn_pb_list_grow(
     cn_pb_decoder_t *d, char *member, cn_message_list_t *list, size_t size, size_t more, const char *at) {
     const size_t capacity = cn_pb_capacity(list);
     size_t wanted = list->count + more, twice = capacity * 2;
@@ -4352,7 +4652,7 @@ static CN_PB_APART char *cn_pb_list_grow(
 }
 
 /* Where the next item of a list goes; its count is raised. more: how many are known to come. */
-static inline CN_PB_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+static inline CN_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
     cn_message_list_t list;
     char *items;
     memcpy(&list, member, sizeof list);
@@ -4367,7 +4667,7 @@ static inline CN_PB_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, siz
     return items;
 }
 
-static CN_PB_APART bool cn_pb_keep_new(cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
+static CN_APART bool cn_pb_keep_new(cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
     connect_str_t view;
     char *item = cn_pb_append(d, member, sizeof view, 1, from);
     if (!item) return false;
@@ -4400,7 +4700,7 @@ static bool cn_pb_keep(cn_pb_decoder_t *d, const connect_type_t *type, char *mes
 
 /* How many records of the same tag stand one behind the other. p is behind the first of them. Malformed ones are left
    for later. */
-static CN_PB_APART size_t cn_pb_run(const char *p, const char *end, const char *tag, size_t tag_len) {
+static CN_APART size_t cn_pb_run(const char *p, const char *end, const char *tag, size_t tag_len) {
     size_t n = 1;
     while ((size_t)(end - p) > tag_len && *p == *tag && (tag_len == 1 || memcmp(p, tag, tag_len) == 0)) {
         uint64_t len = (unsigned char)p[tag_len];
@@ -4441,7 +4741,7 @@ static size_t cn_pb_count_varints(const char *p, const char *end) {
 }
 
 /* Stores a varint as the op's C type. op is a constant wherever this is called. */
-static inline CN_PB_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i, uint64_t value) {
+static inline CN_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i, uint64_t value) {
     if (op == CN_PB_VARINT64) {
         memcpy(items + i * 8, &value, 8);
     } else if (op == CN_PB_SINT64) {
@@ -4458,7 +4758,7 @@ static inline CN_PB_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i
 }
 
 /* Reads n varints, which are known to end before `end`. Eight short ones in a row go together. */
-static inline CN_PB_HOT const char *cn_pb_unpack(
+static inline CN_HOT const char *cn_pb_unpack(
     cn_pb_decoder_t *d, unsigned op, char *items, size_t n, const char *p, const char *end) {
     size_t i = 0;
     while (i < n) {
@@ -4528,7 +4828,7 @@ static const char *cn_pb_unpack_closed(cn_pb_decoder_t *d, const connect_type_t 
     return p;
 }
 
-static CN_PB_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+static CN_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
     char *message, const char *p, const char *end) {
     char *member = message + field->offset, *items;
     cn_message_list_t list;
@@ -4587,7 +4887,7 @@ static CN_PB_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *t
 }
 
 /* The message that a singular field holds, made if there is none. */
-static inline CN_PB_HOT char *cn_pb_sub(
+static inline CN_HOT char *cn_pb_sub(
     cn_pb_decoder_t *d, const connect_type_t *sub, const connect_field_t *field, char *message, const char *at) {
     char *member = message + field->offset, *held;
     bool fresh;
@@ -4610,7 +4910,7 @@ static inline CN_PB_HOT char *cn_pb_sub(
     return held;
 }
 
-static CN_PB_COLD const char *cn_pb_failed_at(
+static CN_COLD const char *cn_pb_failed_at(
     cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field, const char *message, bool inside) {
     cn_message_list_t list = {NULL, 0};
     if (!field) return NULL;
@@ -4621,7 +4921,7 @@ static CN_PB_COLD const char *cn_pb_failed_at(
 
 /* Ends a map entry: a message that is its value is there even if it was not sent. Gives it back to the wire if its
    closed enum does not know the number. */
-static CN_PB_APART bool cn_pb_entry(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+static CN_APART bool cn_pb_entry(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
     char *message, char *entry, const char *from, const char *to) {
     const connect_type_t *entry_type = type->types[field->type];
     const connect_field_t *value = &entry_type->fields[1];
@@ -5045,7 +5345,7 @@ bool connect_record_get(const connect_record_t *record, connect_kind_t kind, voi
 #define CN_PB_LARGE (8u * 1024u) /* bytes that are not to be moved: with one of them, a message is measured first */
 
 /* Its opposite, for up to 56 bits. */
-static inline CN_PB_HOT uint64_t cn_pb_spread(uint64_t w) {
+static inline CN_HOT uint64_t cn_pb_spread(uint64_t w) {
     w = (w & 0x000000000FFFFFFFu) | (w & 0x00FFFFFFF0000000u) << 4;
     w = (w & 0x00003FFF00003FFFu) | (w & 0x0FFFC0000FFFC000u) << 2;
     return (w & 0x007F007F007F007Fu) | (w & 0x3F803F803F803F80u) << 1;
@@ -5058,7 +5358,7 @@ static size_t cn_pb_tag_len(const connect_field_t *field) {
 }
 
 /* The varint that a scalar is written as. */
-static inline CN_PB_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
+static inline CN_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
     uint64_t wide;
     uint32_t low;
     bool truth;
@@ -5074,7 +5374,7 @@ static inline CN_PB_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
 }
 
 /* The width of a number that is written with a fixed one; 0: it is not. */
-static inline CN_PB_HOT size_t cn_pb_fixed_size(uint8_t kind) {
+static inline CN_HOT size_t cn_pb_fixed_size(uint8_t kind) {
     switch (kind) {
     case CONNECT_KIND_DOUBLE:
     case CONNECT_KIND_FIXED64:
@@ -5160,14 +5460,14 @@ typedef struct cn_pb_encoder_t {
     cn_pb_failure_t failure;               /* reason NULL after a failure: the window is full */
 } cn_pb_encoder_t;
 
-static CN_PB_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const char *reason) {
+static CN_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const char *reason) {
     e->failure.code = code;
     e->failure.reason = reason;
     e->failure.no_offset = true;
     return NULL;
 }
 
-static CN_PB_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static CN_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_t value) {
     const size_t len = cn_pb_varint_len(value);
     char *to;
 #if CN_PB_LITTLE
@@ -5185,7 +5485,7 @@ static CN_PB_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static inline CN_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
     if (CN_LIKELY(value < 0x80 && p != e->start)) {
         *--p = (char)(unsigned char)value;
         return p;
@@ -5193,7 +5493,7 @@ static inline CN_PB_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint
     return cn_pb_put_varint_long(e, p, value);
 }
 
-static inline CN_PB_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
+static inline CN_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
     const uint32_t tag = number << 3 | wire;
     if (CN_LIKELY(tag < 0x80 && p != e->start)) {
         *--p = (char)(unsigned char)tag;
@@ -5208,7 +5508,7 @@ static inline CN_PB_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_
     return cn_pb_put_varint_long(e, p, tag);
 }
 
-static inline CN_PB_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
+static inline CN_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
     if (CN_UNLIKELY((size_t)(p - e->start) < len)) return NULL;
     if (CN_UNLIKELY(len >= CN_PB_LARGE && !e->measured)) return NULL;
     p -= len;
@@ -5236,21 +5536,21 @@ static inline CN_PB_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static inline CN_HOT char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
     if (CN_UNLIKELY(p - e->start < 8)) return NULL;
     p -= 8;
     cn_pb_store64(p, value);
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
+static inline CN_HOT char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
     if (CN_UNLIKELY(p - e->start < 4)) return NULL;
     p -= 4;
     cn_pb_store32(p, value);
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_text(
+static inline CN_HOT char *cn_pb_put_text(
     cn_pb_encoder_t *e, char *p, const connect_field_t *field, connect_str_t text) {
     if ((field->flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8(text.data, text.len)))
         return cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "not UTF-8");
@@ -5262,7 +5562,7 @@ static inline CN_PB_HOT char *cn_pb_put_text(
 static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message);
 
 /* sub may be NULL: an empty message. */
-static inline CN_PB_HOT char *cn_pb_put_sub(
+static inline CN_HOT char *cn_pb_put_sub(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, const char *sub) {
     const bool group = field->kind == CONNECT_KIND_GROUP;
     const char *end;
@@ -5285,7 +5585,7 @@ static inline CN_PB_HOT char *cn_pb_put_sub(
 }
 
 /* Writes numbers, the last one first. kind is a constant wherever it matters. */
-static inline CN_PB_HOT char *cn_pb_put_varints(
+static inline CN_HOT char *cn_pb_put_varints(
     cn_pb_encoder_t *e, char *p, uint8_t kind, const char *items, size_t size, size_t count) {
     const char *item = items + count * size;
     while (item != items) {
@@ -5310,7 +5610,7 @@ static inline CN_PB_HOT char *cn_pb_put_varints(
     return p;
 }
 
-static CN_PB_APART char *cn_pb_put_packed(
+static CN_APART char *cn_pb_put_packed(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
     const uint8_t kind = field->kind;
     const size_t size = cn_message_value_size(type, field), fixed = cn_pb_fixed_size(kind);
@@ -5351,7 +5651,7 @@ static CN_PB_APART char *cn_pb_put_packed(
     return p ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
 }
 
-static CN_PB_APART char *cn_pb_put_map(
+static CN_APART char *cn_pb_put_map(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
     const connect_type_t *entry = type->types[field->type];
     const char **entries = NULL;
@@ -5890,6 +6190,1449 @@ bool connect_extension_set(
     return true;
 }
 
+/* #### src/codec/schema.h ########################################################################################## */
+/* What a descriptor set says, while types are made of it: schema_read.c fills it in, schema_link.c makes the tables. */
+
+#define CN_SCHEMA_DEPTH 100u /* messages within messages */
+#define CN_SCHEMA_NAME 1000u /* bytes of a full name */
+#define CN_SCHEMA_NUMBER_MAX 0x1FFFFFFF
+
+enum { /* the numbers of FeatureSet's fields, and the values that are asked for */
+    CN_SCHEMA_PRESENCE = 1,
+    CN_SCHEMA_ENUM_TYPE = 2,
+    CN_SCHEMA_REPEATED = 3,
+    CN_SCHEMA_UTF8 = 4,
+    CN_SCHEMA_ENCODING = 5,
+    CN_SCHEMA_FEATURES = 6,
+    CN_SCHEMA_EXPLICIT = 1,
+    CN_SCHEMA_IMPLICIT = 2,
+    CN_SCHEMA_LEGACY_REQUIRED = 3,
+    CN_SCHEMA_OPEN = 1,
+    CN_SCHEMA_CLOSED = 2,
+    CN_SCHEMA_PACKED = 1,
+    CN_SCHEMA_EXPANDED = 2,
+    CN_SCHEMA_VERIFY = 2,
+    CN_SCHEMA_NONE = 3,
+    CN_SCHEMA_LENGTH_PREFIXED = 1,
+    CN_SCHEMA_DELIMITED = 2,
+    CN_SCHEMA_LABEL_REQUIRED = 2,
+    CN_SCHEMA_LABEL_REPEATED = 3
+};
+typedef struct cn_schema_features_t {
+    uint8_t of[CN_SCHEMA_FEATURES];
+} cn_schema_features_t;
+
+typedef struct cn_schema_file_t cn_schema_file_t;
+typedef struct cn_schema_message_t cn_schema_message_t;
+
+typedef struct cn_schema_field_t {
+    struct cn_schema_field_t *next;
+    const char *name, *json_name;
+    connect_str_t type_name, extendee, default_text; /* as written; absent: none */
+    cn_schema_features_t features;
+    int32_t number, label, kind, oneof; /* oneof: its index, or -1 */
+    cn_schema_message_t *message;       /* whose type it has */
+    const struct cn_schema_enum_t *enumeration;
+    uint8_t flags;
+    uint16_t offset, presence;
+} cn_schema_field_t;
+typedef struct cn_schema_oneof_t {
+    cn_schema_features_t features;
+    uint32_t size; /* of the union; 0: it has no field */
+    uint16_t offset, presence;
+} cn_schema_oneof_t;
+typedef struct cn_schema_user_t { /* a message that has a field of another */
+    struct cn_schema_user_t *next;
+    cn_schema_message_t *message;
+} cn_schema_user_t;
+struct cn_schema_message_t { /* also an extension's holder, whose scope is where the extension stands */
+    connect_type_t type;
+    connect_extension_t extension;
+    cn_schema_message_t *next, *next_required, *parent;
+    cn_schema_file_t *file;
+    const char *scope;
+    cn_schema_field_t *fields, **fields_end;
+    size_t field_count, oneof_count;
+    cn_schema_oneof_t *oneofs;
+    cn_schema_user_t *users;
+};
+typedef struct cn_schema_value_t {
+    const char *name;
+    int32_t number;
+    uint32_t index; /* in the order in which they are declared */
+} cn_schema_value_t;
+typedef struct cn_schema_enum_t {
+    connect_enum_t type;
+    struct cn_schema_enum_t *next;
+    const cn_schema_value_t *by_name;
+    int32_t first; /* the number of the value that is declared first */
+} cn_schema_enum_t;
+typedef struct cn_schema_method_t {
+    connect_method_t method;
+    struct cn_schema_method_t *next;
+    const char *name;
+    connect_str_t input, output;
+} cn_schema_method_t;
+typedef struct cn_schema_service_t {
+    connect_service_t service;
+    struct cn_schema_service_t *next;
+    cn_schema_method_t *methods;
+} cn_schema_service_t;
+struct cn_schema_file_t {
+    connect_file_t file;
+    cn_schema_file_t *next, *below; /* below: in the search for cycles, whose import it is */
+    const char *package;
+    cn_schema_features_t features;
+    bool is_editions;
+    cn_schema_message_t *messages, *holders;
+    cn_schema_enum_t *enums;
+    cn_schema_service_t *services;
+    cn_schema_file_t **imports;
+    size_t message_count, holder_count, enum_count, service_count, looked_at;
+    enum { CN_SCHEMA_NEW, CN_SCHEMA_ON_PATH, CN_SCHEMA_DONE } state;
+};
+typedef struct cn_schema_symbol_t {
+    const char *name;
+    cn_schema_message_t *message;
+    cn_schema_enum_t *enumeration;
+    cn_schema_file_t *file; /* of the table of files only */
+    struct cn_schema_symbol_t *next;
+} cn_schema_symbol_t;
+typedef struct cn_schema_table_t { /* a list, then an array that is sorted */
+    cn_schema_symbol_t *list, *sorted;
+    size_t count;
+} cn_schema_table_t;
+typedef struct cn_schema_loader_t {
+    connect_arena_t *arena;
+    connect_error_t *error;
+    cn_schema_file_t *files, *file; /* all, in the order of the set; the one at hand */
+    cn_schema_table_t by_file, by_name;
+} cn_schema_loader_t;
+
+/* Fill in the error, INVALID_ARGUMENT: file, place (NULL: none), reason, and what it is about. Return false. */
+CN_PRIVATE bool cn_schema_bad(cn_schema_loader_t *loader, const char *where, const char *reason);
+CN_PRIVATE bool cn_schema_bad_about(
+    cn_schema_loader_t *loader, const char *where, const char *reason, connect_str_t what);
+/* Zeroed memory; NULL: the error says so. */
+CN_PRIVATE void *cn_schema_take(cn_schema_loader_t *loader, size_t count, size_t size);
+/* A copy with a zero after it; NULL: the error says so. */
+CN_PRIVATE const char *cn_schema_text(cn_schema_loader_t *loader, connect_str_t text);
+CN_PRIVATE bool cn_schema_is_identifier(connect_str_t name);
+CN_PRIVATE bool cn_schema_is_file_name(connect_str_t name);
+/* How many records of a number a message has. */
+CN_PRIVATE size_t cn_schema_count(connect_str_t bytes, uint32_t number);
+CN_PRIVATE int cn_schema_compare_value_names(const void *a, const void *b);
+/* Sorts a table, so that it can be searched. Returns false if a name stands twice. */
+CN_PRIVATE bool cn_schema_sort(cn_schema_loader_t *loader, cn_schema_table_t *table);
+CN_PRIVATE const cn_schema_symbol_t *cn_schema_find(const cn_schema_table_t *table, const char *name);
+/* What a type name means in a scope: ".a.B" is a full name, "B" is looked for from the innermost scope outwards. */
+CN_PRIVATE const cn_schema_symbol_t *cn_schema_resolve(
+    const cn_schema_loader_t *loader, const char *scope, connect_str_t name);
+/* Reads a FileDescriptorProto; it is loader->file then. */
+CN_PRIVATE bool cn_schema_read_file(cn_schema_loader_t *loader, connect_str_t bytes);
+/* Make the tables of a message or an extension; all symbols are sorted. */
+CN_PRIVATE bool cn_schema_link_message(cn_schema_loader_t *loader, cn_schema_message_t *message);
+CN_PRIVATE bool cn_schema_link_extension(cn_schema_loader_t *loader, cn_schema_message_t *holder);
+
+/* #### src/codec/schema_read.c ##################################################################################### */
+/* Reading a descriptor set (descriptor.proto): the steps 1 and 2 of schema.c. A record of an unfitting wire type is
+   passed over, as any unknown field; of one that stands twice the last counts. */
+
+/* ---- Errors and memory ---- */
+
+CN_PRIVATE bool cn_schema_bad(cn_schema_loader_t *loader, const char *where, const char *reason) {
+    const char *file = loader->file && loader->file->file.name ? loader->file->file.name : "descriptor set";
+    return cn_error_print(loader->error, loader->arena, CONNECT_INVALID_ARGUMENT, "%s: %s%s%s", file,
+        where ? where : "", where ? ": " : "", reason);
+}
+
+CN_PRIVATE bool cn_schema_bad_about(
+    cn_schema_loader_t *loader, const char *where, const char *reason, connect_str_t what) {
+    connect_arena_t *arena = loader->arena;
+    connect_str_t text = cn_str_quote(arena, what);
+    text = connect_arena_printf(arena, "%s \"%s\"", reason, text.data);
+    return cn_schema_bad(loader, where, text.data ? text.data : reason);
+}
+
+/* Zeroed memory; NULL: the error says so. */
+CN_PRIVATE void *cn_schema_take(cn_schema_loader_t *loader, size_t count, size_t size) {
+    void *block = connect_arena_take(loader->arena, count, size);
+    if (!block) cn_error_memory(loader->error);
+    return block;
+}
+
+/* ---- Names ---- */
+
+CN_PRIVATE bool cn_schema_is_identifier(connect_str_t name) {
+    size_t i;
+    for (i = 0; i < name.len; i++) {
+        const char c = name.data[i];
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!letter && (i == 0 || c < '0' || c > '9')) return false;
+    }
+    return name.len != 0;
+}
+
+CN_PRIVATE const char *cn_schema_text(cn_schema_loader_t *loader, connect_str_t text) {
+    connect_str_t copy = connect_arena_copy(loader->arena, text);
+    if (!copy.data) cn_error_memory(loader->error);
+    return copy.data;
+}
+
+/* "scope.name", or the name alone if the scope is empty. */
+static const char *cn_schema_join(cn_schema_loader_t *loader, const char *scope, connect_str_t name) {
+    const size_t scope_len = strlen(scope);
+    char *joined;
+    if (!cn_schema_is_identifier(name)) {
+        cn_schema_bad_about(loader, *scope ? scope : NULL, "not a name:", name);
+        return NULL;
+    }
+    if (scope_len + name.len >= CN_SCHEMA_NAME) {
+        cn_schema_bad_about(loader, NULL, "a full name of more than 1000 bytes ends with", name);
+        return NULL;
+    }
+    joined = (char *)cn_schema_take(loader, scope_len + name.len + 2, 1);
+    if (!joined) return NULL;
+    memcpy(joined, scope, scope_len);
+    if (scope_len) joined[scope_len] = '.';
+    memcpy(joined + scope_len + (scope_len != 0), name.data, name.len);
+    return joined;
+}
+
+static cn_schema_symbol_t *cn_schema_declare(cn_schema_loader_t *loader, cn_schema_table_t *table, const char *name) {
+    cn_schema_symbol_t *symbol = (cn_schema_symbol_t *)cn_schema_take(loader, 1, sizeof *symbol);
+    if (!symbol) return NULL;
+    symbol->name = name;
+    symbol->next = table->list;
+    table->list = symbol;
+    table->count++;
+    return symbol;
+}
+
+static int cn_schema_compare(const void *a, const void *b) {
+    return strcmp(((const cn_schema_symbol_t *)a)->name, ((const cn_schema_symbol_t *)b)->name);
+}
+
+CN_PRIVATE bool cn_schema_sort(cn_schema_loader_t *loader, cn_schema_table_t *table) {
+    const cn_schema_symbol_t *symbol;
+    size_t i = 0;
+    table->sorted = (cn_schema_symbol_t *)cn_schema_take(loader, table->count + 1, sizeof *table->sorted);
+    if (!table->sorted) return false;
+    for (symbol = table->list; symbol; symbol = symbol->next)
+        table->sorted[i++] = *symbol;
+    qsort(table->sorted, table->count, sizeof *table->sorted, cn_schema_compare);
+    loader->file = NULL;
+    for (i = 1; i < table->count; i++)
+        if (strcmp(table->sorted[i - 1].name, table->sorted[i].name) == 0)
+            return cn_schema_bad(loader, table->sorted[i].name, "stands twice");
+    return true;
+}
+
+CN_PRIVATE const cn_schema_symbol_t *cn_schema_find(const cn_schema_table_t *table, const char *name) {
+    cn_schema_symbol_t key;
+    memset(&key, 0, sizeof key);
+    key.name = name;
+    return (const cn_schema_symbol_t *)bsearch(&key, table->sorted, table->count, sizeof key, cn_schema_compare);
+}
+
+/* What a type name means in a scope: ".a.B" is a full name, "B" is looked for from the innermost scope outwards. */
+CN_PRIVATE const cn_schema_symbol_t *cn_schema_resolve(
+    const cn_schema_loader_t *loader, const char *scope, connect_str_t name) {
+    char full[2 * CN_SCHEMA_NAME + 2];
+    size_t len = strlen(scope);
+    if (!name.len || name.len > CN_SCHEMA_NAME || memchr(name.data, 0, name.len)) return NULL;
+    if (name.data[0] == '.') {
+        memcpy(full, name.data + 1, name.len - 1);
+        full[name.len - 1] = 0;
+        return cn_schema_find(&loader->by_name, full);
+    }
+    memcpy(full, scope, len);
+    for (;;) {
+        const cn_schema_symbol_t *symbol;
+        if (len) full[len++] = '.';
+        memcpy(full + len, name.data, name.len);
+        full[len + name.len] = 0;
+        symbol = cn_schema_find(&loader->by_name, full);
+        if (symbol || !len) return symbol;
+        for (len--; len && full[len - 1] != '.'; len--) {}
+        if (len) len--;
+    }
+}
+
+/* ---- Reading: records ---- */
+
+static void cn_schema_get_text(const connect_record_t *record, connect_str_t *text) {
+    if (record->wire == CONNECT_WIRE_BYTES) *text = record->bytes;
+}
+
+static void cn_schema_get_int(const connect_record_t *record, int32_t *number) {
+    if (record->wire == CONNECT_WIRE_VARINT) *number = (int32_t)(uint32_t)record->value;
+}
+
+/* The number that an options message has for a field, or another if it has none. */
+static int32_t cn_schema_option(connect_str_t options, uint32_t number, int32_t otherwise) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    reader.rest = options;
+    while (connect_reader_next(&reader, &record))
+        if (record.number == number) cn_schema_get_int(&record, &otherwise);
+    return otherwise;
+}
+
+/* Features are those of `outer`, but for what field `number` of the options says. */
+static void cn_schema_inherit(
+    cn_schema_features_t *features, const cn_schema_features_t *outer, connect_str_t options, uint32_t number) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    int32_t feature;
+    *features = *outer;
+    reader.rest = options;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number != number || record.wire != CONNECT_WIRE_BYTES) continue;
+        for (feature = 1; feature < CN_SCHEMA_FEATURES; feature++) {
+            int32_t value = cn_schema_option(record.bytes, (uint32_t)feature, 0);
+            if (value >= 1 && value <= 3) features->of[feature] = (uint8_t)value;
+        }
+    }
+}
+
+CN_PRIVATE size_t cn_schema_count(connect_str_t bytes, uint32_t number) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    size_t count = 0;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record))
+        count += record.number == number && record.wire == CONNECT_WIRE_BYTES;
+    return count;
+}
+
+/* ---- Reading: declarations ---- */
+
+static const char *cn_schema_default_json_name(cn_schema_loader_t *loader, connect_str_t name) {
+    char *json = (char *)cn_schema_take(loader, name.len + 1, 1);
+    size_t i, len = 0;
+    bool upper = false;
+    if (!json) return NULL;
+    for (i = 0; i < name.len; i++) {
+        char c = name.data[i];
+        if (c != '_') json[len++] = upper && c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+        upper = c == '_';
+    }
+    return json;
+}
+
+/* FieldDescriptorProto, into a message or a holder. */
+static bool cn_schema_read_field(
+    cn_schema_loader_t *loader, cn_schema_message_t *message, connect_str_t bytes, const cn_schema_features_t *outer) {
+    const char *where = message->type.full_name ? message->type.full_name : message->scope;
+    cn_schema_field_t *field = (cn_schema_field_t *)cn_schema_take(loader, 1, sizeof *field);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, json_name = {NULL, 0}, options = {NULL, 0};
+    connect_record_t record;
+    int32_t proto3_optional = 0, packed;
+    if (!field) return false;
+    field->oneof = -1;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        switch (record.number) {
+        case 1: cn_schema_get_text(&record, &name); break;
+        case 2: cn_schema_get_text(&record, &field->extendee); break;
+        case 3: cn_schema_get_int(&record, &field->number); break;
+        case 4: cn_schema_get_int(&record, &field->label); break;
+        case 5: cn_schema_get_int(&record, &field->kind); break;
+        case 6: cn_schema_get_text(&record, &field->type_name); break;
+        case 7: cn_schema_get_text(&record, &field->default_text); break;
+        case 8: cn_schema_get_text(&record, &options); break;
+        case 9: cn_schema_get_int(&record, &field->oneof); break;
+        case 10: cn_schema_get_text(&record, &json_name); break;
+        case 17: cn_schema_get_int(&record, &proto3_optional); break;
+        default: break;
+        }
+    }
+    if (reader.failed) return cn_schema_bad(loader, where, "a malformed field");
+    if (!cn_schema_is_identifier(name)) return cn_schema_bad_about(loader, where, "not a name:", name);
+    if (json_name.len && (memchr(json_name.data, 0, json_name.len) || !cn_utf8_valid(json_name)))
+        return cn_schema_bad_about(loader, where, "not a JSON name:", json_name);
+    field->name = cn_schema_text(loader, name);
+    field->json_name = json_name.len ? cn_schema_text(loader, json_name) : cn_schema_default_json_name(loader, name);
+    if (!field->name || !field->json_name) return false;
+    if (proto3_optional) field->oneof = -1; /* the oneof around it is synthetic */
+    if (field->oneof >= 0 && (uint32_t)field->oneof >= message->oneof_count)
+        return cn_schema_bad_about(loader, where, "no such oneof: that of", name);
+    if (field->oneof >= 0) outer = &message->oneofs[field->oneof].features;
+    cn_schema_inherit(&field->features, outer, options, 21);
+    if (!loader->file->is_editions) {
+        uint8_t *of = field->features.of;
+        packed = cn_schema_option(options, 2, -1);
+        if (packed >= 0) of[CN_SCHEMA_REPEATED] = packed ? CN_SCHEMA_PACKED : CN_SCHEMA_EXPANDED;
+        if (field->label == CN_SCHEMA_LABEL_REQUIRED) of[CN_SCHEMA_PRESENCE] = CN_SCHEMA_LEGACY_REQUIRED;
+        if (proto3_optional) of[CN_SCHEMA_PRESENCE] = CN_SCHEMA_EXPLICIT;
+    }
+    if (message->type.is_map_entry) field->features.of[CN_SCHEMA_ENCODING] = CN_SCHEMA_LENGTH_PREFIXED;
+    *message->fields_end = field;
+    message->fields_end = &field->next;
+    message->field_count++;
+    return true;
+}
+
+static cn_schema_message_t *cn_schema_new_message(cn_schema_loader_t *loader, const char *scope) {
+    cn_schema_message_t *message = (cn_schema_message_t *)cn_schema_take(loader, 1, sizeof *message);
+    if (!message) return NULL;
+    message->scope = scope;
+    message->file = loader->file;
+    message->fields_end = &message->fields;
+    message->type.file = &loader->file->file;
+    return message;
+}
+
+/* An extension's FieldDescriptorProto: a holder of its own. */
+static bool cn_schema_read_extension(
+    cn_schema_loader_t *loader, const char *scope, connect_str_t bytes, const cn_schema_features_t *outer) {
+    cn_schema_message_t *holder = cn_schema_new_message(loader, scope);
+    if (!holder || !cn_schema_read_field(loader, holder, bytes, outer)) return false;
+    holder->type.full_name = cn_schema_join(loader, scope, connect_str_of(holder->fields->name));
+    if (!holder->type.full_name || !cn_schema_declare(loader, &loader->by_name, holder->type.full_name)) return false;
+    if (holder->fields->oneof >= 0) return cn_schema_bad(loader, holder->type.full_name, "an extension in a oneof");
+    holder->next = loader->file->holders;
+    loader->file->holders = holder;
+    loader->file->holder_count++;
+    return true;
+}
+
+CN_PRIVATE int cn_schema_compare_value_names(const void *a, const void *b) {
+    return strcmp(((const cn_schema_value_t *)a)->name, ((const cn_schema_value_t *)b)->name);
+}
+
+static int cn_schema_compare_value_numbers(const void *a, const void *b) {
+    const cn_schema_value_t *one = (const cn_schema_value_t *)a, *two = (const cn_schema_value_t *)b;
+    if (one->number != two->number) return one->number < two->number ? -1 : 1;
+    return one->index < two->index ? -1 : 1;
+}
+
+/* EnumValueDescriptorProto */
+static bool cn_schema_read_value(
+    cn_schema_loader_t *loader, const char *where, connect_str_t bytes, cn_schema_value_t *value) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0};
+    connect_record_t record;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number == 1) cn_schema_get_text(&record, &name);
+        if (record.number == 2) cn_schema_get_int(&record, &value->number);
+    }
+    if (reader.failed) return cn_schema_bad(loader, where, "a malformed value");
+    if (!cn_schema_is_identifier(name)) return cn_schema_bad_about(loader, where, "not a name:", name);
+    value->name = cn_schema_text(loader, name);
+    return value->name != NULL;
+}
+
+/* The table of an enum's values, by number, out of those by name. */
+static bool cn_schema_lay_out_enum(cn_schema_loader_t *loader, cn_schema_enum_t *enumeration) {
+    const size_t count = enumeration->type.count;
+    cn_schema_value_t *sorted = (cn_schema_value_t *)cn_schema_take(loader, count, sizeof *sorted);
+    connect_enum_value_t *values = (connect_enum_value_t *)cn_schema_take(loader, count, sizeof *values);
+    size_t i, len = 0;
+    char *names;
+    if (!sorted || !values) return false;
+    for (i = 0; i < count; i++)
+        len += strlen(enumeration->by_name[i].name) + 1;
+    names = (char *)cn_schema_take(loader, len, 1);
+    if (!names) return false;
+    memcpy(sorted, enumeration->by_name, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, cn_schema_compare_value_numbers);
+    for (i = 0, len = 0; i < count; i++) {
+        const size_t name_len = strlen(sorted[i].name) + 1;
+        if (len > UINT32_MAX - name_len) return cn_schema_bad(loader, enumeration->type.full_name, "names too long");
+        values[i].number = sorted[i].number;
+        values[i].name = (uint32_t)len;
+        memcpy(names + len, sorted[i].name, name_len);
+        len += name_len;
+    }
+    enumeration->type.values = values;
+    enumeration->type.names = names;
+    return true;
+}
+
+/* EnumDescriptorProto */
+static bool cn_schema_read_enum(
+    cn_schema_loader_t *loader, const char *scope, connect_str_t bytes, const cn_schema_features_t *outer) {
+    cn_schema_enum_t *enumeration = (cn_schema_enum_t *)cn_schema_take(loader, 1, sizeof *enumeration);
+    const size_t count = cn_schema_count(bytes, 2);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, options = {NULL, 0};
+    connect_record_t record;
+    cn_schema_features_t features;
+    cn_schema_symbol_t *symbol;
+    cn_schema_value_t *values;
+    size_t i = 0;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number == 1) cn_schema_get_text(&record, &name);
+        if (record.number == 3) cn_schema_get_text(&record, &options);
+    }
+    if (!enumeration) return false;
+    if (reader.failed) return cn_schema_bad(loader, scope, "a malformed enum");
+    enumeration->type.full_name = cn_schema_join(loader, scope, name);
+    if (!enumeration->type.full_name) return false;
+    symbol = cn_schema_declare(loader, &loader->by_name, enumeration->type.full_name);
+    if (!symbol) return false;
+    symbol->enumeration = enumeration;
+    if (count == 0) return cn_schema_bad(loader, symbol->name, "an enum without values");
+    if (count > UINT16_MAX) return cn_schema_bad(loader, symbol->name, "an enum with more than 65535 values");
+    cn_schema_inherit(&features, outer, options, 7);
+    enumeration->type.closed = features.of[CN_SCHEMA_ENUM_TYPE] == CN_SCHEMA_CLOSED;
+    enumeration->type.count = (uint16_t)count;
+    values = (cn_schema_value_t *)cn_schema_take(loader, count, sizeof *values);
+    if (!values) return false;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number != 2 || record.wire != CONNECT_WIRE_BYTES) continue;
+        values[i].index = (uint32_t)i;
+        if (!cn_schema_read_value(loader, symbol->name, record.bytes, &values[i++])) return false;
+    }
+    enumeration->first = values[0].number;
+    if (!enumeration->type.closed && enumeration->first != 0)
+        return cn_schema_bad(loader, symbol->name, "an open enum whose first value is not 0");
+    qsort(values, count, sizeof *values, cn_schema_compare_value_names);
+    for (i = 1; i < count; i++)
+        if (strcmp(values[i - 1].name, values[i].name) == 0)
+            return cn_schema_bad_about(loader, symbol->name, "two values are called", connect_str_of(values[i].name));
+    enumeration->by_name = values;
+    enumeration->next = loader->file->enums;
+    loader->file->enums = enumeration;
+    loader->file->enum_count++;
+    return cn_schema_lay_out_enum(loader, enumeration);
+}
+
+/* DescriptorProto: what holds for all that is in it. */
+static bool cn_schema_read_message_head(cn_schema_loader_t *loader, cn_schema_message_t *message, connect_str_t bytes,
+    const cn_schema_features_t *outer, cn_schema_features_t *features) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, options = {NULL, 0};
+    connect_record_t record;
+    cn_schema_symbol_t *symbol;
+    size_t i = 0;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number == 1) cn_schema_get_text(&record, &name);
+        if (record.number == 7) cn_schema_get_text(&record, &options);
+    }
+    if (reader.failed) return cn_schema_bad(loader, message->scope, "a malformed message");
+    message->type.full_name = message->scope = cn_schema_join(loader, message->scope, name);
+    if (!message->type.full_name) return false;
+    symbol = cn_schema_declare(loader, &loader->by_name, message->type.full_name);
+    if (!symbol) return false;
+    symbol->message = message;
+    message->type.is_message_set = cn_schema_option(options, 1, 0) != 0;
+    message->type.is_map_entry = cn_schema_option(options, 7, 0) != 0;
+    cn_schema_inherit(features, outer, options, 12);
+    message->oneof_count = cn_schema_count(bytes, 8);
+    message->oneofs = (cn_schema_oneof_t *)cn_schema_take(loader, message->oneof_count + 1, sizeof *message->oneofs);
+    if (!message->oneofs) return false;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        connect_reader_t inner = {{NULL, 0}, false};
+        connect_record_t of_oneof;
+        if (record.number != 8 || record.wire != CONNECT_WIRE_BYTES) continue;
+        message->oneofs[i].features = *features;
+        inner.rest = record.bytes;
+        while (connect_reader_next(&inner, &of_oneof))
+            if (of_oneof.number == 2 && of_oneof.wire == CONNECT_WIRE_BYTES)
+                cn_schema_inherit(&message->oneofs[i].features, features, of_oneof.bytes, 1);
+        i++;
+    }
+    return true;
+}
+
+/* DescriptorProto, and all that is in it. */
+static bool cn_schema_read_message(cn_schema_loader_t *loader, const char *scope, cn_schema_message_t *parent,
+    connect_str_t bytes, const cn_schema_features_t *outer, uint32_t depth) {
+    cn_schema_message_t *message = cn_schema_new_message(loader, scope);
+    connect_reader_t reader = {{NULL, 0}, false};
+    cn_schema_features_t features;
+    connect_record_t record;
+    bool ok = true;
+    if (depth == 0) return cn_schema_bad(loader, scope, "messages nest deeper than 100");
+    if (!message || !cn_schema_read_message_head(loader, message, bytes, outer, &features)) return false;
+    message->parent = parent;
+    message->next = loader->file->messages;
+    loader->file->messages = message;
+    loader->file->message_count++;
+    reader.rest = bytes;
+    while (ok && connect_reader_next(&reader, &record)) {
+        if (record.wire != CONNECT_WIRE_BYTES) continue;
+        switch (record.number) {
+        case 2: ok = cn_schema_read_field(loader, message, record.bytes, &features); break;
+        case 3: ok = cn_schema_read_message(loader, message->scope, message, record.bytes, &features, depth - 1); break;
+        case 4: ok = cn_schema_read_enum(loader, message->scope, record.bytes, &features); break;
+        case 6: ok = cn_schema_read_extension(loader, message->scope, record.bytes, &features); break;
+        default: break;
+        }
+    }
+    return ok;
+}
+
+/* MethodDescriptorProto */
+static bool cn_schema_read_method(
+    cn_schema_loader_t *loader, const char *service, connect_str_t bytes, cn_schema_method_t *method) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, options = {NULL, 0}, path;
+    connect_record_t record;
+    int32_t client_streams = 0, server_streams = 0, idempotency;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        switch (record.number) {
+        case 1: cn_schema_get_text(&record, &name); break;
+        case 2: cn_schema_get_text(&record, &method->input); break;
+        case 3: cn_schema_get_text(&record, &method->output); break;
+        case 4: cn_schema_get_text(&record, &options); break;
+        case 5: cn_schema_get_int(&record, &client_streams); break;
+        case 6: cn_schema_get_int(&record, &server_streams); break;
+        default: break;
+        }
+    }
+    if (reader.failed) return cn_schema_bad(loader, service, "a malformed method");
+    method->name = cn_schema_join(loader, service, name);
+    if (!method->name || !cn_schema_declare(loader, &loader->by_name, method->name)) return false;
+    path = connect_arena_printf(loader->arena, "/%s/%s", service, method->name + strlen(service) + 1);
+    if (!path.data) return cn_error_memory(loader->error);
+    method->method.path = path.data;
+    method->method.kind = client_streams ? server_streams ? CONNECT_BIDI_STREAM : CONNECT_CLIENT_STREAM
+        : server_streams                 ? CONNECT_SERVER_STREAM
+                                         : CONNECT_UNARY;
+    idempotency = cn_schema_option(options, 34, 0);
+    if (idempotency == CONNECT_NO_SIDE_EFFECTS) method->method.idempotency = CONNECT_NO_SIDE_EFFECTS;
+    if (idempotency == CONNECT_IDEMPOTENT) method->method.idempotency = CONNECT_IDEMPOTENT;
+    return true;
+}
+
+/* ServiceDescriptorProto */
+static bool cn_schema_read_service(cn_schema_loader_t *loader, const char *package, connect_str_t bytes) {
+    cn_schema_service_t *service = (cn_schema_service_t *)cn_schema_take(loader, 1, sizeof *service);
+    const size_t count = cn_schema_count(bytes, 2);
+    cn_schema_method_t *methods = (cn_schema_method_t *)cn_schema_take(loader, count + 1, sizeof *methods);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0};
+    connect_record_t record;
+    size_t i = 0;
+    if (!service || !methods) return false;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record))
+        if (record.number == 1) cn_schema_get_text(&record, &name);
+    if (reader.failed) return cn_schema_bad(loader, package, "a malformed service");
+    service->service.full_name = cn_schema_join(loader, package, name);
+    if (!service->service.full_name) return false;
+    if (!cn_schema_declare(loader, &loader->by_name, service->service.full_name)) return false;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number != 2 || record.wire != CONNECT_WIRE_BYTES) continue;
+        if (!cn_schema_read_method(loader, service->service.full_name, record.bytes, &methods[i++])) return false;
+    }
+    service->service.file = &loader->file->file;
+    service->service.method_count = count;
+    service->methods = methods;
+    service->next = loader->file->services;
+    loader->file->services = service;
+    loader->file->service_count++;
+    return true;
+}
+
+/* ---- Reading: files ---- */
+
+static bool cn_schema_edition(cn_schema_loader_t *loader, connect_str_t syntax, int32_t edition) {
+    static const cn_schema_features_t proto2 = {
+        {0, CN_SCHEMA_EXPLICIT, CN_SCHEMA_CLOSED, CN_SCHEMA_EXPANDED, CN_SCHEMA_NONE, CN_SCHEMA_LENGTH_PREFIXED}};
+    static const cn_schema_features_t proto3 = {
+        {0, CN_SCHEMA_IMPLICIT, CN_SCHEMA_OPEN, CN_SCHEMA_PACKED, CN_SCHEMA_VERIFY, CN_SCHEMA_LENGTH_PREFIXED}};
+    cn_schema_file_t *file = loader->file;
+    file->features = proto3;
+    if (connect_str_equal(syntax, CN_STR("proto3"))) return true;
+    if (syntax.len == 0 || connect_str_equal(syntax, CN_STR("proto2"))) {
+        file->features = proto2;
+        return true;
+    }
+    file->features.of[CN_SCHEMA_PRESENCE] = CN_SCHEMA_EXPLICIT;
+    file->is_editions = true;
+    if (!connect_str_equal(syntax, CN_STR("editions")))
+        return cn_schema_bad_about(loader, NULL, "not a syntax:", syntax);
+    return edition == 1000 || edition == 1001
+        ? true
+        : cn_schema_bad(loader, NULL, "an edition other than 2023 (1000) and 2024 (1001)");
+}
+
+static bool cn_schema_is_package(connect_str_t package) {
+    connect_str_t rest = package, part;
+    if (package.len > CN_SCHEMA_NAME / 2) return false;
+    while (package.len && cn_str_split(&rest, '.', &part))
+        if (!cn_schema_is_identifier(part)) return false;
+    return true;
+}
+
+CN_PRIVATE bool cn_schema_is_file_name(connect_str_t name) {
+    size_t i;
+    for (i = 0; i < name.len; i++)
+        if ((unsigned char)name.data[i] < 0x20 || name.data[i] == 0x7F) return false;
+    return name.len && name.len <= CN_SCHEMA_NAME && cn_utf8_valid(name);
+}
+
+/* FileDescriptorProto: what holds for all that is in it. */
+static bool cn_schema_read_file_head(cn_schema_loader_t *loader, connect_str_t bytes) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_str_t name = {NULL, 0}, package = {NULL, 0}, options = {NULL, 0}, syntax = {NULL, 0};
+    cn_schema_file_t *file = loader->file;
+    cn_schema_symbol_t *symbol;
+    cn_schema_features_t features;
+    connect_record_t record;
+    int32_t edition = 0;
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        switch (record.number) {
+        case 1: cn_schema_get_text(&record, &name); break;
+        case 2: cn_schema_get_text(&record, &package); break;
+        case 8: cn_schema_get_text(&record, &options); break;
+        case 12: cn_schema_get_text(&record, &syntax); break;
+        case 14: cn_schema_get_int(&record, &edition); break;
+        default: break;
+        }
+    }
+    if (!cn_schema_is_file_name(name)) return cn_schema_bad_about(loader, NULL, "not the name of a file:", name);
+    file->file.name = cn_schema_text(loader, name);
+    if (!file->file.name) return false;
+    if (reader.failed) return cn_schema_bad(loader, NULL, "a malformed file");
+    symbol = cn_schema_declare(loader, &loader->by_file, file->file.name);
+    if (!symbol) return false;
+    symbol->file = file;
+    if (!cn_schema_is_package(package)) return cn_schema_bad_about(loader, NULL, "not a package:", package);
+    file->package = package.len ? cn_schema_text(loader, package) : "";
+    if (!file->package || !cn_schema_edition(loader, syntax, edition)) return false;
+    features = file->features;
+    cn_schema_inherit(&file->features, &features, options, 50);
+    return true;
+}
+
+CN_PRIVATE bool cn_schema_read_file(cn_schema_loader_t *loader, connect_str_t bytes) {
+    cn_schema_file_t *file = (cn_schema_file_t *)cn_schema_take(loader, 1, sizeof *file);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    bool ok = true;
+    if (!file) return false;
+    loader->file = file;
+    file->file.descriptor = bytes;
+    if (!cn_schema_read_file_head(loader, bytes)) return false;
+    reader.rest = bytes;
+    while (ok && connect_reader_next(&reader, &record)) {
+        if (record.wire != CONNECT_WIRE_BYTES) continue;
+        switch (record.number) {
+        case 4:
+            ok = cn_schema_read_message(loader, file->package, NULL, record.bytes, &file->features, CN_SCHEMA_DEPTH);
+            break;
+        case 5: ok = cn_schema_read_enum(loader, file->package, record.bytes, &file->features); break;
+        case 6: ok = cn_schema_read_service(loader, file->package, record.bytes); break;
+        case 7: ok = cn_schema_read_extension(loader, file->package, record.bytes, &file->features); break;
+        default: break;
+        }
+    }
+    return ok;
+}
+
+/* #### src/codec/schema_link.c ##################################################################################### */
+/* From what was read to connect_type_t: step 3 of schema.c, for messages and extensions. */
+
+/* ---- Linking: fields ---- */
+
+static bool cn_schema_is_message(const cn_schema_field_t *field) {
+    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
+}
+
+static bool cn_schema_is_text(const cn_schema_field_t *field) {
+    return field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
+}
+
+/* The type that a field names. */
+static bool cn_schema_link_type(
+    cn_schema_loader_t *loader, cn_schema_message_t *message, cn_schema_field_t *field, const char *where) {
+    const cn_schema_symbol_t *symbol = cn_schema_resolve(loader, message->scope, field->type_name);
+    cn_schema_user_t *user;
+    if (!symbol || (!symbol->message && !symbol->enumeration))
+        return cn_schema_bad_about(loader, where, "its type is not in the set:", field->type_name);
+    if (!field->kind) field->kind = symbol->message ? CONNECT_KIND_MESSAGE : CONNECT_KIND_ENUM;
+    if (field->kind == CONNECT_KIND_ENUM ? !symbol->enumeration : !symbol->message)
+        return cn_schema_bad_about(loader, where, "its type is of another sort:", field->type_name);
+    field->message = symbol->message;
+    field->enumeration = symbol->enumeration;
+    if (!field->message) return true;
+    if (field->message->type.is_map_entry) {
+        if (field->label != CN_SCHEMA_LABEL_REPEATED || field->kind != CONNECT_KIND_MESSAGE ||
+            field->message->parent != message)
+            return cn_schema_bad(loader, where, "the type of a map's entry may only be used by that map");
+        field->flags |= CONNECT_FIELD_MAP;
+    } else if (field->features.of[CN_SCHEMA_ENCODING] == CN_SCHEMA_DELIMITED) {
+        field->kind = CONNECT_KIND_GROUP;
+    }
+    user = (cn_schema_user_t *)cn_schema_take(loader, 1, sizeof *user);
+    if (!user) return false;
+    user->message = message;
+    user->next = field->message->users;
+    field->message->users = user;
+    return true;
+}
+
+static bool cn_schema_link_field(
+    cn_schema_loader_t *loader, cn_schema_message_t *message, cn_schema_field_t *field, int64_t number_max) {
+    const char *where = message->type.full_name;
+    const bool is_extension = message->extension.holder != NULL, is_entry = message->type.is_map_entry;
+    const uint8_t *of = field->features.of;
+    bool repeated = field->label == CN_SCHEMA_LABEL_REPEATED, tracked;
+    connect_str_t name = connect_str_of(field->name);
+    if (field->number < 1 || field->number > number_max)
+        return cn_schema_bad_about(loader, where, "a number that fields cannot have: that of", name);
+    if (field->label < 0 || field->label > CN_SCHEMA_LABEL_REPEATED || field->kind < 0 ||
+        field->kind > CONNECT_KIND_SINT64)
+        return cn_schema_bad_about(loader, where, "no such label or type: those of", name);
+    if (field->kind == 0 || field->kind == CONNECT_KIND_ENUM || cn_schema_is_message(field)) {
+        if (!cn_schema_link_type(loader, message, field, where)) return false;
+    }
+    if (field->default_text.data && (repeated || cn_schema_is_message(field)))
+        return cn_schema_bad_about(loader, where, "a default where none can be: that of", name);
+    if (repeated) {
+        field->flags |= CONNECT_FIELD_REPEATED;
+        if (field->oneof >= 0) return cn_schema_bad_about(loader, where, "a repeated field in a oneof:", name);
+        if (of[CN_SCHEMA_REPEATED] == CN_SCHEMA_PACKED && !cn_schema_is_message(field) && !cn_schema_is_text(field))
+            field->flags |= CONNECT_FIELD_PACKED;
+    }
+    if (field->kind == CONNECT_KIND_STRING && of[CN_SCHEMA_UTF8] == CN_SCHEMA_VERIFY)
+        field->flags |= CONNECT_FIELD_UTF8;
+    if (field->oneof >= 0) field->flags |= CONNECT_FIELD_ONEOF;
+    if (repeated || field->oneof >= 0) return true;
+    tracked = !is_entry && (is_extension || of[CN_SCHEMA_PRESENCE] != CN_SCHEMA_IMPLICIT);
+    if (of[CN_SCHEMA_PRESENCE] == CN_SCHEMA_LEGACY_REQUIRED && !is_extension && !is_entry)
+        field->flags |= CONNECT_FIELD_REQUIRED;
+    if (cn_schema_is_message(field))
+        field->flags |= CONNECT_FIELD_NULLABLE;
+    else if (tracked && cn_schema_is_text(field) && !field->default_text.data)
+        field->flags |= CONNECT_FIELD_NULLABLE;
+    else if (tracked)
+        field->flags |= CONNECT_FIELD_HAS;
+    else if (field->default_text.data || (field->enumeration && field->enumeration->first != 0))
+        return cn_schema_bad_about(loader, where, "a default, and no presence to tell it by: that of", name);
+    return true;
+}
+
+/* ---- Linking: structs ---- */
+
+static uint32_t cn_schema_size(const cn_schema_field_t *field) {
+    if (field->flags & CONNECT_FIELD_REPEATED) return (uint32_t)sizeof(cn_message_list_t);
+    if (cn_schema_is_message(field)) return (uint32_t)sizeof(void *);
+    if (cn_schema_is_text(field)) return (uint32_t)sizeof(connect_str_t);
+    return (uint32_t)cn_message_scalar_size((uint8_t)field->kind);
+}
+
+/* Gives every member its place, those of `size` bytes. */
+static void cn_schema_place(cn_schema_message_t *message, uint32_t size, uint32_t *end) {
+    cn_schema_field_t *field;
+    size_t i;
+    for (field = message->fields; field; field = field->next) {
+        if (!(field->flags & CONNECT_FIELD_ONEOF) && cn_schema_size(field) == size) {
+            field->offset = (uint16_t)*end;
+            *end += size;
+        }
+        if (size == sizeof(bool) && (field->flags & CONNECT_FIELD_HAS)) {
+            field->presence = (uint16_t)*end;
+            *end += size;
+        }
+    }
+    for (i = 0; i < message->oneof_count; i++) {
+        cn_schema_oneof_t *oneof = &message->oneofs[i];
+        if (oneof->size == size) {
+            oneof->offset = (uint16_t)*end;
+            *end += size;
+        }
+        if (size == sizeof(int32_t) && oneof->size) {
+            oneof->presence = (uint16_t)*end;
+            *end += size;
+        }
+    }
+}
+
+static bool cn_schema_lay_out(cn_schema_loader_t *loader, cn_schema_message_t *message) {
+    cn_schema_field_t *field;
+    uint32_t end = 0, size;
+    for (field = message->fields; field; field = field->next) {
+        cn_schema_oneof_t *oneof;
+        if (!(field->flags & CONNECT_FIELD_ONEOF)) continue;
+        oneof = &message->oneofs[field->oneof];
+        oneof->size = CN_MAX(oneof->size, cn_schema_size(field));
+    }
+    if (!message->type.is_map_entry) {
+        message->type.keeps_unknown = true;
+        end = (uint32_t)sizeof(connect_str_list_t);
+    }
+    for (size = 16; size; size /= 2)
+        cn_schema_place(message, size, &end);
+    message->type.size = (end + 7) & ~7u;
+    if (message->type.size > 65535)
+        return cn_schema_bad(loader, message->type.full_name, "its struct would have over 65535 bytes");
+    for (field = message->fields; field; field = field->next) {
+        if (!(field->flags & CONNECT_FIELD_ONEOF)) continue;
+        field->offset = message->oneofs[field->oneof].offset;
+        field->presence = message->oneofs[field->oneof].presence;
+    }
+    return true;
+}
+
+/* ---- Linking: defaults ---- */
+
+/* Undoes the escapes of C, as descriptors write the default of bytes. */
+static bool cn_schema_unescape(cn_schema_loader_t *loader, connect_str_t text, connect_str_t *bytes) {
+    static const char letters[] = "abfnrtv", values[] = "\a\b\f\n\r\t\v";
+    char *to = (char *)cn_schema_take(loader, text.len + 1, 1);
+    size_t i = 0, len = 0;
+    if (!to) return false;
+    while (i < text.len) {
+        char c = text.data[i++];
+        if (c == '\\') {
+            const char *letter;
+            int digits = 0, value = 0;
+            if (i == text.len) return false;
+            while (digits < 3 && i < text.len && text.data[i] >= '0' && text.data[i] <= '7') {
+                value = value * 8 + (text.data[i++] - '0');
+                digits++;
+            }
+            if (digits) {
+                c = (char)(unsigned char)(value & 0xFF);
+            } else {
+                c = text.data[i++];
+                letter = c ? strchr(letters, c) : NULL;
+                if (letter) c = values[letter - letters];
+            }
+        }
+        to[len++] = c;
+    }
+    bytes->data = to;
+    bytes->len = len;
+    return true;
+}
+
+static bool cn_schema_default_number(const cn_schema_field_t *field, char *to) {
+    const connect_str_t text = field->default_text;
+    cn_number_t number;
+    int64_t integer = 0;
+    uint64_t natural;
+    double wide;
+    float narrow;
+    bool ok;
+    if (field->kind == CONNECT_KIND_DOUBLE || field->kind == CONNECT_KIND_FLOAT) {
+        if (connect_str_equal(text, CN_STR("inf")))
+            wide = 1.0 / 0.0;
+        else if (connect_str_equal(text, CN_STR("-inf")))
+            wide = -1.0 / 0.0;
+        else if (connect_str_equal(text, CN_STR("nan")))
+            wide = 0.0 / 0.0;
+        else if (!cn_number_read(&number, text) || cn_number_as_double(&number, &wide) != CN_NUMBER_OK)
+            return false;
+        narrow = (float)wide;
+        if (wide - wide == 0 && cn_number_as_float(&number, &narrow) != CN_NUMBER_OK) narrow = (float)wide;
+        memcpy(to, field->kind == CONNECT_KIND_DOUBLE ? (const void *)&wide : (const void *)&narrow,
+            cn_schema_size(field));
+        return true;
+    }
+    if (!cn_number_read(&number, text)) return false;
+    switch (field->kind) {
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32:
+        ok = cn_number_as_uint(&number, cn_schema_size(field) == 8 ? UINT64_MAX : UINT32_MAX, &natural) == CN_NUMBER_OK;
+        integer = (int64_t)natural;
+        break;
+    default:
+        ok = cn_number_as_int(&number, cn_schema_size(field) == 8 ? INT64_MIN : INT32_MIN,
+                 cn_schema_size(field) == 8 ? INT64_MAX : INT32_MAX, &integer) == CN_NUMBER_OK;
+    }
+    if (!ok) return false;
+    if (cn_schema_size(field) == 8) {
+        memcpy(to, &integer, 8);
+    } else {
+        const uint32_t low = (uint32_t)(uint64_t)integer;
+        memcpy(to, &low, 4);
+    }
+    return true;
+}
+
+static bool cn_schema_default_value(cn_schema_loader_t *loader, const cn_schema_field_t *field, char *to) {
+    connect_str_t text = field->default_text;
+    bool truth;
+    switch (field->kind) {
+    case CONNECT_KIND_ENUM: {
+        int32_t number = field->enumeration->first;
+        if (text.data) {
+            const cn_schema_value_t *value;
+            cn_schema_value_t key;
+            memset(&key, 0, sizeof key);
+            key.name = cn_schema_is_identifier(text) ? cn_schema_text(loader, text) : "";
+            if (!key.name) return false;
+            value = (const cn_schema_value_t *)bsearch(&key, field->enumeration->by_name,
+                field->enumeration->type.count, sizeof key, cn_schema_compare_value_names);
+            if (!value) return false;
+            number = value->number;
+        }
+        memcpy(to, &number, sizeof number);
+        return true;
+    }
+    case CONNECT_KIND_BYTES:
+        if (!cn_schema_unescape(loader, text, &text)) return false;
+        memcpy(to, &text, sizeof text);
+        return true;
+    case CONNECT_KIND_STRING: memcpy(to, &text, sizeof text); return true;
+    case CONNECT_KIND_BOOL:
+        truth = connect_str_equal(text, CN_STR("true"));
+        memcpy(to, &truth, sizeof truth);
+        return truth || connect_str_equal(text, CN_STR("false"));
+    default: return cn_schema_default_number(field, to);
+    }
+}
+
+/* The struct with the defaults, if there are any. */
+static bool cn_schema_set_defaults(cn_schema_loader_t *loader, cn_schema_message_t *message) {
+    const cn_schema_field_t *field;
+    char *defaults = NULL;
+    for (field = message->fields; field; field = field->next) {
+        if (!(field->flags & CONNECT_FIELD_HAS) || !(field->default_text.data || field->enumeration)) continue;
+        if (!field->default_text.data && field->enumeration->first == 0) continue;
+        if (!defaults) defaults = (char *)cn_schema_take(loader, 1, message->type.size);
+        if (!defaults) return false;
+        if (!cn_schema_default_value(loader, field, defaults + field->offset))
+            return loader->arena->failed ? cn_error_memory(loader->error)
+                                         : cn_schema_bad_about(loader, message->type.full_name,
+                                               "a default that is no value of its field:", field->default_text);
+    }
+    message->type.defaults = defaults;
+    return true;
+}
+
+/* ---- Linking: tables ---- */
+
+static int cn_schema_compare_field_names(const void *a, const void *b) {
+    return strcmp((*(const cn_schema_field_t *const *)a)->name, (*(const cn_schema_field_t *const *)b)->name);
+}
+
+static int cn_schema_compare_field_numbers(const void *a, const void *b) {
+    const int32_t one = (*(const cn_schema_field_t *const *)a)->number;
+    const int32_t two = (*(const cn_schema_field_t *const *)b)->number;
+    return (one > two) - (one < two);
+}
+
+/* The fields by number; NULL: it failed, or a name or number stands twice. */
+static cn_schema_field_t **cn_schema_sort_fields(cn_schema_loader_t *loader, const cn_schema_message_t *message) {
+    cn_schema_field_t **sorted = (cn_schema_field_t **)cn_schema_take(loader, message->field_count + 1, sizeof *sorted);
+    cn_schema_field_t *field;
+    size_t i = 0;
+    if (!sorted) return NULL;
+    for (field = message->fields; field; field = field->next)
+        sorted[i++] = field;
+    qsort(sorted, message->field_count, sizeof *sorted, cn_schema_compare_field_names);
+    for (i = 1; i < message->field_count; i++) {
+        if (strcmp(sorted[i - 1]->name, sorted[i]->name) != 0) continue;
+        cn_schema_bad_about(loader, message->scope, "two fields are called", connect_str_of(sorted[i]->name));
+        return NULL;
+    }
+    qsort(sorted, message->field_count, sizeof *sorted, cn_schema_compare_field_numbers);
+    for (i = 1; i < message->field_count; i++) {
+        if (sorted[i - 1]->number != sorted[i]->number) continue;
+        cn_schema_bad_about(
+            loader, message->scope, "a number that another field has: that of", connect_str_of(sorted[i]->name));
+        return NULL;
+    }
+    return sorted;
+}
+
+static uint16_t cn_schema_put_name(char *names, size_t *len, const char *name) {
+    const size_t at = *len, name_len = strlen(name) + 1;
+    memcpy(names + at, name, name_len);
+    *len += name_len;
+    return (uint16_t)at;
+}
+
+static bool cn_schema_set_fields(cn_schema_loader_t *loader, cn_schema_message_t *message) {
+    const size_t count = message->field_count;
+    cn_schema_field_t **sorted = cn_schema_sort_fields(loader, message);
+    connect_field_t *fields;
+    const connect_type_t **types;
+    const connect_enum_t **enums;
+    size_t i, len = 1, type_count = 0, enum_count = 0;
+    char *names;
+    if (!sorted) return false;
+    for (i = 0; i < count; i++) {
+        len += strlen(sorted[i]->name) + 1;
+        if (strcmp(sorted[i]->name, sorted[i]->json_name) != 0) len += strlen(sorted[i]->json_name) + 1;
+        type_count += sorted[i]->message != NULL;
+        enum_count += sorted[i]->enumeration != NULL;
+    }
+    if (len > 65535) return cn_schema_bad(loader, message->type.full_name, "the names of its fields are too long");
+    fields = (connect_field_t *)cn_schema_take(loader, count + 1, sizeof *fields);
+    types = (const connect_type_t **)cn_schema_take(loader, type_count + 1, sizeof *types);
+    enums = (const connect_enum_t **)cn_schema_take(loader, enum_count + 1, sizeof *enums);
+    names = (char *)cn_schema_take(loader, len, 1);
+    if (!fields || !types || !enums || !names) return false;
+    len = type_count = enum_count = 0;
+    for (i = 0; i < count; i++) {
+        const cn_schema_field_t *field = sorted[i];
+        fields[i].number = (uint32_t)field->number;
+        fields[i].offset = field->offset;
+        fields[i].presence = field->presence;
+        fields[i].kind = (uint8_t)field->kind;
+        fields[i].flags = field->flags;
+        fields[i].name = fields[i].json_name = cn_schema_put_name(names, &len, field->name);
+        if (strcmp(field->name, field->json_name) != 0)
+            fields[i].json_name = cn_schema_put_name(names, &len, field->json_name);
+        if (field->message) {
+            fields[i].type = (uint16_t)type_count;
+            types[type_count++] = &field->message->type;
+        } else if (field->enumeration) {
+            fields[i].type = (uint16_t)enum_count;
+            enums[enum_count++] = &field->enumeration->type;
+        }
+        if (field->flags & CONNECT_FIELD_REQUIRED) message->type.has_required = true;
+        if (fields[i].number == i + 1) message->type.dense = (uint16_t)(i + 1);
+    }
+    message->type.fields = fields;
+    message->type.types = types;
+    message->type.enums = enums;
+    message->type.names = names;
+    message->type.field_count = (uint16_t)count;
+    return true;
+}
+
+static bool cn_schema_is_entry(const connect_type_t *type) {
+    const connect_field_t *key = &type->fields[0];
+    if (type->field_count != 2 || type->dense != 2) return false;
+    if ((key->flags | type->fields[1].flags) & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_ONEOF)) return false;
+    return key->kind != CONNECT_KIND_DOUBLE && key->kind != CONNECT_KIND_FLOAT && key->kind != CONNECT_KIND_BYTES &&
+        key->kind != CONNECT_KIND_ENUM && key->kind != CONNECT_KIND_MESSAGE && key->kind != CONNECT_KIND_GROUP;
+}
+
+/* The form of a well-known type, whose shape the JSON mapping relies on. */
+static bool cn_schema_set_form(cn_schema_loader_t *loader, connect_type_t *type) {
+    enum { SHAPE = CONNECT_FIELD_REPEATED | CONNECT_FIELD_MAP | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF };
+    static const char package[] = "google.protobuf.";
+    static const struct {
+        const char *name;
+        uint8_t form, flags, kinds[7]; /* of the fields 1, 2, ...; all have these flags */
+    } forms[] = {
+        {"Any", CONNECT_FORM_ANY, 0, {CONNECT_KIND_STRING, CONNECT_KIND_BYTES, 0, 0, 0, 0, 0}},
+        {"Timestamp", CONNECT_FORM_TIMESTAMP, 0, {CONNECT_KIND_INT64, CONNECT_KIND_INT32, 0, 0, 0, 0, 0}},
+        {"Duration", CONNECT_FORM_DURATION, 0, {CONNECT_KIND_INT64, CONNECT_KIND_INT32, 0, 0, 0, 0, 0}},
+        {"FieldMask", CONNECT_FORM_FIELD_MASK, CONNECT_FIELD_REPEATED, {CONNECT_KIND_STRING, 0, 0, 0, 0, 0, 0}},
+        {"Struct", CONNECT_FORM_STRUCT, CONNECT_FIELD_REPEATED | CONNECT_FIELD_MAP,
+            {CONNECT_KIND_MESSAGE, 0, 0, 0, 0, 0, 0}},
+        {"Value", CONNECT_FORM_VALUE, CONNECT_FIELD_ONEOF,
+            {CONNECT_KIND_ENUM, CONNECT_KIND_DOUBLE, CONNECT_KIND_STRING, CONNECT_KIND_BOOL, CONNECT_KIND_MESSAGE,
+                CONNECT_KIND_MESSAGE, 0}},
+        {"ListValue", CONNECT_FORM_LIST, CONNECT_FIELD_REPEATED, {CONNECT_KIND_MESSAGE, 0, 0, 0, 0, 0, 0}},
+        {"Empty", CONNECT_FORM_EMPTY, 0, {0, 0, 0, 0, 0, 0, 0}},
+        {"DoubleValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_DOUBLE, 0, 0, 0, 0, 0, 0}},
+        {"FloatValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_FLOAT, 0, 0, 0, 0, 0, 0}},
+        {"Int64Value", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_INT64, 0, 0, 0, 0, 0, 0}},
+        {"UInt64Value", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_UINT64, 0, 0, 0, 0, 0, 0}},
+        {"Int32Value", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_INT32, 0, 0, 0, 0, 0, 0}},
+        {"UInt32Value", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_UINT32, 0, 0, 0, 0, 0, 0}},
+        {"BoolValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_BOOL, 0, 0, 0, 0, 0, 0}},
+        {"StringValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_STRING, 0, 0, 0, 0, 0, 0}},
+        {"BytesValue", CONNECT_FORM_WRAPPER, 0, {CONNECT_KIND_BYTES, 0, 0, 0, 0, 0, 0}},
+    };
+    size_t i, j;
+    if (strncmp(type->full_name, package, sizeof package - 1) != 0) return true;
+    for (i = 0; i < CN_LEN(forms); i++) {
+        if (strcmp(type->full_name + sizeof package - 1, forms[i].name) != 0) continue;
+        type->form = forms[i].form;
+        for (j = 0; forms[i].kinds[j]; j++)
+            if (j >= type->dense || type->fields[j].kind != forms[i].kinds[j] ||
+                (type->fields[j].flags & SHAPE) != forms[i].flags)
+                break;
+        if (forms[i].kinds[j] || j != type->field_count)
+            return cn_schema_bad(loader, type->full_name, "not the well-known type of this name");
+    }
+    return true;
+}
+
+CN_PRIVATE bool cn_schema_link_message(cn_schema_loader_t *loader, cn_schema_message_t *message) {
+    const bool of_message_set = message->extension.extendee && message->extension.extendee->is_message_set;
+    cn_schema_field_t *field;
+    if (message->field_count > UINT16_MAX) return cn_schema_bad(loader, message->scope, "more than 65535 fields");
+    if (message->type.is_message_set && message->field_count)
+        return cn_schema_bad(loader, message->scope, "a message set with fields");
+    for (field = message->fields; field; field = field->next)
+        if (!cn_schema_link_field(loader, message, field, of_message_set ? INT32_MAX : CN_SCHEMA_NUMBER_MAX))
+            return false;
+    if (!cn_schema_lay_out(loader, message) || !cn_schema_set_defaults(loader, message) ||
+        !cn_schema_set_fields(loader, message))
+        return false;
+    if (message->type.is_map_entry && !cn_schema_is_entry(&message->type))
+        return cn_schema_bad(loader, message->scope, "not the entry of a map");
+    return cn_schema_set_form(loader, &message->type);
+}
+
+CN_PRIVATE bool cn_schema_link_extension(cn_schema_loader_t *loader, cn_schema_message_t *holder) {
+    const cn_schema_symbol_t *extendee = cn_schema_resolve(loader, holder->scope, holder->fields->extendee);
+    if (!extendee || !extendee->message || extendee->message->type.is_map_entry)
+        return cn_schema_bad_about(
+            loader, holder->type.full_name, "what it extends is not in the set:", holder->fields->extendee);
+    holder->extension.extendee = &extendee->message->type;
+    holder->extension.holder = &holder->type;
+    if (!cn_schema_link_message(loader, holder)) return false;
+    if (holder->extension.extendee->is_message_set && holder->fields->kind != CONNECT_KIND_MESSAGE)
+        return cn_schema_bad(loader, holder->type.full_name, "an extension of a message set is a message");
+    return true;
+}
+
+/* #### src/codec/schema.c ########################################################################################## */
+/* Types at run time: google.protobuf.FileDescriptorSet (descriptor.proto) to the tables that the generator writes.
+
+   1. read    each file, in two walks over its records: what holds for all that is in it (name, package, syntax,
+              features), then its messages, enums, extensions and services; likewise each message. Every full name
+              becomes a symbol.
+   2. sort    files and symbols by name. No hash: whoever writes a set must not be able to choose collisions.
+   3. link    imports, the types of fields, extendees, inputs and outputs; then each message's struct is laid out, and
+              its fields are put into the order of their numbers.
+   4. check   forms of well-known types, cycles of imports; has_required goes up from field to user.
+
+   Features are resolved on the way down: edition, file, message, oneof, field (descriptor.proto, FeatureSet); proto2
+   and proto3 are two sets of defaults, and `packed`, `required`, `proto3_optional` and groups say features.
+
+   A struct has, in this order: unknown fields; members of 8 (and 16) bytes, of 4, of 1; a union is as large as its
+   largest member. So nothing needs padding but the end. The C member of each kind is said at the head of section 3 of
+   the public declarations; a map's entry has no unknown fields, an extension's holder is a message with one field.
+
+   A set comes from anywhere. Refused is what would make tables unsafe or ambiguous, or the compiler's output
+   different: names that are none or stand twice, numbers that are none or stand twice, types that are missing or of
+   the wrong sort, bad defaults, maps whose entry is none, structs over 65,535 bytes, well-known types of another shape,
+   cycles. What only a compiler cares for (reserved ranges, visibility, conflicts of JSON names) is not looked at.
+   Recursion ends at CN_SCHEMA_DEPTH. Memory is linear in the input since full names are short: CN_SCHEMA_NAME. Time is
+   linear but for sorting. */
+
+/* ---- Linking: files ---- */
+
+static const connect_type_t *cn_schema_link_message_name(
+    cn_schema_loader_t *loader, const cn_schema_method_t *method, connect_str_t name) {
+    const cn_schema_symbol_t *symbol = cn_schema_resolve(loader, method->name, name);
+    if (symbol && symbol->message && !symbol->message->type.is_map_entry) return &symbol->message->type;
+    cn_schema_bad_about(loader, method->name, "its input or output is not in the set:", name);
+    return NULL;
+}
+
+static bool cn_schema_link_service(cn_schema_loader_t *loader, cn_schema_service_t *service) {
+    const size_t count = service->service.method_count;
+    const connect_method_t **methods = (const connect_method_t **)cn_schema_take(loader, count + 1, sizeof *methods);
+    size_t i;
+    if (!methods) return false;
+    for (i = 0; i < count; i++) {
+        cn_schema_method_t *method = &service->methods[i];
+        method->method.input = cn_schema_link_message_name(loader, method, method->input);
+        if (!method->method.input) return false;
+        method->method.output = cn_schema_link_message_name(loader, method, method->output);
+        if (!method->method.output) return false;
+        methods[i] = &method->method;
+    }
+    service->service.methods = methods;
+    return true;
+}
+
+/* A weak import may be missing. */
+static bool cn_schema_link_imports(cn_schema_loader_t *loader, cn_schema_file_t *file) {
+    const size_t count = cn_schema_count(file->file.descriptor, 3);
+    const connect_file_t **items = (const connect_file_t **)cn_schema_take(loader, count + 1, sizeof *items);
+    bool *weak = (bool *)cn_schema_take(loader, count + 1, sizeof *weak);
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    size_t index = 0, linked = 0;
+    file->imports = (cn_schema_file_t **)cn_schema_take(loader, count + 1, sizeof *file->imports);
+    if (!items || !weak || !file->imports) return false;
+    reader.rest = file->file.descriptor;
+    while (connect_reader_next(&reader, &record))
+        if (record.number == 11 && record.wire == CONNECT_WIRE_VARINT && record.value < count)
+            weak[record.value] = true;
+    reader.rest = file->file.descriptor;
+    while (connect_reader_next(&reader, &record)) {
+        const cn_schema_symbol_t *symbol = NULL;
+        if (record.number != 3 || record.wire != CONNECT_WIRE_BYTES) continue;
+        if (cn_schema_is_file_name(record.bytes)) {
+            const char *name = cn_schema_text(loader, record.bytes);
+            if (!name) return false;
+            symbol = cn_schema_find(&loader->by_file, name);
+        }
+        if (symbol) {
+            file->imports[linked] = symbol->file;
+            items[linked++] = &symbol->file->file;
+        } else if (!weak[index]) {
+            return cn_schema_bad_about(loader, NULL, "the set does not hold what it imports:", record.bytes);
+        }
+        index++;
+    }
+    file->file.imports.items = items;
+    file->file.imports.count = linked;
+    return true;
+}
+
+/* The lists of a file, in the order in which they were read: the last one read stands first. */
+static bool cn_schema_list(cn_schema_loader_t *loader, cn_schema_file_t *file) {
+    const connect_type_t **types =
+        (const connect_type_t **)cn_schema_take(loader, file->message_count + 1, sizeof *types);
+    const connect_enum_t **enums = (const connect_enum_t **)cn_schema_take(loader, file->enum_count + 1, sizeof *enums);
+    const connect_extension_t **extensions =
+        (const connect_extension_t **)cn_schema_take(loader, file->holder_count + 1, sizeof *extensions);
+    const connect_service_t **services =
+        (const connect_service_t **)cn_schema_take(loader, file->service_count + 1, sizeof *services);
+    const cn_schema_message_t *message;
+    const cn_schema_enum_t *enumeration;
+    const cn_schema_service_t *service;
+    size_t i;
+    if (!types || !enums || !extensions || !services) return false;
+    for (message = file->messages, i = file->message_count; message; message = message->next)
+        types[--i] = &message->type;
+    for (enumeration = file->enums, i = file->enum_count; enumeration; enumeration = enumeration->next)
+        enums[--i] = &enumeration->type;
+    for (message = file->holders, i = file->holder_count; message; message = message->next)
+        extensions[--i] = &message->extension;
+    for (service = file->services, i = file->service_count; service; service = service->next)
+        services[--i] = &service->service;
+    file->file.types.items = types;
+    file->file.types.count = file->message_count;
+    file->file.enums.items = enums;
+    file->file.enums.count = file->enum_count;
+    file->file.extensions.items = extensions;
+    file->file.extensions.count = file->holder_count;
+    file->file.services.items = services;
+    file->file.services.count = file->service_count;
+    return true;
+}
+
+static bool cn_schema_link_file(cn_schema_loader_t *loader, cn_schema_file_t *file) {
+    cn_schema_message_t *message;
+    cn_schema_service_t *service;
+    loader->file = file;
+    if (!cn_schema_link_imports(loader, file)) return false;
+    for (message = file->messages; message; message = message->next)
+        if (!cn_schema_link_message(loader, message)) return false;
+    for (message = file->holders; message; message = message->next)
+        if (!cn_schema_link_extension(loader, message)) return false;
+    for (service = file->services; service; service = service->next)
+        if (!cn_schema_link_service(loader, service)) return false;
+    return cn_schema_list(loader, file);
+}
+
+/* ---- Checking the whole ---- */
+
+/* Whoever has a field of a message with required fields has some itself. */
+static void cn_schema_spread_required(cn_schema_loader_t *loader) {
+    cn_schema_message_t *todo = NULL, *message;
+    const cn_schema_user_t *user;
+    const cn_schema_file_t *file;
+    for (file = loader->files; file; file = file->next) {
+        for (message = file->messages; message; message = message->next) {
+            if (!message->type.has_required) continue;
+            message->next_required = todo;
+            todo = message;
+        }
+    }
+    while (todo) {
+        message = todo;
+        todo = message->next_required;
+        for (user = message->users; user; user = user->next) {
+            if (user->message->type.has_required) continue;
+            user->message->type.has_required = true;
+            user->message->next_required = todo;
+            todo = user->message;
+        }
+    }
+}
+
+static bool cn_schema_check_cycles(cn_schema_loader_t *loader) {
+    cn_schema_file_t *start, *file;
+    for (start = loader->files; start; start = start->next) {
+        if (start->state != CN_SCHEMA_NEW) continue;
+        start->state = CN_SCHEMA_ON_PATH;
+        for (file = start; file;) {
+            cn_schema_file_t *import;
+            if (file->looked_at == file->file.imports.count) {
+                file->state = CN_SCHEMA_DONE;
+                file = file->below;
+                continue;
+            }
+            import = file->imports[file->looked_at++];
+            if (import->state == CN_SCHEMA_DONE) continue;
+            loader->file = file;
+            if (import->state == CN_SCHEMA_ON_PATH)
+                return cn_schema_bad_about(loader, NULL, "imports itself by way of", connect_str_of(import->file.name));
+            import->state = CN_SCHEMA_ON_PATH;
+            import->below = file;
+            file = import;
+        }
+    }
+    return true;
+}
+
+bool connect_schema_load(
+    connect_schema_t *schema, connect_str_t descriptor_set, connect_arena_t *arena, connect_error_t *error) {
+    const size_t count = cn_schema_count(descriptor_set, 1);
+    connect_reader_t reader = {{NULL, 0}, false};
+    cn_schema_file_t **end, *file;
+    cn_schema_loader_t loader;
+    const connect_file_t **files;
+    connect_record_t record;
+    size_t i = 0;
+    memset(&loader, 0, sizeof loader);
+    memset(schema, 0, sizeof *schema);
+    loader.arena = arena;
+    loader.error = error;
+    end = &loader.files;
+    files = (const connect_file_t **)cn_schema_take(&loader, count + 1, sizeof *files);
+    reader.rest = connect_arena_copy(arena, descriptor_set);
+    if (!files || (!reader.rest.data && descriptor_set.len)) return cn_error_memory(error);
+    while (connect_reader_next(&reader, &record)) {
+        if (record.number != 1 || record.wire != CONNECT_WIRE_BYTES) continue;
+        if (!cn_schema_read_file(&loader, record.bytes)) return false;
+        *end = loader.file;
+        end = &loader.file->next;
+    }
+    loader.file = NULL;
+    if (reader.failed) return cn_schema_bad(&loader, NULL, "malformed");
+    if (!cn_schema_sort(&loader, &loader.by_file) || !cn_schema_sort(&loader, &loader.by_name)) return false;
+    for (file = loader.files; file; file = file->next) {
+        if (!cn_schema_link_file(&loader, file)) return false;
+        files[i++] = &file->file;
+    }
+    if (!cn_schema_check_cycles(&loader)) return false;
+    cn_schema_spread_required(&loader);
+    schema->files = files;
+    schema->count = i;
+    return true;
+}
+
+/* ---- Looking up ---- */
+
+const connect_type_t *connect_schema_type(connect_schema_t schema, const char *full_name) {
+    size_t i, j;
+    for (i = 0; i < schema.count; i++)
+        for (j = 0; j < schema.files[i]->types.count; j++)
+            if (strcmp(schema.files[i]->types.items[j]->full_name, full_name) == 0)
+                return schema.files[i]->types.items[j];
+    return NULL;
+}
+
+const connect_method_t *connect_schema_method(connect_schema_t schema, const char *path) {
+    size_t i, j, k;
+    for (i = 0; i < schema.count; i++) {
+        for (j = 0; j < schema.files[i]->services.count; j++) {
+            const connect_service_t *service = schema.files[i]->services.items[j];
+            const size_t len = strlen(service->full_name);
+            if (path[0] != '/' || strncmp(path + 1, service->full_name, len) != 0 || path[1 + len] != '/') continue;
+            for (k = 0; k < service->method_count; k++)
+                if (strcmp(service->methods[k]->path, path) == 0) return service->methods[k];
+        }
+    }
+    return NULL;
+}
+
 /* #### src/codec/wkt.h ############################################################################################# */
 #if CONNECT_ENABLE_JSON
 /* The text forms of google.protobuf.Timestamp, Duration and FieldMask in JSON. */
@@ -6141,7 +7884,6 @@ typedef struct cn_pbjson_text_t {
 CN_PRIVATE void cn_pbjson_text_make(
     cn_pbjson_text_t *text, const cn_pbjson_step_t *path, const char *reason, const connect_str_t *peer_data);
 CN_PRIVATE const connect_codec_options_t *cn_pbjson_options(const connect_codec_options_t *options_or_null);
-CN_PRIVATE bool cn_pbjson_is_message(const connect_field_t *field);
 CN_PRIVATE bool cn_pbjson_is_null_value(const connect_type_t *type, const connect_field_t *field);
 /* Whether all required fields of this message are there; *missing: the first that is not. */
 CN_PRIVATE bool cn_pbjson_required_present(
@@ -6237,10 +7979,6 @@ CN_PRIVATE void cn_pbjson_text_make(
 CN_PRIVATE const connect_codec_options_t *cn_pbjson_options(const connect_codec_options_t *options_or_null) {
     static const connect_codec_options_t defaults = {0};
     return options_or_null ? options_or_null : &defaults;
-}
-
-CN_PRIVATE bool cn_pbjson_is_message(const connect_field_t *field) {
-    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
 }
 
 CN_PRIVATE bool cn_pbjson_is_null_value(const connect_type_t *type, const connect_field_t *field) {
@@ -6651,7 +8389,7 @@ static void cn_pbjson_items_finish(cn_pbjson_decoder_t *decoder, cn_pbjson_items
 
 static bool cn_pbjson_read_list(cn_pbjson_decoder_t *decoder, const connect_type_t *type, const connect_field_t *field,
     cn_pbjson_step_t *step, cn_json_token_t token, char *to) {
-    const connect_type_t *item_type = cn_pbjson_is_message(field) ? type->types[field->type] : NULL;
+    const connect_type_t *item_type = cn_message_is_message(field) ? type->types[field->type] : NULL;
     const bool takes_null = cn_pbjson_takes_null(type, field);
     cn_pbjson_items_t list = {NULL, 0, 0, 0};
     list.size = cn_message_value_size(type, field);
@@ -6741,7 +8479,7 @@ static bool cn_pbjson_read_map(cn_pbjson_decoder_t *decoder, const connect_type_
         if (!cn_pbjson_read_key(decoder, entry_type, entry)) return false;
         token = cn_json_next(&decoder->reader);
         if (token == CN_JSON_NULL && !takes_null) return cn_pbjson_fail(decoder, "null in a map");
-        if (cn_pbjson_is_message(value)) {
+        if (cn_message_is_message(value)) {
             if (!cn_pbjson_read_pointer(decoder, entry_type->types[value->type], token, entry + value->offset))
                 return false;
         } else {
@@ -6799,7 +8537,7 @@ static bool cn_pbjson_read_field(cn_pbjson_decoder_t *decoder, const connect_typ
         memcpy(&number, (const char *)message + field->presence, sizeof number);
         if (number) return cn_pbjson_fail(decoder, "another member of the oneof is set already");
     }
-    if (cn_pbjson_is_message(field)) {
+    if (cn_message_is_message(field)) {
         if (!cn_pbjson_read_pointer(decoder, type->types[field->type], token, to)) return false;
     } else {
         cn_pbjson_result_t result = cn_pbjson_read_scalar(decoder, type, field, token, to);
@@ -6932,7 +8670,7 @@ static bool cn_pbjson_read_value(
     }
     field = &type->fields[index];
     cn_message_mark(field, message);
-    if (cn_pbjson_is_message(field))
+    if (cn_message_is_message(field))
         return cn_pbjson_read_pointer(decoder, type->types[field->type], token, message + field->offset);
     return cn_pbjson_read_scalar(decoder, type, field, token, message + field->offset) == CN_PBJSON_DONE;
 }
@@ -7143,24 +8881,6 @@ static bool cn_pbjson_written(cn_pbjson_encoder_t *encoder) {
                                          : cn_pbjson_reject(encoder, "text that is not UTF-8");
 }
 
-static void cn_pbjson_write_uint(cn_pbjson_encoder_t *encoder, uint64_t value, bool quoted) {
-    char text[CN_NUMBER_ROOM];
-    size_t len = cn_number_from_uint(text, value);
-    if (quoted)
-        cn_json_quoted(&encoder->writer, cn_str(text, len));
-    else
-        cn_json_literal(&encoder->writer, cn_str(text, len));
-}
-
-static void cn_pbjson_write_int(cn_pbjson_encoder_t *encoder, int64_t value, bool quoted) {
-    char text[CN_NUMBER_ROOM];
-    size_t len = cn_number_from_int(text, value);
-    if (quoted)
-        cn_json_quoted(&encoder->writer, cn_str(text, len));
-    else
-        cn_json_literal(&encoder->writer, cn_str(text, len));
-}
-
 static void cn_pbjson_write_not_finite(cn_pbjson_encoder_t *encoder, bool nan, bool negative) {
     cn_json_quoted(&encoder->writer, nan ? CN_STR("NaN") : negative ? CN_STR("-Infinity") : CN_STR("Infinity"));
 }
@@ -7176,7 +8896,7 @@ static void cn_pbjson_write_enum(
     if (name)
         cn_json_quoted(&encoder->writer, connect_str_of(name));
     else
-        cn_pbjson_write_int(encoder, value, false);
+        cn_json_int(&encoder->writer, value, false);
 }
 
 /* at: where the member stands, or an item of a list. quoted: as a map's key. */
@@ -7186,7 +8906,7 @@ static bool cn_pbjson_write_scalar(
     case CONNECT_KIND_BOOL: {
         bool value;
         memcpy(&value, at, sizeof value);
-        cn_json_literal(&encoder->writer, value ? CN_STR("true") : CN_STR("false"));
+        cn_json_bool(&encoder->writer, value);
         break;
     }
     case CONNECT_KIND_INT32:
@@ -7194,14 +8914,14 @@ static bool cn_pbjson_write_scalar(
     case CONNECT_KIND_SFIXED32: {
         int32_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_int(encoder, value, false);
+        cn_json_int(&encoder->writer, value, false);
         break;
     }
     case CONNECT_KIND_UINT32:
     case CONNECT_KIND_FIXED32: {
         uint32_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_uint(encoder, value, false);
+        cn_json_uint(&encoder->writer, value, false);
         break;
     }
     case CONNECT_KIND_INT64:
@@ -7209,34 +8929,32 @@ static bool cn_pbjson_write_scalar(
     case CONNECT_KIND_SFIXED64: {
         int64_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_int(encoder, value, true);
+        cn_json_int(&encoder->writer, value, true);
         break;
     }
     case CONNECT_KIND_UINT64:
     case CONNECT_KIND_FIXED64: {
         uint64_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_uint(encoder, value, true);
+        cn_json_uint(&encoder->writer, value, true);
         break;
     }
     case CONNECT_KIND_FLOAT: {
-        char text[CN_NUMBER_ROOM];
         float value;
         memcpy(&value, at, sizeof value);
         if (value - value != 0)
             cn_pbjson_write_not_finite(encoder, value != value, value < 0);
         else
-            cn_json_literal(&encoder->writer, cn_str(text, cn_number_from_float(text, value)));
+            cn_json_float(&encoder->writer, value);
         break;
     }
     case CONNECT_KIND_DOUBLE: {
-        char text[CN_NUMBER_ROOM];
         double value;
         memcpy(&value, at, sizeof value);
         if (value - value != 0)
             cn_pbjson_write_not_finite(encoder, value != value, value < 0);
         else
-            cn_json_literal(&encoder->writer, cn_str(text, cn_number_from_double(text, value)));
+            cn_json_double(&encoder->writer, value);
         break;
     }
     case CONNECT_KIND_STRING: {
@@ -7301,7 +9019,7 @@ static bool cn_pbjson_write_pointer(cn_pbjson_encoder_t *encoder, const connect_
 
 static bool cn_pbjson_write_list(cn_pbjson_encoder_t *encoder, const connect_type_t *type, const connect_field_t *field,
     cn_pbjson_step_t *step, const char *at) {
-    const connect_type_t *item_type = cn_pbjson_is_message(field) ? type->types[field->type] : NULL;
+    const connect_type_t *item_type = cn_message_is_message(field) ? type->types[field->type] : NULL;
     const size_t size = cn_message_value_size(type, field);
     cn_message_list_t list;
     memcpy(&list, at, sizeof list);
@@ -7359,7 +9077,7 @@ static bool cn_pbjson_write_entry(
     }
     cn_json_name(&encoder->writer, step->key);
     if (!cn_pbjson_written(encoder)) return false;
-    if (cn_pbjson_is_message(value))
+    if (cn_message_is_message(value))
         return cn_pbjson_write_pointer(encoder, entry_type->types[value->type], entry + value->offset);
     return cn_pbjson_write_scalar(encoder, entry_type, value, entry + value->offset);
 }
@@ -7416,7 +9134,7 @@ static bool cn_pbjson_write_map(cn_pbjson_encoder_t *encoder, const connect_type
 /* Written although it has its default value: it has no other way to be absent. */
 static bool cn_pbjson_is_default_shown(const connect_field_t *field) {
     if (field->flags & CONNECT_FIELD_REPEATED) return true;
-    return !cn_pbjson_is_message(field) &&
+    return !cn_message_is_message(field) &&
         !(field->flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF | CONNECT_FIELD_NULLABLE));
 }
 
@@ -7424,7 +9142,7 @@ static bool cn_pbjson_write_value_of(cn_pbjson_encoder_t *encoder, const connect
     const connect_field_t *field, cn_pbjson_step_t *step, const char *at) {
     if (field->flags & CONNECT_FIELD_MAP) return cn_pbjson_write_map(encoder, type, field, step, at);
     if (field->flags & CONNECT_FIELD_REPEATED) return cn_pbjson_write_list(encoder, type, field, step, at);
-    if (cn_pbjson_is_message(field)) return cn_pbjson_write_pointer(encoder, type->types[field->type], at);
+    if (cn_message_is_message(field)) return cn_pbjson_write_pointer(encoder, type->types[field->type], at);
     return cn_pbjson_write_scalar(encoder, type, field, at);
 }
 
@@ -7553,7 +9271,7 @@ static bool cn_pbjson_write_value(cn_pbjson_encoder_t *encoder, const connect_ty
             if (number - number != 0)
                 return cn_pbjson_reject(encoder, "a google.protobuf.Value that is not a finite number");
         }
-        if (cn_pbjson_is_message(field))
+        if (cn_message_is_message(field))
             return cn_pbjson_write_pointer(encoder, type->types[field->type], message + field->offset);
         return cn_pbjson_write_scalar(encoder, type, field, message + field->offset);
     }
@@ -7573,7 +9291,7 @@ static bool cn_pbjson_write_only_field(cn_pbjson_encoder_t *encoder, const conne
 static bool cn_pbjson_write_any_held(cn_pbjson_encoder_t *encoder, const connect_type_t *held_type, connect_str_t url,
     connect_str_t bytes, connect_arena_t *scratch) {
     connect_codec_options_t options = {0};
-    connect_error_t error = {CONNECT_OK, {NULL, 0}, {NULL, 0}, {NULL, 0}, 0, false};
+    connect_error_t error = {CONNECT_OK, {NULL, 0}, {NULL, 0}, {NULL, 0}, 0, false, {0}};
     void *held = connect_arena_take(scratch, 1, held_type->size);
     if (!held) return cn_error_memory(encoder->error);
     options.depth_max = encoder->depth_left;
@@ -8345,6 +10063,8 @@ CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, const char
 /* A token (RFC 9110 5.6.2); a field value (RFC 9110 5.5: no CR, LF, NUL or other control but tab). */
 CN_PRIVATE bool cn_header_name_valid(connect_str_t name);
 CN_PRIVATE bool cn_header_value_valid(connect_str_t value);
+/* Tells whether a text is uri-host [ ":" port ] (RFC 9110 7.2): not empty, no list, no userinfo. */
+CN_PRIVATE bool cn_header_authority_valid(connect_str_t authority);
 
 /* What a byte may be part of; the table has 256 entries. */
 enum {
@@ -8398,6 +10118,28 @@ CN_PRIVATE bool cn_header_name_valid(connect_str_t name) {
 
 CN_PRIVATE bool cn_header_value_valid(connect_str_t value) {
     return cn_header_all(value, CN_CHAR_VALUE);
+}
+
+CN_PRIVATE bool cn_header_authority_valid(connect_str_t authority) {
+    const unsigned char *chars = cn_header_char_table;
+    size_t at = 0, port;
+    if (authority.len && authority.data[0] == '[') { /* IPv6, with "%" before a zone; what is in it is not looked at */
+        at = 1;
+        while (at < authority.len &&
+            ((chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST) || authority.data[at] == ':'))
+            at++;
+        if (at < 3 || at == authority.len || authority.data[at] != ']') return false;
+        at++;
+    } else {
+        while (at < authority.len && (chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST))
+            at++;
+        if (at == 0) return false;
+    }
+    if (at == authority.len) return true;
+    if (authority.data[at] != ':') return false;
+    for (port = ++at; at < authority.len; at++)
+        if (authority.data[at] < '0' || authority.data[at] > '9') return false;
+    return at - port <= 5;
 }
 
 /* Bytes below 0x80 that are 'A' to 'Z' get 0x20 added, eight at a time. */
@@ -8527,7 +10269,8 @@ typedef struct cn_exchange_t cn_exchange_t;
 
 typedef enum cn_reset_t { /* why an exchange is given up; in HTTP/2 an error code (RFC 9113 7) */
     CN_RESET_NO_ERROR,    /* server: the response is complete, the rest of the request is of no use */
-    CN_RESET_CANCEL, CN_RESET_REFUSED, CN_RESET_INTERNAL
+    CN_RESET_CANCEL, CN_RESET_REFUSED, CN_RESET_INTERNAL,
+    CN_RESET_STALLED      /* the peer takes no bytes of it: CANCEL; a few of these are the connection's end */
 } cn_reset_t;
 
 typedef struct cn_head_t { /* what send_head sends */
@@ -8626,6 +10369,7 @@ struct cn_http_t { /* embedded in the connection */
                                          since then in the middle of it; -1: none is. The connection watches it */
     int64_t due_ms;                   /* no exchange is due before; INT64_MAX: none */
     bool is_server;
+    bool is_secure;                   /* TLS: the scheme is https */
     bool feeding;                     /* inside feed, eof or pull: no on_output needed */
     bool woken;                       /* on_output was called, and no pull since */
     bool read_blocked;                /* feed would take nothing now */
@@ -9582,29 +11326,6 @@ static void cn_h1_message_end(cn_http_t *http) {
     cn_h1_transfer(http);
 }
 
-/* uri-host [ ":" port ] (RFC 9110 7.2), neither empty nor a list. */
-static bool cn_h1_authority_valid(connect_str_t authority) {
-    const unsigned char *chars = cn_header_chars();
-    size_t at = 0, port;
-    if (authority.len && authority.data[0] == '[') { /* IPv6, with "%" before a zone; what is in it is not looked at */
-        at = 1;
-        while (at < authority.len &&
-            ((chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST) || authority.data[at] == ':'))
-            at++;
-        if (at < 3 || at == authority.len || authority.data[at] != ']') return false;
-        at++;
-    } else {
-        while (at < authority.len && (chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST))
-            at++;
-        if (at == 0) return false;
-    }
-    if (at == authority.len) return true;
-    if (authority.data[at] != ':') return false;
-    for (port = ++at; at < authority.len; at++)
-        if (authority.data[at] < '0' || authority.data[at] > '9') return false;
-    return at - port <= 5;
-}
-
 /* Checks what can be judged only when the head is whole. Returns false: it is refused. */
 static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
     connect_str_t target = cn_str(base + head->target_at, head->target_len), host = {NULL, 0};
@@ -9616,7 +11337,7 @@ static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
     if (head->unknown_coding) return cn_h1_bad(head, 501, "unknown transfer coding") == CN_H1_DONE;
     if (head->has_host) {
         host = cn_str(base + head->host_at, head->host_len);
-        if (!cn_h1_authority_valid(host)) return cn_h1_bad(head, 400, "invalid Host") == CN_H1_DONE;
+        if (!cn_header_authority_valid(host)) return cn_h1_bad(head, 400, "invalid Host") == CN_H1_DONE;
     } else if (head->minor >= 1) {
         return cn_h1_bad(head, 400, "no Host") == CN_H1_DONE;
     }
@@ -9625,7 +11346,7 @@ static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
         while (scheme + authority.len < target.len && authority.data[authority.len] != '/' &&
             authority.data[authority.len] != '?')
             authority.len++;
-        if (!cn_h1_authority_valid(authority) || (head->has_host && !cn_str_equal_nocase(authority, host)))
+        if (!cn_header_authority_valid(authority) || (head->has_host && !cn_str_equal_nocase(authority, host)))
             return cn_h1_bad(head, 400, "the target's authority is not that of Host") == CN_H1_DONE;
     }
     return true;
@@ -10043,7 +11764,7 @@ static void cn_h1_eof_now(cn_http_t *http) {
         if (!x->received_end) s->read = CN_H1_DEAD;
         http->read_blocked = false;
         cn_h1_transfer(http);
-    } else if (s->read == CN_H1_UNTIL_EOF) {
+    } else if (s->read == CN_H1_UNTIL_EOF && !http->failure) {
         s->keep = false;
         cn_h1_message_end(http);
         if (s->x) cn_h1_lose(http, CONNECT_UNAVAILABLE, "the connection was closed before the request was sent");
@@ -10149,10 +11870,18 @@ static void cn_h1_flush(cn_exchange_t *x) {
 }
 
 static void cn_h1_reset(cn_exchange_t *x, cn_reset_t why) {
-    if (!cn_h1_lives(x) || (why == CN_RESET_NO_ERROR && x->sent_end && x->http->is_server)) return;
+    if (!cn_h1_lives(x)) return;
+    if (why == CN_RESET_NO_ERROR && x->sent_end && x->http->is_server) { /* the response still goes out */
+        cn_h1_t *s = (cn_h1_t *)x->http->state;
+        s->drop_rest = true;
+        cn_http_wake(x->http);
+        return;
+    }
     x->reset = true;
-    x->close_code = CONNECT_CANCELED;
-    x->close_why = "reset";
+    if (x->close_code == CONNECT_OK) {
+        x->close_code = CONNECT_CANCELED;
+        x->close_why = "reset";
+    }
     cn_http_wake(x->http); /* the pull that follows ends it, and opens what is blocked */
 }
 
@@ -10224,9 +11953,13 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
    What nghttp2 leaves to its user (RFC 9113 10.5). feed looks at each frame's head before nghttp2 does, and keeps two
    token buckets: frames of no use (PING, SETTINGS, PRIORITY, unknown ones, empty or padded DATA, WINDOW_UPDATE beyond
    what the sent DATA explains, HEADERS that belong to no exchange) by limits->frame_burst and frame_rate, streams that
-   were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM). A header list
-   over limits->header_bytes is answered with 431 and not stored; four times as much is the end, too. A peer that does
-   not read what it makes us send is not read from.
+   were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM), and so is the
+   third stream whose response the peer lets stand. A header list over limits->header_bytes is answered with 431 and not
+   stored; four times as much is the end, too. A peer that does not read what it makes us send is not read from.
+
+   Closed streams (5.1, 5.1.1). nghttp2 keeps none here, and would pass over what still comes for them. A server ends
+   the connection for DATA or HEADERS on a stream that the peer has ended or passed over; up to last_cut_id, the highest
+   that this end gave up first, they may have been on their way.
 
    The end. `ended` is set once, after which nghttp2 is never run again: by nghttp2 having nothing more to do, by an
    error of the peer, by running out of memory, by eof and free. GOAWAY goes out if nghttp2 had none out yet.
@@ -10243,6 +11976,7 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 #define CN_HTTP2_BOMB_FACTOR 4u       /* so many times the header limit ends the connection */
 #define CN_HTTP2_ACKS_BLOCK 100u      /* control frames that wait while the peer does not read: it is not read either */
 #define CN_HTTP2_ACKS_MAX 1000u       /* ... and the connection ends */
+#define CN_HTTP2_STALLED_MAX 3u       /* streams of which the peer took nothing, in the life of a connection */
 #define CN_HTTP2_UPDATE_CREDIT 10000u /* WINDOW_UPDATE frames that may come for DATA sent earlier */
 #define CN_HTTP2_HPACK_TABLE 4096u    /* RFC 9113 6.5.2, the initial value */
 #define CN_HTTP2_STACK_FIELDS 40u     /* header fields whose array is on the stack */
@@ -10295,7 +12029,7 @@ typedef struct cn_http2_t {
     uint32_t frame_left;
     bool frame_ends_block, in_block;
     uint32_t continuations;
-    uint32_t update_credit;
+    uint32_t update_credit, stalled;
     uint32_t dependent, dependency, dependency_bytes; /* of the PRIORITY frame that passes; dependent 0: none */
     cn_http2_bucket_t frames, resets;
     /* server: the streams that were opened and are no more */
@@ -10817,12 +12551,13 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
             cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_INTERNAL, "too many 1xx responses");
         return;
     }
-    if (h->block_has_host && is_server) {
-        connect_str_t host = cn_headers_find(&x->headers, "host");
-        if (!x->authority.data)
-            x->authority = host;
-        else if (!cn_str_equal_nocase(x->authority, host)) {
-            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host differ");
+    if (is_server) {
+        connect_str_t host = x->authority;
+        if (h->block_has_host) host = cn_headers_find(&x->headers, "host");
+        if (!x->authority.data) x->authority = host;
+        if (!cn_header_authority_valid(x->authority) ||
+            (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
+            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host are wrong, or differ");
             return;
         }
     }
@@ -11370,7 +13105,7 @@ static bool cn_http2_send_head(cn_exchange_t *x, const cn_head_t *head, bool end
         cn_http2_put(&fields[count++], CN_STR(":status"), text, true);
     } else {
         cn_http2_put(&fields[count++], CN_STR(":method"), head->method, true);
-        cn_http2_put(&fields[count++], CN_STR(":scheme"), CN_STR("http"), true);
+        cn_http2_put(&fields[count++], CN_STR(":scheme"), x->http->is_secure ? CN_STR("https") : CN_STR("http"), true);
         cn_http2_put(&fields[count++], CN_STR(":authority"), head->authority, true);
         cn_http2_put(&fields[count++], CN_STR(":path"), head->path, true);
         if (head->content_length >= 0) {
@@ -11434,6 +13169,11 @@ static void cn_http2_reset(cn_exchange_t *x, cn_reset_t why) {
     case CN_RESET_NO_ERROR: error = NGHTTP2_NO_ERROR; break;
     case CN_RESET_CANCEL: error = NGHTTP2_CANCEL; break;
     case CN_RESET_REFUSED: error = NGHTTP2_REFUSED_STREAM; break;
+    case CN_RESET_STALLED:
+        error = NGHTTP2_CANCEL;
+        if (++h->stalled >= CN_HTTP2_STALLED_MAX)
+            cn_http2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_UNAVAILABLE, x->close_why);
+        break;
     case CN_RESET_INTERNAL: break;
     }
     x->reset = true;
@@ -12918,22 +14658,21 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
     row(connections, 256, 32) row(requests, 10000, 1000) row(streams, 100, 16) row(stream_window, 64 * CN_LIMITS_KIB, \
         16 * CN_LIMITS_KIB) row(connection_window, 256 * CN_LIMITS_KIB, 64 * CN_LIMITS_KIB) row(stream_buffer, \
         64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) \
-        row(header_bytes, 16 * CN_LIMITS_KIB, 8 * CN_LIMITS_KIB) row(header_count, 128, 64) \
-            row(url_bytes, 8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) \
-                row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-                    row(send_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-                        row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) \
-                            row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(reset_burst, 200, 50) \
-                                row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) row(frame_rate, 1000, 100) \
-                                    row(header_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
-                                        row(body_gap_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
-                                            row(write_stall_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
-                                                row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
-                                                    row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
-                                                        row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                                            row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                                                row(establish_ms, 20 * CN_LIMITS_SECOND, \
-                                                                    20 * CN_LIMITS_SECOND)
+        row(header_bytes, 16 * CN_LIMITS_KIB, 8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, \
+            8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
+            row(send_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
+                row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) \
+                    row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(reset_burst, 200, 50) \
+                        row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) row(frame_rate, 1000, 100) \
+                            row(handshake_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
+                                row(header_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
+                                    row(body_gap_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
+                                        row(write_stall_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
+                                            row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
+                                                row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
+                                                    row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                                        row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                            row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
     bool tiny;
@@ -12953,6 +14692,2549 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
     return true;
 }
 
+/* #### src/io/x509.h ############################################################################################### */
+typedef struct cn_x509_t {         /* what is read out of a certificate; views into its DER */
+    connect_str_t issuer, subject; /* encoded names */
+    int64_t not_before, not_after; /* Unix time, both included */
+    connect_str_t spki;            /* SubjectPublicKeyInfo, whole: what pins are made of */
+    connect_str_t signature_oid;
+    uint32_t rsa_bits;             /* 0: no RSA key */
+    connect_str_t alt_names;       /* the content of subjectAltName; absent: none */
+    connect_str_t extended_usages; /* the content of extKeyUsage; absent: any */
+    bool is_ca;
+} cn_x509_t;
+typedef enum cn_x509_usage_t { CN_X509_SERVER_AUTH = 1, CN_X509_CLIENT_AUTH = 2 } cn_x509_usage_t;
+
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+/* Returns the first DER element of these bytes, whole; absent: it is not all there, or is no DER. */
+CN_PRIVATE connect_str_t cn_x509_element(connect_str_t bytes);
+/* Reads one certificate. Returns false: it is none. */
+CN_PRIVATE bool cn_x509_parse(cn_x509_t *cert, connect_str_t der);
+/* Tells whether the certificate is made for this use. */
+CN_PRIVATE bool cn_x509_allows(const cn_x509_t *cert, cn_x509_usage_t usage);
+/* Reads "10.0.0.7", "::1" or "[::1]" to 4 or 16 bytes; 0: no address. */
+CN_PRIVATE size_t cn_x509_address(const char *text, unsigned char address[16]);
+/* Tells whether an address stands in the certificate. */
+CN_PRIVATE bool cn_x509_has_address(const cn_x509_t *cert, const unsigned char *address, size_t len);
+/* Tells whether a host name stands in the certificate; "*." stands for one label (RFC 6125 6.4). */
+CN_PRIVATE bool cn_x509_has_host(const cn_x509_t *cert, connect_str_t host);
+/* Lists the names: "DNS:gw.local", "IP:10.0.0.7", "URI:...", "email:...", "CN:gw". Returns false: out of memory. */
+CN_PRIVATE bool cn_x509_names(const cn_x509_t *cert, connect_arena_t *arena, connect_str_list_t *names);
+/* An encoded name as text, the most special part first: "CN=gw, O=Acme". Absent: out of memory. */
+CN_PRIVATE connect_str_t cn_x509_name_text(connect_str_t name, connect_arena_t *arena);
+/* The common name alone, or the whole name if it has none. Absent: out of memory. */
+CN_PRIVATE connect_str_t cn_x509_common_name(connect_str_t name, connect_arena_t *arena);
+/* "2026-03-01". text: 16 bytes. */
+CN_PRIVATE const char *cn_x509_date(char *text, int64_t unix_seconds);
+#endif
+
+/* #### src/io/x509.c ############################################################################################### */
+/* What we read out of certificates ourselves: for what the user is told about the peer, for the texts of failures, and
+   for the checks that a TLS library may lack (addresses, extended key usage). Whether a chain is good is the library's
+   to say; nothing here verifies a signature.
+
+   RFC 5280 4.1:  Certificate ::= SEQUENCE { TBSCertificate, AlgorithmIdentifier, BIT STRING }
+                  TBSCertificate ::= SEQUENCE { [0] version, serial, AlgorithmIdentifier, issuer, validity, subject,
+                                                SubjectPublicKeyInfo, [1], [2], [3] extensions }
+   DER (X.690): a tag of one byte, a length of at most four bytes in its shortest form, the content. Indefinite lengths
+   and tags above 30 are not DER and none of X.509. A cursor runs over a view; whatever does not fit makes it fail, and
+   a failed cursor yields nothing any more.
+
+   GeneralName (4.2.1.6): [1] rfc822Name, [2] dNSName, [6] URI, [7] iPAddress of 4 or 16 bytes; others are passed over.
+   In texts what is not printable ASCII is \xNN: a name cannot forge another by control bytes. */
+
+#define CN_X509_SEQUENCE 0x30
+#define CN_X509_SET 0x31
+#define CN_X509_OID 0x06
+#define CN_X509_LENGTH_BYTES 4 /* of the longest length that is read: more than any certificate */
+#define CN_X509_NAMES_MAX 256  /* listed of one certificate */
+#define CN_X509_RDNS_MAX 32
+
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+typedef struct cn_der_t { /* what is still to be read */
+    connect_str_t rest;
+    bool failed;
+} cn_der_t;
+
+static const unsigned char cn_x509_oid_rsa[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01};
+static const unsigned char cn_x509_oid_basic[] = {0x55, 0x1D, 0x13};
+static const unsigned char cn_x509_oid_alt_names[] = {0x55, 0x1D, 0x11};
+static const unsigned char cn_x509_oid_usages[] = {0x55, 0x1D, 0x25};
+static const unsigned char cn_x509_oid_any_usage[] = {0x55, 0x1D, 0x25, 0x00};
+static const unsigned char cn_x509_oid_server[] = {0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01};
+static const unsigned char cn_x509_oid_client[] = {0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02};
+static const unsigned char cn_x509_oid_common_name[] = {0x55, 0x04, 0x03};
+
+/* ---- DER ---- */
+
+static cn_der_t cn_der_of(connect_str_t bytes) {
+    cn_der_t der;
+    der.rest = bytes;
+    der.failed = bytes.data == NULL;
+    return der;
+}
+
+/* Takes the next element. Returns its tag, -1: there is none, or it is broken. */
+static int cn_der_next(cn_der_t *der, connect_str_t *content, connect_str_t *whole_or_null) {
+    const unsigned char *at = (const unsigned char *)der->rest.data;
+    size_t left = der->rest.len, head = 2, len;
+    if (der->failed || left == 0) return -1;
+    der->failed = true;
+    if (left < 2 || (at[0] & 0x1F) == 0x1F) return -1;
+    len = at[1];
+    if (len >= 0x80) {
+        size_t count = len & 0x7F, i;
+        if (count == 0 || count > CN_X509_LENGTH_BYTES || left < 2 + count || at[2] == 0) return -1;
+        for (len = 0, i = 0; i < count; i++)
+            len = len << 8 | at[2 + i];
+        if (len < 0x80) return -1;
+        head += count;
+    }
+    if (left - head < len) return -1;
+    *content = cn_str(der->rest.data + head, len);
+    if (whole_or_null) *whole_or_null = cn_str(der->rest.data, head + len);
+    der->rest = cn_str(der->rest.data + head + len, left - head - len);
+    der->failed = false;
+    return at[0];
+}
+
+/* Takes the next element if it has this tag; else the cursor fails. */
+static connect_str_t cn_der_take(cn_der_t *der, int tag) {
+    connect_str_t content = {NULL, 0};
+    if (cn_der_next(der, &content, NULL) == tag) return content;
+    der->failed = true;
+    return cn_str(NULL, 0);
+}
+
+static int cn_der_peek(const cn_der_t *der) {
+    return der->failed || der->rest.len == 0 ? -1 : (unsigned char)der->rest.data[0];
+}
+
+static bool cn_der_is(connect_str_t content, const unsigned char *bytes, size_t len) {
+    return content.len == len && memcmp(content.data, bytes, len) == 0;
+}
+#define CN_DER_IS(content, oid) cn_der_is(content, oid, sizeof oid)
+
+CN_PRIVATE connect_str_t cn_x509_element(connect_str_t bytes) {
+    cn_der_t der = cn_der_of(bytes);
+    connect_str_t content, whole = {NULL, 0};
+    return cn_der_next(&der, &content, &whole) < 0 ? cn_str(NULL, 0) : whole;
+}
+
+/* ---- Certificates ---- */
+
+/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar. */
+static int64_t cn_x509_days(int64_t year, int64_t month, int64_t day) {
+    int64_t era, of_era;
+    year -= month <= 2;
+    era = year / 400;
+    of_era = year - era * 400;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 +
+        day - 1 - 719468;
+}
+
+static int64_t cn_x509_digits(const char *text, size_t count) {
+    uint64_t value = 0;
+    return cn_str_to_uint(cn_str(text, count), count, &value) ? (int64_t)value : -1;
+}
+
+/* UTCTime YYMMDDHHMMSSZ, GeneralizedTime YYYYMMDDHHMMSSZ (RFC 5280 4.1.2.5). */
+static bool cn_x509_time(cn_der_t *der, int64_t *seconds) {
+    connect_str_t text = {NULL, 0};
+    int tag = cn_der_next(der, &text, NULL);
+    size_t year_len = tag == 0x17 ? 2 : 4, i;
+    int64_t year, part[5];
+    if ((tag != 0x17 && tag != 0x18) || text.len != year_len + 11 || text.data[text.len - 1] != 'Z') return false;
+    year = cn_x509_digits(text.data, year_len);
+    if (tag == 0x17) year += year >= 50 ? 1900 : 2000;
+    for (i = 0; i < 5; i++) {
+        part[i] = cn_x509_digits(text.data + year_len + 2 * i, 2);
+        if (part[i] < 0) return false;
+    }
+    if (year < 0 || part[0] < 1 || part[0] > 12 || part[1] < 1 || part[1] > 31 || part[2] > 23 || part[3] > 59)
+        return false;
+    *seconds = cn_x509_days(year, part[0], part[1]) * 86400 + part[2] * 3600 + part[3] * 60 + part[4];
+    return true;
+}
+
+static void cn_x509_parse_key(cn_x509_t *cert, connect_str_t spki) {
+    cn_der_t outer = cn_der_of(spki), der, algorithm;
+    connect_str_t bits, modulus;
+    der = cn_der_of(cn_der_take(&outer, CN_X509_SEQUENCE));
+    algorithm = cn_der_of(cn_der_take(&der, CN_X509_SEQUENCE));
+    if (!CN_DER_IS(cn_der_take(&algorithm, CN_X509_OID), cn_x509_oid_rsa)) return;
+    bits = cn_der_take(&der, 0x03);
+    if (bits.len < 1) return;
+    outer = cn_der_of(cn_str(bits.data + 1, bits.len - 1));
+    der = cn_der_of(cn_der_take(&outer, CN_X509_SEQUENCE));
+    modulus = cn_der_take(&der, 0x02);
+    while (modulus.len && modulus.data[0] == 0)
+        modulus = cn_str(modulus.data + 1, modulus.len - 1);
+    if (modulus.len == 0 || modulus.len > 8192) return;
+    cert->rsa_bits = (uint32_t)modulus.len * 8;
+    {
+        unsigned top = (unsigned char)modulus.data[0];
+        for (; top < 0x80; top <<= 1)
+            cert->rsa_bits--;
+    }
+}
+
+static bool cn_x509_parse_extensions(cn_x509_t *cert, cn_der_t *tbs) {
+    cn_der_t list, outer;
+    while (cn_der_peek(tbs) == 0x81 || cn_der_peek(tbs) == 0x82 || cn_der_peek(tbs) == 0xA1 || cn_der_peek(tbs) == 0xA2)
+        cn_der_take(tbs, cn_der_peek(tbs));
+    if (cn_der_peek(tbs) != 0xA3) return !tbs->failed;
+    outer = cn_der_of(cn_der_take(tbs, 0xA3));
+    list = cn_der_of(cn_der_take(&outer, CN_X509_SEQUENCE));
+    while (cn_der_peek(&list) >= 0) {
+        cn_der_t extension = cn_der_of(cn_der_take(&list, CN_X509_SEQUENCE)), inner;
+        connect_str_t oid = cn_der_take(&extension, CN_X509_OID), value;
+        if (cn_der_peek(&extension) == 0x01) cn_der_take(&extension, 0x01);
+        value = cn_der_take(&extension, 0x04);
+        if (extension.failed) return false;
+        inner = cn_der_of(value);
+        if (CN_DER_IS(oid, cn_x509_oid_alt_names)) {
+            cert->alt_names = cn_der_take(&inner, CN_X509_SEQUENCE);
+            if (inner.failed) return false;
+        } else if (CN_DER_IS(oid, cn_x509_oid_usages)) {
+            cert->extended_usages = cn_der_take(&inner, CN_X509_SEQUENCE);
+            if (inner.failed) return false;
+        } else if (CN_DER_IS(oid, cn_x509_oid_basic)) {
+            cn_der_t basic = cn_der_of(cn_der_take(&inner, CN_X509_SEQUENCE));
+            connect_str_t is_ca = cn_der_peek(&basic) == 0x01 ? cn_der_take(&basic, 0x01) : cn_str(NULL, 0);
+            cert->is_ca = is_ca.len == 1 && is_ca.data[0] != 0;
+        }
+    }
+    return !list.failed && !outer.failed;
+}
+
+CN_PRIVATE bool cn_x509_parse(cn_x509_t *cert, connect_str_t der) {
+    cn_der_t outer = cn_der_of(der), certificate, tbs, inner;
+    connect_str_t content;
+    memset(cert, 0, sizeof *cert);
+    certificate = cn_der_of(cn_der_take(&outer, CN_X509_SEQUENCE));
+    if (outer.failed || outer.rest.len) return false;
+    tbs = cn_der_of(cn_der_take(&certificate, CN_X509_SEQUENCE));
+    inner = cn_der_of(cn_der_take(&certificate, CN_X509_SEQUENCE));
+    cert->signature_oid = cn_der_take(&inner, CN_X509_OID);
+    cn_der_take(&certificate, 0x03);
+    if (certificate.failed || inner.failed) return false;
+    if (cn_der_peek(&tbs) == 0xA0) cn_der_take(&tbs, 0xA0);
+    cn_der_take(&tbs, 0x02);
+    cn_der_take(&tbs, CN_X509_SEQUENCE);
+    cert->issuer = cn_der_take(&tbs, CN_X509_SEQUENCE);
+    inner = cn_der_of(cn_der_take(&tbs, CN_X509_SEQUENCE));
+    if (!cn_x509_time(&inner, &cert->not_before) || !cn_x509_time(&inner, &cert->not_after)) return false;
+    cert->subject = cn_der_take(&tbs, CN_X509_SEQUENCE);
+    if (cn_der_next(&tbs, &content, &cert->spki) != CN_X509_SEQUENCE) return false;
+    cn_x509_parse_key(cert, cert->spki);
+    return cn_x509_parse_extensions(cert, &tbs);
+}
+
+CN_PRIVATE bool cn_x509_allows(const cn_x509_t *cert, cn_x509_usage_t usage) {
+    cn_der_t list = cn_der_of(cert->extended_usages);
+    if (!cert->extended_usages.data) return true;
+    while (cn_der_peek(&list) >= 0) {
+        connect_str_t oid = cn_der_take(&list, CN_X509_OID);
+        if (CN_DER_IS(oid, cn_x509_oid_any_usage) ||
+            (usage == CN_X509_SERVER_AUTH ? CN_DER_IS(oid, cn_x509_oid_server) : CN_DER_IS(oid, cn_x509_oid_client)))
+            return true;
+    }
+    return false;
+}
+
+/* ---- Addresses ---- */
+
+static size_t cn_x509_address4(connect_str_t text, unsigned char *address) {
+    size_t count = 0;
+    connect_str_t part;
+    while (cn_str_split(&text, '.', &part)) {
+        uint64_t value;
+        if (count == 4 || !cn_str_to_uint(part, 3, &value) || value > 255) return 0;
+        if (part.len > 1 && part.data[0] == '0') return 0;
+        address[count++] = (unsigned char)value;
+    }
+    return count == 4 ? 4 : 0;
+}
+
+static int cn_x509_hex(char c) {
+    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
+/* RFC 4291 2.2: groups of four hex digits, "::" once for a run of zeros, the last 32 bits perhaps as IPv4. */
+static size_t cn_x509_address6(connect_str_t text, unsigned char *address) {
+    size_t at = 0, filled = 0, gap = SIZE_MAX, i;
+    memset(address, 0, 16);
+    if (text.len >= 2 && text.data[0] == ':' && text.data[1] == ':') {
+        gap = 0;
+        at = 2;
+    }
+    while (at < text.len) {
+        size_t start = at;
+        unsigned value = 0;
+        for (; at < text.len && cn_x509_hex(text.data[at]) >= 0; at++)
+            value = value << 4 | (unsigned)cn_x509_hex(text.data[at]);
+        if (at < text.len && text.data[at] == '.') {
+            if (filled > 12 || !cn_x509_address4(cn_str(text.data + start, text.len - start), address + filled))
+                return 0;
+            filled += 4;
+            break;
+        }
+        if (at == start || at - start > 4 || filled > 14) return 0;
+        address[filled++] = (unsigned char)(value >> 8);
+        address[filled++] = (unsigned char)value;
+        if (at == text.len) break;
+        if (text.data[at++] != ':' || at == text.len) return 0;
+        if (text.data[at] == ':') {
+            if (gap != SIZE_MAX) return 0;
+            gap = filled;
+            at++;
+        }
+    }
+    if (gap == SIZE_MAX) return filled == 16 ? 16 : 0;
+    if (filled > 14) return 0;
+    for (i = filled; i-- > gap;) {
+        address[16 - filled + i] = address[i];
+        address[i] = 0;
+    }
+    return 16;
+}
+
+CN_PRIVATE size_t cn_x509_address(const char *text, unsigned char address[16]) {
+    connect_str_t view = connect_str_of(text);
+    if (view.len > 2 && view.data[0] == '[' && view.data[view.len - 1] == ']') view = cn_str(text + 1, view.len - 2);
+    if (view.len == 0) return 0;
+    return memchr(view.data, ':', view.len) ? cn_x509_address6(view, address) : cn_x509_address4(view, address);
+}
+
+CN_PRIVATE bool cn_x509_has_address(const cn_x509_t *cert, const unsigned char *address, size_t len) {
+    cn_der_t list = cn_der_of(cert->alt_names);
+    connect_str_t content;
+    int tag;
+    while ((tag = cn_der_next(&list, &content, NULL)) >= 0)
+        if (tag == 0x87 && cn_der_is(content, address, len)) return true;
+    return false;
+}
+
+CN_PRIVATE bool cn_x509_has_host(const cn_x509_t *cert, connect_str_t host) {
+    cn_der_t list = cn_der_of(cert->alt_names);
+    connect_str_t name;
+    int tag;
+    while ((tag = cn_der_next(&list, &name, NULL)) >= 0) {
+        const char *dot = host.len ? (const char *)memchr(host.data, '.', host.len) : NULL;
+        connect_str_t parent = dot ? cn_str(dot, (size_t)(host.data + host.len - dot)) : cn_str("", 0);
+        if (tag != 0x82) continue;
+        if (cn_str_equal_nocase(name, host)) return true;
+        if (parent.len > 1 && host.data != dot && cn_str_starts(name, CN_STR("*.")) &&
+            cn_str_equal_nocase(cn_str(name.data + 1, name.len - 1), parent))
+            return true;
+    }
+    return false;
+}
+
+/* ---- Texts ---- */
+
+static bool cn_x509_put_text(char *to, size_t room, size_t *len, connect_str_t bytes, bool escape_commas) {
+    static const char hex[] = "0123456789abcdef";
+    size_t i;
+    for (i = 0; i < bytes.len; i++) {
+        unsigned char c = (unsigned char)bytes.data[i];
+        if (room - *len < 5) return false;
+        if (c < 0x20 || c >= 0x7F) {
+            to[(*len)++] = '\\';
+            to[(*len)++] = 'x';
+            to[(*len)++] = hex[c >> 4];
+            to[(*len)++] = hex[c & 15];
+        } else {
+            if (c == '\\' || (escape_commas && (c == ',' || c == '='))) to[(*len)++] = '\\';
+            to[(*len)++] = (char)c;
+        }
+    }
+    return true;
+}
+
+static connect_str_t cn_x509_printable(connect_arena_t *arena, const char *kind, connect_str_t bytes) {
+    size_t room = strlen(kind) + 4 * bytes.len + 6, len = strlen(kind);
+    char *text = (char *)cn_arena_raw(arena, room);
+    if (!text) return cn_str(NULL, 0);
+    memcpy(text, kind, len);
+    cn_x509_put_text(text, room, &len, bytes, false);
+    text[len] = '\0';
+    return cn_str(text, len);
+}
+
+static connect_str_t cn_x509_address_text(connect_arena_t *arena, connect_str_t bytes) {
+    const unsigned char *a = (const unsigned char *)bytes.data;
+    char text[48];
+    size_t len = 0, i, run = 0, run_start = 0, best = 0, best_start = 0;
+    if (bytes.len == 4) return connect_arena_printf(arena, "IP:%u.%u.%u.%u", a[0], a[1], a[2], a[3]);
+    for (i = 0; i < 8; i++) { /* RFC 5952: the longest run of zeros, of two or more, is "::" */
+        if (a[2 * i] || a[2 * i + 1]) {
+            run = 0;
+            continue;
+        }
+        if (run++ == 0) run_start = i;
+        if (run > best && run > 1) {
+            best = run;
+            best_start = run_start;
+        }
+    }
+    text[0] = '\0';
+    for (i = 0; i < 8; i++) {
+        if (best && i == best_start) {
+            len += (size_t)snprintf(text + len, sizeof text - len, "::");
+            i += best - 1;
+            continue;
+        }
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%x", len && text[len - 1] != ':' ? ":" : "",
+            (unsigned)a[2 * i] << 8 | a[2 * i + 1]);
+    }
+    return connect_arena_printf(arena, "IP:%s", text);
+}
+
+/* Parts of a name in their order: SET OF SEQUENCE { OID, text }. false: no more. */
+static bool cn_x509_next_part(cn_der_t *name, connect_str_t *oid, connect_str_t *value) {
+    cn_der_t set = cn_der_of(cn_der_take(name, CN_X509_SET)), pair;
+    pair = cn_der_of(cn_der_take(&set, CN_X509_SEQUENCE)); /* of several in one SET the first */
+    *oid = cn_der_take(&pair, CN_X509_OID);
+    return !pair.failed && cn_der_next(&pair, value, NULL) >= 0;
+}
+
+static bool cn_x509_find_common_name(connect_str_t name, connect_str_t *found) {
+    cn_der_t der = cn_der_of(name);
+    connect_str_t oid, value;
+    bool any = false;
+    while (cn_x509_next_part(&der, &oid, &value)) {
+        if (!CN_DER_IS(oid, cn_x509_oid_common_name)) continue;
+        *found = value;
+        any = true;
+    }
+    return any;
+}
+
+static const char *cn_x509_part_name(connect_str_t oid) {
+    static const struct {
+        unsigned char last;
+        char name[8];
+    } known[] = {{3, "CN"}, {4, "SN"}, {5, "serial"}, {6, "C"}, {7, "L"}, {8, "ST"}, {9, "STREET"}, {10, "O"},
+        {11, "OU"}, {12, "T"}, {42, "GN"}};
+    size_t i;
+    for (i = 0; i < CN_LEN(known); i++)
+        if (oid.len == 3 && oid.data[0] == 0x55 && oid.data[1] == 0x04 && (unsigned char)oid.data[2] == known[i].last)
+            return known[i].name;
+    return "?";
+}
+
+CN_PRIVATE connect_str_t cn_x509_name_text(connect_str_t name, connect_arena_t *arena) {
+    connect_str_t oids[CN_X509_RDNS_MAX], values[CN_X509_RDNS_MAX];
+    cn_der_t der = cn_der_of(name);
+    size_t count = 0, room = 1, len = 0;
+    char *text;
+    while (count < CN_X509_RDNS_MAX && cn_x509_next_part(&der, &oids[count], &values[count]))
+        room += 16 + 4 * values[count++].len;
+    text = (char *)cn_arena_raw(arena, room);
+    if (!text) return cn_str(NULL, 0);
+    while (count-- > 0) {
+        len += (size_t)snprintf(text + len, room - len, "%s%s=", len ? ", " : "", cn_x509_part_name(oids[count]));
+        cn_x509_put_text(text, room, &len, values[count], true);
+    }
+    text[len] = '\0';
+    return cn_str(text, len);
+}
+
+CN_PRIVATE connect_str_t cn_x509_common_name(connect_str_t name, connect_arena_t *arena) {
+    connect_str_t value;
+    if (cn_x509_find_common_name(name, &value)) return cn_x509_printable(arena, "", value);
+    return cn_x509_name_text(name, arena);
+}
+
+CN_PRIVATE bool cn_x509_names(const cn_x509_t *cert, connect_arena_t *arena, connect_str_list_t *names) {
+    cn_der_t list = cn_der_of(cert->alt_names);
+    connect_str_t content, *items;
+    size_t count = 0, i = 0;
+    int tag;
+    while (count < CN_X509_NAMES_MAX && cn_der_next(&list, &content, NULL) >= 0)
+        count++;
+    items = CONNECT_NEW(arena, connect_str_t, count + 1);
+    if (!items) return false;
+    list = cn_der_of(cert->alt_names);
+    while (count-- > 0 && (tag = cn_der_next(&list, &content, NULL)) >= 0) {
+        if (tag == 0x82)
+            items[i++] = cn_x509_printable(arena, "DNS:", content);
+        else if (tag == 0x87 && (content.len == 4 || content.len == 16))
+            items[i++] = cn_x509_address_text(arena, content);
+        else if (tag == 0x86)
+            items[i++] = cn_x509_printable(arena, "URI:", content);
+        else if (tag == 0x81)
+            items[i++] = cn_x509_printable(arena, "email:", content);
+    }
+    if (cn_x509_find_common_name(cert->subject, &content)) items[i++] = cn_x509_printable(arena, "CN:", content);
+    names->items = items;
+    names->count = i;
+    while (i-- > 0)
+        if (!items[i].data) return false;
+    return true;
+}
+
+CN_PRIVATE const char *cn_x509_date(char *text, int64_t unix_seconds) {
+    int64_t days = unix_seconds / 86400 - (unix_seconds % 86400 < 0) + 719468, era, of_era, year, of_year, month;
+    era = (days >= 0 ? days : days - 146096) / 146097;
+    of_era = days - era * 146097;
+    year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    of_year = of_era - (365 * year + year / 4 - year / 100);
+    month = (5 * of_year + 2) / 153;
+    year += era * 400 + (month >= 10);
+    snprintf(text, 16, "%04d-%02d-%02d", (int)CN_MAX(CN_MIN(year, 9999), 0), (int)(month + (month < 10 ? 3 : -9)),
+        (int)(of_year - (153 * month + 2) / 5 + 1));
+    return text;
+}
+#endif
+
+/* #### src/io/pem.h ################################################################################################ */
+typedef enum cn_pem_kind_t { CN_PEM_CHAIN, CN_PEM_ANCHORS, CN_PEM_KEY } cn_pem_kind_t;
+
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+/* Reads certificates or a private key out of PEM text, DER bytes, or the file of that name; anchors: "system" is the
+   system's bundle. option: its name, for errors. *der: one DER element behind the other, in the arena, at least one.
+   Errors: INVALID_ARGUMENT, NOT_FOUND (a file, with os_error), RESOURCE_EXHAUSTED. */
+CN_PRIVATE bool cn_pem_read(connect_str_t source, cn_pem_kind_t kind, const char *option, connect_arena_t *arena,
+    connect_str_t *der, connect_error_t *error);
+#endif
+
+/* #### src/io/pem.c ################################################################################################ */
+/* Certificates and keys as users have them: PEM text (RFC 7468), DER bytes, or a file with one of the two. What comes
+   out is DER, one element behind the other, so that an engine has one form to read.
+
+   What a source is: it holds "-----BEGIN " -> PEM; it begins with a whole SEQUENCE (0x30) -> DER; else
+   a path.
+   PEM: text between blocks is passed over, and so are blocks of other kinds (a key in a file of certificates, EC
+   PARAMETERS). Keys: "PRIVATE KEY" (PKCS#8), "RSA PRIVATE KEY" (PKCS#1), "EC PRIVATE KEY" (SEC1); encrypted ones are
+   refused, as there is nobody to ask for the password. Base64 is read strictly: a changed byte is found here, with its
+   line, and not in the middle of a handshake.
+
+   The system's bundle: what SSL_CERT_FILE names, else the first that exists of where systems keep it. */
+
+#define CN_PEM_FILE_MAX (8u * 1024 * 1024) /* bytes of one file; bundles of all authorities have some 200 KiB */
+
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+typedef struct cn_pem_reader_t {
+    connect_str_t rest;
+    size_t line; /* of what was taken last, from 1 */
+    const char *option;
+    connect_str_t path; /* absent: the text stands in the option itself */
+    cn_pem_kind_t kind;
+    connect_error_t *error;
+} cn_pem_reader_t;
+
+/* ---- Files ---- */
+
+static bool cn_pem_fail_file(const char *option, const char *path, int os_error, connect_error_t *error) {
+    cn_error_print(error, NULL, os_error == ENOENT ? CONNECT_NOT_FOUND : CONNECT_INVALID_ARGUMENT,
+        "%s: cannot read %.100s: %s", option, path, os_error == EFBIG ? "more than 8 MiB" : strerror(os_error));
+    if (error) error->os_error = os_error;
+    return false;
+}
+
+static bool cn_pem_read_file(
+    const char *path, const char *option, connect_arena_t *arena, connect_str_t *bytes, connect_error_t *error) {
+    FILE *file = fopen(path, "rb");
+    char *to = NULL;
+    size_t len = 0, room = 0;
+    int os_error = 0;
+    if (!file) return cn_pem_fail_file(option, path, errno, error);
+    for (;;) {
+        size_t got;
+        if (room - len < 4096) {
+            size_t more = room ? room * 2 : 16384;
+            to = (char *)cn_arena_grow(arena, to, room, more);
+            if (!to) os_error = ENOMEM;
+            room = more;
+        }
+        if (os_error) break;
+        errno = 0;
+        got = fread(to + len, 1, room - len, file);
+        len += got;
+        if (ferror(file)) os_error = errno ? errno : EIO;
+        if (len > CN_PEM_FILE_MAX) os_error = EFBIG;
+        if (got == 0) break;
+    }
+    fclose(file);
+    if (os_error == ENOMEM) return cn_error_memory(error);
+    if (os_error) return cn_pem_fail_file(option, path, os_error, error);
+    *bytes = cn_str(to, len);
+    return true;
+}
+
+static const char *cn_pem_system_path(void) {
+    static const char *const paths[] = {
+        "/etc/ssl/certs/ca-certificates.crt",     /* Debian, Ubuntu, Arch, OpenWrt */
+        "/etc/pki/tls/certs/ca-bundle.crt",       /* Fedora, RHEL */
+        "/etc/ssl/ca-bundle.pem",                 /* SUSE */
+        "/etc/ssl/cert.pem",                      /* Alpine, OpenBSD, macOS */
+        "/usr/local/share/certs/ca-root-nss.crt", /* FreeBSD */
+    };
+    const char *chosen = getenv("SSL_CERT_FILE");
+    size_t i;
+    if (chosen && *chosen) return chosen;
+    for (i = 0; i < CN_LEN(paths); i++) {
+        FILE *file = fopen(paths[i], "rb");
+        if (!file) continue;
+        fclose(file);
+        return paths[i];
+    }
+    return NULL;
+}
+
+/* ---- PEM ---- */
+
+static bool cn_pem_fail(const cn_pem_reader_t *reader, const char *what) {
+    char line[32] = "";
+    if (reader->line) snprintf(line, sizeof line, ", line %zu", reader->line);
+    return cn_error_print(reader->error, NULL, CONNECT_INVALID_ARGUMENT, "%s%s%.*s%s: %s", reader->option,
+        reader->path.len ? ", " : "", (int)CN_MIN(reader->path.len, 80u), reader->path.len ? reader->path.data : "",
+        line, what);
+}
+
+static bool cn_pem_next_line(cn_pem_reader_t *reader, connect_str_t *line) {
+    if (reader->rest.len == 0 || !cn_str_split(&reader->rest, '\n', line)) return false;
+    reader->line++;
+    while (line->len && (line->data[line->len - 1] == '\r' || line->data[line->len - 1] == ' '))
+        line->len--;
+    return true;
+}
+
+/* "-----BEGIN label-----": the label. */
+static bool cn_pem_label(connect_str_t line, connect_str_t mark, connect_str_t *label) {
+    if (!cn_str_starts(line, mark) || line.len < mark.len + 5) return false;
+    if (memcmp(line.data + line.len - 5, "-----", 5) != 0) return false;
+    *label = cn_str(line.data + mark.len, line.len - mark.len - 5);
+    return true;
+}
+
+static bool cn_pem_wanted(cn_pem_kind_t kind, connect_str_t label) {
+    if (kind != CN_PEM_KEY)
+        return connect_str_equal(label, CN_STR("CERTIFICATE")) || connect_str_equal(label, CN_STR("X509 CERTIFICATE"));
+    return connect_str_equal(label, CN_STR("PRIVATE KEY")) || connect_str_equal(label, CN_STR("RSA PRIVATE KEY")) ||
+        connect_str_equal(label, CN_STR("EC PRIVATE KEY"));
+}
+
+static bool cn_pem_check(const cn_pem_reader_t *reader, connect_str_t der) {
+    cn_x509_t cert;
+    if (cn_x509_element(der).len != der.len) return cn_pem_fail(reader, "this block is no DER");
+    if (reader->kind == CN_PEM_CHAIN && !cn_x509_parse(&cert, der))
+        return cn_pem_fail(reader, "this is no X.509 certificate");
+    return true;
+}
+
+/* Reads the lines up to -----END, decodes them behind what is there. *len: of the DER so far. */
+static bool cn_pem_read_block(cn_pem_reader_t *reader, connect_str_t label, char *der, size_t *len) {
+    const size_t begin = reader->line, start = *len;
+    connect_str_t line, end;
+    char group[4]; /* a line need not be a multiple of four characters */
+    size_t held = 0;
+    bool padded = false;
+    while (cn_pem_next_line(reader, &line)) {
+        size_t i;
+        if (cn_pem_label(line, CN_STR("-----END "), &end)) {
+            if (!connect_str_equal(label, end)) return cn_pem_fail(reader, "this END does not belong to the BEGIN");
+            if (held) return cn_pem_fail(reader, "the base64 is cut short");
+            reader->line = begin;
+            return cn_pem_check(reader, cn_str(der + start, *len - start));
+        }
+        if (cn_str_starts(line, CN_STR("Proc-Type:")))
+            return cn_pem_fail(reader, "the key is encrypted; decrypt it: openssl pkey -in KEY -out PLAIN");
+        for (i = 0; i < line.len; i++) {
+            size_t got;
+            if (padded && line.data[i] != '=') return cn_pem_fail(reader, "base64 goes on after its end");
+            group[held++] = line.data[i];
+            if (held < 4) continue;
+            held = 0;
+            padded = group[3] == '=';
+            if (!cn_base64_decode(der + *len, &got, cn_str(group, 4))) return cn_pem_fail(reader, "this is no base64");
+            *len += got;
+        }
+    }
+    reader->line = begin;
+    return cn_pem_fail(reader, "this BEGIN has no END");
+}
+
+static bool cn_pem_decode(cn_pem_reader_t *reader, connect_arena_t *arena, connect_str_t *der) {
+    size_t room = cn_base64_decoded_max(reader->rest.len) + 4, len = 0;
+    char *to = (char *)cn_arena_raw(arena, room);
+    connect_str_t line, label;
+    if (!to) return cn_error_memory(reader->error);
+    while (cn_pem_next_line(reader, &line)) {
+        if (!cn_pem_label(line, CN_STR("-----BEGIN "), &label)) continue;
+        if (reader->kind == CN_PEM_KEY && connect_str_equal(label, CN_STR("ENCRYPTED PRIVATE KEY")))
+            return cn_pem_fail(reader, "the key is encrypted; decrypt it: openssl pkey -in KEY -out PLAIN");
+        if (!cn_pem_wanted(reader->kind, label)) continue;
+        if (!cn_pem_read_block(reader, label, to, &len)) return false;
+        if (reader->kind == CN_PEM_KEY) break;
+    }
+    if (len == 0) {
+        reader->line = 0;
+        return cn_pem_fail(
+            reader, reader->kind == CN_PEM_KEY ? "there is no private key in it" : "there is no certificate in it");
+    }
+    cn_arena_shrink(arena, to, room, len);
+    *der = cn_str(to, len);
+    return true;
+}
+
+static bool cn_pem_check_der(cn_pem_reader_t *reader, connect_str_t bytes) {
+    do {
+        connect_str_t element = cn_x509_element(bytes);
+        if (!element.data) return cn_pem_fail(reader, "the DER is cut short or broken");
+        if (!cn_pem_check(reader, element)) return false;
+        bytes = cn_str(bytes.data + element.len, bytes.len - element.len);
+    } while (bytes.len);
+    return true;
+}
+
+static bool cn_pem_is_text(connect_str_t bytes) {
+    static const char mark[] = "-----BEGIN ";
+    size_t i;
+    for (i = 0; i + sizeof mark - 1 <= bytes.len; i++)
+        if (bytes.data[i] == '-' && memcmp(bytes.data + i, mark, sizeof mark - 1) == 0) return true;
+    return false;
+}
+
+static bool cn_pem_is_der(connect_str_t bytes) {
+    return bytes.len && bytes.data[0] == 0x30 && cn_x509_element(bytes).data;
+}
+
+CN_PRIVATE bool cn_pem_read(connect_str_t source, cn_pem_kind_t kind, const char *option, connect_arena_t *arena,
+    connect_str_t *der, connect_error_t *error) {
+    cn_pem_reader_t reader;
+    memset(&reader, 0, sizeof reader);
+    reader.option = option;
+    reader.kind = kind;
+    reader.error = error;
+    if (!cn_pem_is_text(source) && !cn_pem_is_der(source)) {
+        const char *path = NULL;
+        bool is_system = kind == CN_PEM_ANCHORS && connect_str_equal(source, CN_STR("system"));
+        if (is_system) {
+            path = cn_pem_system_path();
+            if (!path)
+                return cn_error_print(error, NULL, CONNECT_NOT_FOUND,
+                    "%s: this system has no bundle of trust anchors where one is looked for; name a file", option);
+        } else {
+            if (source.len == 0 || memchr(source.data, '\0', source.len))
+                return cn_pem_fail(&reader, "neither PEM text, nor DER, nor the path of a file");
+            path = connect_arena_copy(arena, source).data;
+            if (!path) return cn_error_memory(error);
+        }
+        if (!cn_pem_read_file(path, option, arena, &source, error)) return false;
+        reader.path = connect_str_of(path);
+        if (!cn_pem_is_text(source) && !cn_pem_is_der(source))
+            return cn_pem_fail(&reader, "the file has neither PEM text nor DER");
+    }
+    reader.rest = source;
+    if (cn_pem_is_text(source)) return cn_pem_decode(&reader, arena, der);
+    if (!cn_pem_check_der(&reader, source)) return false;
+    *der = connect_arena_copy(arena, source);
+    return der->data || cn_error_memory(error);
+}
+#endif
+
+/* #### src/io/tls_bearssl.h ######################################################################################## */
+#if CONNECT_ENABLE_TLS
+#define CN_BEAR_PIN 32          /* bytes of a SHA-256 */
+#define CN_BEAR_SPARE_BUFFERS 8 /* record buffers that wait to be borrowed */
+
+typedef struct cn_bear_peer_t { /* what a handshake found out about the peer: shared by connections and the cache */
+    int refs;                   /* atomic */
+    const connect_allocator_t *allocator;
+    int64_t not_after; /* of the whole chain */
+    bool is_verified;
+    char fingerprint[2 * CN_BEAR_PIN + 1];
+    size_t count;
+    connect_str_t certificates[]; /* the bytes behind them */
+} cn_bear_peer_t;
+
+typedef struct cn_bear_entry_t cn_bear_entry_t;
+typedef struct cn_bear_cache_t { /* sessions to be resumed, for both roles; of several threads */
+    const connect_allocator_t *allocator;
+    pthread_mutex_t mutex;
+    cn_bear_entry_t **entries;
+    size_t sets; /* 0: nothing is kept */
+    uint32_t clock;
+} cn_bear_cache_t;
+
+typedef struct cn_bear_identity_t {
+    br_x509_certificate *chain;
+    size_t chain_len;
+    cn_x509_t leaf;
+    int key_type; /* BR_KEYTYPE_RSA or _EC */
+    br_rsa_private_key rsa;
+    br_ec_private_key ec;
+} cn_bear_identity_t;
+
+typedef struct cn_bear_config_t {
+    const connect_tls_options_t *options;
+    const connect_allocator_t *allocator;
+    connect_arena_t arena;
+    cn_bear_identity_t *identities;
+    size_t identity_count;
+    br_x509_trust_anchor *anchors;
+    size_t anchor_count, anchors_skipped;
+    unsigned char (*pins)[CN_BEAR_PIN];
+    size_t pin_count;
+    uint16_t suites[6]; /* the fastest here first */
+    cn_bear_cache_t cache;
+    unsigned char *spare_buffers[CN_BEAR_SPARE_BUFFERS]; /* atomic each */
+} cn_bear_config_t;
+
+typedef struct cn_bear_verifier_t { /* of one handshake */
+    const br_x509_class *vtable;    /* first: the engine knows only this */
+    union {
+        const br_x509_class *vtable;
+        br_x509_minimal_context minimal;
+    } inner;
+    br_x509_decoder_context decoder; /* insecure_no_verify: only the key is read */
+    const cn_bear_config_t *config;
+    const char *server_name; /* client: to be found in the certificate; "": any */
+    bool is_server, was_asked;
+    cn_buf_t chain;
+    size_t count, starts[16];
+    unsigned verdict; /* BR_ERR_X509_; 0: good */
+    cn_bear_peer_t *peer;
+    char failure[224];
+} cn_bear_verifier_t;
+
+/* Makes a configuration; NULL: the error says why. */
+CN_PRIVATE void *cn_bear_config_new(const connect_tls_options_t *options, connect_error_t *error);
+CN_PRIVATE void cn_bear_config_free(void *config);
+/* Unix time in seconds, as certificates see it. */
+CN_PRIVATE int64_t cn_bear_now(const cn_bear_config_t *config);
+
+CN_PRIVATE bool cn_bear_cache_init(cn_bear_cache_t *cache, const connect_allocator_t *allocator, uint32_t capacity);
+CN_PRIVATE void cn_bear_cache_free(cn_bear_cache_t *cache);
+/* Keeps a session for a day at most, and while the peer's certificates hold; if memory is out, it is not kept. */
+CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, const br_ssl_session_parameters *session,
+    cn_bear_peer_t *peer_or_null, int64_t now);
+/* Finds a session; *peer: held for the caller, or NULL. */
+CN_PRIVATE bool cn_bear_cache_get(
+    cn_bear_cache_t *cache, connect_str_t key, br_ssl_session_parameters *session, cn_bear_peer_t **peer, int64_t now);
+CN_PRIVATE void cn_bear_peer_hold(cn_bear_peer_t *peer_or_null);
+CN_PRIVATE void cn_bear_peer_release(cn_bear_peer_t *peer_or_null);
+
+/* Sets up the checks of one handshake; the strings stay until its end. */
+CN_PRIVATE void cn_bear_verifier_init(
+    cn_bear_verifier_t *verifier, const cn_bear_config_t *config, bool is_server, const char *server_name);
+CN_PRIVATE void cn_bear_verifier_free(cn_bear_verifier_t *verifier);
+/* The alert (RFC 5246 7.2.2) for a verdict. */
+CN_PRIVATE unsigned char cn_bear_verifier_alert(unsigned verdict);
+
+/* The engine over BearSSL. */
+CN_PRIVATE const connect_tls_engine_t *cn_tls_bearssl(void);
+#endif
+
+/* #### src/io/tls_bearssl_cache.c ################################################################################## */
+#if CONNECT_ENABLE_TLS
+/* Sessions to be resumed, of both roles. A server finds one by the session ID that the client sends, with the server
+   name of that handshake behind it (RFC 6066 3: a session is not resumed under another name); a client by the server's
+   name, address and protocols. What the full handshake found out about the peer is kept with the session: a resumed one
+   checks no certificates, so the identity must come from here, and never from anywhere else.
+
+   Sets of CN_BEAR_WAYS entries, chosen by a hash of the key; the one used least recently goes. So memory is bounded,
+   nothing is ever moved, and a flood of sessions costs each other one a quarter of a chance. A session ends after a day
+   (RFC 5246 F.1.4), and when a certificate of the peer does. Master secrets are wiped as they go. */
+
+#define CN_BEAR_WAYS 4
+#define CN_BEAR_SESSION_S (24 * 3600)
+
+struct cn_bear_entry_t {
+    uint32_t used; /* when, by the cache's clock */
+    int64_t expires;
+    cn_bear_peer_t *peer;
+    br_ssl_session_parameters session;
+    size_t key_len;
+    char key[];
+};
+
+CN_PRIVATE void cn_bear_peer_hold(cn_bear_peer_t *peer) {
+    if (peer) __atomic_add_fetch(&peer->refs, 1, __ATOMIC_RELAXED);
+}
+
+CN_PRIVATE void cn_bear_peer_release(cn_bear_peer_t *peer) {
+    if (peer && __atomic_sub_fetch(&peer->refs, 1, __ATOMIC_ACQ_REL) == 0) cn_mem_release(peer->allocator, peer);
+}
+
+CN_PRIVATE bool cn_bear_cache_init(cn_bear_cache_t *cache, const connect_allocator_t *allocator, uint32_t capacity) {
+    size_t sets = capacity / CN_BEAR_WAYS + (capacity % CN_BEAR_WAYS != 0);
+    cache->allocator = allocator;
+    if (sets == 0) return true;
+    if (sets > SIZE_MAX / CN_BEAR_WAYS / sizeof *cache->entries) return false;
+    cache->entries = (cn_bear_entry_t **)cn_mem_acquire(allocator, sets * CN_BEAR_WAYS * sizeof *cache->entries);
+    if (!cache->entries) return false;
+    if (pthread_mutex_init(&cache->mutex, NULL) != 0) return false;
+    cache->sets = sets;
+    return true;
+}
+
+static void cn_bear_entry_free(const cn_bear_cache_t *cache, cn_bear_entry_t *entry) {
+    volatile unsigned char *secret;
+    size_t i;
+    if (!entry) return;
+    secret = entry->session.master_secret;
+    for (i = 0; i < sizeof entry->session.master_secret; i++)
+        secret[i] = 0;
+    cn_bear_peer_release(entry->peer);
+    cn_mem_release(cache->allocator, entry);
+}
+
+CN_PRIVATE void cn_bear_cache_free(cn_bear_cache_t *cache) {
+    size_t i;
+    for (i = 0; i < cache->sets * CN_BEAR_WAYS; i++)
+        cn_bear_entry_free(cache, cache->entries[i]);
+    if (cache->sets) pthread_mutex_destroy(&cache->mutex);
+    cn_mem_release(cache->allocator, cache->entries);
+    cache->entries = NULL;
+    cache->sets = 0;
+}
+
+static cn_bear_entry_t **cn_bear_cache_set(cn_bear_cache_t *cache, connect_str_t key) {
+    return cache->entries + cn_str_hash(key) % cache->sets * CN_BEAR_WAYS;
+}
+
+static bool cn_bear_entry_is(const cn_bear_entry_t *entry, connect_str_t key) {
+    return entry && entry->key_len == key.len && memcmp(entry->key, key.data, key.len) == 0;
+}
+
+CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, const br_ssl_session_parameters *session,
+    cn_bear_peer_t *peer, int64_t now) {
+    cn_bear_entry_t *entry, **set, **chosen, *old;
+    size_t i;
+    if (cache->sets == 0) return;
+    entry = (cn_bear_entry_t *)cn_mem_acquire(cache->allocator, sizeof *entry + key.len);
+    if (!entry) return;
+    entry->session = *session;
+    entry->peer = peer;
+    cn_bear_peer_hold(peer);
+    entry->expires =
+        peer && peer->is_verified ? CN_MIN(now + CN_BEAR_SESSION_S, peer->not_after) : now + CN_BEAR_SESSION_S;
+    entry->key_len = key.len;
+    memcpy(entry->key, key.data, key.len);
+    pthread_mutex_lock(&cache->mutex);
+    set = cn_bear_cache_set(cache, key);
+    chosen = set;
+    for (i = 0; i < CN_BEAR_WAYS; i++) {
+        if (cn_bear_entry_is(set[i], key)) {
+            chosen = &set[i];
+            break;
+        }
+        if (*chosen && (!set[i] || (int32_t)(set[i]->used - (*chosen)->used) < 0)) chosen = &set[i];
+    }
+    entry->used = ++cache->clock;
+    old = *chosen;
+    *chosen = entry;
+    pthread_mutex_unlock(&cache->mutex);
+    cn_bear_entry_free(cache, old);
+}
+
+CN_PRIVATE bool cn_bear_cache_get(
+    cn_bear_cache_t *cache, connect_str_t key, br_ssl_session_parameters *session, cn_bear_peer_t **peer, int64_t now) {
+    cn_bear_entry_t **set, *expired = NULL;
+    bool found = false;
+    size_t i;
+    *peer = NULL;
+    if (cache->sets == 0) return false;
+    pthread_mutex_lock(&cache->mutex);
+    set = cn_bear_cache_set(cache, key);
+    for (i = 0; i < CN_BEAR_WAYS && !found; i++) {
+        if (!cn_bear_entry_is(set[i], key)) continue;
+        if (set[i]->expires < now || set[i]->expires > now + CN_BEAR_SESSION_S) { /* or the clock was set back */
+            expired = set[i];
+            set[i] = NULL;
+            break;
+        }
+        set[i]->used = ++cache->clock;
+        *session = set[i]->session;
+        *peer = set[i]->peer;
+        cn_bear_peer_hold(*peer);
+        found = true;
+    }
+    pthread_mutex_unlock(&cache->mutex);
+    cn_bear_entry_free(cache, expired);
+    return found;
+}
+#endif
+
+/* #### src/io/tls_bearssl_verify.c ################################################################################# */
+#if CONNECT_ENABLE_TLS
+/* The checks of a peer's certificates: BearSSL's own ("minimal": chain, signatures, dates, host name, key size), in a
+   class that adds what it lacks: IP addresses, extended key usage, pins, and words for what is wrong.
+
+   The engine gives the chain piece by piece: start_chain, for each certificate start_cert, append ..., end_cert, then
+   end_chain, whose result is the verdict. All is handed on and also kept, as the texts, the user, and pins need it.
+   For an address the inner class is given no name (it would compare it as a host name), and it is looked for here.
+   insecure_no_verify: only the key is read out of the first certificate, by a decoder.
+
+   Verdict: the inner class's, BR_ERR_X509_; what is found here has the number that fits best. The text names the
+   certificate: the peer's own by the name that was asked for, others by their subject. */
+
+#define CN_BEAR_CHAIN_BYTES (64u * 1024)
+#define CN_BEAR_RSA_MIN_BYTES 256
+#define CN_BEAR_DAYS_TO_1970 719528
+
+typedef struct cn_bear_text_t { /* a failure in the making */
+    cn_bear_verifier_t *verifier;
+    connect_arena_t arena;
+    char first[1024];
+    cn_x509_t certs[16];
+    size_t count;
+} cn_bear_text_t;
+
+static connect_str_t cn_bear_chain_item(const cn_bear_verifier_t *v, size_t i) {
+    size_t end = i + 1 < v->count ? v->starts[i + 1] : cn_buf_len(&v->chain);
+    return cn_str(cn_buf_view(&v->chain).data + v->starts[i], end - v->starts[i]);
+}
+
+/* ---- Texts ---- */
+
+static const char *cn_bear_or(connect_str_t text) {
+    return text.data && text.len ? text.data : "(no name)";
+}
+
+/* Whose certificate it is. */
+static const char *cn_bear_whose(cn_bear_text_t *text, size_t i) {
+    if (i == 0 && text->verifier->server_name[0]) return text->verifier->server_name;
+    return cn_bear_or(cn_x509_common_name(text->certs[i].subject, &text->arena));
+}
+
+static void cn_bear_say(cn_bear_text_t *text, const char *format, ...) CONNECT_PRINTF(2, 3);
+static void cn_bear_say(cn_bear_text_t *text, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text->verifier->failure, sizeof text->verifier->failure, format, arguments);
+    va_end(arguments);
+}
+
+static void cn_bear_say_dates(cn_bear_text_t *text) {
+    int64_t now = cn_bear_now(text->verifier->config);
+    char date[16], today[16];
+    size_t i;
+    for (i = 0; i < text->count; i++) {
+        if (now > text->certs[i].not_after) {
+            cn_bear_say(text, "certificate of %s expired on %s", cn_bear_whose(text, i),
+                cn_x509_date(date, text->certs[i].not_after));
+            return;
+        }
+        if (now < text->certs[i].not_before) {
+            cn_bear_say(text, "certificate of %s is not valid before %s (the clock here says %s)",
+                cn_bear_whose(text, i), cn_x509_date(date, text->certs[i].not_before), cn_x509_date(today, now));
+            return;
+        }
+    }
+    cn_bear_say(text, "a certificate has expired or is not valid yet");
+}
+
+static void cn_bear_say_names(cn_bear_text_t *text) {
+    connect_str_list_t names = {NULL, 0};
+    char list[128] = "";
+    size_t i, len = 0;
+    cn_x509_names(&text->certs[0], &text->arena, &names);
+    for (i = 0; i < names.count && len + 8 < sizeof list; i++) {
+        const char *colon = names.items[i].data ? strchr(names.items[i].data, ':') : NULL;
+        if (!colon || (names.items[i].data[0] == 'C' && len)) continue;
+        len += (size_t)CN_MAX(snprintf(list + len, sizeof list - len, "%s%s", len ? ", " : "", colon + 1), 0);
+    }
+    if (len >= sizeof list) memcpy(list + sizeof list - 4, "...", 4);
+    cn_bear_say(text, "no name in the certificate matches %s (it has %s)", text->verifier->server_name,
+        list[0] ? list : "none");
+}
+
+static void cn_bear_say_untrusted(cn_bear_text_t *text) {
+    const cn_bear_config_t *config = text->verifier->config;
+    const cn_x509_t *last = &text->certs[text->count - 1];
+    char skipped[48] = "";
+    if (config->anchors_skipped) snprintf(skipped, sizeof skipped, "; %zu skipped", config->anchors_skipped);
+    if (connect_str_equal(last->issuer, last->subject))
+        cn_bear_say(text, "certificate of %s is self-signed and none of the trust anchors (%zu%s)",
+            cn_bear_whose(text, text->count - 1), config->anchor_count, skipped);
+    else
+        cn_bear_say(text, "certificate of %s is signed by %s, which is none of the trust anchors (%zu%s)",
+            cn_bear_whose(text, text->count - 1), cn_bear_or(cn_x509_name_text(last->issuer, &text->arena)),
+            config->anchor_count, skipped);
+}
+
+static void cn_bear_say_unsupported(cn_bear_text_t *text) {
+    static const unsigned char sha1_rsa[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x05};
+    static const unsigned char sha1_ec[] = {0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x01};
+    size_t i;
+    for (i = 0; i < text->count; i++) {
+        connect_str_t oid = text->certs[i].signature_oid;
+        if ((oid.len == sizeof sha1_rsa && memcmp(oid.data, sha1_rsa, oid.len) == 0) ||
+            (oid.len == sizeof sha1_ec && memcmp(oid.data, sha1_ec, oid.len) == 0)) {
+            cn_bear_say(text, "certificate of %s is signed with SHA-1", cn_bear_whose(text, i));
+            return;
+        }
+    }
+    cn_bear_say(
+        text, "certificate of %s has a key or signature of a kind that BearSSL cannot use", cn_bear_whose(text, 0));
+}
+
+static void cn_bear_say_weak(cn_bear_text_t *text) {
+    size_t i;
+    for (i = 0; i < text->count; i++) {
+        if (text->certs[i].rsa_bits == 0 || text->certs[i].rsa_bits >= 8 * CN_BEAR_RSA_MIN_BYTES) continue;
+        cn_bear_say(text, "certificate of %s has an RSA key of %u bits, less than 2048", cn_bear_whose(text, i),
+            text->certs[i].rsa_bits);
+        return;
+    }
+    cn_bear_say(text, "a certificate has a key that is too weak");
+}
+
+static void cn_bear_say_other(cn_bear_text_t *text, unsigned verdict) {
+    const char *whose = cn_bear_whose(text, 0);
+    switch (verdict) {
+    case BR_ERR_X509_BAD_SIGNATURE:
+        cn_bear_say(text, "certificate of %s, or one that it rests on, has a bad signature", whose);
+        return;
+    case BR_ERR_X509_DN_MISMATCH:
+        cn_bear_say(text, "the certificates of %s are not in order: each must be signed by the next", whose);
+        return;
+    case BR_ERR_X509_CRITICAL_EXTENSION:
+        cn_bear_say(text, "certificate of %s has a critical extension that BearSSL does not know", whose);
+        return;
+    case BR_ERR_X509_NOT_CA: cn_bear_say(text, "certificate of %s is signed by one that is no CA", whose); return;
+    case BR_ERR_X509_FORBIDDEN_KEY_USAGE:
+        cn_bear_say(text, "certificate of %s: its key usage forbids this", whose);
+        return;
+    case BR_ERR_X509_LIMIT_EXCEEDED:
+        cn_bear_say(text, "the certificates of %s are larger than 64 KiB, or more than 16", whose);
+        return;
+    case BR_ERR_X509_TIME_UNKNOWN:
+        cn_bear_say(text, "the time is not known, so certificate of %s cannot be checked", whose);
+        return;
+    default: cn_bear_say(text, "certificate of %s cannot be read (BearSSL %u)", whose, verdict);
+    }
+}
+
+static void cn_bear_describe(cn_bear_verifier_t *v, unsigned verdict) {
+    cn_bear_text_t text;
+    memset(&text, 0, sizeof text);
+    text.verifier = v;
+    if (v->failure[0]) return;
+    if (v->count == 0) {
+        snprintf(v->failure, sizeof v->failure,
+            v->is_server ? "the client sent no certificate (client_auth requires one)"
+                         : "the server sent no certificate");
+        return;
+    }
+    connect_arena_init(&text.arena, text.first, sizeof text.first, v->config->allocator);
+    for (; text.count < v->count; text.count++) {
+        if (cn_x509_parse(&text.certs[text.count], cn_bear_chain_item(v, text.count))) continue;
+        memset(&text.certs[text.count], 0, sizeof text.certs[0]);
+        if (text.count == 0) break;
+    }
+    if (text.count == 0)
+        snprintf(v->failure, sizeof v->failure, "the peer's certificate is no X.509 certificate");
+    else if (verdict == BR_ERR_X509_EXPIRED)
+        cn_bear_say_dates(&text);
+    else if (verdict == BR_ERR_X509_BAD_SERVER_NAME)
+        cn_bear_say_names(&text);
+    else if (verdict == BR_ERR_X509_NOT_TRUSTED)
+        cn_bear_say_untrusted(&text);
+    else if (verdict == BR_ERR_X509_UNSUPPORTED)
+        cn_bear_say_unsupported(&text);
+    else if (verdict == BR_ERR_X509_WEAK_PUBLIC_KEY)
+        cn_bear_say_weak(&text);
+    else
+        cn_bear_say_other(&text, verdict);
+    connect_arena_free(&text.arena);
+}
+
+CN_PRIVATE unsigned char cn_bear_verifier_alert(unsigned verdict) {
+    switch (verdict) {
+    case BR_ERR_X509_EXPIRED: return BR_ALERT_CERTIFICATE_EXPIRED;
+    case BR_ERR_X509_NOT_TRUSTED: return BR_ALERT_UNKNOWN_CA;
+    case BR_ERR_X509_EMPTY_CHAIN: return BR_ALERT_HANDSHAKE_FAILURE;
+    case BR_ERR_X509_UNSUPPORTED:
+    case BR_ERR_X509_CRITICAL_EXTENSION:
+    case BR_ERR_X509_FORBIDDEN_KEY_USAGE: return BR_ALERT_UNSUPPORTED_CERTIFICATE;
+    default: return BR_ALERT_BAD_CERTIFICATE;
+    }
+}
+
+/* ---- What BearSSL does not check ---- */
+
+static void cn_bear_sha256(unsigned char hash[CN_BEAR_PIN], connect_str_t bytes) {
+    br_sha256_context sha;
+    br_sha256_init(&sha);
+    br_sha256_update(&sha, bytes.data, bytes.len);
+    br_sha256_out(&sha, hash);
+}
+
+static bool cn_bear_is_pinned(const cn_bear_config_t *config, connect_str_t spki) {
+    unsigned char hash[CN_BEAR_PIN];
+    size_t i;
+    cn_bear_sha256(hash, spki);
+    for (i = 0; i < config->pin_count; i++)
+        if (memcmp(config->pins[i], hash, sizeof hash) == 0) return true;
+    return false;
+}
+
+static unsigned cn_bear_check_own(cn_bear_verifier_t *v, const cn_x509_t *leaf) {
+    unsigned char address[16];
+    size_t len = v->is_server ? 0 : cn_x509_address(v->server_name, address);
+    if (!v->config->options->insecure_no_verify || v->is_server) {
+        if (len && !cn_x509_has_address(leaf, address, len)) return BR_ERR_X509_BAD_SERVER_NAME;
+        if (!cn_x509_allows(leaf, v->is_server ? CN_X509_CLIENT_AUTH : CN_X509_SERVER_AUTH)) {
+            char name[96];
+            connect_arena_t arena;
+            connect_arena_init(&arena, name, sizeof name, NULL);
+            snprintf(v->failure, sizeof v->failure, "certificate of %s is not made for %s (extended key usage)",
+                !v->is_server && v->server_name[0] ? v->server_name
+                                                   : cn_bear_or(cn_x509_common_name(leaf->subject, &arena)),
+                v->is_server ? "clients" : "servers");
+            return BR_ERR_X509_FORBIDDEN_KEY_USAGE;
+        }
+    }
+    if (v->config->pin_count && !cn_bear_is_pinned(v->config, leaf->spki)) {
+        snprintf(v->failure, sizeof v->failure, "the peer's key is none of the %zu pinned ones (pins)",
+            v->config->pin_count);
+        return BR_ERR_X509_NOT_TRUSTED;
+    }
+    return 0;
+}
+
+/* Keeps the chain beyond the handshake. Returns false: out of memory. */
+static bool cn_bear_keep_peer(cn_bear_verifier_t *v, bool is_verified) {
+    static const char hex[] = "0123456789abcdef";
+    const connect_allocator_t *allocator = v->config->allocator;
+    size_t head = sizeof(cn_bear_peer_t) + v->count * sizeof(connect_str_t), i;
+    unsigned char hash[CN_BEAR_PIN];
+    cn_bear_peer_t *peer = (cn_bear_peer_t *)cn_mem_acquire(allocator, head + cn_buf_len(&v->chain));
+    char *bytes = (char *)peer + head;
+    if (!peer) return false;
+    memcpy(bytes, cn_buf_view(&v->chain).data, cn_buf_len(&v->chain));
+    peer->refs = 1;
+    peer->allocator = allocator;
+    peer->is_verified = is_verified;
+    peer->not_after = INT64_MAX;
+    peer->count = v->count;
+    for (i = 0; i < v->count; i++) {
+        cn_x509_t cert;
+        peer->certificates[i] = cn_str(bytes + v->starts[i], cn_bear_chain_item(v, i).len);
+        if (cn_x509_parse(&cert, peer->certificates[i])) peer->not_after = CN_MIN(peer->not_after, cert.not_after);
+    }
+    cn_bear_sha256(hash, peer->certificates[0]);
+    for (i = 0; i < sizeof hash; i++) {
+        peer->fingerprint[2 * i] = hex[hash[i] >> 4];
+        peer->fingerprint[2 * i + 1] = hex[hash[i] & 15];
+    }
+    v->peer = peer;
+    return true;
+}
+
+/* ---- The class ---- */
+
+static cn_bear_verifier_t *cn_bear_verifier_of(const br_x509_class **ctx) {
+    return CN_CONTAINER(ctx, cn_bear_verifier_t, vtable);
+}
+
+static bool cn_bear_is_insecure(const cn_bear_verifier_t *v) {
+    return !v->is_server && v->config->options->insecure_no_verify;
+}
+
+static void cn_bear_start_chain(const br_x509_class **ctx, const char *server_name) {
+    cn_bear_verifier_t *v = cn_bear_verifier_of(ctx);
+    v->was_asked = true;
+    if (cn_bear_is_insecure(v))
+        br_x509_decoder_init(&v->decoder, NULL, NULL);
+    else
+        v->inner.vtable->start_chain(&v->inner.vtable, v->is_server ? NULL : server_name);
+}
+
+static void cn_bear_start_cert(const br_x509_class **ctx, uint32_t length) {
+    cn_bear_verifier_t *v = cn_bear_verifier_of(ctx);
+    if (v->count == CN_LEN(v->starts) || length > CN_BEAR_CHAIN_BYTES - cn_buf_len(&v->chain))
+        v->verdict = BR_ERR_X509_LIMIT_EXCEEDED;
+    else
+        v->starts[v->count++] = cn_buf_len(&v->chain);
+    if (!cn_bear_is_insecure(v)) v->inner.vtable->start_cert(&v->inner.vtable, length);
+}
+
+static void cn_bear_append(const br_x509_class **ctx, const unsigned char *bytes, size_t len) {
+    cn_bear_verifier_t *v = cn_bear_verifier_of(ctx);
+    if (v->verdict == 0 && !cn_buf_append(&v->chain, v->config->allocator, bytes, len)) {
+        snprintf(v->failure, sizeof v->failure, "out of memory");
+        v->verdict = BR_ERR_X509_LIMIT_EXCEEDED;
+    }
+    if (!cn_bear_is_insecure(v))
+        v->inner.vtable->append(&v->inner.vtable, bytes, len);
+    else if (v->count == 1)
+        br_x509_decoder_push(&v->decoder, bytes, len);
+}
+
+static void cn_bear_end_cert(const br_x509_class **ctx) {
+    cn_bear_verifier_t *v = cn_bear_verifier_of(ctx);
+    if (!cn_bear_is_insecure(v)) v->inner.vtable->end_cert(&v->inner.vtable);
+}
+
+static unsigned cn_bear_end_chain(const br_x509_class **ctx) {
+    cn_bear_verifier_t *v = cn_bear_verifier_of(ctx);
+    unsigned verdict = v->verdict;
+    cn_x509_t leaf;
+    if (verdict == 0)
+        verdict = cn_bear_is_insecure(v) ? (unsigned)br_x509_decoder_last_error(&v->decoder)
+                                         : v->inner.vtable->end_chain(&v->inner.vtable);
+    if (v->count == 0) verdict = BR_ERR_X509_EMPTY_CHAIN;
+    if (verdict == 0)
+        verdict =
+            cn_x509_parse(&leaf, cn_bear_chain_item(v, 0)) ? cn_bear_check_own(v, &leaf) : BR_ERR_X509_INVALID_VALUE;
+    if (verdict) cn_bear_describe(v, verdict);
+    if (verdict == 0 && !cn_bear_keep_peer(v, !cn_bear_is_insecure(v))) {
+        snprintf(v->failure, sizeof v->failure, "out of memory");
+        verdict = BR_ERR_X509_LIMIT_EXCEEDED;
+    }
+    v->verdict = verdict;
+    return verdict;
+}
+
+static const br_x509_pkey *cn_bear_get_pkey(const br_x509_class *const *ctx, unsigned *usages) {
+    const cn_bear_verifier_t *v =
+        (const cn_bear_verifier_t *)(const void *)((const char *)ctx - offsetof(cn_bear_verifier_t, vtable));
+    if (v->verdict) return NULL;
+    if (!cn_bear_is_insecure(v)) return v->inner.vtable->get_pkey(&v->inner.vtable, usages);
+    if (usages) *usages = BR_KEYTYPE_KEYX | BR_KEYTYPE_SIGN;
+    return &v->decoder.pkey;
+}
+
+CN_PRIVATE void cn_bear_verifier_init(
+    cn_bear_verifier_t *v, const cn_bear_config_t *config, bool is_server, const char *server_name) {
+    static const br_x509_class vtable = {sizeof(cn_bear_verifier_t), cn_bear_start_chain, cn_bear_start_cert,
+        cn_bear_append, cn_bear_end_cert, cn_bear_end_chain, cn_bear_get_pkey};
+    br_x509_minimal_context *minimal = &v->inner.minimal;
+    int64_t now = cn_bear_now(config);
+    memset(v, 0, sizeof *v);
+    v->vtable = &vtable;
+    v->config = config;
+    v->is_server = is_server;
+    v->server_name = server_name;
+    br_x509_minimal_init(minimal, &br_sha256_vtable, config->anchors, config->anchor_count);
+    br_x509_minimal_set_rsa(minimal, br_rsa_pkcs1_vrfy_get_default());
+    br_x509_minimal_set_ecdsa(minimal, br_ec_get_default(), br_ecdsa_vrfy_asn1_get_default());
+    br_x509_minimal_set_hash(minimal, br_sha256_ID, &br_sha256_vtable);
+    br_x509_minimal_set_hash(minimal, br_sha384_ID, &br_sha384_vtable);
+    br_x509_minimal_set_hash(minimal, br_sha512_ID, &br_sha512_vtable);
+    br_x509_minimal_set_minrsa(minimal, CN_BEAR_RSA_MIN_BYTES);
+    if (now < 0) now = 0;
+    br_x509_minimal_set_time(minimal, (uint32_t)(now / 86400 + CN_BEAR_DAYS_TO_1970), (uint32_t)(now % 86400));
+}
+
+CN_PRIVATE void cn_bear_verifier_free(cn_bear_verifier_t *v) {
+    cn_buf_free(&v->chain, v->config->allocator);
+    cn_bear_peer_release(v->peer);
+    cn_mem_release(v->config->allocator, v);
+}
+#endif
+
+/* #### src/io/tls_bearssl_config.c ################################################################################# */
+#if CONNECT_ENABLE_TLS
+/* What BearSSL needs of a TLS configuration, parsed once and then only read: chains, keys, trust anchors, pins, the
+   order of the suites. Sessions of all threads point into it.
+
+   Suites: the six that HTTP/2 allows and BearSSL has (RFC 9113 Appendix A forbids CBC and static RSA). AES-GCM first
+   where the CPU has instructions for it, ChaCha20 first where it has none: either is about six times as fast as the
+   other there.
+   Keys: RSA of at least 2,048 bits, EC on P-256, P-384, P-521. A key must belong to its certificate: else every
+   handshake would fail at the peer, which does not say why.
+   Trust anchors are reduced to name and key; what BearSSL cannot use (Ed25519, broken ones) is skipped and counted. One
+   that is no CA stands for itself only. */
+
+#define CN_BEAR_RSA_MIN_BITS 2048
+#define CN_BEAR_SESSIONS 1000
+
+typedef struct cn_bear_dn_t { /* where the decoder puts an encoded name */
+    unsigned char bytes[1024];
+    size_t len;
+    bool is_too_long;
+} cn_bear_dn_t;
+
+static void cn_bear_append_dn(void *ctx, const void *bytes, size_t len) {
+    cn_bear_dn_t *dn = (cn_bear_dn_t *)ctx;
+    if (len > sizeof dn->bytes - dn->len) {
+        dn->is_too_long = true;
+        return;
+    }
+    memcpy(dn->bytes + dn->len, bytes, len);
+    dn->len += len;
+}
+
+static unsigned char *cn_bear_copy(cn_bear_config_t *config, const void *bytes, size_t len) {
+    unsigned char *copy = (unsigned char *)cn_arena_raw(&config->arena, len ? len : 1);
+    if (copy && len) memcpy(copy, bytes, len);
+    return copy;
+}
+
+/* Copies a key out of a decoder that goes away. */
+static bool cn_bear_copy_key(cn_bear_config_t *config, br_x509_pkey *to, const br_x509_pkey *from) {
+    *to = *from;
+    if (from->key_type == BR_KEYTYPE_RSA) {
+        to->key.rsa.n = cn_bear_copy(config, from->key.rsa.n, from->key.rsa.nlen);
+        to->key.rsa.e = cn_bear_copy(config, from->key.rsa.e, from->key.rsa.elen);
+        return to->key.rsa.n && to->key.rsa.e;
+    }
+    to->key.ec.q = cn_bear_copy(config, from->key.ec.q, from->key.ec.qlen);
+    return to->key.ec.q != NULL;
+}
+
+/* ---- Identities ---- */
+
+static bool cn_bear_fail(connect_error_t *error, const char *option, const char *what) {
+    return cn_error_print(error, NULL, CONNECT_INVALID_ARGUMENT, "%s: %s", option, what);
+}
+
+static bool cn_bear_read_chain(
+    cn_bear_config_t *config, cn_bear_identity_t *identity, connect_str_t der, connect_error_t *error) {
+    connect_str_t rest = der;
+    size_t i;
+    while (rest.len) {
+        connect_str_t element = cn_x509_element(rest);
+        rest = cn_str(rest.data + element.len, rest.len - element.len);
+        identity->chain_len++;
+    }
+    identity->chain = CONNECT_NEW(&config->arena, br_x509_certificate, identity->chain_len);
+    if (!identity->chain) return cn_error_memory(error);
+    for (rest = der, i = 0; i < identity->chain_len; i++) {
+        connect_str_t element = cn_x509_element(rest);
+        identity->chain[i].data = cn_bear_copy(config, element.data, element.len);
+        if (!identity->chain[i].data) return cn_error_memory(error);
+        identity->chain[i].data_len = element.len;
+        rest = cn_str(rest.data + element.len, rest.len - element.len);
+    }
+    return true;
+}
+
+static bool cn_bear_same_number(const unsigned char *a, size_t a_len, const unsigned char *b, size_t b_len) {
+    for (; a_len && *a == 0; a_len--)
+        a++;
+    for (; b_len && *b == 0; b_len--)
+        b++;
+    return a_len == b_len && memcmp(a, b, a_len) == 0;
+}
+
+static bool cn_bear_key_fits(const cn_bear_identity_t *identity, const br_x509_pkey *pkey) {
+    if (pkey->key_type != identity->key_type) return false;
+    if (identity->key_type == BR_KEYTYPE_EC) {
+        unsigned char point[BR_EC_KBUF_PUB_MAX_SIZE];
+        br_ec_public_key own;
+        return pkey->key.ec.curve == identity->ec.curve &&
+            br_ec_compute_pub(br_ec_get_default(), &own, point, &identity->ec) &&
+            cn_bear_same_number(own.q, own.qlen, pkey->key.ec.q, pkey->key.ec.qlen);
+    } else {
+        unsigned char modulus[BR_X509_BUFSIZE_SIG * 2];
+        br_rsa_compute_modulus compute = br_rsa_compute_modulus_get_default();
+        size_t len = (identity->rsa.n_bitlen + 7) / 8;
+        if (len > sizeof modulus) return false;
+        return compute(modulus, &identity->rsa) == len &&
+            cn_bear_same_number(modulus, len, pkey->key.rsa.n, pkey->key.rsa.nlen);
+    }
+}
+
+static bool cn_bear_copy_rsa(cn_bear_config_t *config, br_rsa_private_key *to, const br_rsa_private_key *from) {
+    *to = *from;
+    to->p = cn_bear_copy(config, from->p, from->plen);
+    to->q = cn_bear_copy(config, from->q, from->qlen);
+    to->dp = cn_bear_copy(config, from->dp, from->dplen);
+    to->dq = cn_bear_copy(config, from->dq, from->dqlen);
+    to->iq = cn_bear_copy(config, from->iq, from->iqlen);
+    return to->p && to->q && to->dp && to->dq && to->iq;
+}
+
+static bool cn_bear_read_key(cn_bear_config_t *config, cn_bear_identity_t *identity, connect_str_t der,
+    const char *option, connect_error_t *error) {
+    static const char rsa_small[] = "an RSA key of less than 2,048 bits is refused";
+    br_skey_decoder_context decoder;
+    bool copied;
+    br_skey_decoder_init(&decoder);
+    br_skey_decoder_push(&decoder, der.data, der.len);
+    if (br_skey_decoder_last_error(&decoder) != 0)
+        return cn_bear_fail(error, option, "no RSA or EC key that BearSSL can use (PKCS#1, SEC1 or PKCS#8)");
+    identity->key_type = br_skey_decoder_key_type(&decoder);
+    if (identity->key_type == BR_KEYTYPE_RSA) {
+        if (br_skey_decoder_get_rsa(&decoder)->n_bitlen < CN_BEAR_RSA_MIN_BITS)
+            return cn_bear_fail(error, option, rsa_small);
+        copied = cn_bear_copy_rsa(config, &identity->rsa, br_skey_decoder_get_rsa(&decoder));
+    } else {
+        const br_ec_private_key *key = br_skey_decoder_get_ec(&decoder);
+        if (key->curve != BR_EC_secp256r1 && key->curve != BR_EC_secp384r1 && key->curve != BR_EC_secp521r1)
+            return cn_bear_fail(error, option, "an EC key must be on P-256, P-384 or P-521");
+        identity->ec = *key;
+        identity->ec.x = cn_bear_copy(config, key->x, key->xlen);
+        copied = identity->ec.x != NULL;
+    }
+    memset(&decoder, 0, sizeof decoder);
+    return copied || cn_error_memory(error);
+}
+
+static bool cn_bear_add_identity(
+    cn_bear_config_t *config, const connect_identity_t *from, const char *option, connect_error_t *error) {
+    cn_bear_identity_t *identity = &config->identities[config->identity_count++];
+    br_x509_decoder_context decoder;
+    br_x509_pkey *pkey;
+    char name[64];
+    snprintf(name, sizeof name, "%s.private_key", option);
+    if (!cn_bear_read_chain(config, identity, from->certificate, error) ||
+        !cn_bear_read_key(config, identity, from->private_key, name, error))
+        return false;
+    cn_x509_parse(&identity->leaf, cn_str((const char *)identity->chain[0].data, identity->chain[0].data_len));
+    br_x509_decoder_init(&decoder, NULL, NULL);
+    br_x509_decoder_push(&decoder, identity->chain[0].data, identity->chain[0].data_len);
+    pkey = br_x509_decoder_get_pkey(&decoder);
+    if (!pkey) {
+        snprintf(name, sizeof name, "%s.certificate", option);
+        return cn_bear_fail(error, name, "its key is of a kind that BearSSL cannot use; RSA and EC are");
+    }
+    if (!cn_bear_key_fits(identity, pkey)) return cn_bear_fail(error, name, "does not belong to the certificate");
+    return true;
+}
+
+static bool cn_bear_read_identities(cn_bear_config_t *config, connect_error_t *error) {
+    const connect_tls_options_t *options = config->options;
+    size_t i;
+    config->identities = CONNECT_NEW(&config->arena, cn_bear_identity_t, options->more_count + 1);
+    if (!config->identities) return cn_error_memory(error);
+    if (options->identity.certificate.data && !cn_bear_add_identity(config, &options->identity, "identity", error))
+        return false;
+    for (i = 0; i < options->more_count; i++) {
+        char option[32];
+        snprintf(option, sizeof option, "more[%zu]", i);
+        if (!cn_bear_add_identity(config, &options->more[i], option, error)) return false;
+    }
+    return true;
+}
+
+/* ---- Trust anchors and pins ---- */
+
+/* Returns false: out of memory. */
+static bool cn_bear_add_anchor(cn_bear_config_t *config, connect_str_t der) {
+    br_x509_trust_anchor *anchor = &config->anchors[config->anchor_count];
+    br_x509_decoder_context decoder;
+    cn_bear_dn_t dn;
+    const br_x509_pkey *pkey;
+    dn.len = 0;
+    dn.is_too_long = false;
+    br_x509_decoder_init(&decoder, cn_bear_append_dn, &dn);
+    br_x509_decoder_push(&decoder, der.data, der.len);
+    pkey = br_x509_decoder_get_pkey(&decoder);
+    if (!pkey || dn.is_too_long) {
+        config->anchors_skipped++;
+        return true;
+    }
+    anchor->dn.data = cn_bear_copy(config, dn.bytes, dn.len);
+    anchor->dn.len = dn.len;
+    anchor->flags = br_x509_decoder_isCA(&decoder) ? BR_X509_TA_CA : 0;
+    config->anchor_count++;
+    return anchor->dn.data && cn_bear_copy_key(config, &anchor->pkey, pkey);
+}
+
+static bool cn_bear_read_anchors(cn_bear_config_t *config, connect_error_t *error) {
+    connect_str_t rest;
+    size_t count = 0;
+    for (rest = config->options->trust_anchors; rest.len; count++) {
+        size_t len = cn_x509_element(rest).len;
+        rest = cn_str(rest.data + len, rest.len - len);
+    }
+    if (count == 0) return true;
+    config->anchors = CONNECT_NEW(&config->arena, br_x509_trust_anchor, count);
+    if (!config->anchors) return cn_error_memory(error);
+    for (rest = config->options->trust_anchors; rest.len;) {
+        connect_str_t element = cn_x509_element(rest);
+        if (!cn_bear_add_anchor(config, element)) return cn_error_memory(error);
+        rest = cn_str(rest.data + element.len, rest.len - element.len);
+    }
+    if (config->anchor_count == 0)
+        return cn_error_print(error, NULL, CONNECT_INVALID_ARGUMENT,
+            "trust_anchors: BearSSL can use none of the %zu certificates; RSA and EC keys are known", count);
+    return true;
+}
+
+static bool cn_bear_read_pins(cn_bear_config_t *config, connect_error_t *error) {
+    connect_str_t rest = connect_str_of(config->options->pins), pin;
+    size_t room = 1, i;
+    if (!rest.data) return true;
+    for (i = 0; i < rest.len; i++)
+        room += rest.data[i] == ';';
+    config->pins = (unsigned char(*)[CN_BEAR_PIN])connect_arena_take(&config->arena, room, CN_BEAR_PIN);
+    if (!config->pins) return cn_error_memory(error);
+    while (cn_str_split(&rest, ';', &pin)) {
+        char hash[64];
+        size_t len = 0;
+        pin = cn_str_trim(pin);
+        if (!cn_str_starts(pin, CN_STR("sha256//")) || pin.len > 8 + 48 ||
+            !cn_base64_decode(hash, &len, cn_str(pin.data + 8, pin.len - 8)) || len != CN_BEAR_PIN)
+            return cn_bear_fail(error, "pins", "each must be sha256// and the base64 of 32 bytes, with ; between them");
+        memcpy(config->pins[config->pin_count++], hash, CN_BEAR_PIN);
+    }
+    return true;
+}
+
+/* ---- The configuration ---- */
+
+CN_PRIVATE int64_t cn_bear_now(const cn_bear_config_t *config) {
+    const connect_tls_options_t *options = config->options;
+    return options->clock ? options->clock(options->user) : (int64_t)time(NULL);
+}
+
+static void cn_bear_order_suites(uint16_t *suites) {
+    static const uint16_t chacha[2] = {
+        BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256};
+    static const uint16_t gcm[4] = {BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384};
+    bool is_gcm_fast = br_aes_x86ni_ctr_get_vtable() != NULL && br_ghash_pclmul_get() != NULL;
+    memcpy(is_gcm_fast ? suites : suites + 2, gcm, sizeof gcm);
+    memcpy(is_gcm_fast ? suites + 4 : suites, chacha, sizeof chacha);
+}
+
+CN_PRIVATE void *cn_bear_config_new(const connect_tls_options_t *options, connect_error_t *error) {
+    cn_bear_config_t *config = (cn_bear_config_t *)cn_mem_acquire(options->allocator, sizeof *config);
+    uint32_t sessions = options->no_resumption ? 0 : options->session_cache ? options->session_cache : CN_BEAR_SESSIONS;
+    if (!config) {
+        cn_error_memory(error);
+        return NULL;
+    }
+    config->options = options;
+    config->allocator = options->allocator;
+    config->arena.private_allocator = options->allocator;
+    cn_bear_order_suites(config->suites);
+    if (!cn_bear_cache_init(&config->cache, options->allocator, sessions)) {
+        cn_error_memory(error);
+    } else if (cn_bear_read_identities(config, error) && cn_bear_read_anchors(config, error) &&
+        cn_bear_read_pins(config, error)) {
+        return config;
+    }
+    cn_bear_config_free(config);
+    return NULL;
+}
+
+static void cn_bear_wipe(unsigned char *bytes, size_t len) {
+    volatile unsigned char *at = bytes;
+    while (bytes && len-- > 0)
+        *at++ = 0;
+}
+
+CN_PRIVATE void cn_bear_config_free(void *arg) {
+    cn_bear_config_t *config = (cn_bear_config_t *)arg;
+    size_t i;
+    for (i = 0; i < config->identity_count; i++) {
+        const cn_bear_identity_t *identity = &config->identities[i];
+        cn_bear_wipe(identity->ec.x, identity->ec.xlen);
+        cn_bear_wipe(identity->rsa.p, identity->rsa.plen);
+        cn_bear_wipe(identity->rsa.q, identity->rsa.qlen);
+        cn_bear_wipe(identity->rsa.dp, identity->rsa.dplen);
+        cn_bear_wipe(identity->rsa.dq, identity->rsa.dqlen);
+        cn_bear_wipe(identity->rsa.iq, identity->rsa.iqlen);
+    }
+    for (i = 0; i < CN_BEAR_SPARE_BUFFERS; i++)
+        cn_mem_release(config->allocator, config->spare_buffers[i]);
+    cn_bear_cache_free(&config->cache);
+    connect_arena_free(&config->arena);
+    cn_mem_release(config->allocator, config);
+}
+#endif
+
+/* #### src/io/tls_bearssl.c ######################################################################################## */
+#if CONNECT_ENABLE_TLS
+/* The default TLS engine: BearSSL 0.6, TLS 1.2 (RFC 5246) with ECDHE and AEAD suites only (RFC 9113 9.2), no
+   renegotiation (9.2.1).
+
+   A session is one BearSSL context. The four channels are its four record buffers; the engine offers them by its state.
+     handshake -> open -> closed (close_notify, either way, or a failure)
+   Entropy: 32 bytes of the system's generator, before the context is reset; BearSSL by itself would take RDRAND alone.
+
+   Failed certificates: BearSSL closes without a word, so the alert is made by hand. That is possible as long as we have
+   sent no ChangeCipherSpec: certificates are checked before. (`hello_out`.) The same for other failures of a handshake.
+
+   Client certificates, optional: BearSSL then goes on after a bad one, too. The verifier's verdict is kept, and a
+   session with a verdict has failed, whatever the engine says.
+
+   Resumption by session ID. Servers: cn_bear_save, cn_bear_load. The key ends with the server name; when BearSSL asks
+   for the session it has not read that name yet, so it is compared as the handshake ends (RFC 6066 3).
+   Clients: the key is server name, address and protocols. Whether a session was resumed shows in that no certificate
+   was looked at.
+
+   Buffers are lent. At a record boundary BearSSL's buffers hold nothing; from then on an open session has none, and
+   borrows one as soon as there is something to be read or written. That touches members which BearSSL calls opaque; so
+   it is done only if the context has the size that it was tried with (CN_BEAR_MAY_LEND), else sessions own theirs. */
+
+#define CN_BEAR_BUFFER BR_SSL_BUFSIZE_INPUT
+#define CN_BEAR_CONTEXT_64 3616 /* bytes of br_ssl_engine_context in BearSSL 0.6 with pointers of 64 bits */
+#define CN_BEAR_MAY_LEND (sizeof(br_ssl_engine_context) == CN_BEAR_CONTEXT_64)
+#define CN_BEAR_RECORD_CCS 20
+#define CN_BEAR_ALERT_RECORD 7
+
+typedef struct cn_bear_session_t {
+    cn_bear_config_t *config;
+    br_ssl_engine_context *engine; /* the first member of what `context` holds */
+    union {
+        br_ssl_server_context server;
+        br_ssl_client_context client;
+    } context;
+    const br_ssl_server_policy_class *policy;
+    const br_ssl_session_cache_class *cache;
+    cn_bear_verifier_t *verifier; /* until the handshake is done; NULL: nobody is asked for a certificate */
+    cn_bear_peer_t *peer;
+    connect_tls_info_t info;
+    char alpn[16];
+    const char *alpn_names[2];
+    char *key; /* client: of the cache; and the server name in front of it */
+    size_t key_len;
+    char *server_name;
+    unsigned char *in, *out; /* the buffers it has now */
+    unsigned char alert[CN_BEAR_ALERT_RECORD];
+    uint8_t alert_left;
+    bool is_server, is_open, is_resumed, has_ccs, has_failed, is_told;
+    char failure[240];
+} cn_bear_session_t;
+
+/* ---- Buffers ---- */
+
+static unsigned char *cn_bear_take_buffer(cn_bear_config_t *config) {
+    const connect_allocator_t *allocator = config->allocator;
+    size_t i;
+    for (i = 0; i < CN_BEAR_SPARE_BUFFERS; i++) {
+        unsigned char *buffer = __atomic_exchange_n(&config->spare_buffers[i], NULL, __ATOMIC_ACQ_REL);
+        if (buffer) return buffer;
+    }
+    if (!allocator) allocator = connect_allocator_libc();
+    return (unsigned char *)allocator->acquire(allocator->ctx, CN_BEAR_BUFFER); /* not zeroed: records need no zeros */
+}
+
+static void cn_bear_give_buffer(cn_bear_config_t *config, unsigned char *buffer) {
+    size_t i;
+    for (i = 0; buffer && i < CN_BEAR_SPARE_BUFFERS; i++) {
+        unsigned char *none = NULL;
+        if (__atomic_compare_exchange_n(
+                &config->spare_buffers[i], &none, buffer, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            return;
+    }
+    cn_mem_release(config->allocator, buffer);
+}
+
+static bool cn_bear_borrow(cn_bear_session_t *s, unsigned char **buffer, unsigned char **engine_buffer) {
+    if (*buffer) return true;
+    *buffer = cn_bear_take_buffer(s->config);
+    *engine_buffer = *buffer;
+    if (*buffer) return true;
+    s->has_failed = true;
+    snprintf(s->failure, sizeof s->failure, "out of memory");
+    return false;
+}
+
+/* Gives back what holds nothing. */
+static void cn_bear_lend(cn_bear_session_t *s) {
+    br_ssl_engine_context *engine = s->engine;
+    unsigned state;
+    if (!CN_BEAR_MAY_LEND || !s->is_open) return;
+    state = br_ssl_engine_current_state(engine);
+    if (s->in && !(state & BR_SSL_RECVAPP) && engine->ixa == 0 && engine->ixb == 0) {
+        cn_bear_give_buffer(s->config, s->in);
+        s->in = NULL;
+        engine->ibuf = s->alert; /* only to be not NULL: its state is told by that */
+    }
+    if (s->out && !(state & BR_SSL_SENDREC) && engine->oxa == engine->oxc) {
+        cn_bear_give_buffer(s->config, s->out);
+        s->out = NULL;
+        engine->obuf = s->alert;
+    }
+}
+
+/* ---- Certificates and sessions, as a server ---- */
+
+static bool cn_bear_offer(cn_bear_session_t *s, const cn_bear_identity_t *identity, br_ssl_server_choices *choices) {
+    br_ssl_server_context *server = &s->context.server;
+    if (identity->key_type == BR_KEYTYPE_RSA)
+        br_ssl_server_set_single_rsa(server, identity->chain, identity->chain_len, &identity->rsa, BR_KEYTYPE_SIGN,
+            br_rsa_private_get_default(), br_rsa_pkcs1_sign_get_default());
+    else
+        br_ssl_server_set_single_ec(server, identity->chain, identity->chain_len, &identity->ec, BR_KEYTYPE_SIGN,
+            BR_KEYTYPE_EC, br_ec_get_default(), br_ecdsa_sign_asn1_get_default());
+    return (*server->policy_vtable)->choose(server->policy_vtable, server, choices) != 0;
+}
+
+/* Those that have the name asked for first, then all: a client without the name, or with another, gets the best that
+   there is and says itself if it will do. BearSSL's own policy then does the rest, in place of this one. */
+static int cn_bear_choose(
+    const br_ssl_server_policy_class **ctx, const br_ssl_server_context *server, br_ssl_server_choices *choices) {
+    cn_bear_session_t *s = CN_CONTAINER(ctx, cn_bear_session_t, policy);
+    connect_str_t name = connect_str_of(br_ssl_engine_get_server_name(&server->eng));
+    size_t i, pass;
+    for (pass = name.len ? 0 : 1; pass < 2; pass++)
+        for (i = 0; i < s->config->identity_count; i++)
+            if ((pass || cn_x509_has_host(&s->config->identities[i].leaf, name)) &&
+                cn_bear_offer(s, &s->config->identities[i], choices))
+                return 1;
+    return 0;
+}
+
+static void cn_bear_save(
+    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, const br_ssl_session_parameters *session) {
+    cn_bear_session_t *s = CN_CONTAINER(ctx, cn_bear_session_t, cache);
+    (void)server;
+    cn_bear_cache_put(&s->config->cache, cn_str((const char *)session->session_id, session->session_id_len), session,
+        s->verifier ? s->verifier->peer : NULL, cn_bear_now(s->config));
+}
+
+static int cn_bear_load(
+    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, br_ssl_session_parameters *session) {
+    cn_bear_session_t *s = CN_CONTAINER(ctx, cn_bear_session_t, cache);
+    (void)server;
+    s->is_resumed = cn_bear_cache_get(&s->config->cache,
+        cn_str((const char *)session->session_id, session->session_id_len), session, &s->peer, cn_bear_now(s->config));
+    return s->is_resumed;
+}
+
+/* ---- Making a session ---- */
+
+static void cn_bear_set_up(cn_bear_session_t *s) {
+    br_ssl_engine_context *engine = s->engine;
+    uint32_t flags = BR_OPT_NO_RENEGOTIATION | BR_OPT_ENFORCE_SERVER_PREFERENCES | BR_OPT_FAIL_ON_ALPN_MISMATCH;
+    br_ssl_engine_set_versions(engine, BR_TLS12, BR_TLS12);
+    br_ssl_engine_set_suites(engine, s->config->suites, CN_LEN(s->config->suites));
+    br_ssl_engine_set_default_ec(engine);
+    br_ssl_engine_set_default_rsavrfy(engine);
+    br_ssl_engine_set_default_ecdsa(engine);
+    br_ssl_engine_set_hash(engine, br_sha256_ID, &br_sha256_vtable);
+    br_ssl_engine_set_hash(engine, br_sha384_ID, &br_sha384_vtable);
+    br_ssl_engine_set_hash(engine, br_sha512_ID, &br_sha512_vtable);
+    br_ssl_engine_set_prf_sha256(engine, &br_tls12_sha256_prf);
+    br_ssl_engine_set_prf_sha384(engine, &br_tls12_sha384_prf);
+    br_ssl_engine_set_default_aes_gcm(engine);
+    br_ssl_engine_set_default_chapol(engine);
+    if (s->is_server && s->config->options->client_auth == CONNECT_CLIENT_AUTH_OPTIONAL)
+        flags |= BR_OPT_TOLERATE_NO_CLIENT_AUTH;
+    br_ssl_engine_set_all_flags(engine, flags);
+}
+
+static bool cn_bear_set_texts(cn_bear_session_t *s, const connect_tls_session_options_t *options) {
+    const char *name = options->server_name ? options->server_name : "";
+    const char *peer = options->peer ? options->peer : "";
+    size_t name_len = strlen(name), peer_len = strlen(peer), alpn_len = strlen(options->alpn), count = 0;
+    char *comma;
+    s->key = (char *)cn_mem_acquire(s->config->allocator, name_len + peer_len + alpn_len + 3);
+    if (!s->key || alpn_len >= sizeof s->alpn) return false;
+    memcpy(s->key, name, name_len + 1);
+    memcpy(s->key + name_len + 1, peer, peer_len + 1);
+    memcpy(s->key + name_len + peer_len + 2, options->alpn, alpn_len + 1);
+    s->key_len = name_len + peer_len + alpn_len + 2;
+    s->server_name = s->key;
+    memcpy(s->alpn, options->alpn, alpn_len + 1);
+    if (s->alpn[0]) s->alpn_names[count++] = s->alpn;
+    comma = strchr(s->alpn, ',');
+    if (comma) {
+        *comma = '\0';
+        s->alpn_names[count++] = comma + 1;
+    }
+    br_ssl_engine_set_protocol_names(s->engine, s->alpn_names, count);
+    return true;
+}
+
+static bool cn_bear_begin(cn_bear_session_t *s) {
+    const connect_tls_options_t *options = s->config->options;
+    unsigned char seed[32], address[16];
+    s->in = cn_bear_take_buffer(s->config);
+    s->out = cn_bear_take_buffer(s->config);
+    if (!s->in || !s->out || getentropy(seed, sizeof seed) != 0) return false;
+    br_ssl_engine_set_buffers_bidi(s->engine, s->in, BR_SSL_BUFSIZE_INPUT, s->out, BR_SSL_BUFSIZE_OUTPUT);
+    br_ssl_engine_inject_entropy(s->engine, seed, sizeof seed);
+    if (!s->is_server || options->client_auth != CONNECT_CLIENT_AUTH_NONE) {
+        s->verifier = (cn_bear_verifier_t *)cn_mem_acquire(s->config->allocator, sizeof *s->verifier);
+        if (!s->verifier) return false;
+        cn_bear_verifier_init(s->verifier, s->config, s->is_server, s->server_name);
+        br_ssl_engine_set_x509(s->engine, &s->verifier->vtable);
+    }
+    if (s->is_server) {
+        static const br_ssl_server_policy_class policy = {sizeof(cn_bear_session_t), cn_bear_choose, NULL, NULL};
+        static const br_ssl_session_cache_class cache = {sizeof(cn_bear_session_t), cn_bear_save, cn_bear_load};
+        s->policy = &policy;
+        s->cache = &cache;
+        br_ssl_server_set_policy(&s->context.server, &s->policy);
+        if (s->config->cache.sets) br_ssl_server_set_cache(&s->context.server, &s->cache);
+        if (s->verifier)
+            br_ssl_server_set_trust_anchor_names_alt(&s->context.server, s->config->anchors, s->config->anchor_count);
+        return br_ssl_server_reset(&s->context.server) != 0;
+    }
+    if (s->config->identity_count) {
+        const cn_bear_identity_t *identity = &s->config->identities[0];
+        if (identity->key_type == BR_KEYTYPE_RSA)
+            br_ssl_client_set_single_rsa(&s->context.client, identity->chain, identity->chain_len, &identity->rsa,
+                br_rsa_pkcs1_sign_get_default());
+        else
+            br_ssl_client_set_single_ec(&s->context.client, identity->chain, identity->chain_len, &identity->ec,
+                BR_KEYTYPE_SIGN, BR_KEYTYPE_EC, br_ec_get_default(), br_ecdsa_sign_asn1_get_default());
+    }
+    {
+        br_ssl_session_parameters session;
+        bool is_host = s->server_name[0] && cn_x509_address(s->server_name, address) == 0;
+        bool is_known = cn_bear_cache_get(
+            &s->config->cache, cn_str(s->key, s->key_len), &session, &s->peer, cn_bear_now(s->config));
+        if (is_known) br_ssl_engine_set_session_parameters(s->engine, &session);
+        return br_ssl_client_reset(&s->context.client, is_host ? s->server_name : NULL, is_known) != 0;
+    }
+}
+
+static void cn_bear_session_free(void *session) {
+    cn_bear_session_t *s = (cn_bear_session_t *)session;
+    volatile unsigned char *secret = (volatile unsigned char *)&s->context;
+    size_t i;
+    cn_bear_give_buffer(s->config, s->in);
+    cn_bear_give_buffer(s->config, s->out);
+    if (s->verifier) cn_bear_verifier_free(s->verifier);
+    cn_bear_peer_release(s->peer);
+    cn_mem_release(s->config->allocator, s->key);
+    for (i = 0; i < sizeof s->context; i++)
+        secret[i] = 0;
+    cn_mem_release(s->config->allocator, s);
+}
+
+static void *cn_bear_session_new(void *config, const connect_tls_session_options_t *options) {
+    cn_bear_config_t *c = (cn_bear_config_t *)config;
+    cn_bear_session_t *s = (cn_bear_session_t *)cn_mem_acquire(c->allocator, sizeof *s);
+    if (!s) return NULL;
+    s->config = c;
+    s->is_server = options->is_server;
+    if (s->is_server) {
+        br_ssl_server_zero(&s->context.server);
+        s->engine = &s->context.server.eng;
+    } else {
+        br_ssl_client_zero(&s->context.client);
+        s->engine = &s->context.client.eng;
+    }
+    cn_bear_set_up(s);
+    if (cn_bear_set_texts(s, options) && cn_bear_begin(s)) return s;
+    cn_bear_session_free(s);
+    return NULL;
+}
+
+/* ---- Failures ---- */
+
+static const char *cn_bear_alert_text(int alert) {
+    switch (alert) {
+    case 10: return "unexpected message";
+    case 20: return "bad record MAC";
+    case 22: return "record overflow";
+    case 40: return "handshake failure";
+    case 42: return "bad certificate";
+    case 43: return "unsupported certificate";
+    case 44: return "certificate revoked";
+    case 45: return "certificate expired";
+    case 46: return "certificate unknown";
+    case 47: return "illegal parameter";
+    case 48: return "unknown CA";
+    case 49: return "access denied";
+    case 50: return "decode error";
+    case 51: return "decrypt error";
+    case 70: return "protocol version";
+    case 71: return "insufficient security";
+    case 80: return "internal error";
+    case 86: return "inappropriate fallback";
+    case 90: return "user canceled";
+    case 100: return "no renegotiation";
+    case 109: return "missing extension";
+    case 112: return "unrecognized name";
+    case 116: return "certificate required";
+    case 120: return "no application protocol";
+    default: return "unknown alert";
+    }
+}
+
+static const char *cn_bear_error_text(int err) {
+    switch (err) {
+    case BR_ERR_UNSUPPORTED_VERSION:
+    case BR_ERR_BAD_VERSION: return "it does not speak TLS 1.2";
+    case BR_ERR_TOO_LARGE: return "it sent a record that is too large";
+    case BR_ERR_BAD_MAC: return "it sent a record that does not decrypt";
+    case BR_ERR_NO_RANDOM: return "there is no entropy";
+    case BR_ERR_UNKNOWN_TYPE:
+    case BR_ERR_UNEXPECTED: return "it sent what is no TLS, or out of order";
+    case BR_ERR_BAD_CIPHER_SUITE: return "no cipher suite in common";
+    case BR_ERR_BAD_SIGNATURE: return "it has not the key of its certificate";
+    case BR_ERR_WRONG_KEY_USAGE: return "the key usage of its certificate forbids to sign";
+    case BR_ERR_NO_CLIENT_AUTH: return "it did not prove that it has the key of its certificate";
+    case BR_ERR_BAD_FINISHED: return "the handshake was tampered with";
+    default: return "it broke the protocol";
+    }
+}
+
+/* The alert for a failure that BearSSL keeps to itself. */
+static unsigned char cn_bear_alert_for(const cn_bear_session_t *s, int err) {
+    if (s->verifier && s->verifier->verdict) return cn_bear_verifier_alert(s->verifier->verdict);
+    switch (err) {
+    case BR_ERR_UNSUPPORTED_VERSION:
+    case BR_ERR_BAD_VERSION: return BR_ALERT_PROTOCOL_VERSION;
+    case BR_ERR_TOO_LARGE: return BR_ALERT_RECORD_OVERFLOW;
+    case BR_ERR_UNKNOWN_TYPE:
+    case BR_ERR_UNEXPECTED: return BR_ALERT_UNEXPECTED_MESSAGE;
+    case BR_ERR_BAD_SIGNATURE: return BR_ALERT_DECRYPT_ERROR;
+    case BR_ERR_NO_RANDOM:
+    case BR_ERR_BAD_STATE: return BR_ALERT_INTERNAL_ERROR;
+    default: return BR_ALERT_HANDSHAKE_FAILURE;
+    }
+}
+
+static void cn_bear_say_failure(cn_bear_session_t *s, int err) {
+    const char *peer = s->is_server ? "client" : "server";
+    if (s->failure[0]) return;
+    if (s->verifier && s->verifier->verdict && s->verifier->failure[0])
+        snprintf(s->failure, sizeof s->failure, "%s", s->verifier->failure);
+    else if (err > BR_ERR_SEND_FATAL_ALERT && err < BR_ERR_SEND_FATAL_ALERT + 256)
+        snprintf(s->failure, sizeof s->failure, "the %s was refused: %s", peer,
+            err == BR_ERR_SEND_FATAL_ALERT + BR_ALERT_HANDSHAKE_FAILURE ? "no cipher suite or curve in common"
+                : err == BR_ERR_SEND_FATAL_ALERT + BR_ALERT_NO_APPLICATION_PROTOCOL
+                ? "no protocol in common (ALPN)"
+                : cn_bear_alert_text(err - BR_ERR_SEND_FATAL_ALERT));
+    else if (err >= BR_ERR_RECV_FATAL_ALERT)
+        snprintf(s->failure, sizeof s->failure, "the %s refused it: %s (TLS alert %d)", peer,
+            cn_bear_alert_text(err - BR_ERR_RECV_FATAL_ALERT), err - BR_ERR_RECV_FATAL_ALERT);
+    else
+        snprintf(s->failure, sizeof s->failure, "TLS with the %s failed: %s", peer, cn_bear_error_text(err));
+}
+
+/* ---- The end of the handshake ---- */
+
+static const char *cn_bear_suite_name(unsigned suite) {
+    switch (suite) {
+    case BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: return "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
+    case BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: return "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384";
+    case BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: return "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256";
+    case BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384: return "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384";
+    case BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: return "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256";
+    case BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256: return "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256";
+    default: return "";
+    }
+}
+
+static void cn_bear_finish_handshake(cn_bear_session_t *s) {
+    const char *alpn = br_ssl_engine_get_selected_protocol(s->engine);
+    br_ssl_session_parameters session;
+    if (!s->is_server) s->is_resumed = !s->verifier->was_asked;
+    if (s->verifier && s->verifier->was_asked) {
+        cn_bear_peer_release(s->peer);
+        s->peer = s->verifier->peer;
+        s->verifier->peer = NULL;
+    }
+    br_ssl_engine_get_session_parameters(s->engine, &session);
+    if (!s->is_server && !s->is_resumed && session.session_id_len)
+        cn_bear_cache_put(&s->config->cache, cn_str(s->key, s->key_len), &session, s->peer, cn_bear_now(s->config));
+    if (s->verifier) cn_bear_verifier_free(s->verifier);
+    s->verifier = NULL;
+    s->info.version = "TLS 1.2";
+    s->info.cipher = cn_bear_suite_name(session.cipher_suite);
+    s->info.alpn = alpn ? alpn : "";
+    s->info.server_name = br_ssl_engine_get_server_name(s->engine);
+    s->info.peer_subject = "";
+    s->info.peer_fingerprint = "";
+    s->info.resumed = s->is_resumed;
+    if (s->peer) {
+        s->info.peer_certificates.items = s->peer->certificates;
+        s->info.peer_certificates.count = s->peer->count;
+        s->info.peer_fingerprint = s->peer->fingerprint;
+        s->info.peer_verified = s->peer->is_verified;
+    }
+    s->is_open = true;
+}
+
+/* Looks where the engine stands, after each step. */
+static void cn_bear_look(cn_bear_session_t *s) {
+    unsigned state = br_ssl_engine_current_state(s->engine);
+    int err = br_ssl_engine_last_error(s->engine);
+    bool is_bad_client = s->is_server && s->verifier && s->verifier->count && s->verifier->verdict;
+    if (s->has_failed) return;
+    if ((state == BR_SSL_CLOSED && err != 0) || is_bad_client) {
+        s->has_failed = true;
+        cn_bear_say_failure(s, err);
+        if (s->is_open || s->has_ccs || err >= BR_ERR_RECV_FATAL_ALERT) return;
+        s->alert[0] = 21; /* RFC 5246 6.2.1, 7.2: alert, TLS 1.2, two bytes: fatal, and which */
+        s->alert[1] = s->alert[2] = 3;
+        s->alert[4] = s->alert[5] = 2;
+        s->alert[6] = cn_bear_alert_for(s, err);
+        s->alert_left = sizeof s->alert;
+    } else if (!s->is_open && (state & BR_SSL_SENDAPP)) {
+        cn_bear_finish_handshake(s);
+    }
+}
+
+/* ---- The vtable ---- */
+
+static char *cn_bear_buffer(void *session, connect_tls_channel_t channel, size_t *len) {
+    cn_bear_session_t *s = (cn_bear_session_t *)session;
+    unsigned state = br_ssl_engine_current_state(s->engine);
+    unsigned char *buffer = NULL;
+    *len = 0;
+    if (s->has_failed) {
+        if (channel != CONNECT_TLS_CIPHER_OUT || s->alert_left == 0) return NULL;
+        *len = s->alert_left;
+        return (char *)s->alert + sizeof s->alert - s->alert_left;
+    }
+    switch (channel) {
+    case CONNECT_TLS_CIPHER_IN:
+        if ((state & BR_SSL_RECVREC) && cn_bear_borrow(s, &s->in, &s->engine->ibuf))
+            buffer = br_ssl_engine_recvrec_buf(s->engine, len);
+        break;
+    case CONNECT_TLS_CIPHER_OUT:
+        if (state & BR_SSL_SENDREC) buffer = br_ssl_engine_sendrec_buf(s->engine, len);
+        break;
+    case CONNECT_TLS_PLAIN_IN:
+        if (state & BR_SSL_RECVAPP) buffer = br_ssl_engine_recvapp_buf(s->engine, len);
+        break;
+    case CONNECT_TLS_PLAIN_OUT:
+        if ((state & BR_SSL_SENDAPP) && cn_bear_borrow(s, &s->out, &s->engine->obuf))
+            buffer = br_ssl_engine_sendapp_buf(s->engine, len);
+        break;
+    }
+    return (char *)buffer;
+}
+
+static void cn_bear_done(void *session, connect_tls_channel_t channel, size_t len) {
+    cn_bear_session_t *s = (cn_bear_session_t *)session;
+    if (s->has_failed) {
+        if (channel == CONNECT_TLS_CIPHER_OUT) s->alert_left = (uint8_t)(s->alert_left - len);
+        return;
+    }
+    switch (channel) {
+    case CONNECT_TLS_CIPHER_IN:
+        if (len) br_ssl_engine_recvrec_ack(s->engine, len);
+        break;
+    case CONNECT_TLS_CIPHER_OUT: {
+        size_t all;
+        const unsigned char *record = br_ssl_engine_sendrec_buf(s->engine, &all);
+        if (!s->is_open && record && record[0] == CN_BEAR_RECORD_CCS) s->has_ccs = true;
+        if (len) br_ssl_engine_sendrec_ack(s->engine, len);
+        break;
+    }
+    case CONNECT_TLS_PLAIN_IN:
+        if (len) br_ssl_engine_recvapp_ack(s->engine, len);
+        break;
+    case CONNECT_TLS_PLAIN_OUT:
+        if (len)
+            br_ssl_engine_sendapp_ack(s->engine, len);
+        else if (s->out)
+            br_ssl_engine_flush(s->engine, 0);
+        break;
+    }
+    cn_bear_look(s);
+    cn_bear_lend(s);
+}
+
+static void cn_bear_close(void *session) {
+    cn_bear_session_t *s = (cn_bear_session_t *)session;
+    if (s->has_failed || !cn_bear_borrow(s, &s->out, &s->engine->obuf)) return;
+    br_ssl_engine_close(s->engine);
+    cn_bear_look(s);
+}
+
+static bool cn_bear_closed(void *session, connect_error_t *error) {
+    cn_bear_session_t *s = (cn_bear_session_t *)session;
+    if (s->has_failed) return !cn_error_set(error, CONNECT_UNAVAILABLE, s->failure);
+    if (br_ssl_engine_current_state(s->engine) != BR_SSL_CLOSED) return false;
+    return !cn_error_set(error, CONNECT_OK, "");
+}
+
+static const connect_tls_info_t *cn_bear_info(void *session) {
+    const cn_bear_session_t *s = (const cn_bear_session_t *)session;
+    return s->is_open ? &s->info : NULL;
+}
+
+CN_PRIVATE const connect_tls_engine_t *cn_tls_bearssl(void) {
+    static const connect_tls_engine_t engine = {"BearSSL 0.6", cn_bear_config_new, cn_bear_config_free,
+        cn_bear_session_new, cn_bear_session_free, cn_bear_buffer, cn_bear_done, cn_bear_close, cn_bear_closed,
+        cn_bear_info};
+    return &engine;
+}
+#endif
+
+/* #### src/io/tls.h ################################################################################################ */
+typedef struct cn_tls_config_t cn_tls_config_t;
+
+typedef struct cn_tls_t { /* TLS on one connection; calls that tell of the peer hold it, too */
+    unsigned refs;
+    const connect_allocator_t *allocator;
+    cn_tls_config_t *config;
+    const connect_tls_engine_t *engine;
+    void *session;
+    cn_buf_t out;   /* records for the peer */
+    bool is_open;   /* the handshake is done */
+    bool is_closed; /* close was called, or it is over */
+    bool has_no_memory;
+    connect_tls_info_t info;
+    connect_arena_t arena; /* of info */
+} cn_tls_t;
+
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+/* Keeps a configuration alive; NULL is passed through. */
+CN_PRIVATE connect_tls_t *cn_tls_hold(connect_tls_t *tls_or_null);
+
+/* Begins TLS on a connection. server_name: client: for SNI and checks, unless the options name one. The two flags:
+   what may be negotiated. NULL: out of memory, or nothing may be. */
+CN_PRIVATE cn_tls_t *cn_tls_begin(connect_tls_t *tls, const connect_allocator_t *allocator, bool is_server,
+    const char *server_name, const char *peer, bool http1, bool http2);
+CN_PRIVATE void cn_tls_ref(cn_tls_t *tls_or_null);
+CN_PRIVATE void cn_tls_unref(cn_tls_t *tls_or_null);
+/* What calls tell of the peer; NULL in clear text. */
+CN_PRIVATE const connect_tls_info_t *cn_tls_info(const cn_tls_t *tls_or_null);
+
+/* Takes bytes from the peer, until there is plaintext to be read. Returns how many. */
+CN_PRIVATE size_t cn_tls_take(cn_tls_t *tls, const char *bytes, size_t len);
+/* The plaintext that waits. Then say how much of it was used. */
+CN_PRIVATE connect_str_t cn_tls_plain(cn_tls_t *tls);
+CN_PRIVATE void cn_tls_used(cn_tls_t *tls, size_t len);
+/* Puts plaintext into records, in out. Returns how much of it: less than all means that it is over. */
+CN_PRIVATE size_t cn_tls_seal(cn_tls_t *tls, connect_str_t plain);
+/* Sends close_notify, once. */
+CN_PRIVATE void cn_tls_close(cn_tls_t *tls);
+/* Moves what the engine has for the peer into out. */
+CN_PRIVATE void cn_tls_collect(cn_tls_t *tls);
+/* True: it is over. *error: OK if by close_notify. */
+CN_PRIVATE bool cn_tls_over(cn_tls_t *tls, connect_error_t *error);
+/* Looks whether the handshake is done. Returns false: the peer is refused, *error says why. */
+CN_PRIVATE bool cn_tls_look(cn_tls_t *tls, connect_error_t *error);
+#endif
+
+/* #### src/io/tls.c ################################################################################################ */
+/* TLS between the bytes of a connection and its HTTP, whatever the engine: configurations that can be replaced while
+   connections use them, and one session with its staged records.
+
+   A connect_tls_t points to its present configuration: options with all files read and turned into DER, and what the
+   engine made of them. Connections hold the one they began with. A reload makes a new one first and then swaps the
+   pointer, under a mutex that is held for that long only; so it may come from any thread, and a failure changes
+   nothing.
+   `sources` are the options as they were given, for a reload that reads the same files again.
+
+   Records in: the caller's bytes go into the engine's buffer until it has plaintext, which is read in place there.
+   Records out: the engine holds one at a time; they are collected in `out`, so that what a turn causes is one write.
+
+   What an engine may leave to us: the names in the peer's certificate, and the user's verify. */
+
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+struct cn_tls_config_t {
+    int refs; /* atomic */
+    connect_tls_options_t sources, options;
+    connect_identity_t *source_more, *more;
+    connect_arena_t arena; /* of both */
+    const connect_tls_engine_t *engine;
+    void *state; /* the engine's */
+};
+
+struct connect_tls_t {
+    int refs; /* atomic */
+    const connect_allocator_t *allocator;
+    pthread_mutex_t mutex;
+    cn_tls_config_t *config;
+};
+
+/* ---- Configurations ---- */
+
+static void cn_tls_config_unref(cn_tls_config_t *config) {
+    const connect_allocator_t *allocator;
+    if (!config || __atomic_sub_fetch(&config->refs, 1, __ATOMIC_ACQ_REL) != 0) return;
+    allocator = config->options.allocator;
+    if (config->state) config->engine->config_free(config->state);
+    connect_arena_free(&config->arena);
+    cn_mem_release(allocator, config);
+}
+
+static bool cn_tls_copy(connect_arena_t *arena, connect_str_t *text) {
+    if (!text->data) return true;
+    *text = connect_arena_copy(arena, *text);
+    return text->data != NULL;
+}
+
+static bool cn_tls_copy_text(connect_arena_t *arena, const char **text) {
+    if (!*text) return true;
+    *text = connect_arena_copy(arena, connect_str_of(*text)).data;
+    return *text != NULL;
+}
+
+static bool cn_tls_copy_identity(connect_arena_t *arena, connect_identity_t *identity) {
+    return cn_tls_copy(arena, &identity->certificate) && cn_tls_copy(arena, &identity->private_key);
+}
+
+static bool cn_tls_copy_sources(cn_tls_config_t *config, const connect_tls_options_t *options) {
+    connect_arena_t *arena = &config->arena;
+    size_t i;
+    config->sources = *options;
+    config->source_more = CONNECT_NEW(arena, connect_identity_t, options->more_count + 1);
+    if (!config->source_more) return false;
+    config->sources.more = config->source_more;
+    for (i = 0; i < options->more_count; i++) {
+        config->source_more[i] = options->more[i];
+        if (!cn_tls_copy_identity(arena, &config->source_more[i])) return false;
+    }
+    return cn_tls_copy_identity(arena, &config->sources.identity) &&
+        cn_tls_copy(arena, &config->sources.trust_anchors) && cn_tls_copy_text(arena, &config->sources.server_name) &&
+        cn_tls_copy_text(arena, &config->sources.pins) && cn_tls_copy_text(arena, &config->sources.alpn);
+}
+
+static bool cn_tls_read_identity(cn_tls_config_t *config, const char *option, const connect_identity_t *from,
+    connect_identity_t *to, connect_error_t *error) {
+    char name[64];
+    snprintf(name, sizeof name, "%s.certificate", option);
+    if (!from->certificate.data && !from->private_key.data) return true;
+    if (!from->certificate.data || !from->private_key.data)
+        return cn_error_print(
+            error, NULL, CONNECT_INVALID_ARGUMENT, "%s needs both certificate and private_key", option);
+    if (!cn_pem_read(from->certificate, CN_PEM_CHAIN, name, &config->arena, &to->certificate, error)) return false;
+    snprintf(name, sizeof name, "%s.private_key", option);
+    return cn_pem_read(from->private_key, CN_PEM_KEY, name, &config->arena, &to->private_key, error);
+}
+
+/* Reads all files. */
+static bool cn_tls_read(cn_tls_config_t *config, connect_error_t *error) {
+    connect_tls_options_t *options = &config->options;
+    size_t i;
+    *options = config->sources;
+    config->more = CONNECT_NEW(&config->arena, connect_identity_t, options->more_count + 1);
+    if (!config->more) return cn_error_memory(error);
+    options->more = config->more;
+    if (!options->alpn) options->alpn = "h2,http/1.1";
+    if (strcmp(options->alpn, "h2,http/1.1") != 0 && strcmp(options->alpn, "http/1.1,h2") != 0 &&
+        strcmp(options->alpn, "h2") != 0 && strcmp(options->alpn, "http/1.1") != 0)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "alpn must be h2, http/1.1, or both with a comma between");
+    if (!cn_tls_read_identity(config, "identity", &config->sources.identity, &options->identity, error)) return false;
+    for (i = 0; i < options->more_count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "more[%zu]", i);
+        if (!cn_tls_read_identity(config, name, &config->source_more[i], &config->more[i], error)) return false;
+        if (!config->more[i].certificate.data)
+            return cn_error_print(error, NULL, CONNECT_INVALID_ARGUMENT, "%s has no certificate", name);
+    }
+    if (options->client_auth != CONNECT_CLIENT_AUTH_NONE && !options->trust_anchors.data)
+        return cn_error_set(
+            error, CONNECT_INVALID_ARGUMENT, "trust_anchors is needed with client_auth: who signs client certificates");
+    if (options->trust_anchors.data)
+        return cn_pem_read(
+            options->trust_anchors, CN_PEM_ANCHORS, "trust_anchors", &config->arena, &options->trust_anchors, error);
+    if (options->identity.certificate.data || options->insecure_no_verify) return true; /* a server, or nobody asks */
+    return cn_pem_read(
+        CN_STR("system"), CN_PEM_ANCHORS, "trust_anchors", &config->arena, &options->trust_anchors, error);
+}
+
+static cn_tls_config_t *cn_tls_config_new(const connect_tls_options_t *options, connect_error_t *error) {
+    cn_tls_config_t *config;
+    const connect_tls_engine_t *engine = options->engine;
+#if CONNECT_ENABLE_TLS
+    if (!engine) engine = cn_tls_bearssl();
+#endif
+    if (!engine) {
+        cn_error_set(error, CONNECT_UNIMPLEMENTED, "this build has no TLS engine (CONNECT_ENABLE_TLS=0): set engine");
+        return NULL;
+    }
+    config = (cn_tls_config_t *)cn_mem_acquire(options->allocator, sizeof *config);
+    if (!config) {
+        cn_error_memory(error);
+        return NULL;
+    }
+    config->refs = 1;
+    config->engine = engine;
+    config->options.allocator = options->allocator;
+    config->arena.private_allocator = options->allocator;
+    if (!cn_tls_copy_sources(config, options))
+        cn_error_memory(error);
+    else if (cn_tls_read(config, error))
+        config->state = engine->config_new(&config->options, error);
+    if (config->state) return config;
+    config->options.allocator = options->allocator;
+    cn_tls_config_unref(config);
+    return NULL;
+}
+
+connect_tls_t *connect_tls_new(const connect_tls_options_t *options, connect_error_t *error) {
+    static const connect_tls_options_t defaults;
+    connect_tls_t *tls;
+    if (!options) options = &defaults;
+    tls = (connect_tls_t *)cn_mem_acquire(options->allocator, sizeof *tls);
+    if (!tls) {
+        cn_error_memory(error);
+        return NULL;
+    }
+    tls->refs = 1;
+    tls->allocator = options->allocator;
+    tls->config = cn_tls_config_new(options, error);
+    if (tls->config && pthread_mutex_init(&tls->mutex, NULL) == 0) return tls;
+    if (tls->config) cn_error_memory(error);
+    cn_tls_config_unref(tls->config);
+    cn_mem_release(options->allocator, tls);
+    return NULL;
+}
+
+static cn_tls_config_t *cn_tls_present(connect_tls_t *tls) {
+    cn_tls_config_t *config;
+    pthread_mutex_lock(&tls->mutex);
+    config = tls->config;
+    __atomic_add_fetch(&config->refs, 1, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&tls->mutex);
+    return config;
+}
+
+bool connect_tls_reload(connect_tls_t *tls, const connect_tls_options_t *options, connect_error_t *error) {
+    cn_tls_config_t *old = cn_tls_present(tls), *fresh;
+    fresh = cn_tls_config_new(options ? options : &old->sources, error);
+    cn_tls_config_unref(old);
+    if (!fresh) return false;
+    pthread_mutex_lock(&tls->mutex);
+    old = tls->config;
+    tls->config = fresh;
+    pthread_mutex_unlock(&tls->mutex);
+    cn_tls_config_unref(old);
+    return true;
+}
+
+CN_PRIVATE connect_tls_t *cn_tls_hold(connect_tls_t *tls) {
+    if (tls) __atomic_add_fetch(&tls->refs, 1, __ATOMIC_RELAXED);
+    return tls;
+}
+
+void connect_tls_free(connect_tls_t *tls) {
+    if (!tls || __atomic_sub_fetch(&tls->refs, 1, __ATOMIC_ACQ_REL) != 0) return;
+    cn_tls_config_unref(tls->config);
+    pthread_mutex_destroy(&tls->mutex);
+    cn_mem_release(tls->allocator, tls);
+}
+
+/* ---- One connection ---- */
+
+/* Of what the options allow that which the connection can speak. */
+static const char *cn_tls_alpn(const char *wanted, bool http1, bool http2) {
+    bool has1 = strstr(wanted, "http/1.1") != NULL && http1, has2 = strstr(wanted, "h2") != NULL && http2;
+    if (has1 && has2) return wanted;
+    return has2 ? "h2" : has1 ? "http/1.1" : NULL;
+}
+
+CN_PRIVATE cn_tls_t *cn_tls_begin(connect_tls_t *from, const connect_allocator_t *allocator, bool is_server,
+    const char *server_name, const char *peer, bool http1, bool http2) {
+    connect_tls_session_options_t options;
+    cn_tls_t *tls = (cn_tls_t *)cn_mem_acquire(allocator, sizeof *tls);
+    if (!tls) return NULL;
+    tls->refs = 1;
+    tls->allocator = allocator;
+    tls->arena.private_allocator = allocator;
+    tls->config = cn_tls_present(from);
+    tls->engine = tls->config->engine;
+    options.is_server = is_server;
+    options.server_name = tls->config->options.server_name ? tls->config->options.server_name : server_name;
+    if (is_server) options.server_name = NULL;
+    options.peer = peer;
+    options.alpn = cn_tls_alpn(tls->config->options.alpn, http1, http2);
+    if (options.alpn) tls->session = tls->engine->session_new(tls->config->state, &options);
+    if (tls->session) return tls;
+    cn_tls_unref(tls);
+    return NULL;
+}
+
+CN_PRIVATE void cn_tls_ref(cn_tls_t *tls) {
+    if (tls) tls->refs++;
+}
+
+CN_PRIVATE void cn_tls_unref(cn_tls_t *tls) {
+    if (!tls || --tls->refs) return;
+    if (tls->session) tls->engine->session_free(tls->session);
+    cn_tls_config_unref(tls->config);
+    cn_buf_free(&tls->out, tls->allocator);
+    connect_arena_free(&tls->arena);
+    cn_mem_release(tls->allocator, tls);
+}
+
+CN_PRIVATE const connect_tls_info_t *cn_tls_info(const cn_tls_t *tls) {
+    return tls ? &tls->info : NULL;
+}
+
+CN_PRIVATE void cn_tls_collect(cn_tls_t *tls) {
+    const char *bytes;
+    size_t len;
+    while ((bytes = tls->engine->buffer(tls->session, CONNECT_TLS_CIPHER_OUT, &len)) != NULL) {
+        if (!cn_buf_append(&tls->out, tls->allocator, bytes, len)) tls->has_no_memory = true;
+        tls->engine->done(tls->session, CONNECT_TLS_CIPHER_OUT, len);
+    }
+}
+
+CN_PRIVATE size_t cn_tls_take(cn_tls_t *tls, const char *bytes, size_t len) {
+    size_t taken = 0;
+    while (taken < len) {
+        size_t room;
+        char *to = tls->engine->buffer(tls->session, CONNECT_TLS_CIPHER_IN, &room);
+        if (!to) break;
+        room = CN_MIN(room, len - taken);
+        memcpy(to, bytes + taken, room);
+        tls->engine->done(tls->session, CONNECT_TLS_CIPHER_IN, room);
+        taken += room;
+        cn_tls_collect(tls);
+    }
+    return taken;
+}
+
+CN_PRIVATE connect_str_t cn_tls_plain(cn_tls_t *tls) {
+    connect_str_t plain;
+    plain.data = tls->engine->buffer(tls->session, CONNECT_TLS_PLAIN_IN, &plain.len);
+    if (!plain.data) plain.len = 0;
+    return plain;
+}
+
+CN_PRIVATE void cn_tls_used(cn_tls_t *tls, size_t len) {
+    tls->engine->done(tls->session, CONNECT_TLS_PLAIN_IN, len);
+}
+
+CN_PRIVATE size_t cn_tls_seal(cn_tls_t *tls, connect_str_t plain) {
+    size_t sealed = 0;
+    while (sealed < plain.len) {
+        size_t room;
+        char *to = tls->engine->buffer(tls->session, CONNECT_TLS_PLAIN_OUT, &room);
+        if (!to) break;
+        room = CN_MIN(room, plain.len - sealed);
+        memcpy(to, plain.data + sealed, room);
+        tls->engine->done(tls->session, CONNECT_TLS_PLAIN_OUT, room);
+        sealed += room;
+        cn_tls_collect(tls);
+    }
+    if (sealed) tls->engine->done(tls->session, CONNECT_TLS_PLAIN_OUT, 0);
+    cn_tls_collect(tls);
+    return sealed;
+}
+
+CN_PRIVATE void cn_tls_close(cn_tls_t *tls) {
+    if (tls->is_closed) return;
+    tls->is_closed = true;
+    if (tls->is_open) tls->engine->close(tls->session);
+    cn_tls_collect(tls);
+}
+
+CN_PRIVATE bool cn_tls_over(cn_tls_t *tls, connect_error_t *error) {
+    if (tls->has_no_memory)
+        cn_error_memory(error);
+    else if (!tls->engine->closed(tls->session, error))
+        return false;
+    tls->is_closed = true;
+    return true;
+}
+
+static bool cn_tls_fill_info(cn_tls_t *tls, const connect_tls_info_t *info) {
+    connect_str_t subject = {"", 0};
+    cn_x509_t cert;
+    tls->info = *info;
+    if (!info->peer_certificates.count || !cn_x509_parse(&cert, info->peer_certificates.items[0])) return true;
+    if (!info->peer_names.count && !cn_x509_names(&cert, &tls->arena, &tls->info.peer_names)) return false;
+    if (!info->peer_subject[0]) {
+        subject = cn_x509_name_text(cert.subject, &tls->arena);
+        tls->info.peer_subject = subject.data;
+    }
+    return subject.data != NULL;
+}
+
+CN_PRIVATE bool cn_tls_look(cn_tls_t *tls, connect_error_t *error) {
+    const connect_tls_options_t *options = &tls->config->options;
+    const connect_tls_info_t *info;
+    if (tls->is_open || (info = tls->engine->info(tls->session)) == NULL) return true;
+    if (!cn_tls_fill_info(tls, info)) return cn_error_memory(error);
+    tls->is_open = true;
+    if (!options->verify || options->verify(&tls->info, options->user)) return true;
+    return cn_error_set(error, CONNECT_UNAVAILABLE, "the peer's certificate was refused by verify");
+}
+#endif
+
 /* #### src/io/conn.h ############################################################################################### */
 typedef struct cn_conn_owner_t {                      /* what a server or a client hears of its connections */
     cn_exchange_t *(*on_begin)(connect_conn_t *conn); /* server: as in cn_http_events_t */
@@ -12962,6 +17244,11 @@ typedef struct cn_conn_owner_t {                      /* what a server or a clie
     void (*enter)(void *owner, int64_t now_ms);       /* around everything that can run callbacks: what is freed in */
     void (*leave)(void *owner);                       /* between goes in the last leave */
 } cn_conn_owner_t;
+
+typedef struct cn_conn_turn_t { /* of an owner: what its connections may do in one turn of the clock */
+    int64_t now_ms;
+    unsigned handshakes;
+} cn_conn_turn_t;
 
 struct connect_conn_t {
     cn_http_t http; /* first: the HTTP versions know only this */
@@ -12980,7 +17267,12 @@ struct connect_conn_t {
     char preface[24];         /* server: the first bytes, until they tell the version */
     uint8_t preface_len;
     bool allow_http1, allow_http2;
-    bool opened;       /* bytes may flow */
+    bool connected;    /* the transport is open */
+    bool opened;       /* requests may flow: the handshake, if any, is done */
+    bool heard;        /* something came */
+    cn_tls_t *tls;     /* NULL: clear text */
+    cn_conn_turn_t *turn;
+    int64_t handshake_ms; /* a step of the handshake has to wait until then; 0: none does */
     bool dead;         /* nothing is wanted any more */
     bool close_wanted; /* connect_conn_close was called inside an event */
     unsigned depth;    /* of feed, output and eof */
@@ -13007,7 +17299,10 @@ typedef struct cn_conn_options_t {
     const cn_conn_owner_t *events;
     void *owner;
     const char *peer;
-    bool is_server, allow_http1, allow_http2; /* a client's has one of the two */
+    bool is_server, allow_http1, allow_http2; /* a client's in clear text has one of the two */
+    connect_tls_t *tls;                       /* NULL: clear text */
+    const char *server_name;                  /* client, TLS */
+    cn_conn_turn_t *turn;                     /* TLS */
 } cn_conn_options_t;
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
@@ -13051,11 +17346,23 @@ CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http);
    one of its own events is freed when the outermost has ended, and owner->leave is the last thing of all, as the owner
    may free itself there.
 
+   TLS: bytes of the peer go to the engine, and what it decrypts goes the way of bytes in clear text; http.out is sealed
+   into tls->out, which then is what the transport writes. The version follows from ALPN; without ALPN it is found out
+   as in clear text. A handshake has handshake_ms. Its steps cost milliseconds: of an owner's connections at most
+   CN_CONN_HANDSHAKES take one in the same millisecond, the others ask to be fed again in the next, so that established
+   connections are served between them. The end of the bytes without close_notify is a truncation: what runs ends with
+   UNAVAILABLE, also a response that would end with the connection (RFC 9112 9.8). Who speaks clear text to TLS, or TLS
+   to clear text, is told so in HTTP, or by the text of the failure.
+
    The output queue's block is borrowed from the owner's pool when bytes come, and given back when all is written. */
 
+#define CN_CONN_HANDSHAKES 4u
+#define CN_CONN_TLS_HANDSHAKE 22 /* the first byte of every TLS connection (RFC 8446 5.1) */
+#define CN_CONN_TLS_ALERT 21
 #define CN_CONN_BLOCKED 4u /* reading stops while output waits above so many times limits->connection_buffer */
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+static const char cn_conn_stalled[] = "the peer takes no bytes (limits.write_stall_ms)";
 static const char cn_conn_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http) {
@@ -13098,7 +17405,18 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     conn->opened_ms = -1;
     conn->idle_since_ms = -1;
     conn->stalled_since_ms = -1;
+    conn->connected = options->is_server;
     conn->opened = options->is_server;
+    conn->turn = options->turn;
+    if (options->tls) {
+        conn->http.is_secure = true;
+        conn->tls = cn_tls_begin(options->tls, options->allocator, options->is_server, options->server_name,
+            options->peer, options->allow_http1, options->allow_http2);
+        if (!conn->tls) {
+            cn_mem_release(options->allocator, conn);
+            return NULL;
+        }
+    }
     snprintf(conn->peer, sizeof conn->peer, "%s", options->peer ? options->peer : "");
     return conn;
 }
@@ -13130,6 +17448,7 @@ static void cn_conn_free(connect_conn_t *conn) {
         cn_buf_give_back(&conn->http.out, conn->pool, allocator);
     }
     cn_buf_free(&conn->http.out, allocator);
+    cn_tls_unref(conn->tls);
     cn_mem_release(allocator, conn);
     if (owner) events->leave(owner);
 }
@@ -13166,19 +17485,37 @@ static bool cn_conn_open_version(connect_conn_t *conn, bool http2) {
     return true;
 }
 
-CN_PRIVATE void cn_conn_opened(connect_conn_t *conn, int64_t now_ms) {
-    cn_conn_enter(conn, now_ms);
+/* Client: requests may go now. */
+static void cn_conn_ready(connect_conn_t *conn, bool http2) {
     conn->opened = true;
     conn->opened_ms = conn->http.now_ms;
-    if (cn_conn_open_version(conn, conn->allow_http2) && conn->owner && conn->events->on_room)
-        conn->events->on_room(conn);
+    if (cn_conn_open_version(conn, http2) && conn->owner && conn->events->on_room) conn->events->on_room(conn);
+}
+
+CN_PRIVATE void cn_conn_opened(connect_conn_t *conn, int64_t now_ms) {
+    cn_conn_enter(conn, now_ms);
+    conn->connected = true;
+    conn->opened_ms = conn->http.now_ms;
+    if (conn->tls) {
+        cn_tls_collect(conn->tls);
+        conn->output_due = true;
+    } else {
+        cn_conn_ready(conn, conn->allow_http2);
+    }
     cn_conn_leave(conn);
 }
 
 /* Tells the version by the first bytes. Returns how many were used up before the version takes over; all of them if
    it is not known yet. */
 static size_t cn_conn_sniff(connect_conn_t *conn, const char *bytes, size_t len) {
+    static const char is_tls[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+                                 "Content-Length: 49\r\n\r\nThis port speaks clear text, not TLS: use http://\n";
     size_t have = conn->preface_len, take, held;
+    if (!have && bytes[0] == CN_CONN_TLS_HANDSHAKE && !conn->tls) {
+        cn_buf_append(&conn->http.out, conn->http.allocator, is_tls, sizeof is_tls - 1);
+        conn->http.closing = true;
+        return len;
+    }
     if (!conn->allow_http2 || !conn->allow_http1) {
         cn_conn_open_version(conn, conn->allow_http2);
         return 0;
@@ -13206,6 +17543,8 @@ static int64_t cn_conn_add_ms(int64_t since_ms, uint32_t limit_ms) {
 
 static int64_t cn_conn_idle_due(const connect_conn_t *conn) {
     const connect_limits_t *limits = conn->http.limits;
+    if (conn->tls && !conn->tls->is_open)
+        return conn->connected ? cn_conn_add_ms(conn->opened_ms, limits->handshake_ms) : INT64_MAX;
     if (!conn->http.version)
         return conn->http.is_server ? cn_conn_add_ms(conn->opened_ms, limits->header_ms) : INT64_MAX;
     return cn_conn_add_ms(conn->idle_since_ms,
@@ -13216,6 +17555,8 @@ int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     const cn_http_t *http = &conn->http;
     int64_t due = CN_MIN(http->due_ms, conn->owner_due_ms);
     if (conn->dead || http->woken || conn->opened_ms < 0) return http->now_ms;
+    if (conn->handshake_ms) due = CN_MIN(due, conn->handshake_ms);
+    if (conn->tls && !http->read_blocked && !http->closing && cn_tls_plain(conn->tls).len) return http->now_ms;
     due = CN_MIN(due, cn_conn_add_ms(http->head_since_ms, http->limits->header_ms));
     due = CN_MIN(due, cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms));
     due = CN_MIN(due, cn_conn_idle_due(conn));
@@ -13256,8 +17597,11 @@ static int64_t cn_conn_look_for_stalls(cn_http_t *http, bool first) {
     for (node = http->exchanges.next; node != &http->exchanges; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
-        if (!first && x->out_waited && cn_buf_len(&x->out) && x->out_taken == x->out_taken_before)
-            http->version->reset(x, CN_RESET_CANCEL);
+        if (!first && x->out_waited && cn_buf_len(&x->out) && x->out_taken == x->out_taken_before) {
+            x->close_code = http->is_server ? CONNECT_CANCELED : CONNECT_UNAVAILABLE;
+            x->close_why = cn_conn_stalled;
+            http->version->reset(x, CN_RESET_STALLED);
+        }
         x->out_waited = cn_buf_len(&x->out) != 0;
         x->out_taken_before = x->out_taken;
         waits = waits || x->out_waited;
@@ -13282,6 +17626,8 @@ static bool cn_conn_tick(connect_conn_t *conn) {
     } else if (conn->idle_since_ms < 0) {
         conn->idle_since_ms = now;
     } else if (cn_conn_idle_due(conn) <= now) {
+        if (conn->tls && !conn->tls->is_open)
+            cn_conn_set_failure(conn, ETIMEDOUT, "the TLS handshake took too long (limits.handshake_ms)");
         if (http->version && !http->draining) {
             http->version->drain(http);
             conn->idle_since_ms = now;
@@ -13299,9 +17645,8 @@ static bool cn_conn_tick(connect_conn_t *conn) {
     if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
     if (conn->stall_check_ms <= now) conn->stall_check_ms = cn_conn_look_for_stalls(http, false);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
-        cn_conn_set_failure(conn, ETIMEDOUT,
-            conn->abort_ms <= now ? "drained, and the grace is over"
-                                  : "the peer takes no bytes (limits.write_stall_ms)");
+        cn_conn_set_failure(
+            conn, ETIMEDOUT, conn->abort_ms <= now ? "drained, and the grace is over" : cn_conn_stalled);
         cn_conn_kill(conn);
     }
     return due;
@@ -13309,20 +17654,122 @@ static bool cn_conn_tick(connect_conn_t *conn) {
 
 /* ---- Bytes in ---- */
 
+/* Hands plaintext over. Returns how many bytes were taken. */
+static size_t cn_conn_deliver(connect_conn_t *conn, const char *bytes, size_t len) {
+    size_t taken = 0;
+    if (len && !conn->http.version) taken = cn_conn_sniff(conn, bytes, len);
+    if (conn->http.version && !conn->dead && taken < len && !conn->http.closing)
+        taken += conn->http.version->feed(&conn->http, bytes + taken, len - taken);
+    return conn->http.closing ? len : taken; /* of no interest any more */
+}
+
+/* TLS is over: by close_notify, or for the reason that is in error. What the engine has to say still goes out. */
+static void cn_conn_tls_over(connect_conn_t *conn, const connect_error_t *error) {
+    cn_http_t *http = &conn->http;
+    char text[sizeof conn->failure];
+    if (error->code != CONNECT_OK) {
+        snprintf(text, sizeof text, "TLS with %s: %s", conn->peer, error->message.data);
+        cn_conn_set_failure(conn, 0, text);
+    } else if (!conn->tls->is_open) {
+        cn_conn_set_failure(conn, 0, "the connection was closed during the TLS handshake");
+    }
+    if (http->version) http->version->eof(http);
+    cn_buf_clear(&http->out); /* nothing can be sealed any more */
+    http->closing = true;
+}
+
+static void cn_conn_tls_open(connect_conn_t *conn) {
+    const bool http2 = strcmp(conn->tls->info.alpn, "h2") == 0;
+    conn->handshake_ms = 0;
+    conn->opened_ms = conn->http.now_ms;
+    if (conn->http.is_server) {
+        if (conn->tls->info.alpn[0]) cn_conn_open_version(conn, http2);
+    } else if (http2 || conn->allow_http1) {
+        conn->allow_http1 = !http2;
+        conn->allow_http2 = http2;
+        cn_conn_ready(conn, http2);
+    } else {
+        connect_error_t error;
+        cn_error_set(&error, CONNECT_UNAVAILABLE, "the server does not offer HTTP/2 (ALPN h2)");
+        cn_conn_tls_over(conn, &error);
+    }
+}
+
+/* Somebody who speaks no TLS: tells so. */
+static bool cn_conn_is_clear_text(connect_conn_t *conn, const char *bytes) {
+    static const char http1[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+                                "Content-Length: 50\r\n\r\nThis port speaks TLS, not clear text: use https://\n";
+    const unsigned char first = (unsigned char)bytes[0];
+    if (conn->heard || first == CN_CONN_TLS_HANDSHAKE || first == CN_CONN_TLS_ALERT) return false;
+    if (conn->http.is_server) {
+        if (first < 'A' || first > 'Z') return false; /* the engine has an alert for it */
+        cn_buf_append(&conn->tls->out, conn->http.allocator, http1, sizeof http1 - 1);
+    }
+    conn->tls->is_closed = true;
+    conn->http.closing = true;
+    cn_conn_set_failure(conn, 0, "the server does not speak TLS here: use http://");
+    return true;
+}
+
+/* A step of a handshake is due: may it be taken now? */
+static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
+    cn_conn_turn_t *turn = conn->turn;
+    const int64_t now = conn->http.now_ms;
+    conn->handshake_ms = 0;
+    if (!turn || conn->tls->is_open) return true;
+    if (turn->now_ms != now) turn->handshakes = 0;
+    turn->now_ms = now;
+    if (turn->handshakes++ < CN_CONN_HANDSHAKES) return true;
+    conn->handshake_ms = now + 1;
+    return false;
+}
+
+static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+    cn_tls_t *tls = conn->tls;
+    size_t taken = 0, used;
+    connect_error_t error;
+    if (len && cn_conn_is_clear_text(conn, bytes)) return len;
+    if (len && !cn_conn_may_shake_hands(conn)) return 0;
+    for (;;) {
+        connect_str_t plain;
+        size_t got = cn_tls_take(tls, bytes + taken, len - taken);
+        taken += got;
+        if (!tls->is_open) {
+            if (!cn_tls_look(tls, &error)) {
+                cn_tls_close(tls);
+                cn_conn_tls_over(conn, &error);
+                return len;
+            }
+            if (tls->is_open) cn_conn_tls_open(conn);
+        }
+        plain = cn_tls_plain(tls);
+        used = plain.len ? cn_conn_deliver(conn, plain.data, plain.len) : 0;
+        if (plain.len) cn_tls_used(tls, used);
+        if (conn->dead || conn->http.closing) return len;
+        if (plain.len ? used == 0 || conn->http.read_blocked : taken == len || got == 0) break;
+    }
+    if (!tls->is_closed && cn_tls_over(tls, &error)) {
+        cn_conn_tls_over(conn, &error);
+        return len;
+    }
+    return taken;
+}
+
 size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, int64_t now_ms) {
     const char *at = (const char *)bytes;
     size_t taken = 0;
     bool woken, due;
     cn_conn_enter(conn, now_ms);
-    if (!conn->opened && !conn->abandon && !conn->dead) cn_conn_opened(conn, now_ms);
+    if (!conn->connected && !conn->abandon && !conn->dead) cn_conn_opened(conn, now_ms);
     woken = conn->http.woken;
     conn->http.woken = false;
-    if (!conn->dead && conn->opened) {
+    if (!conn->dead && conn->connected) {
         cn_buf_borrow(&conn->http.out, conn->pool);
-        if (len && !conn->http.version) taken = cn_conn_sniff(conn, at, len);
-        if (conn->http.version && !conn->dead && taken < len && !conn->http.closing)
-            taken += conn->http.version->feed(&conn->http, at + taken, len - taken);
-        if (conn->http.closing) taken = len; /* of no interest any more */
+        if (conn->tls && !conn->http.closing)
+            taken = cn_conn_feed_tls(conn, at, len);
+        else
+            taken = cn_conn_deliver(conn, at, len);
+        if (taken) conn->heard = true;
     }
     due = cn_conn_tick(conn);
     conn->output_due = conn->output_due || len || woken || due;
@@ -13331,9 +17778,20 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
     return taken;
 }
 
+/* The bytes ended, and TLS did not. */
+static void cn_conn_tls_cut(connect_conn_t *conn) {
+    char text[sizeof conn->failure];
+    snprintf(text, sizeof text, conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
+                                                   : "%s closed the connection during the TLS handshake",
+        conn->peer);
+    cn_conn_set_failure(conn, 0, text);
+    conn->dead = true;
+}
+
 CN_PRIVATE void cn_conn_eof(connect_conn_t *conn, int64_t now_ms) {
     cn_conn_enter(conn, now_ms);
-    if (conn->http.version && !conn->dead)
+    if (conn->tls && !conn->tls->is_closed) cn_conn_tls_cut(conn);
+    if (conn->http.version && (!conn->dead || conn->tls))
         conn->http.version->eof(&conn->http);
     else
         conn->dead = true;
@@ -13341,6 +17799,30 @@ CN_PRIVATE void cn_conn_eof(connect_conn_t *conn, int64_t now_ms) {
 }
 
 /* ---- Bytes out ---- */
+
+/* What the transport writes. */
+static cn_buf_t *cn_conn_wire(connect_conn_t *conn) {
+    return conn->tls ? &conn->tls->out : &conn->http.out;
+}
+
+/* Seals what there is, up to the buffer's limit, and says goodbye behind the last of it. */
+static void cn_conn_seal(connect_conn_t *conn) {
+    cn_http_t *http = &conn->http;
+    cn_tls_t *tls = conn->tls;
+    while (tls->is_open && cn_buf_len(&http->out) && cn_buf_len(&tls->out) <= http->limits->connection_buffer) {
+        size_t sealed = cn_tls_seal(tls, cn_buf_view(&http->out));
+        cn_buf_drop(&http->out, sealed);
+        if (!sealed) break;
+    }
+    if (cn_buf_len(&http->out) == 0) {
+        if (http->closing) cn_tls_close(tls);
+        if (conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
+    }
+    if (tls->has_no_memory) {
+        cn_conn_set_failure(conn, ENOMEM, "out of memory");
+        cn_conn_kill(conn);
+    }
+}
 
 connect_str_t connect_conn_output(connect_conn_t *conn) {
     cn_http_t *http = &conn->http;
@@ -13350,9 +17832,13 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     conn->gone = &gone;
     cn_conn_enter(conn, http->now_ms);
     if (http->exchange_count) conn->idle_since_ms = -1;
-    if (http->version) {
+    if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
         cn_buf_borrow(&http->out, conn->pool);
         http->version->pull(http);
+    }
+    if (conn->tls) {
+        cn_buf_borrow(&conn->tls->out, conn->pool);
+        cn_conn_seal(conn);
     }
     if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
     conn->output_due = false;
@@ -13365,9 +17851,9 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     }
     conn->gone = outer_gone;
     if (conn->dead) return CN_STR("");
-    view = cn_buf_view(&http->out);
+    view = cn_buf_view(cn_conn_wire(conn));
     if (view.len == 0) {
-        if (conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
+        if (conn->owner) cn_buf_give_back(cn_conn_wire(conn), conn->pool, http->allocator);
         conn->stalled_since_ms = -1;
     } else if (conn->stalled_since_ms < 0) {
         conn->stalled_since_ms = http->now_ms;
@@ -13377,21 +17863,23 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
 
 void connect_conn_sent(connect_conn_t *conn, size_t len) {
     cn_http_t *http = &conn->http;
-    cn_buf_drop(&http->out, len);
+    cn_buf_t *wire = cn_conn_wire(conn);
+    cn_buf_drop(wire, len);
     http->written += len;
-    if (len) conn->stalled_since_ms = cn_buf_len(&http->out) ? http->now_ms : -1;
-    if (cn_buf_len(&http->out) == 0 && conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
+    if (len) conn->stalled_since_ms = cn_buf_len(wire) ? http->now_ms : -1;
+    if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->pool, http->allocator);
 }
 
 unsigned connect_conn_wants(const connect_conn_t *conn) {
     const cn_http_t *http = &conn->http;
-    size_t waiting = cn_buf_len(&http->out);
+    size_t waiting = cn_buf_len(&http->out) + (conn->tls ? cn_buf_len(&conn->tls->out) : 0);
     unsigned wants = 0;
     if (conn->dead || !conn->owner) return 0;
-    if (waiting || conn->output_due) wants |= CONNECT_WANTS_WRITE;
+    if (waiting || conn->output_due || (conn->tls && http->closing && !conn->tls->is_closed))
+        wants |= CONNECT_WANTS_WRITE;
     if (!http->closing) {
         if (http->woken) wants |= CONNECT_WANTS_WRITE;
-        if (!http->read_blocked && waiting / CN_CONN_BLOCKED <= http->limits->connection_buffer)
+        if (!http->read_blocked && !conn->handshake_ms && waiting / CN_CONN_BLOCKED <= http->limits->connection_buffer)
             wants |= CONNECT_WANTS_READ;
         if (!wants) wants = CONNECT_WANTS_WAKE;
     }
@@ -13462,16 +17950,22 @@ CN_PRIVATE void cn_conn_set_owner_due(connect_conn_t *conn, int64_t due_ms) {
 #endif
 
 /* #### src/call/call.h ############################################################################################# */
-typedef struct cn_call_owner_t {               /* the server or the client of a call */
-    void (*on_head)(connect_call_t *call);     /* server: a request's head is in call->x: find out what it is */
-    void (*on_released)(connect_call_t *call); /* nobody refers to it any more: use it again */
-    void (*poke)(connect_call_t *call);        /* have cn_call_on_poke called soon, though it has no exchange */
+typedef struct cn_call_owner_t {                   /* the server or the client of a call */
+    void (*on_head)(connect_call_t *call);         /* server: a request's head is in call->x: find out what it is */
+    void (*on_released)(connect_call_t *call);     /* nobody refers to it any more: use it again */
+    void (*poke)(connect_call_t *call);            /* have cn_call_on_poke called soon, though it has no exchange */
     int64_t (*now_ms)(const connect_call_t *call); /* the time, of a call without an exchange; -1: not known */
+    void (*on_passed)(connect_call_t *call);       /* client: no interceptor holds it back any more */
     void (*on_answer)(connect_call_t *call);       /* client: the response has begun */
     void (*on_outcome)(connect_call_t *call);      /* client: rpc.error is what came of it on this connection */
     bool (*may_retry)(connect_call_t *call);       /* client: the failed call may be made again, but for what it sent */
     void (*again)(connect_call_t *call);           /* client: it has no exchange any more, and is to get another */
 } cn_call_owner_t;
+
+typedef struct cn_interceptors_t { /* of a call: those around all calls, and inside them those of its route */
+    const connect_interceptor_t *outer, *inner;
+    size_t outer_count, inner_count;
+} cn_interceptors_t;
 
 typedef struct cn_value_t {
     const void *key;
@@ -13494,55 +17988,64 @@ struct connect_call_t {
     connect_call_info_t info;
     connect_events_t events;
     void *user;
+    cn_interceptors_t interceptors;
+    size_t opened, passed; /* interceptors: whose on_open was called; that see messages, as they let the call pass */
     const cn_call_owner_t *owner_events;
     void *owner;          /* NULL: it went away before the call */
+    cn_tls_t *tls;        /* of its connection; NULL: clear text */
     connect_loop_t *loop; /* NULL: no sockets */
     const connect_codec_options_t *codec_options;
     cn_list_t node;      /* in a list of the owner's */
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;              /* received, not yet delivered */
-    cn_buf_t expanded;        /* a received message, if it came compressed */
-    size_t unconsumed;        /* bytes in `in` that the peer's window still waits for */
-    void *request, *response; /* server, single ones */
-    connect_str_t held;       /* client, single response: the message, expanded, until the call's outcome is known */
-    connect_error_t failure;  /* what connect_call_fail and add_detail set */
+    cn_buf_t in;             /* received, not yet delivered */
+    cn_buf_t expanded;       /* a received message, if it came compressed */
+    size_t unconsumed;       /* bytes in `in` that the peer's window still waits for */
+    const void *request;     /* a single one. Client: what an interceptor's LATER holds back */
+    const void *response;    /* a single one. Client: decoded, on_message is due */
+    void *context;           /* client: connect_call_options_t.context */
+    connect_str_t held;      /* client, single response: the message, expanded, until the call's outcome is known */
+    connect_error_t failure; /* what connect_call_fail and add_detail set */
     void (*cancel)(connect_call_t *call, void *arg);
     void *cancel_arg;
     cn_value_t values[6], *more_values;
     uint32_t messages_in, messages_out;
-    struct cn_backend_t *backend;     /* client: where its exchange runs */
+    struct cn_backend_t *backend;      /* client: where its exchange runs */
     size_t request_start, request_len; /* client, single request: where it stood in x.out */
-    size_t own_headers;               /* client: of rpc.headers, those that are sent wherever it runs */
-    int64_t begun_ms, not_before_ms;  /* client: the last attempt; the next */
-    uint64_t serial;                  /* client: of its calls */
-    uint32_t attempts;                /* client: made so far */
-    uint8_t lane;                     /* client: which connections it needs */
-    bool unprocessed;                 /* client: the peer did nothing for it, in the last attempt */
-    bool resent;                      /* client: once, without the application's policy */
-    bool again;                       /* client: once its exchange is closed */
-    bool retriable;                   /* client: its owner may make it again */
-    bool open_due;                    /* client: on_open waits for the outcome */
+    size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
+    int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    uint64_t serial;                   /* client: of its calls */
+    uint32_t attempts;                 /* client: made so far */
+    uint8_t lane;                      /* client: which connections it needs */
+    bool unprocessed;                  /* client: the peer did nothing for it, in the last attempt */
+    bool resent;                       /* client: once, without the application's policy */
+    bool again;                        /* client: once its exchange is closed */
+    bool retriable;                    /* client: its owner may make it again */
+    bool open_due;                     /* client: on_open waits for the outcome */
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
-    bool packed;     /* what cn_call_front found is compressed */
-    bool plain;      /* server: an HTTP answer, no call */
-    bool pull;       /* client: no events, the _wait functions ask */
-    bool entered;    /* the first event has happened and did not end it: on_closed is due */
-    bool promised;   /* server, unary: LATER was returned, finish is due */
-    bool finished;   /* finish was called, or a code returned */
-    bool answered;   /* server: the response's end is on its way. Client: the request's */
-    bool over;       /* the outcome is known: rpc.error */
-    bool told;       /* on_closed was called, or is not due */
-    bool in_end;     /* the peer has sent all */
-    bool end_told;   /* server: on_end was called */
-    bool paused;     /* no on_message for now */
-    bool drop_input; /* what still comes is of no interest */
-    bool mute;       /* client: messages are of no interest, but the end is */
-    bool taken;      /* client, single response: receive has given it out */
-    bool draining;   /* on_drain is due */
-    bool writable;   /* on_writable is due */
+    bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
+    bool proceed_due; /* connect_call_proceed is */
+    bool concluding;  /* on_finish of interceptors runs */
+    bool packed;      /* what cn_call_front found is compressed */
+    bool plain;       /* server: an HTTP answer, no call */
+    bool pull;        /* client: no events, the _wait functions ask */
+    bool entered;     /* the first event has happened and did not end it: on_closed is due */
+    bool promised;    /* server, unary: LATER was returned, finish is due */
+    bool finished;    /* finish was called, or a code returned */
+    bool answered;    /* server: the response's end is on its way. Client: the request's */
+    bool over;        /* the outcome is known: rpc.error */
+    bool told;        /* on_closed was called, or is not due */
+    bool in_end;      /* the peer has sent all */
+    bool end_told;    /* server: on_end was called */
+    bool paused;      /* no on_message for now */
+    bool drop_input;  /* what still comes is of no interest */
+    bool mute;        /* client: messages are of no interest, but the end is */
+    bool taken;       /* client, single response: receive has given it out */
+    bool local;       /* client: an interceptor answered in the server's place */
+    bool draining;    /* on_drain is due */
+    bool writable;    /* on_writable is due */
     bool poked;
     bool freed; /* client: connect_call_free was called */
     bool released;
@@ -13561,6 +18064,8 @@ CN_PRIVATE connect_call_t *cn_call_new(
 /* Puts a released call into the pool. pool NULL, or full: frees it. */
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call);
 CN_PRIVATE void cn_call_pool_free(cn_call_pool_t *pool, const connect_allocator_t *allocator);
+/* Lets the call tell of its connection's TLS, as long as it lives. */
+CN_PRIVATE void cn_call_set_tls(connect_call_t *call, cn_tls_t *tls_or_null);
 CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x);
 CN_PRIVATE int64_t cn_call_now_ms(const connect_call_t *call);
 
@@ -13591,12 +18096,35 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole);
 CN_PRIVATE void cn_call_consume(connect_call_t *call);
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error);
-/* Encodes a message behind what waits to be sent. Returns false: *error says why, nothing was appended. */
+/* Makes a message with its defaults; type NULL: raw bytes, none. Returns NULL: out of memory. */
+CN_PRIVATE void *cn_call_new_message(const connect_type_t *type, connect_arena_t *arena);
+/* Copies a message deeply into one made as above. Returns false: out of memory. */
+CN_PRIVATE bool cn_call_copy_message(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena);
+/* Encodes a message of a type; the call's codec. */
+CN_PRIVATE bool cn_call_encode(
+    connect_call_t *call, const connect_type_t *type, const void *message, cn_buf_t *out, connect_error_t *error);
+/* What the application said of an error: connect_call_fail and add_detail; code: returned by it. */
+CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_code_t code);
+/* Encodes a message behind what waits to be sent; interceptors see it before. Returns false: *error says why, nothing
+   was appended. */
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error);
 /* One message goes each way (from the client; from the server). */
 CN_PRIVATE bool cn_call_single_request(const connect_call_t *call);
 CN_PRIVATE bool cn_call_single_response(const connect_call_t *call);
+#endif
+
+/* #### src/call/intercept.h ######################################################################################## */
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+/* Calls on_open of those that have not been called yet. Returns OK: all let the call pass, or *answer ends it; LATER:
+   connect_call_proceed is due; another code ends it. *answer: NULL before; may stand in the scratch arena. */
+CN_PRIVATE connect_code_t cn_intercept_open(connect_call_t *call, const void **answer);
+/* A message came in, or is about to go. Inside cn_call_enter and _leave: what is put in place may stand in the scratch
+   arena. */
+CN_PRIVATE connect_code_t cn_intercept_receive(connect_call_t *call, const void **message);
+CN_PRIVATE connect_code_t cn_intercept_send(connect_call_t *call, const void **message);
+/* Calls on_finish, once, with rpc.error, and takes what becomes of it. */
+CN_PRIVATE void cn_intercept_finish(connect_call_t *call);
 #endif
 
 /* #### src/call/serve.h ############################################################################################ */
@@ -13611,6 +18139,7 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
 /* Ends it with rpc.error, which is set: on the wire, once. */
 CN_PRIVATE void cn_serve_answer(connect_call_t *call);
 CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
+CN_PRIVATE void cn_serve_proceed(connect_call_t *call, connect_code_t code, const void *answer);
 CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message);
 CN_PRIVATE void cn_serve_on_poke(connect_call_t *call);
 #endif
@@ -13620,12 +18149,15 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call);
 CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void);
 /* The call has its exchange now: sends what waits. authority, path: live as long as the call. */
 CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, connect_str_t path);
+/* Has interceptors see a call that was just started. */
+CN_PRIVATE void cn_invoke_open(connect_call_t *call);
+CN_PRIVATE void cn_invoke_proceed(connect_call_t *call, connect_code_t code, const void *answer);
 CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message);
 /* Ends a call with rpc.error, which is set. on_closed follows, out of a feed: never from in here. */
 CN_PRIVATE void cn_invoke_end(connect_call_t *call);
 /* The same, of what the peer or the network did: the call may be made again. */
-CN_PRIVATE void cn_invoke_conclude(connect_call_t *call);
+CN_PRIVATE void cn_invoke_decide(connect_call_t *call);
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call);
 /* For the _wait functions. Takes the next response: OK: decoded into the arena; AGAIN: none yet; END, ERROR: over. */
 CN_PRIVATE connect_io_t cn_invoke_receive(
@@ -13706,9 +18238,17 @@ static void cn_call_destroy(connect_call_t *call) {
     cn_mem_release(allocator, call);
 }
 
+CN_PRIVATE void cn_call_set_tls(connect_call_t *call, cn_tls_t *tls) {
+    cn_tls_ref(tls);
+    cn_tls_unref(call->tls);
+    call->tls = tls;
+    call->info.peer.tls = cn_tls_info(tls);
+}
+
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     connect_arena_t arena, scratch;
     cn_buf_t in, out, expanded;
+    cn_call_set_tls(call, NULL);
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
         cn_call_destroy(call);
         return;
@@ -13772,7 +18312,7 @@ CN_PRIVATE void cn_call_leave(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_call_release_if_done(connect_call_t *call) {
-    bool user_has_it = call->is_server ? call->promised : call->pull && !call->freed;
+    bool user_has_it = call->proceed_due || (call->is_server ? call->promised : call->pull && !call->freed);
     if (call->x.http || user_has_it || call->callbacks || call->released || !call->told || call->poked) return;
     call->released = true;
     cn_list_remove(&call->poke_node);
@@ -13910,10 +18450,29 @@ static connect_codec_options_t cn_call_codec_options(const connect_call_t *call)
     return options;
 }
 
+static bool cn_call_take_raw(connect_str_t *to, connect_str_t bytes, connect_arena_t *copy_or_null) {
+    *to = copy_or_null ? connect_arena_copy(copy_or_null, bytes) : bytes;
+    return to->data != NULL;
+}
+
+CN_PRIVATE void *cn_call_new_message(const connect_type_t *type, connect_arena_t *arena) {
+    void *message = connect_arena_take(arena, 1, type ? type->size : sizeof(connect_str_t));
+    if (message && type) connect_message_init(type, message);
+    if (message && !type) *(connect_str_t *)message = CN_STR("");
+    return message;
+}
+
+CN_PRIVATE bool cn_call_copy_message(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena) {
+    if (type) return connect_message_copy(type, to, from, arena);
+    return cn_call_take_raw((connect_str_t *)to, *(const connect_str_t *)from, arena);
+}
+
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error) {
     connect_codec_options_t options = cn_call_codec_options(call);
     options.copy = copy;
+    if (!type)
+        return cn_call_take_raw((connect_str_t *)message, payload, copy ? arena : NULL) || cn_error_memory(error);
 #if CONNECT_ENABLE_JSON
     if (call->rpc.json) return cn_pbjson_decode(type, message, payload, arena, &options, error);
 #endif
@@ -13922,14 +18481,24 @@ CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type,
 
 /* ---- Output ---- */
 
-static bool cn_call_encode(connect_call_t *call, const void *message, cn_buf_t *out, connect_error_t *error) {
-    const connect_type_t *type = call->is_server ? call->rpc.method->output : call->rpc.method->input;
+CN_PRIVATE bool cn_call_encode(
+    connect_call_t *call, const connect_type_t *type, const void *message, cn_buf_t *out, connect_error_t *error) {
     connect_codec_options_t options = cn_call_codec_options(call);
     if (call->rpc.get) options.deterministic = true; /* one URL for one request, for caches */
+    if (!type)
+        return cn_buf_append_str(out, call->rpc.allocator, *(const connect_str_t *)message) || cn_error_memory(error);
 #if CONNECT_ENABLE_JSON
     if (call->rpc.json) return cn_pbjson_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
 #endif
     return cn_pb_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
+}
+
+/* A message of one's own that does not encode: on a server it is not the client's argument that is invalid. */
+static bool cn_call_encode_own(connect_call_t *call, const void *message, cn_buf_t *out, connect_error_t *error) {
+    const connect_method_t *method = call->rpc.method;
+    if (cn_call_encode(call, call->is_server ? method->output : method->input, message, out, error)) return true;
+    if (call->is_server && error->code == CONNECT_INVALID_ARGUMENT) error->code = CONNECT_INTERNAL;
+    return false;
 }
 
 static bool cn_call_check_send(connect_call_t *call, size_t len, connect_error_t *error) {
@@ -13945,7 +18514,7 @@ static bool cn_call_put_packed(
     cn_codings_t *codings = call->rpc.codings;
     cn_buf_t *plain = cn_codings_plain(codings);
     connect_str_t bytes = encoded ? *encoded : CN_STR("");
-    bool ok = encoded || cn_call_encode(call, message, plain, error);
+    bool ok = encoded || cn_call_encode_own(call, message, plain, error);
     if (!encoded) bytes = cn_buf_view(plain);
     ok = ok && cn_call_check_send(call, bytes.len, error);
     *packed = ok && bytes.len >= codings->min && bytes.len != 0;
@@ -13963,7 +18532,7 @@ static bool cn_call_put_plain(
     const size_t before = cn_buf_len(out);
     if (encoded) {
         if (!cn_buf_append_str(out, call->rpc.allocator, *encoded)) return cn_error_memory(error);
-    } else if (!cn_call_encode(call, message, out, error)) {
+    } else if (!cn_call_encode_own(call, message, out, error)) {
         return false;
     }
     return cn_call_check_send(call, cn_buf_len(out) - before, error);
@@ -13974,7 +18543,7 @@ static bool cn_call_announces_empty(const connect_call_t *call, size_t len) {
     return len == 0 && !call->is_server && !call->rpc.get && call->rpc.codings->min == 1;
 }
 
-CN_PRIVATE bool cn_call_put_message(
+static bool cn_call_append_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
     const bool enveloped = call->rpc.protocol->enveloped;
     const char head[CN_ENVELOPE_HEAD] = {0};
@@ -13997,6 +18566,20 @@ CN_PRIVATE bool cn_call_put_message(
         call->rpc.coding_body = packed || cn_call_announces_empty(call, cn_buf_len(out)) ? call->rpc.coding_sent : NULL;
     call->messages_out++;
     return true;
+}
+
+CN_PRIVATE bool cn_call_put_message(
+    connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
+    connect_code_t code = CONNECT_OK;
+    bool ok = false;
+    cn_call_enter(call); /* what interceptors put in place stands in the scratch arena */
+    if (message) code = cn_intercept_send(call, &message);
+    if (code != CONNECT_OK)
+        *error = cn_call_failure(call, code);
+    else
+        ok = cn_call_append_message(call, message, encoded_or_null, error);
+    cn_call_leave(call);
+    return ok;
 }
 
 /* ---- Metadata ---- */
@@ -14089,6 +18672,7 @@ bool connect_call_set_value(connect_call_t *call, const void *key, void *value) 
 void *connect_call_value(const connect_call_t *call, const void *key) {
     const cn_value_t *entry;
     size_t i;
+    if (!key) return call->context;
     for (i = 0; i < CN_LEN(call->values) && call->values[i].key; i++)
         if (call->values[i].key == key) return call->values[i].value;
     for (entry = call->more_values; entry; entry = entry->next)
@@ -14115,6 +18699,12 @@ void connect_call_set_limits(connect_call_t *call, uint32_t receive_bytes, uint3
 }
 
 /* ---- Errors ---- */
+
+CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_code_t code) {
+    connect_error_t error = call->failure;
+    error.code = code == CONNECT_LATER ? CONNECT_INTERNAL : code;
+    return error;
+}
 
 connect_code_t connect_call_fail(connect_call_t *call, connect_code_t code, const char *format, ...) {
     connect_str_t text;
@@ -14186,17 +18776,117 @@ void connect_call_on_cancel(connect_call_t *call, void (*cancel)(connect_call_t 
 }
 #endif
 
+/* #### src/call/intercept.c ######################################################################################## */
+/* Interceptors around a call: those of the server or client, and inside them those of the route. The first is the
+   outermost.
+
+   on_open      outermost first, until one answers, fails, or says LATER; LATER goes on with the next one at
+                connect_call_proceed
+   messages     requests outermost first, responses innermost first; only those see them that let the call pass
+   on_finish    innermost first, all whose on_open was called, that which ended the call included
+
+     opened 0 ---- on_open OK ----> passed = opened ---- ... ----> all have passed: the call goes on
+                 \-- LATER -------> opening, proceed_due ---- proceed OK ----> opening (serve and invoke go on out of a
+                 \                                         \                   poke: no callback inside of proceed)
+                  \-- answer, code -----------------------  answer, code ----> the call ends
+
+   Invariants: passed <= opened. After on_finish opened is 0: it cannot come twice. A call with proceed_due is not
+   released, whatever becomes of its peer. */
+
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+static const connect_interceptor_t *cn_intercept_at(const connect_call_t *call, size_t i) {
+    const cn_interceptors_t *all = &call->interceptors;
+    return i < all->outer_count ? &all->outer[i] : &all->inner[i - all->outer_count];
+}
+
+CN_PRIVATE connect_code_t cn_intercept_open(connect_call_t *call, const void **answer) {
+    const size_t count = call->interceptors.outer_count + call->interceptors.inner_count;
+    call->opening = true;
+    while (call->opened < count) {
+        const connect_interceptor_t *interceptor = cn_intercept_at(call, call->opened++);
+        connect_code_t code = interceptor->on_open ? interceptor->on_open(call, answer, interceptor->user) : CONNECT_OK;
+        if (code != CONNECT_OK || *answer) {
+            call->opening = call->proceed_due = code == CONNECT_LATER;
+            return code;
+        }
+        call->passed = call->opened;
+    }
+    call->opening = false;
+    return CONNECT_OK;
+}
+
+static connect_code_t cn_intercept_message(connect_call_t *call, const void **message, bool received) {
+    const bool is_request = received == call->is_server;
+    size_t i;
+    for (i = 0; i < call->passed; i++) {
+        const connect_interceptor_t *interceptor = cn_intercept_at(call, is_request ? i : call->passed - 1 - i);
+        connect_code_t (*on_message)(connect_call_t *, const void **, void *) =
+            received ? interceptor->on_receive : interceptor->on_send;
+        connect_code_t code = on_message ? on_message(call, message, interceptor->user) : CONNECT_OK;
+        if (code != CONNECT_OK) return code;
+    }
+    return CONNECT_OK;
+}
+
+CN_PRIVATE connect_code_t cn_intercept_receive(connect_call_t *call, const void **message) {
+    return cn_intercept_message(call, message, true);
+}
+
+CN_PRIVATE connect_code_t cn_intercept_send(connect_call_t *call, const void **message) {
+    return cn_intercept_message(call, message, false);
+}
+
+CN_PRIVATE void cn_intercept_finish(connect_call_t *call) {
+    const connect_error_t *before = &call->rpc.error;
+    connect_error_t error = *before;
+    size_t i = call->opened;
+    if (i == 0) return;
+    call->opened = call->passed = 0;
+    call->concluding = true;
+    cn_call_enter(call);
+    while (i-- > 0) {
+        const connect_interceptor_t *interceptor = cn_intercept_at(call, i);
+        if (interceptor->on_finish) interceptor->on_finish(call, &error, interceptor->user);
+    }
+    if (!error.message.data) error.message = CN_STR("");
+    if (error.message.data != before->message.data || error.details.items != before->details.items ||
+        error.metadata.items != before->metadata.items)
+        cn_error_copy(&call->rpc.error, &error, &call->arena); /* what is new may stand in the scratch arena */
+    call->rpc.error.code = error.code == CONNECT_LATER ? CONNECT_INTERNAL : error.code;
+    cn_call_leave(call);
+    call->concluding = false;
+}
+
+void connect_call_proceed(connect_call_t *call, connect_code_t code, const void *answer_or_null) {
+    const bool is_server = call->is_server; /* it may be released in between */
+    if (!call->proceed_due || code == CONNECT_LATER) return;
+    call->proceed_due = false;
+    if (code == CONNECT_OK && !answer_or_null)
+        call->passed = call->opened;
+    else
+        call->opening = false;
+#if CONNECT_ENABLE_SERVER
+    if (is_server) cn_serve_proceed(call, code, answer_or_null);
+#endif
+#if CONNECT_ENABLE_CLIENT
+    if (!is_server) cn_invoke_proceed(call, code, answer_or_null);
+#endif
+}
+#endif
+
 /* #### src/call/serve.c ############################################################################################ */
 /* A call as the server runs it.
 
-   head in ----> on_open ----> [one request: the whole of it is in ----> on_request]
-                          \--> [a stream: on_message for each, then on_end]
+   head in ----> interceptors ----> on_open ----> [one request: the whole of it is in ----> on_request]
+                                             \--> [a stream: on_message for each, then on_end]
    a code returned, or finish ----> the answer goes out ----> the exchange closes ----> on_closed ----> released
 
    A request of one message is handed over only when the request has ended: two messages, none, or a message cut short
    never reach a handler. The answer is made once (`answered`): by the handler, by the deadline, or by whatever was
    wrong with the request. Response headers wait for the first message or the end, so that one write carries a unary
    response, with its length. What is left of a request after its answer has limits.body_gap_ms to come.
+
+   While an interceptor holds a call back (`opening`) what comes of its body is kept, and the peer's window stays shut.
 
    A response without messages and without headers of the application's goes as one block of headers where the protocol
    ends with HTTP trailers (gRPC "Trailers-Only").
@@ -14249,10 +18939,25 @@ static bool cn_serve_send_head(connect_call_t *call, int64_t content_length, con
     return x->http->version->send_head(x, &head, end);
 }
 
+/* Tells interceptors the outcome. Where they make an error an OK, the one response is an empty one. */
+static void cn_serve_conclude(connect_call_t *call) {
+    const bool failed = call->rpc.error.code != CONNECT_OK;
+    const connect_type_t *type = call->rpc.method->output;
+    const void *response;
+    cn_intercept_finish(call);
+    if (!failed || call->rpc.error.code != CONNECT_OK || !cn_call_single_response(call) || call->messages_out) return;
+    response = cn_call_new_message(type, &call->arena);
+    if (!response)
+        cn_error_memory(&call->rpc.error);
+    else
+        (void)cn_call_put_message(call, response, NULL, &call->rpc.error);
+}
+
 CN_PRIVATE void cn_serve_answer(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
     connect_headers_t trailers = {NULL, 0};
-    if (call->answered) return;
+    if (call->answered || call->concluding) return;
+    if (call->opened) cn_serve_conclude(call);
     call->answered = call->over = call->drop_input = true;
     if (!x->http) return;
     cn_serve_watch_rest(call);
@@ -14294,24 +18999,17 @@ CN_PRIVATE void cn_serve_plain(
     cn_serve_watch_rest(call);
 }
 
-/* What went wrong while encoding is this side's fault, but for a limit. */
-static void cn_serve_encode_failed(connect_call_t *call, const connect_error_t *error) {
-    call->rpc.error = *error;
-    if (error->code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
-}
-
 static void cn_serve_finish_with(connect_call_t *call, connect_code_t code, const void *message) {
     connect_error_t error;
-    if (call->finished) return;
+    if (call->finished || call->concluding) return;
     call->finished = true;
     if (call->answered) return;
     if (code != CONNECT_OK) {
-        call->rpc.error = call->failure;
-        call->rpc.error.code = code == CONNECT_LATER ? CONNECT_INTERNAL : code;
+        call->rpc.error = cn_call_failure(call, code);
     } else {
         bool single = cn_call_single_response(call);
         if (single && !message && !call->messages_out) message = call->response;
-        if (message && !cn_call_put_message(call, message, NULL, &error)) cn_serve_encode_failed(call, &error);
+        if (message && !cn_call_put_message(call, message, NULL, &error)) call->rpc.error = error;
     }
     cn_serve_answer(call);
 }
@@ -14324,6 +19022,7 @@ static void cn_serve_settle(connect_call_t *call) {
 
 CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message) {
     bool promised = call->promised;
+    if (call->opening) return; /* it is for the interceptor to say */
     cn_serve_finish_with(call, code, message);
     call->promised = false;
     if (!promised || call->x.http) return;
@@ -14339,14 +19038,14 @@ CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message,
     cn_exchange_t *x = &call->x;
     const bool single = cn_call_single_response(call);
     connect_error_t error;
-    if (call->finished || call->answered || !x->http) return CONNECT_IO_END;
+    if (call->finished || call->answered || call->opening || call->concluding || !x->http) return CONNECT_IO_END;
     if (message || encoded) {
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
             return CONNECT_IO_AGAIN;
         }
         if (!cn_call_put_message(call, message, encoded, &error)) {
-            cn_serve_encode_failed(call, &error);
+            call->rpc.error = error;
             cn_serve_answer(call);
             return CONNECT_IO_ERROR;
         }
@@ -14384,41 +19083,59 @@ static void cn_serve_returned(connect_call_t *call, connect_code_t code) {
 }
 
 /* Makes the response that on_request or on_end fills in. Returns false: out of memory, answered. */
-static bool cn_serve_make_response(connect_call_t *call) {
-    const connect_type_t *type = call->rpc.method->output;
+static bool cn_serve_make_response(connect_call_t *call, void **response) {
+    *response = NULL;
     if (!cn_call_single_response(call)) return true;
-    call->response = connect_arena_take(&call->arena, 1, type->size);
-    if (!call->response) {
-        cn_error_memory(&call->rpc.error);
-        cn_serve_answer(call);
-        return false;
+    call->response = *response = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (*response) return true;
+    cn_error_memory(&call->rpc.error);
+    cn_serve_answer(call);
+    return false;
+}
+
+/* Has interceptors see a message. Returns false: one of them refuses it, rpc.error says so. */
+static bool cn_serve_intercept(connect_call_t *call, const void **message) {
+    connect_code_t code = cn_intercept_receive(call, message);
+    if (code != CONNECT_OK) call->rpc.error = cn_call_failure(call, code);
+    return code == CONNECT_OK;
+}
+
+/* The one request as the handler gets it: it lives as long as the call, also if an interceptor put it there. Returns
+   false: rpc.error says why. */
+static bool cn_serve_take_request(connect_call_t *call, connect_str_t payload) {
+    const connect_type_t *type = call->rpc.method->input;
+    void *message, *copy;
+    bool ok;
+    call->messages_in++;
+    if (!cn_call_expand(call, &payload)) return false;
+    message = cn_call_new_message(type, &call->arena);
+    if (!message) return cn_error_memory(&call->rpc.error);
+    if (!cn_call_decode(call, type, message, payload, &call->arena, false, &call->rpc.error)) return false;
+    call->request = message;
+    if (!call->passed) return true;
+    cn_call_enter(call);
+    ok = cn_serve_intercept(call, &call->request);
+    if (ok && call->request != message) {
+        copy = cn_call_new_message(type, &call->arena);
+        ok = (copy && cn_call_copy_message(type, copy, call->request, &call->arena)) ||
+            cn_error_memory(&call->rpc.error);
+        call->request = copy;
     }
-    connect_message_init(type, call->response);
-    return true;
+    cn_call_leave(call);
+    return ok;
 }
 
 static void cn_serve_request(connect_call_t *call, connect_str_t payload) {
-    const connect_type_t *type = call->rpc.method->input;
     connect_code_t code = CONNECT_UNIMPLEMENTED;
-    call->messages_in++;
-    if (!cn_call_expand(call, &payload)) {
+    void *response;
+    if (!cn_serve_take_request(call, payload)) {
         cn_serve_answer(call);
         return;
     }
-    call->request = connect_arena_take(&call->arena, 1, type->size);
-    if (!call->request) {
-        cn_error_memory(&call->rpc.error);
-        cn_serve_answer(call);
-        return;
-    }
-    if (!cn_call_decode(call, type, call->request, payload, &call->arena, false, &call->rpc.error)) {
-        cn_serve_answer(call);
-        return;
-    }
-    if (!cn_serve_make_response(call)) return;
+    if (!cn_serve_make_response(call, &response)) return;
     if (call->events.on_request) {
         cn_call_enter(call);
-        code = call->events.on_request(call, call->request, call->response, call->user);
+        code = call->events.on_request(call, call->request, response, call->user);
         cn_call_leave(call);
     }
     cn_serve_returned(call, code);
@@ -14428,17 +19145,19 @@ static void cn_serve_request(connect_call_t *call, connect_str_t payload) {
 static bool cn_serve_message(connect_call_t *call, connect_str_t payload, size_t whole) {
     const connect_type_t *type = call->rpc.method->input;
     connect_io_t taken = CONNECT_IO_OK;
+    const void *seen;
     void *message;
     cn_call_enter(call);
-    message = connect_arena_take(&call->scratch, 1, type->size);
+    seen = message = cn_call_new_message(type, &call->scratch);
     if (!message) {
         cn_error_memory(&call->rpc.error);
         cn_serve_answer(call);
     } else if (!cn_call_expand(call, &payload) ||
-        !cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error)) {
+        !cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error) ||
+        !cn_serve_intercept(call, &seen)) {
         cn_serve_answer(call);
     } else if (call->events.on_message) {
-        taken = call->events.on_message(call, message, call->user);
+        taken = call->events.on_message(call, seen, call->user);
     }
     cn_call_leave(call);
     if (call->answered) return false;
@@ -14454,11 +19173,12 @@ static bool cn_serve_message(connect_call_t *call, connect_str_t payload, size_t
 
 static void cn_serve_stream_end(connect_call_t *call) {
     connect_code_t code = CONNECT_OK;
+    void *response;
     call->end_told = true;
-    if (!cn_serve_make_response(call)) return;
+    if (!cn_serve_make_response(call, &response)) return;
     if (call->events.on_end) {
         cn_call_enter(call);
-        code = call->events.on_end(call, call->response, call->user);
+        code = call->events.on_end(call, response, call->user);
         cn_call_leave(call);
     }
     if (code != CONNECT_LATER) cn_serve_finish_with(call, code, NULL);
@@ -14518,7 +19238,7 @@ static void cn_serve_pump_stream(connect_call_t *call) {
 }
 
 static void cn_serve_pump(connect_call_t *call) {
-    if (call->answered || !call->rpc.method) return;
+    if (call->answered || call->opening || !call->rpc.method) return;
     if (cn_call_single_request(call))
         cn_serve_pump_single(call);
     else
@@ -14573,7 +19293,7 @@ static void cn_serve_canceled(connect_call_t *call) {
 static int64_t cn_serve_next_due(const connect_call_t *call) {
     int64_t due = call->deadline_ms;
     uint32_t gap = call->rpc.limits->body_gap_ms;
-    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call))
+    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call) && !call->opening)
         due = CN_MIN(due, call->x.received_ms + (int64_t)gap);
     return due;
 }
@@ -14604,9 +19324,10 @@ static void cn_serve_on_due(cn_exchange_t *x) {
 static void cn_serve_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
     connect_call_t *call = cn_call_of(x);
     bool was_answered = call->answered;
-    call->answered = call->over = call->drop_input = true;
     if (code != CONNECT_OK && (!was_answered || call->rpc.error.code == CONNECT_OK))
         cn_error_set(&call->rpc.error, CONNECT_CANCELED, why);
+    cn_intercept_finish(call);
+    call->answered = call->over = call->drop_input = true;
     if (call->plain || !call->rpc.method) call->told = true;
     call->poked = false; /* nothing is left to resume */
     if (!was_answered) cn_serve_canceled(call);
@@ -14619,7 +19340,42 @@ CN_PRIVATE const cn_exchange_events_t *cn_serve_exchange_events(void) {
     return &events;
 }
 
+/* ---- The beginning ---- */
+
+/* Lets a call through its interceptors to the handler, from where it stands. */
+static void cn_serve_open(connect_call_t *call) {
+    const void *answer = NULL;
+    connect_code_t code;
+    cn_call_enter(call);
+    code = cn_intercept_open(call, &answer);
+    if (code == CONNECT_OK && !answer && call->events.on_open) {
+        code = call->events.on_open(call, call->user);
+        call->entered = code == CONNECT_OK; /* the first event: from here on on_closed is due */
+    }
+    if ((code != CONNECT_OK || answer) && !call->opening) cn_serve_finish_with(call, code, answer);
+    cn_call_leave(call);
+    if (call->answered) return;
+    cn_exchange_set_due(&call->x, cn_serve_next_due(call));
+    if (call->opening || cn_call_single_request(call)) return;
+    call->entered = true;
+    if (call->draining) cn_call_poke(call);
+    if (!cn_call_single_response(call)) cn_serve_writable(call);
+}
+
+CN_PRIVATE void cn_serve_proceed(connect_call_t *call, connect_code_t code, const void *answer) {
+    if (!call->answered && call->opening) {
+        cn_call_poke(call);
+        return;
+    }
+    cn_serve_finish_with(call, code, answer);
+    cn_call_release_if_done(call);
+}
+
 CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
+    if (call->opening && !call->proceed_due && !call->answered) {
+        call->x.received_ms = cn_call_now_ms(call); /* the peer could not send meanwhile */
+        cn_serve_open(call);
+    }
     if (call->draining && call->entered && !call->answered && call->events.on_drain) {
         call->draining = false;
         cn_call_enter(call);
@@ -14629,8 +19385,6 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
     cn_serve_pump(call);
     cn_serve_settle(call);
 }
-
-/* ---- The beginning ---- */
 
 static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_t *policy) {
     int64_t ms = call->rpc.timeout_ms;
@@ -14650,7 +19404,6 @@ static bool cn_serve_take_message(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines) {
-    connect_code_t code = CONNECT_OK;
     if (!call->rpc.protocol->server_open(&call->rpc) || !cn_serve_take_message(call)) {
         cn_serve_answer(call);
         return;
@@ -14662,29 +19415,15 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
         cn_serve_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
         return;
     }
-    if (call->events.on_open) {
-        cn_call_enter(call);
-        code = call->events.on_open(call, call->user);
-        cn_call_leave(call);
-    }
-    if (code != CONNECT_OK) {
-        cn_serve_finish_with(call, code, NULL);
-        return;
-    }
-    call->entered = call->events.on_open != NULL; /* the first event: from here on on_closed is due */
-    if (call->answered) return;
-    cn_exchange_set_due(&call->x, cn_serve_next_due(call));
-    if (cn_call_single_request(call)) return;
-    call->entered = true;
-    if (call->draining) cn_call_poke(call);
-    if (!cn_call_single_response(call)) cn_serve_writable(call);
+    cn_serve_open(call);
 }
 #endif
 
 /* #### src/call/invoke.c ########################################################################################### */
 /* A call as the client runs it.
 
-   start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun: head, messages, end go
+   start ----> interceptors ----> (waits for a connection: what is sent meanwhile stands in x.out)
+         ----> begun: head, messages, end go
    head in ----> on_open ----> on_message for each ----> the response has ended ----> outcome ----> on_closed
 
    The outcome is known when the response has ended, and is the protocol's word: trailers, END_STREAM, HTTP status. A
@@ -14692,6 +19431,11 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
    is UNIMPLEMENTED, as both specifications' suites want it. A response cut short, or one that breaks the protocol,
    ends the call at once. At the deadline the exchange is reset and the call is DEADLINE_EXCEEDED, whatever the peer
    says later.
+
+   Interceptors see the call inside of connect_client_start, before anything was sent. While one of them holds it back
+   (`opening`) a stream's send says AGAIN, and what finish was given is copied. An answer in the server's place goes
+   through the codec, as if it had come from there, and through the interceptors outside. A single response is decoded,
+   and seen by interceptors, before the outcome is, and given to the application after it.
 
    Made again. A call that its exchange was lost for and that the peer did not process (it never left this side,
    REFUSED_STREAM, beyond GOAWAY's last stream) gets another exchange, once; so does one without side effects whose
@@ -14721,6 +19465,15 @@ static void cn_invoke_set_metadata(connect_call_t *call) {
     call->rpc.error.metadata.count = count;
 }
 
+/* Tells interceptors the outcome. Where they make an error an OK, the one response is an empty one. */
+static void cn_invoke_conclude(connect_call_t *call) {
+    const bool failed = call->rpc.error.code != CONNECT_OK;
+    cn_intercept_finish(call);
+    if (!failed || call->rpc.error.code != CONNECT_OK || !cn_call_single_response(call)) return;
+    call->response = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (!call->response) cn_error_memory(&call->rpc.error);
+}
+
 /* The exchange has no more to say. */
 static void cn_invoke_let_go(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
@@ -14737,6 +19490,7 @@ CN_PRIVATE void cn_invoke_end(connect_call_t *call) {
     call->over = call->drop_input = true;
     call->again = false;
     cn_invoke_set_metadata(call);
+    cn_invoke_conclude(call);
     cn_invoke_let_go(call);
     if (call->pull) call->told = true;
     if (!call->told) cn_call_poke(call);
@@ -14753,24 +19507,51 @@ static void cn_invoke_decode_failed(connect_call_t *call) {
     cn_invoke_end(call);
 }
 
-/* Gives a single response to the application. */
-static void cn_invoke_deliver_single(connect_call_t *call) {
+/* Has interceptors see a message. Returns false: one of them refuses it, rpc.error says so. */
+static bool cn_invoke_intercept(connect_call_t *call, const void **message) {
+    connect_code_t code = cn_intercept_receive(call, message);
+    if (code != CONNECT_OK) call->rpc.error = cn_call_failure(call, code);
+    return code == CONNECT_OK;
+}
+
+/* Decodes a message into one of the application's. What interceptors put in its place is copied. Returns false:
+   rpc.error says why. */
+static bool cn_invoke_decode(
+    connect_call_t *call, connect_str_t payload, void *message, connect_arena_t *arena, bool copy) {
     const connect_type_t *type = call->rpc.method->output;
-    connect_error_t error;
-    void *message = connect_arena_take(&call->arena, 1, type->size);
-    if (!message) {
-        cn_error_memory(&call->rpc.error);
-        return;
+    const void *seen = message;
+    bool ok;
+    if (!cn_call_decode(call, type, message, payload, arena, copy, &call->rpc.error)) {
+        if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
+        return false;
     }
-    if (!cn_call_decode(call, type, message, call->held, &call->arena, false, &error)) {
-        if (error.code == CONNECT_INVALID_ARGUMENT) error.code = CONNECT_INTERNAL;
-        call->rpc.error = error;
-        return;
-    }
-    if (!call->events.on_message) return;
+    if (!call->passed) return true;
     cn_call_enter(call);
-    (void)call->events.on_message(call, message, call->user);
+    ok = cn_invoke_intercept(call, &seen);
+    if (ok && seen != message)
+        ok = cn_call_copy_message(type, message, seen, arena) || cn_error_memory(&call->rpc.error);
     cn_call_leave(call);
+    return ok;
+}
+
+/* Decodes a single response, which is held. Returns false: rpc.error says why. */
+static bool cn_invoke_take_single(connect_call_t *call) {
+    void *message = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (!message) return cn_error_memory(&call->rpc.error);
+    if (!cn_invoke_decode(call, call->held, message, &call->arena, false)) return false;
+    call->response = message;
+    return true;
+}
+
+/* on_message, where a single response is due, and on_closed. */
+static void cn_invoke_tell(connect_call_t *call) {
+    const void *response = call->rpc.error.code == CONNECT_OK && !call->told ? call->response : NULL;
+    if (response && call->events.on_message) {
+        cn_call_enter(call);
+        (void)call->events.on_message(call, response, call->user);
+        cn_call_leave(call);
+    }
+    cn_call_tell_closed(call);
 }
 
 /* ---- Made again ---- */
@@ -14794,6 +19575,7 @@ static void cn_invoke_restart(connect_call_t *call) {
     cn_buf_clear(&call->in);
     call->unconsumed = call->messages_in = 0;
     call->held.len = 0;
+    call->response = NULL;
     call->in_end = call->drop_input = call->again = call->packed = call->open_due = false;
     call->backend = NULL;
     rpc->error.code = CONNECT_OK;
@@ -14826,11 +19608,21 @@ static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
     return true;
 }
 
-static void cn_invoke_tell_open(connect_call_t *call);
+static void cn_invoke_tell_open(connect_call_t *call) {
+    connect_code_t code;
+    call->open_due = false;
+    cn_call_enter(call);
+    code = call->events.on_open(call, call->user);
+    cn_call_leave(call);
+    if (code == CONNECT_OK || call->over) return;
+    call->entered = false; /* the first event ended it */
+    call->rpc.error = cn_call_failure(call, code);
+    cn_invoke_end(call);
+}
 
-CN_PRIVATE void cn_invoke_conclude(connect_call_t *call) {
+CN_PRIVATE void cn_invoke_decide(connect_call_t *call) {
     if (call->over) return;
-    if (call->owner && call->owner_events->on_outcome) call->owner_events->on_outcome(call);
+    if (call->owner) call->owner_events->on_outcome(call);
     if (call->rpc.error.code != CONNECT_OK && cn_invoke_can_restart(call) && call->owner_events->may_retry(call)) {
         if (!call->x.http) {
             cn_invoke_restart(call);
@@ -14841,8 +19633,6 @@ CN_PRIVATE void cn_invoke_conclude(connect_call_t *call) {
         return;
     }
     if (call->open_due) cn_invoke_tell_open(call);
-    if (call->rpc.error.code == CONNECT_OK && !call->over && cn_call_single_response(call) && !call->pull)
-        cn_invoke_deliver_single(call);
     cn_invoke_end(call);
 }
 
@@ -14860,9 +19650,13 @@ static void cn_invoke_settle(connect_call_t *call) {
     }
     ok = call->rpc.protocol->client_end(&call->rpc, call->held);
     cn_invoke_set_metadata(call);
-    if (ok && cn_call_single_response(call) && call->rpc.protocol->enveloped && !call->messages_in)
-        cn_error_set(&call->rpc.error, CONNECT_UNIMPLEMENTED, "the response has no message");
-    cn_invoke_conclude(call);
+    if (ok && cn_call_single_response(call)) {
+        if (call->rpc.protocol->enveloped && !call->messages_in)
+            cn_error_set(&call->rpc.error, CONNECT_UNIMPLEMENTED, "the response has no message");
+        else if ((!call->pull || call->passed) && !cn_invoke_take_single(call))
+            cn_invoke_end(call);
+    }
+    cn_invoke_decide(call);
 }
 
 /* ---- The response ---- */
@@ -14897,18 +19691,23 @@ static bool cn_invoke_message(connect_call_t *call, connect_str_t payload, size_
     const connect_type_t *type = call->rpc.method->output;
     connect_io_t taken = CONNECT_IO_OK;
     if (!call->mute) {
+        const void *seen;
         void *message;
         bool ok;
         cn_call_enter(call);
-        message = connect_arena_take(&call->scratch, 1, type->size);
+        seen = message = cn_call_new_message(type, &call->scratch);
         if (!message)
             ok = cn_error_memory(&call->rpc.error);
         else
             ok = cn_call_expand(call, &payload) &&
                 cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error);
-        if (ok && call->events.on_message) taken = call->events.on_message(call, message, call->user);
+        if (!ok)
+            cn_invoke_decode_failed(call);
+        else if (!cn_invoke_intercept(call, &seen))
+            cn_invoke_end(call);
+        else if (call->events.on_message)
+            taken = call->events.on_message(call, seen, call->user);
         cn_call_leave(call);
-        if (!ok) cn_invoke_decode_failed(call);
     }
     if (call->over) return false;
     if (taken == CONNECT_IO_AGAIN) {
@@ -14976,25 +19775,12 @@ static void cn_invoke_pump(connect_call_t *call) {
 
 /* ---- The exchange's events ---- */
 
-static void cn_invoke_tell_open(connect_call_t *call) {
-    connect_code_t code;
-    call->open_due = false;
-    cn_call_enter(call);
-    code = call->events.on_open(call, call->user);
-    cn_call_leave(call);
-    if (code == CONNECT_OK || call->over) return;
-    call->entered = false; /* the first event ended it */
-    call->rpc.error = call->failure;
-    call->rpc.error.code = code;
-    cn_invoke_end(call);
-}
-
 static void cn_invoke_on_head(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
     if (call->over || call->again) return;
     if (call->owner) call->owner_events->on_answer(call);
     if (!call->rpc.protocol->client_open(&call->rpc)) {
-        cn_invoke_conclude(call);
+        cn_invoke_decide(call);
         return;
     }
     call->info.headers = call->rpc.received_headers;
@@ -15060,7 +19846,7 @@ static void cn_invoke_on_closed(cn_exchange_t *x, connect_code_t code, const cha
             code = CONNECT_UNAVAILABLE;
         }
         cn_error_print(&call->rpc.error, &call->arena, code, "%s", why ? why : "the connection was lost");
-        cn_invoke_conclude(call);
+        cn_invoke_decide(call);
         if (!call->over) return; /* it is made again */
     }
     call->backend = NULL;
@@ -15077,7 +19863,8 @@ CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void) {
 }
 
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
-    if (call->writable && !call->over) {
+    if (call->opening && !call->proceed_due && !call->over) cn_invoke_open(call);
+    if (call->writable && !call->opening && !call->over) {
         call->writable = false;
         cn_invoke_on_writable(&call->x);
     }
@@ -15088,7 +19875,7 @@ CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
         cn_call_leave(call);
     }
     if (call->over)
-        cn_call_tell_closed(call);
+        cn_invoke_tell(call);
     else if (!call->again)
         cn_invoke_pump(call);
     cn_call_release_if_done(call);
@@ -15135,7 +19922,11 @@ CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, c
 
 CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message, const connect_str_t *encoded) {
     cn_exchange_t *x = &call->x;
-    if (call->over || call->finished) return CONNECT_IO_END;
+    if (call->over || call->finished || call->concluding) return CONNECT_IO_END;
+    if (call->opening) {
+        call->writable = true;
+        return CONNECT_IO_AGAIN;
+    }
     if (message || encoded) {
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
@@ -15154,6 +19945,13 @@ CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message
     return call->over ? CONNECT_IO_ERROR : CONNECT_IO_OK;
 }
 
+/* Copies the request of a call that is held back. */
+static bool cn_invoke_hold_request(connect_call_t *call, const void *message) {
+    void *copy = cn_call_new_message(call->rpc.method->input, &call->arena);
+    call->request = copy;
+    return copy && cn_call_copy_message(call->rpc.method->input, copy, message, &call->arena);
+}
+
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message) {
     cn_exchange_t *x = &call->x;
     const connect_headers_t none = {NULL, 0};
@@ -15166,6 +19964,14 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
         return;
     }
     if (call->finished || call->over) return;
+    if (call->opening) {
+        call->finished = true;
+        if (message && !cn_invoke_hold_request(call, message)) {
+            cn_error_memory(&call->rpc.error);
+            cn_invoke_end(call);
+        }
+        return;
+    }
     if (message && !cn_call_put_message(call, message, NULL, &call->rpc.error)) {
         cn_invoke_end(call);
         return;
@@ -15189,18 +19995,73 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
     }
 }
 
+/* ---- Interceptors at the beginning ---- */
+
+/* Ends a call by a response of this side's. */
+static void cn_invoke_answer(connect_call_t *call, const void *answer) {
+    cn_buf_t bytes = {NULL, 0, 0, 0};
+    char *copy = NULL;
+    if (cn_call_encode(call, call->rpc.method->output, answer, &bytes, &call->rpc.error)) {
+        copy = (char *)cn_arena_raw(&call->arena, cn_buf_len(&bytes) + CN_SLACK);
+        if (!copy) cn_error_memory(&call->rpc.error);
+    }
+    if (copy) {
+        memset(copy + cn_buf_len(&bytes), 0, CN_SLACK);
+        if (cn_buf_len(&bytes)) memcpy(copy, cn_buf_view(&bytes).data, cn_buf_len(&bytes));
+        call->held = cn_str(copy, cn_buf_len(&bytes));
+        call->local = true;
+        cn_invoke_take_single(call);
+    }
+    cn_buf_free(&bytes, call->rpc.allocator);
+    cn_invoke_end(call);
+}
+
+CN_PRIVATE void cn_invoke_open(connect_call_t *call) {
+    const void *answer = NULL;
+    connect_code_t code;
+    cn_call_enter(call);
+    code = cn_intercept_open(call, &answer);
+    if (call->over) {
+        call->opening = false;
+    } else if (code == CONNECT_OK && answer) {
+        cn_invoke_answer(call, answer);
+    } else if (code != CONNECT_OK && code != CONNECT_LATER) {
+        call->rpc.error = cn_call_failure(call, code);
+        cn_invoke_end(call);
+    }
+    cn_call_leave(call);
+    if (call->over || call->opening) return;
+    if (call->finished) {
+        call->finished = false;
+        cn_invoke_finish(call, CONNECT_OK, call->request);
+    }
+    call->owner_events->on_passed(call);
+}
+
+CN_PRIVATE void cn_invoke_proceed(connect_call_t *call, connect_code_t code, const void *answer) {
+    if (!call->over && call->opening) {
+        cn_call_poke(call);
+        return;
+    }
+    if (!call->over && answer && code == CONNECT_OK) {
+        cn_invoke_answer(call, answer);
+    } else if (!call->over) {
+        call->rpc.error = cn_call_failure(call, code);
+        cn_invoke_end(call);
+    }
+    cn_call_release_if_done(call);
+}
+
 /* ---- Receiving without events ---- */
 
 CN_PRIVATE connect_io_t cn_invoke_receive(
     connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {
-    const connect_type_t *type = call->rpc.method->output;
     connect_str_t payload = {"", 0};
     size_t whole = 0;
     if (!call->over && !cn_call_single_response(call) && cn_call_front(call, &payload, &whole) == CN_FRONT_MESSAGE &&
         !call->rpc.ended) {
-        if (!cn_call_expand(call, &payload) ||
-            !cn_call_decode(call, type, message, payload, arena, true, &call->rpc.error)) {
-            cn_invoke_decode_failed(call);
+        if (!cn_call_expand(call, &payload) || !cn_invoke_decode(call, payload, message, arena, true)) {
+            cn_invoke_end(call);
         } else {
             call->messages_in++;
             cn_call_drop_front(call, whole);
@@ -15210,10 +20071,15 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
     }
     if (!call->over) cn_invoke_pump(call);
     if (!call->over) return CONNECT_IO_AGAIN;
-    if (call->rpc.error.code == CONNECT_OK && cn_call_single_response(call) && !call->taken) {
+    if (call->rpc.error.code == CONNECT_OK && (call->local || cn_call_single_response(call)) && !call->taken) {
         call->taken = true;
-        if (cn_call_decode(call, type, message, call->held, arena, true, &call->rpc.error)) return CONNECT_IO_OK;
-        if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
+        if (!call->response) {
+            if (cn_invoke_decode(call, call->held, message, arena, true)) return CONNECT_IO_OK;
+        } else if (cn_call_copy_message(call->rpc.method->output, message, call->response, arena)) {
+            return CONNECT_IO_OK;
+        } else {
+            cn_error_memory(&call->rpc.error);
+        }
     }
     if (call->rpc.error.code == CONNECT_OK) return CONNECT_IO_END;
     if (error) cn_error_copy(error, &call->rpc.error, arena);
@@ -15231,6 +20097,8 @@ typedef struct cn_route_t { /* one method of a server */
     const connect_events_t *events;
     const void *key, *value; /* for connect_call_value: the service and its table of handlers */
     void *user;
+    const connect_interceptor_t *interceptors; /* inside the server's */
+    size_t interceptor_count;
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes; /* 0: the server's */
     const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */
@@ -15337,6 +20205,8 @@ struct connect_server_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     connect_codec_options_t codec_options;
+    const connect_interceptor_t *interceptors;
+    size_t interceptor_count;
     cn_codings_t codings;
     const cn_coding_t *coding; /* of responses; NULL: none, or the client chooses */
     bool free_choice, no_get;
@@ -15348,6 +20218,7 @@ struct connect_server_t {
     cn_list_t conns, calls; /* open connections; calls that are not released */
     size_t conn_count, call_count;
     cn_buf_pool_t buffers;
+    cn_conn_turn_t turn;
     cn_call_pool_t pool;
     cn_list_t pokes;
     connect_task_t poke_task;
@@ -15360,8 +20231,15 @@ struct connect_server_t {
     void (*stop_listening)(connect_server_t *server);
 };
 
+/* As connect_server_accept. tls: NULL: clear text. */
+CN_PRIVATE connect_conn_t *cn_server_accept(
+    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error);
 /* True once a drained server has nothing left to do. */
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
+#if CONNECT_ENABLE_SOCKETS
+/* Makes the server a loop, unless it has one. */
+CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error);
+#endif
 #endif
 
 /* #### src/server/server.c ######################################################################################### */
@@ -15458,6 +20336,7 @@ static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route) {
     info->peer.http = http->version->number;
     info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(http)->peer)).data;
     if (!info->peer.address) info->peer.address = "";
+    cn_call_set_tls(call, cn_conn_of(http)->tls);
 }
 
 static void cn_server_on_head(connect_call_t *call) {
@@ -15468,6 +20347,10 @@ static void cn_server_on_head(connect_call_t *call) {
     const cn_route_t *route;
     bool may_get;
     if (query) path.len = (size_t)(query - path.data);
+    if (connect_str_equal(x->method, CN_STR("CONNECT"))) { /* it names no path */
+        cn_serve_plain(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
+        return;
+    }
     route = cn_route_find(&server->routes, path);
     if (!route) {
         cn_server_answer_unknown(server, call, path);
@@ -15507,6 +20390,10 @@ static void cn_server_on_head(connect_call_t *call) {
     call->user = route->user;
     call->codec_options = &server->codec_options;
     call->loop = server->loop;
+    call->interceptors.outer = server->interceptors;
+    call->interceptors.outer_count = server->interceptor_count;
+    call->interceptors.inner = route->interceptors;
+    call->interceptors.inner_count = route->interceptor_count;
     if (route->receive_bytes) call->receive_bytes = route->receive_bytes;
     if (route->send_bytes) call->send_bytes = route->send_bytes;
     call->values[0].key = route->key;
@@ -15531,7 +20418,7 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
-        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL};
+        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
     connect_server_t *server = (connect_server_t *)conn->owner;
     connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
@@ -15548,7 +20435,8 @@ static void cn_server_on_lost(connect_conn_t *conn) {
     ((connect_server_t *)conn->owner)->conn_count--;
 }
 
-connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error) {
+CN_PRIVATE connect_conn_t *cn_server_accept(
+    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error) {
     static const cn_conn_owner_t events = {
         cn_server_on_begin, NULL, NULL, cn_server_on_lost, cn_server_enter, cn_server_leave};
     cn_conn_options_t options;
@@ -15571,6 +20459,8 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
     options.is_server = true;
     options.allow_http1 = !server->no_http1;
     options.allow_http2 = !server->no_http2;
+    options.tls = tls;
+    options.turn = &server->turn;
     conn = cn_conn_new(&options);
     if (!conn) {
         cn_error_memory(error);
@@ -15579,6 +20469,10 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
     cn_list_append(&server->conns, &conn->node);
     server->conn_count++;
     return conn;
+}
+
+connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error) {
+    return cn_server_accept(server, peer, NULL, error);
 }
 
 /* ---- The server ---- */
@@ -15623,6 +20517,8 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     server->limits = limits;
     server->deadlines = options->deadlines;
     server->codec_options = options->codec_options;
+    server->interceptors = options->interceptors;
+    server->interceptor_count = options->interceptor_count;
     server->no_http1 = options->no_http1;
     server->no_http2 = options->no_http2 || !CONNECT_ENABLE_HTTP2;
     server->require_connect_header = options->require_connect_header;
@@ -15705,6 +20601,8 @@ bool connect_server_add_service(connect_server_t *server, const connect_service_
         if (options->deadlines.min_ms) route.deadlines.min_ms = options->deadlines.min_ms;
         if (options->deadlines.max_ms) route.deadlines.max_ms = options->deadlines.max_ms;
         if (options->deadlines.spare_streams) route.deadlines.spare_streams = true;
+        route.interceptors = options->interceptors;
+        route.interceptor_count = options->interceptor_count;
         route.receive_bytes = options->receive_bytes;
         route.send_bytes = options->send_bytes;
         if (options->compression) {
@@ -15739,6 +20637,266 @@ void connect_server_drain(connect_server_t *server, uint32_t grace_ms) {
 
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server) {
     return server->draining && server->conn_count == 0 && server->call_count == 0;
+}
+#endif
+
+/* #### src/client/loopback.h ####################################################################################### */
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SERVER
+typedef struct cn_loopback_t { /* the connections of one client with a server in the same memory */
+    const connect_allocator_t *allocator;
+    connect_server_t *server;
+    cn_list_t links;
+    int64_t now_ms;
+    bool is_running, is_woken, is_doomed;         /* doomed: freed by a callback */
+    void (*wake)(struct cn_loopback_t *loopback); /* there is something to carry; NULL: who waits will see it */
+    connect_loop_t *loop;                         /* NULL: none */
+    connect_task_t task;                          /* of the loop's, to carry */
+} cn_loopback_t;
+
+/* Returns NULL: out of memory. */
+CN_PRIVATE cn_loopback_t *cn_loopback_new(const connect_allocator_t *allocator, connect_server_t *server);
+/* Closes both ends of all connections. Legal while it carries: then at the end of that. */
+CN_PRIVATE void cn_loopback_free(cn_loopback_t *loopback_or_null);
+/* The dialer; user: the loopback. */
+CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *address, void *user);
+/* Moves what there is to move. Returns true: there is more, for the next time. *is_freed: it was freed meanwhile. */
+CN_PRIVATE bool cn_loopback_carry(cn_loopback_t *loopback, int64_t now_ms, bool *is_freed);
+/* Returns when to carry at the latest; INT64_MAX: nothing can come. */
+CN_PRIVATE int64_t cn_loopback_due_ms(cn_loopback_t *loopback);
+#endif
+
+/* #### src/client/loopback.c ####################################################################################### */
+/* The loopback: a client's connections with a server in the same memory. Both ends are whole connections; what one puts
+   out is fed to the other. No sockets, no clock and no thread: someone calls cn_loopback_carry with the time, the loop
+   or a function that waits.
+
+   A wire is one direction: bytes that left an end and were not taken by the other, at most CN_LOOPBACK_ROOM, so that
+   backpressure works as over a socket. They are copied there: feeding an end runs callbacks, which may have the other
+   one move its output.
+
+   The end of an end is that of a socket's: what it wrote before still arrives, then the other sees the end of the
+   input; if that one still has something to say it is told that the connection was reset.
+
+   Events may close any end (end->conn is NULL then), dial, and free the client. Links are freed by cn_loopback_carry
+   alone, once both of their ends are closed. */
+
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SERVER
+#define CN_LOOPBACK_ROOM 65536u
+#define CN_LOOPBACK_ROUNDS 64 /* of one carry */
+
+typedef struct cn_loopback_end_t {
+    cn_loopback_t *loopback;
+    connect_conn_t *conn;     /* NULL: closed */
+    cn_buf_t wire;            /* from here to the other end */
+    bool is_woken, has_ended; /* ended: it was told the end of its input */
+} cn_loopback_end_t;
+typedef struct cn_loopback_link_t {
+    cn_list_t node;
+    cn_loopback_end_t client, server;
+} cn_loopback_link_t;
+
+static void cn_loopback_tell(cn_loopback_t *loopback) {
+    loopback->is_woken = true;
+    if (!loopback->is_running && loopback->wake) loopback->wake(loopback);
+}
+
+static void cn_loopback_on_output(connect_conn_t *conn, void *user) {
+    cn_loopback_end_t *end = (cn_loopback_end_t *)user;
+    (void)conn;
+    end->is_woken = true;
+    cn_loopback_tell(end->loopback);
+}
+
+static void cn_loopback_close(cn_loopback_end_t *end) {
+    connect_conn_t *conn = end->conn;
+    end->conn = NULL;
+    if (!conn) return;
+    connect_conn_close(conn);
+    cn_loopback_tell(end->loopback);
+}
+
+static void cn_loopback_break(cn_loopback_end_t *end, int os_error, const char *why) {
+    cn_conn_set_failure(end->conn, os_error, why);
+    cn_loopback_close(end);
+}
+
+static void cn_loopback_abandon(connect_conn_t *conn, void *transport) {
+    cn_loopback_end_t *end = (cn_loopback_end_t *)transport;
+    if (end->conn == conn) cn_loopback_close(end);
+}
+
+static void cn_loopback_attach(cn_loopback_end_t *end, cn_loopback_t *loopback, connect_conn_t *conn) {
+    end->loopback = loopback;
+    end->conn = conn;
+    end->is_woken = true;
+    cn_conn_set_transport(conn, cn_loopback_abandon, end);
+    connect_conn_on_output(conn, cn_loopback_on_output, end);
+}
+
+CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *address, void *user) {
+    cn_loopback_t *loopback = (cn_loopback_t *)user;
+    cn_loopback_link_t *link;
+    connect_error_t error;
+    connect_conn_t *server = connect_server_accept(loopback->server, address, &error);
+    if (!server) {
+        cn_conn_set_failure(conn, 0, error.message.data);
+        return error.code;
+    }
+    link = (cn_loopback_link_t *)cn_mem_acquire(loopback->allocator, sizeof *link);
+    if (!link) {
+        connect_conn_close(server);
+        cn_conn_set_failure(conn, ENOMEM, "out of memory");
+        return CONNECT_RESOURCE_EXHAUSTED;
+    }
+    cn_loopback_attach(&link->client, loopback, conn);
+    cn_loopback_attach(&link->server, loopback, server);
+    cn_list_append(&loopback->links, &link->node);
+    cn_loopback_tell(loopback);
+    return CONNECT_OK;
+}
+
+/* ---- Carrying --------------------------------------------------------------------------------------------------- */
+
+/* Opens an end, or tells it the time. Returns false: it was closed. */
+static bool cn_loopback_advance(cn_loopback_end_t *end) {
+    int64_t now_ms = end->loopback->now_ms;
+    if (!end->conn->opened) {
+        cn_conn_opened(end->conn, now_ms);
+    } else if (end->is_woken || connect_conn_deadline_ms(end->conn) <= now_ms) {
+        end->is_woken = false;
+        connect_conn_feed(end->conn, "", 0, now_ms);
+    }
+    return end->conn != NULL;
+}
+
+/* Puts an end's output on its wire. Returns whether something happened. */
+static bool cn_loopback_collect(cn_loopback_end_t *end, const cn_loopback_end_t *other) {
+    bool has_moved = end->conn && end->is_woken;
+    if (!end->conn) return false;
+    if (!cn_loopback_advance(end)) return true;
+    while (cn_buf_len(&end->wire) < CN_LOOPBACK_ROOM) {
+        connect_str_t output = connect_conn_output(end->conn);
+        if (!end->conn) return true;
+        if (output.len == 0) break;
+        if (!other->conn) {
+            if (cn_buf_len(&other->wire) && (connect_conn_wants(end->conn) & CONNECT_WANTS_READ)) break;
+            cn_loopback_break(end, ECONNRESET, "connection to memory: reset by peer");
+            return true;
+        }
+        output.len = CN_MIN(output.len, CN_LOOPBACK_ROOM - cn_buf_len(&end->wire));
+        if (!cn_buf_append_str(&end->wire, end->loopback->allocator, output)) {
+            cn_loopback_break(end, ENOMEM, "out of memory");
+            return true;
+        }
+        connect_conn_sent(end->conn, output.len);
+        has_moved = true;
+        if (!end->conn) return true;
+    }
+    if (connect_conn_wants(end->conn) != 0) return has_moved;
+    cn_loopback_close(end);
+    return true;
+}
+
+/* Feeds what is on a wire, and after the last of it its end. Returns whether something happened. */
+static bool cn_loopback_deliver(cn_loopback_end_t *from, cn_loopback_end_t *to) {
+    connect_str_t bytes = cn_buf_view(&from->wire);
+    size_t taken;
+    if (!to->conn) {
+        cn_buf_clear(&from->wire);
+        return false;
+    }
+    if (bytes.len == 0) {
+        if (from->conn || to->has_ended) return false;
+        to->has_ended = true;
+        cn_conn_eof(to->conn, to->loopback->now_ms);
+        return true;
+    }
+    if (!(connect_conn_wants(to->conn) & CONNECT_WANTS_READ)) return false;
+    taken = connect_conn_feed(to->conn, bytes.data, bytes.len, to->loopback->now_ms);
+    cn_buf_drop(&from->wire, taken);
+    if (cn_buf_len(&from->wire) == 0) cn_buf_free(&from->wire, from->loopback->allocator);
+    return taken > 0;
+}
+
+static bool cn_loopback_carry_link(cn_loopback_link_t *link) {
+    bool has_moved = cn_loopback_collect(&link->client, &link->server);
+    has_moved = cn_loopback_deliver(&link->client, &link->server) || has_moved;
+    has_moved = cn_loopback_collect(&link->server, &link->client) || has_moved;
+    return cn_loopback_deliver(&link->server, &link->client) || has_moved;
+}
+
+static void cn_loopback_free_link(cn_loopback_link_t *link, const connect_allocator_t *allocator) {
+    cn_list_remove(&link->node);
+    cn_buf_free(&link->client.wire, allocator);
+    cn_buf_free(&link->server.wire, allocator);
+    cn_mem_release(allocator, link);
+}
+
+CN_PRIVATE bool cn_loopback_carry(cn_loopback_t *loopback, int64_t now_ms, bool *is_freed) {
+    bool has_moved = true;
+    int round;
+    *is_freed = false;
+    loopback->is_running = true;
+    loopback->now_ms = CN_MAX(loopback->now_ms, now_ms);
+    for (round = 0; has_moved && round < CN_LOOPBACK_ROUNDS; round++) {
+        cn_list_t *node, *next;
+        loopback->is_woken = has_moved = false;
+        for (node = loopback->links.next; node != &loopback->links; node = next) {
+            cn_loopback_link_t *link = CN_CONTAINER(node, cn_loopback_link_t, node);
+            has_moved = cn_loopback_carry_link(link) || has_moved;
+            next = node->next;
+            if (!link->client.conn && !link->server.conn) cn_loopback_free_link(link, loopback->allocator);
+        }
+        has_moved = has_moved || loopback->is_woken;
+    }
+    loopback->is_running = false;
+    if (loopback->is_doomed) {
+        *is_freed = true;
+        cn_loopback_free(loopback);
+        return false;
+    }
+    return has_moved;
+}
+
+CN_PRIVATE int64_t cn_loopback_due_ms(cn_loopback_t *loopback) {
+    int64_t due_ms = INT64_MAX;
+    cn_list_t *node;
+    if (loopback->is_woken) return loopback->now_ms;
+    for (node = loopback->links.next; node != &loopback->links; node = node->next) {
+        cn_loopback_link_t *link = CN_CONTAINER(node, cn_loopback_link_t, node);
+        if (link->client.conn) due_ms = CN_MIN(due_ms, connect_conn_deadline_ms(link->client.conn));
+        if (link->server.conn) due_ms = CN_MIN(due_ms, connect_conn_deadline_ms(link->server.conn));
+    }
+    return due_ms;
+}
+
+/* ---- The beginning and the end ---------------------------------------------------------------------------------- */
+
+CN_PRIVATE cn_loopback_t *cn_loopback_new(const connect_allocator_t *allocator, connect_server_t *server) {
+    cn_loopback_t *loopback = (cn_loopback_t *)cn_mem_acquire(allocator, sizeof *loopback);
+    if (!loopback) return NULL;
+    loopback->allocator = allocator;
+    loopback->server = server;
+    cn_list_init(&loopback->links);
+    return loopback;
+}
+
+CN_PRIVATE void cn_loopback_free(cn_loopback_t *loopback_or_null) {
+    cn_loopback_t *loopback = loopback_or_null;
+    if (!loopback) return;
+    loopback->is_doomed = true;
+#if CONNECT_ENABLE_SOCKETS
+    if (loopback->loop) connect_loop_after(loopback->loop, &loopback->task, -1, NULL, NULL);
+#endif
+    if (loopback->is_running) return;
+    loopback->is_running = true; /* nobody is woken any more */
+    while (!cn_list_empty(&loopback->links)) {
+        cn_loopback_link_t *link = CN_CONTAINER(loopback->links.next, cn_loopback_link_t, node);
+        cn_loopback_close(&link->client);
+        cn_loopback_close(&link->server);
+        cn_loopback_free_link(link, loopback->allocator);
+    }
+    cn_mem_release(loopback->allocator, loopback);
 }
 #endif
 
@@ -15810,7 +20968,13 @@ struct connect_client_t {
     const char *url;
     connect_str_t authority, prefix; /* "gateway:8080", "/api" */
     const char *address;
+    connect_tls_t *tls; /* NULL: clear text */
+    const char *server_name;
+    cn_conn_turn_t turn;
     connect_headers_t headers;
+    const connect_interceptor_t *interceptors;
+    size_t interceptor_count;
+    struct cn_loopback_t *loopback; /* NULL: none */
     const cn_conn_owner_t *conn_events;
     connect_dialer_t *dial;
     void *dial_user;
@@ -15830,7 +20994,7 @@ struct connect_client_t {
     /* calls */
     cn_list_t calls;              /* those that have an exchange, or are over */
     cn_list_t waiting[CN_LANES];  /* for a connection */
-    cn_list_t paused;             /* before they are made again */
+    cn_list_t paused;             /* an interceptor holds them back; or before they are made again */
     int64_t waiting_due_ms;       /* none of these is due before */
     connect_retry_t retry;
     uint32_t retry_tokens;
@@ -15858,12 +21022,14 @@ CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms);
 CN_PRIVATE void cn_client_leave(void *owner);
 /* The time; -1: not known yet. */
 CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client);
-/* Has a step soon, out of everything else. */
+/* Has a step soon, out of everything else; at once if there is nothing that could bring it. */
 CN_PRIVATE void cn_client_wake(connect_client_t *client);
-/* The same; at once if nothing is there that could wake it. */
-CN_PRIVATE void cn_client_stir(connect_client_t *client);
 /* Does what is due: called at the time that the host was told, out of everything else. */
 CN_PRIVATE void cn_client_step(connect_client_t *client);
+#if CONNECT_ENABLE_SERVER
+/* Has a new client call this server in memory: its loopback, dialer and, with sockets, the server's loop. */
+CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_t *server, connect_error_t *error);
+#endif
 #if CONNECT_ENABLE_SOCKETS
 /* The socket layer's part of a new client: its loop, clock, dialer and resolver, as far as it has none. */
 CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error);
@@ -16041,9 +21207,22 @@ CN_PRIVATE cn_pool_state_t cn_pool_state(const cn_pool_t *pool) {
     return state;
 }
 
+/* In TLS ALPN says which version it is, unless the application does. */
+static bool cn_pool_negotiates(const cn_pool_t *pool) {
+    const connect_client_t *client = pool->backend->client;
+    return CONNECT_ENABLE_HTTP2 && client->tls && !client->http && !pool->http2;
+}
+
+/* Before the first has negotiated one is enough to learn from. */
 CN_PRIVATE uint32_t cn_pool_most(const cn_pool_t *pool) {
     const uint32_t most = pool->backend->client->connections;
-    return most ? most : pool->http2 ? CN_POOL_HTTP2_MOST : CN_POOL_HTTP1_MOST;
+    cn_list_t *node;
+    if (most) return most;
+    if (pool->http2) return CN_POOL_HTTP2_MOST;
+    if (!cn_pool_negotiates(pool)) return CN_POOL_HTTP1_MOST;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next)
+        if (!cn_pool_conn(node)->allow_http2) return CN_POOL_HTTP1_MOST;
+    return CN_POOL_HTTP2_MOST;
 }
 
 /* Of those with equally many calls the one used last, so that the others become idle. */
@@ -16111,7 +21290,10 @@ static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
     options.owner = client;
     options.peer = backend->addresses[address];
     options.allow_http1 = !pool->http2;
-    options.allow_http2 = pool->http2;
+    options.allow_http2 = pool->http2 || cn_pool_negotiates(pool);
+    options.tls = client->tls;
+    options.server_name = client->server_name;
+    options.turn = &client->turn;
     conn = cn_conn_new(&options);
     if (!conn) {
         cn_pool_note(client, CONNECT_RESOURCE_EXHAUSTED, ENOMEM, "out of memory", "");
@@ -16135,7 +21317,7 @@ static int64_t cn_pool_prune(cn_pool_t *pool, int64_t now_ms) {
     for (node = pool->conns.next; node != &pool->conns; node = next) {
         connect_conn_t *conn = cn_pool_conn(node);
         const bool opening = cn_pool_is_opening(conn);
-        const uint32_t limit_ms = opening && !conn->opened ? limits->dial_ms : limits->establish_ms;
+        const uint32_t limit_ms = !conn->connected ? limits->dial_ms : limits->establish_ms;
         char text[sizeof conn->failure];
         next = node->next;
         if (opening && pool->is_won && conn->address != pool->first) {
@@ -16148,7 +21330,7 @@ static int64_t cn_pool_prune(cn_pool_t *pool, int64_t now_ms) {
                 continue;
             }
             snprintf(text, sizeof text, "cannot connect to %s: no answer within %lu ms (limits.%s)", conn->peer,
-                (unsigned long)limit_ms, opening && !conn->opened ? "dial_ms" : "establish_ms");
+                (unsigned long)limit_ms, !conn->connected ? "dial_ms" : "establish_ms");
             cn_conn_set_failure(conn, ETIMEDOUT, text);
             cn_conn_abort(conn);
         }
@@ -16261,6 +21443,8 @@ CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_prot
 CN_PRIVATE void cn_balance_look(connect_client_t *client);
 /* Tells whether one is ready. */
 CN_PRIVATE bool cn_balance_is_ready(const connect_client_t *client);
+/* Tells whether a connection of this lane takes one more call now. */
+CN_PRIVATE bool cn_balance_has_room(const connect_client_t *client, unsigned lane);
 /* Tells whether a connection of this lane is open or being dialled. */
 CN_PRIVATE bool cn_balance_has_hope(const connect_client_t *client, unsigned lane);
 /* Has backends dial that are to be connected though no call waits. */
@@ -16534,6 +21718,17 @@ CN_PRIVATE bool cn_balance_is_ready(const connect_client_t *client) {
         connect_backend_t backend;
         cn_balance_describe(cn_balance_of(node), client->protocol, &backend);
         if (backend.ready) return true;
+    }
+    return false;
+}
+
+CN_PRIVATE bool cn_balance_has_room(const connect_client_t *client, unsigned lane) {
+    cn_list_t *node;
+    if (client->http) lane = cn_balance_lane(client, client->protocol);
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        const cn_backend_t *backend = cn_balance_of(node);
+        if (backend->member && cn_balance_has_room(backend->member, lane)) return true;
+        if (cn_pool_state(&backend->pools[lane]).has_room) return true;
     }
     return false;
 }
@@ -16823,7 +22018,8 @@ CN_PRIVATE void cn_name_fail(connect_resolve_t *question, connect_code_t code, i
     snprintf(client->failure.text, sizeof client->failure.text, "%s", text);
     for (lane = 0; lane < CN_LANES; lane++)
         client->lane_failed[lane] = true;
-    cn_client_stir(client);
+    client->dirty = true;
+    cn_client_wake(client);
 }
 
 void connect_resolve_finish(
@@ -16846,7 +22042,8 @@ void connect_resolve_finish(
     client->name.is_answered = true;
     client->name.faults = 0;
     client->name.valid_until_ms = valid_ms && valid_ms != CONNECT_UNLIMITED ? CN_MAX(now, 0) + valid_ms : INT64_MAX;
-    cn_client_stir(client);
+    client->dirty = true;
+    cn_client_wake(client);
 }
 #endif
 
@@ -16855,9 +22052,9 @@ void connect_resolve_finish(
    which addresses to name.c; when they are made again to retry.c.
 
      start ---> begun, if a connection has room and nobody waits ahead -------------------> calls
-           \--> waiting, in order, for one of its lane ---> (a step places it) -----------/   |
-                   ^                                                                          |
-                   \---- paused, before it is made again <---- lost or failed, and may be ----/
+         \ \--> waiting, in order, for one of its lane ---> (a step places it) -----------/   |
+          \        ^                                                                          |
+           \--> paused: an interceptor holds it back; or before it is made again <--- may be, and lost or failed
 
    Everything that can wait happens in a step: at the end of whatever was fed to a connection, or by the host's timer.
    A step asks for addresses, places calls, has pools dial, ends calls whose time is over, and runs what was put off
@@ -16986,15 +22183,17 @@ CN_PRIVATE void cn_client_wake(connect_client_t *client) {
         return;
     }
     conn = cn_client_any_conn(client);
-    if (conn) cn_http_wake(&conn->http);
-}
-
-CN_PRIVATE void cn_client_stir(connect_client_t *client) {
-    client->dirty = true;
-    if (client->busy || client->host || cn_client_any_conn(client))
-        cn_client_wake(client);
+    if (!conn) { /* lost while an interceptor or a resolver took its time */
+        client->busy++;
+        client->pressed[cn_balance_lane(client, client->protocol)] = true;
+        cn_client_work(client);
+        client->busy--;
+        conn = cn_client_any_conn(client);
+    }
+    if (conn)
+        cn_http_wake(&conn->http);
     else
-        cn_client_step(client);
+        cn_client_step(client); /* nothing could put it off */
 }
 
 static void cn_client_poke(connect_call_t *call) {
@@ -17025,7 +22224,7 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     const int64_t now = cn_client_now_ms(client);
     int64_t due_ms = call->deadline_ms;
     cn_list_t *list = &client->waiting[call->lane];
-    if (call->not_before_ms > now && (client->host || cn_client_any_conn(client))) {
+    if (call->opening || (call->not_before_ms > now && (client->host || cn_client_any_conn(client)))) {
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
@@ -17089,8 +22288,8 @@ static void cn_client_fail_waiting(connect_client_t *client, unsigned lane) {
             cn_error_print(&call->rpc.error, &call->arena, client->failure.code, "%s", client->failure.text);
             call->rpc.error.os_error = client->failure.os_error;
             call->unprocessed = true;
-            call->attempts++;
-            cn_invoke_conclude(call);
+            if (!call->attempts++) call->own_headers = call->rpc.headers.count;
+            cn_invoke_decide(call);
         }
         cn_call_release_if_done(call);
     }
@@ -17103,8 +22302,10 @@ static bool cn_client_prepare(connect_client_t *owner, connect_call_t *call, con
     const char *path = call->rpc.method->path;
     size_t i;
     call->info.peer.http = conn->http.version->number;
+    cn_call_set_tls(call, conn->tls);
     call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(conn->peer)).data;
-    call->rpc.headers.count = CN_MIN(call->rpc.headers.count, call->own_headers);
+    if (call->attempts == 1) call->own_headers = call->rpc.headers.count;
+    call->rpc.headers.count = call->own_headers;
     if (owner != call->owner) {
         for (i = 0; i < owner->headers.count; i++)
             if (!cn_headers_put(&call->rpc.headers, &call->arena, owner->headers.items[i].name,
@@ -17237,30 +22438,53 @@ static void cn_client_again(connect_call_t *call) {
 
 /* ---- The client ---- */
 
+/* The host of an authority, without port and brackets. */
+static connect_str_t cn_client_host(connect_str_t authority) {
+    const char *end = authority.data + authority.len, *at;
+    if (authority.len && authority.data[0] == '[' && (at = (const char *)memchr(authority.data, ']', authority.len)))
+        return cn_str(authority.data + 1, (size_t)(at - authority.data) - 1);
+    at = (const char *)memchr(authority.data, ':', authority.len);
+    return cn_str(authority.data, (size_t)((at ? at : end) - authority.data));
+}
+
+static bool cn_client_set_tls(
+    connect_client_t *client, bool is_https, connect_tls_t *tls_or_null, connect_error_t *error) {
+    connect_tls_options_t defaults;
+    if (!is_https)
+        return !tls_or_null ||
+            cn_error_set(error, CONNECT_INVALID_ARGUMENT, "tls is set, and base_url is http://; write https://");
+    memset(&defaults, 0, sizeof defaults);
+    defaults.allocator = client->allocator;
+    client->tls = tls_or_null ? cn_tls_hold(tls_or_null) : connect_tls_new(&defaults, error);
+    if (!client->tls) return false;
+    client->server_name = connect_arena_copy(&client->arena, cn_client_host(client->authority)).data;
+    return client->server_name || cn_error_memory(error);
+}
+
 /* Takes a URL apart. Returns false: the error says what is wrong. */
-static bool cn_client_parse_url(connect_client_t *client, const char *url, connect_error_t *error) {
-    static const char scheme[] = "http://";
+static bool cn_client_parse_url(
+    connect_client_t *client, const char *url, const connect_client_options_t *options, connect_error_t *error) {
     const char *authority, *path;
     size_t path_len;
     connect_str_t host;
-    if (strncmp(url, "https://", 8) == 0)
-        return cn_error_set(error, CONNECT_UNIMPLEMENTED, "base_url is https://, and this build has no TLS");
-    if (strncmp(url, scheme, sizeof scheme - 1) != 0)
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must begin with http://");
-    authority = url + sizeof scheme - 1;
+    const bool is_https = strncmp(url, "https://", 8) == 0;
+    if (!is_https && strncmp(url, "http://", 7) != 0)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must begin with http:// or https://");
+    authority = url + (is_https ? 8 : 7);
     path = strpbrk(authority, "/?#");
     if (!path) path = authority + strlen(authority);
     if (strpbrk(path, "?#")) return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must have no ? and no #");
     host = cn_str(authority, (size_t)(path - authority));
     if (host.len == 0 || host.data[0] == ':' || memchr(host.data, '@', host.len) || !cn_header_value_valid(host) ||
         memchr(host.data, ' ', host.len))
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must be http://host:port/path");
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must be http://host:port/path, or https://");
     path_len = strlen(path);
     while (path_len && path[path_len - 1] == '/')
         path_len--;
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
-    return (client->authority.data && client->prefix.data) || cn_error_memory(error);
+    if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
+    return cn_client_set_tls(client, is_https, options->tls, error);
 }
 
 /* Where to dial: the URL's authority, with the scheme's port if it names none. */
@@ -17272,7 +22496,7 @@ static bool cn_client_set_address(connect_client_t *client, const char *address,
         const char *bracket = (const char *)memchr(text.data, ']', text.len);
         const char *after = bracket ? bracket : text.data;
         if (!memchr(after, ':', (size_t)(text.data + text.len - after)))
-            text = connect_arena_printf(&client->arena, "%s:80", text.data);
+            text = connect_arena_printf(&client->arena, "%s:%s", text.data, client->tls ? "443" : "80");
     }
     client->address = text.data;
     return text.data != NULL || cn_error_memory(error);
@@ -17351,19 +22575,25 @@ static bool cn_client_add_members(
 static bool cn_client_set_target(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
     if (options->member_count) {
-        if (!options->members || base_url || options->dial || options->address || options->resolve)
+        if (!options->members || base_url || options->dial || options->address || options->resolve ||
+            options->loopback || options->tls)
             return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
-                "with members there is no base_url, address, dial or resolve: they have their own");
+                "with members there is no base_url, address, loopback, tls, dial or resolve: they have their own");
         return cn_client_add_members(client, options, error);
     }
     if (!base_url) return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url is NULL, and there are no members");
-    if (!cn_client_parse_url(client, base_url, error) || !cn_client_set_address(client, options->address, error))
+    if (!cn_client_parse_url(client, base_url, options, error) ||
+        !cn_client_set_address(client, options->loopback ? "memory:" : options->address, error))
         return false;
+#if CONNECT_ENABLE_SERVER
+    if (options->loopback && !cn_client_use_loopback(client, options->loopback, error)) return false;
+#endif
 #if CONNECT_ENABLE_SOCKETS
     if (!cn_client_use_sockets(client, error)) return false;
 #endif
     if (!client->dial)
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial is needed: this build has no sockets");
+        return cn_error_set(
+            error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
     return cn_name_init(client, error);
 }
 
@@ -17396,6 +22626,8 @@ connect_client_t *connect_client_new(
     client->protocol = options->protocol ? options->protocol : CONNECT_PROTOCOL_CONNECT;
     client->http = options->http;
     client->get = options->get;
+    client->interceptors = options->interceptors;
+    client->interceptor_count = options->interceptor_count;
     client->no_queue = options->no_queue;
     client->timeout_ms = options->timeout_ms;
     client->connections = options->connections;
@@ -17478,16 +22710,20 @@ void connect_client_free(connect_client_t *client) {
 #if CONNECT_ENABLE_SOCKETS
     if (client->owns_loop) connect_loop_free(client->loop);
 #endif
+#if CONNECT_ENABLE_SERVER
+    cn_loopback_free(client->loopback);
+#endif
     cn_call_pool_free(&client->pool, allocator);
     cn_buf_pool_free(&client->buffers, allocator);
+    connect_tls_free(client->tls);
     connect_arena_free(&client->arena);
     cn_codings_free(&client->codings);
     cn_mem_release(allocator, client);
 }
 
 void connect_client_connect(connect_client_t *client) {
-    client->kept = true;
-    cn_client_stir(client);
+    client->kept = client->dirty = true;
+    cn_client_wake(client);
 }
 
 /* ---- Calls ---- */
@@ -17548,44 +22784,48 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     return true;
 }
 
-static bool cn_client_is_alone(const connect_client_t *client, unsigned lane) {
-    return cn_list_empty(&client->waiting[lane]) && cn_list_empty(&client->paused);
-}
-
-/* Has the call begin, or wait. Returns false: it can do neither. */
-static bool cn_client_admit(connect_client_t *client, connect_call_t *call, connect_error_t *error) {
-    if (cn_client_is_alone(client, call->lane) && cn_client_place(client, call)) return true;
+/* Tells whether a call could begin, or wait. Without a host nobody else would begin to dial. */
+static bool cn_client_admits(connect_client_t *client, unsigned lane, connect_error_t *error) {
     if (client->no_queue) {
-        cn_balance_press(client, call->lane);
-        cn_error_set(error, CONNECT_UNAVAILABLE, "no connection is ready to take a call (no_queue)");
-        return false;
+        if (cn_balance_has_room(client, lane)) return true;
+        cn_balance_press(client, lane);
+        return cn_error_set(error, CONNECT_UNAVAILABLE, "no connection is ready to take a call (no_queue)");
     }
-    cn_client_wait(client, call, false);
-    if (client->busy || client->host || cn_client_any_conn(client)) {
-        cn_client_wake(client);
-        return true;
-    }
-    client->busy++; /* nobody else would begin: what is caused here is told later */
+    if (client->busy || client->host || cn_client_any_conn(client)) return true;
+    client->pressed[lane] = true;
+    client->busy++; /* what is caused here is told later */
     cn_client_work(client);
     client->busy--;
-    if (!call->over && (client->name.question || cn_client_any_conn(client))) return true;
-    cn_list_remove(&call->node);
-    cn_list_remove(&call->poke_node);
-    if (error) {
-        cn_error_set(error, client->failure.code ? client->failure.code : CONNECT_UNAVAILABLE,
-            "the connection could not be dialled");
-        error->os_error = client->failure.os_error;
-    }
+    client->pressed[lane] = false;
+    if (client->name.question || cn_client_any_conn(client)) return true;
+    cn_error_set(error, client->failure.code ? client->failure.code : CONNECT_UNAVAILABLE,
+        "the connection could not be dialled");
+    if (error) error->os_error = client->failure.os_error;
     return false;
+}
+
+/* No interceptor holds the call back: it begins, or waits. */
+static void cn_client_on_passed(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    call->not_before_ms = 0;
+    if (cn_list_empty(&client->waiting[call->lane]) && cn_client_place(client, call)) return;
+    if (client->no_queue) {
+        cn_error_set(&call->rpc.error, CONNECT_UNAVAILABLE, "no connection is ready to take a call (no_queue)");
+        cn_invoke_end(call);
+        return;
+    }
+    cn_client_wait(client, call, false);
+    cn_client_wake(client);
 }
 
 connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error) {
     static const cn_call_owner_t owner_events = {NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms,
-        cn_client_on_answer, cn_client_on_outcome, cn_client_may_retry, cn_client_again};
+        cn_client_on_passed, cn_client_on_answer, cn_client_on_outcome, cn_client_may_retry, cn_client_again};
     static const connect_call_options_t defaults;
     connect_call_t *call;
+    if (!options) options = &defaults;
     if (client->free_wanted) {
         cn_error_set(error, CONNECT_CANCELED, "the client was freed");
         return NULL;
@@ -17605,22 +22845,30 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->entered = true;
     call->user = user_or_null;
     call->serial = ++client->serial;
-    if (events_or_null) call->events = *events_or_null;
-    if (!cn_client_setup_call(client, call, method, options ? options : &defaults, error)) {
-        cn_call_recycle(&client->pool, call);
-        return NULL;
-    }
-    call->own_headers = call->rpc.headers.count;
     call->retriable = client->retry.attempts > 1;
+    if (events_or_null) call->events = *events_or_null;
+    call->interceptors.outer = client->interceptors;
+    call->interceptors.outer_count = client->interceptor_count;
+    call->context = options->context;
     client->used = true;
     if (client->pick || client->is_spread) client->kept = true;
-    cn_retry_count_call(client);
-    if (!cn_client_admit(client, call, error)) {
+    if (!cn_client_setup_call(client, call, method, options, error) ||
+        !cn_client_admits(client, call->lane, error)) {
         cn_call_recycle(&client->pool, call);
         return NULL;
     }
+    cn_retry_count_call(client);
+    cn_list_append(&client->calls, &call->node);
     call->writable = !cn_call_single_request(call);
     if (call->writable && call->events.on_writable) cn_call_poke(call);
+    client->busy++; /* what interceptors cause is told later */
+    cn_invoke_open(call);
+    if (call->opening) {
+        call->not_before_ms = INT64_MAX;
+        cn_client_wait(client, call, false);
+    }
+    client->busy--;
+    if (client->dirty || !cn_list_empty(&client->pokes)) cn_client_wake(client);
     return call;
 }
 
@@ -19676,23 +24924,31 @@ CN_PRIVATE bool cn_loop_run_until(connect_loop_t *loop, bool (*done)(void *arg),
 #if CONNECT_ENABLE_SERVER && CONNECT_ENABLE_SOCKETS
 typedef struct cn_listen_entry_t {
     struct cn_listen_entry_t *next;
+    connect_server_t *server;
+    connect_tls_t *tls; /* NULL: clear text */
     cn_listener_t *listener;
 } cn_listen_entry_t;
+
+static void cn_listen_free(cn_listen_entry_t *entry) {
+    connect_tls_free(entry->tls);
+    cn_mem_release(entry->server->allocator, entry);
+}
 
 static void cn_listen_stop(connect_server_t *server) {
     cn_listen_entry_t *entry;
     while ((entry = (cn_listen_entry_t *)server->listeners) != NULL) {
         server->listeners = entry->next;
         cn_loop_unlisten(entry->listener);
-        cn_mem_release(server->allocator, entry);
+        cn_listen_free(entry);
     }
 }
 
 static connect_conn_t *cn_listen_on_accept(void *user, const char *peer) {
-    return connect_server_accept((connect_server_t *)user, peer, NULL);
+    const cn_listen_entry_t *entry = (const cn_listen_entry_t *)user;
+    return cn_server_accept(entry->server, peer, entry->tls, NULL);
 }
 
-static bool cn_listen_need_loop(connect_server_t *server, connect_error_t *error) {
+CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error) {
     if (server->loop) return true;
     server->loop = connect_loop_new(server->allocator, error);
     server->owns_loop = server->loop != NULL;
@@ -19708,16 +24964,18 @@ int connect_server_listen(
         cn_error_set(error, CONNECT_FAILED_PRECONDITION, "the server is draining");
         return -1;
     }
-    if (!cn_listen_need_loop(server, error)) return -1;
+    if (!cn_server_need_loop(server, error)) return -1;
     entry = (cn_listen_entry_t *)cn_mem_acquire(server->allocator, sizeof *entry);
     if (!entry) {
         cn_error_memory(error);
         return -1;
     }
-    entry->listener =
-        cn_loop_listen(server->loop, address, options ? options : &defaults, cn_listen_on_accept, server, &port, error);
+    if (!options) options = &defaults;
+    entry->server = server;
+    entry->tls = cn_tls_hold(options->tls);
+    entry->listener = cn_loop_listen(server->loop, address, options, cn_listen_on_accept, entry, &port, error);
     if (!entry->listener) {
-        cn_mem_release(server->allocator, entry);
+        cn_listen_free(entry);
         return -1;
     }
     entry->next = (cn_listen_entry_t *)server->listeners;
@@ -19733,7 +24991,7 @@ static bool cn_listen_is_done(void *arg) {
 }
 
 void connect_server_run(connect_server_t *server) {
-    if (!cn_listen_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
+    if (!cn_server_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
     server->runs++;
     cn_loop_run_until(server->loop, cn_listen_is_done, server);
     if (--server->runs == 0 && server->free_wanted && !server->busy) connect_server_free(server);
@@ -19917,7 +25175,11 @@ CN_PRIVATE void cn_resolve_by_system(connect_resolve_t *question, const char *ho
 /* #### src/loop/wait.c ############################################################################################# */
 /* Where a client meets the loop: its host, its dialer and its resolver, and the functions that wait. A blocking
    call is a call without events and a loop that is run until there is an answer; there is no second way. In a callback
-   of the loop they fail with FAILED_PRECONDITION: the loop runs already. */
+   of the loop they fail with FAILED_PRECONDITION: the loop runs already.
+
+   A client of a server in memory shares the server's loop, which carries between them as a task. Without sockets there
+   is no loop and no clock: a function that waits carries itself, and when nothing moves any more the time jumps to
+   whatever is due first. */
 
 #if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
 static connect_code_t cn_wait_dial(connect_conn_t *conn, const char *address, void *user) {
@@ -19942,23 +25204,117 @@ static void cn_wait_wake_at(connect_client_t *client, int64_t due_ms) {
         cn_task_arm(client->loop, &client->timer, due_ms, cn_wait_on_timer, client);
 }
 
-CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error) {
+static void cn_wait_be_host(connect_client_t *client) {
     static const cn_client_host_t host = {cn_wait_now_ms, cn_wait_wake_at};
+    client->host = &host;
+    client->random ^= (uint64_t)cn_loop_now_ms(client->loop);
+}
+
+CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error) {
     if (client->dial) return true;
     if (!client->loop) {
         client->loop = connect_loop_new(client->allocator, error);
         client->owns_loop = client->loop != NULL;
         if (!client->loop) return false;
     }
-    client->host = &host;
+    cn_wait_be_host(client);
     client->dial = cn_wait_dial;
     client->dial_user = client;
-    client->random ^= (uint64_t)cn_loop_now_ms(client->loop);
     if (client->resolve) return true;
     client->resolve = cn_resolve_by_system;
     client->resolve_user = client;
     return true;
 }
+#endif
+
+/* ---- A server in memory ----------------------------------------------------------------------------------------- */
+
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SERVER
+#if CONNECT_ENABLE_SOCKETS
+static void cn_wait_carry(void *arg) {
+    cn_loopback_t *loopback = (cn_loopback_t *)arg;
+    connect_loop_t *loop = loopback->loop;
+    int64_t now_ms = cn_loop_now_ms(loop), due_ms = now_ms;
+    bool is_freed, has_more = cn_loopback_carry(loopback, now_ms, &is_freed);
+    if (is_freed) return;
+    if (!has_more) due_ms = cn_loopback_due_ms(loopback);
+    if (due_ms != INT64_MAX)
+        connect_loop_after(loop, &loopback->task, CN_MAX(due_ms - now_ms, 0), cn_wait_carry, loopback);
+}
+
+static void cn_wait_wake(cn_loopback_t *loopback) {
+    connect_loop_after(loopback->loop, &loopback->task, 0, cn_wait_carry, loopback);
+}
+
+static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    if (!server->loop) server->loop = client->loop;
+    if (!cn_server_need_loop(server, error)) return false;
+    if (client->loop && client->loop != server->loop)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback: the server has another loop than options.loop");
+    client->loop = client->loopback->loop = server->loop;
+    client->loopback->wake = cn_wait_wake;
+    cn_wait_be_host(client);
+    return true;
+}
+#else
+static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    (void)client;
+    (void)server;
+    (void)error;
+    return true;
+}
+#endif
+
+CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    if (client->dial) return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback and dial exclude each other");
+    client->loopback = cn_loopback_new(client->allocator, server);
+    if (!client->loopback) return cn_error_memory(error);
+    client->dial = cn_loopback_dial;
+    client->dial_user = client->loopback;
+    client->resolve = NULL;
+    return cn_wait_share_loop(client, server, error);
+}
+#endif
+
+/* ---- Waiting ---------------------------------------------------------------------------------------------------- */
+
+#if CONNECT_ENABLE_CLIENT
+#if CONNECT_ENABLE_SOCKETS
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    return client->loop && !cn_loop_is_running(client->loop);
+}
+
+/* Runs callbacks until done says true, or nothing can come any more (false). */
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    return cn_loop_run_until(client->loop, done, arg);
+}
+#elif CONNECT_ENABLE_SERVER
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    return client->loopback && !client->loopback->is_running;
+}
+
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    int64_t now_ms = client->loopback->now_ms, due_ms;
+    bool is_freed, has_more = true;
+    while (!done(arg)) {
+        due_ms = has_more ? now_ms : cn_loopback_due_ms(client->loopback);
+        if (due_ms == INT64_MAX) return false;
+        if (!has_more) now_ms = CN_MAX(due_ms, now_ms + 1);
+        has_more = cn_loopback_carry(client->loopback, now_ms, &is_freed);
+    }
+    return true;
+}
+#else
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    (void)client;
+    return false;
+}
+
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    (void)client;
+    return done(arg);
+}
+#endif
 
 typedef struct cn_wait_t {
     connect_call_t *call;
@@ -19970,9 +25326,9 @@ typedef struct cn_wait_t {
 } cn_wait_t;
 
 static bool cn_wait_refuse(const connect_client_t *client, connect_error_t *error) {
-    if (client && client->loop && !cn_loop_is_running(client->loop)) return false;
+    if (client && cn_wait_is_possible(client)) return false;
     cn_error_set(error, CONNECT_FAILED_PRECONDITION,
-        "a function that waits needs the client's loop, and cannot be called in a callback");
+        "a function that waits needs the client's loop or loopback, and cannot be called in a callback");
     return true;
 }
 
@@ -19991,6 +25347,7 @@ static bool cn_wait_received(void *arg) {
     return wait->result != CONNECT_IO_AGAIN;
 }
 
+#if CONNECT_ENABLE_SOCKETS
 static void cn_wait_on_late(void *arg) {
     bool *is_late = (bool *)arg;
     *is_late = true;
@@ -20020,7 +25377,7 @@ bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, 
     connect_client_connect(client);
     cn_task_arm(
         loop, &timer, cn_loop_now_ms(loop) + (timeout_ms ? timeout_ms : 30000), cn_wait_on_late, &wait.is_late);
-    cn_loop_run_until(loop, cn_wait_is_ready, &wait);
+    cn_wait_run(client, cn_wait_is_ready, &wait);
     cn_task_disarm(loop, &timer);
     is_ready = !client->free_wanted && cn_balance_is_ready(client);
     if (client->free_wanted) {
@@ -20034,6 +25391,7 @@ bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, 
     cn_wait_end(client);
     return is_ready;
 }
+#endif
 
 connect_io_t connect_call_receive_wait(
     connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {
@@ -20049,7 +25407,7 @@ connect_io_t connect_call_receive_wait(
     wait.arena = arena;
     wait.error = error;
     cn_wait_begin(client);
-    if (!cn_wait_received(&wait) && !cn_loop_run_until(client->loop, cn_wait_received, &wait)) {
+    if (!cn_wait_received(&wait) && !cn_wait_run(client, cn_wait_received, &wait)) {
         cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
         wait.result = CONNECT_IO_ERROR;
     }
@@ -20071,7 +25429,7 @@ connect_io_t connect_call_send_wait(connect_call_t *call, const void *message, c
     memset(&wait, 0, sizeof wait);
     wait.call = call;
     wait.request = message;
-    if (!cn_wait_sent(&wait) && !cn_loop_run_until(client->loop, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
+    if (!cn_wait_sent(&wait) && !cn_wait_run(client, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
     if (wait.result == CONNECT_IO_ERROR && error) {
         *error = call->rpc.error;
         if (error->code == CONNECT_OK) cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
@@ -20166,6 +25524,11 @@ connect_loop_t *connect_call_loop(const connect_call_t *call) {
 #else
 #define CN_REPORT_GZIP " GZIP=0"
 #endif
+#if CONNECT_ENABLE_TLS
+#define CN_REPORT_TLS " TLS=1"
+#else
+#define CN_REPORT_TLS " TLS=0"
+#endif
 #if CONNECT_ENABLE_ZSTD
 #define CN_REPORT_ZSTD " ZSTD=1"
 #else
@@ -20174,7 +25537,7 @@ connect_loop_t *connect_call_loop(const connect_call_t *call) {
 
 const char *connect_build_info(void) {
     return "connect.h " CONNECT_VERSION_STRING CN_REPORT_CLIENT CN_REPORT_SERVER CN_REPORT_HTTP2 CN_REPORT_GRPC
-        CN_REPORT_JSON CN_REPORT_SOCKETS CN_REPORT_GZIP CN_REPORT_ZSTD;
+        CN_REPORT_JSON CN_REPORT_SOCKETS CN_REPORT_GZIP CN_REPORT_ZSTD CN_REPORT_TLS;
 }
 
 /* #### No private macro is left #################################################################################### */
@@ -20182,10 +25545,25 @@ const char *connect_build_info(void) {
 #undef CN_ACCEPT_PAUSE_MS
 #undef CN_ADDRESS_FORMS
 #undef CN_ADDRESS_HOST_MAX
+#undef CN_APART
 #undef CN_ARENA_ALIGN
 #undef CN_ARENA_FIRST
 #undef CN_ARENA_LARGEST
 #undef CN_BALANCE_SMOOTH
+#undef CN_BEAR_ALERT_RECORD
+#undef CN_BEAR_BUFFER
+#undef CN_BEAR_CHAIN_BYTES
+#undef CN_BEAR_CONTEXT_64
+#undef CN_BEAR_DAYS_TO_1970
+#undef CN_BEAR_MAY_LEND
+#undef CN_BEAR_PIN
+#undef CN_BEAR_RECORD_CCS
+#undef CN_BEAR_RSA_MIN_BITS
+#undef CN_BEAR_RSA_MIN_BYTES
+#undef CN_BEAR_SESSIONS
+#undef CN_BEAR_SESSION_S
+#undef CN_BEAR_SPARE_BUFFERS
+#undef CN_BEAR_WAYS
 #undef CN_BUF_FIRST
 #undef CN_BUF_POOLED_MAX
 #undef CN_CALL_BLOCK
@@ -20203,8 +25581,13 @@ const char *connect_build_info(void) {
 #undef CN_CODINGS_BUILT_IN_MAX
 #undef CN_CODINGS_KEPT_MAX
 #undef CN_CODINGS_MIN
+#undef CN_COLD
 #undef CN_CONN_BLOCKED
+#undef CN_CONN_HANDSHAKES
+#undef CN_CONN_TLS_ALERT
+#undef CN_CONN_TLS_HANDSHAKE
 #undef CN_CONTAINER
+#undef CN_DER_IS
 #undef CN_ENVELOPE_HEAD
 #undef CN_EPOLL_BATCH
 #undef CN_ERROR_JSON_DEPTH
@@ -20233,6 +25616,7 @@ const char *connect_build_info(void) {
 #undef CN_H1_REFUSAL
 #undef CN_HEADERS_FIRST
 #undef CN_HEADER_OVERHEAD
+#undef CN_HOT
 #undef CN_HTTP2_ACKS_BLOCK
 #undef CN_HTTP2_ACKS_MAX
 #undef CN_HTTP2_BOMB_FACTOR
@@ -20244,11 +25628,13 @@ const char *connect_build_info(void) {
 #undef CN_HTTP2_POOL_CLASSES
 #undef CN_HTTP2_POOL_STEP
 #undef CN_HTTP2_STACK_FIELDS
+#undef CN_HTTP2_STALLED_MAX
 #undef CN_HTTP2_UPDATE_CREDIT
 #undef CN_JSON_DEPTH_MAX
 #undef CN_JSON_HIGHS
 #undef CN_JSON_NAME_MAX
 #undef CN_JSON_ONES
+#undef CN_JSON_SSE2
 #undef CN_KQUEUE_BATCH
 #undef CN_KQUEUE_CHANGES
 #undef CN_LEN
@@ -20260,6 +25646,8 @@ const char *connect_build_info(void) {
 #undef CN_LIMITS_MIB
 #undef CN_LIMITS_SECOND
 #undef CN_LIMITS_WINDOW_MAX
+#undef CN_LOOPBACK_ROOM
+#undef CN_LOOPBACK_ROUNDS
 #undef CN_LOOP_EVENTS
 #undef CN_LOOP_INPUT
 #undef CN_MAX
@@ -20285,10 +25673,7 @@ const char *connect_build_info(void) {
 #undef CN_PBJSON_VALUE_NUMBER
 #undef CN_PBJSON_VALUE_STRING
 #undef CN_PBJSON_VALUE_STRUCT
-#undef CN_PB_APART
-#undef CN_PB_COLD
 #undef CN_PB_HEAD
-#undef CN_PB_HOT
 #undef CN_PB_LARGE
 #undef CN_PB_LITTLE
 #undef CN_PB_NUMBER_MAX
@@ -20296,6 +25681,7 @@ const char *connect_build_info(void) {
 #undef CN_PB_WINDOW
 #undef CN_PB_WIRE_END
 #undef CN_PEER_TEXT
+#undef CN_PEM_FILE_MAX
 #undef CN_POLLER_KQUEUE
 #undef CN_POOL_HTTP1_MOST
 #undef CN_POOL_HTTP2_MOST
@@ -20310,6 +25696,7 @@ const char *connect_build_info(void) {
 #undef CN_REPORT_JSON
 #undef CN_REPORT_SERVER
 #undef CN_REPORT_SOCKETS
+#undef CN_REPORT_TLS
 #undef CN_REPORT_ZSTD
 #undef CN_RESOLVE_MOST
 #undef CN_RESOLVE_STACK
@@ -20318,6 +25705,9 @@ const char *connect_build_info(void) {
 #undef CN_RETRY_BURST
 #undef CN_RETRY_COST
 #undef CN_ROUTE_FIRST
+#undef CN_SCHEMA_DEPTH
+#undef CN_SCHEMA_NAME
+#undef CN_SCHEMA_NUMBER_MAX
 #undef CN_SLACK
 #undef CN_SOCKET_BACKLOG
 #undef CN_SOCKET_ENDPOINTS
@@ -20334,6 +25724,12 @@ const char *connect_build_info(void) {
 #undef CN_WKT_SECOND
 #undef CN_WKT_TIMESTAMP_MAX
 #undef CN_WKT_TIMESTAMP_MIN
+#undef CN_X509_LENGTH_BYTES
+#undef CN_X509_NAMES_MAX
+#undef CN_X509_OID
+#undef CN_X509_RDNS_MAX
+#undef CN_X509_SEQUENCE
+#undef CN_X509_SET
 #undef CN_ZSTD_DICTIONARY
 #undef CN_ZSTD_FIRST
 #undef CN_ZSTD_KEPT_MAX

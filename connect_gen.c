@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 e9e390ee936fdc99. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 18faac31f42d7cb7. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -56,13 +56,13 @@
 typedef struct gen_source_t {
     const char *name;   /* as imports say it: "google/protobuf/timestamp.proto" */
     const char *path;   /* as messages say it: "protos/a.proto" */
-    connect_str_t text; /* with a zero after it */
+    connect_str_t text; /* with a zero after it; NULL: it came as a descriptor */
     uint32_t serial;    /* messages come in this order */
 } gen_source_t;
 /* A place in a source; source NULL: none (the command line). */
 typedef struct gen_at_t {
     const gen_source_t *source;
-    size_t offset;
+    size_t offset; /* in the text; without one see gen_source_span */
 } gen_at_t;
 typedef struct gen_message_text_t {
     struct gen_message_text_t *next;
@@ -93,6 +93,8 @@ GEN_PRIVATE gen_source_t *gen_source_read(
 /* Keeps a message for gen_source_report. */
 GEN_PRIVATE void gen_source_error(gen_context_t *ctx, gen_at_t at, const char *format, ...) CONNECT_PRINTF(3, 4);
 GEN_PRIVATE void gen_source_warn(gen_context_t *ctx, gen_at_t at, const char *format, ...) CONNECT_PRINTF(3, 4);
+/* The place of a line and a column, both counted from 0, in a source that came as a descriptor. */
+GEN_PRIVATE gen_at_t gen_source_span(const gen_source_t *source, uint64_t line, uint64_t column);
 /* "file:line:col" of a place, for messages that name a second one. */
 GEN_PRIVATE const char *gen_source_place(gen_context_t *ctx, gen_at_t at);
 /* Writes all messages kept, in the order of the places. */
@@ -109,7 +111,8 @@ GEN_PRIVATE const char *gen_source_quote(gen_context_t *ctx, connect_str_t text)
            ^
    line and col count from 1, col in bytes. Of a long line only the part around the place is shown; tabs stay tabs under
    which the caret line has tabs, too; bytes that are not printable ASCII and no part of valid UTF-8 are shown as '?'.
-   A message without a place (the command line) is "connect_gen: error: text".
+   A message without a place (the command line) is "connect_gen: error: text". Of a source that came as a descriptor
+   there is no line to show; its places hold line and column in one number.
 
    A source may have GEN_SOURCE_BYTES_MAX bytes, so that a run's memory stays bounded. NUL bytes are refused by the
    lexer.
@@ -119,6 +122,8 @@ GEN_PRIVATE const char *gen_source_quote(gen_context_t *ctx, connect_str_t text)
 
 #define GEN_SOURCE_BYTES_MAX (16u << 20)
 #define GEN_SOURCE_SHOWN 160u /* bytes of a source line */
+#define GEN_SOURCE_COLUMNS 4096u
+#define GEN_SOURCE_LINES (1u << 20)
 
 static void *gen_source_acquire(void *ctx, size_t size) {
     void *block = malloc(size ? size : 1);
@@ -271,9 +276,23 @@ GEN_PRIVATE void gen_source_warn(gen_context_t *ctx, gen_at_t at, const char *fo
     va_end(arguments);
 }
 
+GEN_PRIVATE gen_at_t gen_source_span(const gen_source_t *source, uint64_t line, uint64_t column) {
+    gen_at_t at = {NULL, 0};
+    at.source = source;
+    if (line >= GEN_SOURCE_LINES) line = GEN_SOURCE_LINES - 1;
+    if (column >= GEN_SOURCE_COLUMNS) column = GEN_SOURCE_COLUMNS - 1;
+    at.offset = (size_t)(line * GEN_SOURCE_COLUMNS + column);
+    return at;
+}
+
 /* Line and column, and where the line begins. */
 static size_t gen_source_line(gen_at_t at, size_t *line, size_t *column) {
     size_t i, begin = 0;
+    if (!at.source->text.data) {
+        *line = at.offset / GEN_SOURCE_COLUMNS + 1;
+        *column = at.offset % GEN_SOURCE_COLUMNS + 1;
+        return 0;
+    }
     *line = 1;
     for (i = 0; i < at.offset && i < at.source->text.len; i++) {
         if (at.source->text.data[i] == '\n') {
@@ -336,7 +355,7 @@ GEN_PRIVATE void gen_source_report(gen_context_t *ctx, FILE *to) {
         begin = gen_source_line(sorted[i]->at, &line, &column);
         fprintf(to, "%s:%lu:%lu: %s: %s\n", sorted[i]->at.source->path, (unsigned long)line, (unsigned long)column,
             what, sorted[i]->text);
-        gen_source_show(sorted[i]->at, begin, to);
+        if (sorted[i]->at.source->text.data) gen_source_show(sorted[i]->at, begin, to);
     }
     if (ctx->error_count >= GEN_ERRORS_MAX) fprintf(to, "connect_gen: error: too many errors\n");
 }
@@ -356,6 +375,8 @@ GEN_PRIVATE const char *gen_source_quote(gen_context_t *ctx, connect_str_t text)
 }
 
 /* #### src/gen/lexer.h ############################################################################################# */
+#define GEN_WORD_MAX 512u /* bytes of a word */
+
 typedef enum gen_token_kind_t {
     GEN_TOKEN_END,
     GEN_TOKEN_WORD, /* an identifier or keyword */
@@ -371,7 +392,7 @@ typedef struct gen_token_t {
     uint64_t integer;
     bool too_big;          /* an INTEGER over 64 bits */
     bool bad;              /* it, or what stands before it, was reported already */
-    connect_str_t leading; /* the comment right above it, with its marks */
+    connect_str_t leading; /* the comment that belongs to it, with its marks */
 } gen_token_t;
 typedef struct gen_lexer_t {
     gen_context_t *ctx;
@@ -379,31 +400,38 @@ typedef struct gen_lexer_t {
     const char *next, *end;
     gen_token_t token;
     gen_at_t previous_end;
-    connect_str_t trailing; /* the comment behind the token before this one, on its line */
+    connect_str_t trailing; /* the comment that belongs to the token before this one, with its marks */
+    bool started;           /* there was a token before this one */
 } gen_lexer_t;
 /* Starts before the first token. */
 GEN_PRIVATE void gen_lexer_begin(gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source);
+/* Starts in a part of a source. */
+GEN_PRIVATE void gen_lexer_begin_at(
+    gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source, connect_str_t part);
 /* Goes to the next token. What is no token is reported and skipped. */
 GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer);
 GEN_PRIVATE bool gen_lexer_is(const gen_lexer_t *lexer, const char *text);
-/* Unescapes the string token; appends to text, which has room for it. Returns how many bytes. */
-GEN_PRIVATE size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text);
+/* Takes the string token and those that follow it, joined and unescaped. Returns false if one is bad. */
+GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text);
+/* The text of a comment without its marks, as descriptors have it. */
+GEN_PRIVATE connect_str_t gen_lexer_comment_text(gen_context_t *ctx, connect_str_t comment);
 
 /* #### src/gen/lexer.c ############################################################################################# */
 /* Tokens of the protobuf language (protobuf.dev, "Protocol Buffers Language Specification", lexical elements), and
    which comment belongs to what.
 
-   Words: letter or _, then letters, digits, _; at most GEN_LEXER_WORD_MAX bytes. Integers: decimal, 0 octal, 0x hex.
+   Words: letter or _, then letters, digits, _; at most GEN_WORD_MAX bytes. Integers: decimal, 0 octal, 0x hex.
    Floats: digits with a point or an exponent, or .5; a trailing f is accepted. Strings: '...' or "...", in one line,
    escapes \a \b \f \n \r \t \v \\ \' \" \? \ooo \xhh \uhhhh \Uhhhhhhhh. Comments: // and, not nested, block comments.
 
-   A comment that starts in the line of a token trails that token; a comment whose last line is the one above a token
-   (or its own) leads it; lines of // in a row are one comment. All others are detached and dropped.
+   Comments belong to tokens by the rules of protoc (descriptor.proto, SourceCodeInfo.Location), so that it does not
+   matter whether a file comes as text or as a descriptor. // in lines in a row are one comment. A comment that starts
+   in the line of a token trails it; so does the first of those below it, if an empty line or the end of the scope
+   follows. The last comment without an empty line behind it leads the next token. All others are detached and dropped,
+   and so is a single one between two tokens of one line.
 
    Refused: NUL and other control characters, bytes over 0x7F outside of strings and comments, a string without its end,
    a number that runs into a word. A byte order mark at the start is skipped. After GEN_ERRORS_MAX errors all is END. */
-
-#define GEN_LEXER_WORD_MAX 512u
 
 static bool gen_lexer_is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -427,15 +455,24 @@ static gen_at_t gen_lexer_at(const gen_lexer_t *lexer, const char *where) {
     return at;
 }
 
-GEN_PRIVATE void gen_lexer_begin(gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source) {
+GEN_PRIVATE void gen_lexer_begin_at(
+    gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source, connect_str_t part) {
     memset(lexer, 0, sizeof *lexer);
     lexer->ctx = ctx;
     lexer->source = source;
-    lexer->next = source->text.data;
-    lexer->end = lexer->next + source->text.len;
-    if (source->text.len >= 3 && memcmp(lexer->next, "\xEF\xBB\xBF", 3) == 0) lexer->next += 3;
+    lexer->next = part.data;
+    lexer->end = part.data + part.len;
     lexer->token.at = lexer->previous_end = gen_lexer_at(lexer, lexer->next);
     gen_lexer_next(lexer);
+}
+
+GEN_PRIVATE void gen_lexer_begin(gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source) {
+    connect_str_t all = source->text;
+    if (all.len >= 3 && memcmp(all.data, "\xEF\xBB\xBF", 3) == 0) {
+        all.data += 3;
+        all.len -= 3;
+    }
+    gen_lexer_begin_at(lexer, ctx, source, all);
 }
 
 /* Reads one comment; at its end stands the newline of a //. */
@@ -460,39 +497,89 @@ static connect_str_t gen_lexer_comment(gen_lexer_t *lexer) {
     return comment;
 }
 
-/* Skips white space and comments, and tells them apart. */
+/* What was read since the last token, under way to what it belongs to. */
+typedef struct gen_lexer_comments_t {
+    connect_str_t pending, trailing;
+    bool can_trail; /* the pending one may still belong to the token before */
+    int settled;
+} gen_lexer_comments_t;
+
+static void gen_lexer_settle(gen_lexer_comments_t *comments) {
+    if (!comments->pending.data) return;
+    if (comments->can_trail) comments->trailing = comments->pending;
+    comments->can_trail = false;
+    memset(&comments->pending, 0, sizeof comments->pending);
+    comments->settled++;
+}
+
+static void gen_lexer_blanks(gen_lexer_t *lexer) {
+    while (lexer->next < lexer->end && *lexer->next && strchr(" \t\r\f\v", *lexer->next))
+        lexer->next++;
+}
+
+static bool gen_lexer_newline(gen_lexer_t *lexer, int *line) {
+    if (lexer->next >= lexer->end || *lexer->next != '\n') return false;
+    lexer->next++;
+    ++*line;
+    return true;
+}
+
+static bool gen_lexer_at_comment(const gen_lexer_t *lexer) {
+    return lexer->end - lexer->next >= 2 && lexer->next[0] == '/' && (lexer->next[1] == '/' || lexer->next[1] == '*');
+}
+
+/* Takes a comment into what is pending. */
+static void gen_lexer_collect(gen_lexer_t *lexer, gen_lexer_comments_t *comments, int *line) {
+    const bool is_line = lexer->next[1] == '/';
+    const connect_str_t comment = gen_lexer_comment(lexer);
+    const char *at;
+    for (at = comment.data; at < comment.data + comment.len; at++)
+        *line += *at == '\n';
+    if (comments->pending.data && (!is_line || comments->pending.data[1] != '/')) gen_lexer_settle(comments);
+    if (!comments->pending.data) comments->pending.data = comment.data;
+    comments->pending.len = (size_t)(comment.data + comment.len - comments->pending.data);
+}
+
+/* Skips white space and comments, and tells to which token they belong. */
 static void gen_lexer_skip(gen_lexer_t *lexer) {
-    bool first_line = lexer->next > lexer->source->text.data; /* still in the line of the token before */
-    bool line_comment = false;                                /* the last was a // and nothing came since */
-    int newlines = 0;                                         /* since the last comment */
-    connect_str_t leading = {NULL, 0};
-    lexer->trailing = leading;
-    while (lexer->next < lexer->end) {
-        char c = *lexer->next;
-        if (c == '\n') {
-            newlines++;
-            lexer->next++;
-            first_line = false;
-        } else if (c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v') {
-            lexer->next++;
-        } else if (c == '/' && (lexer->next[1] == '/' || lexer->next[1] == '*')) {
-            bool is_line = lexer->next[1] == '/';
-            connect_str_t comment = gen_lexer_comment(lexer);
-            if (first_line) {
-                lexer->trailing = comment;
-            } else if (is_line && line_comment && newlines == 1) {
-                leading.len = (size_t)(comment.data + comment.len - leading.data);
-            } else {
-                leading = comment;
-            }
-            line_comment = is_line && !first_line;
-            newlines = 0;
+    gen_lexer_comments_t comments;
+    int line = 0, trailing_line = -1; /* from the token before on; where a comment in its line ends */
+    char c;
+    memset(&comments, 0, sizeof comments);
+    comments.can_trail = lexer->started;
+    lexer->trailing = comments.trailing;
+    if (lexer->started) {
+        gen_lexer_blanks(lexer);
+        if (gen_lexer_at_comment(lexer)) {
+            gen_lexer_collect(lexer, &comments, &line);
+            trailing_line = line;
+            gen_lexer_settle(&comments);
+            gen_lexer_blanks(lexer);
+        }
+        if (!gen_lexer_newline(lexer, &line) && !gen_lexer_at_comment(lexer) && trailing_line < 0) return;
+    }
+    for (;;) {
+        gen_lexer_blanks(lexer);
+        if (gen_lexer_at_comment(lexer)) {
+            gen_lexer_collect(lexer, &comments, &line);
+            gen_lexer_blanks(lexer);
+            gen_lexer_newline(lexer, &line);
+        } else if (gen_lexer_newline(lexer, &line)) {
+            gen_lexer_settle(&comments);
+            comments.can_trail = false;
         } else {
             break;
         }
     }
-    if (newlines > 1) memset(&leading, 0, sizeof leading);
-    lexer->token.leading = leading;
+    c = lexer->next < lexer->end ? *lexer->next : '}';
+    if (c == '}' || c == ']' || c == ')') gen_lexer_settle(&comments);
+    if (lexer->started && (line == 0 || line == trailing_line) &&
+        comments.settled + (comments.pending.data != NULL) == 1) { /* it is not clear whose it is */
+        memset(&comments.trailing, 0, sizeof comments.trailing);
+        gen_lexer_settle(&comments);
+    }
+    lexer->token.leading = comments.pending;
+    lexer->trailing = comments.trailing;
 }
 
 static void gen_lexer_bad(gen_lexer_t *lexer, const char *at, const char *what) {
@@ -576,6 +663,7 @@ GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer) {
         memset(token, 0, sizeof *token);
         token->bad = bad;
         gen_lexer_skip(lexer);
+        lexer->started = true;
         token->at = gen_lexer_at(lexer, lexer->next);
         token->text.data = lexer->next;
         if (lexer->next >= lexer->end || lexer->ctx->error_count >= GEN_ERRORS_MAX) return;
@@ -585,9 +673,9 @@ GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer) {
                 lexer->next++;
             token->kind = GEN_TOKEN_WORD;
             token->text.len = (size_t)(lexer->next - token->text.data);
-            if (token->text.len > GEN_LEXER_WORD_MAX) {
-                gen_source_error(lexer->ctx, token->at, "identifier with more than %u bytes", GEN_LEXER_WORD_MAX);
-                token->text.len = GEN_LEXER_WORD_MAX;
+            if (token->text.len > GEN_WORD_MAX) {
+                gen_source_error(lexer->ctx, token->at, "identifier with more than %u bytes", GEN_WORD_MAX);
+                token->text.len = GEN_WORD_MAX;
             }
             return;
         }
@@ -655,7 +743,8 @@ static bool gen_lexer_digits(const char **at, const char *end, size_t max, unsig
     return count > 0;
 }
 
-GEN_PRIVATE size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
+/* Unescapes the string token to where there is room for it; unescaped it is never longer than written. */
+static size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
     static const char names[] = "abfnrtv\\'\"?", bytes[] = "\a\b\f\n\r\t\v\\'\"?";
     const char *at = lexer->token.text.data + 1, *end = lexer->token.text.data + lexer->token.text.len, *name;
     size_t len = 0;
@@ -704,6 +793,59 @@ GEN_PRIVATE size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
         if (!good) gen_source_error(lexer->ctx, gen_lexer_at(lexer, begin), "wrong escape sequence in a string");
     }
     return len;
+}
+
+GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text) {
+    const gen_token_t *token = &lexer->token;
+    size_t len = 0, room = 0;
+    char *joined = NULL;
+    bool good = true;
+    while (token->kind == GEN_TOKEN_STRING) {
+        if (len + token->text.len + 1 > room) {
+            char *longer;
+            room = 2 * room + token->text.len + 1;
+            longer = CONNECT_NEW(&lexer->ctx->arena, char, room);
+            if (len) memcpy(longer, joined, len);
+            joined = longer;
+        }
+        if (token->bad) good = false;
+        len += gen_lexer_unescape(lexer, joined + len);
+        gen_lexer_next(lexer);
+    }
+    text->data = joined;
+    text->len = len;
+    return good;
+}
+
+GEN_PRIVATE connect_str_t gen_lexer_comment_text(gen_context_t *ctx, connect_str_t comment) {
+    connect_str_t result = {NULL, 0};
+    const char *at = comment.data, *end = at + comment.len;
+    size_t len = 0;
+    char *text;
+    if (!comment.len) return result;
+    text = CONNECT_NEW(&ctx->arena, char, comment.len + 1);
+    if (at[1] == '/') {
+        while (at < end) {
+            while (at < end && *at != '/')
+                at++;
+            for (at += 2; at < end && *at != '\n'; at++)
+                text[len++] = *at;
+            text[len++] = '\n';
+            at++;
+        }
+    } else {
+        if (end - at >= 4 && end[-1] == '/' && end[-2] == '*') end -= 2;
+        for (at += 2; at < end;) {
+            text[len++] = *at;
+            if (*at++ != '\n') continue;
+            while (at < end && strchr(" \t\r\f\v", *at))
+                at++;
+            if (at < end && *at == '*') at++;
+        }
+    }
+    result.data = text;
+    result.len = len;
+    return result;
 }
 
 /* #### src/gen/map.h ############################################################################################### */
@@ -762,11 +904,12 @@ GEN_PRIVATE void gen_map_put(gen_context_t *ctx, gen_map_t *map, const char *key
 
 /* #### src/gen/model.h ############################################################################################# */
 /* What .proto files say: filled in by the parser, then by resolve, option, check and names, in this order. All of it is
-   in the context's arena. Names are zero-terminated; a comment is a view of the source, with its marks. */
+   in the context's arena. Names are zero-terminated. */
 
 typedef struct gen_file_t gen_file_t;
 typedef struct gen_type_t gen_type_t;
 typedef struct gen_enum_t gen_enum_t;
+typedef struct gen_field_t gen_field_t;
 
 typedef enum gen_syntax_t { GEN_SYNTAX_PROTO2, GEN_SYNTAX_PROTO3, GEN_SYNTAX_EDITIONS } gen_syntax_t;
 typedef enum gen_feature_t { /* the numbers of google.protobuf.FeatureSet's fields */
@@ -793,8 +936,16 @@ enum { /* their values that are asked for */
     GEN_ENCODING_LENGTH_PREFIXED = 1,
     GEN_ENCODING_DELIMITED = 2,
     GEN_JSON_ALLOW = 1,
-    GEN_JSON_LEGACY_BEST_EFFORT = 2
+    GEN_JSON_LEGACY_BEST_EFFORT = 2,
+    GEN_STYLE_2024 = 1,
+    GEN_STYLE_LEGACY = 2,
+    GEN_VISIBILITY_EXPORT_ALL = 1,
+    GEN_VISIBILITY_EXPORT_TOP_LEVEL = 2,
+    GEN_VISIBILITY_LOCAL_ALL = 3,
+    GEN_VISIBILITY_STRICT = 4
 };
+#define GEN_EDITION_2023 1000 /* in google.protobuf.Edition */
+#define GEN_EDITION_2024 1001
 typedef struct gen_features_t { /* in effect: of[GEN_FEATURE_JSON_FORMAT] is GEN_JSON_ALLOW, ... */
     uint8_t of[GEN_FEATURE_COUNT];
 } gen_features_t;
@@ -807,9 +958,26 @@ typedef enum gen_value_kind_t {
     GEN_VALUE_AGGREGATE /* text: as written, with its braces */
 } gen_value_kind_t;
 
-typedef struct gen_docs_t {
+typedef struct gen_docs_t { /* comments, without their marks */
     connect_str_t leading, trailing;
 } gen_docs_t;
+/* A message of a type of the model, by its values: what options are. Items are in the order of their numbers. */
+typedef struct gen_object_t gen_object_t;
+typedef struct gen_item_t {
+    struct gen_item_t *next;
+    const gen_field_t *field;
+    gen_at_t at;
+    uint64_t bits;         /* numbers, bools, enums: int32 and int64 with their sign; floats as IEEE 754 has them */
+    connect_str_t text;    /* string, bytes */
+    gen_object_t *message; /* message, group */
+} gen_item_t;
+struct gen_object_t {
+    const gen_type_t *type;
+    gen_item_t *items, *last;
+    connect_str_t unknown; /* of a descriptor: fields that the type does not have, as they stand on the wire */
+};
+
+/* `name = value`, as it is written. */
 typedef struct gen_option_t {
     struct gen_option_t *next;
     const char *name; /* "packed", "(acme.label).text" */
@@ -819,17 +987,19 @@ typedef struct gen_option_t {
     uint64_t integer;
     double number;
     bool negative;
-    bool custom;    /* its name begins with "(" */
-    uint32_t field; /* its number in the options message; 0: custom, or no such */
-    int feature;    /* gen_feature_t; 0: it is none */
-    int32_t choice; /* the number of an enum's value */
 } gen_option_t;
-typedef GEN_LIST(gen_option_t) gen_options_t;
+typedef struct gen_options_t { /* of a file, a message, a field ... */
+    gen_option_t *first, *tail;
+    size_t count;
+    connect_str_t encoded; /* of a descriptor, in place of the list; not NULL: there are options, if of no number */
+    gen_object_t *object;  /* what they mean, a google.protobuf.FileOptions ...; NULL: there are none */
+} gen_options_t;
 typedef struct gen_range_t {
     struct gen_range_t *next;
     gen_at_t at;
     int32_t first, last; /* both belong to it */
     bool to_max;
+    gen_options_t *options; /* of extension numbers: shared by those of one statement */
 } gen_range_t;
 typedef struct gen_word_t {
     struct gen_word_t *next;
@@ -850,8 +1020,8 @@ typedef struct gen_oneof_t {
     const char *c_name, *c_case;    /* members: the union, and what says which */
     const char *c_enum, *c_not_set; /* the enum of the choices, and its zero */
 } gen_oneof_t;
-typedef struct gen_field_t {
-    struct gen_field_t *next;
+struct gen_field_t {
+    gen_field_t *next;
     gen_file_t *file;
     gen_type_t *parent; /* NULL: an extension outside of a message */
     gen_oneof_t *oneof;
@@ -874,7 +1044,7 @@ typedef struct gen_field_t {
     bool required, packed, nullable, has, utf8, deprecated;
     const char *c_name, *c_has;   /* members */
     const char *c_choice, *c_get; /* the enumerator in its oneof; the function that looks into the map */
-} gen_field_t;
+};
 struct gen_type_t { /* a message */
     struct gen_type_t *next;
     gen_file_t *file;
@@ -893,9 +1063,9 @@ struct gen_type_t { /* a message */
     GEN_LIST(gen_range_t) extension_ranges;
     GEN_LIST(gen_word_t) reserved_names;
     gen_field_t **by_number;
-    int32_t visibility;           /* google.protobuf.SymbolVisibility: 0, 1 local, 2 export */
+    int32_t visibility;           /* google.protobuf.SymbolVisibility: 0 not said, 1 local, 2 export */
     const gen_field_t *extension; /* whose holder it is; NULL: it is a message */
-    bool is_map_entry, is_message_set, has_required, deprecated;
+    bool is_map_entry, is_message_set, has_required, keeps_unknown, deprecated;
     const char *c_name, *c_unknown;
 };
 typedef struct gen_enum_value_t {
@@ -905,6 +1075,8 @@ typedef struct gen_enum_value_t {
     gen_at_t at, number_at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
+    uint32_t index; /* in its enum */
     int32_t number;
     bool deprecated;
     const char *c_name;
@@ -921,6 +1093,7 @@ struct gen_enum_t {
     GEN_LIST(gen_enum_value_t) values;
     GEN_LIST(gen_range_t) reserved;
     GEN_LIST(gen_word_t) reserved_names;
+    gen_map_t by_name;  /* its values; filled when it is asked for */
     int32_t visibility; /* as of messages */
     bool closed, allow_alias, deprecated;
     const char *c_name;
@@ -932,6 +1105,7 @@ typedef struct gen_method_t {
     gen_at_t at, input_at, output_at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
     gen_type_t *input, *output;
     bool client_streams, server_streams, deprecated;
     int32_t idempotency;
@@ -944,6 +1118,7 @@ typedef struct gen_service_t {
     gen_at_t at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
     GEN_LIST(gen_method_t) methods;
     bool deprecated;
     const char *c_name;
@@ -966,7 +1141,7 @@ struct gen_file_t {
     gen_options_t options;
     gen_features_t features;
     GEN_LIST(gen_import_t) imports;
-    GEN_LIST(gen_import_t) option_imports; /* for custom options only: not read */
+    GEN_LIST(gen_import_t) option_imports; /* for custom options only */
     GEN_LIST(gen_type_t) types;
     GEN_LIST(gen_enum_t) enums;
     GEN_LIST(gen_service_t) services;
@@ -975,21 +1150,203 @@ struct gen_file_t {
     bool built_in, wanted;        /* wanted: a header is to be written */
     bool incomplete;              /* it, or what it imports, could not be read in full */
     bool loading;                 /* on the path of imports that is being read */
-    uint32_t visible_from;        /* the serial of the last file that was found to see this one */
+    uint32_t visible_from;        /* the serial of the last gen_resolve_see that found this one */
     const char *c_name, *guard, *header;
 };
+typedef struct gen_style_t { /* what the user wants of the code */
+    const char *prefix;      /* in front of every name; "" if nothing */
+    const char **strip;      /* packages left out of names; "" stands for all */
+    size_t strip_count;
+    bool drop_unknown; /* structs without unknown fields */
+} gen_style_t;
 typedef struct gen_model_t {
     gen_context_t *ctx;
+    gen_style_t style;
     GEN_LIST(gen_file_t) files; /* imports before what imports them */
     gen_map_t file_names, symbols;
+    uint32_t serial; /* of the last gen_resolve_see: what is visible has it in visible_from */
 } gen_model_t;
+
+/* #### src/gen/scalar.h ############################################################################################ */
+/* "int32" is CONNECT_KIND_INT32, and back; 0: it is no scalar type. */
+GEN_PRIVATE int gen_scalar_kind(const char *name);
+GEN_PRIVATE const char *gen_scalar_kind_name(int kind);
+/* Finds a value of an enum by its name; NULL if there is none. */
+GEN_PRIVATE const gen_enum_value_t *gen_scalar_enum_value(
+    gen_context_t *ctx, gen_enum_t *enumeration, connect_str_t name);
+/* Turns what is written into the value of a field that is no message. what: `option "packed"`, for the message if it
+   does not fit, which is reported. text_format: what that accepts besides. */
+GEN_PRIVATE bool gen_scalar_read(gen_context_t *ctx, gen_item_t *item, const gen_field_t *field,
+    const gen_option_t *value, const char *what, bool text_format);
+
+/* #### src/gen/scalar.c ############################################################################################ */
+/* Values as they are written, of options and defaults: what of it fits which type (protobuf.dev, "Language
+   Specification", constant).
+
+     int32 ... sfixed64   an integer in range; unsigned ones without a minus
+     float, double        an integer, a float, inf, nan; a float that is too large is infinite
+     bool                 true, false
+     enum                 the name of a value
+     string, bytes        strings in quotes
+
+   The text format (protobuf.dev, "Text Format Language"), in which messages are written, has more: true and false as t,
+   True, 1, f, False, 0; enums by number; infinity for inf, in any case. */
+
+GEN_PRIVATE const char *gen_scalar_kind_name(int kind) {
+    static const char *const names[] = {"", "double", "float", "int64", "uint64", "int32", "fixed64", "fixed32", "bool",
+        "string", "group", "message", "bytes", "uint32", "enum", "sfixed32", "sfixed64", "sint32", "sint64"};
+    return names[kind];
+}
+
+GEN_PRIVATE int gen_scalar_kind(const char *name) {
+    int kind;
+    for (kind = CONNECT_KIND_DOUBLE; kind <= CONNECT_KIND_SINT64; kind++) {
+        if (kind == CONNECT_KIND_GROUP || kind == CONNECT_KIND_MESSAGE || kind == CONNECT_KIND_ENUM) continue;
+        if (strcmp(gen_scalar_kind_name(kind), name) == 0) return kind;
+    }
+    return 0;
+}
+
+GEN_PRIVATE const gen_enum_value_t *gen_scalar_enum_value(
+    gen_context_t *ctx, gen_enum_t *enumeration, connect_str_t name) {
+    if (!enumeration->by_name.count) {
+        gen_enum_value_t *value;
+        for (value = enumeration->values.first; value; value = value->next) {
+            if (!gen_map_get(&enumeration->by_name, value->name))
+                gen_map_put(ctx, &enumeration->by_name, value->name, value);
+        }
+    }
+    return gen_map_get(&enumeration->by_name, gen_source_copy(ctx, name));
+}
+
+static bool gen_scalar_is_one_of(const gen_option_t *value, const char *words) {
+    size_t len = value->text.len;
+    while (*words) {
+        size_t word = strcspn(words, " ");
+        if (word == len && memcmp(words, value->text.data, len) == 0) return true;
+        words += word + (words[word] == ' ');
+    }
+    return false;
+}
+
+static bool gen_scalar_bool(gen_item_t *item, const gen_option_t *value, bool text_format) {
+    if (text_format && value->kind == GEN_VALUE_INTEGER && !value->negative && value->integer <= 1) {
+        item->bits = value->integer;
+        return true;
+    }
+    if (value->kind != GEN_VALUE_WORD || value->negative) return false;
+    item->bits = gen_scalar_is_one_of(value, text_format ? "true True t" : "true");
+    return item->bits || gen_scalar_is_one_of(value, text_format ? "false False f" : "false");
+}
+
+static bool gen_scalar_float(gen_item_t *item, const gen_option_t *value, bool single, bool text_format) {
+    double number = value->number;
+    if (value->kind == GEN_VALUE_WORD) {
+        char word[16] = "";
+        size_t i;
+        for (i = 0; i < value->text.len && i < sizeof word - 1; i++) {
+            char c = value->text.data[i];
+            word[i] = text_format && c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        }
+        if (strcmp(word, "inf") == 0 || (text_format && strcmp(word, "infinity") == 0))
+            number = strtod("inf", NULL);
+        else if (strcmp(word, "nan") == 0)
+            number = strtod("nan", NULL);
+        else
+            return false;
+    } else if (value->kind != GEN_VALUE_INTEGER && value->kind != GEN_VALUE_FLOAT) {
+        return false;
+    }
+    if (value->negative) number = -number;
+    if (single) {
+        float narrow = (float)number;
+        uint32_t bits;
+        memcpy(&bits, &narrow, sizeof bits);
+        item->bits = bits;
+    } else {
+        memcpy(&item->bits, &number, sizeof number);
+    }
+    return true;
+}
+
+static bool gen_scalar_enum(
+    gen_context_t *ctx, gen_item_t *item, gen_enum_t *enumeration, const gen_option_t *value, bool text_format) {
+    const gen_enum_value_t *choice;
+    if (text_format && value->kind == GEN_VALUE_INTEGER && value->integer <= (value->negative ? 1u << 31 : INT32_MAX)) {
+        const int64_t number = value->negative ? -(int64_t)value->integer : (int64_t)value->integer;
+        item->bits = (uint64_t)number;
+        if (!enumeration->closed) return true;
+        for (choice = enumeration->values.first; choice; choice = choice->next) {
+            if (choice->number == number) return true;
+        }
+        return false;
+    }
+    if (value->kind != GEN_VALUE_WORD || value->negative) return false;
+    choice = gen_scalar_enum_value(ctx, enumeration, value->text);
+    if (choice) item->bits = (uint64_t)(int64_t)choice->number;
+    return choice != NULL;
+}
+
+static bool gen_scalar_integer(gen_item_t *item, const gen_option_t *value, int kind) {
+    const bool wide = kind == CONNECT_KIND_INT64 || kind == CONNECT_KIND_SINT64 || kind == CONNECT_KIND_SFIXED64 ||
+        kind == CONNECT_KIND_UINT64 || kind == CONNECT_KIND_FIXED64;
+    const bool is_unsigned = kind == CONNECT_KIND_UINT64 || kind == CONNECT_KIND_FIXED64 ||
+        kind == CONNECT_KIND_UINT32 || kind == CONNECT_KIND_FIXED32;
+    uint64_t max = is_unsigned ? (wide ? UINT64_MAX : UINT32_MAX) : (wide ? (uint64_t)INT64_MAX : INT32_MAX);
+    if (value->negative) max = is_unsigned ? 0 : max + 1;
+    if (value->kind != GEN_VALUE_INTEGER || value->integer > max) return false;
+    item->bits = value->negative ? (uint64_t)0 - value->integer : value->integer;
+    return true;
+}
+
+/* What an enum's values are called, as far as a message has room for. */
+static const char *gen_scalar_choices(gen_context_t *ctx, const gen_enum_t *enumeration) {
+    const gen_enum_value_t *value = enumeration->values.first;
+    const char *list = "";
+    unsigned i;
+    for (i = 0; value && i < 10; value = value->next, i++)
+        list = gen_source_printf(ctx, "%s%s%s", list, i ? ", " : "", value->name);
+    return value ? gen_source_printf(ctx, "%s, ...", list) : list;
+}
+
+GEN_PRIVATE bool gen_scalar_read(gen_context_t *ctx, gen_item_t *item, const gen_field_t *field,
+    const gen_option_t *value, const char *what, bool text_format) {
+    const char *wanted;
+    switch (field->kind) {
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES:
+        item->text = value->text;
+        if (value->kind == GEN_VALUE_STRING) return true;
+        wanted = "a string";
+        break;
+    case CONNECT_KIND_BOOL:
+        if (gen_scalar_bool(item, value, text_format)) return true;
+        wanted = "true or false";
+        break;
+    case CONNECT_KIND_ENUM:
+        if (!field->enumeration || gen_scalar_enum(ctx, item, field->enumeration, value, text_format)) return true;
+        wanted = gen_source_printf(ctx, "one of %s", gen_scalar_choices(ctx, field->enumeration));
+        break;
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FLOAT:
+        if (gen_scalar_float(item, value, field->kind == CONNECT_KIND_FLOAT, text_format)) return true;
+        wanted = "a number";
+        break;
+    default:
+        if (gen_scalar_integer(item, value, field->kind)) return true;
+        wanted = gen_source_printf(ctx, "an integer in the range of its type, %s", gen_scalar_kind_name(field->kind));
+        break;
+    }
+    gen_source_error(ctx, value->value_at, "%s must be %s", what, wanted);
+    return false;
+}
 
 /* #### src/gen/parser.h ############################################################################################ */
 #define GEN_PATH_MAX 4096u /* bytes of a name with dots */
 #define GEN_DEPTH_MAX 32u  /* levels of messages in messages */
 
 /* Reads a source into a file. What is wrong is reported; the file holds what could be read. */
-GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in);
+GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source);
 
 /* For parse_option.c: the parser's state, and what it has for others. */
 typedef struct gen_parser_t {
@@ -1031,7 +1388,6 @@ GEN_PRIVATE bool gen_parse_option_brackets(gen_parser_t *parser, gen_options_t *
 static bool gen_parse_option_name(gen_parser_t *parser, gen_option_t *option) {
     const char *name = "";
     option->at = parser->lexer.token.at;
-    option->custom = gen_lexer_is(&parser->lexer, "(");
     for (;;) {
         const char *part;
         if (gen_parser_take(parser, "(")) {
@@ -1195,25 +1551,10 @@ GEN_PRIVATE bool gen_parser_word(gen_parser_t *parser, const char *what, const c
 
 GEN_PRIVATE bool gen_parser_string(gen_parser_t *parser, const char *what, connect_str_t *text) {
     const gen_token_t *token = &parser->lexer.token;
-    size_t len = 0, room = 0;
-    char *joined = NULL;
     text->data = "";
     text->len = 0;
     if (token->kind != GEN_TOKEN_STRING || token->bad) return gen_parser_wrong(parser, what);
-    while (token->kind == GEN_TOKEN_STRING) {
-        if (len + token->text.len + 1 > room) { /* unescaped it is never longer than written */
-            char *longer;
-            room = 2 * room + token->text.len + 1;
-            longer = CONNECT_NEW(&parser->ctx->arena, char, room);
-            if (len) memcpy(longer, joined, len);
-            joined = longer;
-        }
-        len += gen_lexer_unescape(&parser->lexer, joined + len);
-        gen_lexer_next(&parser->lexer);
-    }
-    text->data = joined;
-    text->len = len;
-    return true;
+    return gen_lexer_strings(&parser->lexer, text);
 }
 
 GEN_PRIVATE bool gen_parser_path(gen_parser_t *parser, const char *what, const char **path) {
@@ -1236,6 +1577,15 @@ GEN_PRIVATE bool gen_parser_path(gen_parser_t *parser, const char *what, const c
     } while (gen_parser_take(parser, "."));
     *path = gen_source_copy(parser->ctx, (connect_str_t){text, len});
     return true;
+}
+
+/* The comment above the statement that begins here, and the one that belongs to what ended here. */
+static connect_str_t gen_parser_leading(const gen_parser_t *parser) {
+    return gen_lexer_comment_text(parser->ctx, parser->lexer.token.leading);
+}
+
+static connect_str_t gen_parser_trailing(const gen_parser_t *parser) {
+    return gen_lexer_comment_text(parser->ctx, parser->lexer.trailing);
 }
 
 /* Skips to behind the statement that went wrong. */
@@ -1335,16 +1685,17 @@ static bool gen_parser_reserved(gen_parser_t *parser, int32_t max, gen_type_t *t
 static bool gen_parser_enum_value(gen_parser_t *parser, gen_enum_t *enumeration) {
     gen_enum_value_t *value = CONNECT_NEW(&parser->ctx->arena, gen_enum_value_t, 1);
     value->parent = enumeration;
-    value->docs.leading = parser->lexer.token.leading;
+    value->docs.leading = gen_parser_leading(parser);
     value->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of an enum value", &value->name)) return false;
     if (!gen_parser_expect(parser, "=", "and a number after the name of an enum value")) return false;
     value->number_at = parser->lexer.token.at;
     if (!gen_parser_int32(parser, "the number of an enum value", 0, &value->number)) return false;
+    value->index = (uint32_t)enumeration->values.count;
     GEN_APPEND(enumeration->values, value);
     if (!gen_parse_option_brackets(parser, &value->options)) return false;
     if (!gen_parser_expect(parser, ";", "after an enum value")) return false;
-    value->docs.trailing = parser->lexer.trailing;
+    value->docs.trailing = gen_parser_trailing(parser);
     return true;
 }
 
@@ -1354,11 +1705,12 @@ static bool gen_parser_enum(gen_parser_t *parser, gen_type_t *parent) {
     enumeration->visibility = parser->visibility;
     parser->visibility = 0;
     enumeration->parent = parent;
-    enumeration->docs.leading = parser->lexer.token.leading;
+    enumeration->docs.leading = gen_parser_leading(parser);
     gen_lexer_next(&parser->lexer);
     enumeration->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of an enum", &enumeration->name)) return false;
     if (!gen_parser_expect(parser, "{", "after the name of an enum")) return false;
+    enumeration->docs.trailing = gen_parser_trailing(parser);
     if (parent)
         GEN_APPEND(parent->enums, enumeration);
     else
@@ -1380,23 +1732,11 @@ static bool gen_parser_enum(gen_parser_t *parser, gen_type_t *parent) {
 
 /* ---- Messages ---- */
 
-static int gen_parser_scalar(const char *name) {
-    static const char names[][9] = {"double", "float", "int64", "uint64", "int32", "fixed64", "fixed32", "bool",
-        "string", "group", "message", "bytes", "uint32", "enum", "sfixed32", "sfixed64", "sint32", "sint64"};
-    size_t i;
-    for (i = 0; i < GEN_LEN(names); i++) {
-        int kind = (int)i + 1;
-        if (kind == CONNECT_KIND_GROUP || kind == CONNECT_KIND_MESSAGE || kind == CONNECT_KIND_ENUM) continue;
-        if (strcmp(names[i], name) == 0) return kind;
-    }
-    return 0;
-}
-
 static bool gen_parser_type_name(gen_parser_t *parser, gen_field_t *field) {
     const char *name;
     field->type_at = parser->lexer.token.at;
     if (!gen_parser_path(parser, "the type of a field", &name)) return false;
-    field->kind = gen_parser_scalar(name);
+    field->kind = gen_scalar_kind(name);
     if (!field->kind) field->type_name = name;
     return true;
 }
@@ -1528,7 +1868,8 @@ static bool gen_parser_group(gen_parser_t *parser, gen_type_t *parent, gen_field
         return gen_parser_skip_block(parser);
     }
     group = gen_parser_new_type(parser, parent, name, field->at);
-    group->docs = field->docs;
+    group->docs.leading = field->docs.leading;
+    memset(&field->docs, 0, sizeof field->docs);
     field->type = group;
     gen_parser_message_body(parser, group);
     return true;
@@ -1553,7 +1894,7 @@ static bool gen_parser_field(gen_parser_t *parser, gen_type_t *parent, gen_oneof
     field->file = parser->file;
     field->parent = parent;
     field->oneof = oneof;
-    field->docs.leading = parser->lexer.token.leading;
+    field->docs.leading = gen_parser_leading(parser);
     if (gen_parser_take(parser, "optional"))
         field->label = GEN_LABEL_OPTIONAL;
     else if (gen_parser_take(parser, "required"))
@@ -1589,17 +1930,18 @@ static bool gen_parser_field(gen_parser_t *parser, gen_type_t *parent, gen_oneof
     }
     gen_parser_add_field(parser, parent, field);
     if (!gen_parser_expect(parser, ";", "after a field")) return false;
-    field->docs.trailing = parser->lexer.trailing;
+    field->docs.trailing = gen_parser_trailing(parser);
     return true;
 }
 
 static bool gen_parser_oneof(gen_parser_t *parser, gen_type_t *parent) {
     gen_oneof_t *oneof = CONNECT_NEW(&parser->ctx->arena, gen_oneof_t, 1);
-    oneof->docs.leading = parser->lexer.token.leading;
+    oneof->docs.leading = gen_parser_leading(parser);
     gen_lexer_next(&parser->lexer);
     oneof->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a oneof", &oneof->name)) return false;
     if (!gen_parser_expect(parser, "{", "after the name of a oneof")) return false;
+    oneof->docs.trailing = gen_parser_trailing(parser);
     oneof->index = (uint32_t)parent->oneofs.count;
     GEN_APPEND(parent->oneofs, oneof);
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
@@ -1633,12 +1975,12 @@ static bool gen_parser_extend(gen_parser_t *parser, gen_type_t *parent) {
 }
 
 static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
-    gen_options_t options;
-    memset(&options, 0, sizeof options);
+    gen_options_t *options = CONNECT_NEW(&parser->ctx->arena, gen_options_t, 1);
     gen_lexer_next(&parser->lexer);
     do {
         gen_range_t *range = CONNECT_NEW(&parser->ctx->arena, gen_range_t, 1);
         range->at = parser->lexer.token.at;
+        range->options = options;
         if (!gen_parser_int32(parser, "an extension number", 0, &range->first)) return false;
         range->last = range->first;
         if (gen_parser_take(parser, "to")) {
@@ -1647,11 +1989,11 @@ static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
         }
         GEN_APPEND(type->extension_ranges, range);
     } while (gen_parser_take(parser, ","));
-    return gen_parse_option_brackets(parser, &options) && gen_parser_expect(parser, ";", "after the extension numbers");
+    return gen_parse_option_brackets(parser, options) && gen_parser_expect(parser, ";", "after the extension numbers");
 }
 
 static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
-    connect_str_t leading = parser->lexer.token.leading;
+    const connect_str_t leading = gen_parser_leading(parser);
     const int32_t visibility = parser->visibility;
     gen_at_t at;
     gen_type_t *type;
@@ -1675,7 +2017,8 @@ static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
 /* `export` or `local`, from edition 2024 on. Returns false if neither a message nor an enum follows. */
 static bool gen_parser_visibility(gen_parser_t *parser) {
     const gen_lexer_t *lexer = &parser->lexer;
-    if (parser->file->edition < 1001 || (!gen_lexer_is(lexer, "export") && !gen_lexer_is(lexer, "local"))) return true;
+    if (parser->file->edition < GEN_EDITION_2024 || (!gen_lexer_is(lexer, "export") && !gen_lexer_is(lexer, "local")))
+        return true;
     parser->visibility = gen_lexer_is(lexer, "local") ? 1 : 2;
     gen_lexer_next(&parser->lexer);
     if (gen_lexer_is(lexer, "message") || gen_lexer_is(lexer, "enum")) return true;
@@ -1697,6 +2040,7 @@ static bool gen_parser_message_statement(gen_parser_t *parser, gen_type_t *type)
 
 static void gen_parser_message_body(gen_parser_t *parser, gen_type_t *type) {
     gen_parser_take(parser, "{");
+    type->docs.trailing = gen_parser_trailing(parser);
     parser->depth++;
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         if (gen_parser_take(parser, ";")) continue;
@@ -1734,7 +2078,7 @@ static bool gen_parser_method_type(gen_parser_t *parser, bool *streams, const ch
 
 static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
     gen_method_t *method = CONNECT_NEW(&parser->ctx->arena, gen_method_t, 1);
-    method->docs.leading = parser->lexer.token.leading;
+    method->docs.leading = gen_parser_leading(parser);
     if (!gen_parser_take(parser, "rpc")) return gen_parser_wrong(parser, "\"rpc\" or \"option\"");
     method->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a method", &method->name)) return false;
@@ -1746,9 +2090,11 @@ static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
     GEN_APPEND(service->methods, method);
     if (!gen_parser_take(parser, "{")) {
         if (!gen_parser_expect(parser, ";", "after a method")) return false;
-        method->docs.trailing = parser->lexer.trailing;
+        method->docs.trailing = gen_parser_trailing(parser);
         return true;
     }
+    method->docs.trailing = gen_parser_trailing(parser);
+    method->options.encoded.data = ""; /* {} stands for options, even without one */
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         if (gen_parser_take(parser, ";")) continue;
         if (!gen_lexer_is(&parser->lexer, "option"))
@@ -1763,11 +2109,12 @@ static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
 static bool gen_parser_service(gen_parser_t *parser) {
     gen_service_t *service = CONNECT_NEW(&parser->ctx->arena, gen_service_t, 1);
     service->file = parser->file;
-    service->docs.leading = parser->lexer.token.leading;
+    service->docs.leading = gen_parser_leading(parser);
     gen_lexer_next(&parser->lexer);
     service->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a service", &service->name)) return false;
     if (!gen_parser_expect(parser, "{", "after the name of a service")) return false;
+    service->docs.trailing = gen_parser_trailing(parser);
     GEN_APPEND(parser->file->services, service);
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         bool good;
@@ -1792,7 +2139,7 @@ static bool gen_parser_import(gen_parser_t *parser) {
         import->is_public = true;
     else if (gen_parser_take(parser, "weak"))
         import->is_weak = true;
-    else if (parser->file->edition >= 1001 && gen_parser_take(parser, "option"))
+    else if (parser->file->edition >= GEN_EDITION_2024 && gen_parser_take(parser, "option"))
         is_option = true;
     import->at = parser->lexer.token.at;
     if (!gen_parser_string(parser, "the name of a file in quotes", &name)) return false;
@@ -1854,7 +2201,7 @@ static bool gen_parser_syntax(gen_parser_t *parser) {
         gen_syntax_t syntax;
         int32_t number;
     } known[] = {{"proto2", false, GEN_SYNTAX_PROTO2, 998}, {"proto3", false, GEN_SYNTAX_PROTO3, 999},
-        {"2023", true, GEN_SYNTAX_EDITIONS, 1000}, {"2024", true, GEN_SYNTAX_EDITIONS, 1001}};
+        {"2023", true, GEN_SYNTAX_EDITIONS, GEN_EDITION_2023}, {"2024", true, GEN_SYNTAX_EDITIONS, GEN_EDITION_2024}};
     gen_at_t at = parser->lexer.token.at;
     bool edition = gen_lexer_is(&parser->lexer, "edition");
     connect_str_t text;
@@ -1881,7 +2228,7 @@ static bool gen_parser_syntax(gen_parser_t *parser) {
     return false;
 }
 
-GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in) {
+GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source) {
     gen_parser_t parser;
     memset(&parser, 0, sizeof parser);
     parser.ctx = ctx;
@@ -1889,7 +2236,6 @@ GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *
     parser.file->source = source;
     parser.file->name = source->name;
     parser.file->package = "";
-    parser.file->built_in = built_in;
     gen_lexer_begin(&parser.lexer, ctx, source);
     if (!gen_parser_syntax(&parser)) return parser.file;
     while (parser.lexer.token.kind != GEN_TOKEN_END) {
@@ -2164,8 +2510,17 @@ static const char *const gen_wellknown_descriptor[] = {
     "FeatureSet.VisibilityFeature.DefaultSymbolVisibility default_symbol_visibility = 8 [retention = "
     "RETENTION_SOURCE, targets = TARGET_TYPE_FILE, edition_defaults = { value: \"EXPORT_ALL\" edition: "
     "EDITION_LEGACY }, edition_defaults = { value: \"EXPORT_TOP_LEVEL\" edition: EDITION_2024 }, "
-    "feature_support.edition_introduced = EDITION_2024]; extensions 1000 to 9994; extensions 9995 to 9999; "
-    "extensions 10000; reserved 999; } message FeatureSetDefaults { message FeatureSetEditionDefault { optional "
+    "feature_support.edition_introduced = EDITION_2024]; extensions 1000 to 9994 ["
+    "declaration = { number: 1000 full_name: \".pb.cpp\" type: \".pb.CppFeatures\" }, "
+    "declaration = { number: 1001 full_name: \".pb.java\" type: \".pb.JavaFeatures\" }, "
+    "declaration = { number: 1002 full_name: \".pb.go\" type: \".pb.GoFeatures\" }, "
+    "declaration = { number: 1003 full_name: \".pb.python\" type: \".pb.PythonFeatures\" }, "
+    "declaration = { number: 1004 full_name: \".pb.csharp\" type: \".pb.CSharpFeatures\" }, "
+    "declaration = { number: 1100 full_name: \".imp.impress_feature_set\" type: \".imp.ImpressFeatureSet\" }, "
+    "declaration = { number: 9989 full_name: \".pb.java_mutable\" type: \".pb.JavaMutableFeatures\" }, "
+    "declaration = { number: 9990 full_name: \".pb.proto1\" type: \".pb.Proto1Features\" }]; "
+    "extensions 9995 to 9999; extensions 10000; reserved 999; } message FeatureSetDefaults { message "
+    "FeatureSetEditionDefault { optional "
     "Edition edition = 3; optional FeatureSet overridable_features = 4; optional FeatureSet fixed_features = 5; "
     "reserved 1, 2; reserved \"features\"; } repeated FeatureSetDefaults.FeatureSetEditionDefault defaults = 1; "
     "optional Edition minimum_edition = 4; optional Edition maximum_edition = 5; } message SourceCodeInfo { message "
@@ -2247,18 +2602,716 @@ GEN_PRIVATE const char *gen_wellknown_form(const char *full_name) {
     return NULL;
 }
 
+/* #### src/gen/reader.h ############################################################################################ */
+/* Reads a google.protobuf.FileDescriptorProto into a file, as the parser reads text. NULL after a message. */
+GEN_PRIVATE gen_file_t *gen_reader_file(gen_context_t *ctx, const gen_source_t *source, connect_str_t descriptor);
+/* The name in a FileDescriptorProto; "" if it has none. */
+GEN_PRIVATE const char *gen_reader_name(gen_context_t *ctx, connect_str_t descriptor);
+
+/* #### src/gen/reader.c ############################################################################################ */
+/* From FileDescriptorProto (google/protobuf/descriptor.proto) to the same model that the parser makes of text, and in
+   the same state: names as they are written (with a dot in front), options not looked at yet. Numbers in the switches
+   are those of descriptor.proto; what is not needed, or of a later version, is skipped.
+
+   A descriptor says some things in other words, which are turned back here: synthetic oneofs into proto3 optional, map
+   entries into maps, the type GROUP of editions into MESSAGE, labels that the syntax has no word for into none,
+   defaults into values.
+
+   Places and comments come from its SourceCodeInfo, if it has one: a location is found by its path, the numbers of
+   fields and indexes from the file down, as text. Without it places are that of the file.
+
+   Malformed bytes are refused. Messages nest GEN_DEPTH_MAX deep, as in text. */
+
+typedef struct gen_reader_location_t {
+    gen_docs_t docs;
+    gen_at_t at;
+} gen_reader_location_t;
+
+typedef struct gen_reader_t {
+    gen_context_t *ctx;
+    const gen_source_t *source;
+    gen_file_t *file;
+    gen_map_t locations; /* by their path */
+    unsigned depth;
+    bool failed;
+} gen_reader_t;
+
+/* ---- Records ---- */
+
+static bool gen_reader_next(gen_reader_t *reader, connect_reader_t *records, connect_record_t *record) {
+    if (connect_reader_next(records, record)) return true;
+    if (records->failed) reader->failed = true;
+    return false;
+}
+
+static connect_reader_t gen_reader_of(connect_str_t bytes) {
+    connect_reader_t records = {{NULL, 0}, false};
+    records.rest = bytes;
+    return records;
+}
+
+static connect_str_t gen_reader_bytes(gen_reader_t *reader, const connect_record_t *record) {
+    connect_str_t bytes = {"", 0};
+    if (record->wire != CONNECT_WIRE_BYTES)
+        reader->failed = true;
+    else if (record->bytes.data)
+        bytes = record->bytes;
+    return bytes;
+}
+
+/* A text, with a zero after it; one that holds a zero is malformed. */
+static const char *gen_reader_text(gen_reader_t *reader, const connect_record_t *record) {
+    const connect_str_t bytes = gen_reader_bytes(reader, record);
+    if (memchr(bytes.data, 0, bytes.len)) reader->failed = true;
+    return gen_source_copy(reader->ctx, bytes);
+}
+
+static int32_t gen_reader_int(gen_reader_t *reader, const connect_record_t *record) {
+    int32_t value = 0;
+    if (!connect_record_get(record, CONNECT_KIND_INT32, &value)) reader->failed = true;
+    return value;
+}
+
+/* A name of one part, as the language has them: what is made of it stands in C. */
+static const char *gen_reader_word(gen_reader_t *reader, const connect_record_t *record) {
+    const char *name = gen_reader_text(reader, record), *at;
+    for (at = name; *at; at++) {
+        const char c = *at;
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!letter && !(at > name && c >= '0' && c <= '9')) reader->failed = true;
+    }
+    if (!*name || strlen(name) > GEN_WORD_MAX) reader->failed = true;
+    return name;
+}
+
+/* A name with dots, maybe with one in front. */
+static const char *gen_reader_dotted(gen_reader_t *reader, const connect_record_t *record) {
+    const char *name = gen_reader_text(reader, record), *at;
+    for (at = name; *at; at++) {
+        const bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_';
+        const bool starts = at == name || at[-1] == '.';
+        const bool ends = !at[1] && *at == '.';
+        if (!letter && (ends || !(*at == '.' ? at == name || !starts : *at >= '0' && *at <= '9' && !starts)))
+            reader->failed = true;
+    }
+    if (at - name > (long)GEN_PATH_MAX) reader->failed = true;
+    return name;
+}
+
+/* ---- Source info ---- */
+
+/* Numbers of a repeated field: packed, or one. */
+static bool gen_reader_varint(connect_str_t *bytes, uint64_t *value) {
+    unsigned shift = 0;
+    *value = 0;
+    while (bytes->len > 0 && shift < 64) {
+        const unsigned char c = (unsigned char)*bytes->data++;
+        bytes->len--;
+        *value |= (uint64_t)(c & 0x7Fu) << shift;
+        if (c < 0x80) return true;
+        shift += 7;
+    }
+    return false;
+}
+
+static const char *gen_reader_path(gen_reader_t *reader, const char *outer, uint32_t number, size_t index) {
+    return gen_source_printf(reader->ctx, "%s,%lu,%lu", outer, (unsigned long)number, (unsigned long)index);
+}
+
+static void gen_reader_location(gen_reader_t *reader, connect_str_t bytes) {
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    gen_reader_location_t *location = CONNECT_NEW(&reader->ctx->arena, gen_reader_location_t, 1);
+    connect_str_t path = {"", 0}, span = {"", 0};
+    uint64_t value, line = 0, column = 0;
+    char *text;
+    size_t len = 0;
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: path = gen_reader_bytes(reader, &record); break;
+        case 2: span = gen_reader_bytes(reader, &record); break;
+        case 3: location->docs.leading = gen_reader_bytes(reader, &record); break;
+        case 4: location->docs.trailing = gen_reader_bytes(reader, &record); break;
+        default: break;
+        }
+    }
+    text = CONNECT_NEW(&reader->ctx->arena, char, 12 * path.len + 1);
+    while (path.len > 0) {
+        if (!gen_reader_varint(&path, &value)) reader->failed = true;
+        len += (size_t)sprintf(text + len, ",%lu", (unsigned long)(uint32_t)value);
+    }
+    if (!gen_reader_varint(&span, &line) || !gen_reader_varint(&span, &column)) reader->failed = true;
+    location->at = gen_source_span(reader->source, line, column);
+    if (!gen_map_get(&reader->locations, text)) gen_map_put(reader->ctx, &reader->locations, text, location);
+}
+
+static void gen_reader_source_info(gen_reader_t *reader, connect_str_t bytes) {
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    while (gen_reader_next(reader, &records, &record)) {
+        if (record.number == 1) gen_reader_location(reader, gen_reader_bytes(reader, &record));
+    }
+}
+
+static gen_at_t gen_reader_at(const gen_reader_t *reader, const char *path) {
+    const gen_reader_location_t *location = gen_map_get(&reader->locations, path);
+    gen_at_t at = {NULL, 0};
+    at.source = reader->source;
+    return location ? location->at : at;
+}
+
+/* The place of a part of what is at a path, its name say. */
+static gen_at_t gen_reader_at_part(gen_reader_t *reader, const char *path, uint32_t number) {
+    const char *part = gen_source_printf(reader->ctx, "%s,%lu", path, (unsigned long)number);
+    return gen_reader_at(reader, gen_map_get(&reader->locations, part) ? part : path);
+}
+
+static gen_docs_t gen_reader_docs(const gen_reader_t *reader, const char *path) {
+    const gen_reader_location_t *location = gen_map_get(&reader->locations, path);
+    static const gen_docs_t none = {{NULL, 0}, {NULL, 0}};
+    return location ? location->docs : none;
+}
+
+/* ---- Enums ---- */
+
+/* last_behind: the end does not belong to the range. */
+static gen_range_t *gen_reader_range(gen_reader_t *reader, connect_str_t bytes, const char *path, bool last_behind) {
+    gen_range_t *range = CONNECT_NEW(&reader->ctx->arena, gen_range_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    range->options = CONNECT_NEW(&reader->ctx->arena, gen_options_t, 1);
+    range->at = gen_reader_at(reader, path);
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: range->first = gen_reader_int(reader, &record); break;
+        case 2: range->last = gen_reader_int(reader, &record); break;
+        case 3: range->options->encoded = gen_reader_bytes(reader, &record); break;
+        default: break;
+        }
+    }
+    if (last_behind && range->last > INT32_MIN) range->last--;
+    return range;
+}
+
+static gen_word_t *gen_reader_reserved_name(gen_reader_t *reader, const connect_record_t *record, const char *path) {
+    gen_word_t *word = CONNECT_NEW(&reader->ctx->arena, gen_word_t, 1);
+    word->text = gen_reader_text(reader, record);
+    word->at = gen_reader_at(reader, path);
+    return word;
+}
+
+static void gen_reader_enum_value(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_enum_t *parent) {
+    gen_enum_value_t *value = CONNECT_NEW(&reader->ctx->arena, gen_enum_value_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    value->parent = parent;
+    value->at = gen_reader_at_part(reader, path, 1);
+    value->number_at = gen_reader_at_part(reader, path, 2);
+    value->docs = gen_reader_docs(reader, path);
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: value->name = gen_reader_word(reader, &record); break;
+        case 2: value->number = gen_reader_int(reader, &record); break;
+        case 3: value->options.encoded = gen_reader_bytes(reader, &record); break;
+        default: break;
+        }
+    }
+    if (!value->name) reader->failed = true;
+    value->index = (uint32_t)parent->values.count;
+    GEN_APPEND(parent->values, value);
+}
+
+static gen_enum_t *gen_reader_enum(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_type_t *parent) {
+    gen_enum_t *enumeration = CONNECT_NEW(&reader->ctx->arena, gen_enum_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    enumeration->file = reader->file;
+    enumeration->parent = parent;
+    enumeration->at = gen_reader_at_part(reader, path, 1);
+    enumeration->docs = gen_reader_docs(reader, path);
+    while (gen_reader_next(reader, &records, &record)) {
+        connect_str_t inner = {"", 0};
+        gen_range_t *range;
+        gen_word_t *word;
+        if (record.wire == CONNECT_WIRE_BYTES) inner = gen_reader_bytes(reader, &record);
+        switch (record.number) {
+        case 1: enumeration->name = gen_reader_word(reader, &record); break;
+        case 2:
+            gen_reader_enum_value(
+                reader, inner, gen_reader_path(reader, path, 2, enumeration->values.count), enumeration);
+            break;
+        case 3: enumeration->options.encoded = gen_reader_bytes(reader, &record); break;
+        case 4:
+            range =
+                gen_reader_range(reader, inner, gen_reader_path(reader, path, 4, enumeration->reserved.count), false);
+            GEN_APPEND(enumeration->reserved, range);
+            break;
+        case 5:
+            word = gen_reader_reserved_name(
+                reader, &record, gen_reader_path(reader, path, 5, enumeration->reserved_names.count));
+            GEN_APPEND(enumeration->reserved_names, word);
+            break;
+        case 6: enumeration->visibility = gen_reader_int(reader, &record); break;
+        default: break;
+        }
+    }
+    if (!enumeration->name) reader->failed = true;
+    return enumeration;
+}
+
+/* ---- Fields ---- */
+
+/* "-12", "1.5e+10", "inf", "true", "NAME", text; bytes with escapes, as in a literal. */
+static const gen_option_t *gen_reader_default(gen_reader_t *reader, connect_str_t text, int kind, gen_at_t at) {
+    gen_option_t *value = CONNECT_NEW(&reader->ctx->arena, gen_option_t, 1);
+    const char *number;
+    value->name = "default";
+    value->at = value->value_at = at;
+    value->text = text;
+    value->kind = GEN_VALUE_WORD;
+    if (kind == CONNECT_KIND_STRING) {
+        value->kind = GEN_VALUE_STRING;
+    } else if (kind == CONNECT_KIND_BYTES) {
+        const char *quoted = gen_source_printf(reader->ctx, "\"%s\"", gen_source_copy(reader->ctx, text));
+        const gen_source_t *literal =
+            gen_source_new(reader->ctx, reader->source->name, reader->source->path, connect_str_of(quoted));
+        gen_lexer_t lexer;
+        gen_lexer_begin(&lexer, reader->ctx, literal);
+        value->kind = GEN_VALUE_STRING;
+        if (!gen_lexer_strings(&lexer, &value->text)) reader->failed = true;
+    } else if (kind != CONNECT_KIND_BOOL && kind != CONNECT_KIND_ENUM) {
+        value->negative = text.len > 0 && text.data[0] == '-';
+        value->text.data += value->negative;
+        value->text.len -= value->negative;
+        number = gen_source_copy(reader->ctx, value->text);
+        if (*number != 'i' && *number != 'n') {
+            char *end;
+            errno = 0;
+            value->kind = GEN_VALUE_INTEGER;
+            value->integer = strtoull(number, &end, 10);
+            if (*end || errno) value->kind = GEN_VALUE_FLOAT;
+            value->number = strtod(number, &end);
+            if (*end || !*number) reader->failed = true;
+        }
+    }
+    return value;
+}
+
+/* What the parser makes of a label, where the syntax has one. */
+static gen_label_t gen_reader_label(const gen_reader_t *reader, const gen_field_t *field, int32_t label) {
+    if (label == GEN_LABEL_REPEATED || label == GEN_LABEL_REQUIRED) return (gen_label_t)label;
+    if (field->parent && field->parent->is_map_entry) return GEN_LABEL_OPTIONAL;
+    if (field->oneof && !field->proto3_optional) return GEN_LABEL_NONE;
+    return reader->file->syntax == GEN_SYNTAX_PROTO2 || field->proto3_optional ? GEN_LABEL_OPTIONAL : GEN_LABEL_NONE;
+}
+
+static gen_field_t *gen_reader_field(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_type_t *parent) {
+    gen_field_t *field = CONNECT_NEW(&reader->ctx->arena, gen_field_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    connect_str_t default_value = {NULL, 0};
+    int32_t label = GEN_LABEL_OPTIONAL, oneof_index = -1;
+    gen_oneof_t *oneof = parent ? parent->oneofs.first : NULL;
+    field->file = reader->file;
+    field->parent = parent;
+    field->docs = gen_reader_docs(reader, path);
+    field->at = gen_reader_at_part(reader, path, 1);
+    field->extendee_at = gen_reader_at_part(reader, path, 2);
+    field->number_at = gen_reader_at_part(reader, path, 3);
+    field->type_at = gen_reader_at_part(reader, path, 6);
+    field->json_name_at = gen_reader_at_part(reader, path, 10);
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: field->name = gen_reader_word(reader, &record); break;
+        case 2: field->extendee_name = gen_reader_dotted(reader, &record); break;
+        case 3: field->number = gen_reader_int(reader, &record); break;
+        case 4: label = gen_reader_int(reader, &record); break;
+        case 5: field->kind = gen_reader_int(reader, &record); break;
+        case 6: field->type_name = gen_reader_dotted(reader, &record); break;
+        case 7: default_value = gen_reader_bytes(reader, &record); break;
+        case 8: field->options.encoded = gen_reader_bytes(reader, &record); break;
+        case 9: oneof_index = gen_reader_int(reader, &record); break;
+        case 10: field->json_name = gen_reader_text(reader, &record); break;
+        case 17: field->proto3_optional = gen_reader_int(reader, &record) != 0; break;
+        default: break;
+        }
+    }
+    if (!field->name || field->kind < 0 || field->kind > CONNECT_KIND_SINT64 || label < 1 || label > 3) {
+        reader->failed = true;
+        return NULL;
+    }
+    if (default_value.data) field->default_value = gen_reader_default(reader, default_value, field->kind, field->at);
+    if (field->type_name) {
+        field->is_group = field->kind == CONNECT_KIND_GROUP && reader->file->syntax == GEN_SYNTAX_PROTO2;
+        field->kind = field->is_group ? CONNECT_KIND_GROUP : 0; /* resolve.c tells the others */
+    } else if (!field->kind || field->kind == CONNECT_KIND_GROUP || field->kind == CONNECT_KIND_MESSAGE ||
+        field->kind == CONNECT_KIND_ENUM) {
+        reader->failed = true;
+    }
+    if (oneof_index >= 0) {
+        while (oneof && oneof->index != (uint32_t)oneof_index)
+            oneof = oneof->next;
+        field->oneof = oneof;
+        if (!oneof) {
+            reader->failed = true;
+            return NULL;
+        }
+        oneof->field_count++;
+        oneof->synthetic = field->proto3_optional;
+    }
+    field->label = gen_reader_label(reader, field, label);
+    return field;
+}
+
+/* ---- Messages ---- */
+
+static gen_type_t *gen_reader_type(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_type_t *parent);
+
+static void gen_reader_oneof(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_type_t *type) {
+    gen_oneof_t *oneof = CONNECT_NEW(&reader->ctx->arena, gen_oneof_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    oneof->at = gen_reader_at_part(reader, path, 1);
+    oneof->docs = gen_reader_docs(reader, path);
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: oneof->name = gen_reader_word(reader, &record); break;
+        case 2: oneof->options.encoded = gen_reader_bytes(reader, &record); break;
+        default: break;
+        }
+    }
+    if (!oneof->name) reader->failed = true;
+    oneof->index = (uint32_t)type->oneofs.count;
+    GEN_APPEND(type->oneofs, oneof);
+}
+
+/* Whether MessageOptions say map_entry. */
+static bool gen_reader_is_map_entry(gen_reader_t *reader, connect_str_t options) {
+    connect_reader_t records = gen_reader_of(options);
+    connect_record_t record;
+    bool is_map_entry = false;
+    while (gen_reader_next(reader, &records, &record)) {
+        if (record.number == 7) is_map_entry = gen_reader_int(reader, &record) != 0;
+    }
+    return is_map_entry;
+}
+
+/* A repeated field of a map entry that stands in the same message is a map. */
+static void gen_reader_link(const gen_type_t *type, gen_field_t *field, const char *scope) {
+    const size_t len = strlen(scope);
+    gen_type_t *inner;
+    if (!field->type_name || strncmp(field->type_name, scope, len) != 0) return;
+    for (inner = type->types.first; inner; inner = inner->next) {
+        if (strcmp(field->type_name + len, inner->name) != 0) continue;
+        if (!inner->is_map_entry || field->label != GEN_LABEL_REPEATED) return;
+        field->is_map = true;
+        field->kind = CONNECT_KIND_MESSAGE;
+        field->type = inner;
+        field->type_name = NULL;
+        inner->at = field->at;
+        return;
+    }
+}
+
+/* What the fields refer to, before the fields. */
+static void gen_reader_type_inside(
+    gen_reader_t *reader, connect_str_t bytes, const char *path, gen_type_t *type, connect_str_t *options) {
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    while (gen_reader_next(reader, &records, &record)) {
+        connect_str_t inner = {"", 0};
+        gen_type_t *nested;
+        gen_enum_t *enumeration;
+        if (record.wire == CONNECT_WIRE_BYTES) inner = gen_reader_bytes(reader, &record);
+        switch (record.number) {
+        case 1: type->name = gen_reader_word(reader, &record); break;
+        case 3:
+            nested = gen_reader_type(reader, inner, gen_reader_path(reader, path, 3, type->types.count), type);
+            if (nested) GEN_APPEND(type->types, nested);
+            break;
+        case 4:
+            enumeration = gen_reader_enum(reader, inner, gen_reader_path(reader, path, 4, type->enums.count), type);
+            GEN_APPEND(type->enums, enumeration);
+            break;
+        case 7: *options = gen_reader_bytes(reader, &record); break;
+        case 8: gen_reader_oneof(reader, inner, gen_reader_path(reader, path, 8, type->oneofs.count), type); break;
+        case 11: type->visibility = gen_reader_int(reader, &record); break;
+        default: break;
+        }
+    }
+}
+
+/* ".pkg.Outer.Inner." of a message. */
+static const char *gen_reader_scope(gen_reader_t *reader, const gen_type_t *type) {
+    const char *scope = "";
+    for (; type; type = type->parent)
+        scope = gen_source_printf(reader->ctx, "%s.%s", type->name, scope);
+    return gen_source_printf(reader->ctx, ".%s%s%s", reader->file->package, *reader->file->package ? "." : "", scope);
+}
+
+static gen_type_t *gen_reader_type(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_type_t *parent) {
+    gen_type_t *type = CONNECT_NEW(&reader->ctx->arena, gen_type_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    connect_str_t options = {NULL, 0};
+    const char *scope;
+    type->file = reader->file;
+    type->parent = parent;
+    type->name = "";
+    type->at = gen_reader_at_part(reader, path, 1);
+    type->docs = gen_reader_docs(reader, path);
+    if (reader->depth >= GEN_DEPTH_MAX) {
+        gen_source_error(reader->ctx, type->at, "messages nest deeper than %u levels", GEN_DEPTH_MAX);
+        return NULL;
+    }
+    reader->depth++;
+    gen_reader_type_inside(reader, bytes, path, type, &options);
+    reader->depth--;
+    if (options.data) type->is_map_entry = gen_reader_is_map_entry(reader, options);
+    if (!type->is_map_entry) type->options.encoded = options;
+    if (!*type->name) reader->failed = true;
+    scope = gen_reader_scope(reader, type);
+    while (!reader->failed && gen_reader_next(reader, &records, &record)) {
+        connect_str_t inner = {"", 0};
+        gen_field_t *field;
+        gen_range_t *range;
+        gen_word_t *word;
+        if (record.wire == CONNECT_WIRE_BYTES) inner = gen_reader_bytes(reader, &record);
+        switch (record.number) {
+        case 2:
+            field = gen_reader_field(reader, inner, gen_reader_path(reader, path, 2, type->fields.count), type);
+            if (!field) break;
+            gen_reader_link(type, field, scope);
+            GEN_APPEND(type->fields, field);
+            break;
+        case 5:
+            range =
+                gen_reader_range(reader, inner, gen_reader_path(reader, path, 5, type->extension_ranges.count), true);
+            GEN_APPEND(type->extension_ranges, range);
+            break;
+        case 6:
+            field = gen_reader_field(reader, inner, gen_reader_path(reader, path, 6, type->extensions.count), type);
+            if (field) GEN_APPEND(type->extensions, field);
+            break;
+        case 9:
+            range = gen_reader_range(reader, inner, gen_reader_path(reader, path, 9, type->reserved.count), true);
+            GEN_APPEND(type->reserved, range);
+            break;
+        case 10:
+            word = gen_reader_reserved_name(
+                reader, &record, gen_reader_path(reader, path, 10, type->reserved_names.count));
+            GEN_APPEND(type->reserved_names, word);
+            break;
+        default: break;
+        }
+    }
+    if (type->is_map_entry && type->fields.count != 2) reader->failed = true;
+    return type;
+}
+
+/* ---- Services ---- */
+
+static void gen_reader_method(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_service_t *service) {
+    gen_method_t *method = CONNECT_NEW(&reader->ctx->arena, gen_method_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    method->at = gen_reader_at_part(reader, path, 1);
+    method->input_at = gen_reader_at_part(reader, path, 2);
+    method->output_at = gen_reader_at_part(reader, path, 3);
+    method->docs = gen_reader_docs(reader, path);
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: method->name = gen_reader_word(reader, &record); break;
+        case 2: method->input_name = gen_reader_dotted(reader, &record); break;
+        case 3: method->output_name = gen_reader_dotted(reader, &record); break;
+        case 4: method->options.encoded = gen_reader_bytes(reader, &record); break;
+        case 5: method->client_streams = gen_reader_int(reader, &record) != 0; break;
+        case 6: method->server_streams = gen_reader_int(reader, &record) != 0; break;
+        default: break;
+        }
+    }
+    if (!method->name || !method->input_name || !method->output_name)
+        reader->failed = true;
+    else
+        GEN_APPEND(service->methods, method);
+}
+
+static gen_service_t *gen_reader_service(gen_reader_t *reader, connect_str_t bytes, const char *path) {
+    gen_service_t *service = CONNECT_NEW(&reader->ctx->arena, gen_service_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    service->file = reader->file;
+    service->at = gen_reader_at_part(reader, path, 1);
+    service->docs = gen_reader_docs(reader, path);
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: service->name = gen_reader_word(reader, &record); break;
+        case 2:
+            gen_reader_method(reader, gen_reader_bytes(reader, &record),
+                gen_reader_path(reader, path, 2, service->methods.count), service);
+            break;
+        case 3: service->options.encoded = gen_reader_bytes(reader, &record); break;
+        default: break;
+        }
+    }
+    if (!service->name) reader->failed = true;
+    return service;
+}
+
+/* ---- Files ---- */
+
+static gen_import_t *gen_reader_import(
+    gen_reader_t *reader, const connect_record_t *record, uint32_t number, size_t index) {
+    gen_import_t *import = CONNECT_NEW(&reader->ctx->arena, gen_import_t, 1);
+    import->name = gen_reader_text(reader, record);
+    import->at = gen_reader_at(reader, gen_reader_path(reader, "", number, index));
+    return import;
+}
+
+/* Marks the imports that a list of indexes names. */
+static void gen_reader_mark(gen_reader_t *reader, const connect_record_t *record) {
+    connect_str_t packed = {"", 0};
+    uint64_t index = record->value;
+    if (record->wire == CONNECT_WIRE_BYTES) packed = record->bytes;
+    do {
+        gen_import_t *import = reader->file->imports.first;
+        if (record->wire == CONNECT_WIRE_BYTES && !gen_reader_varint(&packed, &index)) break;
+        for (; import && index > 0; index--)
+            import = import->next;
+        if (!import)
+            reader->failed = true;
+        else if (record->number == 10)
+            import->is_public = true;
+        else
+            import->is_weak = true;
+    } while (packed.len > 0);
+}
+
+/* What must be known before the rest is read. */
+static void gen_reader_head(gen_reader_t *reader, connect_str_t bytes) {
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    gen_file_t *file = reader->file;
+    file->edition = 998;
+    while (gen_reader_next(reader, &records, &record)) {
+        const char *syntax;
+        switch (record.number) {
+        case 2: file->package = gen_reader_dotted(reader, &record); break;
+        case 9: gen_reader_source_info(reader, gen_reader_bytes(reader, &record)); break;
+        case 12:
+            syntax = gen_reader_text(reader, &record);
+            file->syntax = strcmp(syntax, "proto3") == 0 ? GEN_SYNTAX_PROTO3
+                : strcmp(syntax, "editions") == 0        ? GEN_SYNTAX_EDITIONS
+                                                         : GEN_SYNTAX_PROTO2;
+            if (file->syntax == GEN_SYNTAX_PROTO3) file->edition = 999;
+            break;
+        case 14: file->edition = gen_reader_int(reader, &record); break;
+        default: break;
+        }
+    }
+    file->package_at = gen_reader_at(reader, ",2");
+    if (file->syntax == GEN_SYNTAX_EDITIONS && (file->edition < GEN_EDITION_2023 || file->edition > GEN_EDITION_2024)) {
+        gen_source_error(reader->ctx, gen_reader_at(reader, ",14"), "edition %ld is not known: 2023 and 2024 are",
+            (long)file->edition);
+    }
+}
+
+static void gen_reader_body(gen_reader_t *reader, connect_str_t bytes) {
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    gen_file_t *file = reader->file;
+    while (!reader->failed && gen_reader_next(reader, &records, &record)) {
+        connect_str_t inner = {"", 0};
+        gen_import_t *import;
+        gen_type_t *type;
+        gen_enum_t *enumeration;
+        gen_service_t *service;
+        gen_field_t *field;
+        if (record.wire == CONNECT_WIRE_BYTES) inner = gen_reader_bytes(reader, &record);
+        switch (record.number) {
+        case 3:
+            import = gen_reader_import(reader, &record, 3, file->imports.count);
+            GEN_APPEND(file->imports, import);
+            break;
+        case 4:
+            type = gen_reader_type(reader, inner, gen_reader_path(reader, "", 4, file->types.count), NULL);
+            if (type) GEN_APPEND(file->types, type);
+            break;
+        case 5:
+            enumeration = gen_reader_enum(reader, inner, gen_reader_path(reader, "", 5, file->enums.count), NULL);
+            GEN_APPEND(file->enums, enumeration);
+            break;
+        case 6:
+            service = gen_reader_service(reader, inner, gen_reader_path(reader, "", 6, file->services.count));
+            GEN_APPEND(file->services, service);
+            break;
+        case 7:
+            field = gen_reader_field(reader, inner, gen_reader_path(reader, "", 7, file->extensions.count), NULL);
+            if (field) GEN_APPEND(file->extensions, field);
+            break;
+        case 8: file->options.encoded = gen_reader_bytes(reader, &record); break;
+        case 10:
+        case 11: gen_reader_mark(reader, &record); break;
+        case 15:
+            import = gen_reader_import(reader, &record, 15, file->option_imports.count);
+            GEN_APPEND(file->option_imports, import);
+            break;
+        default: break;
+        }
+    }
+}
+
+GEN_PRIVATE gen_file_t *gen_reader_file(gen_context_t *ctx, const gen_source_t *source, connect_str_t descriptor) {
+    gen_reader_t reader;
+    const gen_at_t at = {source, 0};
+    memset(&reader, 0, sizeof reader);
+    reader.ctx = ctx;
+    reader.source = source;
+    reader.file = CONNECT_NEW(&ctx->arena, gen_file_t, 1);
+    reader.file->source = source;
+    reader.file->name = source->name;
+    reader.file->package = "";
+    gen_reader_head(&reader, descriptor);
+    if (*reader.file->package == '.') reader.failed = true;
+    if (!reader.failed) gen_reader_body(&reader, descriptor);
+    if (!reader.failed) return reader.file;
+    gen_source_error(ctx, at, "the descriptor of \"%s\" is malformed", source->name);
+    return NULL;
+}
+
+GEN_PRIVATE const char *gen_reader_name(gen_context_t *ctx, connect_str_t descriptor) {
+    connect_reader_t records = gen_reader_of(descriptor);
+    connect_record_t record;
+    const char *name = "";
+    while (connect_reader_next(&records, &record)) {
+        if (record.number == 1 && record.wire == CONNECT_WIRE_BYTES) name = gen_source_copy(ctx, record.bytes);
+    }
+    return name;
+}
+
 /* #### src/gen/load.h ############################################################################################## */
-/* Reads the files named on the command line, and all that they import. */
+typedef struct gen_load_from_t { /* where files are looked for */
+    const char *const *folders;
+    size_t folder_count;
+    gen_map_t descriptors; /* connect_str_t: FileDescriptorProto, by the names of files; they come before folders */
+} gen_load_from_t;
+/* Adds the files of a google.protobuf.FileDescriptorSet. Returns false if it is malformed. */
+GEN_PRIVATE bool gen_load_descriptor_set(gen_context_t *ctx, gen_load_from_t *from, connect_str_t set);
+/* Adds one google.protobuf.FileDescriptorProto; of two with one name the first counts. */
+GEN_PRIVATE void gen_load_descriptor(gen_context_t *ctx, gen_load_from_t *from, connect_str_t descriptor);
+/* Reads the files that are named, and all that they import. */
 GEN_PRIVATE void gen_load_inputs(
-    gen_model_t *model, const char *const *folders, size_t folder_count, const char *const *inputs, size_t input_count);
+    gen_model_t *model, const gen_load_from_t *from, const char *const *inputs, size_t input_count);
+/* Reads a built-in file, and what it imports, into an empty model. */
+GEN_PRIVATE void gen_load_built_in(gen_model_t *model, const char *name);
 
 /* #### src/gen/load.c ############################################################################################## */
 /* From names to files: where imports are looked for, in which order files come, and which headers are to be written.
 
    A file has one name, by which others import it: its path below one of the -I folders. On the command line it may
    stand with that folder in front ("protos/a.proto" with -I protos) or without. An import is looked for among the
-   built-in files, then in the folders in their order; a built-in file that is named on the command line is read from
-   the folders.
+   built-in files, then among descriptors, then in the folders in their order; a built-in file that is named on the
+   command line is looked for there first.
 
    Refused: names that are absolute, hold "..", ".", an empty part, or bytes that have no place in an #include line or
    a comment; so no output ever stands outside of --out. Import cycles, named with all their files. Imports that nest
@@ -2275,6 +3328,7 @@ typedef struct gen_load_t {
     gen_context_t *ctx;
     const char *const *folders;
     size_t folder_count;
+    const gen_map_t *descriptors;
     gen_map_t inputs; /* names of the inputs */
     gen_file_t *path[GEN_LOAD_DEPTH_MAX];
     unsigned depth;
@@ -2299,10 +3353,10 @@ static const char *gen_load_unsafe(const char *name) {
 }
 
 static const char *gen_load_searched(gen_load_t *load) {
-    const char *text = "";
+    const char *text = load->descriptors && load->descriptors->count ? "the descriptors" : "";
     size_t i;
     for (i = 0; i < load->folder_count && i < 16; i++) {
-        text = gen_source_printf(load->ctx, "%s%s%s", text, i ? ", " : "", load->folders[i]);
+        text = gen_source_printf(load->ctx, "%s%s%s", text, *text ? ", " : "", load->folders[i]);
     }
     return text;
 }
@@ -2313,28 +3367,48 @@ static const char *gen_load_join(gen_load_t *load, const char *folder, const cha
     return gen_source_printf(load->ctx, "%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", name);
 }
 
-/* Returns the source of a name, or NULL after a message. */
-static gen_source_t *gen_load_source(gen_load_t *load, gen_at_t at, const char *name) {
-    bool is_input = gen_map_get(&load->inputs, name) != NULL;
-    gen_source_t *source = is_input ? NULL : gen_wellknown_source(load->ctx, name);
+/* Reads the text of a name from a folder; NULL after a message, or with *found false. */
+static gen_source_t *gen_load_source(gen_load_t *load, gen_at_t at, const char *name, bool *found) {
     size_t i;
-    if (source) return source;
+    *found = true;
     for (i = 0; i < load->folder_count; i++) {
         const char *path = gen_load_join(load, load->folders[i], name);
         int os_error;
-        source = gen_source_read(load->ctx, at, name, path, &os_error);
+        gen_source_t *source = gen_source_read(load->ctx, at, name, path, &os_error);
         if (source) return source;
         if (os_error != ENOENT && os_error != ENOTDIR) {
             gen_source_error(load->ctx, at, "cannot read \"%s\": %s", path, strerror(os_error));
             return NULL;
         }
     }
-    if (is_input) source = gen_wellknown_source(load->ctx, name);
-    if (!source) {
+    *found = false;
+    return NULL;
+}
+
+/* Reads a file from wherever it is; NULL after a message. */
+static gen_file_t *gen_load_read(gen_load_t *load, gen_at_t at, const char *name) {
+    const bool is_input = gen_map_get(&load->inputs, name) != NULL;
+    const connect_str_t *descriptor = load->descriptors ? gen_map_get(load->descriptors, name) : NULL;
+    gen_source_t *built_in = gen_wellknown_source(load->ctx, name), *source;
+    gen_file_t *file = NULL;
+    bool found;
+    if (built_in && !is_input) {
+        file = gen_parser_file(load->ctx, built_in);
+        file->built_in = true;
+        return file;
+    }
+    if (descriptor) {
+        const connect_str_t no_text = {NULL, 0};
+        return gen_reader_file(load->ctx, gen_source_new(load->ctx, name, name, no_text), *descriptor);
+    }
+    source = gen_load_source(load, at, name, &found);
+    if (!found && built_in) source = built_in;
+    if (source) return gen_parser_file(load->ctx, source);
+    if (!found) {
         gen_source_error(load->ctx, at, "\"%s\" was not found; searched in: %s",
             gen_source_quote(load->ctx, connect_str_of(name)), gen_load_searched(load));
     }
-    return source;
+    return NULL;
 }
 
 static void gen_load_cycle(gen_load_t *load, gen_at_t at, const gen_file_t *file) {
@@ -2347,11 +3421,19 @@ static void gen_load_cycle(gen_load_t *load, gen_at_t at, const gen_file_t *file
     gen_source_error(load->ctx, at, "import cycle: %s%s", text, file->name);
 }
 
+static gen_file_t *gen_load_file(gen_load_t *load, gen_at_t at, const char *name);
+
+/* What a descriptor imports for options only need not be there: its options are read already. */
+static void gen_load_imports(gen_load_t *load, gen_file_t *file, gen_import_t *import) {
+    for (; import; import = import->next) {
+        import->file = gen_load_file(load, import->at, import->name);
+        if (!import->file || import->file->incomplete) file->incomplete = true;
+    }
+}
+
 static gen_file_t *gen_load_file(gen_load_t *load, gen_at_t at, const char *name) {
     gen_file_t *file = gen_map_get(&load->model->file_names, name);
     const char *unsafe = gen_load_unsafe(name);
-    gen_source_t *source;
-    gen_import_t *import;
     uint32_t errors;
     if (file) {
         if (!file->loading) return file;
@@ -2367,21 +3449,16 @@ static gen_file_t *gen_load_file(gen_load_t *load, gen_at_t at, const char *name
         gen_source_error(load->ctx, at, "imports nest deeper than %u files", GEN_LOAD_DEPTH_MAX);
         return NULL;
     }
-    source = gen_load_source(load, at, name);
-    if (!source) return NULL;
     errors = load->ctx->error_count;
-    file = gen_parser_file(load->ctx, source,
-        strcmp(source->path, source->name) == 0 && gen_wellknown_source(load->ctx, name) != NULL &&
-            !gen_map_get(&load->inputs, name));
+    file = gen_load_read(load, at, name);
+    if (!file) return NULL;
     file->name = name;
     file->incomplete = load->ctx->error_count > errors;
     gen_map_put(load->ctx, &load->model->file_names, name, file);
     file->loading = true;
     load->path[load->depth++] = file;
-    for (import = file->imports.first; import; import = import->next) {
-        import->file = gen_load_file(load, import->at, import->name);
-        if (!import->file || import->file->incomplete) file->incomplete = true;
-    }
+    gen_load_imports(load, file, file->imports.first);
+    if (file->source->text.data) gen_load_imports(load, file, file->option_imports.first);
     load->depth--;
     file->loading = false;
     GEN_APPEND(load->model->files, file);
@@ -2419,6 +3496,7 @@ static const char *gen_load_name(gen_load_t *load, const char *input) {
     const char *path = gen_load_clean(load, input);
     bool exists = gen_load_exists(path);
     size_t i;
+    if (gen_map_get(load->descriptors, path)) return path;
     for (i = 0; exists && i < load->folder_count; i++) {
         const char *folder = load->folders[i];
         size_t len = strlen(folder);
@@ -2463,20 +3541,21 @@ static void gen_load_want(gen_model_t *model) {
     }
 }
 
-GEN_PRIVATE void gen_load_inputs(gen_model_t *model, const char *const *folders, size_t folder_count,
-    const char *const *inputs, size_t input_count) {
+GEN_PRIVATE void gen_load_inputs(
+    gen_model_t *model, const gen_load_from_t *from, const char *const *inputs, size_t input_count) {
     static const gen_at_t nowhere = {NULL, 0};
     gen_load_t load;
     const char **names = CONNECT_NEW(&model->ctx->arena, const char *, input_count + 1);
-    const char **clean = CONNECT_NEW(&model->ctx->arena, const char *, folder_count + 1);
+    const char **clean = CONNECT_NEW(&model->ctx->arena, const char *, from->folder_count + 1);
     size_t i, count = 0;
     memset(&load, 0, sizeof load);
     load.model = model;
     load.ctx = model->ctx;
     load.folders = clean;
-    load.folder_count = folder_count;
-    for (i = 0; i < folder_count; i++)
-        clean[i] = gen_load_clean(&load, folders[i]);
+    load.folder_count = from->folder_count;
+    load.descriptors = &from->descriptors;
+    for (i = 0; i < from->folder_count; i++)
+        clean[i] = gen_load_clean(&load, from->folders[i]);
     for (i = 0; i < input_count; i++) {
         const char *name = gen_load_name(&load, inputs[i]);
         if (!name || gen_map_get(&load.inputs, name)) continue;
@@ -2489,6 +3568,32 @@ GEN_PRIVATE void gen_load_inputs(gen_model_t *model, const char *const *folders,
         if (file) file->wanted = true;
     }
     gen_load_want(model);
+}
+
+GEN_PRIVATE void gen_load_descriptor(gen_context_t *ctx, gen_load_from_t *from, connect_str_t descriptor) {
+    connect_str_t *kept = CONNECT_NEW(&ctx->arena, connect_str_t, 1);
+    const char *name = gen_reader_name(ctx, descriptor);
+    *kept = descriptor;
+    if (!gen_map_get(&from->descriptors, name)) gen_map_put(ctx, &from->descriptors, name, kept);
+}
+
+GEN_PRIVATE bool gen_load_descriptor_set(gen_context_t *ctx, gen_load_from_t *from, connect_str_t set) {
+    connect_reader_t records = {{NULL, 0}, false};
+    connect_record_t record;
+    records.rest = set;
+    while (connect_reader_next(&records, &record)) {
+        if (record.number == 1 && record.wire == CONNECT_WIRE_BYTES) gen_load_descriptor(ctx, from, record.bytes);
+    }
+    return !records.failed;
+}
+
+GEN_PRIVATE void gen_load_built_in(gen_model_t *model, const char *name) {
+    static const gen_at_t nowhere = {NULL, 0};
+    gen_load_t load;
+    memset(&load, 0, sizeof load);
+    load.model = model;
+    load.ctx = model->ctx;
+    gen_load_file(&load, nowhere, name);
 }
 
 /* #### src/gen/resolve.h ########################################################################################### */
@@ -2505,9 +3610,23 @@ typedef struct gen_symbol_t {
     gen_at_t at;
     gen_type_t *type;
     gen_enum_t *enumeration;
+    gen_field_t *field;
 } gen_symbol_t;
 /* Gives everything its full name, and finds what names mean. */
 GEN_PRIVATE void gen_resolve_model(gen_model_t *model);
+
+/* Later lookups, as one file sees it. */
+typedef struct gen_resolve_t {
+    gen_model_t *model;
+    gen_context_t *ctx;
+    gen_file_t *file;
+} gen_resolve_t;
+/* From here on names are looked up as a file sees it; for_options: in options, for which it may import more. */
+GEN_PRIVATE void gen_resolve_see(gen_resolve_t *resolve, gen_model_t *model, gen_file_t *file, bool for_options);
+/* Finds an extension by its name as it is written in what is called `element`; NULL if there is none. */
+GEN_PRIVATE gen_field_t *gen_resolve_extension(gen_resolve_t *resolve, const char *element, const char *name);
+/* Finds what has a full name; NULL if the file does not see it. */
+GEN_PRIVATE gen_symbol_t *gen_resolve_full_name(gen_resolve_t *resolve, const char *full_name);
 
 /* #### src/gen/resolve.c ########################################################################################### */
 /* Names. Everything in a file is registered by its full name, once; then the names of types are looked up as
@@ -2522,13 +3641,6 @@ GEN_PRIVATE void gen_resolve_model(gen_model_t *model);
 
 /* Stands for a name that is too long: full names grow with each level, and memory is to stay bounded. */
 static const char gen_resolve_too_long[] = "";
-
-typedef struct gen_resolve_t {
-    gen_model_t *model;
-    gen_context_t *ctx;
-    gen_file_t *file;
-    uint32_t serial; /* of the file: gen_file_t.visible_from */
-} gen_resolve_t;
 
 static const char *gen_resolve_join(gen_resolve_t *resolve, const char *scope, const char *name) {
     if (strlen(scope) + strlen(name) >= GEN_RESOLVE_NAME_MAX) return gen_resolve_too_long;
@@ -2588,9 +3700,14 @@ static const char *gen_resolve_json_name(gen_resolve_t *resolve, const char *nam
 }
 
 static void gen_resolve_add_field(gen_resolve_t *resolve, const char *scope, gen_field_t *field) {
+    gen_symbol_t *symbol;
     field->full_name = gen_resolve_join(resolve, scope, field->name);
-    if (!field->has_json_name) field->json_name = gen_resolve_json_name(resolve, field->name);
-    gen_resolve_add(resolve, field->full_name, GEN_SYMBOL_OTHER, field->at);
+    symbol = gen_resolve_add(resolve, field->full_name, GEN_SYMBOL_OTHER, field->at);
+    if (symbol) symbol->field = field;
+    if (!field->json_name)
+        field->json_name = gen_resolve_json_name(resolve, field->name);
+    else if (strcmp(field->json_name, gen_resolve_json_name(resolve, field->name)) != 0)
+        field->has_json_name = true; /* descriptors tell all of them */
 }
 
 /* The oneof that stands for a proto3 optional in descriptors: "_name", with more underscores if that is taken. */
@@ -2679,22 +3796,29 @@ static void gen_resolve_add_file(gen_resolve_t *resolve, gen_file_t *file) {
 
 /* ---- Lookup ---- */
 
-/* Marks what a file sees. */
-static void gen_resolve_see(gen_resolve_t *resolve, gen_file_t *file) {
-    gen_file_t **todo = CONNECT_NEW(&resolve->ctx->arena, gen_file_t *, resolve->model->files.count + 1);
-    gen_import_t *import;
+static size_t gen_resolve_mark(gen_resolve_t *resolve, gen_import_t *import, bool all, gen_file_t **todo) {
     size_t count = 0;
-    resolve->serial++;
-    file->visible_from = resolve->serial;
-    todo[count++] = file;
+    for (; import; import = import->next) {
+        if (!import->file || !(all || import->is_public)) continue;
+        if (import->file->visible_from == resolve->model->serial) continue;
+        import->file->visible_from = resolve->model->serial;
+        todo[count++] = import->file;
+    }
+    return count;
+}
+
+GEN_PRIVATE void gen_resolve_see(gen_resolve_t *resolve, gen_model_t *model, gen_file_t *file, bool for_options) {
+    gen_file_t **todo = CONNECT_NEW(&model->ctx->arena, gen_file_t *, model->files.count + 1);
+    size_t count;
+    resolve->model = model;
+    resolve->ctx = model->ctx;
+    resolve->file = file;
+    file->visible_from = ++model->serial;
+    count = gen_resolve_mark(resolve, file->imports.first, true, todo);
+    if (for_options) count += gen_resolve_mark(resolve, file->option_imports.first, true, todo + count);
     while (count > 0) {
-        gen_file_t *next = todo[--count];
-        for (import = next->imports.first; import; import = import->next) {
-            if (!import->file || (next != file && !import->is_public)) continue;
-            if (import->file->visible_from == resolve->serial) continue;
-            import->file->visible_from = resolve->serial;
-            todo[count++] = import->file;
-        }
+        const gen_file_t *next = todo[--count];
+        count += gen_resolve_mark(resolve, next->imports.first, false, todo + count);
     }
 }
 
@@ -2702,7 +3826,7 @@ static bool gen_resolve_package_seen(gen_resolve_t *resolve, const char *package
     const gen_file_t *file;
     size_t len = strlen(package);
     for (file = resolve->model->files.first; file; file = file->next) {
-        if (file->visible_from == resolve->serial && strncmp(file->package, package, len) == 0 &&
+        if (file->visible_from == resolve->model->serial && strncmp(file->package, package, len) == 0 &&
             (!file->package[len] || file->package[len] == '.')) {
             return true;
         }
@@ -2714,43 +3838,63 @@ static gen_symbol_t *gen_resolve_find(gen_resolve_t *resolve, const char *full_n
     gen_symbol_t *symbol = gen_map_get(&resolve->model->symbols, full_name);
     if (!symbol) return NULL;
     if (symbol->kind == GEN_SYMBOL_PACKAGE) return gen_resolve_package_seen(resolve, full_name) ? symbol : NULL;
-    if (symbol->file->visible_from == resolve->serial) return symbol;
+    if (symbol->file->visible_from == resolve->model->serial) return symbol;
     *hidden = symbol;
     return NULL;
 }
 
+/* Looks a name up, from the scope outwards. types_only: what is no type does not hide one further out. *wrong: the
+   full name at which the search had to end. */
+static gen_symbol_t *gen_resolve_name(gen_resolve_t *resolve, const char *scope, const char *name, bool types_only,
+    gen_symbol_t **hidden, const char **wrong) {
+    const size_t first_len = strcspn(name, ".");
+    size_t scope_len = strlen(scope);
+    gen_symbol_t *found = NULL;
+    char *full;
+    if (*name == '.') return gen_resolve_find(resolve, name + 1, hidden);
+    full = CONNECT_NEW(&resolve->ctx->arena, char, scope_len + strlen(name) + 2);
+    for (;;) {
+        gen_symbol_t *first;
+        const size_t at_name = scope_len ? scope_len + 1 : 0;
+        memcpy(full, scope, scope_len);
+        if (scope_len) full[scope_len] = '.';
+        memcpy(full + at_name, name, first_len);
+        full[at_name + first_len] = 0;
+        first = gen_resolve_find(resolve, full, hidden);
+        if (first && !name[first_len]) {
+            found = first;
+            if (!types_only || first->kind == GEN_SYMBOL_MESSAGE || first->kind == GEN_SYMBOL_ENUM) return found;
+        } else if (first && first->kind != GEN_SYMBOL_OTHER) {
+            strcpy(full + at_name, name);
+            found = gen_resolve_find(resolve, full, hidden);
+            if (!found) *wrong = full;
+            return found;
+        }
+        if (scope_len == 0) return found;
+        while (scope_len > 0 && scope[scope_len - 1] != '.')
+            scope_len--;
+        if (scope_len > 0) scope_len--;
+    }
+}
+
+GEN_PRIVATE gen_field_t *gen_resolve_extension(gen_resolve_t *resolve, const char *element, const char *name) {
+    const char *dot = strrchr(element, '.'), *wrong = NULL;
+    const connect_str_t scope = {element, dot ? (size_t)(dot - element) : 0};
+    gen_symbol_t *hidden = NULL;
+    const gen_symbol_t *symbol =
+        gen_resolve_name(resolve, gen_source_copy(resolve->ctx, scope), name, false, &hidden, &wrong);
+    return symbol && symbol->field && symbol->field->extendee_name ? symbol->field : NULL;
+}
+
+GEN_PRIVATE gen_symbol_t *gen_resolve_full_name(gen_resolve_t *resolve, const char *full_name) {
+    gen_symbol_t *hidden = NULL;
+    return gen_resolve_find(resolve, full_name, &hidden);
+}
+
 /* Finds a message or an enum; reports it if there is none. */
 static gen_symbol_t *gen_resolve_type(gen_resolve_t *resolve, const char *scope, const char *name, gen_at_t at) {
-    gen_symbol_t *hidden = NULL, *found = NULL;
-    const char *wrong = NULL; /* the full name at which the search had to end */
-    if (*name == '.') {
-        found = gen_resolve_find(resolve, name + 1, &hidden);
-    } else {
-        size_t first_len = strcspn(name, "."), scope_len = strlen(scope);
-        char *full = CONNECT_NEW(&resolve->ctx->arena, char, scope_len + strlen(name) + 2);
-        for (;;) {
-            gen_symbol_t *first;
-            size_t at_name = scope_len ? scope_len + 1 : 0;
-            memcpy(full, scope, scope_len);
-            if (scope_len) full[scope_len] = '.';
-            memcpy(full + at_name, name, first_len);
-            full[at_name + first_len] = 0;
-            first = gen_resolve_find(resolve, full, &hidden);
-            if (first && !name[first_len]) {
-                found = first;
-                if (first->kind == GEN_SYMBOL_MESSAGE || first->kind == GEN_SYMBOL_ENUM) return found;
-            } else if (first && first->kind != GEN_SYMBOL_OTHER) {
-                strcpy(full + at_name, name);
-                found = gen_resolve_find(resolve, full, &hidden);
-                if (!found) wrong = full;
-                break;
-            }
-            if (scope_len == 0) break;
-            while (scope_len > 0 && scope[scope_len - 1] != '.')
-                scope_len--;
-            if (scope_len > 0) scope_len--;
-        }
-    }
+    const char *wrong = NULL;
+    gen_symbol_t *hidden = NULL, *found = gen_resolve_name(resolve, scope, name, true, &hidden, &wrong);
     if (found && (found->kind == GEN_SYMBOL_MESSAGE || found->kind == GEN_SYMBOL_ENUM)) return found;
     if (found) {
         gen_source_error(resolve->ctx, at, "\"%s\" is not a message or an enum", name);
@@ -2822,8 +3966,7 @@ GEN_PRIVATE void gen_resolve_model(gen_model_t *model) {
     for (file = model->files.first; file; file = file->next)
         gen_resolve_add_file(&resolve, file);
     for (file = model->files.first; file; file = file->next) {
-        resolve.file = file;
-        gen_resolve_see(&resolve, file);
+        gen_resolve_see(&resolve, model, file, false);
         for (type = file->types.first; type; type = type->next)
             gen_resolve_fields(&resolve, type);
         for (field = file->extensions.first; field; field = field->next) {
@@ -2839,34 +3982,584 @@ GEN_PRIVATE void gen_resolve_model(gen_model_t *model) {
     }
 }
 
+/* #### src/gen/object.h ############################################################################################ */
+/* Finds the first value of a field that is no extension; NULL if there is none. object: may be NULL. */
+GEN_PRIVATE const gen_item_t *gen_object_get(const gen_object_t *object, const char *name);
+/* Finds the first value of a field; NULL if there is none. */
+GEN_PRIVATE gen_item_t *gen_object_find(const gen_object_t *object, const gen_field_t *field);
+/* Adds a value behind those of the same field. */
+GEN_PRIVATE gen_item_t *gen_object_add(gen_context_t *ctx, gen_object_t *object, const gen_field_t *field, gen_at_t at);
+/* Whether a bool field is set to true. */
+GEN_PRIVATE bool gen_object_is_true(const gen_object_t *object, const char *name);
+/* The number of an enum field or an integer; otherwise what it is without a value. */
+GEN_PRIVATE int32_t gen_object_number(const gen_object_t *object, const char *name, int32_t otherwise);
+/* Its text, with a zero after it; NULL if the field is not set. */
+GEN_PRIVATE const char *gen_object_text(gen_context_t *ctx, const gen_object_t *object, const char *name);
+/* The fields of an object on the wire, without those that are for sources only. */
+GEN_PRIVATE connect_str_t gen_object_encode(gen_context_t *ctx, const gen_object_t *object);
+/* Adds to an object what is on the wire; extensions are those of the model. Reports at `at` what is malformed. */
+GEN_PRIVATE void gen_object_decode(const gen_model_t *model, gen_object_t *object, connect_str_t bytes, gen_at_t at);
+
+/* #### src/gen/object.c ############################################################################################ */
+/* Messages whose types are in the model, as custom options are: kept by their values, read from and written to the
+   wire (protobuf.dev, "Encoding").
+
+   An object has its items by the number of their fields, those of one field in the order they came in; a field that is
+   not repeated has one at most, messages merge. So an object comes out the same on the wire however it was put
+   together. Repeated fields are never packed: readers take both.
+
+   Fields with retention = RETENTION_SOURCE are not written: they are for who reads the source. What is in groups is
+   read and written as in other messages. Depth: GEN_OBJECT_DEPTH_MAX levels. */
+
+#define GEN_OBJECT_DEPTH_MAX 100u
+#define GEN_OBJECT_RETENTION_SOURCE 2
+
+GEN_PRIVATE const gen_item_t *gen_object_get(const gen_object_t *object, const char *name) {
+    const gen_item_t *item = object ? object->items : NULL;
+    while (item && (item->field->extendee_name || strcmp(item->field->name, name) != 0))
+        item = item->next;
+    return item;
+}
+
+GEN_PRIVATE gen_item_t *gen_object_find(const gen_object_t *object, const gen_field_t *field) {
+    gen_item_t *item = object->items;
+    while (item && item->field != field)
+        item = item->next;
+    return item;
+}
+
+GEN_PRIVATE gen_item_t *gen_object_add(
+    gen_context_t *ctx, gen_object_t *object, const gen_field_t *field, gen_at_t at) {
+    gen_item_t *item = CONNECT_NEW(&ctx->arena, gen_item_t, 1), **link = &object->items;
+    item->field = field;
+    item->at = at;
+    if (object->last && object->last->field->number <= field->number) link = &object->last->next;
+    while (*link && (*link)->field->number <= field->number)
+        link = &(*link)->next;
+    item->next = *link;
+    *link = item;
+    if (!item->next) object->last = item;
+    if (field->type) {
+        item->message = CONNECT_NEW(&ctx->arena, gen_object_t, 1);
+        item->message->type = field->type;
+    }
+    return item;
+}
+
+GEN_PRIVATE bool gen_object_is_true(const gen_object_t *object, const char *name) {
+    const gen_item_t *item = gen_object_get(object, name);
+    return item && item->bits != 0;
+}
+
+GEN_PRIVATE int32_t gen_object_number(const gen_object_t *object, const char *name, int32_t otherwise) {
+    const gen_item_t *item = gen_object_get(object, name);
+    return item ? (int32_t)item->bits : otherwise;
+}
+
+GEN_PRIVATE const char *gen_object_text(gen_context_t *ctx, const gen_object_t *object, const char *name) {
+    const gen_item_t *item = gen_object_get(object, name);
+    return item ? gen_source_copy(ctx, item->text) : NULL;
+}
+
+/* ---- To the wire ---- */
+
+static bool gen_object_is_for_sources(const gen_field_t *field) {
+    return gen_object_number(field->options.object, "retention", 0) == GEN_OBJECT_RETENTION_SOURCE;
+}
+
+static void gen_object_put(gen_context_t *ctx, connect_writer_t *writer, const gen_item_t *item) {
+    const uint32_t number = (uint32_t)item->field->number;
+    const connect_kind_t kind = (connect_kind_t)item->field->kind;
+    const int32_t narrow = (int32_t)(uint32_t)item->bits;
+    const uint32_t narrow_bits = (uint32_t)item->bits;
+    const bool truth = item->bits != 0;
+    connect_str_t bytes;
+    double wide_float;
+    float narrow_float;
+    switch (kind) {
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: connect_writer_put(writer, number, CONNECT_KIND_BYTES, &item->text); break;
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_GROUP:
+        bytes = gen_object_encode(ctx, item->message);
+        connect_writer_put(writer, number, kind, &bytes);
+        break;
+    case CONNECT_KIND_DOUBLE:
+        memcpy(&wide_float, &item->bits, sizeof wide_float);
+        connect_writer_put(writer, number, kind, &wide_float);
+        break;
+    case CONNECT_KIND_FLOAT:
+        memcpy(&narrow_float, &narrow_bits, sizeof narrow_float);
+        connect_writer_put(writer, number, kind, &narrow_float);
+        break;
+    case CONNECT_KIND_BOOL: connect_writer_put(writer, number, kind, &truth); break;
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_SINT64:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: connect_writer_put(writer, number, kind, &item->bits); break;
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32: connect_writer_put(writer, number, kind, &narrow_bits); break;
+    default: connect_writer_put(writer, number, kind, &narrow); break;
+    }
+}
+
+GEN_PRIVATE connect_str_t gen_object_encode(gen_context_t *ctx, const gen_object_t *object) {
+    connect_writer_t writer = {NULL, {NULL, 0}, false, 0};
+    const gen_item_t *item;
+    connect_str_t all;
+    char *joined;
+    writer.arena = &ctx->arena;
+    for (item = object->items; item; item = item->next) {
+        if (!gen_object_is_for_sources(item->field)) gen_object_put(ctx, &writer, item);
+    }
+    if (!object->unknown.len) {
+        all = writer.written;
+        if (!all.data) all.data = "";
+        return all;
+    }
+    all.len = writer.written.len + object->unknown.len;
+    all.data = joined = CONNECT_NEW(&ctx->arena, char, all.len);
+    if (writer.written.len) memcpy(joined, writer.written.data, writer.written.len);
+    memcpy(joined + writer.written.len, object->unknown.data, object->unknown.len);
+    return all;
+}
+
+/* ---- From the wire ---- */
+
+typedef struct gen_object_reader_t {
+    const gen_model_t *model;
+    gen_at_t at;
+    unsigned depth;
+} gen_object_reader_t;
+
+static const gen_field_t *gen_object_field_in(const gen_field_t *field, const gen_type_t *type, uint32_t number) {
+    for (; field; field = field->next) {
+        if ((uint32_t)field->number == number && (!field->extendee_name || field->extendee == type)) return field;
+    }
+    return NULL;
+}
+
+static const gen_field_t *gen_object_extension_in(const gen_type_t *types, const gen_type_t *type, uint32_t number) {
+    const gen_field_t *found = NULL;
+    for (; types && !found; types = types->next) {
+        found = gen_object_field_in(types->extensions.first, type, number);
+        if (!found) found = gen_object_extension_in(types->types.first, type, number);
+    }
+    return found;
+}
+
+static const gen_field_t *gen_object_field(const gen_model_t *model, const gen_type_t *type, uint32_t number) {
+    const gen_field_t *found = gen_object_field_in(type->fields.first, type, number);
+    const gen_file_t *file;
+    for (file = model->files.first; file && !found && type->extension_ranges.first; file = file->next) {
+        found = gen_object_field_in(file->extensions.first, type, number);
+        if (!found) found = gen_object_extension_in(file->types.first, type, number);
+    }
+    return found;
+}
+
+static void gen_object_keep(gen_context_t *ctx, gen_object_t *object, const char *from, const char *to) {
+    const size_t len = (size_t)(to - from);
+    char *joined = CONNECT_NEW(&ctx->arena, char, object->unknown.len + len);
+    if (object->unknown.len) memcpy(joined, object->unknown.data, object->unknown.len);
+    memcpy(joined + object->unknown.len, from, len);
+    object->unknown.data = joined;
+    object->unknown.len += len;
+}
+
+static bool gen_object_value(const connect_record_t *record, gen_item_t *item) {
+    const connect_kind_t kind = (connect_kind_t)item->field->kind;
+    double wide_float;
+    float narrow_float;
+    uint32_t narrow_bits = 0;
+    int32_t narrow;
+    bool good, truth;
+    switch (kind) {
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: return connect_record_get(record, CONNECT_KIND_BYTES, &item->text);
+    case CONNECT_KIND_DOUBLE:
+        good = connect_record_get(record, kind, &wide_float);
+        if (good) memcpy(&item->bits, &wide_float, sizeof wide_float);
+        return good;
+    case CONNECT_KIND_FLOAT:
+        good = connect_record_get(record, kind, &narrow_float);
+        if (good) memcpy(&narrow_bits, &narrow_float, sizeof narrow_float);
+        item->bits = narrow_bits;
+        return good;
+    case CONNECT_KIND_BOOL:
+        good = connect_record_get(record, kind, &truth);
+        item->bits = good && truth;
+        return good;
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_SINT64:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: return connect_record_get(record, kind, &item->bits);
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32:
+        good = connect_record_get(record, kind, &narrow_bits);
+        item->bits = narrow_bits;
+        return good;
+    default:
+        good = connect_record_get(record, kind, &narrow);
+        if (good) item->bits = (uint64_t)(int64_t)narrow;
+        return good;
+    }
+}
+
+/* The size of a kind's numbers on the wire; 0: they are varints. */
+static size_t gen_object_fixed(int kind) {
+    switch (kind) {
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: return 8;
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32: return 4;
+    default: return 0;
+    }
+}
+
+/* Takes a number out of a packed list, as if it stood alone. */
+static bool gen_object_unpack(connect_str_t *packed, size_t fixed, connect_record_t *record) {
+    size_t len = 0;
+    record->wire = fixed == 8 ? CONNECT_WIRE_FIXED64 : fixed == 4 ? CONNECT_WIRE_FIXED32 : CONNECT_WIRE_VARINT;
+    record->value = 0;
+    for (;;) {
+        const unsigned char c = len < packed->len ? (unsigned char)packed->data[len] : 0x80;
+        if (len >= packed->len || len == 10) return false;
+        record->value |= (uint64_t)(fixed ? c : c & 0x7Fu) << (fixed ? 8 : 7) * len;
+        len++;
+        if (fixed ? len == fixed : c < 0x80) break;
+    }
+    packed->data += len;
+    packed->len -= len;
+    return true;
+}
+
+static bool gen_object_read(gen_object_reader_t *reader, gen_object_t *object, connect_str_t bytes);
+
+static bool gen_object_read_field(
+    gen_object_reader_t *reader, gen_object_t *object, const gen_field_t *field, const connect_record_t *record) {
+    gen_context_t *ctx = reader->model->ctx;
+    const bool repeated = field->label == GEN_LABEL_REPEATED;
+    const bool is_bytes = field->type || field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
+    gen_item_t *item = repeated ? NULL : gen_object_find(object, field);
+    bool good;
+    if (repeated && !is_bytes && record->wire == CONNECT_WIRE_BYTES) {
+        connect_str_t packed = record->bytes;
+        connect_record_t one = *record;
+        while (packed.len > 0) {
+            if (!gen_object_unpack(&packed, gen_object_fixed(field->kind), &one)) return false;
+            if (!gen_object_value(&one, gen_object_add(ctx, object, field, reader->at))) return false;
+        }
+        return true;
+    }
+    if (!item) item = gen_object_add(ctx, object, field, reader->at);
+    if (!field->type) return gen_object_value(record, item);
+    if (record->wire != CONNECT_WIRE_BYTES && record->wire != CONNECT_WIRE_GROUP) return false;
+    if (reader->depth >= GEN_OBJECT_DEPTH_MAX) return false;
+    reader->depth++;
+    good = gen_object_read(reader, item->message, record->bytes);
+    reader->depth--;
+    return good;
+}
+
+static bool gen_object_read(gen_object_reader_t *reader, gen_object_t *object, connect_str_t bytes) {
+    connect_reader_t records = {{NULL, 0}, false};
+    connect_record_t record;
+    records.rest = bytes;
+    for (;;) {
+        const char *from = records.rest.data;
+        const gen_field_t *field;
+        if (!connect_reader_next(&records, &record)) return !records.failed;
+        field = gen_object_field(reader->model, object->type, record.number);
+        if (!field || (!field->kind && !field->type)) {
+            gen_object_keep(reader->model->ctx, object, from, records.rest.data);
+        } else if (!gen_object_read_field(reader, object, field, &record)) {
+            return false;
+        }
+    }
+}
+
+GEN_PRIVATE void gen_object_decode(const gen_model_t *model, gen_object_t *object, connect_str_t bytes, gen_at_t at) {
+    gen_object_reader_t reader = {NULL, {NULL, 0}, 0};
+    reader.model = model;
+    reader.at = at;
+    if (!gen_object_read(&reader, object, bytes)) {
+        gen_source_error(model->ctx, at, "the descriptor's options are malformed");
+    }
+}
+
+/* #### src/gen/aggregate.h ######################################################################################### */
+/* Adds to an object what stands in the braces of an option's value. what is wrong is reported. */
+GEN_PRIVATE void gen_aggregate_read(gen_resolve_t *resolve, gen_object_t *object, const gen_option_t *option);
+
+/* #### src/gen/aggregate.c ######################################################################################### */
+/* The text format (protobuf.dev, "Text Format Language Specification"), as far as it is the value of an option: a
+   message in braces, in the tokens of the .proto language.
+
+     message   (field [, | ;])*
+     field     name : scalar | name : [scalar, ...] | name [:] {message} | name [:] <message> | name [:] [{...}, ...]
+     name      a field's, a group's type's; [full.name] of an extension; [type.googleapis.com/full.name] in an Any
+
+   A field that is not repeated is given once, of a oneof one. A reserved name is skipped with its value. Brackets
+   match, and nest as deep as parse_option.c lets them: it has read the text before. */
+
+typedef struct gen_aggregate_t {
+    gen_resolve_t *resolve;
+    gen_context_t *ctx;
+    gen_lexer_t lexer;
+} gen_aggregate_t;
+
+static bool gen_aggregate_take(gen_aggregate_t *text, const char *symbol) {
+    if (!gen_lexer_is(&text->lexer, symbol)) return false;
+    gen_lexer_next(&text->lexer);
+    return true;
+}
+
+static bool gen_aggregate_wrong(gen_aggregate_t *text, const char *expected) {
+    const gen_token_t *token = &text->lexer.token;
+    if (!token->bad) {
+        gen_source_error(text->ctx, token->at, "expected %s, found \"%s\"", expected,
+            token->kind == GEN_TOKEN_END ? "}" : gen_source_quote(text->ctx, token->text));
+    }
+    return false;
+}
+
+/* ---- Scalars ---- */
+
+static bool gen_aggregate_literal(gen_aggregate_t *text, gen_option_t *value) {
+    const gen_token_t *token = &text->lexer.token;
+    memset(value, 0, sizeof *value);
+    value->at = value->value_at = token->at;
+    if (token->kind == GEN_TOKEN_STRING) {
+        value->kind = GEN_VALUE_STRING;
+        return gen_lexer_strings(&text->lexer, &value->text);
+    }
+    value->negative = gen_aggregate_take(text, "-");
+    switch (token->kind) {
+    case GEN_TOKEN_WORD: value->kind = GEN_VALUE_WORD; break;
+    case GEN_TOKEN_INTEGER: value->kind = token->too_big ? GEN_VALUE_FLOAT : GEN_VALUE_INTEGER; break;
+    case GEN_TOKEN_FLOAT: value->kind = GEN_VALUE_FLOAT; break;
+    default: return gen_aggregate_wrong(text, "a value");
+    }
+    value->text = token->text;
+    value->integer = token->integer;
+    if (value->kind != GEN_VALUE_WORD) value->number = strtod(gen_source_copy(text->ctx, token->text), NULL);
+    if (token->bad) return false;
+    gen_lexer_next(&text->lexer);
+    return true;
+}
+
+/* ---- Names ---- */
+
+/* Skips a value: to behind it. */
+static void gen_aggregate_skip(gen_aggregate_t *text) {
+    size_t depth = 0;
+    gen_aggregate_take(text, ":");
+    do {
+        bool is_string = text->lexer.token.kind == GEN_TOKEN_STRING;
+        if (text->lexer.token.kind == GEN_TOKEN_END) return;
+        if (gen_lexer_is(&text->lexer, "{") || gen_lexer_is(&text->lexer, "<") || gen_lexer_is(&text->lexer, "["))
+            depth++;
+        else if (gen_lexer_is(&text->lexer, "}") || gen_lexer_is(&text->lexer, ">") || gen_lexer_is(&text->lexer, "]"))
+            depth--;
+        else if (gen_aggregate_take(text, "-"))
+            continue;
+        gen_lexer_next(&text->lexer);
+        while (is_string && text->lexer.token.kind == GEN_TOKEN_STRING)
+            gen_lexer_next(&text->lexer);
+    } while (depth > 0);
+}
+
+static const gen_field_t *gen_aggregate_plain_field(const gen_type_t *type, const char *name) {
+    const gen_field_t *field;
+    for (field = type->fields.first; field; field = field->next) {
+        if (strcmp(field->is_group && field->type ? field->type->name : field->name, name) == 0) return field;
+    }
+    return NULL;
+}
+
+static bool gen_aggregate_is_reserved(const gen_type_t *type, const char *name) {
+    const gen_word_t *word = type->reserved_names.first;
+    while (word && strcmp(word->text, name) != 0)
+        word = word->next;
+    return word != NULL;
+}
+
+/* The name in [ ], behind the [. *slash: where in it the last / is. */
+static bool gen_aggregate_bracketed(gen_aggregate_t *text, const char **name, const char **slash) {
+    char full[512];
+    size_t len = 0;
+    bool wants_word = true;
+    while (!gen_lexer_is(&text->lexer, "]")) {
+        const gen_token_t *token = &text->lexer.token;
+        const bool is_word = token->kind == GEN_TOKEN_WORD;
+        const bool is_mark =
+            gen_lexer_is(&text->lexer, ".") || gen_lexer_is(&text->lexer, "/") || gen_lexer_is(&text->lexer, "-");
+        if (wants_word ? !is_word : !is_mark) return gen_aggregate_wrong(text, "the name of an extension in [ ]");
+        if (len + token->text.len + 1 > sizeof full) {
+            gen_source_error(text->ctx, token->at, "the name of an extension has more than 511 bytes");
+            return false;
+        }
+        memcpy(full + len, token->text.data, token->text.len);
+        len += token->text.len;
+        wants_word = !wants_word;
+        gen_lexer_next(&text->lexer);
+    }
+    if (wants_word) return gen_aggregate_wrong(text, "the name of an extension");
+    gen_lexer_next(&text->lexer);
+    *name = gen_source_copy(text->ctx, (connect_str_t){full, len});
+    *slash = strrchr(*name, '/');
+    return true;
+}
+
+/* ---- Fields ---- */
+
+static bool gen_aggregate_fields(gen_aggregate_t *text, gen_object_t *object, const char *closing);
+
+static bool gen_aggregate_message(gen_aggregate_t *text, gen_object_t *object) {
+    const bool angle = gen_lexer_is(&text->lexer, "<");
+    if (!gen_aggregate_take(text, angle ? "<" : "{")) return gen_aggregate_wrong(text, "\"{\"");
+    return gen_aggregate_fields(text, object, angle ? ">" : "}");
+}
+
+static bool gen_aggregate_value(gen_aggregate_t *text, gen_object_t *object, const gen_field_t *field, gen_at_t at) {
+    gen_option_t value;
+    gen_item_t *item;
+    if (field->type) return gen_aggregate_message(text, gen_object_add(text->ctx, object, field, at)->message);
+    if (!gen_aggregate_literal(text, &value)) return false;
+    item = gen_object_add(text->ctx, object, field, at);
+    gen_scalar_read(text->ctx, item, field, &value, gen_source_printf(text->ctx, "field \"%s\"", field->name), true);
+    return true; /* of what stands behind it more can be said */
+}
+
+static void gen_aggregate_twice(gen_aggregate_t *text, gen_object_t *object, const gen_field_t *field, gen_at_t at) {
+    const gen_item_t *item;
+    for (item = object->items; item && field->label != GEN_LABEL_REPEATED; item = item->next) {
+        if (item->field == field) {
+            gen_source_error(text->ctx, at, "field \"%s\" is set already, at %s", field->name,
+                gen_source_place(text->ctx, item->at));
+            return;
+        }
+        if (field->oneof && item->field->oneof == field->oneof) {
+            gen_source_error(text->ctx, at, "field \"%s\" is in a oneof with \"%s\", which is set already", field->name,
+                item->field->name);
+            return;
+        }
+    }
+}
+
+/* `[type.googleapis.com/full.name] { ... }`, behind the name: the value of an Any. */
+static bool gen_aggregate_any(
+    gen_aggregate_t *text, gen_object_t *object, const char *url, const char *slash, gen_at_t at) {
+    const gen_type_t *type = NULL;
+    const gen_field_t *url_field = gen_aggregate_plain_field(object->type, "type_url");
+    const gen_field_t *value_field = gen_aggregate_plain_field(object->type, "value");
+    const gen_symbol_t *symbol = gen_resolve_full_name(text->resolve, slash + 1);
+    const size_t host = (size_t)(slash - url);
+    gen_object_t *inner;
+    gen_item_t *item;
+    if (strcmp(object->type->full_name, "google.protobuf.Any") != 0 || !url_field || !value_field) {
+        gen_source_error(text->ctx, at, "only a google.protobuf.Any has a [type URL]");
+        return false;
+    }
+    if (symbol && symbol->kind == GEN_SYMBOL_MESSAGE) type = symbol->type;
+    if (!type || (strncmp(url, "type.googleapis.com", host) != 0 && strncmp(url, "type.googleprod.com", host) != 0)) {
+        gen_source_error(text->ctx, at, "\"%s\" is not the URL of a type: write type.googleapis.com/full.name", url);
+        return false;
+    }
+    gen_aggregate_take(text, ":");
+    inner = CONNECT_NEW(&text->ctx->arena, gen_object_t, 1);
+    inner->type = type;
+    if (!gen_aggregate_message(text, inner)) return false;
+    item = gen_object_add(text->ctx, object, url_field, at);
+    item->text = connect_str_of(url);
+    item = gen_object_add(text->ctx, object, value_field, at);
+    item->text = gen_object_encode(text->ctx, inner);
+    return true;
+}
+
+static bool gen_aggregate_field(gen_aggregate_t *text, gen_object_t *object) {
+    const gen_at_t at = text->lexer.token.at;
+    const gen_field_t *field = NULL;
+    const char *name, *slash;
+    if (gen_aggregate_take(text, "[")) {
+        if (!gen_aggregate_bracketed(text, &name, &slash)) return false;
+        if (slash) return gen_aggregate_any(text, object, name, slash, at);
+        field = gen_resolve_extension(text->resolve, object->type->full_name, name);
+        if (!field || field->extendee != object->type) {
+            gen_source_error(text->ctx, at, "message \"%s\" has no extension \"%s\"", object->type->full_name, name);
+            return false;
+        }
+    } else {
+        if (text->lexer.token.kind != GEN_TOKEN_WORD) return gen_aggregate_wrong(text, "the name of a field");
+        name = gen_source_copy(text->ctx, text->lexer.token.text);
+        gen_lexer_next(&text->lexer);
+        field = gen_aggregate_plain_field(object->type, name);
+        if (!field && gen_aggregate_is_reserved(object->type, name)) {
+            gen_aggregate_skip(text);
+            return true;
+        }
+        if (!field) {
+            gen_source_error(text->ctx, at, "message \"%s\" has no field \"%s\"", object->type->full_name, name);
+            return false;
+        }
+    }
+    if (!field->kind && !field->type) return false; /* reported already */
+    if (!gen_aggregate_take(text, ":") && !field->type) return gen_aggregate_wrong(text, "\":\"");
+    gen_aggregate_twice(text, object, field, at);
+    if (field->label == GEN_LABEL_REPEATED && gen_aggregate_take(text, "[")) {
+        if (gen_aggregate_take(text, "]")) return true;
+        do {
+            if (!gen_aggregate_value(text, object, field, text->lexer.token.at)) return false;
+        } while (gen_aggregate_take(text, ","));
+        return gen_aggregate_take(text, "]") || gen_aggregate_wrong(text, "\",\" or \"]\"");
+    }
+    return gen_aggregate_value(text, object, field, at);
+}
+
+static bool gen_aggregate_fields(gen_aggregate_t *text, gen_object_t *object, const char *closing) {
+    while (!gen_aggregate_take(text, closing)) {
+        if (!gen_aggregate_field(text, object)) return false;
+        if (!gen_aggregate_take(text, ",")) gen_aggregate_take(text, ";");
+    }
+    return true;
+}
+
+GEN_PRIVATE void gen_aggregate_read(gen_resolve_t *resolve, gen_object_t *object, const gen_option_t *option) {
+    gen_aggregate_t text;
+    memset(&text, 0, sizeof text);
+    text.resolve = resolve;
+    text.ctx = resolve->ctx;
+    gen_lexer_begin_at(&text.lexer, resolve->ctx, option->value_at.source, option->text);
+    gen_aggregate_message(&text, object);
+}
+
 /* #### src/gen/option.h ############################################################################################ */
-/* Gives the options of all files their meaning. */
+/* Gives the options of all files their meaning, and everything its features. */
 GEN_PRIVATE void gen_option_model(gen_model_t *model);
-/* How an option of these goes into a descriptor. */
-typedef enum gen_option_kind_t {
-    GEN_OPTION_BOOL,
-    GEN_OPTION_STRING,
-    GEN_OPTION_ENUM,
-    GEN_OPTION_MESSAGE
-} gen_option_kind_t;
-GEN_PRIVATE gen_option_kind_t gen_option_kind(const gen_option_t *option);
-/* Whether a bool option is set to true. */
-GEN_PRIVATE bool gen_option_is_true(const gen_options_t *options, const char *name);
 
 /* #### src/gen/option.c ############################################################################################ */
-/* The options that google/protobuf/descriptor.proto defines: name, number in its options message, type. An option
-   that is not one of these is refused, as is a value of another type and one that is set twice. Custom options, in
-   parentheses, are read and not looked at.
+/* Options: each is a field of google.protobuf.FileOptions, MessageOptions ..., or of an extension of them, or deeper in
+   one that is a message; and what is set on a thing is one message of that type, an object. What fields there are, of
+   which type, on what they may be set (targets) and in which editions (feature_support), is told by
+   google/protobuf/descriptor.proto, the built-in one unless the user's files bring their own; nothing of it is known
+   here twice. Where the user's files do not use that file it is read into a model of its own, so that it is in the way
+   of no name.
 
-   What they mean here: deprecated goes into comments; packed, allow_alias, idempotency_level and the features change
-   what is generated; all go into the descriptor.
+   A name, a.(b.c).d, goes from message to message; on the way only fields that are not repeated can stand. What is set
+   twice is refused. The names of extensions are looked up as those of types are, but for what option imports bring.
 
    Features (protobuf.dev, "Feature Settings for Editions"): every file, message, oneof, field and enum has the features
    of what it stands in, with those that are set on it in their place; a file has its edition's. proto2 and proto3 are
    editions in which none can be set: there labels, groups and [packed] say the same for a field. */
 
-typedef enum gen_option_target_t {
-    GEN_OPTION_OF_FILE,
+typedef enum gen_option_target_t { /* the numbers of google.protobuf.FieldOptions.OptionTargetType */
+    GEN_OPTION_OF_FILE = 1,
+    GEN_OPTION_OF_EXTENSION_RANGE,
     GEN_OPTION_OF_MESSAGE,
     GEN_OPTION_OF_FIELD,
     GEN_OPTION_OF_ONEOF,
@@ -2875,391 +4568,354 @@ typedef enum gen_option_target_t {
     GEN_OPTION_OF_SERVICE,
     GEN_OPTION_OF_METHOD
 } gen_option_target_t;
-typedef struct gen_option_rule_t {
-    gen_option_target_t target;
-    const char *name;
-    uint32_t number;
-    gen_option_kind_t kind;
-    const char *choices; /* " NAME=number NAME=number " */
-    bool repeated;
-} gen_option_rule_t;
+static const char *const gen_option_types[] = {"", "FileOptions", "ExtensionRangeOptions", "MessageOptions",
+    "FieldOptions", "OneofOptions", "EnumOptions", "EnumValueOptions", "ServiceOptions", "MethodOptions"};
+static const char *const gen_option_things[] = {"", "a file", "extension numbers", "a message", "a field", "a oneof",
+    "an enum", "an enum value", "a service", "a method"};
 
-static const gen_option_rule_t gen_option_rules[] = {
-    {GEN_OPTION_OF_FILE, "java_package", 1, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "java_outer_classname", 8, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "optimize_for", 9, GEN_OPTION_ENUM, " SPEED=1 CODE_SIZE=2 LITE_RUNTIME=3 ", false},
-    {GEN_OPTION_OF_FILE, "java_multiple_files", 10, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "go_package", 11, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "cc_generic_services", 16, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "java_generic_services", 17, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "py_generic_services", 18, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "java_generate_equals_and_hash", 20, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "deprecated", 23, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "java_string_check_utf8", 27, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "cc_enable_arenas", 31, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "objc_class_prefix", 36, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "csharp_namespace", 37, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "swift_prefix", 39, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "php_class_prefix", 40, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "php_namespace", 41, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "php_metadata_namespace", 44, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "ruby_package", 45, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "message_set_wire_format", 1, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "no_standard_descriptor_accessor", 2, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "map_entry", 7, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "deprecated_legacy_json_field_conflicts", 11, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "ctype", 1, GEN_OPTION_ENUM, " STRING=0 CORD=1 STRING_PIECE=2 ", false},
-    {GEN_OPTION_OF_FIELD, "packed", 2, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "lazy", 5, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "jstype", 6, GEN_OPTION_ENUM, " JS_NORMAL=0 JS_STRING=1 JS_NUMBER=2 ", false},
-    {GEN_OPTION_OF_FIELD, "weak", 10, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "unverified_lazy", 15, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "debug_redact", 16, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "retention", 17, GEN_OPTION_ENUM,
-        " RETENTION_UNKNOWN=0 RETENTION_RUNTIME=1 RETENTION_SOURCE=2 ", false},
-    {GEN_OPTION_OF_FIELD, "targets", 19, GEN_OPTION_ENUM,
-        " TARGET_TYPE_UNKNOWN=0 TARGET_TYPE_FILE=1 TARGET_TYPE_EXTENSION_RANGE=2 TARGET_TYPE_MESSAGE=3 "
-        "TARGET_TYPE_FIELD=4 TARGET_TYPE_ONEOF=5 TARGET_TYPE_ENUM=6 TARGET_TYPE_ENUM_ENTRY=7 TARGET_TYPE_SERVICE=8 "
-        "TARGET_TYPE_METHOD=9 ",
-        true},
-    {GEN_OPTION_OF_FIELD, "edition_defaults", 20, GEN_OPTION_MESSAGE, NULL, true},
-    {GEN_OPTION_OF_FIELD, "feature_support", 22, GEN_OPTION_MESSAGE, NULL, false},
-    {GEN_OPTION_OF_ENUM, "allow_alias", 2, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_ENUM, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_ENUM, "deprecated_legacy_json_field_conflicts", 6, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_VALUE, "deprecated", 1, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_VALUE, "debug_redact", 3, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_VALUE, "feature_support", 4, GEN_OPTION_MESSAGE, NULL, false},
-    {GEN_OPTION_OF_SERVICE, "deprecated", 33, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_METHOD, "deprecated", 33, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_METHOD, "idempotency_level", 34, GEN_OPTION_ENUM,
-        " IDEMPOTENCY_UNKNOWN=0 NO_SIDE_EFFECTS=1 IDEMPOTENT=2 ", false},
-};
+typedef struct gen_option_reader_t {
+    gen_model_t *schema; /* with descriptor.proto */
+    gen_context_t *ctx;
+    gen_resolve_t resolve;
+    const gen_file_t *file;
+} gen_option_reader_t;
 
-/* What the options message of each target calls `features`. */
-static const uint32_t gen_option_features_field[] = {50, 12, 21, 1, 7, 2, 34, 35};
+/* ---- From what is written to objects ---- */
 
-typedef struct gen_option_feature_t {
-    gen_feature_t feature;
-    const char *name, *choices;
-    unsigned targets; /* a bit for each gen_option_target_t */
-    int32_t since;    /* an edition */
-} gen_option_feature_t;
-
-#define GEN_OPTION_BIT(target) (1u << (target))
-static const gen_option_feature_t gen_option_features[] = {
-    {GEN_FEATURE_FIELD_PRESENCE, "field_presence", " EXPLICIT=1 IMPLICIT=2 LEGACY_REQUIRED=3 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_ENUM_TYPE, "enum_type", " OPEN=1 CLOSED=2 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_ENUM) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_REPEATED_FIELD_ENCODING, "repeated_field_encoding", " PACKED=1 EXPANDED=2 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_UTF8_VALIDATION, "utf8_validation", " VERIFY=2 NONE=3 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_MESSAGE_ENCODING, "message_encoding", " LENGTH_PREFIXED=1 DELIMITED=2 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_JSON_FORMAT, "json_format", " ALLOW=1 LEGACY_BEST_EFFORT=2 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_MESSAGE) | GEN_OPTION_BIT(GEN_OPTION_OF_ENUM) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE),
-        1000},
-    {GEN_FEATURE_ENFORCE_NAMING_STYLE, "enforce_naming_style", " STYLE2024=1 STYLE_LEGACY=2 ", ~0u, 1001},
-    {GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY, "default_symbol_visibility",
-        " EXPORT_ALL=1 EXPORT_TOP_LEVEL=2 LOCAL_ALL=3 STRICT=4 ", GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1001}};
-
-GEN_PRIVATE gen_option_kind_t gen_option_kind(const gen_option_t *option) {
-    switch (option->kind) {
-    case GEN_VALUE_STRING: return GEN_OPTION_STRING;
-    case GEN_VALUE_AGGREGATE: return GEN_OPTION_MESSAGE;
-    default: return option->choice < 0 ? GEN_OPTION_BOOL : GEN_OPTION_ENUM;
-    }
+static const gen_field_t *gen_option_plain_field(const gen_type_t *type, const char *name) {
+    const gen_field_t *field = type->fields.first;
+    while (field && strcmp(field->name, name) != 0)
+        field = field->next;
+    return field;
 }
 
-static bool gen_option_word_is(const gen_option_t *option, const char *word) {
-    return option->kind == GEN_VALUE_WORD && !option->negative && option->text.len == strlen(word) &&
-        memcmp(option->text.data, word, option->text.len) == 0;
+/* Takes the next part of a name: "(b.c)" or "d". *rest: behind it and its dot. */
+static const char *gen_option_part(gen_context_t *ctx, const char **rest, bool *is_extension) {
+    const char *begin = *rest;
+    size_t len;
+    *is_extension = *begin == '(';
+    if (*is_extension) begin++;
+    len = strcspn(begin, *is_extension ? ")" : ".");
+    *rest = begin + len + (*is_extension ? 1 : 0);
+    if (**rest == '.') ++*rest;
+    return gen_source_copy(ctx, (connect_str_t){begin, len});
 }
 
-GEN_PRIVATE bool gen_option_is_true(const gen_options_t *options, const char *name) {
-    const gen_option_t *option;
-    for (option = options->first; option; option = option->next) {
-        if (strcmp(option->name, name) == 0) return gen_option_word_is(option, "true");
-    }
-    return false;
-}
-
-/* " A=1 B=2 " as " A, B". */
-static const char *gen_option_choices(gen_context_t *ctx, const char *choices) {
-    char *list = CONNECT_NEW(&ctx->arena, char, 2 * strlen(choices) + 1);
-    size_t len = 0;
-    for (; *choices; choices++) {
-        if (*choices == ' ' && !choices[1]) break;
-        if (*choices == '=') {
-            choices += strspn(choices, "=0123456789") - 1;
-            if (choices[1] && choices[2]) list[len++] = ',';
+/* Finds the field that a part of an option's name means; NULL after a message. */
+static const gen_field_t *gen_option_field_of(gen_option_reader_t *reader, const gen_type_t *type,
+    const gen_option_t *option, const char *element, const char *part, bool is_extension) {
+    const gen_field_t *field;
+    if (!is_extension) {
+        field = gen_option_plain_field(type, part);
+        if (field && strcmp(part, "uninterpreted_option") != 0) return field;
+        if (strcmp(option->name, part) == 0) {
+            gen_source_error(reader->ctx, option->at, "option \"%s\" is not known; custom options stand in parentheses",
+                option->name);
         } else {
-            list[len++] = *choices;
+            gen_source_error(reader->ctx, option->at, "option \"%s\": message \"%s\" has no field \"%s\"", option->name,
+                type->full_name, part);
         }
+        return NULL;
     }
-    return list;
+    field = gen_resolve_extension(&reader->resolve, element, part);
+    if (!field) {
+        if (!reader->file->incomplete) {
+            gen_source_error(reader->ctx, option->at,
+                "option \"(%s)\" is not defined; import the file that extends %s with it", part, type->full_name);
+        }
+        return NULL;
+    }
+    if (field->extendee == type) return field;
+    if (field->extendee) {
+        gen_source_error(reader->ctx, option->at, "option \"(%s)\" extends %s, so it cannot be set in a %s", part,
+            field->extendee->full_name, type->full_name);
+    }
+    return NULL;
 }
 
-static void gen_option_value(gen_context_t *ctx, gen_option_t *option, const gen_option_rule_t *rule) {
-    option->choice = -1;
-    if (rule->kind == GEN_OPTION_BOOL) {
-        if (gen_option_word_is(option, "true") || gen_option_word_is(option, "false")) return;
-        gen_source_error(ctx, option->value_at, "option \"%s\" must be true or false", option->name);
-    } else if (rule->kind == GEN_OPTION_STRING) {
-        if (option->kind == GEN_VALUE_STRING) return;
-        gen_source_error(ctx, option->value_at, "option \"%s\" must be a string", option->name);
-    } else if (rule->kind == GEN_OPTION_ENUM) {
-        if (option->kind == GEN_VALUE_WORD && !option->negative) {
-            const char *word = gen_source_copy(ctx, option->text);
-            const char *found = strstr(rule->choices, gen_source_printf(ctx, " %s=", word));
-            if (found) {
-                option->choice = (int32_t)strtol(strchr(found, '=') + 1, NULL, 10);
-                return;
-            }
+static void gen_option_set(
+    gen_option_reader_t *reader, gen_object_t *object, const gen_field_t *field, const gen_option_t *option) {
+    gen_item_t *item = field->label == GEN_LABEL_REPEATED ? NULL : gen_object_find(object, field);
+    const gen_item_t *other;
+    if (item) {
+        gen_source_error(reader->ctx, option->at, "option \"%s\" is set already, at %s", option->name,
+            gen_source_place(reader->ctx, item->at));
+        return;
+    }
+    for (other = object->items; other && field->oneof; other = other->next) {
+        if (other->field->oneof != field->oneof) continue;
+        gen_source_error(reader->ctx, option->at, "option \"%s\" is in a oneof with \"%s\", which is set already",
+            option->name, other->field->name);
+        return;
+    }
+    if (!field->kind && !field->type) return; /* its type was reported */
+    item = gen_object_add(reader->ctx, object, field, option->at);
+    if (!field->type) {
+        gen_scalar_read(
+            reader->ctx, item, field, option, gen_source_printf(reader->ctx, "option \"%s\"", option->name), false);
+    } else if (option->kind == GEN_VALUE_AGGREGATE) {
+        gen_aggregate_read(&reader->resolve, item->message, option);
+    } else {
+        gen_source_error(reader->ctx, option->value_at,
+            "option \"%s\" must be a message in braces; of one of its fields write %s.field = ...", option->name,
+            option->name);
+    }
+}
+
+static void gen_option_interpret(
+    gen_option_reader_t *reader, gen_object_t *object, const gen_option_t *option, const char *element) {
+    const char *rest = option->name;
+    for (;;) {
+        bool is_extension;
+        const char *part = gen_option_part(reader->ctx, &rest, &is_extension);
+        const gen_field_t *field = gen_option_field_of(reader, object->type, option, element, part, is_extension);
+        gen_item_t *item;
+        if (!field) return;
+        if (!*rest) {
+            gen_option_set(reader, object, field, option);
+            return;
         }
-        gen_source_error(ctx, option->value_at, "option \"%s\" must be one of%s", option->name,
-            gen_option_choices(ctx, rule->choices));
-    } else if (option->kind != GEN_VALUE_AGGREGATE) {
-        gen_source_error(ctx, option->value_at, "option \"%s\" must be a message in braces", option->name);
+        if (!field->type) {
+            if (field->kind) {
+                gen_source_error(
+                    reader->ctx, option->at, "option \"%s\": \"%s\" is not a message", option->name, field->name);
+            }
+            return;
+        }
+        if (field->label == GEN_LABEL_REPEATED) {
+            gen_source_error(reader->ctx, option->at,
+                "option \"%s\": \"%s\" is repeated, so each must be given as a whole, in braces", option->name,
+                field->name);
+            return;
+        }
+        item = gen_object_find(object, field);
+        if (!item) item = gen_object_add(reader->ctx, object, field, option->at);
+        object = item->message;
+    }
+}
+
+/* ---- Where and since when ---- */
+
+static const char *gen_option_edition(gen_context_t *ctx, int32_t edition) {
+    if (edition == 998) return "proto2";
+    if (edition == 999) return "proto3";
+    return gen_source_printf(ctx, "edition \"%ld\"", (long)edition + 1023);
+}
+
+static void gen_option_lifetime(
+    gen_option_reader_t *reader, const gen_object_t *options, const gen_item_t *item, const char *what) {
+    const gen_item_t *support = gen_object_get(options, "feature_support");
+    const int32_t edition = reader->file->edition;
+    int32_t introduced, removed;
+    if (!support) return;
+    introduced = gen_object_number(support->message, "edition_introduced", 0);
+    removed = gen_object_number(support->message, "edition_removed", INT32_MAX);
+    if (edition < introduced) {
+        gen_source_error(reader->ctx, item->at, "%s needs %s", what, gen_option_edition(reader->ctx, introduced));
+    } else if (edition >= removed) {
+        gen_source_error(
+            reader->ctx, item->at, "%s is no more from %s on", what, gen_option_edition(reader->ctx, removed));
+    }
+}
+
+static void gen_option_validate(gen_option_reader_t *reader, const gen_object_t *object, gen_option_target_t target) {
+    const gen_item_t *item, *allowed;
+    for (item = object->items; item; item = item->next) {
+        const gen_field_t *field = item->field;
+        const gen_object_t *options = field->options.object;
+        const char *what = gen_source_printf(reader->ctx, "\"%s\"", field->name);
+        const gen_enum_value_t *value = field->enumeration ? field->enumeration->values.first : NULL;
+        bool limited = false, good = false;
+        for (allowed = options ? options->items : NULL; allowed; allowed = allowed->next) {
+            if (allowed->field->extendee_name || strcmp(allowed->field->name, "targets") != 0) continue;
+            limited = true;
+            if (allowed->bits == (uint64_t)target) good = true;
+        }
+        if (limited && !good) {
+            gen_source_error(reader->ctx, item->at, "%s cannot be set on %s", what, gen_option_things[target]);
+        }
+        gen_option_lifetime(reader, options, item, what);
+        while (value && (uint64_t)(int64_t)value->number != item->bits)
+            value = value->next;
+        if (value) {
+            gen_option_lifetime(
+                reader, value->options.object, item, gen_source_printf(reader->ctx, "%s = %s", what, value->name));
+        }
+        if (item->message) gen_option_validate(reader, item->message, target);
     }
 }
 
 /* ---- Features ---- */
 
-static void gen_option_feature(gen_context_t *ctx, const gen_file_t *file, gen_options_t *options,
-    gen_option_target_t target, gen_option_t *option, const char *name) {
-    const gen_option_feature_t *rule = NULL;
-    gen_option_rule_t value;
-    gen_option_t *other;
-    size_t i;
-    if (*name == '(') { /* of another language's generator */
-        option->custom = true;
-        return;
-    }
-    for (i = 0; i < GEN_LEN(gen_option_features); i++) {
-        if (strcmp(gen_option_features[i].name, name) == 0) rule = &gen_option_features[i];
-    }
-    if (!rule) {
-        gen_source_error(ctx, option->at, "feature \"%s\" is not known", name);
-        return;
-    }
-    if (file->edition < rule->since) {
-        gen_source_error(ctx, option->at, "feature \"%s\" needs edition \"%ld\"", name, (long)rule->since + 1023);
-    } else if (!(rule->targets & GEN_OPTION_BIT(target))) {
-        gen_source_error(ctx, option->at, "feature \"%s\" cannot be set here", name);
-    }
-    option->field = gen_option_features_field[target];
-    option->feature = (int)rule->feature;
-    memset(&value, 0, sizeof value);
-    value.kind = GEN_OPTION_ENUM;
-    value.choices = rule->choices;
-    gen_option_value(ctx, option, &value);
-    for (other = options->first; other != option; other = other->next) {
-        if (other->feature != option->feature) continue;
-        gen_source_error(
-            ctx, option->at, "option \"%s\" is set already, at %s", option->name, gen_source_place(ctx, other->at));
-        break;
-    }
-}
-
-/* `features = { a: X, b: Y }`, as if each were an option of its own. */
-static void gen_option_feature_set(gen_context_t *ctx, gen_options_t *options, gen_option_t *option) {
-    gen_lexer_t lexer;
-    gen_source_t source = *option->value_at.source;
-    gen_option_t *before = option;
-    source.text = option->text;
-    source.text.data = gen_source_copy(ctx, option->text);
-    gen_lexer_begin(&lexer, ctx, &source);
-    option->custom = true; /* what is in it counts */
-    gen_lexer_next(&lexer);
-    while (lexer.token.kind != GEN_TOKEN_END && !gen_lexer_is(&lexer, "}")) {
-        gen_option_t *one = CONNECT_NEW(&ctx->arena, gen_option_t, 1);
-        bool extension = gen_lexer_is(&lexer, "[");
-        size_t depth = 0;
-        one->at = one->value_at = option->value_at;
-        if (lexer.token.kind == GEN_TOKEN_WORD) {
-            one->name = gen_source_printf(ctx, "features.%s", gen_source_copy(ctx, lexer.token.text));
-            gen_lexer_next(&lexer);
-            if (gen_lexer_is(&lexer, ":")) gen_lexer_next(&lexer);
-            one->kind = GEN_VALUE_WORD;
-            one->text = lexer.token.text;
-            if (lexer.token.kind != GEN_TOKEN_WORD) one->negative = true;
-            one->next = before->next;
-            before->next = one;
-            if (options->tail == before) options->tail = one;
-            options->count++;
-            before = one;
-            gen_lexer_next(&lexer);
-        } else if (!extension) {
-            gen_source_error(ctx, option->value_at, "expected the name of a feature");
-            return;
-        }
-        while (extension && lexer.token.kind != GEN_TOKEN_END) { /* [pb.cpp] { ... } */
-            if (gen_lexer_is(&lexer, "{")) depth++;
-            extension = !(gen_lexer_is(&lexer, "}") && --depth == 0);
-            gen_lexer_next(&lexer);
-        }
-        if (gen_lexer_is(&lexer, ",") || gen_lexer_is(&lexer, ";")) gen_lexer_next(&lexer);
-    }
-}
-
 static void gen_option_inherit(gen_features_t *features, const gen_features_t *outer, const gen_options_t *options) {
-    const gen_option_t *option;
+    const gen_item_t *set = gen_object_get(options->object, "features"), *item;
     *features = *outer;
-    for (option = options->first; option; option = option->next) {
-        if (option->feature && option->choice > 0) features->of[option->feature] = (uint8_t)option->choice;
+    for (item = set ? set->message->items : NULL; item; item = item->next) {
+        if (!item->field->extendee_name && item->field->number < GEN_FEATURE_COUNT && item->bits != 0)
+            features->of[item->field->number] = (uint8_t)item->bits;
     }
 }
 
 static void gen_option_file_features(gen_file_t *file) {
-    static const gen_features_t proto2 = {{0, GEN_PRESENCE_EXPLICIT, GEN_ENUM_CLOSED, GEN_REPEATED_EXPANDED,
-        GEN_UTF8_NONE, GEN_ENCODING_LENGTH_PREFIXED, GEN_JSON_LEGACY_BEST_EFFORT, 0, 0}};
+    static const gen_features_t proto2 = {
+        {0, GEN_PRESENCE_EXPLICIT, GEN_ENUM_CLOSED, GEN_REPEATED_EXPANDED, GEN_UTF8_NONE, GEN_ENCODING_LENGTH_PREFIXED,
+            GEN_JSON_LEGACY_BEST_EFFORT, GEN_STYLE_LEGACY, GEN_VISIBILITY_EXPORT_ALL}};
     static const gen_features_t proto3 = {{0, GEN_PRESENCE_IMPLICIT, GEN_ENUM_OPEN, GEN_REPEATED_PACKED,
-        GEN_UTF8_VERIFY, GEN_ENCODING_LENGTH_PREFIXED, GEN_JSON_ALLOW, 0, 0}};
+        GEN_UTF8_VERIFY, GEN_ENCODING_LENGTH_PREFIXED, GEN_JSON_ALLOW, GEN_STYLE_LEGACY, GEN_VISIBILITY_EXPORT_ALL}};
     gen_features_t features = file->syntax == GEN_SYNTAX_PROTO2 ? proto2 : proto3;
     if (file->syntax == GEN_SYNTAX_EDITIONS) features.of[GEN_FEATURE_FIELD_PRESENCE] = GEN_PRESENCE_EXPLICIT;
+    if (file->edition >= GEN_EDITION_2024) {
+        features.of[GEN_FEATURE_ENFORCE_NAMING_STYLE] = GEN_STYLE_2024;
+        features.of[GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY] = GEN_VISIBILITY_EXPORT_TOP_LEVEL;
+    }
     gen_option_inherit(&file->features, &features, &file->options);
 }
 
 /* ---- All of them ---- */
 
-static void gen_option_apply(
-    gen_context_t *ctx, const gen_file_t *file, gen_options_t *options, gen_option_target_t target, bool *deprecated) {
-    gen_option_t *option, *other;
-    size_t i;
-    for (option = options->first; option; option = option->next) {
-        const gen_option_rule_t *rule = NULL;
-        size_t len = strcspn(option->name, ".");
-        if (option->custom) continue;
-        if (file->syntax == GEN_SYNTAX_EDITIONS && strncmp(option->name, "features", len) == 0 && len == 8) {
-            if (option->name[len])
-                gen_option_feature(ctx, file, options, target, option, option->name + len + 1);
-            else if (option->kind == GEN_VALUE_AGGREGATE)
-                gen_option_feature_set(ctx, options, option);
-            else
-                gen_source_error(ctx, option->value_at, "option \"features\" must be a message in braces");
-            continue;
-        }
-        for (i = 0; i < GEN_LEN(gen_option_rules); i++) {
-            if (gen_option_rules[i].target == target && strncmp(gen_option_rules[i].name, option->name, len) == 0 &&
-                !gen_option_rules[i].name[len] &&
-                (!option->name[len] || gen_option_rules[i].kind == GEN_OPTION_MESSAGE)) {
-                rule = &gen_option_rules[i];
-            }
-        }
-        if (!rule) {
-            bool feature = strncmp(option->name, "features", 8) == 0 && (!option->name[8] || option->name[8] == '.');
-            gen_source_error(ctx, option->at,
-                feature ? "option \"%s\" is for editions only"
-                        : "option \"%s\" is not known; custom options stand in parentheses",
-                option->name);
-            continue;
-        }
-        if (strcmp(rule->name, "map_entry") == 0) {
-            gen_source_error(ctx, option->at, "option \"map_entry\" must not be set: write map<...>");
-        }
-        if (option->name[len]) continue; /* a field of a message */
-        option->field = rule->number;
-        gen_option_value(ctx, option, rule);
-        for (other = options->first; other != option && !rule->repeated; other = other->next) {
-            if (other->field == option->field) {
-                gen_source_error(ctx, option->at, "option \"%s\" is set already, at %s", option->name,
-                    gen_source_place(ctx, other->at));
-                break;
-            }
-        }
-        if (strcmp(rule->name, "deprecated") == 0 && deprecated) *deprecated = gen_option_word_is(option, "true");
+/* element: the full name of what they are set on. Returns whether it is deprecated. */
+static bool gen_option_apply(
+    gen_option_reader_t *reader, gen_options_t *options, gen_option_target_t target, const char *element, gen_at_t at) {
+    const char *name = gen_source_printf(reader->ctx, "google.protobuf.%s", gen_option_types[target]);
+    const gen_symbol_t *symbol;
+    const gen_option_t *option;
+    const gen_item_t *features;
+    if ((!options->first && !options->encoded.data) || options->object) return false;
+    symbol = gen_map_get(&reader->schema->symbols, name);
+    if (!symbol || symbol->kind != GEN_SYMBOL_MESSAGE) {
+        gen_source_error(reader->ctx, at, "there is no message \"%s\" in google/protobuf/descriptor.proto", name);
+        return false;
     }
+    options->object = CONNECT_NEW(&reader->ctx->arena, gen_object_t, 1);
+    options->object->type = symbol->type;
+    if (options->encoded.data) gen_object_decode(reader->resolve.model, options->object, options->encoded, at);
+    for (option = options->first; option; option = option->next) {
+        if (target == GEN_OPTION_OF_MESSAGE && strcmp(option->name, "map_entry") == 0) {
+            gen_source_error(reader->ctx, option->at, "option \"map_entry\" must not be set: write map<...>");
+        } else {
+            gen_option_interpret(reader, options->object, option, element);
+        }
+    }
+    features = gen_object_get(options->object, "features");
+    if (features && reader->file->syntax != GEN_SYNTAX_EDITIONS)
+        gen_source_error(reader->ctx, features->at, "option \"features\" is for editions only");
+    else
+        gen_option_validate(reader, options->object, target);
+    return gen_object_is_true(options->object, "deprecated");
 }
 
-static void gen_option_enum(gen_context_t *ctx, gen_enum_t *enumeration, const gen_features_t *outer) {
-    const gen_file_t *file = enumeration->file;
+static void gen_option_enum(gen_option_reader_t *reader, gen_enum_t *enumeration, const gen_features_t *outer) {
     gen_enum_value_t *value;
-    gen_option_apply(ctx, file, &enumeration->options, GEN_OPTION_OF_ENUM, &enumeration->deprecated);
+    enumeration->deprecated =
+        gen_option_apply(reader, &enumeration->options, GEN_OPTION_OF_ENUM, enumeration->full_name, enumeration->at);
     gen_option_inherit(&enumeration->features, outer, &enumeration->options);
-    enumeration->allow_alias = gen_option_is_true(&enumeration->options, "allow_alias");
+    enumeration->allow_alias = gen_object_is_true(enumeration->options.object, "allow_alias");
     enumeration->closed = enumeration->features.of[GEN_FEATURE_ENUM_TYPE] == GEN_ENUM_CLOSED;
     for (value = enumeration->values.first; value; value = value->next) {
-        gen_option_apply(ctx, file, &value->options, GEN_OPTION_OF_VALUE, &value->deprecated);
+        value->deprecated = gen_option_apply(reader, &value->options, GEN_OPTION_OF_VALUE, value->full_name, value->at);
+        gen_option_inherit(&value->features, &enumeration->features, &value->options);
     }
 }
 
 /* outer: of the oneof, the message or the file. */
-static void gen_option_field(gen_context_t *ctx, gen_field_t *field, const gen_features_t *outer) {
-    const gen_option_t *option;
+static void gen_option_field(gen_option_reader_t *reader, gen_field_t *field, const gen_features_t *outer) {
     uint8_t *of = field->features.of;
-    gen_option_apply(ctx, field->file, &field->options, GEN_OPTION_OF_FIELD, &field->deprecated);
+    field->deprecated = gen_option_apply(reader, &field->options, GEN_OPTION_OF_FIELD, field->full_name, field->at);
     gen_option_inherit(&field->features, outer, &field->options);
     if (field->file->syntax == GEN_SYNTAX_EDITIONS) return;
     if (field->label == GEN_LABEL_REQUIRED) of[GEN_FEATURE_FIELD_PRESENCE] = GEN_PRESENCE_LEGACY_REQUIRED;
     if (field->proto3_optional) of[GEN_FEATURE_FIELD_PRESENCE] = GEN_PRESENCE_EXPLICIT;
     if (field->is_group) of[GEN_FEATURE_MESSAGE_ENCODING] = GEN_ENCODING_DELIMITED;
-    for (option = field->options.first; option; option = option->next) {
-        if (option->custom || strcmp(option->name, "packed") != 0) continue;
+    if (gen_object_get(field->options.object, "packed")) {
         of[GEN_FEATURE_REPEATED_FIELD_ENCODING] =
-            gen_option_is_true(&field->options, "packed") ? GEN_REPEATED_PACKED : GEN_REPEATED_EXPANDED;
+            gen_object_is_true(field->options.object, "packed") ? GEN_REPEATED_PACKED : GEN_REPEATED_EXPANDED;
     }
 }
 
-static void gen_option_type(gen_context_t *ctx, gen_type_t *type, const gen_features_t *outer) {
+static void gen_option_type(gen_option_reader_t *reader, gen_type_t *type, const gen_features_t *outer) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
     gen_field_t *field;
     gen_oneof_t *oneof;
-    gen_option_apply(ctx, type->file, &type->options, GEN_OPTION_OF_MESSAGE, &type->deprecated);
+    gen_range_t *range;
+    type->deprecated = gen_option_apply(reader, &type->options, GEN_OPTION_OF_MESSAGE, type->full_name, type->at);
     gen_option_inherit(&type->features, outer, &type->options);
-    type->is_message_set = gen_option_is_true(&type->options, "message_set_wire_format");
+    type->is_message_set = gen_object_is_true(type->options.object, "message_set_wire_format");
     for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
-        gen_option_apply(ctx, type->file, &oneof->options, GEN_OPTION_OF_ONEOF, NULL);
+        gen_option_apply(reader, &oneof->options, GEN_OPTION_OF_ONEOF, oneof->full_name, oneof->at);
         gen_option_inherit(&oneof->features, &type->features, &oneof->options);
     }
     for (field = type->fields.first; field; field = field->next) {
-        gen_option_field(ctx, field, field->oneof ? &field->oneof->features : &type->features);
+        gen_option_field(reader, field, field->oneof ? &field->oneof->features : &type->features);
         if (type->is_map_entry) field->features.of[GEN_FEATURE_MESSAGE_ENCODING] = GEN_ENCODING_LENGTH_PREFIXED;
     }
     for (field = type->extensions.first; field; field = field->next)
-        gen_option_field(ctx, field, &type->features);
+        gen_option_field(reader, field, &type->features);
+    for (range = type->extension_ranges.first; range; range = range->next)
+        gen_option_apply(reader, range->options, GEN_OPTION_OF_EXTENSION_RANGE, type->full_name, range->at);
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
-        gen_option_enum(ctx, enumeration, &type->features);
+        gen_option_enum(reader, enumeration, &type->features);
     }
     for (inner = type->types.first; inner; inner = inner->next)
-        gen_option_type(ctx, inner, &type->features);
+        gen_option_type(reader, inner, &type->features);
 }
 
-GEN_PRIVATE void gen_option_model(gen_model_t *model) {
-    gen_context_t *ctx = model->ctx;
-    gen_file_t *file;
+static void gen_option_service(gen_option_reader_t *reader, gen_service_t *service, const gen_features_t *outer) {
+    gen_method_t *method;
+    service->deprecated =
+        gen_option_apply(reader, &service->options, GEN_OPTION_OF_SERVICE, service->full_name, service->at);
+    gen_option_inherit(&service->features, outer, &service->options);
+    for (method = service->methods.first; method; method = method->next) {
+        method->deprecated =
+            gen_option_apply(reader, &method->options, GEN_OPTION_OF_METHOD, method->full_name, method->at);
+        method->idempotency = gen_object_number(method->options.object, "idempotency_level", 0);
+        gen_option_inherit(&method->features, &service->features, &method->options);
+    }
+}
+
+static void gen_option_file(gen_option_reader_t *reader, gen_file_t *file) {
     gen_type_t *type;
     gen_enum_t *enumeration;
     gen_service_t *service;
-    gen_method_t *method;
     gen_field_t *field;
-    const gen_option_t *option;
+    const char *dummy = gen_source_printf(reader->ctx, "%s%s_", file->package, *file->package ? "." : "");
+    const gen_at_t at = {file->source, 0};
+    gen_option_apply(reader, &file->options, GEN_OPTION_OF_FILE, dummy, at);
+    gen_option_file_features(file);
+    for (type = file->types.first; type; type = type->next)
+        gen_option_type(reader, type, &file->features);
+    for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_option_enum(reader, enumeration, &file->features);
+    }
+    for (field = file->extensions.first; field; field = field->next)
+        gen_option_field(reader, field, &file->features);
+    for (service = file->services.first; service; service = service->next)
+        gen_option_service(reader, service, &file->features);
+}
+
+/* The model that has descriptor.proto; in it, file by file, everything gets its options. */
+static gen_model_t *gen_option_schema(gen_model_t *model) {
+    static const char name[] = "google/protobuf/descriptor.proto";
+    gen_model_t *schema;
+    if (gen_map_get(&model->file_names, name)) return model;
+    schema = CONNECT_NEW(&model->ctx->arena, gen_model_t, 1);
+    schema->ctx = model->ctx;
+    gen_load_built_in(schema, name);
+    gen_resolve_model(schema);
+    gen_option_model(schema);
+    return schema;
+}
+
+GEN_PRIVATE void gen_option_model(gen_model_t *model) {
+    gen_option_reader_t reader;
+    gen_file_t *file;
+    memset(&reader, 0, sizeof reader);
+    reader.schema = gen_option_schema(model);
+    reader.ctx = model->ctx;
     for (file = model->files.first; file; file = file->next) {
-        gen_option_apply(ctx, file, &file->options, GEN_OPTION_OF_FILE, NULL);
-        gen_option_file_features(file);
-        for (type = file->types.first; type; type = type->next)
-            gen_option_type(ctx, type, &file->features);
-        for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
-            gen_option_enum(ctx, enumeration, &file->features);
-        }
-        for (field = file->extensions.first; field; field = field->next)
-            gen_option_field(ctx, field, &file->features);
-        for (service = file->services.first; service; service = service->next) {
-            gen_option_apply(ctx, file, &service->options, GEN_OPTION_OF_SERVICE, &service->deprecated);
-            for (method = service->methods.first; method; method = method->next) {
-                gen_option_apply(ctx, file, &method->options, GEN_OPTION_OF_METHOD, &method->deprecated);
-                for (option = method->options.first; option; option = option->next) {
-                    if (strcmp(option->name, "idempotency_level") == 0 && option->choice > 0) {
-                        method->idempotency = option->choice;
-                    }
-                }
-            }
-        }
+        gen_resolve_see(&reader.resolve, model, file, true);
+        reader.file = file;
+        gen_option_file(&reader, file);
     }
 }
 
@@ -3455,7 +5111,7 @@ static const char *gen_check_default_json(gen_check_t *check, const char *name) 
 static void gen_check_json_names(gen_check_t *check, const gen_type_t *type) {
     int round;
     if (type->features.of[GEN_FEATURE_JSON_FORMAT] != GEN_JSON_ALLOW) return;
-    if (gen_option_is_true(&type->options, "deprecated_legacy_json_field_conflicts")) return;
+    if (gen_object_is_true(type->options.object, "deprecated_legacy_json_field_conflicts")) return;
     for (round = 0; round < 2; round++) {
         gen_map_t map;
         gen_field_t *field;
@@ -3494,49 +5150,13 @@ static bool gen_check_is_number(int kind) {
 
 static void gen_check_default(gen_check_t *check, const gen_field_t *field) {
     const gen_option_t *value = field->default_value;
-    const gen_enum_value_t *choice;
-    bool good = false;
+    gen_item_t item;
     if (field->label == GEN_LABEL_REPEATED || field->kind == CONNECT_KIND_MESSAGE ||
         field->kind == CONNECT_KIND_GROUP) {
         gen_source_error(check->ctx, value->at, "a repeated field or a message has no default");
-        return;
+    } else if (field->kind) {
+        gen_scalar_read(check->ctx, &item, field, value, "the default", false);
     }
-    switch (field->kind) {
-    case CONNECT_KIND_STRING:
-    case CONNECT_KIND_BYTES: good = value->kind == GEN_VALUE_STRING; break;
-    case CONNECT_KIND_BOOL:
-        good = value->kind == GEN_VALUE_WORD && !value->negative &&
-            ((value->text.len == 4 && memcmp(value->text.data, "true", 4) == 0) ||
-                (value->text.len == 5 && memcmp(value->text.data, "false", 5) == 0));
-        break;
-    case CONNECT_KIND_ENUM:
-        if (value->kind != GEN_VALUE_WORD || value->negative || !field->enumeration) break;
-        for (choice = field->enumeration->values.first; choice; choice = choice->next) {
-            if (strlen(choice->name) == value->text.len &&
-                memcmp(choice->name, value->text.data, value->text.len) == 0) {
-                good = true;
-            }
-        }
-        break;
-    case CONNECT_KIND_DOUBLE:
-    case CONNECT_KIND_FLOAT:
-        good = value->kind == GEN_VALUE_INTEGER || value->kind == GEN_VALUE_FLOAT ||
-            (value->kind == GEN_VALUE_WORD && value->text.len == 3 &&
-                (memcmp(value->text.data, "inf", 3) == 0 || memcmp(value->text.data, "nan", 3) == 0));
-        break;
-    default: {
-        bool wide = field->kind == CONNECT_KIND_INT64 || field->kind == CONNECT_KIND_SINT64 ||
-            field->kind == CONNECT_KIND_SFIXED64 || field->kind == CONNECT_KIND_UINT64 ||
-            field->kind == CONNECT_KIND_FIXED64;
-        bool is_unsigned = field->kind == CONNECT_KIND_UINT64 || field->kind == CONNECT_KIND_FIXED64 ||
-            field->kind == CONNECT_KIND_UINT32 || field->kind == CONNECT_KIND_FIXED32;
-        uint64_t max = is_unsigned ? (wide ? UINT64_MAX : UINT32_MAX) : (wide ? (uint64_t)INT64_MAX : INT32_MAX);
-        if (value->negative) max = is_unsigned ? 0 : max + 1;
-        good = value->kind == GEN_VALUE_INTEGER && value->integer <= max;
-        break;
-    }
-    }
-    if (!good) gen_source_error(check->ctx, value->value_at, "this is no default for the type of the field");
 }
 
 /* What proto2, proto3 and editions allow of a field each. */
@@ -3581,41 +5201,37 @@ static void gen_check_field_syntax(gen_check_t *check, const gen_field_t *field)
     if (field->default_value) gen_check_default(check, field);
 }
 
-static void gen_check_field_features(gen_check_t *check, const gen_field_t *field) {
-    const uint8_t *of = field->features.of;
+/* Why a feature cannot be set on a field; NULL: it can. */
+static const char *gen_check_feature(const gen_field_t *field, const gen_item_t *feature) {
     const bool repeated = field->label == GEN_LABEL_REPEATED;
     const bool is_message = field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
-    const gen_option_t *option;
-    for (option = field->options.first; option; option = option->next) {
-        const char *wrong = NULL;
-        switch (option->feature) {
-        case GEN_FEATURE_FIELD_PRESENCE:
-            if (repeated)
-                wrong = "a repeated field has no presence";
-            else if (field->extendee_name)
-                wrong = "an extension has explicit presence";
-            else if (field->oneof)
-                wrong = "a field of a oneof has explicit presence";
-            else if (is_message && option->choice == GEN_PRESENCE_IMPLICIT)
-                wrong = "a message has explicit presence";
-            break;
-        case GEN_FEATURE_REPEATED_FIELD_ENCODING:
-            if (!repeated || field->is_map)
-                wrong = "this is for repeated fields";
-            else if (option->choice == GEN_REPEATED_PACKED && field->kind && !gen_check_is_number(field->kind))
-                wrong = "only numbers, bools and enums can be packed";
-            break;
-        case GEN_FEATURE_UTF8_VALIDATION:
-            if (field->kind && field->kind != CONNECT_KIND_STRING && !field->is_map) wrong = "this is for strings";
-            break;
-        case GEN_FEATURE_MESSAGE_ENCODING:
-            if ((field->kind && !is_message) || field->is_map) wrong = "this is for fields of messages";
-            break;
-        default: break;
-        }
-        if (wrong) gen_source_error(check->ctx, option->at, "%s", wrong);
+    switch (feature->field->extendee_name ? 0 : feature->field->number) {
+    case GEN_FEATURE_FIELD_PRESENCE:
+        if (repeated) return "a repeated field has no presence";
+        if (field->extendee_name) return "an extension has explicit presence";
+        if (field->oneof) return "a field of a oneof has explicit presence";
+        return is_message && feature->bits == GEN_PRESENCE_IMPLICIT ? "a message has explicit presence" : NULL;
+    case GEN_FEATURE_REPEATED_FIELD_ENCODING:
+        if (!repeated || field->is_map) return "this is for repeated fields";
+        return feature->bits == GEN_REPEATED_PACKED && field->kind && !gen_check_is_number(field->kind)
+            ? "only numbers, bools and enums can be packed"
+            : NULL;
+    case GEN_FEATURE_UTF8_VALIDATION:
+        return field->kind && field->kind != CONNECT_KIND_STRING && !field->is_map ? "this is for strings" : NULL;
+    case GEN_FEATURE_MESSAGE_ENCODING:
+        return (field->kind && !is_message) || field->is_map ? "this is for fields of messages" : NULL;
+    default: return NULL;
     }
-    if (repeated || field->oneof || field->extendee_name || is_message ||
+}
+
+static void gen_check_field_features(gen_check_t *check, const gen_field_t *field) {
+    const uint8_t *of = field->features.of;
+    const gen_item_t *set = gen_object_get(field->options.object, "features"), *feature;
+    for (feature = set ? set->message->items : NULL; feature; feature = feature->next) {
+        const char *wrong = gen_check_feature(field, feature);
+        if (wrong) gen_source_error(check->ctx, feature->at, "%s", wrong);
+    }
+    if (field->label == GEN_LABEL_REPEATED || field->oneof || field->extendee_name || field->type ||
         of[GEN_FEATURE_FIELD_PRESENCE] != GEN_PRESENCE_IMPLICIT || field->file->syntax != GEN_SYNTAX_EDITIONS) {
         return;
     }
@@ -3629,24 +5245,26 @@ static void gen_check_field_features(gen_check_t *check, const gen_field_t *fiel
 }
 
 static void gen_check_field_options(gen_check_t *check, const gen_field_t *field, bool scalar_list) {
-    const gen_option_t *option;
-    for (option = field->options.first; option; option = option->next) {
-        if (option->custom) continue;
-        if (strcmp(option->name, "packed") == 0) {
-            if (field->file->syntax == GEN_SYNTAX_EDITIONS) {
-                gen_source_error(check->ctx, option->at,
-                    "editions have no option \"packed\": write features.repeated_field_encoding");
-            } else if (gen_option_is_true(&field->options, "packed") && !scalar_list && field->kind) {
-                gen_source_error(check->ctx, option->at, "packed is for repeated fields of numbers, bools and enums");
-            }
-        } else if (strcmp(option->name, "jstype") == 0 && option->choice > 0 && field->kind != CONNECT_KIND_INT64 &&
-            field->kind != CONNECT_KIND_UINT64 && field->kind != CONNECT_KIND_SINT64 &&
-            field->kind != CONNECT_KIND_FIXED64 && field->kind != CONNECT_KIND_SFIXED64) {
-            gen_source_error(check->ctx, option->at, "jstype is for fields of 64-bit integers");
-        } else if ((strcmp(option->name, "lazy") == 0 || strcmp(option->name, "unverified_lazy") == 0) &&
-            gen_option_is_true(&field->options, option->name) && field->kind && field->kind != CONNECT_KIND_MESSAGE) {
-            gen_source_error(check->ctx, option->at, "%s is for fields of messages", option->name);
-        }
+    static const char *const lazy[] = {"lazy", "unverified_lazy"};
+    const gen_object_t *options = field->options.object;
+    const gen_item_t *item = gen_object_get(options, "packed");
+    size_t i;
+    if (item && field->file->syntax == GEN_SYNTAX_EDITIONS) {
+        gen_source_error(
+            check->ctx, item->at, "editions have no option \"packed\": write features.repeated_field_encoding");
+    } else if (item && item->bits && !scalar_list && field->kind) {
+        gen_source_error(check->ctx, item->at, "packed is for repeated fields of numbers, bools and enums");
+    }
+    item = gen_object_get(options, "jstype");
+    if (item && item->bits && field->kind != CONNECT_KIND_INT64 && field->kind != CONNECT_KIND_UINT64 &&
+        field->kind != CONNECT_KIND_SINT64 && field->kind != CONNECT_KIND_FIXED64 &&
+        field->kind != CONNECT_KIND_SFIXED64) {
+        gen_source_error(check->ctx, item->at, "jstype is for fields of 64-bit integers");
+    }
+    for (i = 0; i < GEN_LEN(lazy); i++) {
+        item = gen_object_get(options, lazy[i]);
+        if (item && item->bits && field->kind && field->kind != CONNECT_KIND_MESSAGE)
+            gen_source_error(check->ctx, item->at, "%s is for fields of messages", lazy[i]);
     }
 }
 
@@ -3840,7 +5458,7 @@ static const char *gen_check_bare_name(gen_check_t *check, const char *enum_name
 static int gen_check_compare_values(const void *a, const void *b) {
     const gen_enum_value_t *one = *(const gen_enum_value_t *const *)a, *two = *(const gen_enum_value_t *const *)b;
     if (one->number != two->number) return one->number < two->number ? -1 : 1;
-    return one->at.offset < two->at.offset ? -1 : 1;
+    return one->index < two->index ? -1 : 1;
 }
 
 static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
@@ -3894,7 +5512,7 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
             gen_map_put(check->ctx, &bare, bare_name, value);
         } else if (other->number != value->number && strcmp(other->name, value->name) != 0 &&
             enumeration->features.of[GEN_FEATURE_JSON_FORMAT] == GEN_JSON_ALLOW &&
-            !gen_option_is_true(&enumeration->options, "deprecated_legacy_json_field_conflicts")) {
+            !gen_object_is_true(enumeration->options.object, "deprecated_legacy_json_field_conflicts")) {
             gen_source_error(check->ctx, value->at,
                 "\"%s\" and \"%s\" are the same without the enum's name, case and underscores", value->name,
                 other->name);
@@ -3999,10 +5617,12 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model) {
 GEN_PRIVATE void gen_names_model(gen_model_t *model);
 
 /* #### src/gen/names.c ############################################################################################# */
-/* From protobuf names to C names. The rules, which users read in docs/schema.md:
+/* From protobuf names to C names. The rules, which users read in docs/generator.md:
 
    1. A message, enum, enum value, service: its full name with `_` for each dot. A method: Service_Method. A file: the
-      package and the stem of its name (acme_telemetry_v1_telemetry), in capitals for the include guard.
+      package and the stem of its name (acme_telemetry_v1_telemetry), in capitals for the include guard. From the full
+      name --strip-package takes the package or a part of it, and --prefix comes in front; not for google.protobuf,
+      whose headers everybody shares.
    2. What begins with connect_, CONNECT_, cn_ or CN_ gets pb_ in front: these names belong to the library.
    3. A name that is a keyword of C or C++, a macro or a common name of libc, gets a `_` at its end. Without a package
       that also holds for the names of parameters in generated functions. Members of structs: keywords and macros
@@ -4019,6 +5639,7 @@ GEN_PRIVATE void gen_names_model(gen_model_t *model);
 
 typedef struct gen_names_t {
     gen_context_t *ctx;
+    const gen_style_t *style;
     gen_map_t taken;
 } gen_names_t;
 
@@ -4101,11 +5722,37 @@ static bool gen_names_is_special(const char *name) {
         (name[0] == '_' && name[1] == '_');
 }
 
-static const char *gen_names_base(gen_names_t *names, const char *full_name) {
+/* Whether a package is another, or below it. */
+static bool gen_names_is_below(const char *package, const char *outer) {
+    const size_t len = strlen(outer);
+    return strncmp(package, outer, len) == 0 && (!package[len] || package[len] == '.');
+}
+
+/* The user's wishes are not for the packages that everybody shares. */
+static bool gen_names_is_shared(const gen_file_t *file) {
+    return gen_names_is_below(file->package, "google.protobuf");
+}
+
+/* A full name as the user wants it: with less of the package in front, and a prefix. */
+static const char *gen_names_styled(gen_names_t *names, const gen_file_t *file, const char *full_name) {
+    const gen_style_t *style = names->style;
+    size_t i, stripped = 0;
+    if (gen_names_is_shared(file)) return full_name;
+    for (i = 0; i < style->strip_count; i++) {
+        const char *package = *style->strip[i] ? style->strip[i] : file->package;
+        if (*package && gen_names_is_below(file->package, package) && strlen(package) + 1 > stripped)
+            stripped = strlen(package) + 1;
+    }
+    return gen_source_printf(names->ctx, "%s%s", style->prefix, full_name + stripped);
+}
+
+static const char *gen_names_base(gen_names_t *names, const gen_file_t *file, const char *full_name) {
     static const char *const ours[] = {"connect_", "CONNECT_", "cn_", "CN_"};
-    char *base = CONNECT_NEW(&names->ctx->arena, char, strlen(full_name) + 2);
+    char *base;
     char *at;
     size_t i;
+    full_name = gen_names_styled(names, file, full_name);
+    base = CONNECT_NEW(&names->ctx->arena, char, strlen(full_name) + 2);
     strcpy(base, full_name);
     for (at = base; *at; at++) {
         if (*at == '.') *at = '_';
@@ -4208,16 +5855,18 @@ static void gen_names_members(gen_names_t *names, gen_type_t *type) {
 /* ---- File scope ---- */
 
 static void gen_names_enum(gen_names_t *names, gen_enum_t *enumeration) {
-    enumeration->c_name = gen_names_take(names, gen_names_base(names, enumeration->full_name),
+    enumeration->c_name = gen_names_take(names, gen_names_base(names, enumeration->file, enumeration->full_name),
         "||_enum|_values|_names|", enumeration->at, gen_source_printf(names->ctx, "enum %s", enumeration->full_name));
 }
 
 static void gen_names_types(gen_names_t *names, gen_type_t *type) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
-    type->c_name = gen_names_take(names, gen_names_base(names, type->full_name),
+    type->c_name = gen_names_take(names, gen_names_base(names, type->file, type->full_name),
         "||_type|_list|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
         gen_source_printf(names->ctx, "message %s", type->full_name));
+    type->keeps_unknown = !type->is_map_entry &&
+        (!names->style->drop_unknown || type->extension_ranges.first || gen_names_is_shared(type->file));
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
         gen_names_enum(names, enumeration);
     }
@@ -4227,19 +5876,20 @@ static void gen_names_types(gen_names_t *names, gen_type_t *type) {
 
 static void gen_names_holder(gen_names_t *names, gen_type_t *holder) {
     gen_field_t *value = holder->fields.first;
-    holder->c_name = gen_names_take(names, gen_names_base(names, holder->full_name),
+    holder->c_name = gen_names_take(names, gen_names_base(names, holder->file, holder->full_name),
         "||_type|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
         gen_source_printf(names->ctx, "extension %s", holder->full_name));
     value->c_name = "value";
     if (value->has) value->c_has = "has_value";
     holder->c_unknown = "unknown_fields";
+    holder->keeps_unknown = !names->style->drop_unknown;
 }
 
 static void gen_names_values(gen_names_t *names, gen_enum_t *enumeration) {
     gen_enum_value_t *value;
     for (value = enumeration->values.first; value; value = value->next) {
-        value->c_name = gen_names_take(names, gen_names_base(names, value->full_name), "||", value->at,
-            gen_source_printf(names->ctx, "enum value %s", value->full_name));
+        value->c_name = gen_names_take(names, gen_names_base(names, enumeration->file, value->full_name), "||",
+            value->at, gen_source_printf(names->ctx, "enum value %s", value->full_name));
     }
 }
 
@@ -4280,7 +5930,7 @@ static void gen_names_service(gen_names_t *names, gen_service_t *service) {
     gen_map_t slots;
     gen_method_t *method;
     memset(&slots, 0, sizeof slots);
-    service->c_name = gen_names_take(names, gen_names_base(names, service->full_name),
+    service->c_name = gen_names_take(names, gen_names_base(names, service->file, service->full_name),
         "||_service|_handlers|_serve|_methods|_thunks|_of|", service->at,
         gen_source_printf(names->ctx, "service %s", service->full_name));
     for (method = service->methods.first; method; method = method->next) {
@@ -4296,36 +5946,32 @@ static void gen_names_service(gen_names_t *names, gen_service_t *service) {
     }
 }
 
+/* The package and the stem of a file's name: what of it has no place in a name becomes `_`. */
+static char *gen_names_file_base(gen_names_t *names, const gen_file_t *file, const char *stem, size_t stem_len) {
+    char *base = CONNECT_NEW(&names->ctx->arena, char, strlen(file->package) + stem_len + 3);
+    char *at = base + sprintf(base, "%s%s", file->package, *file->package ? "." : "");
+    if (!*file->package && stem_len && *stem >= '0' && *stem <= '9') *at++ = '_';
+    for (; stem_len > 0; stem_len--, stem++) {
+        const char c = *stem;
+        const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        *at++ = good ? c : '_';
+    }
+    return base;
+}
+
 static void gen_names_file_itself(gen_names_t *names, gen_file_t *file) {
     const char *slash = strrchr(file->name, '/'), *stem = slash ? slash + 1 : file->name;
-    size_t len = strlen(file->name), stem_len = strlen(stem), i;
-    bool has_suffix = stem_len > 6 && strcmp(stem + stem_len - 6, ".proto") == 0;
-    char *base = CONNECT_NEW(&names->ctx->arena, char, strlen(file->package) + stem_len + 2);
-    char *guard;
-    gen_at_t at;
-    at.source = file->source;
-    at.offset = 0;
-    file->header = gen_source_printf(names->ctx, "%.*s.connect.h", (int)(has_suffix ? len - 6 : len), file->name);
-    sprintf(
-        base, "%s%s%.*s", file->package, *file->package ? "_" : "", (int)(has_suffix ? stem_len - 6 : stem_len), stem);
-    for (i = 0; base[i]; i++) {
-        char c = base[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))) base[i] = '_';
-    }
-    if (base[0] >= '0' && base[0] <= '9') {
-        memmove(base + 1, base, strlen(base));
-        base[0] = '_';
-    }
-    file->c_name = gen_names_take(names, gen_names_base(names, base),
-        "|_file|_file_bytes|_file_imports|_file_types|_file_enums|_file_extensions|_file_services|", at,
-        gen_source_printf(names->ctx, "file %s", file->name));
-    guard = CONNECT_NEW(&names->ctx->arena, char, strlen(file->c_name) + 12);
-    for (i = 0; file->c_name[i]; i++) {
-        char c = file->c_name[i];
-        guard[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-    }
-    file->guard = gen_names_take(
-        names, guard, "|_CONNECT_H|_CONNECT_DONE|", at, gen_source_printf(names->ctx, "file %s", file->name));
+    const size_t len = strlen(file->name), stem_len = strlen(stem);
+    const size_t suffix = stem_len > 6 && strcmp(stem + stem_len - 6, ".proto") == 0 ? 6 : 0;
+    const char *what = gen_source_printf(names->ctx, "file %s", file->name);
+    char *base = gen_names_file_base(names, file, stem, stem_len - suffix), *at;
+    const gen_at_t place = {file->source, 0};
+    file->header = gen_source_printf(names->ctx, "%.*s.connect.h", (int)(len - suffix), file->name);
+    file->c_name = gen_names_take(names, gen_names_base(names, file, base),
+        "|_file|_file_bytes|_file_imports|_file_types|_file_enums|_file_extensions|_file_services|", place, what);
+    for (at = base; *at; at++) /* the guard is the same whatever the user wants: two headers must not share one */
+        *at = *at == '.' ? '_' : *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
+    file->guard = gen_names_take(names, base, "|_CONNECT_H|_CONNECT_DONE|", place, what);
 }
 
 static void gen_names_file(gen_names_t *names, gen_file_t *file) {
@@ -4354,6 +6000,7 @@ GEN_PRIVATE void gen_names_model(gen_model_t *model) {
     gen_file_t *file;
     memset(&names, 0, sizeof names);
     names.ctx = model->ctx;
+    names.style = &model->style;
     for (file = model->files.first; file; file = file->next) {
         if (file->built_in) gen_names_file(&names, file);
     }
@@ -4404,46 +6051,13 @@ static void gen_descriptor_put(connect_writer_t *writer, uint32_t number, const 
     connect_writer_put(writer, number, CONNECT_KIND_MESSAGE, &bytes);
 }
 
-static void gen_descriptor_features(
-    gen_context_t *ctx, connect_writer_t *writer, uint32_t number, const gen_options_t *options) {
-    connect_writer_t inner = gen_descriptor_begin(ctx);
-    const gen_option_t *option;
-    int feature;
-    for (feature = 1; feature < GEN_FEATURE_ENFORCE_NAMING_STYLE; feature++) { /* those behind are for sources only */
-        for (option = options->first; option; option = option->next) {
-            if (option->feature == feature) gen_descriptor_int(&inner, (uint32_t)feature, option->choice);
-        }
-    }
-    gen_descriptor_put(writer, number, &inner);
-}
-
+/* Options of which nothing is left, since all were for sources, are no options. */
 static void gen_descriptor_options(
     gen_context_t *ctx, connect_writer_t *writer, uint32_t number, const gen_options_t *options) {
-    connect_writer_t inner = gen_descriptor_begin(ctx);
-    uint32_t last = 0;
-    for (;;) {
-        const gen_option_t *option;
-        uint32_t next = UINT32_MAX;
-        for (option = options->first; option; option = option->next) {
-            if (option->field > last && option->field < next) next = option->field;
-        }
-        if (next == UINT32_MAX) break;
-        for (option = options->first; option; option = option->next) {
-            if (option->field != next) continue;
-            if (option->feature) {
-                gen_descriptor_features(ctx, &inner, next, options);
-                break;
-            }
-            switch (gen_option_kind(option)) {
-            case GEN_OPTION_BOOL: gen_descriptor_bool(&inner, next, option->text.len == 4); break;
-            case GEN_OPTION_STRING: connect_writer_put(&inner, next, CONNECT_KIND_STRING, &option->text); break;
-            case GEN_OPTION_ENUM: gen_descriptor_int(&inner, next, option->choice); break;
-            default: break;
-            }
-        }
-        last = next;
-    }
-    if (inner.written.len) gen_descriptor_put(writer, number, &inner);
+    connect_str_t bytes;
+    if (!options || !options->object) return;
+    bytes = gen_object_encode(ctx, options->object);
+    if (bytes.len || !options->object->items) connect_writer_put(writer, number, CONNECT_KIND_MESSAGE, &bytes);
 }
 
 static void gen_descriptor_default(gen_context_t *ctx, connect_writer_t *writer, const gen_field_t *field) {
@@ -4514,22 +6128,21 @@ static connect_writer_t gen_descriptor_field(gen_context_t *ctx, const gen_field
     return writer;
 }
 
-static void gen_descriptor_range(
-    gen_context_t *ctx, connect_writer_t *writer, uint32_t number, int32_t first, int32_t end) {
-    connect_writer_t inner = gen_descriptor_begin(ctx);
-    gen_descriptor_int(&inner, 1, first);
-    gen_descriptor_int(&inner, 2, end);
-    gen_descriptor_put(writer, number, &inner);
+static connect_writer_t gen_descriptor_range(gen_context_t *ctx, int32_t first, int32_t end) {
+    connect_writer_t writer = gen_descriptor_begin(ctx);
+    gen_descriptor_int(&writer, 1, first);
+    gen_descriptor_int(&writer, 2, end);
+    return writer;
 }
 
 static connect_writer_t gen_descriptor_enum(gen_context_t *ctx, const gen_enum_t *enumeration) {
-    connect_writer_t writer = gen_descriptor_begin(ctx);
+    connect_writer_t writer = gen_descriptor_begin(ctx), inner;
     const gen_enum_value_t *value;
     const gen_range_t *range;
     const gen_word_t *word;
     gen_descriptor_text(&writer, 1, enumeration->name);
     for (value = enumeration->values.first; value; value = value->next) {
-        connect_writer_t inner = gen_descriptor_begin(ctx);
+        inner = gen_descriptor_begin(ctx);
         gen_descriptor_text(&inner, 1, value->name);
         gen_descriptor_int(&inner, 2, value->number);
         gen_descriptor_options(ctx, &inner, 3, &value->options);
@@ -4537,7 +6150,8 @@ static connect_writer_t gen_descriptor_enum(gen_context_t *ctx, const gen_enum_t
     }
     gen_descriptor_options(ctx, &writer, 3, &enumeration->options);
     for (range = enumeration->reserved.first; range; range = range->next) {
-        gen_descriptor_range(ctx, &writer, 4, range->first, range->last);
+        inner = gen_descriptor_range(ctx, range->first, range->last);
+        gen_descriptor_put(&writer, 4, &inner);
     }
     for (word = enumeration->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 5, word->text);
@@ -4567,7 +6181,9 @@ static connect_writer_t gen_descriptor_type(gen_context_t *ctx, const gen_type_t
         gen_descriptor_put(&writer, 4, &inner);
     }
     for (range = type->extension_ranges.first; range; range = range->next) {
-        gen_descriptor_range(ctx, &writer, 5, range->first, range->last + 1);
+        inner = gen_descriptor_range(ctx, range->first, range->last + 1);
+        gen_descriptor_options(ctx, &inner, 3, range->options);
+        gen_descriptor_put(&writer, 5, &inner);
     }
     for (field = type->extensions.first; field; field = field->next) {
         inner = gen_descriptor_field(ctx, field);
@@ -4583,10 +6199,12 @@ static connect_writer_t gen_descriptor_type(gen_context_t *ctx, const gen_type_t
     for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
         inner = gen_descriptor_begin(ctx);
         gen_descriptor_text(&inner, 1, oneof->name);
+        gen_descriptor_options(ctx, &inner, 2, &oneof->options);
         gen_descriptor_put(&writer, 8, &inner);
     }
     for (range = type->reserved.first; range; range = range->next) {
-        gen_descriptor_range(ctx, &writer, 9, range->first, range->last + 1);
+        inner = gen_descriptor_range(ctx, range->first, range->last + 1);
+        gen_descriptor_put(&writer, 9, &inner);
     }
     for (word = type->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 10, word->text);
@@ -4673,8 +6291,9 @@ GEN_PRIVATE void gen_text_template(gen_text_t *text, const char *lines, const ch
 GEN_PRIVATE void gen_text_literal(gen_text_t *text, const char *indent, connect_str_t bytes);
 /* Bytes as the initializer of a char array, where they are too many for a literal. */
 GEN_PRIVATE void gen_text_array(gen_text_t *text, const char *indent, connect_str_t bytes);
-/* A comment of a .proto file, with its marks, as a C comment of its own lines; deprecated: says so. */
-GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_str_t comment, bool deprecated);
+/* Comments of a .proto file as a C comment of its own lines; deprecated: says so. */
+GEN_PRIVATE void gen_text_comment(
+    gen_text_t *text, const char *indent, connect_str_t leading, connect_str_t trailing, bool deprecated);
 GEN_PRIVATE void gen_text_free(gen_text_t *text);
 
 /* #### src/gen/text.c ############################################################################################## */
@@ -4909,21 +6528,15 @@ static void gen_text_comment_line(gen_text_t *text, const char *line, size_t len
     text->data[text->len] = 0;
 }
 
-GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_str_t comment, bool deprecated) {
+static void gen_text_comment_body(gen_text_t *body, const char *indent, connect_str_t comment) {
     static const gen_text_t empty = {NULL, 0, 0};
-    gen_text_t body = empty, line = empty;
     const char *at = comment.data, *end = at ? at + comment.len : NULL;
-    bool block = comment.len >= 2 && at[1] == '*', skipped = false;
-    if (block) {
-        at += 2;
-        if (end - at >= 2 && end[-1] == '/' && end[-2] == '*') end -= 2;
-    }
+    gen_text_t line = empty;
+    bool skipped = false;
     gen_text_put(&line, "");
     while (at && at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
-        while (at < stop && (*at == ' ' || *at == '\t'))
-            at++;
-        while (at < stop && *at == (block ? '*' : '/'))
+        while (at < stop && (*at == '*' || *at == '/')) /* marks of documentation comments */
             at++;
         if (at < stop && *at == ' ') at++;
         line.len = 0;
@@ -4931,24 +6544,27 @@ GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_
         if (!line.len) {
             skipped = true;
         } else {
-            if (body.len) {
-                gen_text_put(&body, skipped ? "\n\n" : "\n");
-                gen_text_put(&body, indent);
-                gen_text_put(&body, "   ");
+            if (body->len) {
+                gen_text_put(body, skipped ? "\n\n" : "\n");
+                gen_text_put(body, indent);
+                gen_text_put(body, "   ");
             }
-            gen_text_bytes(&body, line.data, line.len);
+            gen_text_bytes(body, line.data, line.len);
             skipped = false;
         }
         at = newline ? newline + 1 : end;
     }
-    if (deprecated) {
-        if (body.len) {
-            gen_text_put(&body, "\n");
-            gen_text_put(&body, indent);
-            gen_text_put(&body, "   ");
-        }
-        gen_text_put(&body, "Deprecated.");
-    }
+    gen_text_free(&line);
+}
+
+GEN_PRIVATE void gen_text_comment(
+    gen_text_t *text, const char *indent, connect_str_t leading, connect_str_t trailing, bool deprecated) {
+    static const connect_str_t deprecation = {"Deprecated.", 11};
+    gen_text_t body;
+    memset(&body, 0, sizeof body);
+    gen_text_comment_body(&body, indent, leading);
+    gen_text_comment_body(&body, indent, trailing);
+    if (deprecated) gen_text_comment_body(&body, indent, deprecation);
     if (body.len) {
         gen_text_put(text, indent);
         gen_text_put(text, "/* ");
@@ -4956,7 +6572,6 @@ GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_
         gen_text_put(text, " */\n");
     }
     gen_text_free(&body);
-    gen_text_free(&line);
 }
 
 /* #### src/gen/emit_types.h ######################################################################################## */
@@ -4973,11 +6588,10 @@ GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *fi
 
 static void gen_emit_types_enum(const gen_enum_t *enumeration, gen_text_t *text) {
     const gen_enum_value_t *value;
-    gen_text_comment(text, "", enumeration->docs.leading, enumeration->deprecated);
+    gen_text_comment(text, "", enumeration->docs.leading, enumeration->docs.trailing, enumeration->deprecated);
     gen_text_line(text, "typedef enum %s {", enumeration->c_name);
     for (value = enumeration->values.first; value; value = value->next) {
-        gen_text_comment(text, "    ", value->docs.leading, value->deprecated);
-        gen_text_comment(text, "    ", value->docs.trailing, false);
+        gen_text_comment(text, "    ", value->docs.leading, value->docs.trailing, value->deprecated);
         if (value->number == INT32_MIN)
             gen_text_line(text, "    %s = -2147483647 - 1%s", value->c_name, value->next ? "," : "");
         else
@@ -5036,15 +6650,14 @@ static void gen_emit_types_member(gen_context_t *ctx, const gen_field_t *field, 
         note = gen_source_printf(ctx, " /* %s */", field->enumeration->c_name);
     else if (field->nullable && !field->type)
         note = " /* data == NULL: absent */";
-    gen_text_comment(text, indent, field->docs.leading, field->deprecated);
-    gen_text_comment(text, indent, field->docs.trailing, false);
+    gen_text_comment(text, indent, field->docs.leading, field->docs.trailing, field->deprecated);
     gen_text_line(text, "%s%s%s;%s", indent, gen_emit_types_of(ctx, field), field->c_name, note);
 }
 
 static void gen_emit_types_oneof(
     gen_context_t *ctx, const gen_type_t *type, const gen_oneof_t *oneof, gen_text_t *text) {
     const gen_field_t *field;
-    gen_text_comment(text, "    ", oneof->docs.leading, false);
+    gen_text_comment(text, "    ", oneof->docs.leading, oneof->docs.trailing, false);
     gen_text_line(text, "    int32_t %s; /* %s */", oneof->c_case, oneof->c_enum);
     gen_text_line(text, "    union {");
     for (field = type->fields.first; field; field = field->next) {
@@ -5074,7 +6687,7 @@ static void gen_emit_types_struct(gen_context_t *ctx, const gen_type_t *type, ge
     for (inner = type->types.first; inner; inner = inner->next)
         gen_emit_types_struct(ctx, inner, text);
     gen_text_put(text, "\n");
-    gen_text_comment(text, "", type->docs.leading, type->deprecated);
+    gen_text_comment(text, "", type->docs.leading, type->docs.trailing, type->deprecated);
     gen_text_line(text, "struct %s {", type->c_name);
     for (field = type->fields.first; field; field = field->next) {
         if (!field->oneof || field->oneof->synthetic) {
@@ -5087,7 +6700,9 @@ static void gen_emit_types_struct(gen_context_t *ctx, const gen_type_t *type, ge
     for (field = type->fields.first; field; field = field->next) {
         if (field->has) gen_text_line(text, "    bool %s;", field->c_has);
     }
-    if (!type->is_map_entry) gen_text_line(text, "    connect_str_list_t %s;", type->c_unknown);
+    if (type->keeps_unknown) gen_text_line(text, "    connect_str_list_t %s;", type->c_unknown);
+    if (!type->fields.first && !type->keeps_unknown)
+        gen_text_line(text, "    char private_empty; /* C has no empty structs */");
     gen_text_line(text, "};");
     for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
         if (!oneof->synthetic) gen_emit_types_cases(type, oneof, text);
@@ -5150,7 +6765,7 @@ static bool gen_emit_types_have_maps(const gen_type_t *type) {
 static void gen_emit_types_holder(gen_context_t *ctx, const gen_type_t *holder, gen_text_t *text) {
     const gen_field_t *value = holder->fields.first;
     gen_text_put(text, "\n");
-    gen_text_comment(text, "", holder->docs.leading, holder->deprecated);
+    gen_text_comment(text, "", holder->docs.leading, holder->docs.trailing, holder->deprecated);
     gen_text_line(text, "/* Extension of %s: connect_extension_get(&%s_extension, message, &value, arena). */",
         holder->extension->extendee->full_name, holder->c_name);
     gen_text_line(text, "typedef struct %s {", holder->c_name);
@@ -5159,7 +6774,7 @@ static void gen_emit_types_holder(gen_context_t *ctx, const gen_type_t *holder, 
             : value->nullable && !value->type ? " /* data == NULL: absent */"
                                               : "");
     if (value->has) gen_text_line(text, "    bool has_value;");
-    gen_text_line(text, "    connect_str_list_t unknown_fields;");
+    if (holder->keeps_unknown) gen_text_line(text, "    connect_str_list_t unknown_fields;");
     gen_text_line(text, "} %s;", holder->c_name);
 }
 
@@ -5283,7 +6898,7 @@ static void gen_emit_tables_names(const gen_emit_names_t *names, bool is_array, 
 static int gen_emit_tables_compare(const void *a, const void *b) {
     const gen_enum_value_t *one = *(const gen_enum_value_t *const *)a, *two = *(const gen_enum_value_t *const *)b;
     if (one->number != two->number) return one->number < two->number ? -1 : 1;
-    return one->at.offset < two->at.offset ? -1 : 1;
+    return one->index < two->index ? -1 : 1;
 }
 
 static void gen_emit_tables_enum(gen_context_t *ctx, const gen_enum_t *enumeration, gen_text_t *text) {
@@ -5407,6 +7022,7 @@ static const char *gen_emit_tables_default(gen_context_t *ctx, const gen_field_t
             return gen_source_printf(ctx, "%s(%s1.0 / 0.0)", single ? "(float)" : "", value->negative ? "-" : "");
         }
         number = value->negative ? -value->number : value->number;
+        if (single) number = (double)(float)number;
         if (number - number < 0 || number - number > 0 || number - number != number - number) { /* it is too large */
             return gen_source_printf(ctx, "%s(%s1.0 / 0.0)", single ? "(float)" : "", value->negative ? "-" : "");
         }
@@ -5555,7 +7171,7 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
         gen_text_line(text, "    .is_map_entry = true,");
     else if (type->is_message_set)
         gen_text_line(text, "    .is_message_set = true,");
-    if (!type->is_map_entry)
+    if (type->keeps_unknown)
         gen_text_line(text, "    .keeps_unknown = true, .unknown = offsetof(%s, %s),", name, type->c_unknown);
     if (form) gen_text_line(text, "    .form = %s,", form);
     gen_emit_tables_names(&names, is_array, name, text);
@@ -5708,8 +7324,7 @@ GEN_PRIVATE void gen_emit_service_define(gen_context_t *ctx, const gen_service_t
    calls of them; for the client a function per method. Written as templates, in which
      $S the service's C name    $M the method's C name (S_M)     $H the method's member in the handlers
      $Q the request's struct    $R the response's struct         $N the method's own name
-   All of the server is under CONNECT_ENABLE_SERVER, of the client under CONNECT_ENABLE_CLIENT, what blocks under
-   CONNECT_ENABLE_SOCKETS, too.
+   All of the server is under CONNECT_ENABLE_SERVER, of the client under CONNECT_ENABLE_CLIENT.
 
    The thunks find the handlers by connect_call_value(call, &S_service), where connect_server_add_service put them. A
    client call keeps its callbacks in its own arena, found by the method's address. If there is no memory for them,
@@ -5774,8 +7389,7 @@ static void gen_emit_service_handlers(const gen_service_t *service, gen_text_t *
         text, "typedef struct $S_handlers { /* a method left NULL is UNIMPLEMENTED; see connect_events_t */\n", values);
     for (method = service->methods.first; method; method = method->next) {
         gen_emit_service_values(service, method, values);
-        gen_text_comment(
-            text, "    ", method->docs.leading.data ? method->docs.leading : method->docs.trailing, method->deprecated);
+        gen_text_comment(text, "    ", method->docs.leading, method->docs.trailing, method->deprecated);
         gen_text_template(text, slots[gen_emit_service_shape(method)], values);
     }
     if (!service->methods.first) gen_text_put(text, "    char private_empty; /* C has no empty structs */\n");
@@ -5813,7 +7427,6 @@ static const char gen_emit_service_unary[] =
     "connect_error_t *error) {\n"
     "    return $M_with(client, request, done, user, CONNECT_NULL, error);\n"
     "}\n"
-    "#if CONNECT_ENABLE_SOCKETS\n"
     "static inline connect_code_t $M_wait_with(connect_client_t *client, const $Q *request, $R *response, "
     "connect_arena_t *arena, const connect_call_options_t *options, connect_error_t *error) {\n"
     "    return connect_client_unary_wait(client, &$M_method, request, response, arena, options, error);\n"
@@ -5821,8 +7434,7 @@ static const char gen_emit_service_unary[] =
     "static inline connect_code_t $M_wait(connect_client_t *client, const $Q *request, $R *response, "
     "connect_arena_t *arena, connect_error_t *error) {\n"
     "    return connect_client_unary_wait(client, &$M_method, request, response, arena, CONNECT_NULL, error);\n"
-    "}\n"
-    "#endif\n";
+    "}\n";
 
 /* $W the line of on_writable or nothing; $A the request's parameter, $B its argument. */
 static const char gen_emit_service_stream[] =
@@ -5845,8 +7457,7 @@ static void gen_emit_service_client(gen_context_t *ctx, const gen_service_t *ser
     const char *values[26];
     for (method = service->methods.first; method; method = method->next) {
         gen_emit_service_values(service, method, values);
-        gen_text_comment(
-            text, "", method->docs.leading.data ? method->docs.leading : method->docs.trailing, method->deprecated);
+        gen_text_comment(text, "", method->docs.leading, method->docs.trailing, method->deprecated);
         if (gen_emit_service_shape(method) == GEN_EMIT_UNARY) {
             gen_text_template(text, gen_emit_service_unary, values);
             continue;
@@ -5873,7 +7484,6 @@ static void gen_emit_service_client(gen_context_t *ctx, const gen_service_t *ser
                 "}\n",
                 values);
         }
-        gen_text_put(text, "#if CONNECT_ENABLE_SOCKETS\n");
         if (method->client_streams) {
             gen_text_template(text,
                 "static inline connect_io_t $M_send_request_wait(connect_call_t *call, const $Q *request, "
@@ -5886,8 +7496,7 @@ static void gen_emit_service_client(gen_context_t *ctx, const gen_service_t *ser
             "static inline connect_io_t $M_receive_wait(connect_call_t *call, $R *response, connect_arena_t *arena, "
             "connect_error_t *error) {\n"
             "    return connect_call_receive_wait(call, response, arena, error);\n"
-            "}\n"
-            "#endif\n",
+            "}\n",
             values);
     }
 }
@@ -5896,7 +7505,7 @@ GEN_PRIVATE void gen_emit_service_declare(gen_context_t *ctx, const gen_service_
     const gen_method_t *method;
     gen_text_put(text, "\n");
     gen_text_line(text, "/* ==== %s ==== */", service->full_name);
-    gen_text_comment(text, "", service->docs.leading, service->deprecated);
+    gen_text_comment(text, "", service->docs.leading, service->docs.trailing, service->deprecated);
     gen_text_line(text, "CONNECT_API const connect_service_t %s_service;", service->c_name);
     for (method = service->methods.first; method; method = method->next) {
         gen_text_line(text, "CONNECT_API const connect_method_t %s_method;", method->c_name);
@@ -6241,10 +7850,13 @@ GEN_PRIVATE void gen_emit_header(gen_context_t *ctx, const gen_file_t *file, gen
 
 /* #### src/gen/output.h ############################################################################################ */
 typedef struct gen_output_t {
-    const char *name; /* below the folder */
+    const char *name;      /* below the folder */
+    const char *elsewhere; /* its path, if it is not to be below the folder; NULL otherwise */
     gen_text_t text;
     const char *path, *temporary;
 } gen_output_t;
+/* The path of a name below a folder. */
+GEN_PRIVATE const char *gen_output_path(gen_context_t *ctx, const char *folder, const char *name);
 /* Writes all files below a folder, or none; reports what fails. */
 GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_output_t *outputs, size_t count);
 
@@ -6285,12 +7897,18 @@ static bool gen_output_temporary(gen_context_t *ctx, gen_output_t *output) {
     return good;
 }
 
+GEN_PRIVATE const char *gen_output_path(gen_context_t *ctx, const char *folder, const char *name) {
+    const size_t len = strlen(folder);
+    if (strcmp(folder, ".") == 0) return name;
+    return gen_source_printf(ctx, "%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", name);
+}
+
 GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_output_t *outputs, size_t count) {
-    size_t i, len = strlen(folder), written = 0;
+    size_t i, written = 0;
     bool good = true;
     for (i = 0; i < count && good; i++) {
         gen_output_t *output = &outputs[i];
-        output->path = gen_source_printf(ctx, "%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", output->name);
+        output->path = output->elsewhere ? output->elsewhere : gen_output_path(ctx, folder, output->name);
         output->temporary = gen_source_printf(ctx, "%s.%ld.tmp", output->path, (long)getpid());
         gen_output_folders(ctx, output->path);
         good = gen_output_temporary(ctx, output);
@@ -6306,186 +7924,550 @@ GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_ou
         unlink(outputs[i].temporary);
 }
 
-/* #### src/gen/main.c ############################################################################################## */
-/* connect_gen: reads .proto files, writes a header for each. The command line is told by --help.
+/* #### src/gen/command.h ########################################################################################### */
+typedef struct gen_command_t { /* what a command line, or the parameter of a plugin, says */
+    const char **folders, **inputs, **sets;
+    size_t folder_count, input_count, set_count;
+    const char *out, *set_out, *depfile; /* NULL: not said */
+    bool include_imports;
+    gen_style_t style;
+} gen_command_t;
+/* Reads a command line. Returns -1 to go on, or the exit status: help was shown, or it is wrong, which is told. */
+GEN_PRIVATE int gen_command_line(gen_context_t *ctx, gen_command_t *command, int argc, char **argv);
+/* Reads the parameter of a plugin: the same options, without --, between commas. Returns false after a message. */
+GEN_PRIVATE bool gen_command_parameter(gen_context_t *ctx, gen_command_t *command, const char *parameter);
 
-   Exit status: 0; 1 after an error in what was read or written, and then nothing was written; 2 after a wrong command
-   line. The steps: load (parse what is named and imported), resolve names, options, check, C names, emit, write.
-   Later steps run only if there was no error so far, but for resolve, option and check, which together report as much
-   as they can. */
+/* #### src/gen/command.c ########################################################################################### */
+/* The command line, and a plugin's parameter, by one table of options: `--name value`, `--name=value`, `-Ivalue`, what
+   has no value alone; in a parameter `name=value,name`. Options of what is generated are for both, those of where it
+   comes from and goes to only for the command line: protoc and buf have their own.
 
-static const char gen_main_help[] =
-    "Usage: connect_gen [-I FOLDER]... [--out FOLDER] FILE.proto...\n"
+   Exit status 2 after a wrong command line. */
+
+typedef enum gen_command_id_t {
+    GEN_COMMAND_FOLDER,
+    GEN_COMMAND_OUT,
+    GEN_COMMAND_SET_IN,
+    GEN_COMMAND_SET_OUT,
+    GEN_COMMAND_IMPORTS,
+    GEN_COMMAND_DEPFILE,
+    GEN_COMMAND_PREFIX,
+    GEN_COMMAND_STRIP,
+    GEN_COMMAND_DROP_UNKNOWN,
+    GEN_COMMAND_HELP,
+    GEN_COMMAND_VERSION
+} gen_command_id_t;
+typedef enum gen_command_value_t {
+    GEN_COMMAND_NO_VALUE,
+    GEN_COMMAND_VALUE,
+    GEN_COMMAND_MAYBE_VALUE
+} gen_command_value_t;
+typedef struct gen_command_option_t {
+    gen_command_id_t id;
+    const char *name;
+    gen_command_value_t value;
+    bool of_style; /* and so a plugin's, too */
+} gen_command_option_t;
+
+static const gen_command_option_t gen_command_options[] = {
+    {GEN_COMMAND_FOLDER, "-I", GEN_COMMAND_VALUE, false},
+    {GEN_COMMAND_FOLDER, "--proto_path", GEN_COMMAND_VALUE, false},
+    {GEN_COMMAND_OUT, "--out", GEN_COMMAND_VALUE, false},
+    {GEN_COMMAND_SET_IN, "--descriptor_set_in", GEN_COMMAND_VALUE, false},
+    {GEN_COMMAND_SET_OUT, "--descriptor_set_out", GEN_COMMAND_VALUE, false},
+    {GEN_COMMAND_IMPORTS, "--include_imports", GEN_COMMAND_NO_VALUE, false},
+    {GEN_COMMAND_DEPFILE, "--depfile", GEN_COMMAND_VALUE, false},
+    {GEN_COMMAND_PREFIX, "--prefix", GEN_COMMAND_VALUE, true},
+    {GEN_COMMAND_STRIP, "--strip-package", GEN_COMMAND_MAYBE_VALUE, true},
+    {GEN_COMMAND_DROP_UNKNOWN, "--drop-unknown", GEN_COMMAND_NO_VALUE, true},
+    {GEN_COMMAND_HELP, "--help", GEN_COMMAND_NO_VALUE, false},
+    {GEN_COMMAND_HELP, "-h", GEN_COMMAND_NO_VALUE, false},
+    {GEN_COMMAND_VERSION, "--version", GEN_COMMAND_NO_VALUE, false},
+};
+
+static const char gen_command_help[] =
+    "Usage: connect_gen [-I FOLDER]... [--out FOLDER] [OPTION]... FILE.proto...\n"
+    "       protoc --connect-c_out=FOLDER [--connect-c_opt=OPTION,...] FILE.proto...\n"
     "\n"
-    "Makes a C header, FILE.connect.h, for connect.h from each .proto file, and one for each well-known type they "
-    "use.\n"
+    "Makes a C header, FILE.connect.h, for connect.h from each .proto file, and one for each well-known type they\n"
+    "use. Under the name protoc-gen-connect-c it is a plugin of protoc and buf.\n"
     "\n"
-    "  -I FOLDER     where imports are looked for, and what the names of files are relative to; several are looked\n"
-    "                through in their order. Default: the current folder. The well-known types "
-    "(google/protobuf/*.proto)\n"
-    "                are built in.\n"
+    "What is read:\n"
+    "  -I FOLDER, --proto_path FOLDER\n"
+    "                where imports are looked for, and what the names of files are relative to; several are looked\n"
+    "                through in their order. Default: the current folder. The well-known types\n"
+    "                (google/protobuf/*.proto) are built in.\n"
+    "  --descriptor_set_in FILE\n"
+    "                a google.protobuf.FileDescriptorSet; files are looked for in it first, and then in folders only\n"
+    "                if -I names them\n"
+    "\n"
+    "What is written:\n"
     "  --out FOLDER  where the headers go; folders are made as needed. Default: the current folder\n"
     "  --descriptor_set_out FILE\n"
-    "                writes a google.protobuf.FileDescriptorSet of the files; then headers only if --out is there, "
-    "too\n"
+    "                a google.protobuf.FileDescriptorSet of the files; then headers only if --out is there, too\n"
     "  --include_imports\n"
     "                puts into that set all that the files import, too\n"
-    "  --help        shows this\n"
-    "  --version     shows the version\n"
+    "  --depfile FILE\n"
+    "                a rule for make and ninja: what was written depends on what was read\n"
+    "\n"
+    "How it is written; a plugin has these, too, without the --:\n"
+    "  --strip-package[=PACKAGE]\n"
+    "                leaves the package out of C names; with a value, only that part of packages below it\n"
+    "  --prefix TEXT puts TEXT in front of C names, behind which the package comes, unless it is stripped\n"
+    "  --drop-unknown\n"
+    "                structs without unknown_fields: what a schema does not know is lost, and structs are smaller.\n"
+    "                Messages with extensions keep theirs: extensions are in it\n"
+    "                Packages google.protobuf... keep their names and fields whatever is said.\n"
+    "\n"
+    "  --help, --version\n"
     "\n"
     "Exit status: 0; 1: a file is wrong or cannot be read or written, nothing was written; 2: wrong command line.\n";
 
-typedef struct gen_main_t {
-    const char **folders, **inputs;
-    size_t folder_count, input_count;
-    const char *out, *set_out;
-    bool include_imports;
-} gen_main_t;
-
-static int gen_main_usage(const char *what, const char *argument) {
-    fprintf(stderr, "connect_gen: error: %s%s%s%s; see connect_gen --help\n", what, argument ? " \"" : "",
-        argument ? argument : "", argument ? "\"" : "");
-    return 2;
+static void gen_command_wrong(gen_context_t *ctx, const char *what, const char *option) {
+    const gen_at_t nowhere = {NULL, 0};
+    gen_source_error(ctx, nowhere, "%s%s%s%s", what, option ? " \"" : "", option ? option : "", option ? "\"" : "");
 }
 
-/* The value of an option that starts with name: behind it, or the next argument. NULL: it is another option. */
-static const char *gen_main_value(const char *name, int argc, char **argv, int *at, bool *missing) {
-    size_t len = strlen(name);
-    const char *argument = argv[*at];
-    if (strncmp(argument, name, len) != 0) return NULL;
-    if (!argument[len]) {
-        if (*at + 1 >= argc) {
-            *missing = true;
-            return NULL;
-        }
-        return argv[++*at];
+static bool gen_command_is_name(const char *text, bool dots) {
+    const char *at = text;
+    for (; *at; at++) {
+        const bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_';
+        const bool inside = at > text && at[-1] != '.';
+        if (!letter && !(inside && ((*at >= '0' && *at <= '9') || (dots && *at == '.' && at[1])))) return false;
     }
-    if (argument[len] == '=') return argument + len + 1;
-    return len == 2 ? argument + len : NULL;
+    return at > text && at - text <= 256;
 }
 
 /* Returns -1 to go on, or the exit status. */
-static int gen_main_arguments(gen_main_t *options, int argc, char **argv) {
-    bool only_files = false;
-    int i;
-    for (i = 1; i < argc; i++) {
-        const char *value;
-        bool missing = false;
-        if (only_files || argv[i][0] != '-' || !argv[i][1]) {
-            options->inputs[options->input_count++] = argv[i];
-        } else if (strcmp(argv[i], "--") == 0) {
-            only_files = true;
-        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(gen_main_help, stdout);
-            return 0;
-        } else if (strcmp(argv[i], "--version") == 0) {
-            printf("connect_gen %s\n", CONNECT_VERSION_STRING);
-            return 0;
-        } else if (strcmp(argv[i], "--include_imports") == 0) {
-            options->include_imports = true;
-        } else if ((value = gen_main_value("-I", argc, argv, &i, &missing)) != NULL) {
-            options->folders[options->folder_count++] = value;
-        } else if (!missing && (value = gen_main_value("--out", argc, argv, &i, &missing)) != NULL) {
-            if (!*value) return gen_main_usage("--out needs a folder", NULL);
-            options->out = value;
-        } else if (!missing && (value = gen_main_value("--descriptor_set_out", argc, argv, &i, &missing)) != NULL) {
-            if (!*value) return gen_main_usage("--descriptor_set_out needs a file", NULL);
-            options->set_out = value;
-        } else {
-            return missing ? gen_main_usage("this option needs a value:", argv[i])
-                           : gen_main_usage("unknown option", argv[i]);
-        }
+static int gen_command_apply(
+    gen_context_t *ctx, gen_command_t *command, const gen_command_option_t *option, const char *value) {
+    if (option->value == GEN_COMMAND_VALUE && !*value) {
+        gen_command_wrong(ctx, "this option needs a value:", option->name);
+        return 2;
     }
-    if (!options->input_count) return gen_main_usage("no .proto file was named", NULL);
-    if (!options->out && !options->set_out) options->out = ".";
-    if (!options->folder_count) options->folders[options->folder_count++] = ".";
+    switch (option->id) {
+    case GEN_COMMAND_FOLDER: command->folders[command->folder_count++] = value; break;
+    case GEN_COMMAND_OUT: command->out = value; break;
+    case GEN_COMMAND_SET_IN: command->sets[command->set_count++] = value; break;
+    case GEN_COMMAND_SET_OUT: command->set_out = value; break;
+    case GEN_COMMAND_IMPORTS: command->include_imports = true; break;
+    case GEN_COMMAND_DEPFILE: command->depfile = value; break;
+    case GEN_COMMAND_PREFIX:
+        command->style.prefix = value;
+        if (gen_command_is_name(value, false)) break;
+        gen_command_wrong(ctx, "--prefix must be the beginning of a C name, and not", value);
+        return 2;
+    case GEN_COMMAND_STRIP:
+        command->style.strip[command->style.strip_count++] = value;
+        if (!*value || gen_command_is_name(value, true)) break;
+        gen_command_wrong(ctx, "--strip-package must be the name of a package, and not", value);
+        return 2;
+    case GEN_COMMAND_DROP_UNKNOWN: command->style.drop_unknown = true; break;
+    case GEN_COMMAND_HELP: fputs(gen_command_help, stdout); return 0;
+    case GEN_COMMAND_VERSION: printf("connect_gen %s\n", CONNECT_VERSION_STRING); return 0;
+    default: break;
+    }
     return -1;
 }
 
-static void gen_main_emit(gen_model_t *model, const gen_main_t *options) {
+static void gen_command_begin(gen_context_t *ctx, gen_command_t *command, size_t words) {
+    memset(command, 0, sizeof *command);
+    command->folders = CONNECT_NEW(&ctx->arena, const char *, words + 1);
+    command->inputs = CONNECT_NEW(&ctx->arena, const char *, words + 1);
+    command->sets = CONNECT_NEW(&ctx->arena, const char *, words + 1);
+    command->style.strip = CONNECT_NEW(&ctx->arena, const char *, words + 1);
+    command->style.prefix = "";
+}
+
+/* The option of an argument, and its value if it is in the same; NULL: there is no such. */
+static const gen_command_option_t *gen_command_find(const char *argument, const char **value) {
+    size_t i;
+    for (i = 0; i < GEN_LEN(gen_command_options); i++) {
+        const gen_command_option_t *option = &gen_command_options[i];
+        const size_t len = strlen(option->name);
+        if (strncmp(argument, option->name, len) != 0) continue;
+        *value = argument[len] == '=' ? argument + len + 1 : NULL;
+        if (!argument[len] || (*value && option->value != GEN_COMMAND_NO_VALUE)) return option;
+        if (option->id == GEN_COMMAND_FOLDER && len == 2) {
+            *value = argument + len;
+            return option;
+        }
+    }
+    return NULL;
+}
+
+GEN_PRIVATE int gen_command_line(gen_context_t *ctx, gen_command_t *command, int argc, char **argv) {
+    bool only_files = false;
+    int i, status = -1;
+    gen_command_begin(ctx, command, (size_t)argc);
+    for (i = 1; i < argc && status < 0; i++) {
+        const gen_command_option_t *option;
+        const char *value = NULL;
+        if (only_files || argv[i][0] != '-' || !argv[i][1]) {
+            command->inputs[command->input_count++] = argv[i];
+            continue;
+        }
+        if (strcmp(argv[i], "--") == 0) {
+            only_files = true;
+            continue;
+        }
+        option = gen_command_find(argv[i], &value);
+        if (!option) {
+            gen_command_wrong(ctx, "unknown option", argv[i]);
+            return 2;
+        }
+        if (!value && option->value == GEN_COMMAND_VALUE && i + 1 < argc) value = argv[++i];
+        status = gen_command_apply(ctx, command, option, value ? value : "");
+    }
+    if (status >= 0) return status;
+    if (!command->input_count) {
+        gen_command_wrong(ctx, "no .proto file was named", NULL);
+        return 2;
+    }
+    if (!command->out && !command->set_out) command->out = ".";
+    if (!command->folder_count && !command->set_count) command->folders[command->folder_count++] = ".";
+    return -1;
+}
+
+GEN_PRIVATE bool gen_command_parameter(gen_context_t *ctx, gen_command_t *command, const char *parameter) {
+    gen_command_begin(ctx, command, strlen(parameter));
+    while (*parameter) {
+        const size_t len = strcspn(parameter, ",");
+        const connect_str_t word = {parameter, len};
+        const char *value = NULL, *name = gen_source_copy(ctx, word);
+        const gen_command_option_t *option = gen_command_find(gen_source_printf(ctx, "--%s", name), &value);
+        parameter += len + (parameter[len] == ',');
+        if (!len) continue;
+        if (!option || !option->of_style) {
+            gen_command_wrong(
+                ctx, "unknown option; a plugin has strip-package, prefix and drop-unknown, and not", name);
+            return false;
+        }
+        if (gen_command_apply(ctx, command, option, value ? value : "") >= 0) return false;
+    }
+    return true;
+}
+
+/* #### src/gen/generate.h ########################################################################################## */
+typedef struct gen_outputs_t {
+    gen_output_t *items;
+    size_t count;
+} gen_outputs_t;
+/* Reads the files of a command from where they are, and makes their headers if with_headers is set. What is wrong is
+   reported; the outputs are then not of use. */
+GEN_PRIVATE void gen_generate(gen_model_t *model, const gen_command_t *command, const gen_load_from_t *from,
+    bool with_headers, gen_outputs_t *outputs);
+GEN_PRIVATE void gen_generate_free(gen_outputs_t *outputs);
+
+/* #### src/gen/generate.c ########################################################################################## */
+/* From files to headers. The steps: load (parse what is named and imported, or read descriptors), resolve names,
+   options, check, C names, emit. Later steps run only if there was no error so far, but for resolve, option and check,
+   which together report as much as they can. */
+
+static void gen_generate_headers(gen_model_t *model, gen_outputs_t *outputs) {
+    const gen_at_t nowhere = {NULL, 0};
     gen_context_t *ctx = model->ctx;
-    gen_output_t *outputs = CONNECT_NEW(&ctx->arena, gen_output_t, model->files.count + 1);
     gen_map_t headers;
     gen_file_t *file;
-    size_t i, count = 0;
     memset(&headers, 0, sizeof headers);
+    outputs->items = CONNECT_NEW(&ctx->arena, gen_output_t, model->files.count + 1);
     for (file = model->files.first; file; file = file->next) {
         const gen_file_t *other;
         if (!file->wanted) continue;
         other = gen_map_get(&headers, file->header);
         if (other) {
-            gen_at_t at = {NULL, 0};
             gen_source_error(
-                ctx, at, "\"%s\" and \"%s\" would both become \"%s\"", other->name, file->name, file->header);
+                ctx, nowhere, "\"%s\" and \"%s\" would both become \"%s\"", other->name, file->name, file->header);
             continue;
         }
         gen_map_put(ctx, &headers, file->header, file);
-        outputs[count].name = file->header;
-        gen_emit_header(ctx, file, &outputs[count++].text);
+        outputs->items[outputs->count].name = file->header;
+        gen_emit_header(ctx, file, &outputs->items[outputs->count++].text);
     }
-    if (!ctx->error_count) gen_output_write(ctx, options->out, outputs, count);
-    for (i = 0; i < count; i++)
-        gen_text_free(&outputs[i].text);
 }
 
-static void gen_main_descriptor_set(gen_model_t *model, const gen_main_t *options) {
-    gen_context_t *ctx = model->ctx;
-    const char *slash = strrchr(options->set_out, '/');
-    connect_str_t folder = connect_str_of(".");
-    connect_writer_t writer;
-    gen_output_t output;
-    gen_file_t *file;
-    memset(&writer, 0, sizeof writer);
-    memset(&output, 0, sizeof output);
+GEN_PRIVATE void gen_generate(gen_model_t *model, const gen_command_t *command, const gen_load_from_t *from,
+    bool with_headers, gen_outputs_t *outputs) {
+    memset(outputs, 0, sizeof *outputs);
+    model->style = command->style;
+    gen_load_inputs(model, from, command->inputs, command->input_count);
+    gen_resolve_model(model);
+    gen_option_model(model);
+    gen_check_model(model);
+    if (model->ctx->error_count || !with_headers) return;
+    gen_names_model(model);
+    gen_generate_headers(model, outputs);
+}
+
+GEN_PRIVATE void gen_generate_free(gen_outputs_t *outputs) {
+    size_t i;
+    for (i = 0; i < outputs->count; i++)
+        gen_text_free(&outputs->items[i].text);
+}
+
+/* #### src/gen/plugin.h ############################################################################################ */
+/* Whether a program of this name is to be a plugin. */
+GEN_PRIVATE bool gen_plugin_is_asked(const char *program);
+/* Reads a CodeGeneratorRequest from standard input, writes the response to standard output. Returns the exit status. */
+GEN_PRIVATE int gen_plugin_run(gen_context_t *ctx);
+
+/* #### src/gen/plugin.c ############################################################################################ */
+/* A plugin of protoc and buf: google/protobuf/compiler/plugin.proto. A CodeGeneratorRequest comes in, with the
+   descriptors of all files; a CodeGeneratorResponse goes out, with the headers of those to generate for, and of the
+   well-known types that these need: the same as from the command line, byte for byte.
+
+     request    1 file_to_generate   2 parameter            15 proto_file
+     response   1 error              2 supported_features   3 minimum_edition   4 maximum_edition   15 file
+     file       1 name               15 content
+
+   What is wrong with the files is the response's error, with exit status 0, as plugins do; warnings go to standard
+   error. A request that is malformed, or too long (GEN_PLUGIN_BYTES_MAX), is told there, with exit status 1. */
+
+#define GEN_PLUGIN_BYTES_MAX (256u << 20)
+#define GEN_PLUGIN_PROTO3_OPTIONAL 1u
+#define GEN_PLUGIN_EDITIONS 2u
+#define GEN_PLUGIN_EDITION_MIN 998 /* EDITION_PROTO2 */
+
+GEN_PRIVATE bool gen_plugin_is_asked(const char *program) {
+    static const char name[] = "protoc-gen-connect-c";
+    const char *slash = strrchr(program, '/');
+    program = slash ? slash + 1 : program;
+    return strncmp(program, name, sizeof name - 1) == 0 &&
+        (!program[sizeof name - 1] || program[sizeof name - 1] == '.');
+}
+
+static bool gen_plugin_read(gen_context_t *ctx, connect_str_t *request) {
+    const gen_at_t nowhere = {NULL, 0};
+    gen_text_t input;
+    char part[16384];
+    size_t got;
+    memset(&input, 0, sizeof input);
+    gen_text_put(&input, "");
+    while ((got = fread(part, 1, sizeof part, stdin)) > 0 && input.len <= GEN_PLUGIN_BYTES_MAX)
+        gen_text_bytes(&input, part, got);
+    request->data = gen_source_copy(ctx, (connect_str_t){input.data, input.len});
+    request->len = input.len;
+    gen_text_free(&input);
+    if (ferror(stdin)) gen_source_error(ctx, nowhere, "cannot read standard input: %s", strerror(errno));
+    if (got > 0) gen_source_error(ctx, nowhere, "the request has more than 256 MiB");
+    return !ctx->error_count;
+}
+
+/* Takes a request apart; what is in it is not looked at yet. */
+static bool gen_plugin_request(
+    gen_context_t *ctx, connect_str_t request, gen_command_t *command, gen_load_from_t *from) {
+    connect_reader_t records = {{NULL, 0}, false};
+    connect_record_t record;
+    const char *parameter = "", **inputs = CONNECT_NEW(&ctx->arena, const char *, request.len / 2 + 1);
+    size_t input_count = 0;
+    bool good = true;
+    records.rest = request;
+    while (connect_reader_next(&records, &record)) {
+        if (record.number != 1 && record.number != 2 && record.number != 15) continue;
+        if (record.wire != CONNECT_WIRE_BYTES) {
+            good = false;
+        } else if (record.number == 1) {
+            inputs[input_count++] = gen_source_copy(ctx, record.bytes);
+        } else if (record.number == 2) {
+            parameter = gen_source_copy(ctx, record.bytes);
+        } else {
+            gen_load_descriptor(ctx, from, record.bytes);
+        }
+    }
+    if (records.failed || !good) {
+        const gen_at_t nowhere = {NULL, 0};
+        gen_source_error(ctx, nowhere, "standard input holds no google.protobuf.compiler.CodeGeneratorRequest");
+        return false;
+    }
+    if (gen_command_parameter(ctx, command, parameter)) {
+        command->inputs = inputs;
+        command->input_count = input_count;
+    }
+    return true;
+}
+
+/* All messages as one text. */
+static const char *gen_plugin_messages(gen_context_t *ctx) {
+    char *text = NULL;
+    const char *copy;
+    size_t len = 0;
+    FILE *file = open_memstream(&text, &len);
+    if (!file) gen_source_out_of_memory();
+    gen_source_report(ctx, file);
+    if (fclose(file) != 0) gen_source_out_of_memory();
+    copy = gen_source_copy(ctx, (connect_str_t){text, len});
+    free(text);
+    return copy;
+}
+
+static bool gen_plugin_respond(gen_context_t *ctx, const gen_outputs_t *outputs) {
+    const uint64_t features = GEN_PLUGIN_PROTO3_OPTIONAL | GEN_PLUGIN_EDITIONS;
+    const int32_t oldest = GEN_PLUGIN_EDITION_MIN, newest = GEN_EDITION_2024;
+    connect_writer_t writer = {NULL, {NULL, 0}, false, 0};
+    size_t i;
     writer.arena = &ctx->arena;
+    if (ctx->error_count) {
+        const connect_str_t error = connect_str_of(gen_plugin_messages(ctx));
+        connect_writer_put(&writer, 1, CONNECT_KIND_STRING, &error);
+    } else {
+        gen_source_report(ctx, stderr);
+    }
+    connect_writer_put(&writer, 2, CONNECT_KIND_UINT64, &features);
+    connect_writer_put(&writer, 3, CONNECT_KIND_INT32, &oldest);
+    connect_writer_put(&writer, 4, CONNECT_KIND_INT32, &newest);
+    for (i = 0; i < outputs->count && !ctx->error_count; i++) {
+        const gen_output_t *output = &outputs->items[i];
+        const connect_str_t name = connect_str_of(output->name), content = {output->text.data, output->text.len};
+        connect_writer_t file = {NULL, {NULL, 0}, false, 0};
+        file.arena = &ctx->arena;
+        connect_writer_put(&file, 1, CONNECT_KIND_STRING, &name);
+        connect_writer_put(&file, 15, CONNECT_KIND_STRING, &content);
+        connect_writer_put(&writer, 15, CONNECT_KIND_MESSAGE, &file.written);
+    }
+    return fwrite(writer.written.data, 1, writer.written.len, stdout) == writer.written.len && fflush(stdout) == 0;
+}
+
+GEN_PRIVATE int gen_plugin_run(gen_context_t *ctx) {
+    gen_load_from_t from;
+    gen_command_t command;
+    gen_model_t model;
+    gen_outputs_t outputs;
+    connect_str_t request;
+    bool good;
+    memset(&from, 0, sizeof from);
+    memset(&model, 0, sizeof model);
+    memset(&outputs, 0, sizeof outputs);
+    model.ctx = ctx;
+    if (!gen_plugin_read(ctx, &request) || !gen_plugin_request(ctx, request, &command, &from)) {
+        gen_source_report(ctx, stderr);
+        return 1;
+    }
+    if (!ctx->error_count) gen_generate(&model, &command, &from, true, &outputs);
+    good = gen_plugin_respond(ctx, &outputs);
+    gen_generate_free(&outputs);
+    if (!good) fprintf(stderr, "connect_gen: error: cannot write to standard output: %s\n", strerror(errno));
+    return good ? 0 : 1;
+}
+
+/* #### src/gen/main.c ############################################################################################## */
+/* connect_gen: reads .proto files, writes a header for each. The command line is told by --help; under the name
+   protoc-gen-connect-c, with nothing on its command line, the program is a plugin.
+
+   Exit status: 0; 1 after an error in what was read or written, and then nothing was written; 2 after a wrong command
+   line. All files are written together (output.c): the headers, a descriptor set, a dependency file. */
+
+static void gen_main_descriptor_set(const gen_model_t *model, bool include_imports, gen_output_t *output) {
+    connect_writer_t writer = {NULL, {NULL, 0}, false, 0};
+    const gen_file_t *file;
+    writer.arena = &model->ctx->arena;
     for (file = model->files.first; file; file = file->next) {
         connect_str_t bytes;
-        if (!options->include_imports && (!file->wanted || file->built_in)) continue;
-        bytes = gen_descriptor_file(ctx, file);
+        if (!include_imports && (!file->wanted || file->built_in)) continue;
+        bytes = gen_descriptor_file(model->ctx, file);
         connect_writer_put(&writer, 1, CONNECT_KIND_MESSAGE, &bytes);
     }
-    if (slash) {
-        folder.data = options->set_out;
-        folder.len = (size_t)(slash - options->set_out) + 1;
-    }
-    output.name = slash ? slash + 1 : options->set_out;
-    gen_text_bytes(&output.text, writer.written.data, writer.written.len);
-    gen_output_write(ctx, gen_source_copy(ctx, folder), &output, 1);
-    gen_text_free(&output.text);
+    gen_text_bytes(&output->text, writer.written.data, writer.written.len);
 }
 
-static int gen_main_run(const gen_main_t *options) {
-    gen_context_t ctx;
-    gen_model_t model;
-    int status;
-    gen_source_begin(&ctx);
-    memset(&model, 0, sizeof model);
-    model.ctx = &ctx;
-    gen_load_inputs(&model, options->folders, options->folder_count, options->inputs, options->input_count);
-    gen_resolve_model(&model);
-    gen_option_model(&model);
-    gen_check_model(&model);
-    if (!ctx.error_count) {
-        gen_names_model(&model);
-        if (options->out) gen_main_emit(&model, options);
-        if (options->set_out && !ctx.error_count) gen_main_descriptor_set(&model, options);
+/* A path in a rule of make and ninja. */
+static void gen_main_depfile_path(gen_text_t *text, const char *path) {
+    for (; *path; path++) {
+        const char escaped[3] = {*path == '$' ? '$' : '\\', *path, 0};
+        gen_text_put(text, strchr(" #$\\", *path) ? escaped : escaped + 1);
     }
-    gen_source_report(&ctx, stderr);
-    status = ctx.error_count ? 1 : 0;
-    gen_source_free(&ctx);
-    return status;
+}
+
+/* "header header: file file", and an empty rule for each file, so that make goes on when one is gone. */
+static void gen_main_depfile(
+    const gen_model_t *model, const gen_command_t *command, const gen_outputs_t *outputs, gen_output_t *depfile) {
+    const gen_file_t *file;
+    gen_text_t rules;
+    size_t i;
+    memset(&rules, 0, sizeof rules);
+    for (i = 0; i < outputs->count; i++) {
+        const gen_output_t *output = &outputs->items[i];
+        if (output == depfile) continue;
+        if (depfile->text.len) gen_text_put(&depfile->text, " \\\n  ");
+        gen_main_depfile_path(&depfile->text,
+            output->elsewhere ? output->elsewhere : gen_output_path(model->ctx, command->out, output->name));
+    }
+    gen_text_put(&depfile->text, ":");
+    for (file = model->files.first; file; file = file->next) {
+        if (file->built_in || !file->source->text.data) continue;
+        gen_text_put(&depfile->text, " \\\n  ");
+        gen_main_depfile_path(&depfile->text, file->source->path);
+        gen_main_depfile_path(&rules, file->source->path);
+        gen_text_put(&rules, ":\n");
+    }
+    for (i = 0; i < command->set_count; i++) {
+        gen_text_put(&depfile->text, " \\\n  ");
+        gen_main_depfile_path(&depfile->text, command->sets[i]);
+        gen_main_depfile_path(&rules, command->sets[i]);
+        gen_text_put(&rules, ":\n");
+    }
+    gen_text_put(&depfile->text, "\n");
+    if (rules.len) gen_text_put(&depfile->text, rules.data);
+    gen_text_free(&rules);
+}
+
+static bool gen_main_read_sets(gen_context_t *ctx, const gen_command_t *command, gen_load_from_t *from) {
+    const gen_at_t nowhere = {NULL, 0};
+    size_t i;
+    for (i = 0; i < command->set_count; i++) {
+        int os_error;
+        const gen_source_t *set = gen_source_read(ctx, nowhere, command->sets[i], command->sets[i], &os_error);
+        if (!set) {
+            gen_source_error(ctx, nowhere, "cannot read \"%s\": %s", command->sets[i], strerror(os_error));
+        } else if (!gen_load_descriptor_set(ctx, from, set->text)) {
+            gen_source_error(ctx, nowhere, "\"%s\" is not a google.protobuf.FileDescriptorSet", command->sets[i]);
+        }
+    }
+    return !ctx->error_count;
+}
+
+static void gen_main_run(gen_context_t *ctx, const gen_command_t *command) {
+    gen_load_from_t from;
+    gen_model_t model;
+    gen_outputs_t outputs;
+    memset(&from, 0, sizeof from);
+    memset(&model, 0, sizeof model);
+    model.ctx = ctx;
+    from.folders = command->folders;
+    from.folder_count = command->folder_count;
+    if (!gen_main_read_sets(ctx, command, &from)) return;
+    gen_generate(&model, command, &from, command->out != NULL, &outputs);
+    if (!ctx->error_count) {
+        gen_output_t *all = CONNECT_NEW(&ctx->arena, gen_output_t, outputs.count + 2);
+        if (outputs.count) memcpy(all, outputs.items, outputs.count * sizeof *all);
+        outputs.items = all;
+        if (command->set_out) {
+            all[outputs.count].elsewhere = command->set_out;
+            gen_main_descriptor_set(&model, command->include_imports, &all[outputs.count++]);
+        }
+        if (command->depfile) {
+            gen_output_t *depfile = &all[outputs.count++];
+            depfile->elsewhere = command->depfile;
+            gen_main_depfile(&model, command, &outputs, depfile);
+        }
+        gen_output_write(ctx, command->out, all, outputs.count);
+    }
+    gen_generate_free(&outputs);
 }
 
 int main(int argc, char **argv) {
-    gen_main_t options;
+    gen_context_t ctx;
+    gen_command_t command;
     int status;
-    memset(&options, 0, sizeof options);
-    options.folders = calloc((size_t)argc + 1, sizeof *options.folders);
-    options.inputs = calloc((size_t)argc + 1, sizeof *options.inputs);
-    if (!options.folders || !options.inputs) gen_source_out_of_memory();
-    status = gen_main_arguments(&options, argc, argv);
-    if (status < 0) status = gen_main_run(&options);
-    free(options.folders);
-    free(options.inputs);
+    gen_source_begin(&ctx);
+    if (argc == 1 && gen_plugin_is_asked(argv[0])) {
+        status = gen_plugin_run(&ctx);
+    } else {
+        status = gen_command_line(&ctx, &command, argc, argv);
+        if (status < 0) gen_main_run(&ctx, &command);
+        gen_source_report(&ctx, stderr);
+        if (status == 2) fputs("See connect_gen --help.\n", stderr);
+        if (status < 0) status = ctx.error_count ? 1 : 0;
+    }
+    gen_source_free(&ctx);
     return status;
 }

@@ -43,9 +43,9 @@ echo "-- One file of two lines holds the library and the generated tables"
 show "cat examples/demo_impl.c"
 show "$cc -O2 -I. -I$out -c examples/demo_impl.c -o $out/impl.o"
 built
-show "$cc -O2 -I. -I$out examples/demo_server.c $out/impl.o -lnghttp2 -lz -lzstd -lpthread -o $out/server"
+show "$cc -O2 -I. -I$out examples/demo_server.c $out/impl.o -lnghttp2 -lz -lzstd -lbearssl -lpthread -o $out/server"
 built
-show "$cc -O2 -I. -I$out examples/demo_client.c $out/impl.o -lnghttp2 -lz -lzstd -lpthread -o $out/client"
+show "$cc -O2 -I. -I$out examples/demo_client.c $out/impl.o -lnghttp2 -lz -lzstd -lbearssl -lpthread -o $out/client"
 built
 
 echo

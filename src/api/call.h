@@ -5,6 +5,7 @@
    message each way. Half duplex over HTTP/1.1 is no case of its own: the same events come, only the peer reads late. */
 
 typedef struct connect_call_t connect_call_t;
+typedef struct connect_tls_info_t connect_tls_info_t; /* section 7 */
 
 typedef enum connect_io_t { /* the same for sending and receiving, so that a forwarder can return what send said */
     CONNECT_IO_OK = 0,    /* taken */
@@ -39,6 +40,7 @@ typedef enum connect_http_version_t { CONNECT_HTTP_1 = 1, CONNECT_HTTP_2 = 2 } c
 typedef struct connect_peer_t {
     const char *address;           /* "10.0.0.7:51234", "[::1]:443", "unix:", "memory:" */
     connect_http_version_t http;
+    const connect_tls_info_t *tls; /* NULL in clear text */
 } connect_peer_t;
 typedef struct connect_call_info_t {
     const connect_method_t *method;
@@ -52,6 +54,23 @@ typedef struct connect_call_info_t {
     connect_str_t query;           /* of a Connect GET, undecoded; absent for POST */
     connect_peer_t peer;
 } connect_call_info_t;
+/* Around every call of a server, a route or a client, retries included. The first in a list is outermost: it sees
+   requests first and responses last. A NULL slot is passed over. Unlike events these run inside the functions that
+   cause them: start, send, finish. */
+typedef struct connect_interceptor_t {
+    /* Headers are in (server) or about to go (client), no body was read. *answer = a response: ends the call here
+       with success. Another code than OK ends it with that; LATER: it waits for connect_call_proceed. */
+    connect_code_t (*on_open)(connect_call_t *call, const void **answer, void *user);
+    /* A message came in (again after AGAIN), or is about to go (but for connect_call_send_encoded of a typed method).
+       *message may be replaced. Another code than OK ends the call. */
+    connect_code_t (*on_receive)(connect_call_t *call, const void **message, void *user);
+    connect_code_t (*on_send)(connect_call_t *call, const void **message, void *user);
+    /* Once for every on_open: the outcome, code OK included, before it is sent (server) or told (client). It may be
+       changed (an error to OK: the response is then an empty one); trailers may be added. */
+    void (*on_finish)(connect_call_t *call, connect_error_t *error, void *user);
+    void *user;
+} connect_interceptor_t;
+
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
 /* Returns what is known about a call. Lifetime: the call's; headers and trailers appear as they come. */
 CONNECT_API const connect_call_info_t *connect_call_info(const connect_call_t *call);
@@ -66,9 +85,10 @@ CONNECT_API void connect_call_set_user(connect_call_t *call, void *user);
 /* Keeps a pointer for whoever knows the key, say from an interceptor to the handler; the first 4 cannot fail.
    key: any address, compared as such. Returns false: out of memory. */
 CONNECT_API bool connect_call_set_value(connect_call_t *call, const void *key, void *value);
-/* Returns a pointer kept; NULL for an unknown key.  */
-CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key);
-/* Adds a header to what this end sends, or a trailer to what the server sends.
+/* Returns a pointer kept; NULL for an unknown key. key_or_null: NULL is connect_call_options_t.context. */
+CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key_or_null);
+/* Adds a header to what this end sends, or a trailer to what the server sends; on the client: in on_open of
+   interceptors, and headers only.
    Returns false: they are gone already, the name is the protocol's own, the text is not allowed (-bin: not base64). */
 CONNECT_API bool connect_call_set_header(connect_call_t *call, const char *name, connect_str_t value);
 CONNECT_API bool connect_call_set_trailer(connect_call_t *call, const char *name, connect_str_t value);
@@ -106,4 +126,7 @@ CONNECT_API void connect_call_resume(connect_call_t *call);
    has passed. connect_call_finish is due all the same. (Streams have on_closed.) */
 CONNECT_API void connect_call_on_cancel(connect_call_t *call, void (*cancel)(connect_call_t *call, void *arg),
     void *arg);
+/* Carries on a call whose interceptor's on_open returned CONNECT_LATER, as if it returned only now. A second proceed
+   does nothing, while the call lives. Due even if the peer is gone: until then the call stays. */
+CONNECT_API void connect_call_proceed(connect_call_t *call, connect_code_t code, const void *answer_or_null);
 #endif

@@ -1,6 +1,6 @@
 #pragma once
 
-/* ==== 9. Client ================================================================================================== */
+/* ==== 10. Client ================================================================================================= */
 
 typedef struct connect_client_t connect_client_t;
 typedef struct connect_backend_t { /* one address of the name, or one member client */
@@ -29,12 +29,14 @@ typedef struct connect_client_options_t {
     const connect_allocator_t *allocator;  /* default libc */
     connect_loop_t *loop;                  /* default: one of its own, run by the _wait functions */
     connect_limits_t limits;
+    connect_tls_t *tls;                    /* default for https: the system's trust anchors */
     const char *address;                   /* where to dial, as for connect_server_listen; default: the URL's host */
+    connect_server_t *loopback;            /* calls this server in memory, on its loop; outlives the client; or NULL */
     connect_client_t *const *members;      /* spreads calls over these clients, which outlive it; NULL: none */
     size_t member_count;
     connect_protocol_t protocol;           /* default Connect */
     const char *codec;                     /* default "proto" */
-    connect_http_version_t http;           /* default: HTTP/2 for gRPC, else HTTP/1.1 */
+    connect_http_version_t http;           /* default: by ALPN; in clear text HTTP/2 for gRPC, else HTTP/1.1 */
     const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
     size_t compression_count;
     const char *compression;               /* of requests; default "identity" */
@@ -52,6 +54,8 @@ typedef struct connect_client_options_t {
     connect_dialer_t *dial;                /* default sockets. With it, and without resolve, the address goes there */
     void (*on_backends)(connect_client_t *client, void *user); /* one came, went, or changed its ready; NULL: none */
     void *user;                            /* for these four */
+    const connect_interceptor_t *interceptors; /* around every call */
+    size_t interceptor_count;
     connect_codec_options_t codec_options;
 } connect_client_options_t;
 typedef struct connect_reply_t { connect_headers_t headers, trailers; } connect_reply_t;
@@ -62,13 +66,14 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
     const char *compression, *codec;
     connect_protocol_t protocol;
     bool get, no_get;
+    void *context;                         /* for interceptors: connect_call_value(call, NULL) */
     connect_reply_t *reply;                /* unary _wait: takes headers and trailers, in the arena; NULL: not wanted */
 } connect_call_options_t;
 
 #if CONNECT_ENABLE_CLIENT
 /* Makes a client: a pool of connections to the addresses of one name, dialled when needed; or a spread over members.
-   base_url_or_null: "http://host:port/prefix"; NULL with members.
-   Errors: INVALID_ARGUMENT; UNIMPLEMENTED for https://. */
+   base_url_or_null: "https://host:port/prefix", "http://..."; NULL with members.
+   Errors: INVALID_ARGUMENT, also for http:// with tls; UNIMPLEMENTED for https:// without any TLS engine. */
 CONNECT_API connect_client_t *connect_client_new(const char *base_url_or_null, const connect_client_options_t *options,
     connect_error_t *error);
 /* Ends all calls with CANCELED, and frees the client. */
@@ -95,6 +100,7 @@ CONNECT_API connect_call_t *connect_client_start(connect_client_t *client, const
 /* As connect_client_connect, and waits until a backend is ready. timeout_ms: 0: 30,000. Returns false:
    DEADLINE_EXCEEDED, with the last failure in its text. */
 CONNECT_API bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, connect_error_t *error);
+#endif
 /* Makes a unary call and waits for its end. Returns its code. Lifetime: response and error are in the arena. */
 CONNECT_API connect_code_t connect_client_unary_wait(connect_client_t *client, const connect_method_t *method,
     const void *request, void *response, connect_arena_t *arena, const connect_call_options_t *options,
@@ -104,7 +110,6 @@ CONNECT_API connect_io_t connect_call_send_wait(connect_call_t *call, const void
 /* Waits for the next response. Returns OK: message is filled in, in the arena; END: the call ended with OK; ERROR. */
 CONNECT_API connect_io_t connect_call_receive_wait(connect_call_t *call, void *message, connect_arena_t *arena,
     connect_error_t *error);
-#endif
 /* Frees a call that was started without events; cancels it if it runs. */
 CONNECT_API void connect_call_free(connect_call_t *call_or_null);
 #endif

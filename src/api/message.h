@@ -95,7 +95,7 @@ struct connect_file_t {
     struct { const connect_extension_t *const *items; size_t count; } extensions;
     struct { const connect_service_t *const *items; size_t count; } services;
 };
-typedef struct connect_schema_t {       /* a set of generated files */
+typedef struct connect_schema_t {       /* a set of files, generated or loaded */
     const connect_file_t *const *files;
     size_t count;
 } connect_schema_t;
@@ -141,8 +141,13 @@ CONNECT_API bool connect_message_copy(const connect_type_t *type, void *to, cons
 /* Merges deeply, by protobuf's rules: set fields replace, messages merge, lists append. Returns as copy. */
 CONNECT_API bool connect_message_merge(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena);
 
-/* Finds a message type by its full name; NULL if the schema has none. */
+/* Makes types at run time from a google.protobuf.FileDescriptorSet that holds all imports.
+   Errors: INVALID_ARGUMENT names file and type. Lifetime: all of it is in the arena. */
+CONNECT_API bool connect_schema_load(connect_schema_t *schema, connect_str_t descriptor_set, connect_arena_t *arena,
+    connect_error_t *error);
+/* Find a message type by its full name, a method by its path; NULL if the schema has none. */
 CONNECT_API const connect_type_t *connect_schema_type(connect_schema_t schema, const char *full_name);
+CONNECT_API const connect_method_t *connect_schema_method(connect_schema_t schema, const char *path);
 /* Finds a field by its name or its JSON name; NULL if there is none. */
 CONNECT_API const connect_field_t *connect_message_field(const connect_type_t *type, connect_str_t name);
 /* Returns where a field's value stands, as the member's C type, or NULL if it is absent. */

@@ -1,6 +1,6 @@
 #pragma once
 
-/* ==== 8. Server ================================================================================================== */
+/* ==== 9. Server ================================================================================================== */
 
 typedef struct connect_deadlines_t { /* what becomes of the client's timeout */
     uint32_t default_ms;             /* if it gives none; default: no deadline */
@@ -13,6 +13,8 @@ typedef struct connect_server_options_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     const char *prefix;                    /* of all RPC paths, "/api"; default "" */
+    const connect_interceptor_t *interceptors; /* around every call */
+    size_t interceptor_count;
     connect_codec_options_t codec_options; /* drop_unknown and json_; the rest comes from limits */
     const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
     size_t compression_count;
@@ -25,6 +27,8 @@ typedef struct connect_server_options_t {
 } connect_server_options_t;
 typedef struct connect_route_options_t {   /* of one service; default: as the server's */
     const char *prefix;                    /* instead of the server's; "": none */
+    const connect_interceptor_t *interceptors; /* inside the server's */
+    size_t interceptor_count;
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes;
     const char *compression;
@@ -32,6 +36,7 @@ typedef struct connect_route_options_t {   /* of one service; default: as the se
 typedef struct connect_listen_options_t {
     uint32_t unix_mode;                    /* permissions of a Unix socket; default 0660 */
     uint32_t backlog;                      /* default 1,024 */
+    connect_tls_t *tls;                    /* default: clear text */
     bool reuse_port;                       /* several servers may listen here: one per thread, with state of its own */
 } connect_listen_options_t;
 

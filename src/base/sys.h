@@ -9,6 +9,7 @@
 #include "api/call.h"
 #include "api/loop.h"
 #include "api/conn.h"
+#include "api/tls.h"
 #include "api/limits.h"
 #include "api/server.h"
 #include "api/client.h"
@@ -16,9 +17,13 @@
 
 #include <errno.h>
 #include <limits.h>
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+#include <pthread.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #if CONNECT_ENABLE_SOCKETS
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -30,7 +35,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 #if !defined(CN_POLLER_KQUEUE) /* a test of one system's poller on another says it itself */
 #if defined(__linux__)
@@ -48,11 +52,18 @@
 #include <sys/eventfd.h>
 #endif
 #endif
+#if defined(__SSE2__) && defined(__GNUC__)
+#include <emmintrin.h>
+#endif
 #if CONNECT_ENABLE_HTTP2
 #include <nghttp2/nghttp2.h>
 #endif
 #if CONNECT_ENABLE_GZIP
 #include <zlib.h>
+#endif
+#if CONNECT_ENABLE_TLS
+#include <bearssl.h>
+#include <sys/random.h>
 #endif
 #if CONNECT_ENABLE_ZSTD
 #define ZSTD_STATIC_LINKING_ONLY /* for contexts that live in our allocator's memory */
@@ -75,6 +86,20 @@
 #else
 #define CN_LIKELY(condition) (condition)
 #define CN_UNLIKELY(condition) (condition)
+#endif
+/* Inlined where speed is asked for, and not size; kept out of line, off the path that is taken most; never taken in a
+   good case. */
+#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
+#define CN_HOT __attribute__((always_inline))
+#else
+#define CN_HOT
+#endif
+#if defined(__GNUC__)
+#define CN_APART __attribute__((noinline))
+#define CN_COLD __attribute__((noinline, cold))
+#else
+#define CN_APART
+#define CN_COLD
 #endif
 #define CN_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define CN_MAX(a, b) ((a) > (b) ? (a) : (b))

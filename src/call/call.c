@@ -4,6 +4,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "call/intercept.h"
 #include "call/invoke.h"
 #include "call/serve.h"
 #include "codec/compress.h"
@@ -88,9 +89,17 @@ static void cn_call_destroy(connect_call_t *call) {
     cn_mem_release(allocator, call);
 }
 
+CN_PRIVATE void cn_call_set_tls(connect_call_t *call, cn_tls_t *tls) {
+    cn_tls_ref(tls);
+    cn_tls_unref(call->tls);
+    call->tls = tls;
+    call->info.peer.tls = cn_tls_info(tls);
+}
+
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     connect_arena_t arena, scratch;
     cn_buf_t in, out, expanded;
+    cn_call_set_tls(call, NULL);
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
         cn_call_destroy(call);
         return;
@@ -154,7 +163,7 @@ CN_PRIVATE void cn_call_leave(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_call_release_if_done(connect_call_t *call) {
-    bool user_has_it = call->is_server ? call->promised : call->pull && !call->freed;
+    bool user_has_it = call->proceed_due || (call->is_server ? call->promised : call->pull && !call->freed);
     if (call->x.http || user_has_it || call->callbacks || call->released || !call->told || call->poked) return;
     call->released = true;
     cn_list_remove(&call->poke_node);
@@ -292,10 +301,29 @@ static connect_codec_options_t cn_call_codec_options(const connect_call_t *call)
     return options;
 }
 
+static bool cn_call_take_raw(connect_str_t *to, connect_str_t bytes, connect_arena_t *copy_or_null) {
+    *to = copy_or_null ? connect_arena_copy(copy_or_null, bytes) : bytes;
+    return to->data != NULL;
+}
+
+CN_PRIVATE void *cn_call_new_message(const connect_type_t *type, connect_arena_t *arena) {
+    void *message = connect_arena_take(arena, 1, type ? type->size : sizeof(connect_str_t));
+    if (message && type) connect_message_init(type, message);
+    if (message && !type) *(connect_str_t *)message = CN_STR("");
+    return message;
+}
+
+CN_PRIVATE bool cn_call_copy_message(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena) {
+    if (type) return connect_message_copy(type, to, from, arena);
+    return cn_call_take_raw((connect_str_t *)to, *(const connect_str_t *)from, arena);
+}
+
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error) {
     connect_codec_options_t options = cn_call_codec_options(call);
     options.copy = copy;
+    if (!type)
+        return cn_call_take_raw((connect_str_t *)message, payload, copy ? arena : NULL) || cn_error_memory(error);
 #if CONNECT_ENABLE_JSON
     if (call->rpc.json) return cn_pbjson_decode(type, message, payload, arena, &options, error);
 #endif
@@ -304,14 +332,24 @@ CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type,
 
 /* ---- Output ---- */
 
-static bool cn_call_encode(connect_call_t *call, const void *message, cn_buf_t *out, connect_error_t *error) {
-    const connect_type_t *type = call->is_server ? call->rpc.method->output : call->rpc.method->input;
+CN_PRIVATE bool cn_call_encode(
+    connect_call_t *call, const connect_type_t *type, const void *message, cn_buf_t *out, connect_error_t *error) {
     connect_codec_options_t options = cn_call_codec_options(call);
     if (call->rpc.get) options.deterministic = true; /* one URL for one request, for caches */
+    if (!type)
+        return cn_buf_append_str(out, call->rpc.allocator, *(const connect_str_t *)message) || cn_error_memory(error);
 #if CONNECT_ENABLE_JSON
     if (call->rpc.json) return cn_pbjson_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
 #endif
     return cn_pb_encode(type, message, out, call->rpc.allocator, &options, &call->arena, error);
+}
+
+/* A message of one's own that does not encode: on a server it is not the client's argument that is invalid. */
+static bool cn_call_encode_own(connect_call_t *call, const void *message, cn_buf_t *out, connect_error_t *error) {
+    const connect_method_t *method = call->rpc.method;
+    if (cn_call_encode(call, call->is_server ? method->output : method->input, message, out, error)) return true;
+    if (call->is_server && error->code == CONNECT_INVALID_ARGUMENT) error->code = CONNECT_INTERNAL;
+    return false;
 }
 
 static bool cn_call_check_send(connect_call_t *call, size_t len, connect_error_t *error) {
@@ -327,7 +365,7 @@ static bool cn_call_put_packed(
     cn_codings_t *codings = call->rpc.codings;
     cn_buf_t *plain = cn_codings_plain(codings);
     connect_str_t bytes = encoded ? *encoded : CN_STR("");
-    bool ok = encoded || cn_call_encode(call, message, plain, error);
+    bool ok = encoded || cn_call_encode_own(call, message, plain, error);
     if (!encoded) bytes = cn_buf_view(plain);
     ok = ok && cn_call_check_send(call, bytes.len, error);
     *packed = ok && bytes.len >= codings->min && bytes.len != 0;
@@ -345,7 +383,7 @@ static bool cn_call_put_plain(
     const size_t before = cn_buf_len(out);
     if (encoded) {
         if (!cn_buf_append_str(out, call->rpc.allocator, *encoded)) return cn_error_memory(error);
-    } else if (!cn_call_encode(call, message, out, error)) {
+    } else if (!cn_call_encode_own(call, message, out, error)) {
         return false;
     }
     return cn_call_check_send(call, cn_buf_len(out) - before, error);
@@ -356,7 +394,7 @@ static bool cn_call_announces_empty(const connect_call_t *call, size_t len) {
     return len == 0 && !call->is_server && !call->rpc.get && call->rpc.codings->min == 1;
 }
 
-CN_PRIVATE bool cn_call_put_message(
+static bool cn_call_append_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
     const bool enveloped = call->rpc.protocol->enveloped;
     const char head[CN_ENVELOPE_HEAD] = {0};
@@ -379,6 +417,20 @@ CN_PRIVATE bool cn_call_put_message(
         call->rpc.coding_body = packed || cn_call_announces_empty(call, cn_buf_len(out)) ? call->rpc.coding_sent : NULL;
     call->messages_out++;
     return true;
+}
+
+CN_PRIVATE bool cn_call_put_message(
+    connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
+    connect_code_t code = CONNECT_OK;
+    bool ok = false;
+    cn_call_enter(call); /* what interceptors put in place stands in the scratch arena */
+    if (message) code = cn_intercept_send(call, &message);
+    if (code != CONNECT_OK)
+        *error = cn_call_failure(call, code);
+    else
+        ok = cn_call_append_message(call, message, encoded_or_null, error);
+    cn_call_leave(call);
+    return ok;
 }
 
 /* ---- Metadata ---- */
@@ -471,6 +523,7 @@ bool connect_call_set_value(connect_call_t *call, const void *key, void *value) 
 void *connect_call_value(const connect_call_t *call, const void *key) {
     const cn_value_t *entry;
     size_t i;
+    if (!key) return call->context;
     for (i = 0; i < CN_LEN(call->values) && call->values[i].key; i++)
         if (call->values[i].key == key) return call->values[i].value;
     for (entry = call->more_values; entry; entry = entry->next)
@@ -497,6 +550,12 @@ void connect_call_set_limits(connect_call_t *call, uint32_t receive_bytes, uint3
 }
 
 /* ---- Errors ---- */
+
+CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_code_t code) {
+    connect_error_t error = call->failure;
+    error.code = code == CONNECT_LATER ? CONNECT_INTERNAL : code;
+    return error;
+}
 
 connect_code_t connect_call_fail(connect_call_t *call, connect_code_t code, const char *format, ...) {
     connect_str_t text;

@@ -2,19 +2,26 @@
 #include "base/sys.h"
 #include "base/buf.h"
 #include "base/list.h"
+#include "io/tls.h"
 #include "http/exchange.h"
 #include "protocol/protocol.h"
 
-typedef struct cn_call_owner_t {               /* the server or the client of a call */
-    void (*on_head)(connect_call_t *call);     /* server: a request's head is in call->x: find out what it is */
-    void (*on_released)(connect_call_t *call); /* nobody refers to it any more: use it again */
-    void (*poke)(connect_call_t *call);        /* have cn_call_on_poke called soon, though it has no exchange */
+typedef struct cn_call_owner_t {                   /* the server or the client of a call */
+    void (*on_head)(connect_call_t *call);         /* server: a request's head is in call->x: find out what it is */
+    void (*on_released)(connect_call_t *call);     /* nobody refers to it any more: use it again */
+    void (*poke)(connect_call_t *call);            /* have cn_call_on_poke called soon, though it has no exchange */
     int64_t (*now_ms)(const connect_call_t *call); /* the time, of a call without an exchange; -1: not known */
+    void (*on_passed)(connect_call_t *call);       /* client: no interceptor holds it back any more */
     void (*on_answer)(connect_call_t *call);       /* client: the response has begun */
     void (*on_outcome)(connect_call_t *call);      /* client: rpc.error is what came of it on this connection */
     bool (*may_retry)(connect_call_t *call);       /* client: the failed call may be made again, but for what it sent */
     void (*again)(connect_call_t *call);           /* client: it has no exchange any more, and is to get another */
 } cn_call_owner_t;
+
+typedef struct cn_interceptors_t { /* of a call: those around all calls, and inside them those of its route */
+    const connect_interceptor_t *outer, *inner;
+    size_t outer_count, inner_count;
+} cn_interceptors_t;
 
 typedef struct cn_value_t {
     const void *key;
@@ -37,55 +44,64 @@ struct connect_call_t {
     connect_call_info_t info;
     connect_events_t events;
     void *user;
+    cn_interceptors_t interceptors;
+    size_t opened, passed; /* interceptors: whose on_open was called; that see messages, as they let the call pass */
     const cn_call_owner_t *owner_events;
     void *owner;          /* NULL: it went away before the call */
+    cn_tls_t *tls;        /* of its connection; NULL: clear text */
     connect_loop_t *loop; /* NULL: no sockets */
     const connect_codec_options_t *codec_options;
     cn_list_t node;      /* in a list of the owner's */
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;              /* received, not yet delivered */
-    cn_buf_t expanded;        /* a received message, if it came compressed */
-    size_t unconsumed;        /* bytes in `in` that the peer's window still waits for */
-    void *request, *response; /* server, single ones */
-    connect_str_t held;       /* client, single response: the message, expanded, until the call's outcome is known */
-    connect_error_t failure;  /* what connect_call_fail and add_detail set */
+    cn_buf_t in;             /* received, not yet delivered */
+    cn_buf_t expanded;       /* a received message, if it came compressed */
+    size_t unconsumed;       /* bytes in `in` that the peer's window still waits for */
+    const void *request;     /* a single one. Client: what an interceptor's LATER holds back */
+    const void *response;    /* a single one. Client: decoded, on_message is due */
+    void *context;           /* client: connect_call_options_t.context */
+    connect_str_t held;      /* client, single response: the message, expanded, until the call's outcome is known */
+    connect_error_t failure; /* what connect_call_fail and add_detail set */
     void (*cancel)(connect_call_t *call, void *arg);
     void *cancel_arg;
     cn_value_t values[6], *more_values;
     uint32_t messages_in, messages_out;
-    struct cn_backend_t *backend;     /* client: where its exchange runs */
+    struct cn_backend_t *backend;      /* client: where its exchange runs */
     size_t request_start, request_len; /* client, single request: where it stood in x.out */
-    size_t own_headers;               /* client: of rpc.headers, those that are sent wherever it runs */
-    int64_t begun_ms, not_before_ms;  /* client: the last attempt; the next */
-    uint64_t serial;                  /* client: of its calls */
-    uint32_t attempts;                /* client: made so far */
-    uint8_t lane;                     /* client: which connections it needs */
-    bool unprocessed;                 /* client: the peer did nothing for it, in the last attempt */
-    bool resent;                      /* client: once, without the application's policy */
-    bool again;                       /* client: once its exchange is closed */
-    bool retriable;                   /* client: its owner may make it again */
-    bool open_due;                    /* client: on_open waits for the outcome */
+    size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
+    int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    uint64_t serial;                   /* client: of its calls */
+    uint32_t attempts;                 /* client: made so far */
+    uint8_t lane;                      /* client: which connections it needs */
+    bool unprocessed;                  /* client: the peer did nothing for it, in the last attempt */
+    bool resent;                       /* client: once, without the application's policy */
+    bool again;                        /* client: once its exchange is closed */
+    bool retriable;                    /* client: its owner may make it again */
+    bool open_due;                     /* client: on_open waits for the outcome */
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
-    bool packed;     /* what cn_call_front found is compressed */
-    bool plain;      /* server: an HTTP answer, no call */
-    bool pull;       /* client: no events, the _wait functions ask */
-    bool entered;    /* the first event has happened and did not end it: on_closed is due */
-    bool promised;   /* server, unary: LATER was returned, finish is due */
-    bool finished;   /* finish was called, or a code returned */
-    bool answered;   /* server: the response's end is on its way. Client: the request's */
-    bool over;       /* the outcome is known: rpc.error */
-    bool told;       /* on_closed was called, or is not due */
-    bool in_end;     /* the peer has sent all */
-    bool end_told;   /* server: on_end was called */
-    bool paused;     /* no on_message for now */
-    bool drop_input; /* what still comes is of no interest */
-    bool mute;       /* client: messages are of no interest, but the end is */
-    bool taken;      /* client, single response: receive has given it out */
-    bool draining;   /* on_drain is due */
-    bool writable;   /* on_writable is due */
+    bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
+    bool proceed_due; /* connect_call_proceed is */
+    bool concluding;  /* on_finish of interceptors runs */
+    bool packed;      /* what cn_call_front found is compressed */
+    bool plain;       /* server: an HTTP answer, no call */
+    bool pull;        /* client: no events, the _wait functions ask */
+    bool entered;     /* the first event has happened and did not end it: on_closed is due */
+    bool promised;    /* server, unary: LATER was returned, finish is due */
+    bool finished;    /* finish was called, or a code returned */
+    bool answered;    /* server: the response's end is on its way. Client: the request's */
+    bool over;        /* the outcome is known: rpc.error */
+    bool told;        /* on_closed was called, or is not due */
+    bool in_end;      /* the peer has sent all */
+    bool end_told;    /* server: on_end was called */
+    bool paused;      /* no on_message for now */
+    bool drop_input;  /* what still comes is of no interest */
+    bool mute;        /* client: messages are of no interest, but the end is */
+    bool taken;       /* client, single response: receive has given it out */
+    bool local;       /* client: an interceptor answered in the server's place */
+    bool draining;    /* on_drain is due */
+    bool writable;    /* on_writable is due */
     bool poked;
     bool freed; /* client: connect_call_free was called */
     bool released;
@@ -104,6 +120,8 @@ CN_PRIVATE connect_call_t *cn_call_new(
 /* Puts a released call into the pool. pool NULL, or full: frees it. */
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call);
 CN_PRIVATE void cn_call_pool_free(cn_call_pool_t *pool, const connect_allocator_t *allocator);
+/* Lets the call tell of its connection's TLS, as long as it lives. */
+CN_PRIVATE void cn_call_set_tls(connect_call_t *call, cn_tls_t *tls_or_null);
 CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x);
 CN_PRIVATE int64_t cn_call_now_ms(const connect_call_t *call);
 
@@ -134,7 +152,17 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole);
 CN_PRIVATE void cn_call_consume(connect_call_t *call);
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error);
-/* Encodes a message behind what waits to be sent. Returns false: *error says why, nothing was appended. */
+/* Makes a message with its defaults; type NULL: raw bytes, none. Returns NULL: out of memory. */
+CN_PRIVATE void *cn_call_new_message(const connect_type_t *type, connect_arena_t *arena);
+/* Copies a message deeply into one made as above. Returns false: out of memory. */
+CN_PRIVATE bool cn_call_copy_message(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena);
+/* Encodes a message of a type; the call's codec. */
+CN_PRIVATE bool cn_call_encode(
+    connect_call_t *call, const connect_type_t *type, const void *message, cn_buf_t *out, connect_error_t *error);
+/* What the application said of an error: connect_call_fail and add_detail; code: returned by it. */
+CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_code_t code);
+/* Encodes a message behind what waits to be sent; interceptors see it before. Returns false: *error says why, nothing
+   was appended. */
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error);
 /* One message goes each way (from the client; from the server). */

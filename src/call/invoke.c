@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "call/call.h"
+#include "call/intercept.h"
 #include "codec/compress.h"
 #include "http/exchange.h"
 #include "protocol/error.h"
@@ -12,7 +13,8 @@
 
 /* A call as the client runs it.
 
-   start ----> (waits for a connection: what is sent meanwhile stands in x.out) ----> begun: head, messages, end go
+   start ----> interceptors ----> (waits for a connection: what is sent meanwhile stands in x.out)
+         ----> begun: head, messages, end go
    head in ----> on_open ----> on_message for each ----> the response has ended ----> outcome ----> on_closed
 
    The outcome is known when the response has ended, and is the protocol's word: trailers, END_STREAM, HTTP status. A
@@ -20,6 +22,11 @@
    is UNIMPLEMENTED, as both specifications' suites want it. A response cut short, or one that breaks the protocol,
    ends the call at once. At the deadline the exchange is reset and the call is DEADLINE_EXCEEDED, whatever the peer
    says later.
+
+   Interceptors see the call inside of connect_client_start, before anything was sent. While one of them holds it back
+   (`opening`) a stream's send says AGAIN, and what finish was given is copied. An answer in the server's place goes
+   through the codec, as if it had come from there, and through the interceptors outside. A single response is decoded,
+   and seen by interceptors, before the outcome is, and given to the application after it.
 
    Made again. A call that its exchange was lost for and that the peer did not process (it never left this side,
    REFUSED_STREAM, beyond GOAWAY's last stream) gets another exchange, once; so does one without side effects whose
@@ -49,6 +56,15 @@ static void cn_invoke_set_metadata(connect_call_t *call) {
     call->rpc.error.metadata.count = count;
 }
 
+/* Tells interceptors the outcome. Where they make an error an OK, the one response is an empty one. */
+static void cn_invoke_conclude(connect_call_t *call) {
+    const bool failed = call->rpc.error.code != CONNECT_OK;
+    cn_intercept_finish(call);
+    if (!failed || call->rpc.error.code != CONNECT_OK || !cn_call_single_response(call)) return;
+    call->response = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (!call->response) cn_error_memory(&call->rpc.error);
+}
+
 /* The exchange has no more to say. */
 static void cn_invoke_let_go(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
@@ -65,6 +81,7 @@ CN_PRIVATE void cn_invoke_end(connect_call_t *call) {
     call->over = call->drop_input = true;
     call->again = false;
     cn_invoke_set_metadata(call);
+    cn_invoke_conclude(call);
     cn_invoke_let_go(call);
     if (call->pull) call->told = true;
     if (!call->told) cn_call_poke(call);
@@ -81,24 +98,51 @@ static void cn_invoke_decode_failed(connect_call_t *call) {
     cn_invoke_end(call);
 }
 
-/* Gives a single response to the application. */
-static void cn_invoke_deliver_single(connect_call_t *call) {
+/* Has interceptors see a message. Returns false: one of them refuses it, rpc.error says so. */
+static bool cn_invoke_intercept(connect_call_t *call, const void **message) {
+    connect_code_t code = cn_intercept_receive(call, message);
+    if (code != CONNECT_OK) call->rpc.error = cn_call_failure(call, code);
+    return code == CONNECT_OK;
+}
+
+/* Decodes a message into one of the application's. What interceptors put in its place is copied. Returns false:
+   rpc.error says why. */
+static bool cn_invoke_decode(
+    connect_call_t *call, connect_str_t payload, void *message, connect_arena_t *arena, bool copy) {
     const connect_type_t *type = call->rpc.method->output;
-    connect_error_t error;
-    void *message = connect_arena_take(&call->arena, 1, type->size);
-    if (!message) {
-        cn_error_memory(&call->rpc.error);
-        return;
+    const void *seen = message;
+    bool ok;
+    if (!cn_call_decode(call, type, message, payload, arena, copy, &call->rpc.error)) {
+        if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
+        return false;
     }
-    if (!cn_call_decode(call, type, message, call->held, &call->arena, false, &error)) {
-        if (error.code == CONNECT_INVALID_ARGUMENT) error.code = CONNECT_INTERNAL;
-        call->rpc.error = error;
-        return;
-    }
-    if (!call->events.on_message) return;
+    if (!call->passed) return true;
     cn_call_enter(call);
-    (void)call->events.on_message(call, message, call->user);
+    ok = cn_invoke_intercept(call, &seen);
+    if (ok && seen != message)
+        ok = cn_call_copy_message(type, message, seen, arena) || cn_error_memory(&call->rpc.error);
     cn_call_leave(call);
+    return ok;
+}
+
+/* Decodes a single response, which is held. Returns false: rpc.error says why. */
+static bool cn_invoke_take_single(connect_call_t *call) {
+    void *message = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (!message) return cn_error_memory(&call->rpc.error);
+    if (!cn_invoke_decode(call, call->held, message, &call->arena, false)) return false;
+    call->response = message;
+    return true;
+}
+
+/* on_message, where a single response is due, and on_closed. */
+static void cn_invoke_tell(connect_call_t *call) {
+    const void *response = call->rpc.error.code == CONNECT_OK && !call->told ? call->response : NULL;
+    if (response && call->events.on_message) {
+        cn_call_enter(call);
+        (void)call->events.on_message(call, response, call->user);
+        cn_call_leave(call);
+    }
+    cn_call_tell_closed(call);
 }
 
 /* ---- Made again ---- */
@@ -122,6 +166,7 @@ static void cn_invoke_restart(connect_call_t *call) {
     cn_buf_clear(&call->in);
     call->unconsumed = call->messages_in = 0;
     call->held.len = 0;
+    call->response = NULL;
     call->in_end = call->drop_input = call->again = call->packed = call->open_due = false;
     call->backend = NULL;
     rpc->error.code = CONNECT_OK;
@@ -154,11 +199,21 @@ static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
     return true;
 }
 
-static void cn_invoke_tell_open(connect_call_t *call);
+static void cn_invoke_tell_open(connect_call_t *call) {
+    connect_code_t code;
+    call->open_due = false;
+    cn_call_enter(call);
+    code = call->events.on_open(call, call->user);
+    cn_call_leave(call);
+    if (code == CONNECT_OK || call->over) return;
+    call->entered = false; /* the first event ended it */
+    call->rpc.error = cn_call_failure(call, code);
+    cn_invoke_end(call);
+}
 
-CN_PRIVATE void cn_invoke_conclude(connect_call_t *call) {
+CN_PRIVATE void cn_invoke_decide(connect_call_t *call) {
     if (call->over) return;
-    if (call->owner && call->owner_events->on_outcome) call->owner_events->on_outcome(call);
+    if (call->owner) call->owner_events->on_outcome(call);
     if (call->rpc.error.code != CONNECT_OK && cn_invoke_can_restart(call) && call->owner_events->may_retry(call)) {
         if (!call->x.http) {
             cn_invoke_restart(call);
@@ -169,8 +224,6 @@ CN_PRIVATE void cn_invoke_conclude(connect_call_t *call) {
         return;
     }
     if (call->open_due) cn_invoke_tell_open(call);
-    if (call->rpc.error.code == CONNECT_OK && !call->over && cn_call_single_response(call) && !call->pull)
-        cn_invoke_deliver_single(call);
     cn_invoke_end(call);
 }
 
@@ -188,9 +241,13 @@ static void cn_invoke_settle(connect_call_t *call) {
     }
     ok = call->rpc.protocol->client_end(&call->rpc, call->held);
     cn_invoke_set_metadata(call);
-    if (ok && cn_call_single_response(call) && call->rpc.protocol->enveloped && !call->messages_in)
-        cn_error_set(&call->rpc.error, CONNECT_UNIMPLEMENTED, "the response has no message");
-    cn_invoke_conclude(call);
+    if (ok && cn_call_single_response(call)) {
+        if (call->rpc.protocol->enveloped && !call->messages_in)
+            cn_error_set(&call->rpc.error, CONNECT_UNIMPLEMENTED, "the response has no message");
+        else if ((!call->pull || call->passed) && !cn_invoke_take_single(call))
+            cn_invoke_end(call);
+    }
+    cn_invoke_decide(call);
 }
 
 /* ---- The response ---- */
@@ -225,18 +282,23 @@ static bool cn_invoke_message(connect_call_t *call, connect_str_t payload, size_
     const connect_type_t *type = call->rpc.method->output;
     connect_io_t taken = CONNECT_IO_OK;
     if (!call->mute) {
+        const void *seen;
         void *message;
         bool ok;
         cn_call_enter(call);
-        message = connect_arena_take(&call->scratch, 1, type->size);
+        seen = message = cn_call_new_message(type, &call->scratch);
         if (!message)
             ok = cn_error_memory(&call->rpc.error);
         else
             ok = cn_call_expand(call, &payload) &&
                 cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error);
-        if (ok && call->events.on_message) taken = call->events.on_message(call, message, call->user);
+        if (!ok)
+            cn_invoke_decode_failed(call);
+        else if (!cn_invoke_intercept(call, &seen))
+            cn_invoke_end(call);
+        else if (call->events.on_message)
+            taken = call->events.on_message(call, seen, call->user);
         cn_call_leave(call);
-        if (!ok) cn_invoke_decode_failed(call);
     }
     if (call->over) return false;
     if (taken == CONNECT_IO_AGAIN) {
@@ -304,25 +366,12 @@ static void cn_invoke_pump(connect_call_t *call) {
 
 /* ---- The exchange's events ---- */
 
-static void cn_invoke_tell_open(connect_call_t *call) {
-    connect_code_t code;
-    call->open_due = false;
-    cn_call_enter(call);
-    code = call->events.on_open(call, call->user);
-    cn_call_leave(call);
-    if (code == CONNECT_OK || call->over) return;
-    call->entered = false; /* the first event ended it */
-    call->rpc.error = call->failure;
-    call->rpc.error.code = code;
-    cn_invoke_end(call);
-}
-
 static void cn_invoke_on_head(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
     if (call->over || call->again) return;
     if (call->owner) call->owner_events->on_answer(call);
     if (!call->rpc.protocol->client_open(&call->rpc)) {
-        cn_invoke_conclude(call);
+        cn_invoke_decide(call);
         return;
     }
     call->info.headers = call->rpc.received_headers;
@@ -388,7 +437,7 @@ static void cn_invoke_on_closed(cn_exchange_t *x, connect_code_t code, const cha
             code = CONNECT_UNAVAILABLE;
         }
         cn_error_print(&call->rpc.error, &call->arena, code, "%s", why ? why : "the connection was lost");
-        cn_invoke_conclude(call);
+        cn_invoke_decide(call);
         if (!call->over) return; /* it is made again */
     }
     call->backend = NULL;
@@ -405,7 +454,8 @@ CN_PRIVATE const cn_exchange_events_t *cn_invoke_exchange_events(void) {
 }
 
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
-    if (call->writable && !call->over) {
+    if (call->opening && !call->proceed_due && !call->over) cn_invoke_open(call);
+    if (call->writable && !call->opening && !call->over) {
         call->writable = false;
         cn_invoke_on_writable(&call->x);
     }
@@ -416,7 +466,7 @@ CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
         cn_call_leave(call);
     }
     if (call->over)
-        cn_call_tell_closed(call);
+        cn_invoke_tell(call);
     else if (!call->again)
         cn_invoke_pump(call);
     cn_call_release_if_done(call);
@@ -463,7 +513,11 @@ CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, c
 
 CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message, const connect_str_t *encoded) {
     cn_exchange_t *x = &call->x;
-    if (call->over || call->finished) return CONNECT_IO_END;
+    if (call->over || call->finished || call->concluding) return CONNECT_IO_END;
+    if (call->opening) {
+        call->writable = true;
+        return CONNECT_IO_AGAIN;
+    }
     if (message || encoded) {
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
@@ -482,6 +536,13 @@ CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message
     return call->over ? CONNECT_IO_ERROR : CONNECT_IO_OK;
 }
 
+/* Copies the request of a call that is held back. */
+static bool cn_invoke_hold_request(connect_call_t *call, const void *message) {
+    void *copy = cn_call_new_message(call->rpc.method->input, &call->arena);
+    call->request = copy;
+    return copy && cn_call_copy_message(call->rpc.method->input, copy, message, &call->arena);
+}
+
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message) {
     cn_exchange_t *x = &call->x;
     const connect_headers_t none = {NULL, 0};
@@ -494,6 +555,14 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
         return;
     }
     if (call->finished || call->over) return;
+    if (call->opening) {
+        call->finished = true;
+        if (message && !cn_invoke_hold_request(call, message)) {
+            cn_error_memory(&call->rpc.error);
+            cn_invoke_end(call);
+        }
+        return;
+    }
     if (message && !cn_call_put_message(call, message, NULL, &call->rpc.error)) {
         cn_invoke_end(call);
         return;
@@ -517,18 +586,73 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
     }
 }
 
+/* ---- Interceptors at the beginning ---- */
+
+/* Ends a call by a response of this side's. */
+static void cn_invoke_answer(connect_call_t *call, const void *answer) {
+    cn_buf_t bytes = {NULL, 0, 0, 0};
+    char *copy = NULL;
+    if (cn_call_encode(call, call->rpc.method->output, answer, &bytes, &call->rpc.error)) {
+        copy = (char *)cn_arena_raw(&call->arena, cn_buf_len(&bytes) + CN_SLACK);
+        if (!copy) cn_error_memory(&call->rpc.error);
+    }
+    if (copy) {
+        memset(copy + cn_buf_len(&bytes), 0, CN_SLACK);
+        if (cn_buf_len(&bytes)) memcpy(copy, cn_buf_view(&bytes).data, cn_buf_len(&bytes));
+        call->held = cn_str(copy, cn_buf_len(&bytes));
+        call->local = true;
+        cn_invoke_take_single(call);
+    }
+    cn_buf_free(&bytes, call->rpc.allocator);
+    cn_invoke_end(call);
+}
+
+CN_PRIVATE void cn_invoke_open(connect_call_t *call) {
+    const void *answer = NULL;
+    connect_code_t code;
+    cn_call_enter(call);
+    code = cn_intercept_open(call, &answer);
+    if (call->over) {
+        call->opening = false;
+    } else if (code == CONNECT_OK && answer) {
+        cn_invoke_answer(call, answer);
+    } else if (code != CONNECT_OK && code != CONNECT_LATER) {
+        call->rpc.error = cn_call_failure(call, code);
+        cn_invoke_end(call);
+    }
+    cn_call_leave(call);
+    if (call->over || call->opening) return;
+    if (call->finished) {
+        call->finished = false;
+        cn_invoke_finish(call, CONNECT_OK, call->request);
+    }
+    call->owner_events->on_passed(call);
+}
+
+CN_PRIVATE void cn_invoke_proceed(connect_call_t *call, connect_code_t code, const void *answer) {
+    if (!call->over && call->opening) {
+        cn_call_poke(call);
+        return;
+    }
+    if (!call->over && answer && code == CONNECT_OK) {
+        cn_invoke_answer(call, answer);
+    } else if (!call->over) {
+        call->rpc.error = cn_call_failure(call, code);
+        cn_invoke_end(call);
+    }
+    cn_call_release_if_done(call);
+}
+
 /* ---- Receiving without events ---- */
 
 CN_PRIVATE connect_io_t cn_invoke_receive(
     connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {
-    const connect_type_t *type = call->rpc.method->output;
     connect_str_t payload = {"", 0};
     size_t whole = 0;
     if (!call->over && !cn_call_single_response(call) && cn_call_front(call, &payload, &whole) == CN_FRONT_MESSAGE &&
         !call->rpc.ended) {
-        if (!cn_call_expand(call, &payload) ||
-            !cn_call_decode(call, type, message, payload, arena, true, &call->rpc.error)) {
-            cn_invoke_decode_failed(call);
+        if (!cn_call_expand(call, &payload) || !cn_invoke_decode(call, payload, message, arena, true)) {
+            cn_invoke_end(call);
         } else {
             call->messages_in++;
             cn_call_drop_front(call, whole);
@@ -538,10 +662,15 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
     }
     if (!call->over) cn_invoke_pump(call);
     if (!call->over) return CONNECT_IO_AGAIN;
-    if (call->rpc.error.code == CONNECT_OK && cn_call_single_response(call) && !call->taken) {
+    if (call->rpc.error.code == CONNECT_OK && (call->local || cn_call_single_response(call)) && !call->taken) {
         call->taken = true;
-        if (cn_call_decode(call, type, message, call->held, arena, true, &call->rpc.error)) return CONNECT_IO_OK;
-        if (call->rpc.error.code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
+        if (!call->response) {
+            if (cn_invoke_decode(call, call->held, message, arena, true)) return CONNECT_IO_OK;
+        } else if (cn_call_copy_message(call->rpc.method->output, message, call->response, arena)) {
+            return CONNECT_IO_OK;
+        } else {
+            cn_error_memory(&call->rpc.error);
+        }
     }
     if (call->rpc.error.code == CONNECT_OK) return CONNECT_IO_END;
     if (error) cn_error_copy(error, &call->rpc.error, arena);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "call/call.h"
+#include "call/intercept.h"
 #include "codec/compress.h"
 #include "http/exchange.h"
 #include "protocol/protocol.h"
@@ -11,14 +12,16 @@
 
 /* A call as the server runs it.
 
-   head in ----> on_open ----> [one request: the whole of it is in ----> on_request]
-                          \--> [a stream: on_message for each, then on_end]
+   head in ----> interceptors ----> on_open ----> [one request: the whole of it is in ----> on_request]
+                                             \--> [a stream: on_message for each, then on_end]
    a code returned, or finish ----> the answer goes out ----> the exchange closes ----> on_closed ----> released
 
    A request of one message is handed over only when the request has ended: two messages, none, or a message cut short
    never reach a handler. The answer is made once (`answered`): by the handler, by the deadline, or by whatever was
    wrong with the request. Response headers wait for the first message or the end, so that one write carries a unary
    response, with its length. What is left of a request after its answer has limits.body_gap_ms to come.
+
+   While an interceptor holds a call back (`opening`) what comes of its body is kept, and the peer's window stays shut.
 
    A response without messages and without headers of the application's goes as one block of headers where the protocol
    ends with HTTP trailers (gRPC "Trailers-Only").
@@ -71,10 +74,25 @@ static bool cn_serve_send_head(connect_call_t *call, int64_t content_length, con
     return x->http->version->send_head(x, &head, end);
 }
 
+/* Tells interceptors the outcome. Where they make an error an OK, the one response is an empty one. */
+static void cn_serve_conclude(connect_call_t *call) {
+    const bool failed = call->rpc.error.code != CONNECT_OK;
+    const connect_type_t *type = call->rpc.method->output;
+    const void *response;
+    cn_intercept_finish(call);
+    if (!failed || call->rpc.error.code != CONNECT_OK || !cn_call_single_response(call) || call->messages_out) return;
+    response = cn_call_new_message(type, &call->arena);
+    if (!response)
+        cn_error_memory(&call->rpc.error);
+    else
+        (void)cn_call_put_message(call, response, NULL, &call->rpc.error);
+}
+
 CN_PRIVATE void cn_serve_answer(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
     connect_headers_t trailers = {NULL, 0};
-    if (call->answered) return;
+    if (call->answered || call->concluding) return;
+    if (call->opened) cn_serve_conclude(call);
     call->answered = call->over = call->drop_input = true;
     if (!x->http) return;
     cn_serve_watch_rest(call);
@@ -116,24 +134,17 @@ CN_PRIVATE void cn_serve_plain(
     cn_serve_watch_rest(call);
 }
 
-/* What went wrong while encoding is this side's fault, but for a limit. */
-static void cn_serve_encode_failed(connect_call_t *call, const connect_error_t *error) {
-    call->rpc.error = *error;
-    if (error->code == CONNECT_INVALID_ARGUMENT) call->rpc.error.code = CONNECT_INTERNAL;
-}
-
 static void cn_serve_finish_with(connect_call_t *call, connect_code_t code, const void *message) {
     connect_error_t error;
-    if (call->finished) return;
+    if (call->finished || call->concluding) return;
     call->finished = true;
     if (call->answered) return;
     if (code != CONNECT_OK) {
-        call->rpc.error = call->failure;
-        call->rpc.error.code = code == CONNECT_LATER ? CONNECT_INTERNAL : code;
+        call->rpc.error = cn_call_failure(call, code);
     } else {
         bool single = cn_call_single_response(call);
         if (single && !message && !call->messages_out) message = call->response;
-        if (message && !cn_call_put_message(call, message, NULL, &error)) cn_serve_encode_failed(call, &error);
+        if (message && !cn_call_put_message(call, message, NULL, &error)) call->rpc.error = error;
     }
     cn_serve_answer(call);
 }
@@ -146,6 +157,7 @@ static void cn_serve_settle(connect_call_t *call) {
 
 CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message) {
     bool promised = call->promised;
+    if (call->opening) return; /* it is for the interceptor to say */
     cn_serve_finish_with(call, code, message);
     call->promised = false;
     if (!promised || call->x.http) return;
@@ -161,14 +173,14 @@ CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message,
     cn_exchange_t *x = &call->x;
     const bool single = cn_call_single_response(call);
     connect_error_t error;
-    if (call->finished || call->answered || !x->http) return CONNECT_IO_END;
+    if (call->finished || call->answered || call->opening || call->concluding || !x->http) return CONNECT_IO_END;
     if (message || encoded) {
         if (cn_buf_len(&x->out) >= call->rpc.limits->stream_buffer) {
             x->over_high_water = true;
             return CONNECT_IO_AGAIN;
         }
         if (!cn_call_put_message(call, message, encoded, &error)) {
-            cn_serve_encode_failed(call, &error);
+            call->rpc.error = error;
             cn_serve_answer(call);
             return CONNECT_IO_ERROR;
         }
@@ -206,41 +218,59 @@ static void cn_serve_returned(connect_call_t *call, connect_code_t code) {
 }
 
 /* Makes the response that on_request or on_end fills in. Returns false: out of memory, answered. */
-static bool cn_serve_make_response(connect_call_t *call) {
-    const connect_type_t *type = call->rpc.method->output;
+static bool cn_serve_make_response(connect_call_t *call, void **response) {
+    *response = NULL;
     if (!cn_call_single_response(call)) return true;
-    call->response = connect_arena_take(&call->arena, 1, type->size);
-    if (!call->response) {
-        cn_error_memory(&call->rpc.error);
-        cn_serve_answer(call);
-        return false;
+    call->response = *response = cn_call_new_message(call->rpc.method->output, &call->arena);
+    if (*response) return true;
+    cn_error_memory(&call->rpc.error);
+    cn_serve_answer(call);
+    return false;
+}
+
+/* Has interceptors see a message. Returns false: one of them refuses it, rpc.error says so. */
+static bool cn_serve_intercept(connect_call_t *call, const void **message) {
+    connect_code_t code = cn_intercept_receive(call, message);
+    if (code != CONNECT_OK) call->rpc.error = cn_call_failure(call, code);
+    return code == CONNECT_OK;
+}
+
+/* The one request as the handler gets it: it lives as long as the call, also if an interceptor put it there. Returns
+   false: rpc.error says why. */
+static bool cn_serve_take_request(connect_call_t *call, connect_str_t payload) {
+    const connect_type_t *type = call->rpc.method->input;
+    void *message, *copy;
+    bool ok;
+    call->messages_in++;
+    if (!cn_call_expand(call, &payload)) return false;
+    message = cn_call_new_message(type, &call->arena);
+    if (!message) return cn_error_memory(&call->rpc.error);
+    if (!cn_call_decode(call, type, message, payload, &call->arena, false, &call->rpc.error)) return false;
+    call->request = message;
+    if (!call->passed) return true;
+    cn_call_enter(call);
+    ok = cn_serve_intercept(call, &call->request);
+    if (ok && call->request != message) {
+        copy = cn_call_new_message(type, &call->arena);
+        ok = (copy && cn_call_copy_message(type, copy, call->request, &call->arena)) ||
+            cn_error_memory(&call->rpc.error);
+        call->request = copy;
     }
-    connect_message_init(type, call->response);
-    return true;
+    cn_call_leave(call);
+    return ok;
 }
 
 static void cn_serve_request(connect_call_t *call, connect_str_t payload) {
-    const connect_type_t *type = call->rpc.method->input;
     connect_code_t code = CONNECT_UNIMPLEMENTED;
-    call->messages_in++;
-    if (!cn_call_expand(call, &payload)) {
+    void *response;
+    if (!cn_serve_take_request(call, payload)) {
         cn_serve_answer(call);
         return;
     }
-    call->request = connect_arena_take(&call->arena, 1, type->size);
-    if (!call->request) {
-        cn_error_memory(&call->rpc.error);
-        cn_serve_answer(call);
-        return;
-    }
-    if (!cn_call_decode(call, type, call->request, payload, &call->arena, false, &call->rpc.error)) {
-        cn_serve_answer(call);
-        return;
-    }
-    if (!cn_serve_make_response(call)) return;
+    if (!cn_serve_make_response(call, &response)) return;
     if (call->events.on_request) {
         cn_call_enter(call);
-        code = call->events.on_request(call, call->request, call->response, call->user);
+        code = call->events.on_request(call, call->request, response, call->user);
         cn_call_leave(call);
     }
     cn_serve_returned(call, code);
@@ -250,17 +280,19 @@ static void cn_serve_request(connect_call_t *call, connect_str_t payload) {
 static bool cn_serve_message(connect_call_t *call, connect_str_t payload, size_t whole) {
     const connect_type_t *type = call->rpc.method->input;
     connect_io_t taken = CONNECT_IO_OK;
+    const void *seen;
     void *message;
     cn_call_enter(call);
-    message = connect_arena_take(&call->scratch, 1, type->size);
+    seen = message = cn_call_new_message(type, &call->scratch);
     if (!message) {
         cn_error_memory(&call->rpc.error);
         cn_serve_answer(call);
     } else if (!cn_call_expand(call, &payload) ||
-        !cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error)) {
+        !cn_call_decode(call, type, message, payload, &call->scratch, false, &call->rpc.error) ||
+        !cn_serve_intercept(call, &seen)) {
         cn_serve_answer(call);
     } else if (call->events.on_message) {
-        taken = call->events.on_message(call, message, call->user);
+        taken = call->events.on_message(call, seen, call->user);
     }
     cn_call_leave(call);
     if (call->answered) return false;
@@ -276,11 +308,12 @@ static bool cn_serve_message(connect_call_t *call, connect_str_t payload, size_t
 
 static void cn_serve_stream_end(connect_call_t *call) {
     connect_code_t code = CONNECT_OK;
+    void *response;
     call->end_told = true;
-    if (!cn_serve_make_response(call)) return;
+    if (!cn_serve_make_response(call, &response)) return;
     if (call->events.on_end) {
         cn_call_enter(call);
-        code = call->events.on_end(call, call->response, call->user);
+        code = call->events.on_end(call, response, call->user);
         cn_call_leave(call);
     }
     if (code != CONNECT_LATER) cn_serve_finish_with(call, code, NULL);
@@ -340,7 +373,7 @@ static void cn_serve_pump_stream(connect_call_t *call) {
 }
 
 static void cn_serve_pump(connect_call_t *call) {
-    if (call->answered || !call->rpc.method) return;
+    if (call->answered || call->opening || !call->rpc.method) return;
     if (cn_call_single_request(call))
         cn_serve_pump_single(call);
     else
@@ -395,7 +428,7 @@ static void cn_serve_canceled(connect_call_t *call) {
 static int64_t cn_serve_next_due(const connect_call_t *call) {
     int64_t due = call->deadline_ms;
     uint32_t gap = call->rpc.limits->body_gap_ms;
-    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call))
+    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call) && !call->opening)
         due = CN_MIN(due, call->x.received_ms + (int64_t)gap);
     return due;
 }
@@ -426,9 +459,10 @@ static void cn_serve_on_due(cn_exchange_t *x) {
 static void cn_serve_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
     connect_call_t *call = cn_call_of(x);
     bool was_answered = call->answered;
-    call->answered = call->over = call->drop_input = true;
     if (code != CONNECT_OK && (!was_answered || call->rpc.error.code == CONNECT_OK))
         cn_error_set(&call->rpc.error, CONNECT_CANCELED, why);
+    cn_intercept_finish(call);
+    call->answered = call->over = call->drop_input = true;
     if (call->plain || !call->rpc.method) call->told = true;
     call->poked = false; /* nothing is left to resume */
     if (!was_answered) cn_serve_canceled(call);
@@ -441,7 +475,42 @@ CN_PRIVATE const cn_exchange_events_t *cn_serve_exchange_events(void) {
     return &events;
 }
 
+/* ---- The beginning ---- */
+
+/* Lets a call through its interceptors to the handler, from where it stands. */
+static void cn_serve_open(connect_call_t *call) {
+    const void *answer = NULL;
+    connect_code_t code;
+    cn_call_enter(call);
+    code = cn_intercept_open(call, &answer);
+    if (code == CONNECT_OK && !answer && call->events.on_open) {
+        code = call->events.on_open(call, call->user);
+        call->entered = code == CONNECT_OK; /* the first event: from here on on_closed is due */
+    }
+    if ((code != CONNECT_OK || answer) && !call->opening) cn_serve_finish_with(call, code, answer);
+    cn_call_leave(call);
+    if (call->answered) return;
+    cn_exchange_set_due(&call->x, cn_serve_next_due(call));
+    if (call->opening || cn_call_single_request(call)) return;
+    call->entered = true;
+    if (call->draining) cn_call_poke(call);
+    if (!cn_call_single_response(call)) cn_serve_writable(call);
+}
+
+CN_PRIVATE void cn_serve_proceed(connect_call_t *call, connect_code_t code, const void *answer) {
+    if (!call->answered && call->opening) {
+        cn_call_poke(call);
+        return;
+    }
+    cn_serve_finish_with(call, code, answer);
+    cn_call_release_if_done(call);
+}
+
 CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
+    if (call->opening && !call->proceed_due && !call->answered) {
+        call->x.received_ms = cn_call_now_ms(call); /* the peer could not send meanwhile */
+        cn_serve_open(call);
+    }
     if (call->draining && call->entered && !call->answered && call->events.on_drain) {
         call->draining = false;
         cn_call_enter(call);
@@ -451,8 +520,6 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
     cn_serve_pump(call);
     cn_serve_settle(call);
 }
-
-/* ---- The beginning ---- */
 
 static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_t *policy) {
     int64_t ms = call->rpc.timeout_ms;
@@ -472,7 +539,6 @@ static bool cn_serve_take_message(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines) {
-    connect_code_t code = CONNECT_OK;
     if (!call->rpc.protocol->server_open(&call->rpc) || !cn_serve_take_message(call)) {
         cn_serve_answer(call);
         return;
@@ -484,21 +550,6 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
         cn_serve_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
         return;
     }
-    if (call->events.on_open) {
-        cn_call_enter(call);
-        code = call->events.on_open(call, call->user);
-        cn_call_leave(call);
-    }
-    if (code != CONNECT_OK) {
-        cn_serve_finish_with(call, code, NULL);
-        return;
-    }
-    call->entered = call->events.on_open != NULL; /* the first event: from here on on_closed is due */
-    if (call->answered) return;
-    cn_exchange_set_due(&call->x, cn_serve_next_due(call));
-    if (cn_call_single_request(call)) return;
-    call->entered = true;
-    if (call->draining) cn_call_poke(call);
-    if (!cn_call_single_response(call)) cn_serve_writable(call);
+    cn_serve_open(call);
 }
 #endif

@@ -273,6 +273,17 @@ CN_PRIVATE bool cn_balance_is_ready(const connect_client_t *client) {
     return false;
 }
 
+CN_PRIVATE bool cn_balance_has_room(const connect_client_t *client, unsigned lane) {
+    cn_list_t *node;
+    if (client->http) lane = cn_balance_lane(client, client->protocol);
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        const cn_backend_t *backend = cn_balance_of(node);
+        if (backend->member && cn_balance_has_room(backend->member, lane)) return true;
+        if (cn_pool_state(&backend->pools[lane]).has_room) return true;
+    }
+    return false;
+}
+
 CN_PRIVATE bool cn_balance_has_hope(const connect_client_t *client, unsigned lane) {
     cn_list_t *node;
     for (node = client->backends.next; node != &client->backends; node = node->next) {

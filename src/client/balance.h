@@ -24,6 +24,8 @@ CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_prot
 CN_PRIVATE void cn_balance_look(connect_client_t *client);
 /* Tells whether one is ready. */
 CN_PRIVATE bool cn_balance_is_ready(const connect_client_t *client);
+/* Tells whether a connection of this lane takes one more call now. */
+CN_PRIVATE bool cn_balance_has_room(const connect_client_t *client, unsigned lane);
 /* Tells whether a connection of this lane is open or being dialled. */
 CN_PRIVATE bool cn_balance_has_hope(const connect_client_t *client, unsigned lane);
 /* Has backends dial that are to be connected though no call waits. */

@@ -7,6 +7,7 @@
 #include "call/call.h"
 #include "call/invoke.h"
 #include "client/balance.h"
+#include "client/loopback.h"
 #include "client/name.h"
 #include "client/pool.h"
 #include "client/retry.h"
@@ -14,6 +15,7 @@
 #include "http/header.h"
 #include "io/conn.h"
 #include "io/limits.h"
+#include "io/tls.h"
 #include "protocol/protocol.h"
 #include "protocol/timeout.h"
 
@@ -21,9 +23,9 @@
    which addresses to name.c; when they are made again to retry.c.
 
      start ---> begun, if a connection has room and nobody waits ahead -------------------> calls
-           \--> waiting, in order, for one of its lane ---> (a step places it) -----------/   |
-                   ^                                                                          |
-                   \---- paused, before it is made again <---- lost or failed, and may be ----/
+         \ \--> waiting, in order, for one of its lane ---> (a step places it) -----------/   |
+          \        ^                                                                          |
+           \--> paused: an interceptor holds it back; or before it is made again <--- may be, and lost or failed
 
    Everything that can wait happens in a step: at the end of whatever was fed to a connection, or by the host's timer.
    A step asks for addresses, places calls, has pools dial, ends calls whose time is over, and runs what was put off
@@ -152,15 +154,17 @@ CN_PRIVATE void cn_client_wake(connect_client_t *client) {
         return;
     }
     conn = cn_client_any_conn(client);
-    if (conn) cn_http_wake(&conn->http);
-}
-
-CN_PRIVATE void cn_client_stir(connect_client_t *client) {
-    client->dirty = true;
-    if (client->busy || client->host || cn_client_any_conn(client))
-        cn_client_wake(client);
+    if (!conn) { /* lost while an interceptor or a resolver took its time */
+        client->busy++;
+        client->pressed[cn_balance_lane(client, client->protocol)] = true;
+        cn_client_work(client);
+        client->busy--;
+        conn = cn_client_any_conn(client);
+    }
+    if (conn)
+        cn_http_wake(&conn->http);
     else
-        cn_client_step(client);
+        cn_client_step(client); /* nothing could put it off */
 }
 
 static void cn_client_poke(connect_call_t *call) {
@@ -191,7 +195,7 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     const int64_t now = cn_client_now_ms(client);
     int64_t due_ms = call->deadline_ms;
     cn_list_t *list = &client->waiting[call->lane];
-    if (call->not_before_ms > now && (client->host || cn_client_any_conn(client))) {
+    if (call->opening || (call->not_before_ms > now && (client->host || cn_client_any_conn(client)))) {
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
@@ -255,8 +259,8 @@ static void cn_client_fail_waiting(connect_client_t *client, unsigned lane) {
             cn_error_print(&call->rpc.error, &call->arena, client->failure.code, "%s", client->failure.text);
             call->rpc.error.os_error = client->failure.os_error;
             call->unprocessed = true;
-            call->attempts++;
-            cn_invoke_conclude(call);
+            if (!call->attempts++) call->own_headers = call->rpc.headers.count;
+            cn_invoke_decide(call);
         }
         cn_call_release_if_done(call);
     }
@@ -269,8 +273,10 @@ static bool cn_client_prepare(connect_client_t *owner, connect_call_t *call, con
     const char *path = call->rpc.method->path;
     size_t i;
     call->info.peer.http = conn->http.version->number;
+    cn_call_set_tls(call, conn->tls);
     call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(conn->peer)).data;
-    call->rpc.headers.count = CN_MIN(call->rpc.headers.count, call->own_headers);
+    if (call->attempts == 1) call->own_headers = call->rpc.headers.count;
+    call->rpc.headers.count = call->own_headers;
     if (owner != call->owner) {
         for (i = 0; i < owner->headers.count; i++)
             if (!cn_headers_put(&call->rpc.headers, &call->arena, owner->headers.items[i].name,
@@ -403,30 +409,53 @@ static void cn_client_again(connect_call_t *call) {
 
 /* ---- The client ---- */
 
+/* The host of an authority, without port and brackets. */
+static connect_str_t cn_client_host(connect_str_t authority) {
+    const char *end = authority.data + authority.len, *at;
+    if (authority.len && authority.data[0] == '[' && (at = (const char *)memchr(authority.data, ']', authority.len)))
+        return cn_str(authority.data + 1, (size_t)(at - authority.data) - 1);
+    at = (const char *)memchr(authority.data, ':', authority.len);
+    return cn_str(authority.data, (size_t)((at ? at : end) - authority.data));
+}
+
+static bool cn_client_set_tls(
+    connect_client_t *client, bool is_https, connect_tls_t *tls_or_null, connect_error_t *error) {
+    connect_tls_options_t defaults;
+    if (!is_https)
+        return !tls_or_null ||
+            cn_error_set(error, CONNECT_INVALID_ARGUMENT, "tls is set, and base_url is http://; write https://");
+    memset(&defaults, 0, sizeof defaults);
+    defaults.allocator = client->allocator;
+    client->tls = tls_or_null ? cn_tls_hold(tls_or_null) : connect_tls_new(&defaults, error);
+    if (!client->tls) return false;
+    client->server_name = connect_arena_copy(&client->arena, cn_client_host(client->authority)).data;
+    return client->server_name || cn_error_memory(error);
+}
+
 /* Takes a URL apart. Returns false: the error says what is wrong. */
-static bool cn_client_parse_url(connect_client_t *client, const char *url, connect_error_t *error) {
-    static const char scheme[] = "http://";
+static bool cn_client_parse_url(
+    connect_client_t *client, const char *url, const connect_client_options_t *options, connect_error_t *error) {
     const char *authority, *path;
     size_t path_len;
     connect_str_t host;
-    if (strncmp(url, "https://", 8) == 0)
-        return cn_error_set(error, CONNECT_UNIMPLEMENTED, "base_url is https://, and this build has no TLS");
-    if (strncmp(url, scheme, sizeof scheme - 1) != 0)
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must begin with http://");
-    authority = url + sizeof scheme - 1;
+    const bool is_https = strncmp(url, "https://", 8) == 0;
+    if (!is_https && strncmp(url, "http://", 7) != 0)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must begin with http:// or https://");
+    authority = url + (is_https ? 8 : 7);
     path = strpbrk(authority, "/?#");
     if (!path) path = authority + strlen(authority);
     if (strpbrk(path, "?#")) return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must have no ? and no #");
     host = cn_str(authority, (size_t)(path - authority));
     if (host.len == 0 || host.data[0] == ':' || memchr(host.data, '@', host.len) || !cn_header_value_valid(host) ||
         memchr(host.data, ' ', host.len))
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must be http://host:port/path");
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must be http://host:port/path, or https://");
     path_len = strlen(path);
     while (path_len && path[path_len - 1] == '/')
         path_len--;
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
-    return (client->authority.data && client->prefix.data) || cn_error_memory(error);
+    if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
+    return cn_client_set_tls(client, is_https, options->tls, error);
 }
 
 /* Where to dial: the URL's authority, with the scheme's port if it names none. */
@@ -438,7 +467,7 @@ static bool cn_client_set_address(connect_client_t *client, const char *address,
         const char *bracket = (const char *)memchr(text.data, ']', text.len);
         const char *after = bracket ? bracket : text.data;
         if (!memchr(after, ':', (size_t)(text.data + text.len - after)))
-            text = connect_arena_printf(&client->arena, "%s:80", text.data);
+            text = connect_arena_printf(&client->arena, "%s:%s", text.data, client->tls ? "443" : "80");
     }
     client->address = text.data;
     return text.data != NULL || cn_error_memory(error);
@@ -517,19 +546,25 @@ static bool cn_client_add_members(
 static bool cn_client_set_target(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
     if (options->member_count) {
-        if (!options->members || base_url || options->dial || options->address || options->resolve)
+        if (!options->members || base_url || options->dial || options->address || options->resolve ||
+            options->loopback || options->tls)
             return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
-                "with members there is no base_url, address, dial or resolve: they have their own");
+                "with members there is no base_url, address, loopback, tls, dial or resolve: they have their own");
         return cn_client_add_members(client, options, error);
     }
     if (!base_url) return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url is NULL, and there are no members");
-    if (!cn_client_parse_url(client, base_url, error) || !cn_client_set_address(client, options->address, error))
+    if (!cn_client_parse_url(client, base_url, options, error) ||
+        !cn_client_set_address(client, options->loopback ? "memory:" : options->address, error))
         return false;
+#if CONNECT_ENABLE_SERVER
+    if (options->loopback && !cn_client_use_loopback(client, options->loopback, error)) return false;
+#endif
 #if CONNECT_ENABLE_SOCKETS
     if (!cn_client_use_sockets(client, error)) return false;
 #endif
     if (!client->dial)
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial is needed: this build has no sockets");
+        return cn_error_set(
+            error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
     return cn_name_init(client, error);
 }
 
@@ -562,6 +597,8 @@ connect_client_t *connect_client_new(
     client->protocol = options->protocol ? options->protocol : CONNECT_PROTOCOL_CONNECT;
     client->http = options->http;
     client->get = options->get;
+    client->interceptors = options->interceptors;
+    client->interceptor_count = options->interceptor_count;
     client->no_queue = options->no_queue;
     client->timeout_ms = options->timeout_ms;
     client->connections = options->connections;
@@ -644,16 +681,20 @@ void connect_client_free(connect_client_t *client) {
 #if CONNECT_ENABLE_SOCKETS
     if (client->owns_loop) connect_loop_free(client->loop);
 #endif
+#if CONNECT_ENABLE_SERVER
+    cn_loopback_free(client->loopback);
+#endif
     cn_call_pool_free(&client->pool, allocator);
     cn_buf_pool_free(&client->buffers, allocator);
+    connect_tls_free(client->tls);
     connect_arena_free(&client->arena);
     cn_codings_free(&client->codings);
     cn_mem_release(allocator, client);
 }
 
 void connect_client_connect(connect_client_t *client) {
-    client->kept = true;
-    cn_client_stir(client);
+    client->kept = client->dirty = true;
+    cn_client_wake(client);
 }
 
 /* ---- Calls ---- */
@@ -714,44 +755,48 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     return true;
 }
 
-static bool cn_client_is_alone(const connect_client_t *client, unsigned lane) {
-    return cn_list_empty(&client->waiting[lane]) && cn_list_empty(&client->paused);
-}
-
-/* Has the call begin, or wait. Returns false: it can do neither. */
-static bool cn_client_admit(connect_client_t *client, connect_call_t *call, connect_error_t *error) {
-    if (cn_client_is_alone(client, call->lane) && cn_client_place(client, call)) return true;
+/* Tells whether a call could begin, or wait. Without a host nobody else would begin to dial. */
+static bool cn_client_admits(connect_client_t *client, unsigned lane, connect_error_t *error) {
     if (client->no_queue) {
-        cn_balance_press(client, call->lane);
-        cn_error_set(error, CONNECT_UNAVAILABLE, "no connection is ready to take a call (no_queue)");
-        return false;
+        if (cn_balance_has_room(client, lane)) return true;
+        cn_balance_press(client, lane);
+        return cn_error_set(error, CONNECT_UNAVAILABLE, "no connection is ready to take a call (no_queue)");
     }
-    cn_client_wait(client, call, false);
-    if (client->busy || client->host || cn_client_any_conn(client)) {
-        cn_client_wake(client);
-        return true;
-    }
-    client->busy++; /* nobody else would begin: what is caused here is told later */
+    if (client->busy || client->host || cn_client_any_conn(client)) return true;
+    client->pressed[lane] = true;
+    client->busy++; /* what is caused here is told later */
     cn_client_work(client);
     client->busy--;
-    if (!call->over && (client->name.question || cn_client_any_conn(client))) return true;
-    cn_list_remove(&call->node);
-    cn_list_remove(&call->poke_node);
-    if (error) {
-        cn_error_set(error, client->failure.code ? client->failure.code : CONNECT_UNAVAILABLE,
-            "the connection could not be dialled");
-        error->os_error = client->failure.os_error;
-    }
+    client->pressed[lane] = false;
+    if (client->name.question || cn_client_any_conn(client)) return true;
+    cn_error_set(error, client->failure.code ? client->failure.code : CONNECT_UNAVAILABLE,
+        "the connection could not be dialled");
+    if (error) error->os_error = client->failure.os_error;
     return false;
+}
+
+/* No interceptor holds the call back: it begins, or waits. */
+static void cn_client_on_passed(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    call->not_before_ms = 0;
+    if (cn_list_empty(&client->waiting[call->lane]) && cn_client_place(client, call)) return;
+    if (client->no_queue) {
+        cn_error_set(&call->rpc.error, CONNECT_UNAVAILABLE, "no connection is ready to take a call (no_queue)");
+        cn_invoke_end(call);
+        return;
+    }
+    cn_client_wait(client, call, false);
+    cn_client_wake(client);
 }
 
 connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error) {
     static const cn_call_owner_t owner_events = {NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms,
-        cn_client_on_answer, cn_client_on_outcome, cn_client_may_retry, cn_client_again};
+        cn_client_on_passed, cn_client_on_answer, cn_client_on_outcome, cn_client_may_retry, cn_client_again};
     static const connect_call_options_t defaults;
     connect_call_t *call;
+    if (!options) options = &defaults;
     if (client->free_wanted) {
         cn_error_set(error, CONNECT_CANCELED, "the client was freed");
         return NULL;
@@ -771,22 +816,30 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->entered = true;
     call->user = user_or_null;
     call->serial = ++client->serial;
-    if (events_or_null) call->events = *events_or_null;
-    if (!cn_client_setup_call(client, call, method, options ? options : &defaults, error)) {
-        cn_call_recycle(&client->pool, call);
-        return NULL;
-    }
-    call->own_headers = call->rpc.headers.count;
     call->retriable = client->retry.attempts > 1;
+    if (events_or_null) call->events = *events_or_null;
+    call->interceptors.outer = client->interceptors;
+    call->interceptors.outer_count = client->interceptor_count;
+    call->context = options->context;
     client->used = true;
     if (client->pick || client->is_spread) client->kept = true;
-    cn_retry_count_call(client);
-    if (!cn_client_admit(client, call, error)) {
+    if (!cn_client_setup_call(client, call, method, options, error) ||
+        !cn_client_admits(client, call->lane, error)) {
         cn_call_recycle(&client->pool, call);
         return NULL;
     }
+    cn_retry_count_call(client);
+    cn_list_append(&client->calls, &call->node);
     call->writable = !cn_call_single_request(call);
     if (call->writable && call->events.on_writable) cn_call_poke(call);
+    client->busy++; /* what interceptors cause is told later */
+    cn_invoke_open(call);
+    if (call->opening) {
+        call->not_before_ms = INT64_MAX;
+        cn_client_wait(client, call, false);
+    }
+    client->busy--;
+    if (client->dirty || !cn_list_empty(&client->pokes)) cn_client_wake(client);
     return call;
 }
 

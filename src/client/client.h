@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "call/call.h"
+#include "client/loopback.h"
 #include "codec/compress.h"
 #include "io/conn.h"
 
@@ -73,7 +74,13 @@ struct connect_client_t {
     const char *url;
     connect_str_t authority, prefix; /* "gateway:8080", "/api" */
     const char *address;
+    connect_tls_t *tls; /* NULL: clear text */
+    const char *server_name;
+    cn_conn_turn_t turn;
     connect_headers_t headers;
+    const connect_interceptor_t *interceptors;
+    size_t interceptor_count;
+    struct cn_loopback_t *loopback; /* NULL: none */
     const cn_conn_owner_t *conn_events;
     connect_dialer_t *dial;
     void *dial_user;
@@ -93,7 +100,7 @@ struct connect_client_t {
     /* calls */
     cn_list_t calls;              /* those that have an exchange, or are over */
     cn_list_t waiting[CN_LANES];  /* for a connection */
-    cn_list_t paused;             /* before they are made again */
+    cn_list_t paused;             /* an interceptor holds them back; or before they are made again */
     int64_t waiting_due_ms;       /* none of these is due before */
     connect_retry_t retry;
     uint32_t retry_tokens;
@@ -121,12 +128,14 @@ CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms);
 CN_PRIVATE void cn_client_leave(void *owner);
 /* The time; -1: not known yet. */
 CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client);
-/* Has a step soon, out of everything else. */
+/* Has a step soon, out of everything else; at once if there is nothing that could bring it. */
 CN_PRIVATE void cn_client_wake(connect_client_t *client);
-/* The same; at once if nothing is there that could wake it. */
-CN_PRIVATE void cn_client_stir(connect_client_t *client);
 /* Does what is due: called at the time that the host was told, out of everything else. */
 CN_PRIVATE void cn_client_step(connect_client_t *client);
+#if CONNECT_ENABLE_SERVER
+/* Has a new client call this server in memory: its loopback, dialer and, with sockets, the server's loop. */
+CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_t *server, connect_error_t *error);
+#endif
 #if CONNECT_ENABLE_SOCKETS
 /* The socket layer's part of a new client: its loop, clock, dialer and resolver, as far as it has none. */
 CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error);

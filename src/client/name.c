@@ -122,7 +122,8 @@ CN_PRIVATE void cn_name_fail(connect_resolve_t *question, connect_code_t code, i
     snprintf(client->failure.text, sizeof client->failure.text, "%s", text);
     for (lane = 0; lane < CN_LANES; lane++)
         client->lane_failed[lane] = true;
-    cn_client_stir(client);
+    client->dirty = true;
+    cn_client_wake(client);
 }
 
 void connect_resolve_finish(
@@ -145,6 +146,7 @@ void connect_resolve_finish(
     client->name.is_answered = true;
     client->name.faults = 0;
     client->name.valid_until_ms = valid_ms && valid_ms != CONNECT_UNLIMITED ? CN_MAX(now, 0) + valid_ms : INT64_MAX;
-    cn_client_stir(client);
+    client->dirty = true;
+    cn_client_wake(client);
 }
 #endif

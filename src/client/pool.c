@@ -69,9 +69,22 @@ CN_PRIVATE cn_pool_state_t cn_pool_state(const cn_pool_t *pool) {
     return state;
 }
 
+/* In TLS ALPN says which version it is, unless the application does. */
+static bool cn_pool_negotiates(const cn_pool_t *pool) {
+    const connect_client_t *client = pool->backend->client;
+    return CONNECT_ENABLE_HTTP2 && client->tls && !client->http && !pool->http2;
+}
+
+/* Before the first has negotiated one is enough to learn from. */
 CN_PRIVATE uint32_t cn_pool_most(const cn_pool_t *pool) {
     const uint32_t most = pool->backend->client->connections;
-    return most ? most : pool->http2 ? CN_POOL_HTTP2_MOST : CN_POOL_HTTP1_MOST;
+    cn_list_t *node;
+    if (most) return most;
+    if (pool->http2) return CN_POOL_HTTP2_MOST;
+    if (!cn_pool_negotiates(pool)) return CN_POOL_HTTP1_MOST;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next)
+        if (!cn_pool_conn(node)->allow_http2) return CN_POOL_HTTP1_MOST;
+    return CN_POOL_HTTP2_MOST;
 }
 
 /* Of those with equally many calls the one used last, so that the others become idle. */
@@ -139,7 +152,10 @@ static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
     options.owner = client;
     options.peer = backend->addresses[address];
     options.allow_http1 = !pool->http2;
-    options.allow_http2 = pool->http2;
+    options.allow_http2 = pool->http2 || cn_pool_negotiates(pool);
+    options.tls = client->tls;
+    options.server_name = client->server_name;
+    options.turn = &client->turn;
     conn = cn_conn_new(&options);
     if (!conn) {
         cn_pool_note(client, CONNECT_RESOURCE_EXHAUSTED, ENOMEM, "out of memory", "");
@@ -163,7 +179,7 @@ static int64_t cn_pool_prune(cn_pool_t *pool, int64_t now_ms) {
     for (node = pool->conns.next; node != &pool->conns; node = next) {
         connect_conn_t *conn = cn_pool_conn(node);
         const bool opening = cn_pool_is_opening(conn);
-        const uint32_t limit_ms = opening && !conn->opened ? limits->dial_ms : limits->establish_ms;
+        const uint32_t limit_ms = !conn->connected ? limits->dial_ms : limits->establish_ms;
         char text[sizeof conn->failure];
         next = node->next;
         if (opening && pool->is_won && conn->address != pool->first) {
@@ -176,7 +192,7 @@ static int64_t cn_pool_prune(cn_pool_t *pool, int64_t now_ms) {
                 continue;
             }
             snprintf(text, sizeof text, "cannot connect to %s: no answer within %lu ms (limits.%s)", conn->peer,
-                (unsigned long)limit_ms, opening && !conn->opened ? "dial_ms" : "establish_ms");
+                (unsigned long)limit_ms, !conn->connected ? "dial_ms" : "establish_ms");
             cn_conn_set_failure(conn, ETIMEDOUT, text);
             cn_conn_abort(conn);
         }

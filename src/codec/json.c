@@ -37,13 +37,26 @@ enum { CN_JSON_VALUE, CN_JSON_FIRST_ITEM, CN_JSON_FIRST_NAME, CN_JSON_AFTER, CN_
 
 /* A bit in each byte that ends a clean run; above the lowest one there may be more than there should be. Less than 0x20
    or equal to 0x22 is what is less than 0x21 after a flip of bit 1. */
-static uint64_t cn_json_word_stops(uint64_t word) {
+static inline uint64_t cn_json_word_stops(uint64_t word) {
     uint64_t backslash = word ^ (CN_JSON_ONES * 0x5C);
     uint64_t low = ((word ^ (CN_JSON_ONES * 0x02)) - CN_JSON_ONES * 0x21) & ~word;
     return (low | ((backslash - CN_JSON_ONES) & ~backslash)) & CN_JSON_HIGHS;
 }
 
-static bool cn_json_is_stop(char c) {
+#if defined(__SSE2__) && defined(__GNUC__)
+#define CN_JSON_SSE2 1
+/* A bit for each of 16 bytes that ends a clean run. */
+static inline unsigned cn_json_block_stops(__m128i block) {
+    const __m128i quotes = _mm_cmpeq_epi8(block, _mm_set1_epi8('"'));
+    const __m128i backslashes = _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'));
+    const __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1F)), block);
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), controls));
+}
+#else
+#define CN_JSON_SSE2 0
+#endif
+
+static inline bool cn_json_is_stop(char c) {
     return (unsigned char)c < 0x20 || c == '"' || c == '\\';
 }
 
@@ -401,12 +414,23 @@ CN_PRIVATE void cn_json_write(
     writer->pretty = pretty;
 }
 
-static char *cn_json_reserve(cn_json_writer_t *writer, size_t len) {
+static CN_APART char *cn_json_more_room(cn_json_writer_t *writer, size_t len) {
     char *to;
-    if (CN_UNLIKELY(writer->failed)) return NULL;
+    if (writer->failed) return NULL;
     to = cn_buf_reserve(writer->out, writer->allocator, len);
-    if (CN_UNLIKELY(!to)) writer->failed = writer->out_of_memory = true;
+    if (!to) writer->failed = writer->out_of_memory = true;
     return to;
+}
+
+/* Where the next byte goes, with room for so many, at least one; NULL: it failed. What was written is said once, at the
+   end of an item, by cn_json_wrote. */
+static inline CN_HOT char *cn_json_room(cn_json_writer_t *writer, size_t len) {
+    const cn_buf_t *out = writer->out;
+    return CN_LIKELY(out->capacity - out->end >= len) ? out->block + out->end : cn_json_more_room(writer, len);
+}
+
+static inline void cn_json_wrote(cn_json_writer_t *writer, const char *end) {
+    writer->out->end = (size_t)(end - writer->out->block);
 }
 
 static char *cn_json_indent(char *to, uint32_t depth) {
@@ -415,44 +439,46 @@ static char *cn_json_indent(char *to, uint32_t depth) {
     return to + (size_t)depth * 2;
 }
 
-/* Makes room for an item of at most len bytes, and writes what stands before it. Returns where it goes. */
-static char *cn_json_item(cn_json_writer_t *writer, size_t len) {
-    char *to, *begin;
-    size_t before = 2 + (writer->pretty ? (size_t)writer->depth * 2 : 0);
-    if (len > SIZE_MAX - before) {
-        writer->failed = writer->out_of_memory = true;
-        return NULL;
-    }
-    begin = to = cn_json_reserve(writer, before + len);
-    if (CN_UNLIKELY(!to)) return NULL;
-    if (!writer->named) {
-        if (writer->comma) *to++ = ',';
-        if (CN_UNLIKELY(writer->pretty) && writer->depth > 0) to = cn_json_indent(to, writer->depth);
-    }
+static char *cn_json_pretty_item(cn_json_writer_t *writer, size_t len) {
+    char *to = cn_json_room(writer, len + 2 + (size_t)writer->depth * 2);
+    if (!to) return NULL;
+    if (writer->comma) *to++ = ',';
+    if (!writer->named && writer->depth > 0) to = cn_json_indent(to, writer->depth);
     writer->named = false;
     writer->comma = true;
-    cn_buf_commit(writer->out, (size_t)(to - begin));
     return to;
 }
 
-static void cn_json_begin(cn_json_writer_t *writer, char bracket) {
-    char *to = cn_json_item(writer, 1);
-    if (!to) return;
-    *to = bracket;
-    cn_buf_commit(writer->out, 1);
-    writer->comma = false;
-    writer->depth++;
+/* Makes room for an item of at most len bytes, less than SIZE_MAX / 2, and writes what stands before it. Returns where
+   it goes. */
+static inline CN_HOT char *cn_json_item(cn_json_writer_t *writer, size_t len) {
+    char *to;
+    if (CN_UNLIKELY(writer->pretty)) return cn_json_pretty_item(writer, len);
+    to = cn_json_room(writer, len + 1);
+    if (CN_UNLIKELY(!to)) return NULL;
+    *to = ',';
+    to += writer->comma;
+    writer->comma = true;
+    return to;
 }
 
-static void cn_json_finish(cn_json_writer_t *writer, char bracket) {
-    char *to, *begin;
-    if (writer->failed) return;
-    writer->depth--;
-    begin = to = cn_json_reserve(writer, 2 + (size_t)writer->depth * 2);
-    if (!to) return;
-    if (writer->pretty && writer->comma) to = cn_json_indent(to, writer->depth);
+static inline void cn_json_begin(cn_json_writer_t *writer, char bracket) {
+    char *to = cn_json_item(writer, 1);
+    writer->comma = false;
+    writer->depth++;
+    if (CN_UNLIKELY(!to)) return;
     *to++ = bracket;
-    cn_buf_commit(writer->out, (size_t)(to - begin));
+    cn_json_wrote(writer, to);
+}
+
+static inline void cn_json_finish(cn_json_writer_t *writer, char bracket) {
+    char *to;
+    writer->depth--;
+    to = cn_json_room(writer, 2 + (size_t)writer->depth * 2);
+    if (CN_UNLIKELY(!to)) return;
+    if (CN_UNLIKELY(writer->pretty) && writer->comma) to = cn_json_indent(to, writer->depth);
+    *to++ = bracket;
+    cn_json_wrote(writer, to);
     writer->comma = true;
 }
 
@@ -492,80 +518,181 @@ static size_t cn_json_escape(char *to, char c) {
     }
 }
 
-/* Writes text in quotes where len + 2 bytes are reserved; escapes need more, and take it. */
-static void cn_json_put_string(cn_json_writer_t *writer, char *to, connect_str_t text) {
-    const char *at = text.len ? text.data : "", *end = at + text.len;
-    char *begin = to;
-    uint64_t high = 0;
-    *to++ = '"';
-    while (at < end) {
-        if (end - at >= 8) {
-            uint64_t word, stops;
-            memcpy(&word, at, 8);
-            stops = cn_json_word_stops(word);
-            memcpy(to, &word, 8);
-            high |= word;
-            if (CN_LIKELY(!stops)) {
-                at += 8;
-                to += 8;
-                continue;
-            }
-            to += cn_json_stop_index(at, stops);
-            at += cn_json_stop_index(at, stops);
-        } else if (!cn_json_is_stop(*at)) {
-            high |= (unsigned char)*at;
-            *to++ = *at++;
-            continue;
+/* Copies text up to its end, or up to some byte before the first one that needs an escape. Returns how many bytes;
+   *wide is set if one of them may be above 0x7F. Blocks overlap at the end, so nothing behind the text is read or
+   written. */
+static inline CN_HOT size_t cn_json_copy_clean(char *to, const char *at, size_t len, bool *wide) {
+    size_t i;
+#if CN_JSON_SSE2
+    if (len >= 16) {
+        __m128i all = _mm_setzero_si128();
+        for (i = 0; i < len;) {
+            __m128i block;
+            if (len - i < 16) i = len - 16;
+            block = _mm_loadu_si128((const __m128i *)(const void *)(at + i));
+            if (CN_UNLIKELY(cn_json_block_stops(block) != 0)) break;
+            _mm_storeu_si128((__m128i *)(void *)(to + i), block);
+            all = _mm_or_si128(all, block);
+            i += 16;
         }
-        cn_buf_commit(writer->out, (size_t)(to - begin));
-        begin = to = cn_json_reserve(writer, 6 + (size_t)(end - at) + 1);
-        if (!to) return;
-        to += cn_json_escape(to, *at++);
+        *wide = *wide || _mm_movemask_epi8(all) != 0;
+        return i;
     }
+#endif
+    if (len >= 8) {
+        uint64_t all = 0;
+        for (i = 0; i < len;) {
+            uint64_t word;
+            if (len - i < 8) i = len - 8;
+            memcpy(&word, at + i, 8);
+            if (CN_UNLIKELY(cn_json_word_stops(word) != 0)) break;
+            memcpy(to + i, &word, 8);
+            all |= word;
+            i += 8;
+        }
+        *wide = *wide || (all & CN_JSON_HIGHS) != 0;
+        return i;
+    }
+    if (len >= 4) {
+        uint32_t first, last;
+        uint64_t both;
+        memcpy(&first, at, 4);
+        memcpy(&last, at + len - 4, 4);
+        both = (uint64_t)first << 32 | last;
+        if (CN_UNLIKELY(cn_json_word_stops(both) != 0)) return 0;
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+        *wide = *wide || (both & CN_JSON_HIGHS) != 0;
+        return len;
+    }
+    for (i = 0; i < len && !cn_json_is_stop(at[i]); i++) {
+        to[i] = at[i];
+        *wide = *wide || (unsigned char)at[i] >= 0x80;
+    }
+    return i;
+}
+
+/* Writes the rest of a text, which has something to escape. Returns as cn_json_put_string. */
+static CN_APART char *cn_json_put_escaped(cn_json_writer_t *writer, char *to, const char *at, size_t len, bool *wide) {
+    for (;;) {
+        size_t clean = cn_json_copy_clean(to, at, len, wide);
+        to += clean;
+        at += clean;
+        len -= clean;
+        for (; len && !cn_json_is_stop(*at); len--) { /* up to the one byte */
+            *wide = *wide || (unsigned char)*at >= 0x80;
+            *to++ = *at++;
+        }
+        if (!len) return to;
+        cn_json_wrote(writer, to);
+        to = cn_json_room(writer, 6 + len + 3);
+        if (!to) return NULL;
+        to += cn_json_escape(to, *at++);
+        len--;
+    }
+}
+
+/* Writes text in quotes where len + 4 bytes are reserved; escapes need more, and take it. Returns its end, with room
+   for two bytes behind it; NULL: it failed. */
+static inline CN_HOT char *cn_json_put_string(cn_json_writer_t *writer, char *to, connect_str_t text) {
+    bool wide = false;
+    size_t clean;
     *to++ = '"';
-    cn_buf_commit(writer->out, (size_t)(to - begin));
-    if (CN_UNLIKELY(high & CN_JSON_HIGHS) && !cn_utf8_valid(text)) writer->failed = true;
+    clean = cn_json_copy_clean(to, text.data, text.len, &wide);
+    to += clean;
+    if (CN_UNLIKELY(clean < text.len)) {
+        to = cn_json_put_escaped(writer, to, text.data + clean, text.len - clean, &wide);
+        if (!to) return NULL;
+    }
+    if (CN_UNLIKELY(wide) && !cn_utf8_valid(text)) writer->failed = true;
+    *to++ = '"';
+    return to;
+}
+
+/* An item of so many bytes of the caller's and a few more. */
+static inline char *cn_json_text_item(cn_json_writer_t *writer, size_t len) {
+    if (CN_LIKELY(len < SIZE_MAX / 4)) return cn_json_item(writer, len + 4);
+    writer->failed = writer->out_of_memory = true;
+    return NULL;
 }
 
 CN_PRIVATE void cn_json_name(cn_json_writer_t *writer, connect_str_t name) {
-    char *to = cn_json_item(writer, name.len < SIZE_MAX - 16 ? name.len + 2 : SIZE_MAX);
-    if (!to) return;
-    cn_json_put_string(writer, to, name);
-    to = cn_json_reserve(writer, 2);
-    if (!to) return;
-    to[0] = ':';
-    to[1] = ' ';
-    cn_buf_commit(writer->out, writer->pretty ? 2 : 1);
+    char *to = cn_json_text_item(writer, name.len);
+    if (CN_LIKELY(to != NULL)) to = cn_json_put_string(writer, to, name);
+    writer->comma = false;
     writer->named = true;
+    if (CN_UNLIKELY(!to)) return;
+    *to++ = ':';
+    *to = ' ';
+    cn_json_wrote(writer, to + writer->pretty);
 }
 
 CN_PRIVATE void cn_json_string(cn_json_writer_t *writer, connect_str_t text) {
-    char *to = cn_json_item(writer, text.len < SIZE_MAX - 16 ? text.len + 2 : SIZE_MAX);
-    if (to) cn_json_put_string(writer, to, text);
+    char *to = cn_json_text_item(writer, text.len);
+    if (CN_LIKELY(to != NULL)) to = cn_json_put_string(writer, to, text);
+    if (CN_LIKELY(to != NULL)) cn_json_wrote(writer, to);
 }
 
 CN_PRIVATE void cn_json_base64(cn_json_writer_t *writer, connect_str_t bytes, bool padded) {
-    size_t len = bytes.len < SIZE_MAX / 2 ? cn_base64_encoded_len(bytes.len, padded) : SIZE_MAX - 2;
-    char *to = cn_json_item(writer, len + 2);
+    char *to =
+        cn_json_text_item(writer, bytes.len < SIZE_MAX / 4 ? cn_base64_encoded_len(bytes.len, padded) : SIZE_MAX);
     if (!to) return;
-    to[0] = '"';
-    len = cn_base64_encode(to + 1, bytes, padded);
-    to[len + 1] = '"';
-    cn_buf_commit(writer->out, len + 2);
+    *to++ = '"';
+    to += cn_base64_encode(to, bytes, padded);
+    *to++ = '"';
+    cn_json_wrote(writer, to);
 }
 
 CN_PRIVATE void cn_json_literal(cn_json_writer_t *writer, connect_str_t literal) {
-    char *to = cn_json_item(writer, literal.len);
-    if (!to || !literal.len) return;
-    memcpy(to, literal.data, literal.len);
-    cn_buf_commit(writer->out, literal.len);
+    char *to = cn_json_text_item(writer, literal.len);
+    if (!to) return;
+    if (literal.len) memcpy(to, literal.data, literal.len);
+    cn_json_wrote(writer, to + literal.len);
 }
 
 CN_PRIVATE void cn_json_quoted(cn_json_writer_t *writer, connect_str_t literal) {
-    char *to = cn_json_item(writer, literal.len + 2);
+    char *to = cn_json_text_item(writer, literal.len);
     if (!to) return;
-    to[0] = '"';
-    if (literal.len) memcpy(to + 1, literal.data, literal.len);
-    to[literal.len + 1] = '"';
-    cn_buf_commit(writer->out, literal.len + 2);
+    *to++ = '"';
+    if (literal.len) memcpy(to, literal.data, literal.len);
+    to += literal.len;
+    *to++ = '"';
+    cn_json_wrote(writer, to);
+}
+
+CN_PRIVATE void cn_json_bool(cn_json_writer_t *writer, bool value) {
+    char *to = cn_json_item(writer, 5);
+    if (CN_UNLIKELY(!to)) return;
+    memcpy(to, value ? "true " : "false", 5);
+    cn_json_wrote(writer, to + (value ? 4 : 5));
+}
+
+CN_PRIVATE void cn_json_int(cn_json_writer_t *writer, int64_t value, bool quoted) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM + 2);
+    if (CN_UNLIKELY(!to)) return;
+    *to = '"';
+    to += quoted;
+    to += cn_number_from_int(to, value);
+    *to = '"';
+    cn_json_wrote(writer, to + quoted);
+}
+
+CN_PRIVATE void cn_json_uint(cn_json_writer_t *writer, uint64_t value, bool quoted) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM + 2);
+    if (CN_UNLIKELY(!to)) return;
+    *to = '"';
+    to += quoted;
+    to += cn_number_from_uint(to, value);
+    *to = '"';
+    cn_json_wrote(writer, to + quoted);
+}
+
+CN_PRIVATE void cn_json_double(cn_json_writer_t *writer, double value) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM);
+    if (CN_LIKELY(to != NULL)) cn_json_wrote(writer, to + cn_number_from_double(to, value));
+}
+
+CN_PRIVATE void cn_json_float(cn_json_writer_t *writer, float value) {
+    char *to = cn_json_item(writer, CN_NUMBER_ROOM);
+    if (CN_LIKELY(to != NULL)) cn_json_wrote(writer, to + cn_number_from_float(to, value));
 }

@@ -50,8 +50,11 @@ CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, s
 typedef struct cn_json_writer_t {
     cn_buf_t *out;
     const connect_allocator_t *allocator;
-    bool pretty, comma, named, failed; /* failed: out of memory, or a text that is not UTF-8 */
-    bool out_of_memory;                /* which of the two */
+    bool pretty;
+    bool comma;         /* the next item needs one before it */
+    bool named;         /* a name and its colon were just written */
+    bool failed;        /* out of memory, or a text that is not UTF-8 */
+    bool out_of_memory; /* which of the two */
     uint32_t depth;
 } cn_json_writer_t;
 CN_PRIVATE void cn_json_write(
@@ -68,3 +71,9 @@ CN_PRIVATE void cn_json_base64(cn_json_writer_t *writer, connect_str_t bytes, bo
 CN_PRIVATE void cn_json_literal(cn_json_writer_t *writer, connect_str_t literal);
 /* The same in quotes, for what needs no escapes. */
 CN_PRIVATE void cn_json_quoted(cn_json_writer_t *writer, connect_str_t literal);
+CN_PRIVATE void cn_json_bool(cn_json_writer_t *writer, bool value);
+/* Numbers. quoted: in quotes, as JSON has no integers of 64 bits. A double or a float is finite. */
+CN_PRIVATE void cn_json_int(cn_json_writer_t *writer, int64_t value, bool quoted);
+CN_PRIVATE void cn_json_uint(cn_json_writer_t *writer, uint64_t value, bool quoted);
+CN_PRIVATE void cn_json_double(cn_json_writer_t *writer, double value);
+CN_PRIVATE void cn_json_float(cn_json_writer_t *writer, float value);

@@ -19,85 +19,6 @@ static const connect_type_t *cn_message_type_of(const connect_type_t *type, cons
     return type->types[field->type];
 }
 
-static bool cn_message_is_message(const connect_field_t *field) {
-    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
-}
-
-static bool cn_message_is_text(const connect_field_t *field) {
-    return field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
-}
-
-/* The size of a scalar's C type; 0: not a scalar. */
-static size_t cn_message_scalar_size(uint8_t kind) {
-    switch (kind) {
-    case CONNECT_KIND_BOOL: return sizeof(bool);
-    case CONNECT_KIND_FLOAT:
-    case CONNECT_KIND_INT32:
-    case CONNECT_KIND_FIXED32:
-    case CONNECT_KIND_UINT32:
-    case CONNECT_KIND_ENUM:
-    case CONNECT_KIND_SFIXED32:
-    case CONNECT_KIND_SINT32: return 4;
-    case CONNECT_KIND_DOUBLE:
-    case CONNECT_KIND_INT64:
-    case CONNECT_KIND_UINT64:
-    case CONNECT_KIND_FIXED64:
-    case CONNECT_KIND_SFIXED64:
-    case CONNECT_KIND_SINT64: return 8;
-    default: return 0;
-    }
-}
-
-CN_PRIVATE size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field) {
-    if (cn_message_is_message(field))
-        return field->flags & CONNECT_FIELD_REPEATED ? cn_message_type_of(type, field)->size : sizeof(void *);
-    if (cn_message_is_text(field)) return sizeof(connect_str_t);
-    return cn_message_scalar_size(field->kind);
-}
-
-CN_PRIVATE bool cn_message_has(const connect_field_t *field, const void *message) {
-    const char *at = (const char *)message + field->offset;
-    if (field->flags & CONNECT_FIELD_REPEATED) {
-        cn_message_list_t list;
-        memcpy(&list, at, sizeof list);
-        return list.count != 0;
-    }
-    if (field->flags & CONNECT_FIELD_HAS) {
-        bool has;
-        memcpy(&has, (const char *)message + field->presence, sizeof has);
-        return has;
-    }
-    if (field->flags & CONNECT_FIELD_ONEOF) {
-        int32_t number;
-        memcpy(&number, (const char *)message + field->presence, sizeof number);
-        return number == (int32_t)field->number;
-    }
-    if (cn_message_is_message(field)) {
-        const void *sub;
-        memcpy(&sub, at, sizeof sub);
-        return sub != NULL;
-    }
-    if (cn_message_is_text(field)) {
-        connect_str_t text;
-        memcpy(&text, at, sizeof text);
-        return field->flags & CONNECT_FIELD_NULLABLE ? text.data != NULL : text.len != 0;
-    } else {
-        static const char zero[8] = {0};
-        return memcmp(at, zero, cn_message_scalar_size(field->kind)) != 0;
-    }
-}
-
-CN_PRIVATE void cn_message_mark(const connect_field_t *field, void *message) {
-    char *presence = (char *)message + field->presence;
-    if (field->flags & CONNECT_FIELD_HAS) {
-        const bool has = true;
-        memcpy(presence, &has, sizeof has);
-    } else if (field->flags & CONNECT_FIELD_ONEOF) {
-        const int32_t number = (int32_t)field->number;
-        memcpy(presence, &number, sizeof number);
-    }
-}
-
 CN_PRIVATE const connect_field_t *cn_message_field_number(const connect_type_t *type, uint32_t number) {
     size_t low = type->dense, high = type->field_count;
     if (number - 1 < type->dense) return &type->fields[number - 1];
@@ -417,15 +338,6 @@ bool connect_message_copy(const connect_type_t *type, void *to, const void *from
 }
 
 /* ---- Access by name and number ---- */
-
-const connect_type_t *connect_schema_type(connect_schema_t schema, const char *full_name) {
-    size_t i, j;
-    for (i = 0; i < schema.count; i++)
-        for (j = 0; j < schema.files[i]->types.count; j++)
-            if (strcmp(schema.files[i]->types.items[j]->full_name, full_name) == 0)
-                return schema.files[i]->types.items[j];
-    return NULL;
-}
 
 CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsigned bits) {
     return ((cn_str_hash(name) ^ seed) * 0x9E3779B1u) >>

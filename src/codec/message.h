@@ -11,12 +11,100 @@ typedef struct cn_message_list_t {
     size_t count;
 } cn_message_list_t;
 
+static inline bool cn_message_is_message(const connect_field_t *field) {
+    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
+}
+
+static inline bool cn_message_is_text(const connect_field_t *field) {
+    return field->kind == CONNECT_KIND_STRING || field->kind == CONNECT_KIND_BYTES;
+}
+
+/* The size of a scalar's C type; 0: not a scalar. */
+static inline size_t cn_message_scalar_size(uint8_t kind) {
+    switch (kind) {
+    case CONNECT_KIND_BOOL: return sizeof(bool);
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_ENUM:
+    case CONNECT_KIND_SFIXED32:
+    case CONNECT_KIND_SINT32: return 4;
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64:
+    case CONNECT_KIND_SINT64: return 8;
+    default: return 0;
+    }
+}
+
 /* The size of a field's member, or of one item of its list. */
-CN_PRIVATE size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field);
+static inline size_t cn_message_value_size(const connect_type_t *type, const connect_field_t *field) {
+    if (cn_message_is_message(field))
+        return field->flags & CONNECT_FIELD_REPEATED ? type->types[field->type]->size : sizeof(void *);
+    if (cn_message_is_text(field)) return sizeof(connect_str_t);
+    return cn_message_scalar_size(field->kind);
+}
+
 /* Tells whether a field is present: has_x, the oneof's case, not NULL, not zero, not empty. */
-CN_PRIVATE bool cn_message_has(const connect_field_t *field, const void *message);
+static inline bool cn_message_has(const connect_field_t *field, const void *message) {
+    const char *at = (const char *)message + field->offset;
+    const unsigned flags = field->flags;
+    if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
+        if (flags & CONNECT_FIELD_REPEATED) {
+            cn_message_list_t list;
+            memcpy(&list, at, sizeof list);
+            return list.count != 0;
+        }
+        if (flags & CONNECT_FIELD_HAS) {
+            bool has;
+            memcpy(&has, (const char *)message + field->presence, sizeof has);
+            return has;
+        } else {
+            int32_t number;
+            memcpy(&number, (const char *)message + field->presence, sizeof number);
+            return number == (int32_t)field->number;
+        }
+    }
+    if (cn_message_is_message(field)) {
+        const void *sub;
+        memcpy(&sub, at, sizeof sub);
+        return sub != NULL;
+    }
+    if (cn_message_is_text(field)) {
+        connect_str_t text;
+        memcpy(&text, at, sizeof text);
+        return flags & CONNECT_FIELD_NULLABLE ? text.data != NULL : text.len != 0;
+    }
+    switch (cn_message_scalar_size(field->kind)) {
+    case 8: {
+        uint64_t bits;
+        memcpy(&bits, at, 8);
+        return bits != 0;
+    }
+    case 4: {
+        uint32_t bits;
+        memcpy(&bits, at, 4);
+        return bits != 0;
+    }
+    default: return *at != 0; /* bool */
+    }
+}
+
 /* Says that a field is there: sets has_x or the oneof's case, if it has one. */
-CN_PRIVATE void cn_message_mark(const connect_field_t *field, void *message);
+static inline void cn_message_mark(const connect_field_t *field, void *message) {
+    char *presence = (char *)message + field->presence;
+    if (field->flags & CONNECT_FIELD_HAS) {
+        const bool has = true;
+        memcpy(presence, &has, sizeof has);
+    } else if (field->flags & CONNECT_FIELD_ONEOF) {
+        const int32_t number = (int32_t)field->number;
+        memcpy(presence, &number, sizeof number);
+    }
+}
+
 /* Finds a field by its number; NULL if there is none. */
 CN_PRIVATE const connect_field_t *cn_message_field_number(const connect_type_t *type, uint32_t number);
 /* Tells whether an enum names a number. */

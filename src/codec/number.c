@@ -178,7 +178,15 @@ static void cn_number_put_digits(char *to, uint64_t value, size_t count) {
 }
 
 CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value) {
-    size_t count = cn_number_digit_count(value);
+    size_t count;
+    if (value < 100) {
+        const char *pair = cn_number_pairs + value * 2;
+        count = value >= 10;
+        to[0] = pair[!count]; /* one digit stands in the second place */
+        to[count] = pair[1];
+        return count + 1;
+    }
+    count = cn_number_digit_count(value);
     cn_number_put_digits(to, value, count);
     return count;
 }

@@ -67,7 +67,7 @@ static const uint8_t cn_pb_ops[32][8] = {[CONNECT_KIND_DOUBLE] = {0, CN_PB_FIXED
     [CONNECT_KIND_SINT64] = {CN_PB_SINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0}};
 
 /* Squeezes the low 7 bits of each byte together. */
-static inline CN_PB_HOT uint64_t cn_pb_squeeze(uint64_t w) {
+static inline CN_HOT uint64_t cn_pb_squeeze(uint64_t w) {
     w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
     w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
     return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
@@ -87,21 +87,21 @@ typedef struct cn_pb_decoder_t {
 } cn_pb_decoder_t;
 
 /* Returns NULL, so that a failing reader can return it. */
-static CN_PB_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
+static CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
     d->failure.code = CONNECT_INVALID_ARGUMENT;
     d->failure.reason = reason;
     d->failure.offset = (size_t)(at - d->start);
     return NULL;
 }
 
-static CN_PB_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, const char *reason) {
+static CN_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, const char *reason) {
     cn_pb_bad(d, at, reason);
     d->failure.code = CONNECT_RESOURCE_EXHAUSTED;
     return NULL;
 }
 
 /* Takes memory that the peer's bytes made necessary. */
-static inline CN_PB_HOT void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const char *at) {
+static inline CN_HOT void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const char *at) {
     void *block;
     if (CN_UNLIKELY(size > d->memory_left)) return cn_pb_exhausted(d, at, "decoded elements need more than memory_max");
     d->memory_left -= size;
@@ -127,7 +127,7 @@ static const char *cn_pb_varint_careful(cn_pb_decoder_t *d, const char *p, const
     return cn_pb_bad(d, at, "varint too long");
 }
 
-static CN_PB_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+static CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
 #if CN_PB_LITTLE && defined(__GNUC__)
     if (CN_LIKELY(d->limit - p >= 10)) {
         uint64_t w = cn_pb_load64(p), stop = ~w & 0x8080808080808080u;
@@ -152,7 +152,7 @@ static CN_PB_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char 
     return cn_pb_varint_careful(d, p, end, value);
 }
 
-static inline CN_PB_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+static inline CN_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
     if (CN_LIKELY(p < end)) {
         unsigned char first = (unsigned char)*p;
         if (CN_LIKELY(first < 0x80)) {
@@ -168,7 +168,7 @@ static inline CN_PB_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char 
 }
 
 /* Reads a tag, all of it again; p is at its first byte. */
-static CN_PB_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+static CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
     uint64_t value = 0; /* gcc cannot see that it is set */
     const char *next = cn_pb_varint_careful(d, p, end, &value);
     if (!next) return NULL;
@@ -177,7 +177,7 @@ static CN_PB_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p,
     return next;
 }
 
-static inline CN_PB_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+static inline CN_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
     uint32_t first = (unsigned char)*p;
     if (CN_LIKELY(first < 0x80)) {
         *tag = first;
@@ -191,7 +191,7 @@ static inline CN_PB_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p,
 }
 
 /* Reads a length and sees that so much is there. */
-static inline CN_PB_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
+static inline CN_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
     const char *at = p;
     uint64_t value;
     *len = 0;
@@ -238,14 +238,14 @@ static const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end
     }
 }
 
-static inline CN_PB_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
+static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
     size_t capacity = 0;
     if (list->items) memcpy(&capacity, (const char *)list->items - CN_PB_HEAD, sizeof capacity);
     return capacity;
 }
 
 /* Makes room in a list for `more` items. Its member in the message is set, its count stays. */
-static CN_PB_APART char *cn_pb_list_grow(
+static CN_APART char *cn_pb_list_grow(
     cn_pb_decoder_t *d, char *member, cn_message_list_t *list, size_t size, size_t more, const char *at) {
     const size_t capacity = cn_pb_capacity(list);
     size_t wanted = list->count + more, twice = capacity * 2;
@@ -274,7 +274,7 @@ static CN_PB_APART char *cn_pb_list_grow(
 }
 
 /* Where the next item of a list goes; its count is raised. more: how many are known to come. */
-static inline CN_PB_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+static inline CN_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
     cn_message_list_t list;
     char *items;
     memcpy(&list, member, sizeof list);
@@ -289,7 +289,7 @@ static inline CN_PB_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, siz
     return items;
 }
 
-static CN_PB_APART bool cn_pb_keep_new(cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
+static CN_APART bool cn_pb_keep_new(cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
     connect_str_t view;
     char *item = cn_pb_append(d, member, sizeof view, 1, from);
     if (!item) return false;
@@ -322,7 +322,7 @@ static bool cn_pb_keep(cn_pb_decoder_t *d, const connect_type_t *type, char *mes
 
 /* How many records of the same tag stand one behind the other. p is behind the first of them. Malformed ones are left
    for later. */
-static CN_PB_APART size_t cn_pb_run(const char *p, const char *end, const char *tag, size_t tag_len) {
+static CN_APART size_t cn_pb_run(const char *p, const char *end, const char *tag, size_t tag_len) {
     size_t n = 1;
     while ((size_t)(end - p) > tag_len && *p == *tag && (tag_len == 1 || memcmp(p, tag, tag_len) == 0)) {
         uint64_t len = (unsigned char)p[tag_len];
@@ -363,7 +363,7 @@ static size_t cn_pb_count_varints(const char *p, const char *end) {
 }
 
 /* Stores a varint as the op's C type. op is a constant wherever this is called. */
-static inline CN_PB_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i, uint64_t value) {
+static inline CN_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i, uint64_t value) {
     if (op == CN_PB_VARINT64) {
         memcpy(items + i * 8, &value, 8);
     } else if (op == CN_PB_SINT64) {
@@ -380,7 +380,7 @@ static inline CN_PB_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i
 }
 
 /* Reads n varints, which are known to end before `end`. Eight short ones in a row go together. */
-static inline CN_PB_HOT const char *cn_pb_unpack(
+static inline CN_HOT const char *cn_pb_unpack(
     cn_pb_decoder_t *d, unsigned op, char *items, size_t n, const char *p, const char *end) {
     size_t i = 0;
     while (i < n) {
@@ -450,7 +450,7 @@ static const char *cn_pb_unpack_closed(cn_pb_decoder_t *d, const connect_type_t 
     return p;
 }
 
-static CN_PB_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+static CN_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
     char *message, const char *p, const char *end) {
     char *member = message + field->offset, *items;
     cn_message_list_t list;
@@ -509,7 +509,7 @@ static CN_PB_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *t
 }
 
 /* The message that a singular field holds, made if there is none. */
-static inline CN_PB_HOT char *cn_pb_sub(
+static inline CN_HOT char *cn_pb_sub(
     cn_pb_decoder_t *d, const connect_type_t *sub, const connect_field_t *field, char *message, const char *at) {
     char *member = message + field->offset, *held;
     bool fresh;
@@ -532,7 +532,7 @@ static inline CN_PB_HOT char *cn_pb_sub(
     return held;
 }
 
-static CN_PB_COLD const char *cn_pb_failed_at(
+static CN_COLD const char *cn_pb_failed_at(
     cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field, const char *message, bool inside) {
     cn_message_list_t list = {NULL, 0};
     if (!field) return NULL;
@@ -543,7 +543,7 @@ static CN_PB_COLD const char *cn_pb_failed_at(
 
 /* Ends a map entry: a message that is its value is there even if it was not sent. Gives it back to the wire if its
    closed enum does not know the number. */
-static CN_PB_APART bool cn_pb_entry(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+static CN_APART bool cn_pb_entry(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
     char *message, char *entry, const char *from, const char *to) {
     const connect_type_t *entry_type = type->types[field->type];
     const connect_field_t *value = &entry_type->fields[1];

@@ -16,7 +16,7 @@
 #define CN_PB_LARGE (8u * 1024u) /* bytes that are not to be moved: with one of them, a message is measured first */
 
 /* Its opposite, for up to 56 bits. */
-static inline CN_PB_HOT uint64_t cn_pb_spread(uint64_t w) {
+static inline CN_HOT uint64_t cn_pb_spread(uint64_t w) {
     w = (w & 0x000000000FFFFFFFu) | (w & 0x00FFFFFFF0000000u) << 4;
     w = (w & 0x00003FFF00003FFFu) | (w & 0x0FFFC0000FFFC000u) << 2;
     return (w & 0x007F007F007F007Fu) | (w & 0x3F803F803F803F80u) << 1;
@@ -29,7 +29,7 @@ static size_t cn_pb_tag_len(const connect_field_t *field) {
 }
 
 /* The varint that a scalar is written as. */
-static inline CN_PB_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
+static inline CN_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
     uint64_t wide;
     uint32_t low;
     bool truth;
@@ -45,7 +45,7 @@ static inline CN_PB_HOT uint64_t cn_pb_varint_of(uint8_t kind, const char *at) {
 }
 
 /* The width of a number that is written with a fixed one; 0: it is not. */
-static inline CN_PB_HOT size_t cn_pb_fixed_size(uint8_t kind) {
+static inline CN_HOT size_t cn_pb_fixed_size(uint8_t kind) {
     switch (kind) {
     case CONNECT_KIND_DOUBLE:
     case CONNECT_KIND_FIXED64:
@@ -131,14 +131,14 @@ typedef struct cn_pb_encoder_t {
     cn_pb_failure_t failure;               /* reason NULL after a failure: the window is full */
 } cn_pb_encoder_t;
 
-static CN_PB_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const char *reason) {
+static CN_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const char *reason) {
     e->failure.code = code;
     e->failure.reason = reason;
     e->failure.no_offset = true;
     return NULL;
 }
 
-static CN_PB_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static CN_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_t value) {
     const size_t len = cn_pb_varint_len(value);
     char *to;
 #if CN_PB_LITTLE
@@ -156,7 +156,7 @@ static CN_PB_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static inline CN_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
     if (CN_LIKELY(value < 0x80 && p != e->start)) {
         *--p = (char)(unsigned char)value;
         return p;
@@ -164,7 +164,7 @@ static inline CN_PB_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint
     return cn_pb_put_varint_long(e, p, value);
 }
 
-static inline CN_PB_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
+static inline CN_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
     const uint32_t tag = number << 3 | wire;
     if (CN_LIKELY(tag < 0x80 && p != e->start)) {
         *--p = (char)(unsigned char)tag;
@@ -179,7 +179,7 @@ static inline CN_PB_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_
     return cn_pb_put_varint_long(e, p, tag);
 }
 
-static inline CN_PB_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
+static inline CN_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
     if (CN_UNLIKELY((size_t)(p - e->start) < len)) return NULL;
     if (CN_UNLIKELY(len >= CN_PB_LARGE && !e->measured)) return NULL;
     p -= len;
@@ -207,21 +207,21 @@ static inline CN_PB_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
+static inline CN_HOT char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
     if (CN_UNLIKELY(p - e->start < 8)) return NULL;
     p -= 8;
     cn_pb_store64(p, value);
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
+static inline CN_HOT char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
     if (CN_UNLIKELY(p - e->start < 4)) return NULL;
     p -= 4;
     cn_pb_store32(p, value);
     return p;
 }
 
-static inline CN_PB_HOT char *cn_pb_put_text(
+static inline CN_HOT char *cn_pb_put_text(
     cn_pb_encoder_t *e, char *p, const connect_field_t *field, connect_str_t text) {
     if ((field->flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8(text.data, text.len)))
         return cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "not UTF-8");
@@ -233,7 +233,7 @@ static inline CN_PB_HOT char *cn_pb_put_text(
 static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message);
 
 /* sub may be NULL: an empty message. */
-static inline CN_PB_HOT char *cn_pb_put_sub(
+static inline CN_HOT char *cn_pb_put_sub(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, const char *sub) {
     const bool group = field->kind == CONNECT_KIND_GROUP;
     const char *end;
@@ -256,7 +256,7 @@ static inline CN_PB_HOT char *cn_pb_put_sub(
 }
 
 /* Writes numbers, the last one first. kind is a constant wherever it matters. */
-static inline CN_PB_HOT char *cn_pb_put_varints(
+static inline CN_HOT char *cn_pb_put_varints(
     cn_pb_encoder_t *e, char *p, uint8_t kind, const char *items, size_t size, size_t count) {
     const char *item = items + count * size;
     while (item != items) {
@@ -281,7 +281,7 @@ static inline CN_PB_HOT char *cn_pb_put_varints(
     return p;
 }
 
-static CN_PB_APART char *cn_pb_put_packed(
+static CN_APART char *cn_pb_put_packed(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
     const uint8_t kind = field->kind;
     const size_t size = cn_message_value_size(type, field), fixed = cn_pb_fixed_size(kind);
@@ -322,7 +322,7 @@ static CN_PB_APART char *cn_pb_put_packed(
     return p ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
 }
 
-static CN_PB_APART char *cn_pb_put_map(
+static CN_APART char *cn_pb_put_map(
     cn_pb_encoder_t *e, char *p, const connect_type_t *type, const connect_field_t *field, cn_message_list_t list) {
     const connect_type_t *entry = type->types[field->type];
     const char **entries = NULL;

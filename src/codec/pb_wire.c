@@ -4,7 +4,7 @@
 /* Errors of protobuf binary name the path, "acme.v1.Reading.samples[3].value". It is put together while the failed call
    returns: each level puts its own part in front; a path that is too long loses its front. */
 
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
+CN_PRIVATE CN_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
     failure->code = CONNECT_OK;
     failure->reason = NULL;
     failure->no_offset = failure->cut = false;
@@ -13,7 +13,7 @@ CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
     failure->text[CN_PB_PATH - 1] = 0;
 }
 
-static CN_PB_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const char *part, size_t len) {
+static CN_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const char *part, size_t len) {
     if (failure->cut) return;
     if (len + 3 > failure->begin) { /* no room: the front is left out */
         failure->cut = true;
@@ -24,7 +24,7 @@ static CN_PB_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const cha
     memcpy(failure->text + failure->begin, part, len);
 }
 
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
+CN_PRIVATE CN_COLD void cn_pb_failure_at(
     cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index) {
     char part[96];
     int len;
@@ -35,7 +35,7 @@ CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
     if (len > 0) cn_pb_failure_prepend(failure, part, (size_t)len);
 }
 
-CN_PRIVATE CN_PB_COLD bool cn_pb_failure_report(
+CN_PRIVATE CN_COLD bool cn_pb_failure_report(
     const cn_pb_failure_t *failure, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error) {
     const char *reason = failure->reason ? failure->reason : "cannot be written",
                *path = failure->text + failure->begin;

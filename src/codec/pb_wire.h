@@ -16,18 +16,6 @@
 #ifndef CN_PB_LITTLE
 #define CN_PB_LITTLE 0
 #endif
-#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
-#define CN_PB_HOT __attribute__((always_inline))
-#else
-#define CN_PB_HOT
-#endif
-#if defined(__GNUC__)
-#define CN_PB_COLD __attribute__((noinline, cold))
-#define CN_PB_APART __attribute__((noinline))
-#else
-#define CN_PB_COLD
-#define CN_PB_APART
-#endif
 
 /* ---- Where it failed ---- */
 
@@ -41,17 +29,17 @@ typedef struct cn_pb_failure_t {
     char text[CN_PB_PATH];
 } cn_pb_failure_t;
 
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_init(cn_pb_failure_t *failure);
+CN_PRIVATE CN_COLD void cn_pb_failure_init(cn_pb_failure_t *failure);
 /* Puts ".name" or ".name[index]" in front of the path. */
-CN_PRIVATE CN_PB_COLD void cn_pb_failure_at(
+CN_PRIVATE CN_COLD void cn_pb_failure_at(
     cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index);
 /* Makes the error, with its path in the arena. Returns false. */
-CN_PRIVATE CN_PB_COLD bool cn_pb_failure_report(
+CN_PRIVATE CN_COLD bool cn_pb_failure_report(
     const cn_pb_failure_t *failure, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error);
 
 /* ---- Numbers ---- */
 
-static inline CN_PB_HOT uint64_t cn_pb_load64(const char *p) {
+static inline CN_HOT uint64_t cn_pb_load64(const char *p) {
 #if CN_PB_LITTLE
     uint64_t value;
     memcpy(&value, p, 8);
@@ -65,7 +53,7 @@ static inline CN_PB_HOT uint64_t cn_pb_load64(const char *p) {
 #endif
 }
 
-static inline CN_PB_HOT uint32_t cn_pb_load32(const char *p) {
+static inline CN_HOT uint32_t cn_pb_load32(const char *p) {
 #if CN_PB_LITTLE
     uint32_t value;
     memcpy(&value, p, 4);
@@ -76,7 +64,7 @@ static inline CN_PB_HOT uint32_t cn_pb_load32(const char *p) {
 #endif
 }
 
-static inline CN_PB_HOT void cn_pb_store64(char *p, uint64_t value) {
+static inline CN_HOT void cn_pb_store64(char *p, uint64_t value) {
 #if CN_PB_LITTLE
     memcpy(p, &value, 8);
 #else
@@ -86,7 +74,7 @@ static inline CN_PB_HOT void cn_pb_store64(char *p, uint64_t value) {
 #endif
 }
 
-static inline CN_PB_HOT void cn_pb_store32(char *p, uint32_t value) {
+static inline CN_HOT void cn_pb_store32(char *p, uint32_t value) {
 #if CN_PB_LITTLE
     memcpy(p, &value, 4);
 #else
@@ -96,28 +84,28 @@ static inline CN_PB_HOT void cn_pb_store32(char *p, uint32_t value) {
 #endif
 }
 
-static inline CN_PB_HOT uint32_t cn_pb_zigzag32_decode(uint32_t value) {
+static inline CN_HOT uint32_t cn_pb_zigzag32_decode(uint32_t value) {
     return (value >> 1) ^ (0u - (value & 1));
 }
 
-static inline CN_PB_HOT uint64_t cn_pb_zigzag64_decode(uint64_t value) {
+static inline CN_HOT uint64_t cn_pb_zigzag64_decode(uint64_t value) {
     return (value >> 1) ^ ((uint64_t)0 - (value & 1));
 }
 
-static inline CN_PB_HOT uint32_t cn_pb_zigzag32(uint32_t value) {
+static inline CN_HOT uint32_t cn_pb_zigzag32(uint32_t value) {
     return (value << 1) ^ (0u - (value >> 31));
 }
 
-static inline CN_PB_HOT uint64_t cn_pb_zigzag64(uint64_t value) {
+static inline CN_HOT uint64_t cn_pb_zigzag64(uint64_t value) {
     return (value << 1) ^ ((uint64_t)0 - (value >> 63));
 }
 
 /* A 32-bit signed number is written as its 64-bit one: ten bytes if it is negative. */
-static inline CN_PB_HOT uint64_t cn_pb_sign_extend(uint32_t value) {
+static inline CN_HOT uint64_t cn_pb_sign_extend(uint32_t value) {
     return (uint64_t)value | ((uint64_t)0 - (value >> 31)) << 32;
 }
 
-static inline CN_PB_HOT size_t cn_pb_varint_len(uint64_t value) {
+static inline CN_HOT size_t cn_pb_varint_len(uint64_t value) {
 #if defined(__GNUC__)
     return (size_t)((unsigned)(63 - __builtin_clzll(value | 1)) * 9 + 73) / 64;
 #else
@@ -131,7 +119,7 @@ static inline CN_PB_HOT size_t cn_pb_varint_len(uint64_t value) {
 }
 
 /* ASCII is seen here, the rest elsewhere. Words overlap at the end, so nothing behind the text is read. */
-static inline CN_PB_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
+static inline CN_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
     const uint64_t high = 0x8080808080808080u;
     uint64_t a, b;
     if (len >= 8) {
@@ -163,7 +151,7 @@ static inline CN_PB_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
     return (((unsigned char)p[0] | (unsigned char)p[len >> 1] | (unsigned char)p[len - 1]) & 0x80) == 0;
 }
 
-static inline CN_PB_HOT bool cn_pb_is_utf8(const char *p, size_t len) {
+static inline CN_HOT bool cn_pb_is_utf8(const char *p, size_t len) {
     connect_str_t text;
     if (CN_LIKELY(cn_pb_is_ascii(p, len))) return true;
     text.data = p;

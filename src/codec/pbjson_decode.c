@@ -363,7 +363,7 @@ static void cn_pbjson_items_finish(cn_pbjson_decoder_t *decoder, cn_pbjson_items
 
 static bool cn_pbjson_read_list(cn_pbjson_decoder_t *decoder, const connect_type_t *type, const connect_field_t *field,
     cn_pbjson_step_t *step, cn_json_token_t token, char *to) {
-    const connect_type_t *item_type = cn_pbjson_is_message(field) ? type->types[field->type] : NULL;
+    const connect_type_t *item_type = cn_message_is_message(field) ? type->types[field->type] : NULL;
     const bool takes_null = cn_pbjson_takes_null(type, field);
     cn_pbjson_items_t list = {NULL, 0, 0, 0};
     list.size = cn_message_value_size(type, field);
@@ -453,7 +453,7 @@ static bool cn_pbjson_read_map(cn_pbjson_decoder_t *decoder, const connect_type_
         if (!cn_pbjson_read_key(decoder, entry_type, entry)) return false;
         token = cn_json_next(&decoder->reader);
         if (token == CN_JSON_NULL && !takes_null) return cn_pbjson_fail(decoder, "null in a map");
-        if (cn_pbjson_is_message(value)) {
+        if (cn_message_is_message(value)) {
             if (!cn_pbjson_read_pointer(decoder, entry_type->types[value->type], token, entry + value->offset))
                 return false;
         } else {
@@ -511,7 +511,7 @@ static bool cn_pbjson_read_field(cn_pbjson_decoder_t *decoder, const connect_typ
         memcpy(&number, (const char *)message + field->presence, sizeof number);
         if (number) return cn_pbjson_fail(decoder, "another member of the oneof is set already");
     }
-    if (cn_pbjson_is_message(field)) {
+    if (cn_message_is_message(field)) {
         if (!cn_pbjson_read_pointer(decoder, type->types[field->type], token, to)) return false;
     } else {
         cn_pbjson_result_t result = cn_pbjson_read_scalar(decoder, type, field, token, to);
@@ -644,7 +644,7 @@ static bool cn_pbjson_read_value(
     }
     field = &type->fields[index];
     cn_message_mark(field, message);
-    if (cn_pbjson_is_message(field))
+    if (cn_message_is_message(field))
         return cn_pbjson_read_pointer(decoder, type->types[field->type], token, message + field->offset);
     return cn_pbjson_read_scalar(decoder, type, field, token, message + field->offset) == CN_PBJSON_DONE;
 }

@@ -59,24 +59,6 @@ static bool cn_pbjson_written(cn_pbjson_encoder_t *encoder) {
                                          : cn_pbjson_reject(encoder, "text that is not UTF-8");
 }
 
-static void cn_pbjson_write_uint(cn_pbjson_encoder_t *encoder, uint64_t value, bool quoted) {
-    char text[CN_NUMBER_ROOM];
-    size_t len = cn_number_from_uint(text, value);
-    if (quoted)
-        cn_json_quoted(&encoder->writer, cn_str(text, len));
-    else
-        cn_json_literal(&encoder->writer, cn_str(text, len));
-}
-
-static void cn_pbjson_write_int(cn_pbjson_encoder_t *encoder, int64_t value, bool quoted) {
-    char text[CN_NUMBER_ROOM];
-    size_t len = cn_number_from_int(text, value);
-    if (quoted)
-        cn_json_quoted(&encoder->writer, cn_str(text, len));
-    else
-        cn_json_literal(&encoder->writer, cn_str(text, len));
-}
-
 static void cn_pbjson_write_not_finite(cn_pbjson_encoder_t *encoder, bool nan, bool negative) {
     cn_json_quoted(&encoder->writer, nan ? CN_STR("NaN") : negative ? CN_STR("-Infinity") : CN_STR("Infinity"));
 }
@@ -92,7 +74,7 @@ static void cn_pbjson_write_enum(
     if (name)
         cn_json_quoted(&encoder->writer, connect_str_of(name));
     else
-        cn_pbjson_write_int(encoder, value, false);
+        cn_json_int(&encoder->writer, value, false);
 }
 
 /* at: where the member stands, or an item of a list. quoted: as a map's key. */
@@ -102,7 +84,7 @@ static bool cn_pbjson_write_scalar(
     case CONNECT_KIND_BOOL: {
         bool value;
         memcpy(&value, at, sizeof value);
-        cn_json_literal(&encoder->writer, value ? CN_STR("true") : CN_STR("false"));
+        cn_json_bool(&encoder->writer, value);
         break;
     }
     case CONNECT_KIND_INT32:
@@ -110,14 +92,14 @@ static bool cn_pbjson_write_scalar(
     case CONNECT_KIND_SFIXED32: {
         int32_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_int(encoder, value, false);
+        cn_json_int(&encoder->writer, value, false);
         break;
     }
     case CONNECT_KIND_UINT32:
     case CONNECT_KIND_FIXED32: {
         uint32_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_uint(encoder, value, false);
+        cn_json_uint(&encoder->writer, value, false);
         break;
     }
     case CONNECT_KIND_INT64:
@@ -125,34 +107,32 @@ static bool cn_pbjson_write_scalar(
     case CONNECT_KIND_SFIXED64: {
         int64_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_int(encoder, value, true);
+        cn_json_int(&encoder->writer, value, true);
         break;
     }
     case CONNECT_KIND_UINT64:
     case CONNECT_KIND_FIXED64: {
         uint64_t value;
         memcpy(&value, at, sizeof value);
-        cn_pbjson_write_uint(encoder, value, true);
+        cn_json_uint(&encoder->writer, value, true);
         break;
     }
     case CONNECT_KIND_FLOAT: {
-        char text[CN_NUMBER_ROOM];
         float value;
         memcpy(&value, at, sizeof value);
         if (value - value != 0)
             cn_pbjson_write_not_finite(encoder, value != value, value < 0);
         else
-            cn_json_literal(&encoder->writer, cn_str(text, cn_number_from_float(text, value)));
+            cn_json_float(&encoder->writer, value);
         break;
     }
     case CONNECT_KIND_DOUBLE: {
-        char text[CN_NUMBER_ROOM];
         double value;
         memcpy(&value, at, sizeof value);
         if (value - value != 0)
             cn_pbjson_write_not_finite(encoder, value != value, value < 0);
         else
-            cn_json_literal(&encoder->writer, cn_str(text, cn_number_from_double(text, value)));
+            cn_json_double(&encoder->writer, value);
         break;
     }
     case CONNECT_KIND_STRING: {
@@ -217,7 +197,7 @@ static bool cn_pbjson_write_pointer(cn_pbjson_encoder_t *encoder, const connect_
 
 static bool cn_pbjson_write_list(cn_pbjson_encoder_t *encoder, const connect_type_t *type, const connect_field_t *field,
     cn_pbjson_step_t *step, const char *at) {
-    const connect_type_t *item_type = cn_pbjson_is_message(field) ? type->types[field->type] : NULL;
+    const connect_type_t *item_type = cn_message_is_message(field) ? type->types[field->type] : NULL;
     const size_t size = cn_message_value_size(type, field);
     cn_message_list_t list;
     memcpy(&list, at, sizeof list);
@@ -275,7 +255,7 @@ static bool cn_pbjson_write_entry(
     }
     cn_json_name(&encoder->writer, step->key);
     if (!cn_pbjson_written(encoder)) return false;
-    if (cn_pbjson_is_message(value))
+    if (cn_message_is_message(value))
         return cn_pbjson_write_pointer(encoder, entry_type->types[value->type], entry + value->offset);
     return cn_pbjson_write_scalar(encoder, entry_type, value, entry + value->offset);
 }
@@ -332,7 +312,7 @@ static bool cn_pbjson_write_map(cn_pbjson_encoder_t *encoder, const connect_type
 /* Written although it has its default value: it has no other way to be absent. */
 static bool cn_pbjson_is_default_shown(const connect_field_t *field) {
     if (field->flags & CONNECT_FIELD_REPEATED) return true;
-    return !cn_pbjson_is_message(field) &&
+    return !cn_message_is_message(field) &&
         !(field->flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF | CONNECT_FIELD_NULLABLE));
 }
 
@@ -340,7 +320,7 @@ static bool cn_pbjson_write_value_of(cn_pbjson_encoder_t *encoder, const connect
     const connect_field_t *field, cn_pbjson_step_t *step, const char *at) {
     if (field->flags & CONNECT_FIELD_MAP) return cn_pbjson_write_map(encoder, type, field, step, at);
     if (field->flags & CONNECT_FIELD_REPEATED) return cn_pbjson_write_list(encoder, type, field, step, at);
-    if (cn_pbjson_is_message(field)) return cn_pbjson_write_pointer(encoder, type->types[field->type], at);
+    if (cn_message_is_message(field)) return cn_pbjson_write_pointer(encoder, type->types[field->type], at);
     return cn_pbjson_write_scalar(encoder, type, field, at);
 }
 
@@ -469,7 +449,7 @@ static bool cn_pbjson_write_value(cn_pbjson_encoder_t *encoder, const connect_ty
             if (number - number != 0)
                 return cn_pbjson_reject(encoder, "a google.protobuf.Value that is not a finite number");
         }
-        if (cn_pbjson_is_message(field))
+        if (cn_message_is_message(field))
             return cn_pbjson_write_pointer(encoder, type->types[field->type], message + field->offset);
         return cn_pbjson_write_scalar(encoder, type, field, message + field->offset);
     }
@@ -489,7 +469,7 @@ static bool cn_pbjson_write_only_field(cn_pbjson_encoder_t *encoder, const conne
 static bool cn_pbjson_write_any_held(cn_pbjson_encoder_t *encoder, const connect_type_t *held_type, connect_str_t url,
     connect_str_t bytes, connect_arena_t *scratch) {
     connect_codec_options_t options = {0};
-    connect_error_t error = {CONNECT_OK, {NULL, 0}, {NULL, 0}, {NULL, 0}, 0, false};
+    connect_error_t error = {CONNECT_OK, {NULL, 0}, {NULL, 0}, {NULL, 0}, 0, false, {0}};
     void *held = connect_arena_take(scratch, 1, held_type->size);
     if (!held) return cn_error_memory(encoder->error);
     options.depth_max = encoder->depth_left;

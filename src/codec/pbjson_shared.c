@@ -87,10 +87,6 @@ CN_PRIVATE const connect_codec_options_t *cn_pbjson_options(const connect_codec_
     return options_or_null ? options_or_null : &defaults;
 }
 
-CN_PRIVATE bool cn_pbjson_is_message(const connect_field_t *field) {
-    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
-}
-
 CN_PRIVATE bool cn_pbjson_is_null_value(const connect_type_t *type, const connect_field_t *field) {
     return field->kind == CONNECT_KIND_ENUM &&
         strcmp(type->enums[field->type]->full_name, "google.protobuf.NullValue") == 0;

@@ -34,7 +34,6 @@ typedef struct cn_pbjson_text_t {
 CN_PRIVATE void cn_pbjson_text_make(
     cn_pbjson_text_t *text, const cn_pbjson_step_t *path, const char *reason, const connect_str_t *peer_data);
 CN_PRIVATE const connect_codec_options_t *cn_pbjson_options(const connect_codec_options_t *options_or_null);
-CN_PRIVATE bool cn_pbjson_is_message(const connect_field_t *field);
 CN_PRIVATE bool cn_pbjson_is_null_value(const connect_type_t *type, const connect_field_t *field);
 /* Whether all required fields of this message are there; *missing: the first that is not. */
 CN_PRIVATE bool cn_pbjson_required_present(

@@ -16,7 +16,8 @@
    Limits: a struct of 65,535 bytes (offsets have 16 bits), as laid out where pointers have 8 bytes; as many bytes of
    names; 65,535 values of an enum. */
 #include "gen/check.h"
-#include "gen/option.h"
+#include "gen/object.h"
+#include "gen/scalar.h"
 
 #define GEN_CHECK_NUMBER_MAX 536870911
 
@@ -187,7 +188,7 @@ static const char *gen_check_default_json(gen_check_t *check, const char *name) 
 static void gen_check_json_names(gen_check_t *check, const gen_type_t *type) {
     int round;
     if (type->features.of[GEN_FEATURE_JSON_FORMAT] != GEN_JSON_ALLOW) return;
-    if (gen_option_is_true(&type->options, "deprecated_legacy_json_field_conflicts")) return;
+    if (gen_object_is_true(type->options.object, "deprecated_legacy_json_field_conflicts")) return;
     for (round = 0; round < 2; round++) {
         gen_map_t map;
         gen_field_t *field;
@@ -226,49 +227,13 @@ static bool gen_check_is_number(int kind) {
 
 static void gen_check_default(gen_check_t *check, const gen_field_t *field) {
     const gen_option_t *value = field->default_value;
-    const gen_enum_value_t *choice;
-    bool good = false;
+    gen_item_t item;
     if (field->label == GEN_LABEL_REPEATED || field->kind == CONNECT_KIND_MESSAGE ||
         field->kind == CONNECT_KIND_GROUP) {
         gen_source_error(check->ctx, value->at, "a repeated field or a message has no default");
-        return;
+    } else if (field->kind) {
+        gen_scalar_read(check->ctx, &item, field, value, "the default", false);
     }
-    switch (field->kind) {
-    case CONNECT_KIND_STRING:
-    case CONNECT_KIND_BYTES: good = value->kind == GEN_VALUE_STRING; break;
-    case CONNECT_KIND_BOOL:
-        good = value->kind == GEN_VALUE_WORD && !value->negative &&
-            ((value->text.len == 4 && memcmp(value->text.data, "true", 4) == 0) ||
-                (value->text.len == 5 && memcmp(value->text.data, "false", 5) == 0));
-        break;
-    case CONNECT_KIND_ENUM:
-        if (value->kind != GEN_VALUE_WORD || value->negative || !field->enumeration) break;
-        for (choice = field->enumeration->values.first; choice; choice = choice->next) {
-            if (strlen(choice->name) == value->text.len &&
-                memcmp(choice->name, value->text.data, value->text.len) == 0) {
-                good = true;
-            }
-        }
-        break;
-    case CONNECT_KIND_DOUBLE:
-    case CONNECT_KIND_FLOAT:
-        good = value->kind == GEN_VALUE_INTEGER || value->kind == GEN_VALUE_FLOAT ||
-            (value->kind == GEN_VALUE_WORD && value->text.len == 3 &&
-                (memcmp(value->text.data, "inf", 3) == 0 || memcmp(value->text.data, "nan", 3) == 0));
-        break;
-    default: {
-        bool wide = field->kind == CONNECT_KIND_INT64 || field->kind == CONNECT_KIND_SINT64 ||
-            field->kind == CONNECT_KIND_SFIXED64 || field->kind == CONNECT_KIND_UINT64 ||
-            field->kind == CONNECT_KIND_FIXED64;
-        bool is_unsigned = field->kind == CONNECT_KIND_UINT64 || field->kind == CONNECT_KIND_FIXED64 ||
-            field->kind == CONNECT_KIND_UINT32 || field->kind == CONNECT_KIND_FIXED32;
-        uint64_t max = is_unsigned ? (wide ? UINT64_MAX : UINT32_MAX) : (wide ? (uint64_t)INT64_MAX : INT32_MAX);
-        if (value->negative) max = is_unsigned ? 0 : max + 1;
-        good = value->kind == GEN_VALUE_INTEGER && value->integer <= max;
-        break;
-    }
-    }
-    if (!good) gen_source_error(check->ctx, value->value_at, "this is no default for the type of the field");
 }
 
 /* What proto2, proto3 and editions allow of a field each. */
@@ -313,41 +278,37 @@ static void gen_check_field_syntax(gen_check_t *check, const gen_field_t *field)
     if (field->default_value) gen_check_default(check, field);
 }
 
-static void gen_check_field_features(gen_check_t *check, const gen_field_t *field) {
-    const uint8_t *of = field->features.of;
+/* Why a feature cannot be set on a field; NULL: it can. */
+static const char *gen_check_feature(const gen_field_t *field, const gen_item_t *feature) {
     const bool repeated = field->label == GEN_LABEL_REPEATED;
     const bool is_message = field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
-    const gen_option_t *option;
-    for (option = field->options.first; option; option = option->next) {
-        const char *wrong = NULL;
-        switch (option->feature) {
-        case GEN_FEATURE_FIELD_PRESENCE:
-            if (repeated)
-                wrong = "a repeated field has no presence";
-            else if (field->extendee_name)
-                wrong = "an extension has explicit presence";
-            else if (field->oneof)
-                wrong = "a field of a oneof has explicit presence";
-            else if (is_message && option->choice == GEN_PRESENCE_IMPLICIT)
-                wrong = "a message has explicit presence";
-            break;
-        case GEN_FEATURE_REPEATED_FIELD_ENCODING:
-            if (!repeated || field->is_map)
-                wrong = "this is for repeated fields";
-            else if (option->choice == GEN_REPEATED_PACKED && field->kind && !gen_check_is_number(field->kind))
-                wrong = "only numbers, bools and enums can be packed";
-            break;
-        case GEN_FEATURE_UTF8_VALIDATION:
-            if (field->kind && field->kind != CONNECT_KIND_STRING && !field->is_map) wrong = "this is for strings";
-            break;
-        case GEN_FEATURE_MESSAGE_ENCODING:
-            if ((field->kind && !is_message) || field->is_map) wrong = "this is for fields of messages";
-            break;
-        default: break;
-        }
-        if (wrong) gen_source_error(check->ctx, option->at, "%s", wrong);
+    switch (feature->field->extendee_name ? 0 : feature->field->number) {
+    case GEN_FEATURE_FIELD_PRESENCE:
+        if (repeated) return "a repeated field has no presence";
+        if (field->extendee_name) return "an extension has explicit presence";
+        if (field->oneof) return "a field of a oneof has explicit presence";
+        return is_message && feature->bits == GEN_PRESENCE_IMPLICIT ? "a message has explicit presence" : NULL;
+    case GEN_FEATURE_REPEATED_FIELD_ENCODING:
+        if (!repeated || field->is_map) return "this is for repeated fields";
+        return feature->bits == GEN_REPEATED_PACKED && field->kind && !gen_check_is_number(field->kind)
+            ? "only numbers, bools and enums can be packed"
+            : NULL;
+    case GEN_FEATURE_UTF8_VALIDATION:
+        return field->kind && field->kind != CONNECT_KIND_STRING && !field->is_map ? "this is for strings" : NULL;
+    case GEN_FEATURE_MESSAGE_ENCODING:
+        return (field->kind && !is_message) || field->is_map ? "this is for fields of messages" : NULL;
+    default: return NULL;
     }
-    if (repeated || field->oneof || field->extendee_name || is_message ||
+}
+
+static void gen_check_field_features(gen_check_t *check, const gen_field_t *field) {
+    const uint8_t *of = field->features.of;
+    const gen_item_t *set = gen_object_get(field->options.object, "features"), *feature;
+    for (feature = set ? set->message->items : NULL; feature; feature = feature->next) {
+        const char *wrong = gen_check_feature(field, feature);
+        if (wrong) gen_source_error(check->ctx, feature->at, "%s", wrong);
+    }
+    if (field->label == GEN_LABEL_REPEATED || field->oneof || field->extendee_name || field->type ||
         of[GEN_FEATURE_FIELD_PRESENCE] != GEN_PRESENCE_IMPLICIT || field->file->syntax != GEN_SYNTAX_EDITIONS) {
         return;
     }
@@ -361,24 +322,26 @@ static void gen_check_field_features(gen_check_t *check, const gen_field_t *fiel
 }
 
 static void gen_check_field_options(gen_check_t *check, const gen_field_t *field, bool scalar_list) {
-    const gen_option_t *option;
-    for (option = field->options.first; option; option = option->next) {
-        if (option->custom) continue;
-        if (strcmp(option->name, "packed") == 0) {
-            if (field->file->syntax == GEN_SYNTAX_EDITIONS) {
-                gen_source_error(check->ctx, option->at,
-                    "editions have no option \"packed\": write features.repeated_field_encoding");
-            } else if (gen_option_is_true(&field->options, "packed") && !scalar_list && field->kind) {
-                gen_source_error(check->ctx, option->at, "packed is for repeated fields of numbers, bools and enums");
-            }
-        } else if (strcmp(option->name, "jstype") == 0 && option->choice > 0 && field->kind != CONNECT_KIND_INT64 &&
-            field->kind != CONNECT_KIND_UINT64 && field->kind != CONNECT_KIND_SINT64 &&
-            field->kind != CONNECT_KIND_FIXED64 && field->kind != CONNECT_KIND_SFIXED64) {
-            gen_source_error(check->ctx, option->at, "jstype is for fields of 64-bit integers");
-        } else if ((strcmp(option->name, "lazy") == 0 || strcmp(option->name, "unverified_lazy") == 0) &&
-            gen_option_is_true(&field->options, option->name) && field->kind && field->kind != CONNECT_KIND_MESSAGE) {
-            gen_source_error(check->ctx, option->at, "%s is for fields of messages", option->name);
-        }
+    static const char *const lazy[] = {"lazy", "unverified_lazy"};
+    const gen_object_t *options = field->options.object;
+    const gen_item_t *item = gen_object_get(options, "packed");
+    size_t i;
+    if (item && field->file->syntax == GEN_SYNTAX_EDITIONS) {
+        gen_source_error(
+            check->ctx, item->at, "editions have no option \"packed\": write features.repeated_field_encoding");
+    } else if (item && item->bits && !scalar_list && field->kind) {
+        gen_source_error(check->ctx, item->at, "packed is for repeated fields of numbers, bools and enums");
+    }
+    item = gen_object_get(options, "jstype");
+    if (item && item->bits && field->kind != CONNECT_KIND_INT64 && field->kind != CONNECT_KIND_UINT64 &&
+        field->kind != CONNECT_KIND_SINT64 && field->kind != CONNECT_KIND_FIXED64 &&
+        field->kind != CONNECT_KIND_SFIXED64) {
+        gen_source_error(check->ctx, item->at, "jstype is for fields of 64-bit integers");
+    }
+    for (i = 0; i < GEN_LEN(lazy); i++) {
+        item = gen_object_get(options, lazy[i]);
+        if (item && item->bits && field->kind && field->kind != CONNECT_KIND_MESSAGE)
+            gen_source_error(check->ctx, item->at, "%s is for fields of messages", lazy[i]);
     }
 }
 
@@ -572,7 +535,7 @@ static const char *gen_check_bare_name(gen_check_t *check, const char *enum_name
 static int gen_check_compare_values(const void *a, const void *b) {
     const gen_enum_value_t *one = *(const gen_enum_value_t *const *)a, *two = *(const gen_enum_value_t *const *)b;
     if (one->number != two->number) return one->number < two->number ? -1 : 1;
-    return one->at.offset < two->at.offset ? -1 : 1;
+    return one->index < two->index ? -1 : 1;
 }
 
 static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
@@ -626,7 +589,7 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
             gen_map_put(check->ctx, &bare, bare_name, value);
         } else if (other->number != value->number && strcmp(other->name, value->name) != 0 &&
             enumeration->features.of[GEN_FEATURE_JSON_FORMAT] == GEN_JSON_ALLOW &&
-            !gen_option_is_true(&enumeration->options, "deprecated_legacy_json_field_conflicts")) {
+            !gen_object_is_true(enumeration->options.object, "deprecated_legacy_json_field_conflicts")) {
             gen_source_error(check->ctx, value->at,
                 "\"%s\" and \"%s\" are the same without the enum's name, case and underscores", value->name,
                 other->name);

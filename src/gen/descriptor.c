@@ -6,7 +6,7 @@
    The numbers beside each call are those of descriptor.proto. A reserved or extension range ends behind its last number
    in a message, at its last number in an enum. */
 #include "gen/descriptor.h"
-#include "gen/option.h"
+#include "gen/object.h"
 
 static connect_writer_t gen_descriptor_begin(gen_context_t *ctx) {
     connect_writer_t writer;
@@ -37,46 +37,13 @@ static void gen_descriptor_put(connect_writer_t *writer, uint32_t number, const 
     connect_writer_put(writer, number, CONNECT_KIND_MESSAGE, &bytes);
 }
 
-static void gen_descriptor_features(
-    gen_context_t *ctx, connect_writer_t *writer, uint32_t number, const gen_options_t *options) {
-    connect_writer_t inner = gen_descriptor_begin(ctx);
-    const gen_option_t *option;
-    int feature;
-    for (feature = 1; feature < GEN_FEATURE_ENFORCE_NAMING_STYLE; feature++) { /* those behind are for sources only */
-        for (option = options->first; option; option = option->next) {
-            if (option->feature == feature) gen_descriptor_int(&inner, (uint32_t)feature, option->choice);
-        }
-    }
-    gen_descriptor_put(writer, number, &inner);
-}
-
+/* Options of which nothing is left, since all were for sources, are no options. */
 static void gen_descriptor_options(
     gen_context_t *ctx, connect_writer_t *writer, uint32_t number, const gen_options_t *options) {
-    connect_writer_t inner = gen_descriptor_begin(ctx);
-    uint32_t last = 0;
-    for (;;) {
-        const gen_option_t *option;
-        uint32_t next = UINT32_MAX;
-        for (option = options->first; option; option = option->next) {
-            if (option->field > last && option->field < next) next = option->field;
-        }
-        if (next == UINT32_MAX) break;
-        for (option = options->first; option; option = option->next) {
-            if (option->field != next) continue;
-            if (option->feature) {
-                gen_descriptor_features(ctx, &inner, next, options);
-                break;
-            }
-            switch (gen_option_kind(option)) {
-            case GEN_OPTION_BOOL: gen_descriptor_bool(&inner, next, option->text.len == 4); break;
-            case GEN_OPTION_STRING: connect_writer_put(&inner, next, CONNECT_KIND_STRING, &option->text); break;
-            case GEN_OPTION_ENUM: gen_descriptor_int(&inner, next, option->choice); break;
-            default: break;
-            }
-        }
-        last = next;
-    }
-    if (inner.written.len) gen_descriptor_put(writer, number, &inner);
+    connect_str_t bytes;
+    if (!options || !options->object) return;
+    bytes = gen_object_encode(ctx, options->object);
+    if (bytes.len || !options->object->items) connect_writer_put(writer, number, CONNECT_KIND_MESSAGE, &bytes);
 }
 
 static void gen_descriptor_default(gen_context_t *ctx, connect_writer_t *writer, const gen_field_t *field) {
@@ -147,22 +114,21 @@ static connect_writer_t gen_descriptor_field(gen_context_t *ctx, const gen_field
     return writer;
 }
 
-static void gen_descriptor_range(
-    gen_context_t *ctx, connect_writer_t *writer, uint32_t number, int32_t first, int32_t end) {
-    connect_writer_t inner = gen_descriptor_begin(ctx);
-    gen_descriptor_int(&inner, 1, first);
-    gen_descriptor_int(&inner, 2, end);
-    gen_descriptor_put(writer, number, &inner);
+static connect_writer_t gen_descriptor_range(gen_context_t *ctx, int32_t first, int32_t end) {
+    connect_writer_t writer = gen_descriptor_begin(ctx);
+    gen_descriptor_int(&writer, 1, first);
+    gen_descriptor_int(&writer, 2, end);
+    return writer;
 }
 
 static connect_writer_t gen_descriptor_enum(gen_context_t *ctx, const gen_enum_t *enumeration) {
-    connect_writer_t writer = gen_descriptor_begin(ctx);
+    connect_writer_t writer = gen_descriptor_begin(ctx), inner;
     const gen_enum_value_t *value;
     const gen_range_t *range;
     const gen_word_t *word;
     gen_descriptor_text(&writer, 1, enumeration->name);
     for (value = enumeration->values.first; value; value = value->next) {
-        connect_writer_t inner = gen_descriptor_begin(ctx);
+        inner = gen_descriptor_begin(ctx);
         gen_descriptor_text(&inner, 1, value->name);
         gen_descriptor_int(&inner, 2, value->number);
         gen_descriptor_options(ctx, &inner, 3, &value->options);
@@ -170,7 +136,8 @@ static connect_writer_t gen_descriptor_enum(gen_context_t *ctx, const gen_enum_t
     }
     gen_descriptor_options(ctx, &writer, 3, &enumeration->options);
     for (range = enumeration->reserved.first; range; range = range->next) {
-        gen_descriptor_range(ctx, &writer, 4, range->first, range->last);
+        inner = gen_descriptor_range(ctx, range->first, range->last);
+        gen_descriptor_put(&writer, 4, &inner);
     }
     for (word = enumeration->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 5, word->text);
@@ -200,7 +167,9 @@ static connect_writer_t gen_descriptor_type(gen_context_t *ctx, const gen_type_t
         gen_descriptor_put(&writer, 4, &inner);
     }
     for (range = type->extension_ranges.first; range; range = range->next) {
-        gen_descriptor_range(ctx, &writer, 5, range->first, range->last + 1);
+        inner = gen_descriptor_range(ctx, range->first, range->last + 1);
+        gen_descriptor_options(ctx, &inner, 3, range->options);
+        gen_descriptor_put(&writer, 5, &inner);
     }
     for (field = type->extensions.first; field; field = field->next) {
         inner = gen_descriptor_field(ctx, field);
@@ -216,10 +185,12 @@ static connect_writer_t gen_descriptor_type(gen_context_t *ctx, const gen_type_t
     for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
         inner = gen_descriptor_begin(ctx);
         gen_descriptor_text(&inner, 1, oneof->name);
+        gen_descriptor_options(ctx, &inner, 2, &oneof->options);
         gen_descriptor_put(&writer, 8, &inner);
     }
     for (range = type->reserved.first; range; range = range->next) {
-        gen_descriptor_range(ctx, &writer, 9, range->first, range->last + 1);
+        inner = gen_descriptor_range(ctx, range->first, range->last + 1);
+        gen_descriptor_put(&writer, 9, &inner);
     }
     for (word = type->reserved_names.first; word; word = word->next)
         gen_descriptor_text(&writer, 10, word->text);

@@ -2,8 +2,7 @@
    calls of them; for the client a function per method. Written as templates, in which
      $S the service's C name    $M the method's C name (S_M)     $H the method's member in the handlers
      $Q the request's struct    $R the response's struct         $N the method's own name
-   All of the server is under CONNECT_ENABLE_SERVER, of the client under CONNECT_ENABLE_CLIENT, what blocks under
-   CONNECT_ENABLE_SOCKETS, too.
+   All of the server is under CONNECT_ENABLE_SERVER, of the client under CONNECT_ENABLE_CLIENT.
 
    The thunks find the handlers by connect_call_value(call, &S_service), where connect_server_add_service put them. A
    client call keeps its callbacks in its own arena, found by the method's address. If there is no memory for them,
@@ -69,8 +68,7 @@ static void gen_emit_service_handlers(const gen_service_t *service, gen_text_t *
         text, "typedef struct $S_handlers { /* a method left NULL is UNIMPLEMENTED; see connect_events_t */\n", values);
     for (method = service->methods.first; method; method = method->next) {
         gen_emit_service_values(service, method, values);
-        gen_text_comment(
-            text, "    ", method->docs.leading.data ? method->docs.leading : method->docs.trailing, method->deprecated);
+        gen_text_comment(text, "    ", method->docs.leading, method->docs.trailing, method->deprecated);
         gen_text_template(text, slots[gen_emit_service_shape(method)], values);
     }
     if (!service->methods.first) gen_text_put(text, "    char private_empty; /* C has no empty structs */\n");
@@ -108,7 +106,6 @@ static const char gen_emit_service_unary[] =
     "connect_error_t *error) {\n"
     "    return $M_with(client, request, done, user, CONNECT_NULL, error);\n"
     "}\n"
-    "#if CONNECT_ENABLE_SOCKETS\n"
     "static inline connect_code_t $M_wait_with(connect_client_t *client, const $Q *request, $R *response, "
     "connect_arena_t *arena, const connect_call_options_t *options, connect_error_t *error) {\n"
     "    return connect_client_unary_wait(client, &$M_method, request, response, arena, options, error);\n"
@@ -116,8 +113,7 @@ static const char gen_emit_service_unary[] =
     "static inline connect_code_t $M_wait(connect_client_t *client, const $Q *request, $R *response, "
     "connect_arena_t *arena, connect_error_t *error) {\n"
     "    return connect_client_unary_wait(client, &$M_method, request, response, arena, CONNECT_NULL, error);\n"
-    "}\n"
-    "#endif\n";
+    "}\n";
 
 /* $W the line of on_writable or nothing; $A the request's parameter, $B its argument. */
 static const char gen_emit_service_stream[] =
@@ -140,8 +136,7 @@ static void gen_emit_service_client(gen_context_t *ctx, const gen_service_t *ser
     const char *values[26];
     for (method = service->methods.first; method; method = method->next) {
         gen_emit_service_values(service, method, values);
-        gen_text_comment(
-            text, "", method->docs.leading.data ? method->docs.leading : method->docs.trailing, method->deprecated);
+        gen_text_comment(text, "", method->docs.leading, method->docs.trailing, method->deprecated);
         if (gen_emit_service_shape(method) == GEN_EMIT_UNARY) {
             gen_text_template(text, gen_emit_service_unary, values);
             continue;
@@ -168,7 +163,6 @@ static void gen_emit_service_client(gen_context_t *ctx, const gen_service_t *ser
                 "}\n",
                 values);
         }
-        gen_text_put(text, "#if CONNECT_ENABLE_SOCKETS\n");
         if (method->client_streams) {
             gen_text_template(text,
                 "static inline connect_io_t $M_send_request_wait(connect_call_t *call, const $Q *request, "
@@ -181,8 +175,7 @@ static void gen_emit_service_client(gen_context_t *ctx, const gen_service_t *ser
             "static inline connect_io_t $M_receive_wait(connect_call_t *call, $R *response, connect_arena_t *arena, "
             "connect_error_t *error) {\n"
             "    return connect_call_receive_wait(call, response, arena, error);\n"
-            "}\n"
-            "#endif\n",
+            "}\n",
             values);
     }
 }
@@ -191,7 +184,7 @@ GEN_PRIVATE void gen_emit_service_declare(gen_context_t *ctx, const gen_service_
     const gen_method_t *method;
     gen_text_put(text, "\n");
     gen_text_line(text, "/* ==== %s ==== */", service->full_name);
-    gen_text_comment(text, "", service->docs.leading, service->deprecated);
+    gen_text_comment(text, "", service->docs.leading, service->docs.trailing, service->deprecated);
     gen_text_line(text, "CONNECT_API const connect_service_t %s_service;", service->c_name);
     for (method = service->methods.first; method; method = method->next) {
         gen_text_line(text, "CONNECT_API const connect_method_t %s_method;", method->c_name);

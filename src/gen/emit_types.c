@@ -8,11 +8,10 @@
 
 static void gen_emit_types_enum(const gen_enum_t *enumeration, gen_text_t *text) {
     const gen_enum_value_t *value;
-    gen_text_comment(text, "", enumeration->docs.leading, enumeration->deprecated);
+    gen_text_comment(text, "", enumeration->docs.leading, enumeration->docs.trailing, enumeration->deprecated);
     gen_text_line(text, "typedef enum %s {", enumeration->c_name);
     for (value = enumeration->values.first; value; value = value->next) {
-        gen_text_comment(text, "    ", value->docs.leading, value->deprecated);
-        gen_text_comment(text, "    ", value->docs.trailing, false);
+        gen_text_comment(text, "    ", value->docs.leading, value->docs.trailing, value->deprecated);
         if (value->number == INT32_MIN)
             gen_text_line(text, "    %s = -2147483647 - 1%s", value->c_name, value->next ? "," : "");
         else
@@ -71,15 +70,14 @@ static void gen_emit_types_member(gen_context_t *ctx, const gen_field_t *field, 
         note = gen_source_printf(ctx, " /* %s */", field->enumeration->c_name);
     else if (field->nullable && !field->type)
         note = " /* data == NULL: absent */";
-    gen_text_comment(text, indent, field->docs.leading, field->deprecated);
-    gen_text_comment(text, indent, field->docs.trailing, false);
+    gen_text_comment(text, indent, field->docs.leading, field->docs.trailing, field->deprecated);
     gen_text_line(text, "%s%s%s;%s", indent, gen_emit_types_of(ctx, field), field->c_name, note);
 }
 
 static void gen_emit_types_oneof(
     gen_context_t *ctx, const gen_type_t *type, const gen_oneof_t *oneof, gen_text_t *text) {
     const gen_field_t *field;
-    gen_text_comment(text, "    ", oneof->docs.leading, false);
+    gen_text_comment(text, "    ", oneof->docs.leading, oneof->docs.trailing, false);
     gen_text_line(text, "    int32_t %s; /* %s */", oneof->c_case, oneof->c_enum);
     gen_text_line(text, "    union {");
     for (field = type->fields.first; field; field = field->next) {
@@ -109,7 +107,7 @@ static void gen_emit_types_struct(gen_context_t *ctx, const gen_type_t *type, ge
     for (inner = type->types.first; inner; inner = inner->next)
         gen_emit_types_struct(ctx, inner, text);
     gen_text_put(text, "\n");
-    gen_text_comment(text, "", type->docs.leading, type->deprecated);
+    gen_text_comment(text, "", type->docs.leading, type->docs.trailing, type->deprecated);
     gen_text_line(text, "struct %s {", type->c_name);
     for (field = type->fields.first; field; field = field->next) {
         if (!field->oneof || field->oneof->synthetic) {
@@ -122,7 +120,9 @@ static void gen_emit_types_struct(gen_context_t *ctx, const gen_type_t *type, ge
     for (field = type->fields.first; field; field = field->next) {
         if (field->has) gen_text_line(text, "    bool %s;", field->c_has);
     }
-    if (!type->is_map_entry) gen_text_line(text, "    connect_str_list_t %s;", type->c_unknown);
+    if (type->keeps_unknown) gen_text_line(text, "    connect_str_list_t %s;", type->c_unknown);
+    if (!type->fields.first && !type->keeps_unknown)
+        gen_text_line(text, "    char private_empty; /* C has no empty structs */");
     gen_text_line(text, "};");
     for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
         if (!oneof->synthetic) gen_emit_types_cases(type, oneof, text);
@@ -185,7 +185,7 @@ static bool gen_emit_types_have_maps(const gen_type_t *type) {
 static void gen_emit_types_holder(gen_context_t *ctx, const gen_type_t *holder, gen_text_t *text) {
     const gen_field_t *value = holder->fields.first;
     gen_text_put(text, "\n");
-    gen_text_comment(text, "", holder->docs.leading, holder->deprecated);
+    gen_text_comment(text, "", holder->docs.leading, holder->docs.trailing, holder->deprecated);
     gen_text_line(text, "/* Extension of %s: connect_extension_get(&%s_extension, message, &value, arena). */",
         holder->extension->extendee->full_name, holder->c_name);
     gen_text_line(text, "typedef struct %s {", holder->c_name);
@@ -194,7 +194,7 @@ static void gen_emit_types_holder(gen_context_t *ctx, const gen_type_t *holder, 
             : value->nullable && !value->type ? " /* data == NULL: absent */"
                                               : "");
     if (value->has) gen_text_line(text, "    bool has_value;");
-    gen_text_line(text, "    connect_str_list_t unknown_fields;");
+    if (holder->keeps_unknown) gen_text_line(text, "    connect_str_list_t unknown_fields;");
     gen_text_line(text, "} %s;", holder->c_name);
 }
 

@@ -2,11 +2,12 @@
 #include "gen/map.h"
 
 /* What .proto files say: filled in by the parser, then by resolve, option, check and names, in this order. All of it is
-   in the context's arena. Names are zero-terminated; a comment is a view of the source, with its marks. */
+   in the context's arena. Names are zero-terminated. */
 
 typedef struct gen_file_t gen_file_t;
 typedef struct gen_type_t gen_type_t;
 typedef struct gen_enum_t gen_enum_t;
+typedef struct gen_field_t gen_field_t;
 
 typedef enum gen_syntax_t { GEN_SYNTAX_PROTO2, GEN_SYNTAX_PROTO3, GEN_SYNTAX_EDITIONS } gen_syntax_t;
 typedef enum gen_feature_t { /* the numbers of google.protobuf.FeatureSet's fields */
@@ -33,8 +34,16 @@ enum { /* their values that are asked for */
     GEN_ENCODING_LENGTH_PREFIXED = 1,
     GEN_ENCODING_DELIMITED = 2,
     GEN_JSON_ALLOW = 1,
-    GEN_JSON_LEGACY_BEST_EFFORT = 2
+    GEN_JSON_LEGACY_BEST_EFFORT = 2,
+    GEN_STYLE_2024 = 1,
+    GEN_STYLE_LEGACY = 2,
+    GEN_VISIBILITY_EXPORT_ALL = 1,
+    GEN_VISIBILITY_EXPORT_TOP_LEVEL = 2,
+    GEN_VISIBILITY_LOCAL_ALL = 3,
+    GEN_VISIBILITY_STRICT = 4
 };
+#define GEN_EDITION_2023 1000 /* in google.protobuf.Edition */
+#define GEN_EDITION_2024 1001
 typedef struct gen_features_t { /* in effect: of[GEN_FEATURE_JSON_FORMAT] is GEN_JSON_ALLOW, ... */
     uint8_t of[GEN_FEATURE_COUNT];
 } gen_features_t;
@@ -47,9 +56,26 @@ typedef enum gen_value_kind_t {
     GEN_VALUE_AGGREGATE /* text: as written, with its braces */
 } gen_value_kind_t;
 
-typedef struct gen_docs_t {
+typedef struct gen_docs_t { /* comments, without their marks */
     connect_str_t leading, trailing;
 } gen_docs_t;
+/* A message of a type of the model, by its values: what options are. Items are in the order of their numbers. */
+typedef struct gen_object_t gen_object_t;
+typedef struct gen_item_t {
+    struct gen_item_t *next;
+    const gen_field_t *field;
+    gen_at_t at;
+    uint64_t bits;         /* numbers, bools, enums: int32 and int64 with their sign; floats as IEEE 754 has them */
+    connect_str_t text;    /* string, bytes */
+    gen_object_t *message; /* message, group */
+} gen_item_t;
+struct gen_object_t {
+    const gen_type_t *type;
+    gen_item_t *items, *last;
+    connect_str_t unknown; /* of a descriptor: fields that the type does not have, as they stand on the wire */
+};
+
+/* `name = value`, as it is written. */
 typedef struct gen_option_t {
     struct gen_option_t *next;
     const char *name; /* "packed", "(acme.label).text" */
@@ -59,17 +85,19 @@ typedef struct gen_option_t {
     uint64_t integer;
     double number;
     bool negative;
-    bool custom;    /* its name begins with "(" */
-    uint32_t field; /* its number in the options message; 0: custom, or no such */
-    int feature;    /* gen_feature_t; 0: it is none */
-    int32_t choice; /* the number of an enum's value */
 } gen_option_t;
-typedef GEN_LIST(gen_option_t) gen_options_t;
+typedef struct gen_options_t { /* of a file, a message, a field ... */
+    gen_option_t *first, *tail;
+    size_t count;
+    connect_str_t encoded; /* of a descriptor, in place of the list; not NULL: there are options, if of no number */
+    gen_object_t *object;  /* what they mean, a google.protobuf.FileOptions ...; NULL: there are none */
+} gen_options_t;
 typedef struct gen_range_t {
     struct gen_range_t *next;
     gen_at_t at;
     int32_t first, last; /* both belong to it */
     bool to_max;
+    gen_options_t *options; /* of extension numbers: shared by those of one statement */
 } gen_range_t;
 typedef struct gen_word_t {
     struct gen_word_t *next;
@@ -90,8 +118,8 @@ typedef struct gen_oneof_t {
     const char *c_name, *c_case;    /* members: the union, and what says which */
     const char *c_enum, *c_not_set; /* the enum of the choices, and its zero */
 } gen_oneof_t;
-typedef struct gen_field_t {
-    struct gen_field_t *next;
+struct gen_field_t {
+    gen_field_t *next;
     gen_file_t *file;
     gen_type_t *parent; /* NULL: an extension outside of a message */
     gen_oneof_t *oneof;
@@ -114,7 +142,7 @@ typedef struct gen_field_t {
     bool required, packed, nullable, has, utf8, deprecated;
     const char *c_name, *c_has;   /* members */
     const char *c_choice, *c_get; /* the enumerator in its oneof; the function that looks into the map */
-} gen_field_t;
+};
 struct gen_type_t { /* a message */
     struct gen_type_t *next;
     gen_file_t *file;
@@ -133,9 +161,9 @@ struct gen_type_t { /* a message */
     GEN_LIST(gen_range_t) extension_ranges;
     GEN_LIST(gen_word_t) reserved_names;
     gen_field_t **by_number;
-    int32_t visibility;           /* google.protobuf.SymbolVisibility: 0, 1 local, 2 export */
+    int32_t visibility;           /* google.protobuf.SymbolVisibility: 0 not said, 1 local, 2 export */
     const gen_field_t *extension; /* whose holder it is; NULL: it is a message */
-    bool is_map_entry, is_message_set, has_required, deprecated;
+    bool is_map_entry, is_message_set, has_required, keeps_unknown, deprecated;
     const char *c_name, *c_unknown;
 };
 typedef struct gen_enum_value_t {
@@ -145,6 +173,8 @@ typedef struct gen_enum_value_t {
     gen_at_t at, number_at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
+    uint32_t index; /* in its enum */
     int32_t number;
     bool deprecated;
     const char *c_name;
@@ -161,6 +191,7 @@ struct gen_enum_t {
     GEN_LIST(gen_enum_value_t) values;
     GEN_LIST(gen_range_t) reserved;
     GEN_LIST(gen_word_t) reserved_names;
+    gen_map_t by_name;  /* its values; filled when it is asked for */
     int32_t visibility; /* as of messages */
     bool closed, allow_alias, deprecated;
     const char *c_name;
@@ -172,6 +203,7 @@ typedef struct gen_method_t {
     gen_at_t at, input_at, output_at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
     gen_type_t *input, *output;
     bool client_streams, server_streams, deprecated;
     int32_t idempotency;
@@ -184,6 +216,7 @@ typedef struct gen_service_t {
     gen_at_t at;
     gen_docs_t docs;
     gen_options_t options;
+    gen_features_t features;
     GEN_LIST(gen_method_t) methods;
     bool deprecated;
     const char *c_name;
@@ -206,7 +239,7 @@ struct gen_file_t {
     gen_options_t options;
     gen_features_t features;
     GEN_LIST(gen_import_t) imports;
-    GEN_LIST(gen_import_t) option_imports; /* for custom options only: not read */
+    GEN_LIST(gen_import_t) option_imports; /* for custom options only */
     GEN_LIST(gen_type_t) types;
     GEN_LIST(gen_enum_t) enums;
     GEN_LIST(gen_service_t) services;
@@ -215,11 +248,19 @@ struct gen_file_t {
     bool built_in, wanted;        /* wanted: a header is to be written */
     bool incomplete;              /* it, or what it imports, could not be read in full */
     bool loading;                 /* on the path of imports that is being read */
-    uint32_t visible_from;        /* the serial of the last file that was found to see this one */
+    uint32_t visible_from;        /* the serial of the last gen_resolve_see that found this one */
     const char *c_name, *guard, *header;
 };
+typedef struct gen_style_t { /* what the user wants of the code */
+    const char *prefix;      /* in front of every name; "" if nothing */
+    const char **strip;      /* packages left out of names; "" stands for all */
+    size_t strip_count;
+    bool drop_unknown; /* structs without unknown fields */
+} gen_style_t;
 typedef struct gen_model_t {
     gen_context_t *ctx;
+    gen_style_t style;
     GEN_LIST(gen_file_t) files; /* imports before what imports them */
     gen_map_t file_names, symbols;
+    uint32_t serial; /* of the last gen_resolve_see: what is visible has it in visible_from */
 } gen_model_t;

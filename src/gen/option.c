@@ -1,18 +1,24 @@
-/* The options that google/protobuf/descriptor.proto defines: name, number in its options message, type. An option
-   that is not one of these is refused, as is a value of another type and one that is set twice. Custom options, in
-   parentheses, are read and not looked at.
+/* Options: each is a field of google.protobuf.FileOptions, MessageOptions ..., or of an extension of them, or deeper in
+   one that is a message; and what is set on a thing is one message of that type, an object. What fields there are, of
+   which type, on what they may be set (targets) and in which editions (feature_support), is told by
+   google/protobuf/descriptor.proto, the built-in one unless the user's files bring their own; nothing of it is known
+   here twice. Where the user's files do not use that file it is read into a model of its own, so that it is in the way
+   of no name.
 
-   What they mean here: deprecated goes into comments; packed, allow_alias, idempotency_level and the features change
-   what is generated; all go into the descriptor.
+   A name, a.(b.c).d, goes from message to message; on the way only fields that are not repeated can stand. What is set
+   twice is refused. The names of extensions are looked up as those of types are, but for what option imports bring.
 
    Features (protobuf.dev, "Feature Settings for Editions"): every file, message, oneof, field and enum has the features
    of what it stands in, with those that are set on it in their place; a file has its edition's. proto2 and proto3 are
    editions in which none can be set: there labels, groups and [packed] say the same for a field. */
-#include "gen/lexer.h"
 #include "gen/option.h"
+#include "gen/aggregate.h"
+#include "gen/load.h"
+#include "gen/scalar.h"
 
-typedef enum gen_option_target_t {
-    GEN_OPTION_OF_FILE,
+typedef enum gen_option_target_t { /* the numbers of google.protobuf.FieldOptions.OptionTargetType */
+    GEN_OPTION_OF_FILE = 1,
+    GEN_OPTION_OF_EXTENSION_RANGE,
     GEN_OPTION_OF_MESSAGE,
     GEN_OPTION_OF_FIELD,
     GEN_OPTION_OF_ONEOF,
@@ -21,390 +27,353 @@ typedef enum gen_option_target_t {
     GEN_OPTION_OF_SERVICE,
     GEN_OPTION_OF_METHOD
 } gen_option_target_t;
-typedef struct gen_option_rule_t {
-    gen_option_target_t target;
-    const char *name;
-    uint32_t number;
-    gen_option_kind_t kind;
-    const char *choices; /* " NAME=number NAME=number " */
-    bool repeated;
-} gen_option_rule_t;
+static const char *const gen_option_types[] = {"", "FileOptions", "ExtensionRangeOptions", "MessageOptions",
+    "FieldOptions", "OneofOptions", "EnumOptions", "EnumValueOptions", "ServiceOptions", "MethodOptions"};
+static const char *const gen_option_things[] = {"", "a file", "extension numbers", "a message", "a field", "a oneof",
+    "an enum", "an enum value", "a service", "a method"};
 
-static const gen_option_rule_t gen_option_rules[] = {
-    {GEN_OPTION_OF_FILE, "java_package", 1, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "java_outer_classname", 8, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "optimize_for", 9, GEN_OPTION_ENUM, " SPEED=1 CODE_SIZE=2 LITE_RUNTIME=3 ", false},
-    {GEN_OPTION_OF_FILE, "java_multiple_files", 10, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "go_package", 11, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "cc_generic_services", 16, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "java_generic_services", 17, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "py_generic_services", 18, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "java_generate_equals_and_hash", 20, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "deprecated", 23, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "java_string_check_utf8", 27, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "cc_enable_arenas", 31, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FILE, "objc_class_prefix", 36, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "csharp_namespace", 37, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "swift_prefix", 39, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "php_class_prefix", 40, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "php_namespace", 41, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "php_metadata_namespace", 44, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_FILE, "ruby_package", 45, GEN_OPTION_STRING, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "message_set_wire_format", 1, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "no_standard_descriptor_accessor", 2, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "map_entry", 7, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_MESSAGE, "deprecated_legacy_json_field_conflicts", 11, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "ctype", 1, GEN_OPTION_ENUM, " STRING=0 CORD=1 STRING_PIECE=2 ", false},
-    {GEN_OPTION_OF_FIELD, "packed", 2, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "lazy", 5, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "jstype", 6, GEN_OPTION_ENUM, " JS_NORMAL=0 JS_STRING=1 JS_NUMBER=2 ", false},
-    {GEN_OPTION_OF_FIELD, "weak", 10, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "unverified_lazy", 15, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "debug_redact", 16, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_FIELD, "retention", 17, GEN_OPTION_ENUM,
-        " RETENTION_UNKNOWN=0 RETENTION_RUNTIME=1 RETENTION_SOURCE=2 ", false},
-    {GEN_OPTION_OF_FIELD, "targets", 19, GEN_OPTION_ENUM,
-        " TARGET_TYPE_UNKNOWN=0 TARGET_TYPE_FILE=1 TARGET_TYPE_EXTENSION_RANGE=2 TARGET_TYPE_MESSAGE=3 "
-        "TARGET_TYPE_FIELD=4 TARGET_TYPE_ONEOF=5 TARGET_TYPE_ENUM=6 TARGET_TYPE_ENUM_ENTRY=7 TARGET_TYPE_SERVICE=8 "
-        "TARGET_TYPE_METHOD=9 ",
-        true},
-    {GEN_OPTION_OF_FIELD, "edition_defaults", 20, GEN_OPTION_MESSAGE, NULL, true},
-    {GEN_OPTION_OF_FIELD, "feature_support", 22, GEN_OPTION_MESSAGE, NULL, false},
-    {GEN_OPTION_OF_ENUM, "allow_alias", 2, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_ENUM, "deprecated", 3, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_ENUM, "deprecated_legacy_json_field_conflicts", 6, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_VALUE, "deprecated", 1, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_VALUE, "debug_redact", 3, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_VALUE, "feature_support", 4, GEN_OPTION_MESSAGE, NULL, false},
-    {GEN_OPTION_OF_SERVICE, "deprecated", 33, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_METHOD, "deprecated", 33, GEN_OPTION_BOOL, NULL, false},
-    {GEN_OPTION_OF_METHOD, "idempotency_level", 34, GEN_OPTION_ENUM,
-        " IDEMPOTENCY_UNKNOWN=0 NO_SIDE_EFFECTS=1 IDEMPOTENT=2 ", false},
-};
+typedef struct gen_option_reader_t {
+    gen_model_t *schema; /* with descriptor.proto */
+    gen_context_t *ctx;
+    gen_resolve_t resolve;
+    const gen_file_t *file;
+} gen_option_reader_t;
 
-/* What the options message of each target calls `features`. */
-static const uint32_t gen_option_features_field[] = {50, 12, 21, 1, 7, 2, 34, 35};
+/* ---- From what is written to objects ---- */
 
-typedef struct gen_option_feature_t {
-    gen_feature_t feature;
-    const char *name, *choices;
-    unsigned targets; /* a bit for each gen_option_target_t */
-    int32_t since;    /* an edition */
-} gen_option_feature_t;
-
-#define GEN_OPTION_BIT(target) (1u << (target))
-static const gen_option_feature_t gen_option_features[] = {
-    {GEN_FEATURE_FIELD_PRESENCE, "field_presence", " EXPLICIT=1 IMPLICIT=2 LEGACY_REQUIRED=3 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_ENUM_TYPE, "enum_type", " OPEN=1 CLOSED=2 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_ENUM) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_REPEATED_FIELD_ENCODING, "repeated_field_encoding", " PACKED=1 EXPANDED=2 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_UTF8_VALIDATION, "utf8_validation", " VERIFY=2 NONE=3 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_MESSAGE_ENCODING, "message_encoding", " LENGTH_PREFIXED=1 DELIMITED=2 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_FIELD) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1000},
-    {GEN_FEATURE_JSON_FORMAT, "json_format", " ALLOW=1 LEGACY_BEST_EFFORT=2 ",
-        GEN_OPTION_BIT(GEN_OPTION_OF_MESSAGE) | GEN_OPTION_BIT(GEN_OPTION_OF_ENUM) | GEN_OPTION_BIT(GEN_OPTION_OF_FILE),
-        1000},
-    {GEN_FEATURE_ENFORCE_NAMING_STYLE, "enforce_naming_style", " STYLE2024=1 STYLE_LEGACY=2 ", ~0u, 1001},
-    {GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY, "default_symbol_visibility",
-        " EXPORT_ALL=1 EXPORT_TOP_LEVEL=2 LOCAL_ALL=3 STRICT=4 ", GEN_OPTION_BIT(GEN_OPTION_OF_FILE), 1001}};
-
-GEN_PRIVATE gen_option_kind_t gen_option_kind(const gen_option_t *option) {
-    switch (option->kind) {
-    case GEN_VALUE_STRING: return GEN_OPTION_STRING;
-    case GEN_VALUE_AGGREGATE: return GEN_OPTION_MESSAGE;
-    default: return option->choice < 0 ? GEN_OPTION_BOOL : GEN_OPTION_ENUM;
-    }
+static const gen_field_t *gen_option_plain_field(const gen_type_t *type, const char *name) {
+    const gen_field_t *field = type->fields.first;
+    while (field && strcmp(field->name, name) != 0)
+        field = field->next;
+    return field;
 }
 
-static bool gen_option_word_is(const gen_option_t *option, const char *word) {
-    return option->kind == GEN_VALUE_WORD && !option->negative && option->text.len == strlen(word) &&
-        memcmp(option->text.data, word, option->text.len) == 0;
+/* Takes the next part of a name: "(b.c)" or "d". *rest: behind it and its dot. */
+static const char *gen_option_part(gen_context_t *ctx, const char **rest, bool *is_extension) {
+    const char *begin = *rest;
+    size_t len;
+    *is_extension = *begin == '(';
+    if (*is_extension) begin++;
+    len = strcspn(begin, *is_extension ? ")" : ".");
+    *rest = begin + len + (*is_extension ? 1 : 0);
+    if (**rest == '.') ++*rest;
+    return gen_source_copy(ctx, (connect_str_t){begin, len});
 }
 
-GEN_PRIVATE bool gen_option_is_true(const gen_options_t *options, const char *name) {
-    const gen_option_t *option;
-    for (option = options->first; option; option = option->next) {
-        if (strcmp(option->name, name) == 0) return gen_option_word_is(option, "true");
-    }
-    return false;
-}
-
-/* " A=1 B=2 " as " A, B". */
-static const char *gen_option_choices(gen_context_t *ctx, const char *choices) {
-    char *list = CONNECT_NEW(&ctx->arena, char, 2 * strlen(choices) + 1);
-    size_t len = 0;
-    for (; *choices; choices++) {
-        if (*choices == ' ' && !choices[1]) break;
-        if (*choices == '=') {
-            choices += strspn(choices, "=0123456789") - 1;
-            if (choices[1] && choices[2]) list[len++] = ',';
+/* Finds the field that a part of an option's name means; NULL after a message. */
+static const gen_field_t *gen_option_field_of(gen_option_reader_t *reader, const gen_type_t *type,
+    const gen_option_t *option, const char *element, const char *part, bool is_extension) {
+    const gen_field_t *field;
+    if (!is_extension) {
+        field = gen_option_plain_field(type, part);
+        if (field && strcmp(part, "uninterpreted_option") != 0) return field;
+        if (strcmp(option->name, part) == 0) {
+            gen_source_error(reader->ctx, option->at, "option \"%s\" is not known; custom options stand in parentheses",
+                option->name);
         } else {
-            list[len++] = *choices;
+            gen_source_error(reader->ctx, option->at, "option \"%s\": message \"%s\" has no field \"%s\"", option->name,
+                type->full_name, part);
         }
+        return NULL;
     }
-    return list;
+    field = gen_resolve_extension(&reader->resolve, element, part);
+    if (!field) {
+        if (!reader->file->incomplete) {
+            gen_source_error(reader->ctx, option->at,
+                "option \"(%s)\" is not defined; import the file that extends %s with it", part, type->full_name);
+        }
+        return NULL;
+    }
+    if (field->extendee == type) return field;
+    if (field->extendee) {
+        gen_source_error(reader->ctx, option->at, "option \"(%s)\" extends %s, so it cannot be set in a %s", part,
+            field->extendee->full_name, type->full_name);
+    }
+    return NULL;
 }
 
-static void gen_option_value(gen_context_t *ctx, gen_option_t *option, const gen_option_rule_t *rule) {
-    option->choice = -1;
-    if (rule->kind == GEN_OPTION_BOOL) {
-        if (gen_option_word_is(option, "true") || gen_option_word_is(option, "false")) return;
-        gen_source_error(ctx, option->value_at, "option \"%s\" must be true or false", option->name);
-    } else if (rule->kind == GEN_OPTION_STRING) {
-        if (option->kind == GEN_VALUE_STRING) return;
-        gen_source_error(ctx, option->value_at, "option \"%s\" must be a string", option->name);
-    } else if (rule->kind == GEN_OPTION_ENUM) {
-        if (option->kind == GEN_VALUE_WORD && !option->negative) {
-            const char *word = gen_source_copy(ctx, option->text);
-            const char *found = strstr(rule->choices, gen_source_printf(ctx, " %s=", word));
-            if (found) {
-                option->choice = (int32_t)strtol(strchr(found, '=') + 1, NULL, 10);
-                return;
-            }
+static void gen_option_set(
+    gen_option_reader_t *reader, gen_object_t *object, const gen_field_t *field, const gen_option_t *option) {
+    gen_item_t *item = field->label == GEN_LABEL_REPEATED ? NULL : gen_object_find(object, field);
+    const gen_item_t *other;
+    if (item) {
+        gen_source_error(reader->ctx, option->at, "option \"%s\" is set already, at %s", option->name,
+            gen_source_place(reader->ctx, item->at));
+        return;
+    }
+    for (other = object->items; other && field->oneof; other = other->next) {
+        if (other->field->oneof != field->oneof) continue;
+        gen_source_error(reader->ctx, option->at, "option \"%s\" is in a oneof with \"%s\", which is set already",
+            option->name, other->field->name);
+        return;
+    }
+    if (!field->kind && !field->type) return; /* its type was reported */
+    item = gen_object_add(reader->ctx, object, field, option->at);
+    if (!field->type) {
+        gen_scalar_read(
+            reader->ctx, item, field, option, gen_source_printf(reader->ctx, "option \"%s\"", option->name), false);
+    } else if (option->kind == GEN_VALUE_AGGREGATE) {
+        gen_aggregate_read(&reader->resolve, item->message, option);
+    } else {
+        gen_source_error(reader->ctx, option->value_at,
+            "option \"%s\" must be a message in braces; of one of its fields write %s.field = ...", option->name,
+            option->name);
+    }
+}
+
+static void gen_option_interpret(
+    gen_option_reader_t *reader, gen_object_t *object, const gen_option_t *option, const char *element) {
+    const char *rest = option->name;
+    for (;;) {
+        bool is_extension;
+        const char *part = gen_option_part(reader->ctx, &rest, &is_extension);
+        const gen_field_t *field = gen_option_field_of(reader, object->type, option, element, part, is_extension);
+        gen_item_t *item;
+        if (!field) return;
+        if (!*rest) {
+            gen_option_set(reader, object, field, option);
+            return;
         }
-        gen_source_error(ctx, option->value_at, "option \"%s\" must be one of%s", option->name,
-            gen_option_choices(ctx, rule->choices));
-    } else if (option->kind != GEN_VALUE_AGGREGATE) {
-        gen_source_error(ctx, option->value_at, "option \"%s\" must be a message in braces", option->name);
+        if (!field->type) {
+            if (field->kind) {
+                gen_source_error(
+                    reader->ctx, option->at, "option \"%s\": \"%s\" is not a message", option->name, field->name);
+            }
+            return;
+        }
+        if (field->label == GEN_LABEL_REPEATED) {
+            gen_source_error(reader->ctx, option->at,
+                "option \"%s\": \"%s\" is repeated, so each must be given as a whole, in braces", option->name,
+                field->name);
+            return;
+        }
+        item = gen_object_find(object, field);
+        if (!item) item = gen_object_add(reader->ctx, object, field, option->at);
+        object = item->message;
+    }
+}
+
+/* ---- Where and since when ---- */
+
+static const char *gen_option_edition(gen_context_t *ctx, int32_t edition) {
+    if (edition == 998) return "proto2";
+    if (edition == 999) return "proto3";
+    return gen_source_printf(ctx, "edition \"%ld\"", (long)edition + 1023);
+}
+
+static void gen_option_lifetime(
+    gen_option_reader_t *reader, const gen_object_t *options, const gen_item_t *item, const char *what) {
+    const gen_item_t *support = gen_object_get(options, "feature_support");
+    const int32_t edition = reader->file->edition;
+    int32_t introduced, removed;
+    if (!support) return;
+    introduced = gen_object_number(support->message, "edition_introduced", 0);
+    removed = gen_object_number(support->message, "edition_removed", INT32_MAX);
+    if (edition < introduced) {
+        gen_source_error(reader->ctx, item->at, "%s needs %s", what, gen_option_edition(reader->ctx, introduced));
+    } else if (edition >= removed) {
+        gen_source_error(
+            reader->ctx, item->at, "%s is no more from %s on", what, gen_option_edition(reader->ctx, removed));
+    }
+}
+
+static void gen_option_validate(gen_option_reader_t *reader, const gen_object_t *object, gen_option_target_t target) {
+    const gen_item_t *item, *allowed;
+    for (item = object->items; item; item = item->next) {
+        const gen_field_t *field = item->field;
+        const gen_object_t *options = field->options.object;
+        const char *what = gen_source_printf(reader->ctx, "\"%s\"", field->name);
+        const gen_enum_value_t *value = field->enumeration ? field->enumeration->values.first : NULL;
+        bool limited = false, good = false;
+        for (allowed = options ? options->items : NULL; allowed; allowed = allowed->next) {
+            if (allowed->field->extendee_name || strcmp(allowed->field->name, "targets") != 0) continue;
+            limited = true;
+            if (allowed->bits == (uint64_t)target) good = true;
+        }
+        if (limited && !good) {
+            gen_source_error(reader->ctx, item->at, "%s cannot be set on %s", what, gen_option_things[target]);
+        }
+        gen_option_lifetime(reader, options, item, what);
+        while (value && (uint64_t)(int64_t)value->number != item->bits)
+            value = value->next;
+        if (value) {
+            gen_option_lifetime(
+                reader, value->options.object, item, gen_source_printf(reader->ctx, "%s = %s", what, value->name));
+        }
+        if (item->message) gen_option_validate(reader, item->message, target);
     }
 }
 
 /* ---- Features ---- */
 
-static void gen_option_feature(gen_context_t *ctx, const gen_file_t *file, gen_options_t *options,
-    gen_option_target_t target, gen_option_t *option, const char *name) {
-    const gen_option_feature_t *rule = NULL;
-    gen_option_rule_t value;
-    gen_option_t *other;
-    size_t i;
-    if (*name == '(') { /* of another language's generator */
-        option->custom = true;
-        return;
-    }
-    for (i = 0; i < GEN_LEN(gen_option_features); i++) {
-        if (strcmp(gen_option_features[i].name, name) == 0) rule = &gen_option_features[i];
-    }
-    if (!rule) {
-        gen_source_error(ctx, option->at, "feature \"%s\" is not known", name);
-        return;
-    }
-    if (file->edition < rule->since) {
-        gen_source_error(ctx, option->at, "feature \"%s\" needs edition \"%ld\"", name, (long)rule->since + 1023);
-    } else if (!(rule->targets & GEN_OPTION_BIT(target))) {
-        gen_source_error(ctx, option->at, "feature \"%s\" cannot be set here", name);
-    }
-    option->field = gen_option_features_field[target];
-    option->feature = (int)rule->feature;
-    memset(&value, 0, sizeof value);
-    value.kind = GEN_OPTION_ENUM;
-    value.choices = rule->choices;
-    gen_option_value(ctx, option, &value);
-    for (other = options->first; other != option; other = other->next) {
-        if (other->feature != option->feature) continue;
-        gen_source_error(
-            ctx, option->at, "option \"%s\" is set already, at %s", option->name, gen_source_place(ctx, other->at));
-        break;
-    }
-}
-
-/* `features = { a: X, b: Y }`, as if each were an option of its own. */
-static void gen_option_feature_set(gen_context_t *ctx, gen_options_t *options, gen_option_t *option) {
-    gen_lexer_t lexer;
-    gen_source_t source = *option->value_at.source;
-    gen_option_t *before = option;
-    source.text = option->text;
-    source.text.data = gen_source_copy(ctx, option->text);
-    gen_lexer_begin(&lexer, ctx, &source);
-    option->custom = true; /* what is in it counts */
-    gen_lexer_next(&lexer);
-    while (lexer.token.kind != GEN_TOKEN_END && !gen_lexer_is(&lexer, "}")) {
-        gen_option_t *one = CONNECT_NEW(&ctx->arena, gen_option_t, 1);
-        bool extension = gen_lexer_is(&lexer, "[");
-        size_t depth = 0;
-        one->at = one->value_at = option->value_at;
-        if (lexer.token.kind == GEN_TOKEN_WORD) {
-            one->name = gen_source_printf(ctx, "features.%s", gen_source_copy(ctx, lexer.token.text));
-            gen_lexer_next(&lexer);
-            if (gen_lexer_is(&lexer, ":")) gen_lexer_next(&lexer);
-            one->kind = GEN_VALUE_WORD;
-            one->text = lexer.token.text;
-            if (lexer.token.kind != GEN_TOKEN_WORD) one->negative = true;
-            one->next = before->next;
-            before->next = one;
-            if (options->tail == before) options->tail = one;
-            options->count++;
-            before = one;
-            gen_lexer_next(&lexer);
-        } else if (!extension) {
-            gen_source_error(ctx, option->value_at, "expected the name of a feature");
-            return;
-        }
-        while (extension && lexer.token.kind != GEN_TOKEN_END) { /* [pb.cpp] { ... } */
-            if (gen_lexer_is(&lexer, "{")) depth++;
-            extension = !(gen_lexer_is(&lexer, "}") && --depth == 0);
-            gen_lexer_next(&lexer);
-        }
-        if (gen_lexer_is(&lexer, ",") || gen_lexer_is(&lexer, ";")) gen_lexer_next(&lexer);
-    }
-}
-
 static void gen_option_inherit(gen_features_t *features, const gen_features_t *outer, const gen_options_t *options) {
-    const gen_option_t *option;
+    const gen_item_t *set = gen_object_get(options->object, "features"), *item;
     *features = *outer;
-    for (option = options->first; option; option = option->next) {
-        if (option->feature && option->choice > 0) features->of[option->feature] = (uint8_t)option->choice;
+    for (item = set ? set->message->items : NULL; item; item = item->next) {
+        if (!item->field->extendee_name && item->field->number < GEN_FEATURE_COUNT && item->bits != 0)
+            features->of[item->field->number] = (uint8_t)item->bits;
     }
 }
 
 static void gen_option_file_features(gen_file_t *file) {
-    static const gen_features_t proto2 = {{0, GEN_PRESENCE_EXPLICIT, GEN_ENUM_CLOSED, GEN_REPEATED_EXPANDED,
-        GEN_UTF8_NONE, GEN_ENCODING_LENGTH_PREFIXED, GEN_JSON_LEGACY_BEST_EFFORT, 0, 0}};
+    static const gen_features_t proto2 = {
+        {0, GEN_PRESENCE_EXPLICIT, GEN_ENUM_CLOSED, GEN_REPEATED_EXPANDED, GEN_UTF8_NONE, GEN_ENCODING_LENGTH_PREFIXED,
+            GEN_JSON_LEGACY_BEST_EFFORT, GEN_STYLE_LEGACY, GEN_VISIBILITY_EXPORT_ALL}};
     static const gen_features_t proto3 = {{0, GEN_PRESENCE_IMPLICIT, GEN_ENUM_OPEN, GEN_REPEATED_PACKED,
-        GEN_UTF8_VERIFY, GEN_ENCODING_LENGTH_PREFIXED, GEN_JSON_ALLOW, 0, 0}};
+        GEN_UTF8_VERIFY, GEN_ENCODING_LENGTH_PREFIXED, GEN_JSON_ALLOW, GEN_STYLE_LEGACY, GEN_VISIBILITY_EXPORT_ALL}};
     gen_features_t features = file->syntax == GEN_SYNTAX_PROTO2 ? proto2 : proto3;
     if (file->syntax == GEN_SYNTAX_EDITIONS) features.of[GEN_FEATURE_FIELD_PRESENCE] = GEN_PRESENCE_EXPLICIT;
+    if (file->edition >= GEN_EDITION_2024) {
+        features.of[GEN_FEATURE_ENFORCE_NAMING_STYLE] = GEN_STYLE_2024;
+        features.of[GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY] = GEN_VISIBILITY_EXPORT_TOP_LEVEL;
+    }
     gen_option_inherit(&file->features, &features, &file->options);
 }
 
 /* ---- All of them ---- */
 
-static void gen_option_apply(
-    gen_context_t *ctx, const gen_file_t *file, gen_options_t *options, gen_option_target_t target, bool *deprecated) {
-    gen_option_t *option, *other;
-    size_t i;
-    for (option = options->first; option; option = option->next) {
-        const gen_option_rule_t *rule = NULL;
-        size_t len = strcspn(option->name, ".");
-        if (option->custom) continue;
-        if (file->syntax == GEN_SYNTAX_EDITIONS && strncmp(option->name, "features", len) == 0 && len == 8) {
-            if (option->name[len])
-                gen_option_feature(ctx, file, options, target, option, option->name + len + 1);
-            else if (option->kind == GEN_VALUE_AGGREGATE)
-                gen_option_feature_set(ctx, options, option);
-            else
-                gen_source_error(ctx, option->value_at, "option \"features\" must be a message in braces");
-            continue;
-        }
-        for (i = 0; i < GEN_LEN(gen_option_rules); i++) {
-            if (gen_option_rules[i].target == target && strncmp(gen_option_rules[i].name, option->name, len) == 0 &&
-                !gen_option_rules[i].name[len] &&
-                (!option->name[len] || gen_option_rules[i].kind == GEN_OPTION_MESSAGE)) {
-                rule = &gen_option_rules[i];
-            }
-        }
-        if (!rule) {
-            bool feature = strncmp(option->name, "features", 8) == 0 && (!option->name[8] || option->name[8] == '.');
-            gen_source_error(ctx, option->at,
-                feature ? "option \"%s\" is for editions only"
-                        : "option \"%s\" is not known; custom options stand in parentheses",
-                option->name);
-            continue;
-        }
-        if (strcmp(rule->name, "map_entry") == 0) {
-            gen_source_error(ctx, option->at, "option \"map_entry\" must not be set: write map<...>");
-        }
-        if (option->name[len]) continue; /* a field of a message */
-        option->field = rule->number;
-        gen_option_value(ctx, option, rule);
-        for (other = options->first; other != option && !rule->repeated; other = other->next) {
-            if (other->field == option->field) {
-                gen_source_error(ctx, option->at, "option \"%s\" is set already, at %s", option->name,
-                    gen_source_place(ctx, other->at));
-                break;
-            }
-        }
-        if (strcmp(rule->name, "deprecated") == 0 && deprecated) *deprecated = gen_option_word_is(option, "true");
+/* element: the full name of what they are set on. Returns whether it is deprecated. */
+static bool gen_option_apply(
+    gen_option_reader_t *reader, gen_options_t *options, gen_option_target_t target, const char *element, gen_at_t at) {
+    const char *name = gen_source_printf(reader->ctx, "google.protobuf.%s", gen_option_types[target]);
+    const gen_symbol_t *symbol;
+    const gen_option_t *option;
+    const gen_item_t *features;
+    if ((!options->first && !options->encoded.data) || options->object) return false;
+    symbol = gen_map_get(&reader->schema->symbols, name);
+    if (!symbol || symbol->kind != GEN_SYMBOL_MESSAGE) {
+        gen_source_error(reader->ctx, at, "there is no message \"%s\" in google/protobuf/descriptor.proto", name);
+        return false;
     }
+    options->object = CONNECT_NEW(&reader->ctx->arena, gen_object_t, 1);
+    options->object->type = symbol->type;
+    if (options->encoded.data) gen_object_decode(reader->resolve.model, options->object, options->encoded, at);
+    for (option = options->first; option; option = option->next) {
+        if (target == GEN_OPTION_OF_MESSAGE && strcmp(option->name, "map_entry") == 0) {
+            gen_source_error(reader->ctx, option->at, "option \"map_entry\" must not be set: write map<...>");
+        } else {
+            gen_option_interpret(reader, options->object, option, element);
+        }
+    }
+    features = gen_object_get(options->object, "features");
+    if (features && reader->file->syntax != GEN_SYNTAX_EDITIONS)
+        gen_source_error(reader->ctx, features->at, "option \"features\" is for editions only");
+    else
+        gen_option_validate(reader, options->object, target);
+    return gen_object_is_true(options->object, "deprecated");
 }
 
-static void gen_option_enum(gen_context_t *ctx, gen_enum_t *enumeration, const gen_features_t *outer) {
-    const gen_file_t *file = enumeration->file;
+static void gen_option_enum(gen_option_reader_t *reader, gen_enum_t *enumeration, const gen_features_t *outer) {
     gen_enum_value_t *value;
-    gen_option_apply(ctx, file, &enumeration->options, GEN_OPTION_OF_ENUM, &enumeration->deprecated);
+    enumeration->deprecated =
+        gen_option_apply(reader, &enumeration->options, GEN_OPTION_OF_ENUM, enumeration->full_name, enumeration->at);
     gen_option_inherit(&enumeration->features, outer, &enumeration->options);
-    enumeration->allow_alias = gen_option_is_true(&enumeration->options, "allow_alias");
+    enumeration->allow_alias = gen_object_is_true(enumeration->options.object, "allow_alias");
     enumeration->closed = enumeration->features.of[GEN_FEATURE_ENUM_TYPE] == GEN_ENUM_CLOSED;
     for (value = enumeration->values.first; value; value = value->next) {
-        gen_option_apply(ctx, file, &value->options, GEN_OPTION_OF_VALUE, &value->deprecated);
+        value->deprecated = gen_option_apply(reader, &value->options, GEN_OPTION_OF_VALUE, value->full_name, value->at);
+        gen_option_inherit(&value->features, &enumeration->features, &value->options);
     }
 }
 
 /* outer: of the oneof, the message or the file. */
-static void gen_option_field(gen_context_t *ctx, gen_field_t *field, const gen_features_t *outer) {
-    const gen_option_t *option;
+static void gen_option_field(gen_option_reader_t *reader, gen_field_t *field, const gen_features_t *outer) {
     uint8_t *of = field->features.of;
-    gen_option_apply(ctx, field->file, &field->options, GEN_OPTION_OF_FIELD, &field->deprecated);
+    field->deprecated = gen_option_apply(reader, &field->options, GEN_OPTION_OF_FIELD, field->full_name, field->at);
     gen_option_inherit(&field->features, outer, &field->options);
     if (field->file->syntax == GEN_SYNTAX_EDITIONS) return;
     if (field->label == GEN_LABEL_REQUIRED) of[GEN_FEATURE_FIELD_PRESENCE] = GEN_PRESENCE_LEGACY_REQUIRED;
     if (field->proto3_optional) of[GEN_FEATURE_FIELD_PRESENCE] = GEN_PRESENCE_EXPLICIT;
     if (field->is_group) of[GEN_FEATURE_MESSAGE_ENCODING] = GEN_ENCODING_DELIMITED;
-    for (option = field->options.first; option; option = option->next) {
-        if (option->custom || strcmp(option->name, "packed") != 0) continue;
+    if (gen_object_get(field->options.object, "packed")) {
         of[GEN_FEATURE_REPEATED_FIELD_ENCODING] =
-            gen_option_is_true(&field->options, "packed") ? GEN_REPEATED_PACKED : GEN_REPEATED_EXPANDED;
+            gen_object_is_true(field->options.object, "packed") ? GEN_REPEATED_PACKED : GEN_REPEATED_EXPANDED;
     }
 }
 
-static void gen_option_type(gen_context_t *ctx, gen_type_t *type, const gen_features_t *outer) {
+static void gen_option_type(gen_option_reader_t *reader, gen_type_t *type, const gen_features_t *outer) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
     gen_field_t *field;
     gen_oneof_t *oneof;
-    gen_option_apply(ctx, type->file, &type->options, GEN_OPTION_OF_MESSAGE, &type->deprecated);
+    gen_range_t *range;
+    type->deprecated = gen_option_apply(reader, &type->options, GEN_OPTION_OF_MESSAGE, type->full_name, type->at);
     gen_option_inherit(&type->features, outer, &type->options);
-    type->is_message_set = gen_option_is_true(&type->options, "message_set_wire_format");
+    type->is_message_set = gen_object_is_true(type->options.object, "message_set_wire_format");
     for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
-        gen_option_apply(ctx, type->file, &oneof->options, GEN_OPTION_OF_ONEOF, NULL);
+        gen_option_apply(reader, &oneof->options, GEN_OPTION_OF_ONEOF, oneof->full_name, oneof->at);
         gen_option_inherit(&oneof->features, &type->features, &oneof->options);
     }
     for (field = type->fields.first; field; field = field->next) {
-        gen_option_field(ctx, field, field->oneof ? &field->oneof->features : &type->features);
+        gen_option_field(reader, field, field->oneof ? &field->oneof->features : &type->features);
         if (type->is_map_entry) field->features.of[GEN_FEATURE_MESSAGE_ENCODING] = GEN_ENCODING_LENGTH_PREFIXED;
     }
     for (field = type->extensions.first; field; field = field->next)
-        gen_option_field(ctx, field, &type->features);
+        gen_option_field(reader, field, &type->features);
+    for (range = type->extension_ranges.first; range; range = range->next)
+        gen_option_apply(reader, range->options, GEN_OPTION_OF_EXTENSION_RANGE, type->full_name, range->at);
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
-        gen_option_enum(ctx, enumeration, &type->features);
+        gen_option_enum(reader, enumeration, &type->features);
     }
     for (inner = type->types.first; inner; inner = inner->next)
-        gen_option_type(ctx, inner, &type->features);
+        gen_option_type(reader, inner, &type->features);
 }
 
-GEN_PRIVATE void gen_option_model(gen_model_t *model) {
-    gen_context_t *ctx = model->ctx;
-    gen_file_t *file;
+static void gen_option_service(gen_option_reader_t *reader, gen_service_t *service, const gen_features_t *outer) {
+    gen_method_t *method;
+    service->deprecated =
+        gen_option_apply(reader, &service->options, GEN_OPTION_OF_SERVICE, service->full_name, service->at);
+    gen_option_inherit(&service->features, outer, &service->options);
+    for (method = service->methods.first; method; method = method->next) {
+        method->deprecated =
+            gen_option_apply(reader, &method->options, GEN_OPTION_OF_METHOD, method->full_name, method->at);
+        method->idempotency = gen_object_number(method->options.object, "idempotency_level", 0);
+        gen_option_inherit(&method->features, &service->features, &method->options);
+    }
+}
+
+static void gen_option_file(gen_option_reader_t *reader, gen_file_t *file) {
     gen_type_t *type;
     gen_enum_t *enumeration;
     gen_service_t *service;
-    gen_method_t *method;
     gen_field_t *field;
-    const gen_option_t *option;
+    const char *dummy = gen_source_printf(reader->ctx, "%s%s_", file->package, *file->package ? "." : "");
+    const gen_at_t at = {file->source, 0};
+    gen_option_apply(reader, &file->options, GEN_OPTION_OF_FILE, dummy, at);
+    gen_option_file_features(file);
+    for (type = file->types.first; type; type = type->next)
+        gen_option_type(reader, type, &file->features);
+    for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
+        gen_option_enum(reader, enumeration, &file->features);
+    }
+    for (field = file->extensions.first; field; field = field->next)
+        gen_option_field(reader, field, &file->features);
+    for (service = file->services.first; service; service = service->next)
+        gen_option_service(reader, service, &file->features);
+}
+
+/* The model that has descriptor.proto; in it, file by file, everything gets its options. */
+static gen_model_t *gen_option_schema(gen_model_t *model) {
+    static const char name[] = "google/protobuf/descriptor.proto";
+    gen_model_t *schema;
+    if (gen_map_get(&model->file_names, name)) return model;
+    schema = CONNECT_NEW(&model->ctx->arena, gen_model_t, 1);
+    schema->ctx = model->ctx;
+    gen_load_built_in(schema, name);
+    gen_resolve_model(schema);
+    gen_option_model(schema);
+    return schema;
+}
+
+GEN_PRIVATE void gen_option_model(gen_model_t *model) {
+    gen_option_reader_t reader;
+    gen_file_t *file;
+    memset(&reader, 0, sizeof reader);
+    reader.schema = gen_option_schema(model);
+    reader.ctx = model->ctx;
     for (file = model->files.first; file; file = file->next) {
-        gen_option_apply(ctx, file, &file->options, GEN_OPTION_OF_FILE, NULL);
-        gen_option_file_features(file);
-        for (type = file->types.first; type; type = type->next)
-            gen_option_type(ctx, type, &file->features);
-        for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
-            gen_option_enum(ctx, enumeration, &file->features);
-        }
-        for (field = file->extensions.first; field; field = field->next)
-            gen_option_field(ctx, field, &file->features);
-        for (service = file->services.first; service; service = service->next) {
-            gen_option_apply(ctx, file, &service->options, GEN_OPTION_OF_SERVICE, &service->deprecated);
-            for (method = service->methods.first; method; method = method->next) {
-                gen_option_apply(ctx, file, &method->options, GEN_OPTION_OF_METHOD, &method->deprecated);
-                for (option = method->options.first; option; option = option->next) {
-                    if (strcmp(option->name, "idempotency_level") == 0 && option->choice > 0) {
-                        method->idempotency = option->choice;
-                    }
-                }
-            }
-        }
+        gen_resolve_see(&reader.resolve, model, file, true);
+        reader.file = file;
+        gen_option_file(&reader, file);
     }
 }

@@ -10,7 +10,6 @@
 static bool gen_parse_option_name(gen_parser_t *parser, gen_option_t *option) {
     const char *name = "";
     option->at = parser->lexer.token.at;
-    option->custom = gen_lexer_is(&parser->lexer, "(");
     for (;;) {
         const char *part;
         if (gen_parser_take(parser, "(")) {

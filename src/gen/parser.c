@@ -10,6 +10,7 @@
    skipped. */
 #include "gen/parser.h"
 #include "gen/parse_option.h"
+#include "gen/scalar.h"
 
 static void gen_parser_message_body(gen_parser_t *parser, gen_type_t *type);
 
@@ -58,25 +59,10 @@ GEN_PRIVATE bool gen_parser_word(gen_parser_t *parser, const char *what, const c
 
 GEN_PRIVATE bool gen_parser_string(gen_parser_t *parser, const char *what, connect_str_t *text) {
     const gen_token_t *token = &parser->lexer.token;
-    size_t len = 0, room = 0;
-    char *joined = NULL;
     text->data = "";
     text->len = 0;
     if (token->kind != GEN_TOKEN_STRING || token->bad) return gen_parser_wrong(parser, what);
-    while (token->kind == GEN_TOKEN_STRING) {
-        if (len + token->text.len + 1 > room) { /* unescaped it is never longer than written */
-            char *longer;
-            room = 2 * room + token->text.len + 1;
-            longer = CONNECT_NEW(&parser->ctx->arena, char, room);
-            if (len) memcpy(longer, joined, len);
-            joined = longer;
-        }
-        len += gen_lexer_unescape(&parser->lexer, joined + len);
-        gen_lexer_next(&parser->lexer);
-    }
-    text->data = joined;
-    text->len = len;
-    return true;
+    return gen_lexer_strings(&parser->lexer, text);
 }
 
 GEN_PRIVATE bool gen_parser_path(gen_parser_t *parser, const char *what, const char **path) {
@@ -99,6 +85,15 @@ GEN_PRIVATE bool gen_parser_path(gen_parser_t *parser, const char *what, const c
     } while (gen_parser_take(parser, "."));
     *path = gen_source_copy(parser->ctx, (connect_str_t){text, len});
     return true;
+}
+
+/* The comment above the statement that begins here, and the one that belongs to what ended here. */
+static connect_str_t gen_parser_leading(const gen_parser_t *parser) {
+    return gen_lexer_comment_text(parser->ctx, parser->lexer.token.leading);
+}
+
+static connect_str_t gen_parser_trailing(const gen_parser_t *parser) {
+    return gen_lexer_comment_text(parser->ctx, parser->lexer.trailing);
 }
 
 /* Skips to behind the statement that went wrong. */
@@ -198,16 +193,17 @@ static bool gen_parser_reserved(gen_parser_t *parser, int32_t max, gen_type_t *t
 static bool gen_parser_enum_value(gen_parser_t *parser, gen_enum_t *enumeration) {
     gen_enum_value_t *value = CONNECT_NEW(&parser->ctx->arena, gen_enum_value_t, 1);
     value->parent = enumeration;
-    value->docs.leading = parser->lexer.token.leading;
+    value->docs.leading = gen_parser_leading(parser);
     value->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of an enum value", &value->name)) return false;
     if (!gen_parser_expect(parser, "=", "and a number after the name of an enum value")) return false;
     value->number_at = parser->lexer.token.at;
     if (!gen_parser_int32(parser, "the number of an enum value", 0, &value->number)) return false;
+    value->index = (uint32_t)enumeration->values.count;
     GEN_APPEND(enumeration->values, value);
     if (!gen_parse_option_brackets(parser, &value->options)) return false;
     if (!gen_parser_expect(parser, ";", "after an enum value")) return false;
-    value->docs.trailing = parser->lexer.trailing;
+    value->docs.trailing = gen_parser_trailing(parser);
     return true;
 }
 
@@ -217,11 +213,12 @@ static bool gen_parser_enum(gen_parser_t *parser, gen_type_t *parent) {
     enumeration->visibility = parser->visibility;
     parser->visibility = 0;
     enumeration->parent = parent;
-    enumeration->docs.leading = parser->lexer.token.leading;
+    enumeration->docs.leading = gen_parser_leading(parser);
     gen_lexer_next(&parser->lexer);
     enumeration->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of an enum", &enumeration->name)) return false;
     if (!gen_parser_expect(parser, "{", "after the name of an enum")) return false;
+    enumeration->docs.trailing = gen_parser_trailing(parser);
     if (parent)
         GEN_APPEND(parent->enums, enumeration);
     else
@@ -243,23 +240,11 @@ static bool gen_parser_enum(gen_parser_t *parser, gen_type_t *parent) {
 
 /* ---- Messages ---- */
 
-static int gen_parser_scalar(const char *name) {
-    static const char names[][9] = {"double", "float", "int64", "uint64", "int32", "fixed64", "fixed32", "bool",
-        "string", "group", "message", "bytes", "uint32", "enum", "sfixed32", "sfixed64", "sint32", "sint64"};
-    size_t i;
-    for (i = 0; i < GEN_LEN(names); i++) {
-        int kind = (int)i + 1;
-        if (kind == CONNECT_KIND_GROUP || kind == CONNECT_KIND_MESSAGE || kind == CONNECT_KIND_ENUM) continue;
-        if (strcmp(names[i], name) == 0) return kind;
-    }
-    return 0;
-}
-
 static bool gen_parser_type_name(gen_parser_t *parser, gen_field_t *field) {
     const char *name;
     field->type_at = parser->lexer.token.at;
     if (!gen_parser_path(parser, "the type of a field", &name)) return false;
-    field->kind = gen_parser_scalar(name);
+    field->kind = gen_scalar_kind(name);
     if (!field->kind) field->type_name = name;
     return true;
 }
@@ -391,7 +376,8 @@ static bool gen_parser_group(gen_parser_t *parser, gen_type_t *parent, gen_field
         return gen_parser_skip_block(parser);
     }
     group = gen_parser_new_type(parser, parent, name, field->at);
-    group->docs = field->docs;
+    group->docs.leading = field->docs.leading;
+    memset(&field->docs, 0, sizeof field->docs);
     field->type = group;
     gen_parser_message_body(parser, group);
     return true;
@@ -416,7 +402,7 @@ static bool gen_parser_field(gen_parser_t *parser, gen_type_t *parent, gen_oneof
     field->file = parser->file;
     field->parent = parent;
     field->oneof = oneof;
-    field->docs.leading = parser->lexer.token.leading;
+    field->docs.leading = gen_parser_leading(parser);
     if (gen_parser_take(parser, "optional"))
         field->label = GEN_LABEL_OPTIONAL;
     else if (gen_parser_take(parser, "required"))
@@ -452,17 +438,18 @@ static bool gen_parser_field(gen_parser_t *parser, gen_type_t *parent, gen_oneof
     }
     gen_parser_add_field(parser, parent, field);
     if (!gen_parser_expect(parser, ";", "after a field")) return false;
-    field->docs.trailing = parser->lexer.trailing;
+    field->docs.trailing = gen_parser_trailing(parser);
     return true;
 }
 
 static bool gen_parser_oneof(gen_parser_t *parser, gen_type_t *parent) {
     gen_oneof_t *oneof = CONNECT_NEW(&parser->ctx->arena, gen_oneof_t, 1);
-    oneof->docs.leading = parser->lexer.token.leading;
+    oneof->docs.leading = gen_parser_leading(parser);
     gen_lexer_next(&parser->lexer);
     oneof->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a oneof", &oneof->name)) return false;
     if (!gen_parser_expect(parser, "{", "after the name of a oneof")) return false;
+    oneof->docs.trailing = gen_parser_trailing(parser);
     oneof->index = (uint32_t)parent->oneofs.count;
     GEN_APPEND(parent->oneofs, oneof);
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
@@ -496,12 +483,12 @@ static bool gen_parser_extend(gen_parser_t *parser, gen_type_t *parent) {
 }
 
 static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
-    gen_options_t options;
-    memset(&options, 0, sizeof options);
+    gen_options_t *options = CONNECT_NEW(&parser->ctx->arena, gen_options_t, 1);
     gen_lexer_next(&parser->lexer);
     do {
         gen_range_t *range = CONNECT_NEW(&parser->ctx->arena, gen_range_t, 1);
         range->at = parser->lexer.token.at;
+        range->options = options;
         if (!gen_parser_int32(parser, "an extension number", 0, &range->first)) return false;
         range->last = range->first;
         if (gen_parser_take(parser, "to")) {
@@ -510,11 +497,11 @@ static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
         }
         GEN_APPEND(type->extension_ranges, range);
     } while (gen_parser_take(parser, ","));
-    return gen_parse_option_brackets(parser, &options) && gen_parser_expect(parser, ";", "after the extension numbers");
+    return gen_parse_option_brackets(parser, options) && gen_parser_expect(parser, ";", "after the extension numbers");
 }
 
 static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
-    connect_str_t leading = parser->lexer.token.leading;
+    const connect_str_t leading = gen_parser_leading(parser);
     const int32_t visibility = parser->visibility;
     gen_at_t at;
     gen_type_t *type;
@@ -538,7 +525,8 @@ static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
 /* `export` or `local`, from edition 2024 on. Returns false if neither a message nor an enum follows. */
 static bool gen_parser_visibility(gen_parser_t *parser) {
     const gen_lexer_t *lexer = &parser->lexer;
-    if (parser->file->edition < 1001 || (!gen_lexer_is(lexer, "export") && !gen_lexer_is(lexer, "local"))) return true;
+    if (parser->file->edition < GEN_EDITION_2024 || (!gen_lexer_is(lexer, "export") && !gen_lexer_is(lexer, "local")))
+        return true;
     parser->visibility = gen_lexer_is(lexer, "local") ? 1 : 2;
     gen_lexer_next(&parser->lexer);
     if (gen_lexer_is(lexer, "message") || gen_lexer_is(lexer, "enum")) return true;
@@ -560,6 +548,7 @@ static bool gen_parser_message_statement(gen_parser_t *parser, gen_type_t *type)
 
 static void gen_parser_message_body(gen_parser_t *parser, gen_type_t *type) {
     gen_parser_take(parser, "{");
+    type->docs.trailing = gen_parser_trailing(parser);
     parser->depth++;
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         if (gen_parser_take(parser, ";")) continue;
@@ -597,7 +586,7 @@ static bool gen_parser_method_type(gen_parser_t *parser, bool *streams, const ch
 
 static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
     gen_method_t *method = CONNECT_NEW(&parser->ctx->arena, gen_method_t, 1);
-    method->docs.leading = parser->lexer.token.leading;
+    method->docs.leading = gen_parser_leading(parser);
     if (!gen_parser_take(parser, "rpc")) return gen_parser_wrong(parser, "\"rpc\" or \"option\"");
     method->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a method", &method->name)) return false;
@@ -609,9 +598,11 @@ static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
     GEN_APPEND(service->methods, method);
     if (!gen_parser_take(parser, "{")) {
         if (!gen_parser_expect(parser, ";", "after a method")) return false;
-        method->docs.trailing = parser->lexer.trailing;
+        method->docs.trailing = gen_parser_trailing(parser);
         return true;
     }
+    method->docs.trailing = gen_parser_trailing(parser);
+    method->options.encoded.data = ""; /* {} stands for options, even without one */
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         if (gen_parser_take(parser, ";")) continue;
         if (!gen_lexer_is(&parser->lexer, "option"))
@@ -626,11 +617,12 @@ static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
 static bool gen_parser_service(gen_parser_t *parser) {
     gen_service_t *service = CONNECT_NEW(&parser->ctx->arena, gen_service_t, 1);
     service->file = parser->file;
-    service->docs.leading = parser->lexer.token.leading;
+    service->docs.leading = gen_parser_leading(parser);
     gen_lexer_next(&parser->lexer);
     service->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a service", &service->name)) return false;
     if (!gen_parser_expect(parser, "{", "after the name of a service")) return false;
+    service->docs.trailing = gen_parser_trailing(parser);
     GEN_APPEND(parser->file->services, service);
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         bool good;
@@ -655,7 +647,7 @@ static bool gen_parser_import(gen_parser_t *parser) {
         import->is_public = true;
     else if (gen_parser_take(parser, "weak"))
         import->is_weak = true;
-    else if (parser->file->edition >= 1001 && gen_parser_take(parser, "option"))
+    else if (parser->file->edition >= GEN_EDITION_2024 && gen_parser_take(parser, "option"))
         is_option = true;
     import->at = parser->lexer.token.at;
     if (!gen_parser_string(parser, "the name of a file in quotes", &name)) return false;
@@ -717,7 +709,7 @@ static bool gen_parser_syntax(gen_parser_t *parser) {
         gen_syntax_t syntax;
         int32_t number;
     } known[] = {{"proto2", false, GEN_SYNTAX_PROTO2, 998}, {"proto3", false, GEN_SYNTAX_PROTO3, 999},
-        {"2023", true, GEN_SYNTAX_EDITIONS, 1000}, {"2024", true, GEN_SYNTAX_EDITIONS, 1001}};
+        {"2023", true, GEN_SYNTAX_EDITIONS, GEN_EDITION_2023}, {"2024", true, GEN_SYNTAX_EDITIONS, GEN_EDITION_2024}};
     gen_at_t at = parser->lexer.token.at;
     bool edition = gen_lexer_is(&parser->lexer, "edition");
     connect_str_t text;
@@ -744,7 +736,7 @@ static bool gen_parser_syntax(gen_parser_t *parser) {
     return false;
 }
 
-GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in) {
+GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source) {
     gen_parser_t parser;
     memset(&parser, 0, sizeof parser);
     parser.ctx = ctx;
@@ -752,7 +744,6 @@ GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *
     parser.file->source = source;
     parser.file->name = source->name;
     parser.file->package = "";
-    parser.file->built_in = built_in;
     gen_lexer_begin(&parser.lexer, ctx, source);
     if (!gen_parser_syntax(&parser)) return parser.file;
     while (parser.lexer.token.kind != GEN_TOKEN_END) {

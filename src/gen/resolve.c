@@ -12,13 +12,6 @@
 /* Stands for a name that is too long: full names grow with each level, and memory is to stay bounded. */
 static const char gen_resolve_too_long[] = "";
 
-typedef struct gen_resolve_t {
-    gen_model_t *model;
-    gen_context_t *ctx;
-    gen_file_t *file;
-    uint32_t serial; /* of the file: gen_file_t.visible_from */
-} gen_resolve_t;
-
 static const char *gen_resolve_join(gen_resolve_t *resolve, const char *scope, const char *name) {
     if (strlen(scope) + strlen(name) >= GEN_RESOLVE_NAME_MAX) return gen_resolve_too_long;
     return *scope ? gen_source_printf(resolve->ctx, "%s.%s", scope, name) : name;
@@ -77,9 +70,14 @@ static const char *gen_resolve_json_name(gen_resolve_t *resolve, const char *nam
 }
 
 static void gen_resolve_add_field(gen_resolve_t *resolve, const char *scope, gen_field_t *field) {
+    gen_symbol_t *symbol;
     field->full_name = gen_resolve_join(resolve, scope, field->name);
-    if (!field->has_json_name) field->json_name = gen_resolve_json_name(resolve, field->name);
-    gen_resolve_add(resolve, field->full_name, GEN_SYMBOL_OTHER, field->at);
+    symbol = gen_resolve_add(resolve, field->full_name, GEN_SYMBOL_OTHER, field->at);
+    if (symbol) symbol->field = field;
+    if (!field->json_name)
+        field->json_name = gen_resolve_json_name(resolve, field->name);
+    else if (strcmp(field->json_name, gen_resolve_json_name(resolve, field->name)) != 0)
+        field->has_json_name = true; /* descriptors tell all of them */
 }
 
 /* The oneof that stands for a proto3 optional in descriptors: "_name", with more underscores if that is taken. */
@@ -168,22 +166,29 @@ static void gen_resolve_add_file(gen_resolve_t *resolve, gen_file_t *file) {
 
 /* ---- Lookup ---- */
 
-/* Marks what a file sees. */
-static void gen_resolve_see(gen_resolve_t *resolve, gen_file_t *file) {
-    gen_file_t **todo = CONNECT_NEW(&resolve->ctx->arena, gen_file_t *, resolve->model->files.count + 1);
-    gen_import_t *import;
+static size_t gen_resolve_mark(gen_resolve_t *resolve, gen_import_t *import, bool all, gen_file_t **todo) {
     size_t count = 0;
-    resolve->serial++;
-    file->visible_from = resolve->serial;
-    todo[count++] = file;
+    for (; import; import = import->next) {
+        if (!import->file || !(all || import->is_public)) continue;
+        if (import->file->visible_from == resolve->model->serial) continue;
+        import->file->visible_from = resolve->model->serial;
+        todo[count++] = import->file;
+    }
+    return count;
+}
+
+GEN_PRIVATE void gen_resolve_see(gen_resolve_t *resolve, gen_model_t *model, gen_file_t *file, bool for_options) {
+    gen_file_t **todo = CONNECT_NEW(&model->ctx->arena, gen_file_t *, model->files.count + 1);
+    size_t count;
+    resolve->model = model;
+    resolve->ctx = model->ctx;
+    resolve->file = file;
+    file->visible_from = ++model->serial;
+    count = gen_resolve_mark(resolve, file->imports.first, true, todo);
+    if (for_options) count += gen_resolve_mark(resolve, file->option_imports.first, true, todo + count);
     while (count > 0) {
-        gen_file_t *next = todo[--count];
-        for (import = next->imports.first; import; import = import->next) {
-            if (!import->file || (next != file && !import->is_public)) continue;
-            if (import->file->visible_from == resolve->serial) continue;
-            import->file->visible_from = resolve->serial;
-            todo[count++] = import->file;
-        }
+        const gen_file_t *next = todo[--count];
+        count += gen_resolve_mark(resolve, next->imports.first, false, todo + count);
     }
 }
 
@@ -191,7 +196,7 @@ static bool gen_resolve_package_seen(gen_resolve_t *resolve, const char *package
     const gen_file_t *file;
     size_t len = strlen(package);
     for (file = resolve->model->files.first; file; file = file->next) {
-        if (file->visible_from == resolve->serial && strncmp(file->package, package, len) == 0 &&
+        if (file->visible_from == resolve->model->serial && strncmp(file->package, package, len) == 0 &&
             (!file->package[len] || file->package[len] == '.')) {
             return true;
         }
@@ -203,43 +208,63 @@ static gen_symbol_t *gen_resolve_find(gen_resolve_t *resolve, const char *full_n
     gen_symbol_t *symbol = gen_map_get(&resolve->model->symbols, full_name);
     if (!symbol) return NULL;
     if (symbol->kind == GEN_SYMBOL_PACKAGE) return gen_resolve_package_seen(resolve, full_name) ? symbol : NULL;
-    if (symbol->file->visible_from == resolve->serial) return symbol;
+    if (symbol->file->visible_from == resolve->model->serial) return symbol;
     *hidden = symbol;
     return NULL;
 }
 
+/* Looks a name up, from the scope outwards. types_only: what is no type does not hide one further out. *wrong: the
+   full name at which the search had to end. */
+static gen_symbol_t *gen_resolve_name(gen_resolve_t *resolve, const char *scope, const char *name, bool types_only,
+    gen_symbol_t **hidden, const char **wrong) {
+    const size_t first_len = strcspn(name, ".");
+    size_t scope_len = strlen(scope);
+    gen_symbol_t *found = NULL;
+    char *full;
+    if (*name == '.') return gen_resolve_find(resolve, name + 1, hidden);
+    full = CONNECT_NEW(&resolve->ctx->arena, char, scope_len + strlen(name) + 2);
+    for (;;) {
+        gen_symbol_t *first;
+        const size_t at_name = scope_len ? scope_len + 1 : 0;
+        memcpy(full, scope, scope_len);
+        if (scope_len) full[scope_len] = '.';
+        memcpy(full + at_name, name, first_len);
+        full[at_name + first_len] = 0;
+        first = gen_resolve_find(resolve, full, hidden);
+        if (first && !name[first_len]) {
+            found = first;
+            if (!types_only || first->kind == GEN_SYMBOL_MESSAGE || first->kind == GEN_SYMBOL_ENUM) return found;
+        } else if (first && first->kind != GEN_SYMBOL_OTHER) {
+            strcpy(full + at_name, name);
+            found = gen_resolve_find(resolve, full, hidden);
+            if (!found) *wrong = full;
+            return found;
+        }
+        if (scope_len == 0) return found;
+        while (scope_len > 0 && scope[scope_len - 1] != '.')
+            scope_len--;
+        if (scope_len > 0) scope_len--;
+    }
+}
+
+GEN_PRIVATE gen_field_t *gen_resolve_extension(gen_resolve_t *resolve, const char *element, const char *name) {
+    const char *dot = strrchr(element, '.'), *wrong = NULL;
+    const connect_str_t scope = {element, dot ? (size_t)(dot - element) : 0};
+    gen_symbol_t *hidden = NULL;
+    const gen_symbol_t *symbol =
+        gen_resolve_name(resolve, gen_source_copy(resolve->ctx, scope), name, false, &hidden, &wrong);
+    return symbol && symbol->field && symbol->field->extendee_name ? symbol->field : NULL;
+}
+
+GEN_PRIVATE gen_symbol_t *gen_resolve_full_name(gen_resolve_t *resolve, const char *full_name) {
+    gen_symbol_t *hidden = NULL;
+    return gen_resolve_find(resolve, full_name, &hidden);
+}
+
 /* Finds a message or an enum; reports it if there is none. */
 static gen_symbol_t *gen_resolve_type(gen_resolve_t *resolve, const char *scope, const char *name, gen_at_t at) {
-    gen_symbol_t *hidden = NULL, *found = NULL;
-    const char *wrong = NULL; /* the full name at which the search had to end */
-    if (*name == '.') {
-        found = gen_resolve_find(resolve, name + 1, &hidden);
-    } else {
-        size_t first_len = strcspn(name, "."), scope_len = strlen(scope);
-        char *full = CONNECT_NEW(&resolve->ctx->arena, char, scope_len + strlen(name) + 2);
-        for (;;) {
-            gen_symbol_t *first;
-            size_t at_name = scope_len ? scope_len + 1 : 0;
-            memcpy(full, scope, scope_len);
-            if (scope_len) full[scope_len] = '.';
-            memcpy(full + at_name, name, first_len);
-            full[at_name + first_len] = 0;
-            first = gen_resolve_find(resolve, full, &hidden);
-            if (first && !name[first_len]) {
-                found = first;
-                if (first->kind == GEN_SYMBOL_MESSAGE || first->kind == GEN_SYMBOL_ENUM) return found;
-            } else if (first && first->kind != GEN_SYMBOL_OTHER) {
-                strcpy(full + at_name, name);
-                found = gen_resolve_find(resolve, full, &hidden);
-                if (!found) wrong = full;
-                break;
-            }
-            if (scope_len == 0) break;
-            while (scope_len > 0 && scope[scope_len - 1] != '.')
-                scope_len--;
-            if (scope_len > 0) scope_len--;
-        }
-    }
+    const char *wrong = NULL;
+    gen_symbol_t *hidden = NULL, *found = gen_resolve_name(resolve, scope, name, true, &hidden, &wrong);
     if (found && (found->kind == GEN_SYMBOL_MESSAGE || found->kind == GEN_SYMBOL_ENUM)) return found;
     if (found) {
         gen_source_error(resolve->ctx, at, "\"%s\" is not a message or an enum", name);
@@ -311,8 +336,7 @@ GEN_PRIVATE void gen_resolve_model(gen_model_t *model) {
     for (file = model->files.first; file; file = file->next)
         gen_resolve_add_file(&resolve, file);
     for (file = model->files.first; file; file = file->next) {
-        resolve.file = file;
-        gen_resolve_see(&resolve, file);
+        gen_resolve_see(&resolve, model, file, false);
         for (type = file->types.first; type; type = type->next)
             gen_resolve_fields(&resolve, type);
         for (field = file->extensions.first; field; field = field->next) {

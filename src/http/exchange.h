@@ -18,7 +18,8 @@ typedef struct cn_exchange_t cn_exchange_t;
 
 typedef enum cn_reset_t { /* why an exchange is given up; in HTTP/2 an error code (RFC 9113 7) */
     CN_RESET_NO_ERROR,    /* server: the response is complete, the rest of the request is of no use */
-    CN_RESET_CANCEL, CN_RESET_REFUSED, CN_RESET_INTERNAL
+    CN_RESET_CANCEL, CN_RESET_REFUSED, CN_RESET_INTERNAL,
+    CN_RESET_STALLED      /* the peer takes no bytes of it: CANCEL; a few of these are the connection's end */
 } cn_reset_t;
 
 typedef struct cn_head_t { /* what send_head sends */
@@ -117,6 +118,7 @@ struct cn_http_t { /* embedded in the connection */
                                          since then in the middle of it; -1: none is. The connection watches it */
     int64_t due_ms;                   /* no exchange is due before; INT64_MAX: none */
     bool is_server;
+    bool is_secure;                   /* TLS: the scheme is https */
     bool feeding;                     /* inside feed, eof or pull: no on_output needed */
     bool woken;                       /* on_output was called, and no pull since */
     bool read_blocked;                /* feed would take nothing now */

@@ -45,6 +45,28 @@ CN_PRIVATE bool cn_header_value_valid(connect_str_t value) {
     return cn_header_all(value, CN_CHAR_VALUE);
 }
 
+CN_PRIVATE bool cn_header_authority_valid(connect_str_t authority) {
+    const unsigned char *chars = cn_header_char_table;
+    size_t at = 0, port;
+    if (authority.len && authority.data[0] == '[') { /* IPv6, with "%" before a zone; what is in it is not looked at */
+        at = 1;
+        while (at < authority.len &&
+            ((chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST) || authority.data[at] == ':'))
+            at++;
+        if (at < 3 || at == authority.len || authority.data[at] != ']') return false;
+        at++;
+    } else {
+        while (at < authority.len && (chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST))
+            at++;
+        if (at == 0) return false;
+    }
+    if (at == authority.len) return true;
+    if (authority.data[at] != ':') return false;
+    for (port = ++at; at < authority.len; at++)
+        if (authority.data[at] < '0' || authority.data[at] > '9') return false;
+    return at - port <= 5;
+}
+
 /* Bytes below 0x80 that are 'A' to 'Z' get 0x20 added, eight at a time. */
 static uint64_t cn_header_lower_word(uint64_t word) {
     const uint64_t ones = UINT64_C(0x0101010101010101);

@@ -24,6 +24,8 @@ CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, const char
 /* A token (RFC 9110 5.6.2); a field value (RFC 9110 5.5: no CR, LF, NUL or other control but tab). */
 CN_PRIVATE bool cn_header_name_valid(connect_str_t name);
 CN_PRIVATE bool cn_header_value_valid(connect_str_t value);
+/* Tells whether a text is uri-host [ ":" port ] (RFC 9110 7.2): not empty, no list, no userinfo. */
+CN_PRIVATE bool cn_header_authority_valid(connect_str_t authority);
 
 /* What a byte may be part of; the table has 256 entries. */
 enum {

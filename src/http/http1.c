@@ -897,29 +897,6 @@ static void cn_h1_message_end(cn_http_t *http) {
     cn_h1_transfer(http);
 }
 
-/* uri-host [ ":" port ] (RFC 9110 7.2), neither empty nor a list. */
-static bool cn_h1_authority_valid(connect_str_t authority) {
-    const unsigned char *chars = cn_header_chars();
-    size_t at = 0, port;
-    if (authority.len && authority.data[0] == '[') { /* IPv6, with "%" before a zone; what is in it is not looked at */
-        at = 1;
-        while (at < authority.len &&
-            ((chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST) || authority.data[at] == ':'))
-            at++;
-        if (at < 3 || at == authority.len || authority.data[at] != ']') return false;
-        at++;
-    } else {
-        while (at < authority.len && (chars[(unsigned char)authority.data[at]] & CN_CHAR_HOST))
-            at++;
-        if (at == 0) return false;
-    }
-    if (at == authority.len) return true;
-    if (authority.data[at] != ':') return false;
-    for (port = ++at; at < authority.len; at++)
-        if (authority.data[at] < '0' || authority.data[at] > '9') return false;
-    return at - port <= 5;
-}
-
 /* Checks what can be judged only when the head is whole. Returns false: it is refused. */
 static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
     connect_str_t target = cn_str(base + head->target_at, head->target_len), host = {NULL, 0};
@@ -931,7 +908,7 @@ static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
     if (head->unknown_coding) return cn_h1_bad(head, 501, "unknown transfer coding") == CN_H1_DONE;
     if (head->has_host) {
         host = cn_str(base + head->host_at, head->host_len);
-        if (!cn_h1_authority_valid(host)) return cn_h1_bad(head, 400, "invalid Host") == CN_H1_DONE;
+        if (!cn_header_authority_valid(host)) return cn_h1_bad(head, 400, "invalid Host") == CN_H1_DONE;
     } else if (head->minor >= 1) {
         return cn_h1_bad(head, 400, "no Host") == CN_H1_DONE;
     }
@@ -940,7 +917,7 @@ static bool cn_h1_check_request(cn_h1_section_t *head, const char *base) {
         while (scheme + authority.len < target.len && authority.data[authority.len] != '/' &&
             authority.data[authority.len] != '?')
             authority.len++;
-        if (!cn_h1_authority_valid(authority) || (head->has_host && !cn_str_equal_nocase(authority, host)))
+        if (!cn_header_authority_valid(authority) || (head->has_host && !cn_str_equal_nocase(authority, host)))
             return cn_h1_bad(head, 400, "the target's authority is not that of Host") == CN_H1_DONE;
     }
     return true;
@@ -1358,7 +1335,7 @@ static void cn_h1_eof_now(cn_http_t *http) {
         if (!x->received_end) s->read = CN_H1_DEAD;
         http->read_blocked = false;
         cn_h1_transfer(http);
-    } else if (s->read == CN_H1_UNTIL_EOF) {
+    } else if (s->read == CN_H1_UNTIL_EOF && !http->failure) {
         s->keep = false;
         cn_h1_message_end(http);
         if (s->x) cn_h1_lose(http, CONNECT_UNAVAILABLE, "the connection was closed before the request was sent");
@@ -1464,10 +1441,18 @@ static void cn_h1_flush(cn_exchange_t *x) {
 }
 
 static void cn_h1_reset(cn_exchange_t *x, cn_reset_t why) {
-    if (!cn_h1_lives(x) || (why == CN_RESET_NO_ERROR && x->sent_end && x->http->is_server)) return;
+    if (!cn_h1_lives(x)) return;
+    if (why == CN_RESET_NO_ERROR && x->sent_end && x->http->is_server) { /* the response still goes out */
+        cn_h1_t *s = (cn_h1_t *)x->http->state;
+        s->drop_rest = true;
+        cn_http_wake(x->http);
+        return;
+    }
     x->reset = true;
-    x->close_code = CONNECT_CANCELED;
-    x->close_why = "reset";
+    if (x->close_code == CONNECT_OK) {
+        x->close_code = CONNECT_CANCELED;
+        x->close_why = "reset";
+    }
     cn_http_wake(x->http); /* the pull that follows ends it, and opens what is blocked */
 }
 

@@ -34,9 +34,13 @@
    What nghttp2 leaves to its user (RFC 9113 10.5). feed looks at each frame's head before nghttp2 does, and keeps two
    token buckets: frames of no use (PING, SETTINGS, PRIORITY, unknown ones, empty or padded DATA, WINDOW_UPDATE beyond
    what the sent DATA explains, HEADERS that belong to no exchange) by limits->frame_burst and frame_rate, streams that
-   were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM). A header list
-   over limits->header_bytes is answered with 431 and not stored; four times as much is the end, too. A peer that does
-   not read what it makes us send is not read from.
+   were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM), and so is the
+   third stream whose response the peer lets stand. A header list over limits->header_bytes is answered with 431 and not
+   stored; four times as much is the end, too. A peer that does not read what it makes us send is not read from.
+
+   Closed streams (5.1, 5.1.1). nghttp2 keeps none here, and would pass over what still comes for them. A server ends
+   the connection for DATA or HEADERS on a stream that the peer has ended or passed over; up to last_cut_id, the highest
+   that this end gave up first, they may have been on their way.
 
    The end. `ended` is set once, after which nghttp2 is never run again: by nghttp2 having nothing more to do, by an
    error of the peer, by running out of memory, by eof and free. GOAWAY goes out if nghttp2 had none out yet.
@@ -53,6 +57,7 @@
 #define CN_HTTP2_BOMB_FACTOR 4u       /* so many times the header limit ends the connection */
 #define CN_HTTP2_ACKS_BLOCK 100u      /* control frames that wait while the peer does not read: it is not read either */
 #define CN_HTTP2_ACKS_MAX 1000u       /* ... and the connection ends */
+#define CN_HTTP2_STALLED_MAX 3u       /* streams of which the peer took nothing, in the life of a connection */
 #define CN_HTTP2_UPDATE_CREDIT 10000u /* WINDOW_UPDATE frames that may come for DATA sent earlier */
 #define CN_HTTP2_HPACK_TABLE 4096u    /* RFC 9113 6.5.2, the initial value */
 #define CN_HTTP2_STACK_FIELDS 40u     /* header fields whose array is on the stack */
@@ -105,7 +110,7 @@ typedef struct cn_http2_t {
     uint32_t frame_left;
     bool frame_ends_block, in_block;
     uint32_t continuations;
-    uint32_t update_credit;
+    uint32_t update_credit, stalled;
     uint32_t dependent, dependency, dependency_bytes; /* of the PRIORITY frame that passes; dependent 0: none */
     cn_http2_bucket_t frames, resets;
     /* server: the streams that were opened and are no more */
@@ -627,12 +632,13 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
             cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_INTERNAL, "too many 1xx responses");
         return;
     }
-    if (h->block_has_host && is_server) {
-        connect_str_t host = cn_headers_find(&x->headers, "host");
-        if (!x->authority.data)
-            x->authority = host;
-        else if (!cn_str_equal_nocase(x->authority, host)) {
-            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host differ");
+    if (is_server) {
+        connect_str_t host = x->authority;
+        if (h->block_has_host) host = cn_headers_find(&x->headers, "host");
+        if (!x->authority.data) x->authority = host;
+        if (!cn_header_authority_valid(x->authority) ||
+            (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
+            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host are wrong, or differ");
             return;
         }
     }
@@ -1180,7 +1186,7 @@ static bool cn_http2_send_head(cn_exchange_t *x, const cn_head_t *head, bool end
         cn_http2_put(&fields[count++], CN_STR(":status"), text, true);
     } else {
         cn_http2_put(&fields[count++], CN_STR(":method"), head->method, true);
-        cn_http2_put(&fields[count++], CN_STR(":scheme"), CN_STR("http"), true);
+        cn_http2_put(&fields[count++], CN_STR(":scheme"), x->http->is_secure ? CN_STR("https") : CN_STR("http"), true);
         cn_http2_put(&fields[count++], CN_STR(":authority"), head->authority, true);
         cn_http2_put(&fields[count++], CN_STR(":path"), head->path, true);
         if (head->content_length >= 0) {
@@ -1244,6 +1250,11 @@ static void cn_http2_reset(cn_exchange_t *x, cn_reset_t why) {
     case CN_RESET_NO_ERROR: error = NGHTTP2_NO_ERROR; break;
     case CN_RESET_CANCEL: error = NGHTTP2_CANCEL; break;
     case CN_RESET_REFUSED: error = NGHTTP2_REFUSED_STREAM; break;
+    case CN_RESET_STALLED:
+        error = NGHTTP2_CANCEL;
+        if (++h->stalled >= CN_HTTP2_STALLED_MAX)
+            cn_http2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_UNAVAILABLE, x->close_why);
+        break;
     case CN_RESET_INTERNAL: break;
     }
     x->reset = true;

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/mem.h"
+#include "io/tls.h"
 #include "loop/loop.h"
 #include "server/server.h"
 
@@ -8,23 +9,31 @@
 #if CONNECT_ENABLE_SERVER && CONNECT_ENABLE_SOCKETS
 typedef struct cn_listen_entry_t {
     struct cn_listen_entry_t *next;
+    connect_server_t *server;
+    connect_tls_t *tls; /* NULL: clear text */
     cn_listener_t *listener;
 } cn_listen_entry_t;
+
+static void cn_listen_free(cn_listen_entry_t *entry) {
+    connect_tls_free(entry->tls);
+    cn_mem_release(entry->server->allocator, entry);
+}
 
 static void cn_listen_stop(connect_server_t *server) {
     cn_listen_entry_t *entry;
     while ((entry = (cn_listen_entry_t *)server->listeners) != NULL) {
         server->listeners = entry->next;
         cn_loop_unlisten(entry->listener);
-        cn_mem_release(server->allocator, entry);
+        cn_listen_free(entry);
     }
 }
 
 static connect_conn_t *cn_listen_on_accept(void *user, const char *peer) {
-    return connect_server_accept((connect_server_t *)user, peer, NULL);
+    const cn_listen_entry_t *entry = (const cn_listen_entry_t *)user;
+    return cn_server_accept(entry->server, peer, entry->tls, NULL);
 }
 
-static bool cn_listen_need_loop(connect_server_t *server, connect_error_t *error) {
+CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error) {
     if (server->loop) return true;
     server->loop = connect_loop_new(server->allocator, error);
     server->owns_loop = server->loop != NULL;
@@ -40,16 +49,18 @@ int connect_server_listen(
         cn_error_set(error, CONNECT_FAILED_PRECONDITION, "the server is draining");
         return -1;
     }
-    if (!cn_listen_need_loop(server, error)) return -1;
+    if (!cn_server_need_loop(server, error)) return -1;
     entry = (cn_listen_entry_t *)cn_mem_acquire(server->allocator, sizeof *entry);
     if (!entry) {
         cn_error_memory(error);
         return -1;
     }
-    entry->listener =
-        cn_loop_listen(server->loop, address, options ? options : &defaults, cn_listen_on_accept, server, &port, error);
+    if (!options) options = &defaults;
+    entry->server = server;
+    entry->tls = cn_tls_hold(options->tls);
+    entry->listener = cn_loop_listen(server->loop, address, options, cn_listen_on_accept, entry, &port, error);
     if (!entry->listener) {
-        cn_mem_release(server->allocator, entry);
+        cn_listen_free(entry);
         return -1;
     }
     entry->next = (cn_listen_entry_t *)server->listeners;
@@ -65,7 +76,7 @@ static bool cn_listen_is_done(void *arg) {
 }
 
 void connect_server_run(connect_server_t *server) {
-    if (!cn_listen_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
+    if (!cn_server_need_loop(server, NULL) || cn_loop_is_running(server->loop)) return;
     server->runs++;
     cn_loop_run_until(server->loop, cn_listen_is_done, server);
     if (--server->runs == 0 && server->free_wanted && !server->busy) connect_server_free(server);

@@ -4,15 +4,21 @@
 #include "call/invoke.h"
 #include "client/balance.h"
 #include "client/client.h"
+#include "client/loopback.h"
 #include "io/conn.h"
 #include "loop/core.h"
 #include "loop/loop.h"
 #include "loop/resolve.h"
 #include "protocol/error.h"
+#include "server/server.h"
 
 /* Where a client meets the loop: its host, its dialer and its resolver, and the functions that wait. A blocking
    call is a call without events and a loop that is run until there is an answer; there is no second way. In a callback
-   of the loop they fail with FAILED_PRECONDITION: the loop runs already. */
+   of the loop they fail with FAILED_PRECONDITION: the loop runs already.
+
+   A client of a server in memory shares the server's loop, which carries between them as a task. Without sockets there
+   is no loop and no clock: a function that waits carries itself, and when nothing moves any more the time jumps to
+   whatever is due first. */
 
 #if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
 static connect_code_t cn_wait_dial(connect_conn_t *conn, const char *address, void *user) {
@@ -37,23 +43,117 @@ static void cn_wait_wake_at(connect_client_t *client, int64_t due_ms) {
         cn_task_arm(client->loop, &client->timer, due_ms, cn_wait_on_timer, client);
 }
 
-CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error) {
+static void cn_wait_be_host(connect_client_t *client) {
     static const cn_client_host_t host = {cn_wait_now_ms, cn_wait_wake_at};
+    client->host = &host;
+    client->random ^= (uint64_t)cn_loop_now_ms(client->loop);
+}
+
+CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error) {
     if (client->dial) return true;
     if (!client->loop) {
         client->loop = connect_loop_new(client->allocator, error);
         client->owns_loop = client->loop != NULL;
         if (!client->loop) return false;
     }
-    client->host = &host;
+    cn_wait_be_host(client);
     client->dial = cn_wait_dial;
     client->dial_user = client;
-    client->random ^= (uint64_t)cn_loop_now_ms(client->loop);
     if (client->resolve) return true;
     client->resolve = cn_resolve_by_system;
     client->resolve_user = client;
     return true;
 }
+#endif
+
+/* ---- A server in memory ----------------------------------------------------------------------------------------- */
+
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SERVER
+#if CONNECT_ENABLE_SOCKETS
+static void cn_wait_carry(void *arg) {
+    cn_loopback_t *loopback = (cn_loopback_t *)arg;
+    connect_loop_t *loop = loopback->loop;
+    int64_t now_ms = cn_loop_now_ms(loop), due_ms = now_ms;
+    bool is_freed, has_more = cn_loopback_carry(loopback, now_ms, &is_freed);
+    if (is_freed) return;
+    if (!has_more) due_ms = cn_loopback_due_ms(loopback);
+    if (due_ms != INT64_MAX)
+        connect_loop_after(loop, &loopback->task, CN_MAX(due_ms - now_ms, 0), cn_wait_carry, loopback);
+}
+
+static void cn_wait_wake(cn_loopback_t *loopback) {
+    connect_loop_after(loopback->loop, &loopback->task, 0, cn_wait_carry, loopback);
+}
+
+static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    if (!server->loop) server->loop = client->loop;
+    if (!cn_server_need_loop(server, error)) return false;
+    if (client->loop && client->loop != server->loop)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback: the server has another loop than options.loop");
+    client->loop = client->loopback->loop = server->loop;
+    client->loopback->wake = cn_wait_wake;
+    cn_wait_be_host(client);
+    return true;
+}
+#else
+static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    (void)client;
+    (void)server;
+    (void)error;
+    return true;
+}
+#endif
+
+CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    if (client->dial) return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback and dial exclude each other");
+    client->loopback = cn_loopback_new(client->allocator, server);
+    if (!client->loopback) return cn_error_memory(error);
+    client->dial = cn_loopback_dial;
+    client->dial_user = client->loopback;
+    client->resolve = NULL;
+    return cn_wait_share_loop(client, server, error);
+}
+#endif
+
+/* ---- Waiting ---------------------------------------------------------------------------------------------------- */
+
+#if CONNECT_ENABLE_CLIENT
+#if CONNECT_ENABLE_SOCKETS
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    return client->loop && !cn_loop_is_running(client->loop);
+}
+
+/* Runs callbacks until done says true, or nothing can come any more (false). */
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    return cn_loop_run_until(client->loop, done, arg);
+}
+#elif CONNECT_ENABLE_SERVER
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    return client->loopback && !client->loopback->is_running;
+}
+
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    int64_t now_ms = client->loopback->now_ms, due_ms;
+    bool is_freed, has_more = true;
+    while (!done(arg)) {
+        due_ms = has_more ? now_ms : cn_loopback_due_ms(client->loopback);
+        if (due_ms == INT64_MAX) return false;
+        if (!has_more) now_ms = CN_MAX(due_ms, now_ms + 1);
+        has_more = cn_loopback_carry(client->loopback, now_ms, &is_freed);
+    }
+    return true;
+}
+#else
+static bool cn_wait_is_possible(const connect_client_t *client) {
+    (void)client;
+    return false;
+}
+
+static bool cn_wait_run(connect_client_t *client, bool (*done)(void *arg), void *arg) {
+    (void)client;
+    return done(arg);
+}
+#endif
 
 typedef struct cn_wait_t {
     connect_call_t *call;
@@ -65,9 +165,9 @@ typedef struct cn_wait_t {
 } cn_wait_t;
 
 static bool cn_wait_refuse(const connect_client_t *client, connect_error_t *error) {
-    if (client && client->loop && !cn_loop_is_running(client->loop)) return false;
+    if (client && cn_wait_is_possible(client)) return false;
     cn_error_set(error, CONNECT_FAILED_PRECONDITION,
-        "a function that waits needs the client's loop, and cannot be called in a callback");
+        "a function that waits needs the client's loop or loopback, and cannot be called in a callback");
     return true;
 }
 
@@ -86,6 +186,7 @@ static bool cn_wait_received(void *arg) {
     return wait->result != CONNECT_IO_AGAIN;
 }
 
+#if CONNECT_ENABLE_SOCKETS
 static void cn_wait_on_late(void *arg) {
     bool *is_late = (bool *)arg;
     *is_late = true;
@@ -115,7 +216,7 @@ bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, 
     connect_client_connect(client);
     cn_task_arm(
         loop, &timer, cn_loop_now_ms(loop) + (timeout_ms ? timeout_ms : 30000), cn_wait_on_late, &wait.is_late);
-    cn_loop_run_until(loop, cn_wait_is_ready, &wait);
+    cn_wait_run(client, cn_wait_is_ready, &wait);
     cn_task_disarm(loop, &timer);
     is_ready = !client->free_wanted && cn_balance_is_ready(client);
     if (client->free_wanted) {
@@ -129,6 +230,7 @@ bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, 
     cn_wait_end(client);
     return is_ready;
 }
+#endif
 
 connect_io_t connect_call_receive_wait(
     connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {
@@ -144,7 +246,7 @@ connect_io_t connect_call_receive_wait(
     wait.arena = arena;
     wait.error = error;
     cn_wait_begin(client);
-    if (!cn_wait_received(&wait) && !cn_loop_run_until(client->loop, cn_wait_received, &wait)) {
+    if (!cn_wait_received(&wait) && !cn_wait_run(client, cn_wait_received, &wait)) {
         cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");
         wait.result = CONNECT_IO_ERROR;
     }
@@ -166,7 +268,7 @@ connect_io_t connect_call_send_wait(connect_call_t *call, const void *message, c
     memset(&wait, 0, sizeof wait);
     wait.call = call;
     wait.request = message;
-    if (!cn_wait_sent(&wait) && !cn_loop_run_until(client->loop, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
+    if (!cn_wait_sent(&wait) && !cn_wait_run(client, cn_wait_sent, &wait)) wait.result = CONNECT_IO_ERROR;
     if (wait.result == CONNECT_IO_ERROR && error) {
         *error = call->rpc.error;
         if (error->code == CONNECT_OK) cn_error_set(error, CONNECT_UNAVAILABLE, "nothing can come any more");

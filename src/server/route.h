@@ -11,6 +11,8 @@ typedef struct cn_route_t { /* one method of a server */
     const connect_events_t *events;
     const void *key, *value; /* for connect_call_value: the service and its table of handlers */
     void *user;
+    const connect_interceptor_t *interceptors; /* inside the server's */
+    size_t interceptor_count;
     connect_deadlines_t deadlines;
     uint32_t receive_bytes, send_bytes; /* 0: the server's */
     const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */

@@ -104,6 +104,7 @@ static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route) {
     info->peer.http = http->version->number;
     info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(http)->peer)).data;
     if (!info->peer.address) info->peer.address = "";
+    cn_call_set_tls(call, cn_conn_of(http)->tls);
 }
 
 static void cn_server_on_head(connect_call_t *call) {
@@ -114,6 +115,10 @@ static void cn_server_on_head(connect_call_t *call) {
     const cn_route_t *route;
     bool may_get;
     if (query) path.len = (size_t)(query - path.data);
+    if (connect_str_equal(x->method, CN_STR("CONNECT"))) { /* it names no path */
+        cn_serve_plain(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
+        return;
+    }
     route = cn_route_find(&server->routes, path);
     if (!route) {
         cn_server_answer_unknown(server, call, path);
@@ -153,6 +158,10 @@ static void cn_server_on_head(connect_call_t *call) {
     call->user = route->user;
     call->codec_options = &server->codec_options;
     call->loop = server->loop;
+    call->interceptors.outer = server->interceptors;
+    call->interceptors.outer_count = server->interceptor_count;
+    call->interceptors.inner = route->interceptors;
+    call->interceptors.inner_count = route->interceptor_count;
     if (route->receive_bytes) call->receive_bytes = route->receive_bytes;
     if (route->send_bytes) call->send_bytes = route->send_bytes;
     call->values[0].key = route->key;
@@ -177,7 +186,7 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
-        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL};
+        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
     connect_server_t *server = (connect_server_t *)conn->owner;
     connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
@@ -194,7 +203,8 @@ static void cn_server_on_lost(connect_conn_t *conn) {
     ((connect_server_t *)conn->owner)->conn_count--;
 }
 
-connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error) {
+CN_PRIVATE connect_conn_t *cn_server_accept(
+    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error) {
     static const cn_conn_owner_t events = {
         cn_server_on_begin, NULL, NULL, cn_server_on_lost, cn_server_enter, cn_server_leave};
     cn_conn_options_t options;
@@ -217,6 +227,8 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
     options.is_server = true;
     options.allow_http1 = !server->no_http1;
     options.allow_http2 = !server->no_http2;
+    options.tls = tls;
+    options.turn = &server->turn;
     conn = cn_conn_new(&options);
     if (!conn) {
         cn_error_memory(error);
@@ -225,6 +237,10 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
     cn_list_append(&server->conns, &conn->node);
     server->conn_count++;
     return conn;
+}
+
+connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error) {
+    return cn_server_accept(server, peer, NULL, error);
 }
 
 /* ---- The server ---- */
@@ -269,6 +285,8 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     server->limits = limits;
     server->deadlines = options->deadlines;
     server->codec_options = options->codec_options;
+    server->interceptors = options->interceptors;
+    server->interceptor_count = options->interceptor_count;
     server->no_http1 = options->no_http1;
     server->no_http2 = options->no_http2 || !CONNECT_ENABLE_HTTP2;
     server->require_connect_header = options->require_connect_header;
@@ -351,6 +369,8 @@ bool connect_server_add_service(connect_server_t *server, const connect_service_
         if (options->deadlines.min_ms) route.deadlines.min_ms = options->deadlines.min_ms;
         if (options->deadlines.max_ms) route.deadlines.max_ms = options->deadlines.max_ms;
         if (options->deadlines.spare_streams) route.deadlines.spare_streams = true;
+        route.interceptors = options->interceptors;
+        route.interceptor_count = options->interceptor_count;
         route.receive_bytes = options->receive_bytes;
         route.send_bytes = options->send_bytes;
         if (options->compression) {

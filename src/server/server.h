@@ -19,6 +19,8 @@ struct connect_server_t {
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     connect_codec_options_t codec_options;
+    const connect_interceptor_t *interceptors;
+    size_t interceptor_count;
     cn_codings_t codings;
     const cn_coding_t *coding; /* of responses; NULL: none, or the client chooses */
     bool free_choice, no_get;
@@ -30,6 +32,7 @@ struct connect_server_t {
     cn_list_t conns, calls; /* open connections; calls that are not released */
     size_t conn_count, call_count;
     cn_buf_pool_t buffers;
+    cn_conn_turn_t turn;
     cn_call_pool_t pool;
     cn_list_t pokes;
     connect_task_t poke_task;
@@ -42,6 +45,13 @@ struct connect_server_t {
     void (*stop_listening)(connect_server_t *server);
 };
 
+/* As connect_server_accept. tls: NULL: clear text. */
+CN_PRIVATE connect_conn_t *cn_server_accept(
+    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error);
 /* True once a drained server has nothing left to do. */
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
+#if CONNECT_ENABLE_SOCKETS
+/* Makes the server a loop, unless it has one. */
+CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error);
+#endif
 #endif

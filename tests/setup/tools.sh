@@ -30,6 +30,7 @@ python_tool() { # python_tool PACKAGE VERSION
     once "$1" "$2" build/venv/bin/pip install --quiet "$1==$2"
 }
 python_tool grpcio-tools 1.85.1
+python_tool googleapis-common-protos 1.76.0
 python_tool ziglang 0.15.2
 
 go=$(sh tests/setup/go.sh)

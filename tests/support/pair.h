@@ -27,12 +27,18 @@ static SUPPORT_UNUSED void bytes_text(bytes *b, const char *text) {
 }
 static SUPPORT_UNUSED void bytes_print(bytes *b, const char *format, ...) CONNECT_PRINTF(2, 3);
 static SUPPORT_UNUSED void bytes_print(bytes *b, const char *format, ...) {
-    char text[1024];
+    char *text;
+    int len;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    len = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    bytes_text(b, text);
+    text = (char *)malloc((size_t)len + 1);
+    va_start(arguments, format);
+    vsnprintf(text, (size_t)len + 1, format, arguments);
+    va_end(arguments);
+    bytes_add(b, text, (size_t)len);
+    free(text);
 }
 /* What cannot be printed as \xNN; long texts as their length and a checksum. */
 static SUPPORT_UNUSED void bytes_quote(bytes *b, connect_str_t text) {
@@ -423,19 +429,27 @@ static SUPPORT_UNUSED void h2_integer(bytes *b, size_t value) {
     c = (unsigned char)value;
     bytes_add(b, &c, 1);
 }
-/* lines: "name: value\n" for each; a name may begin with a colon. */
-static SUPPORT_UNUSED void h2_headers(bytes *b, uint8_t flags, uint32_t stream, const char *lines) {
-    bytes block = {NULL, 0, 0};
+/* Adds a literal header field to a block; any bytes. */
+static SUPPORT_UNUSED void h2_field(bytes *block, const char *name, size_t name_len, const char *value, size_t len) {
+    bytes_add(block, "", 1);
+    h2_integer(block, name_len);
+    bytes_add(block, name, name_len);
+    h2_integer(block, len);
+    bytes_add(block, value, len);
+}
+/* "name: value\n" for each; a name may begin with a colon. */
+static SUPPORT_UNUSED void h2_fields(bytes *block, const char *lines) {
     while (*lines) {
         const char *end = strchr(lines, '\n'), *colon = strchr(lines + 1, ':');
         assert_true(end && colon && colon + 1 < end);
-        bytes_add(&block, "", 1);
-        h2_integer(&block, (size_t)(colon - lines));
-        bytes_add(&block, lines, (size_t)(colon - lines));
-        h2_integer(&block, (size_t)(end - colon - 2));
-        bytes_add(&block, colon + 2, (size_t)(end - colon - 2));
+        h2_field(block, lines, (size_t)(colon - lines), colon + 2, (size_t)(end - colon - 2));
         lines = end + 1;
     }
+}
+/* A block of lines, as h2_fields takes them, in one frame. */
+static SUPPORT_UNUSED void h2_headers(bytes *b, uint8_t flags, uint32_t stream, const char *lines) {
+    bytes block = {NULL, 0, 0};
+    h2_fields(&block, lines);
     h2_frame(b, 1, (uint8_t)(flags | 4), stream, block.data, block.len);
     bytes_free(&block);
 }
@@ -449,8 +463,8 @@ static SUPPORT_UNUSED size_t h2_end_of_stream(const bytes *b, size_t at) {
     }
     return SIZE_MAX;
 }
-/* What a server sent on stream 1, as an HTTP/1 message would say it: "HTTP/2 200\nname: value\n\nbody\nname: value\n" */
-static SUPPORT_UNUSED void h2_read(const bytes *b, bytes *text) {
+/* What a server sent on a stream, as an HTTP/1 message would say it: "HTTP/2 200\nname: value\n\nbody\nname: value\n" */
+static SUPPORT_UNUSED void h2_read_stream(const bytes *b, uint32_t stream, bytes *text) {
     nghttp2_hd_inflater *inflater;
     size_t at = 0;
     assert_int_equal(nghttp2_hd_inflate_new(&inflater), 0);
@@ -458,10 +472,11 @@ static SUPPORT_UNUSED void h2_read(const bytes *b, bytes *text) {
         const unsigned char *f = (const unsigned char *)b->data + at;
         size_t len = (size_t)f[0] << 16 | (size_t)f[1] << 8 | f[2];
         const unsigned char *in = f + 9;
+        bool of_stream = ((uint32_t)f[6] << 16 | (uint32_t)f[7] << 8 | f[8]) == stream;
         if (b->len - at < 9 + len) break;
         at += 9 + len;
-        if (f[3] == 0 && f[8] == 1) bytes_add(text, in, len);
-        if (f[3] == 3) bytes_print(text, "\nRST_STREAM %u\n", in[3]);
+        if (f[3] == 0 && of_stream) bytes_add(text, in, len);
+        if (f[3] == 3 && of_stream) bytes_print(text, "\nRST_STREAM %u\n", in[3]);
         if (f[3] == 7) bytes_print(text, "\nGOAWAY %u\n", in[7]);
         if (f[3] != 1) continue;
         for (;;) {
@@ -471,7 +486,7 @@ static SUPPORT_UNUSED void h2_read(const bytes *b, bytes *text) {
             assert_true(used >= 0);
             in += used;
             len -= (size_t)used;
-            if (flags & NGHTTP2_HD_INFLATE_EMIT) {
+            if ((flags & NGHTTP2_HD_INFLATE_EMIT) && of_stream) {
                 if (nv.namelen == 7 && memcmp(nv.name, ":status", 7) == 0)
                     bytes_print(text, "HTTP/2 %.*s\n", (int)nv.valuelen, (const char *)nv.value);
                 else
@@ -482,9 +497,12 @@ static SUPPORT_UNUSED void h2_read(const bytes *b, bytes *text) {
             if (!len && !(flags & NGHTTP2_HD_INFLATE_EMIT)) break;
         }
         nghttp2_hd_inflate_end_headers(inflater);
-        bytes_text(text, "\n");
+        if (of_stream) bytes_text(text, "\n");
     }
     nghttp2_hd_inflate_del(inflater);
+}
+static SUPPORT_UNUSED void h2_read(const bytes *b, bytes *text) {
+    h2_read_stream(b, 1, text);
 }
 /* An envelope. */
 static SUPPORT_UNUSED void envelope_add(bytes *b, uint8_t flags, const void *data, size_t len) {
