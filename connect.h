@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 da09bc1c57da0a90. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 aad5c8ece7a3adb3. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -10207,11 +10207,14 @@ struct cn_http_t { /* embedded in the connection */
     bool read_blocked;                /* feed would take nothing now */
     bool draining;                    /* no exchange may begin any more */
     bool closing;                     /* close when out is empty */
+    bool stopped;                     /* closed inside one of its events: no event but on_closed is to come */
     const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */
 };
 
 /* Sets when on_due is wanted; INT64_MAX: not any more. */
 CN_PRIVATE void cn_exchange_set_due(cn_exchange_t *x, int64_t due_ms);
+/* Tells whether an event of x, or beside it, has closed the connection. */
+CN_PRIVATE bool cn_exchange_is_stopped(const cn_exchange_t *x);
 /* Calls on_output, unless we are inside feed or it was called already. */
 CN_PRIVATE void cn_http_wake(cn_http_t *http);
 /* Puts x on the list of the open ones, and takes it off and says on_closed with x->close_code. */
@@ -10231,6 +10234,10 @@ CN_PRIVATE void cn_exchange_set_due(cn_exchange_t *x, int64_t due_ms) {
         x->http->due_ms = due_ms;
         cn_http_wake(x->http);
     }
+}
+
+CN_PRIVATE bool cn_exchange_is_stopped(const cn_exchange_t *x) {
+    return x->http && x->http->stopped;
 }
 
 CN_PRIVATE void cn_http_wake(cn_http_t *http) {
@@ -10814,7 +10821,7 @@ static void cn_h1_shut(cn_http_t *http) {
 }
 
 static void cn_h1_tell_room(cn_http_t *http) {
-    if (!http->is_server && http->events->on_room) http->events->on_room(http);
+    if (!http->is_server && !http->stopped && http->events->on_room) http->events->on_room(http);
 }
 
 /* Ends the exchange before its time, and the connection with it. */
@@ -10975,7 +10982,7 @@ static bool cn_h1_write_body(cn_http_t *http, cn_exchange_t *x, size_t len) {
 static void cn_h1_transfer(cn_http_t *http) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     cn_exchange_t *x;
-    while ((x = s->x) != NULL) {
+    while ((x = s->x) != NULL && !http->stopped) {
         const size_t waiting = cn_buf_len(&x->out), used = cn_buf_len(&http->out);
         const size_t most = http->limits->connection_buffer;
         size_t len = used < most ? CN_MIN(waiting, most - used) : 0;
@@ -11221,8 +11228,9 @@ static void cn_h1_begin_body(cn_http_t *http, cn_exchange_t *x, cn_h1_read_t rea
     http->head_since_ms = -1;
     x->received_head = true;
     x->received_ms = http->now_ms;
+    if (http->stopped) return;
     x->events->on_head(x);
-    if (s->read == CN_H1_FIXED && s->left == 0 && !x->reset) cn_h1_message_end(http);
+    if (s->read == CN_H1_FIXED && s->left == 0 && !x->reset && !http->stopped) cn_h1_message_end(http);
 }
 
 static void cn_h1_request_head(cn_http_t *http, const char *base, const cn_h1_field_t *fields, size_t recorded) {
@@ -11499,7 +11507,7 @@ static size_t cn_h1_feed_data(cn_http_t *http, const char *bytes, size_t len) {
         x->unread += (uint32_t)taken;
         if (s->read != CN_H1_UNTIL_EOF) s->left -= taken;
         x->events->on_data(x, bytes, taken);
-        if (x->reset) return taken;
+        if (x->reset || http->stopped) return taken;
     }
     if (s->left == 0 && s->read == CN_H1_FIXED) {
         cn_h1_message_end(http);
@@ -11531,7 +11539,7 @@ static size_t cn_h1_feed(cn_http_t *http, const char *bytes, size_t len) {
     const bool was_feeding = http->feeding;
     size_t at = 0;
     http->feeding = true;
-    while (at < len && !http->read_blocked) {
+    while (at < len && !http->read_blocked && !http->stopped) {
         if (s->x && s->x->reset) cn_h1_abort(http);
         switch ((cn_h1_read_t)s->read) {
         case CN_H1_HEAD:
@@ -11878,6 +11886,13 @@ static void cn_http2_fail_memory(cn_http2_t *h) {
     cn_http2_fail(h, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
 }
 
+/* Whether nghttp2 is to return; an event may have closed the connection. */
+static bool cn_http2_stops(cn_http2_t *h) {
+    if (CN_UNLIKELY(h->http->stopped))
+        cn_http2_fail(h, NGHTTP2_CANCEL, CONNECT_UNAVAILABLE, "the connection is closed");
+    return h->fatal != 0;
+}
+
 /* ---- Memory for nghttp2 ---- */
 
 static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
@@ -12054,7 +12069,7 @@ static bool cn_http2_settle(cn_http2_t *h) {
     has_room = cn_http2_can_begin(http);
     told = (has_room && !h->had_room) || (http->draining && !was_draining);
     h->had_room = has_room;
-    if (told && http->events->on_room) http->events->on_room(http);
+    if (told && !http->stopped && http->events->on_room) http->events->on_room(http);
     return told && !h->ended;
 }
 
@@ -12229,7 +12244,7 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
     (void)nghttp2_session_set_stream_user_data(session, x->stream_id, x);
     h->current = x;
     h->update_credit = CN_MIN(h->update_credit + 2, CN_HTTP2_UPDATE_CREDIT);
-    return 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static connect_str_t cn_http2_view(const uint8_t *bytes, size_t len) {
@@ -12309,7 +12324,7 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
         h->block_refusal = 431;
     else
         cn_http2_give_up(h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* nghttp2 takes header texts as uint8_t *, and does not write to them. */
@@ -12420,7 +12435,7 @@ static int cn_http2_on_frame(nghttp2_session *session, const nghttp2_frame *fram
         if (frame->hd.type == NGHTTP2_HEADERS && !cn_http2_is_mute(x)) cn_http2_on_head(h, x);
         if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
             x->received_end = true;
-            if (!cn_http2_is_mute(x)) x->events->on_end(x);
+            if (!cn_http2_is_mute(x) && !h->http->stopped) x->events->on_end(x);
         }
         break;
     case NGHTTP2_SETTINGS:
@@ -12434,7 +12449,7 @@ static int cn_http2_on_frame(nghttp2_session *session, const nghttp2_frame *fram
         break;
     default: break;
     }
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int cn_http2_on_data(
@@ -12449,7 +12464,7 @@ static int cn_http2_on_data(
         x->received_ms = h->http->now_ms;
         x->events->on_data(x, (const char *)bytes, len);
     }
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int cn_http2_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user) {
@@ -12522,7 +12537,7 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
     }
     if (counts && !cn_http2_bucket_take(&h->resets, limits->reset_burst, limits->reset_rate, h->http->now_ms))
         cn_http2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, "too many streams were reset");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- What is sent ---- */
@@ -12617,7 +12632,7 @@ static int cn_http2_on_send_data(nghttp2_session *session, nghttp2_frame *frame,
     if (x->over_high_water && cn_buf_len(&x->out) < http->limits->stream_buffer / 2) {
         x->over_high_water = false;
         if (!x->sent_end && !cn_http2_is_mute(x)) x->events->on_writable(x);
-        if (h->fatal) return NGHTTP2_ERR_CALLBACK_FAILURE;
+        if (cn_http2_stops(h)) return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     return cn_buf_len(&http->out) >= http->limits->connection_buffer ? NGHTTP2_ERR_PAUSE : 0;
 }
@@ -12631,7 +12646,7 @@ static int cn_http2_on_frame_not_sent(nghttp2_session *session, const nghttp2_fr
     if (x)
         cn_http2_give_up(
             h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "the headers to be sent are too large");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- Open, free ---- */
@@ -14779,7 +14794,7 @@ static void cn_conn_tick_exchanges(connect_conn_t *conn) {
     int64_t now = http->now_ms, due = INT64_MAX;
     if (http->due_ms > now) return;
     http->due_ms = INT64_MAX;
-    for (node = http->exchanges.next; node != &http->exchanges; node = next) {
+    for (node = http->exchanges.next; node != &http->exchanges && !http->stopped; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
         if (x->due_ms <= now) {
@@ -14820,6 +14835,7 @@ static bool cn_conn_tick(connect_conn_t *conn) {
     bool due = !conn->dead && connect_conn_deadline_ms(conn) <= now;
     if (conn->dead) return false;
     cn_conn_tick_exchanges(conn);
+    if (http->stopped) return due;
     if (conn->owner_due_ms <= now && conn->owner) {
         conn->owner_due_ms = INT64_MAX;
         conn->events->on_due(conn);
@@ -14952,6 +14968,7 @@ void connect_conn_on_output(connect_conn_t *conn, void (*output)(connect_conn_t 
 
 void connect_conn_close(connect_conn_t *conn) {
     conn->dead = true;
+    conn->http.stopped = true;
     if (conn->depth)
         conn->close_wanted = true;
     else
@@ -16240,7 +16257,7 @@ static void cn_serve_pump_single(connect_call_t *call) {
 }
 
 static void cn_serve_pump_stream(connect_call_t *call) {
-    while (!call->answered && !call->paused && !call->drop_input) {
+    while (!call->answered && !call->paused && !call->drop_input && !cn_exchange_is_stopped(&call->x)) {
         connect_str_t payload;
         size_t whole;
         cn_front_t front = cn_call_front(call, &payload, &whole);
@@ -16258,7 +16275,7 @@ static void cn_serve_pump_stream(connect_call_t *call) {
             return;
         }
     }
-    if (call->drop_input) {
+    if (call->drop_input && !cn_exchange_is_stopped(&call->x)) {
         cn_buf_clear(&call->in);
         cn_call_consume(call);
         if (call->in_end && !call->end_told && !call->answered) cn_serve_stream_end(call);
@@ -16669,7 +16686,7 @@ static bool cn_invoke_end_envelope(connect_call_t *call, connect_str_t payload, 
 }
 
 static void cn_invoke_pump(connect_call_t *call) {
-    while (!call->over) {
+    while (!call->over && !cn_exchange_is_stopped(&call->x)) {
         connect_str_t payload = {"", 0};
         size_t whole = 0;
         cn_front_t front;
