@@ -100,6 +100,9 @@ build/unit/%: tests/unit/%.c $(UNIT_NEEDS)
 build/asan/%: tests/unit/%.c $(UNIT_NEEDS)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $(UNIT_FLAGS) $< -o $@ -lcmocka $(LIBS)
+$(addprefix build/,unit/test_drivers_kqueue asan/test_drivers_kqueue unit/test_drivers_memory \
+    asan/test_drivers_memory): tests/unit/test_drivers.c
+build/unit/test_loop_kqueue build/asan/test_loop_kqueue: tests/unit/test_loop.c
 build/passed/unit/%: build/unit/%
 	@sh tests/check.sh unit/$* $<
 build/passed/asan/%: build/asan/%
@@ -194,6 +197,7 @@ demo:
 
 bench: $(BENCH) bench-codec
 	@sh tests/setup/debian.sh wrk nghttp2-client valgrind strace
+	sh bench/peers/build.sh
 	$(PYTHON) bench/run.py
 
 .PHONY: bench-codec

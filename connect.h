@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 d2c7548cda3a7b4a. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 8552f4be88f34a8b. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -7069,7 +7069,7 @@ static bool cn_schema_unescape(cn_schema_loader_t *loader, connect_str_t text, c
 static bool cn_schema_default_number(const cn_schema_field_t *field, char *to) {
     const connect_str_t text = field->default_text;
     cn_number_t number;
-    int64_t integer;
+    int64_t integer = 0;
     uint64_t natural;
     double wide;
     float narrow;
