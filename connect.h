@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 8552f4be88f34a8b. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 196ad3db98d9b53e. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -848,8 +848,9 @@ CONNECT_API int connect_server_listen(connect_server_t *server, const char *addr
 /* Serves until connect_server_drain has done its work, deferred calls included. */
 CONNECT_API void connect_server_run(connect_server_t *server);
 #endif
-/* Takes a connection over a transport of yours. peer: its address, for info. */
-CONNECT_API connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error);
+/* Takes a connection over a transport of yours. peer: its address, for info. options: tls. */
+CONNECT_API connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
+    const connect_listen_options_t *options, connect_error_t *error);
 /* Takes no more connections and calls, tells peers and on_drain, and at last closes what still runs.
    grace_ms: until then; 0: limits.drain_ms. In a signal handler: post a task that calls it. */
 CONNECT_API void connect_server_drain(connect_server_t *server, uint32_t grace_ms);
@@ -20029,9 +20030,6 @@ struct connect_server_t {
     void (*stop_listening)(connect_server_t *server);
 };
 
-/* As connect_server_accept. tls: NULL: clear text. */
-CN_PRIVATE connect_conn_t *cn_server_accept(
-    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error);
 /* True once a drained server has nothing left to do. */
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
 #if CONNECT_ENABLE_SOCKETS
@@ -20233,8 +20231,8 @@ static void cn_server_on_lost(connect_conn_t *conn) {
     ((connect_server_t *)conn->owner)->conn_count--;
 }
 
-CN_PRIVATE connect_conn_t *cn_server_accept(
-    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error) {
+connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
+    const connect_listen_options_t *options_or_null, connect_error_t *error) {
     static const cn_conn_owner_t events = {
         cn_server_on_begin, NULL, NULL, cn_server_on_lost, cn_server_enter, cn_server_leave};
     cn_conn_options_t options;
@@ -20257,7 +20255,7 @@ CN_PRIVATE connect_conn_t *cn_server_accept(
     options.is_server = true;
     options.allow_http1 = !server->no_http1;
     options.allow_http2 = !server->no_http2;
-    options.tls = tls;
+    options.tls = options_or_null ? options_or_null->tls : NULL;
     options.turn = &server->turn;
     conn = cn_conn_new(&options);
     if (!conn) {
@@ -20267,10 +20265,6 @@ CN_PRIVATE connect_conn_t *cn_server_accept(
     cn_list_append(&server->conns, &conn->node);
     server->conn_count++;
     return conn;
-}
-
-connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error) {
-    return cn_server_accept(server, peer, NULL, error);
 }
 
 /* ---- The server ---- */
@@ -20535,7 +20529,7 @@ CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *add
     cn_loopback_t *loopback = (cn_loopback_t *)user;
     cn_loopback_link_t *link;
     connect_error_t error;
-    connect_conn_t *server = connect_server_accept(loopback->server, address, &error);
+    connect_conn_t *server = connect_server_accept(loopback->server, address, NULL, &error);
     if (!server) {
         cn_conn_set_failure(conn, 0, error.message.data);
         return error.code;
@@ -21057,13 +21051,16 @@ static connect_str_t cn_client_host(connect_str_t authority) {
 }
 
 static bool cn_client_set_tls(
-    connect_client_t *client, bool is_https, connect_tls_t *tls_or_null, connect_error_t *error) {
+    connect_client_t *client, bool is_https, const connect_client_options_t *options, connect_error_t *error) {
+    connect_tls_t *tls_or_null = options->tls;
     connect_tls_options_t defaults;
     if (!is_https)
         return !tls_or_null ||
             cn_error_set(error, CONNECT_INVALID_ARGUMENT, "tls is set, and base_url is http://; write https://");
     memset(&defaults, 0, sizeof defaults);
     defaults.allocator = client->allocator;
+    if (options->loopback)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback stays in memory: base_url must be http://");
     client->tls = tls_or_null ? cn_tls_hold(tls_or_null) : connect_tls_new(&defaults, error);
     if (!client->tls) return false;
     client->server_name = connect_arena_copy(&client->arena, cn_client_host(client->authority)).data;
@@ -21093,7 +21090,7 @@ static bool cn_client_parse_url(
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
     if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
-    return cn_client_set_tls(client, is_https, options->tls, error);
+    return cn_client_set_tls(client, is_https, options, error);
 }
 
 /* Where to dial: the URL's authority, with the scheme's port if it names none. */
@@ -23453,7 +23450,10 @@ static void cn_listen_stop(connect_server_t *server) {
 
 static connect_conn_t *cn_listen_on_accept(void *user, const char *peer) {
     const cn_listen_entry_t *entry = (const cn_listen_entry_t *)user;
-    return cn_server_accept(entry->server, peer, entry->tls, NULL);
+    connect_listen_options_t options;
+    memset(&options, 0, sizeof options);
+    options.tls = entry->tls;
+    return connect_server_accept(entry->server, peer, &options, NULL);
 }
 
 CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error) {

@@ -323,13 +323,16 @@ static connect_str_t cn_client_host(connect_str_t authority) {
 }
 
 static bool cn_client_set_tls(
-    connect_client_t *client, bool is_https, connect_tls_t *tls_or_null, connect_error_t *error) {
+    connect_client_t *client, bool is_https, const connect_client_options_t *options, connect_error_t *error) {
+    connect_tls_t *tls_or_null = options->tls;
     connect_tls_options_t defaults;
     if (!is_https)
         return !tls_or_null ||
             cn_error_set(error, CONNECT_INVALID_ARGUMENT, "tls is set, and base_url is http://; write https://");
     memset(&defaults, 0, sizeof defaults);
     defaults.allocator = client->allocator;
+    if (options->loopback)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback stays in memory: base_url must be http://");
     client->tls = tls_or_null ? cn_tls_hold(tls_or_null) : connect_tls_new(&defaults, error);
     if (!client->tls) return false;
     client->server_name = connect_arena_copy(&client->arena, cn_client_host(client->authority)).data;
@@ -359,7 +362,7 @@ static bool cn_client_parse_url(
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
     if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
-    return cn_client_set_tls(client, is_https, options->tls, error);
+    return cn_client_set_tls(client, is_https, options, error);
 }
 
 /* Where to dial: the URL's authority, with the scheme's port if it names none. */
