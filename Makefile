@@ -5,7 +5,7 @@
 #   make conformance   the official Connect conformance suite, server and client
 #   make bench    speed against the floors, and of the codec against its peers, side by side
 #
-# Work on it:     make amalgamate | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
+# Work on it:     make amalgamate | fuzz | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
 #                 make conformance-protobuf: the official suite of protobuf
 # One test:       make build/passed/unit/test_json     or, under the sanitizers, build/passed/asan/test_json
 # Other compiler: make CC=clang unit
@@ -20,6 +20,7 @@ LIBS := -lnghttp2 -lz -lzstd -lbearssl -lpthread
 INCLUDES := -I. -Ibuild/gen
 
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 SCRIPTS := $(patsubst tests/%.py,%,$(sort $(wildcard tests/*/test_*.py)))
 PROTOS := $(wildcard examples/*.proto bench/*.proto bench/codec/*.proto) $(shell find tests/protos -name '*.proto' 2>/dev/null)
 SOURCES := $(shell find src -type f 2>/dev/null)
@@ -132,6 +133,19 @@ build/passed/h2spec: build/interop/server tests/h2spec.sh
 build/passed/demo: connect.h connect_gen.c $(wildcard examples/*)
 	@CC="$(CC)" sh tests/check.sh demo sh examples/demo.sh
 
+# ---- Fuzzers: each FUZZ_SECONDS long, by default 60, from a committed corpus ----
+
+CHECKS += $(addprefix build/passed/fuzz/,$(FUZZERS))
+.PHONY: fuzz
+fuzz: amalgamate generate
+	@$(MAKE) --no-print-directory -k $(FUZZERS:%=build/passed/fuzz/%)
+build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h build/private/connect.h build/gen/.done
+	@mkdir -p $(@D)
+	clang -std=c99 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(TEST_WARNINGS) \
+	    -Ibuild/private $(INCLUDES) $< -o $@ -lm
+build/passed/fuzz/%: build/fuzz/% tests/fuzz/run.sh
+	@TIMEOUT=$$(( $${FUZZ_SECONDS:-60} + 120 )) sh tests/check.sh fuzz/$* sh tests/fuzz/run.sh $*
+
 # ---- Interop: ours in C, with sanitizers; and connect-go and grpc-go in one Go program ----
 
 build/interop/%: tests/interop/%.c connect.h build/gen/.done
@@ -204,6 +218,7 @@ demo:
 
 bench: $(BENCH) bench-codec
 	@sh tests/setup/debian.sh wrk nghttp2-client valgrind strace
+	sh bench/peers/build.sh
 	$(PYTHON) bench/run.py
 
 .PHONY: bench-codec
