@@ -549,9 +549,10 @@ static bool cn_client_set_call_headers(
     connect_call_t *call, connect_headers_t headers, bool checked, connect_error_t *error) {
     size_t i;
     for (i = 0; i < headers.count; i++) {
+        if (!cn_call_may_set(headers.items[i].name, false)) continue; /* a proxy hands on all that it got */
         if (!checked && !cn_client_check_header(&headers.items[i], &call->arena, &call->rpc.error))
-            return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
-                "headers has one that is reserved for the protocol, not in lower case, or not legal");
+            return cn_error_set(
+                error, CONNECT_INVALID_ARGUMENT, "headers has one that is not in lower case, or not legal");
         if (cn_headers_receive(&call->rpc.headers, &call->arena, call->rpc.limits,
                 connect_str_of(headers.items[i].name), headers.items[i].value) != CN_HEADERS_OK)
             return cn_error_memory(error);
@@ -579,6 +580,11 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "this build has no HTTP/2");
     path = connect_arena_printf(&call->arena, "%s%s", client->prefix.data, method->path);
     if (!path.data) return cn_error_memory(error);
+    if (!method->input || !method->output) {
+        call->own_method = *method;
+        call->own_method.path = path.data + client->prefix.len;
+        call->rpc.method = method = &call->own_method;
+    }
     call->rpc.codings = &client->codings;
     call->rpc.coding_sent = client->coding;
     if (options->compression &&
@@ -591,6 +597,7 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.compression_sent = cn_coding_name(call->rpc.coding_sent);
     call->info.method = method;
     call->info.path = path.data;
+    call->info.kind = method->kind == CONNECT_ANY_KIND ? CONNECT_BIDI_STREAM : method->kind;
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(client->address)).data;
