@@ -1,6 +1,6 @@
 #pragma once
 
-/* ==== 9. Client ================================================================================================== */
+/* ==== 10. Client ================================================================================================= */
 
 typedef struct connect_client_t connect_client_t;
 /* Opens a transport for a connection, whose bytes it then carries (section 6). Returns OK, or why it cannot. */
@@ -10,6 +10,7 @@ typedef struct connect_client_options_t {
     const connect_allocator_t *allocator;  /* default libc */
     connect_loop_t *loop;                  /* default: one of its own, run by the _wait functions */
     connect_limits_t limits;
+    connect_tls_t *tls;                    /* default for https: the system's trust anchors */
     const char *address;                   /* where to dial, as for connect_server_listen; default: the URL's host */
     connect_server_t *loopback;            /* calls this server in memory, on its loop; outlives the client; or NULL */
     connect_protocol_t protocol;           /* default Connect */
@@ -33,7 +34,7 @@ typedef struct connect_client_options_t {
 typedef struct connect_reply_t { connect_headers_t headers, trailers; } connect_reply_t;
 typedef struct connect_call_options_t {    /* of one call; default: the client's */
     uint32_t timeout_ms;
-    connect_headers_t headers;             /* after the client's */
+    connect_headers_t headers;             /* after the client's; the protocol's own among them are left out */
     uint32_t receive_bytes, send_bytes;
     const char *compression, *codec;
     connect_protocol_t protocol;

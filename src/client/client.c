@@ -11,6 +11,7 @@
 #include "http/header.h"
 #include "io/conn.h"
 #include "io/limits.h"
+#include "io/tls.h"
 #include "protocol/protocol.h"
 #include "protocol/timeout.h"
 
@@ -31,7 +32,7 @@
 
 #if CONNECT_ENABLE_CLIENT
 static void cn_client_assign(connect_client_t *client);
-static bool cn_client_dial(connect_client_t *client, bool http2);
+static bool cn_client_dial(connect_client_t *client, connect_http_version_t http);
 
 /* -1: not known yet. */
 static int64_t cn_client_now_ms(const connect_client_t *client) {
@@ -83,8 +84,7 @@ static void cn_client_wake(connect_client_t *client) {
 #endif
     if (cn_list_empty(&client->conns) && !cn_list_empty(&client->waiting)) { /* lost while an interceptor decided */
         client->busy++;
-        cn_client_dial(
-            client, CN_CONTAINER(client->waiting.next, connect_call_t, node)->info.peer.http == CONNECT_HTTP_2);
+        cn_client_dial(client, CN_CONTAINER(client->waiting.next, connect_call_t, node)->info.peer.http);
         client->busy--;
     }
     if (!cn_list_empty(&client->conns)) cn_http_wake(&CN_CONTAINER(client->conns.next, connect_conn_t, node)->http);
@@ -124,7 +124,9 @@ static connect_call_t *cn_client_call_of(cn_list_t *node) {
 }
 
 static bool cn_client_fits(const connect_conn_t *conn, const connect_call_t *call) {
-    return !conn->dead && conn->allow_http2 == (call->info.peer.http == CONNECT_HTTP_2);
+    const connect_http_version_t http = call->info.peer.http;
+    return !conn->dead &&
+        ((http != CONNECT_HTTP_2 && conn->allow_http1) || (http != CONNECT_HTTP_1 && conn->allow_http2));
 }
 
 /* Ends the waiting calls whose deadline has come, and has on_due called for the next. */
@@ -169,16 +171,23 @@ static void cn_client_on_room(connect_conn_t *conn) {
     }
 }
 
+static bool cn_client_has_conn_for(connect_client_t *client, const connect_call_t *call) {
+    cn_list_t *node;
+    for (node = client->conns.next; node != &client->conns; node = node->next)
+        if (cn_client_fits(cn_client_conn_of(node), call)) return true;
+    return false;
+}
+
 /* Ends the calls that wait for a connection of this HTTP version, unless there is another. os_error: 0 if none. */
 static void cn_client_fail_waiting(
-    connect_client_t *client, bool http2, connect_code_t code, const char *text, int os_error) {
+    connect_client_t *client, bool http1, bool http2, connect_code_t code, const char *text, int os_error) {
     cn_list_t *node, *next;
-    for (node = client->conns.next; node != &client->conns; node = node->next)
-        if (cn_client_conn_of(node)->allow_http2 == http2 && !cn_client_conn_of(node)->dead) return;
     for (node = client->waiting.next; node != &client->waiting; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
-        if (call->opening || (call->info.peer.http == CONNECT_HTTP_2) != http2) continue;
+        if (call->opening || cn_client_has_conn_for(client, call)) continue;
+        if (!(call->info.peer.http != CONNECT_HTTP_2 && http1) && !(call->info.peer.http != CONNECT_HTTP_1 && http2))
+            continue;
         cn_list_remove(&call->node);
         cn_list_append(&client->calls, &call->node);
         if (!call->over) {
@@ -195,12 +204,13 @@ static void cn_client_on_lost(connect_conn_t *conn) {
     connect_client_t *client = (connect_client_t *)conn->owner;
     cn_list_remove(&conn->node);
     if (conn->opened) return;
-    cn_client_fail_waiting(client, conn->allow_http2, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE,
+    cn_client_fail_waiting(client, conn->allow_http1, conn->allow_http2,
+        conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE,
         conn->failure[0] ? conn->failure : "the connection could not be opened", conn->os_error);
 }
 
 /* Returns false: it cannot be dialled, and the waiting calls that need it have failed. */
-static bool cn_client_dial(connect_client_t *client, bool http2) {
+static bool cn_client_dial(connect_client_t *client, connect_http_version_t http) {
     static const cn_conn_owner_t events = {
         NULL, cn_client_on_room, cn_client_on_due, cn_client_on_lost, cn_client_enter, cn_client_leave};
     cn_conn_options_t options;
@@ -213,11 +223,15 @@ static bool cn_client_dial(connect_client_t *client, bool http2) {
     options.events = &events;
     options.owner = client;
     options.peer = client->address;
-    options.allow_http1 = !http2;
-    options.allow_http2 = http2;
+    options.allow_http1 = http != CONNECT_HTTP_2;
+    options.allow_http2 = http != CONNECT_HTTP_1 && CONNECT_ENABLE_HTTP2;
+    options.tls = client->tls;
+    options.server_name = client->server_name;
+    options.turn = &client->turn;
     conn = cn_conn_new(&options);
     if (!conn) {
-        cn_client_fail_waiting(client, http2, CONNECT_RESOURCE_EXHAUSTED, "out of memory", ENOMEM);
+        cn_client_fail_waiting(
+            client, options.allow_http1, options.allow_http2, CONNECT_RESOURCE_EXHAUSTED, "out of memory", ENOMEM);
         return false;
     }
     cn_list_append(&client->conns, &conn->node);
@@ -251,16 +265,25 @@ static uint32_t cn_client_count_dialling(connect_client_t *client, const connect
     return count;
 }
 
+/* How many connections there may be for such a call. Before the first has negotiated, one is enough to learn from. */
+static uint32_t cn_client_most(connect_client_t *client, connect_http_version_t http) {
+    cn_list_t *node;
+    if (http) return http == CONNECT_HTTP_2 ? CN_CLIENT_HTTP2_MAX : CN_CLIENT_HTTP1_MAX;
+    for (node = client->conns.next; node != &client->conns; node = node->next)
+        if (!cn_client_conn_of(node)->allow_http2) return CN_CLIENT_HTTP1_MAX;
+    return CN_CLIENT_HTTP2_MAX;
+}
+
 /* Gives connections to the calls that wait, in their order, and dials what is missing. */
 static void cn_client_assign(connect_client_t *client) {
     cn_list_t *node, *next;
-    uint32_t before[2] = {0, 0}; /* calls of each kind that wait further ahead for a connection that is being dialled */
-    bool failed[2] = {false, false}; /* dialling: not again before something else happens */
+    uint32_t before[3] = {0, 0, 0}; /* calls of each version that wait further ahead for one that is being dialled */
+    bool failed[3] = {false, false, false}; /* dialling: not again before something else happens */
     if (client->assigning) return;
     client->assigning = true;
     for (node = client->waiting.next; node != &client->waiting; node = next) {
         connect_call_t *call = cn_client_call_of(node);
-        const bool http2 = call->info.peer.http == CONNECT_HTTP_2;
+        const connect_http_version_t http = call->info.peer.http;
         uint32_t others;
         connect_conn_t *conn = cn_client_find_room(client, call, &others);
         next = node->next;
@@ -272,14 +295,16 @@ static void cn_client_assign(connect_client_t *client) {
         } else if (conn && conn->http.version->begin(&conn->http, &call->x)) {
             cn_list_remove(&call->node);
             cn_list_append(&client->calls, &call->node);
+            call->info.peer.http = conn->http.version->number;
+            cn_call_set_tls(call, conn->tls);
             cn_invoke_begun(call, client->authority, cn_str(call->info.path, strlen(call->info.path)));
-        } else if (!conn && !failed[http2] && others < (http2 ? CN_CLIENT_HTTP2_MAX : CN_CLIENT_HTTP1_MAX) &&
-            before[http2] >= cn_client_count_dialling(client, call)) {
-            failed[http2] = !cn_client_dial(client, http2);
+        } else if (!conn && !failed[http] && others < cn_client_most(client, http) &&
+            before[http] >= cn_client_count_dialling(client, call)) {
+            failed[http] = !cn_client_dial(client, http);
             next = client->waiting.next; /* it may have failed, and calls with it */
-            before[0] = before[1] = 0;
+            memset(before, 0, sizeof before);
         } else {
-            before[http2]++;
+            before[http]++;
         }
     }
     client->assigning = false;
@@ -288,30 +313,56 @@ static void cn_client_assign(connect_client_t *client) {
 
 /* ---- The client ---- */
 
+/* The host of an authority, without port and brackets. */
+static connect_str_t cn_client_host(connect_str_t authority) {
+    const char *end = authority.data + authority.len, *at;
+    if (authority.len && authority.data[0] == '[' && (at = (const char *)memchr(authority.data, ']', authority.len)))
+        return cn_str(authority.data + 1, (size_t)(at - authority.data) - 1);
+    at = (const char *)memchr(authority.data, ':', authority.len);
+    return cn_str(authority.data, (size_t)((at ? at : end) - authority.data));
+}
+
+static bool cn_client_set_tls(
+    connect_client_t *client, bool is_https, const connect_client_options_t *options, connect_error_t *error) {
+    connect_tls_t *tls_or_null = options->tls;
+    connect_tls_options_t defaults;
+    if (!is_https)
+        return !tls_or_null ||
+            cn_error_set(error, CONNECT_INVALID_ARGUMENT, "tls is set, and base_url is http://; write https://");
+    memset(&defaults, 0, sizeof defaults);
+    defaults.allocator = client->allocator;
+    if (options->loopback)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback stays in memory: base_url must be http://");
+    client->tls = tls_or_null ? cn_tls_hold(tls_or_null) : connect_tls_new(&defaults, error);
+    if (!client->tls) return false;
+    client->server_name = connect_arena_copy(&client->arena, cn_client_host(client->authority)).data;
+    return client->server_name || cn_error_memory(error);
+}
+
 /* Takes a URL apart. Returns false: the error says what is wrong. */
-static bool cn_client_parse_url(connect_client_t *client, const char *url, connect_error_t *error) {
-    static const char scheme[] = "http://";
+static bool cn_client_parse_url(
+    connect_client_t *client, const char *url, const connect_client_options_t *options, connect_error_t *error) {
     const char *authority, *path;
     size_t path_len;
     connect_str_t host;
-    if (strncmp(url, "https://", 8) == 0)
-        return cn_error_set(error, CONNECT_UNIMPLEMENTED, "base_url is https://, and this build has no TLS");
-    if (strncmp(url, scheme, sizeof scheme - 1) != 0)
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must begin with http://");
-    authority = url + sizeof scheme - 1;
+    const bool is_https = strncmp(url, "https://", 8) == 0;
+    if (!is_https && strncmp(url, "http://", 7) != 0)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must begin with http:// or https://");
+    authority = url + (is_https ? 8 : 7);
     path = strpbrk(authority, "/?#");
     if (!path) path = authority + strlen(authority);
     if (strpbrk(path, "?#")) return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must have no ? and no #");
     host = cn_str(authority, (size_t)(path - authority));
     if (host.len == 0 || host.data[0] == ':' || memchr(host.data, '@', host.len) || !cn_header_value_valid(host) ||
         memchr(host.data, ' ', host.len))
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must be http://host:port/path");
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url must be http://host:port/path, or https://");
     path_len = strlen(path);
     while (path_len && path[path_len - 1] == '/')
         path_len--;
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
-    return (client->authority.data && client->prefix.data) || cn_error_memory(error);
+    if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
+    return cn_client_set_tls(client, is_https, options, error);
 }
 
 /* Where to dial: the URL's authority, with the scheme's port if it names none. */
@@ -323,7 +374,7 @@ static bool cn_client_set_address(connect_client_t *client, const char *address,
         const char *bracket = (const char *)memchr(text.data, ']', text.len);
         const char *after = bracket ? bracket : text.data;
         if (!memchr(after, ':', (size_t)(text.data + text.len - after)))
-            text = connect_arena_printf(&client->arena, "%s:80", text.data);
+            text = connect_arena_printf(&client->arena, "%s:%s", text.data, client->tls ? "443" : "80");
     }
     client->address = text.data;
     return text.data != NULL || cn_error_memory(error);
@@ -383,8 +434,8 @@ static bool cn_client_set_codings(
 static bool cn_client_setup(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
     const char *address = options->loopback ? "memory:" : options->address;
-    if (!cn_limits_resolve(&client->limits, &options->limits, error) || !cn_client_parse_url(client, base_url, error) ||
-        !cn_client_set_address(client, address, error) ||
+    if (!cn_limits_resolve(&client->limits, &options->limits, error) ||
+        !cn_client_parse_url(client, base_url, options, error) || !cn_client_set_address(client, address, error) ||
         !cn_client_copy_headers(client, options->headers, error) ||
         !cn_client_codec(options->codec ? options->codec : "proto", &client->json, error) ||
         !cn_client_set_codings(client, options, error))
@@ -486,6 +537,7 @@ void connect_client_free(connect_client_t *client) {
 #endif
     cn_call_pool_free(&client->pool, allocator);
     cn_buf_pool_free(&client->buffers, allocator);
+    connect_tls_free(client->tls);
     connect_arena_free(&client->arena);
     cn_codings_free(&client->codings);
     cn_mem_release(allocator, client);
@@ -497,9 +549,10 @@ static bool cn_client_set_call_headers(
     connect_call_t *call, connect_headers_t headers, bool checked, connect_error_t *error) {
     size_t i;
     for (i = 0; i < headers.count; i++) {
+        if (!cn_call_may_set(headers.items[i].name, false)) continue; /* a proxy hands on all that it got */
         if (!checked && !cn_client_check_header(&headers.items[i], &call->arena, &call->rpc.error))
-            return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
-                "headers has one that is reserved for the protocol, not in lower case, or not legal");
+            return cn_error_set(
+                error, CONNECT_INVALID_ARGUMENT, "headers has one that is not in lower case, or not legal");
         if (cn_headers_receive(&call->rpc.headers, &call->arena, call->rpc.limits,
                 connect_str_of(headers.items[i].name), headers.items[i].value) != CN_HEADERS_OK)
             return cn_error_memory(error);
@@ -518,15 +571,20 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->rpc.protocol = cn_protocol_of(protocol, method);
     if (!call->rpc.protocol)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol is none that this build has");
-    call->info.peer.http = client->http     ? client->http
-        : protocol == CONNECT_PROTOCOL_GRPC ? CONNECT_HTTP_2
-                                            : CONNECT_HTTP_1;
+    call->info.peer.http = client->http; /* 0, in TLS: by ALPN */
+    if (!client->http && protocol == CONNECT_PROTOCOL_GRPC) call->info.peer.http = CONNECT_HTTP_2;
+    if (!call->info.peer.http && !client->tls) call->info.peer.http = CONNECT_HTTP_1;
     if (protocol == CONNECT_PROTOCOL_GRPC && call->info.peer.http != CONNECT_HTTP_2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "gRPC needs http = CONNECT_HTTP_2");
     if (call->info.peer.http == CONNECT_HTTP_2 && !CONNECT_ENABLE_HTTP2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "this build has no HTTP/2");
     path = connect_arena_printf(&call->arena, "%s%s", client->prefix.data, method->path);
     if (!path.data) return cn_error_memory(error);
+    if (!method->input || !method->output) {
+        call->own_method = *method;
+        call->own_method.path = path.data + client->prefix.len;
+        call->rpc.method = method = &call->own_method;
+    }
     call->rpc.codings = &client->codings;
     call->rpc.coding_sent = client->coding;
     if (options->compression &&
@@ -539,6 +597,7 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.compression_sent = cn_coding_name(call->rpc.coding_sent);
     call->info.method = method;
     call->info.path = path.data;
+    call->info.kind = method->kind == CONNECT_ANY_KIND ? CONNECT_BIDI_STREAM : method->kind;
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(client->address)).data;
@@ -554,11 +613,11 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
 }
 
 /* Without a loop it is connections that make the client run: so there is one from the first call on. */
-static bool cn_client_dial_first(connect_client_t *client, bool http2, connect_error_t *error) {
+static bool cn_client_dial_first(connect_client_t *client, connect_http_version_t http, connect_error_t *error) {
     bool dialled;
     if (client->busy || client->loop || !cn_list_empty(&client->conns)) return true;
     client->busy++; /* what is caused here is told later */
-    dialled = cn_client_dial(client, http2);
+    dialled = cn_client_dial(client, http);
     client->busy--;
     return dialled || cn_error_set(error, CONNECT_UNAVAILABLE, "the connection could not be dialled");
 }
@@ -596,7 +655,7 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
         cn_call_recycle(&client->pool, call);
         return NULL;
     }
-    if (!cn_client_dial_first(client, call->info.peer.http == CONNECT_HTTP_2, error)) {
+    if (!cn_client_dial_first(client, call->info.peer.http, error)) {
         cn_call_recycle(&client->pool, call);
         return NULL;
     }

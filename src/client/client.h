@@ -23,6 +23,9 @@ struct connect_client_t {
     connect_arena_t arena;           /* the texts below, and the headers */
     connect_str_t authority, prefix; /* "gateway:8080", "/api" */
     const char *address;
+    connect_tls_t *tls; /* NULL: clear text */
+    const char *server_name;
+    cn_conn_turn_t turn;
     connect_headers_t headers;
     const connect_interceptor_t *interceptors;
     size_t interceptor_count;

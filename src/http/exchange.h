@@ -115,6 +115,7 @@ struct cn_http_t { /* embedded in the connection */
                                          since then in the middle of it; -1: none is. The connection watches it */
     int64_t due_ms;                   /* no exchange is due before; INT64_MAX: none */
     bool is_server;
+    bool is_secure;                   /* TLS: the scheme is https */
     bool feeding;                     /* inside feed, eof or pull: no on_output needed */
     bool woken;                       /* on_output was called, and no pull since */
     bool read_blocked;                /* feed would take nothing now */

@@ -1335,7 +1335,7 @@ static void cn_h1_eof_now(cn_http_t *http) {
         if (!x->received_end) s->read = CN_H1_DEAD;
         http->read_blocked = false;
         cn_h1_transfer(http);
-    } else if (s->read == CN_H1_UNTIL_EOF) {
+    } else if (s->read == CN_H1_UNTIL_EOF && !http->failure) {
         s->keep = false;
         cn_h1_message_end(http);
         if (s->x) cn_h1_lose(http, CONNECT_UNAVAILABLE, "the connection was closed before the request was sent");

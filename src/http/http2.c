@@ -1181,7 +1181,7 @@ static bool cn_http2_send_head(cn_exchange_t *x, const cn_head_t *head, bool end
         cn_http2_put(&fields[count++], CN_STR(":status"), text, true);
     } else {
         cn_http2_put(&fields[count++], CN_STR(":method"), head->method, true);
-        cn_http2_put(&fields[count++], CN_STR(":scheme"), CN_STR("http"), true);
+        cn_http2_put(&fields[count++], CN_STR(":scheme"), x->http->is_secure ? CN_STR("https") : CN_STR("http"), true);
         cn_http2_put(&fields[count++], CN_STR(":authority"), head->authority, true);
         cn_http2_put(&fields[count++], CN_STR(":path"), head->path, true);
         if (head->content_length >= 0) {
