@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 9fda6228863ef296. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 4c7de12bbf1e07d2. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -341,14 +341,15 @@ typedef struct connect_extension_t {    /* its value stays among the unknown fie
     const connect_type_t *holder;       /* a type with this one field; full_name is the extension's */
 } connect_extension_t;
 typedef enum connect_method_kind_t {
-    CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM
+    CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM,
+    CONNECT_ANY_KIND                    /* raw routes: each as the request says, all handled as bidi */
 } connect_method_kind_t;
 typedef enum connect_idempotency_t {
     CONNECT_IDEMPOTENCY_UNKNOWN, CONNECT_NO_SIDE_EFFECTS, CONNECT_IDEMPOTENT
 } connect_idempotency_t;
 typedef struct connect_method_t {
     const char *path;                   /* "/acme.telemetry.v1.Telemetry/Read" */
-    const connect_type_t *input, *output;
+    const connect_type_t *input, *output; /* NULL: raw, a message is a connect_str_t with its bytes */
     connect_method_kind_t kind;
     connect_idempotency_t idempotency;
 } connect_method_t;
@@ -387,7 +388,8 @@ typedef struct connect_codec_options_t {
     connect_schema_t schema;            /* where JSON finds the types of Any and extensions; servers add their own */
 } connect_codec_options_t;
 
-/* Sets a message to its defaults; the same as zeroing it unless the schema gives [default = x] or a closed enum. */
+/* Sets a message to its defaults, and so clears it; the same as zeroing it unless the schema gives [default = x] or a
+   closed enum. */
 CONNECT_API void connect_message_init(const connect_type_t *type, void *message);
 /* Reads a message from protobuf binary. arena: for lists, messages and copies.
    Errors: INVALID_ARGUMENT with field path and offset, RESOURCE_EXHAUSTED.
@@ -405,7 +407,11 @@ CONNECT_API bool connect_message_decode_json(const connect_type_t *type, void *m
 CONNECT_API connect_str_t connect_message_encode_json(const connect_type_t *type, const void *message,
     connect_arena_t *arena, const connect_codec_options_t *options, connect_error_t *error);
 #endif
-/* Returns how many bytes connect_message_encode would write. */
+/* Writes a message in protobuf's text form, for logs. Returns the text, with a zero after it, or the absent view. */
+CONNECT_API connect_str_t connect_message_encode_text(const connect_type_t *type, const void *message,
+    connect_arena_t *arena);
+/* Returns how many bytes connect_message_encode would write; with options->deterministic it writes less if a map has a
+   key twice. */
 CONNECT_API size_t connect_message_size(const connect_type_t *type, const void *message);
 /* Tells whether two messages are equal: maps in any order, unknown fields byte by byte, NaN equals NaN. */
 CONNECT_API bool connect_message_equal(const connect_type_t *type, const void *a, const void *b);
@@ -470,6 +476,44 @@ CONNECT_API bool connect_record_get(const connect_record_t *record, connect_kind
 /* Writes a field of a kind. value: as for connect_record_get. */
 CONNECT_API void connect_writer_put(connect_writer_t *writer, uint32_t number, connect_kind_t kind, const void *value);
 
+/* #### src/api/wellknown.h ######################################################################################### */
+/* ---- Well-known types: on the values of their fields. The generated headers of google/protobuf/ have these functions
+   for their structs: google_protobuf_Timestamp_now(), google_protobuf_Any_unpack(...) ---- */
+struct timespec; /* of <time.h> */
+
+/* Reads the system's clock, as the fields of a google.protobuf.Timestamp. */
+CONNECT_API void connect_timestamp_now(int64_t *seconds, int32_t *nanos);
+/* Converts a time since 1970, as clock_gettime gives it; and back. Returns false if time_t cannot hold it, or nanos is
+   not from 0 to 999,999,999. */
+CONNECT_API void connect_timestamp_from_timespec(const struct timespec *time, int64_t *seconds, int32_t *nanos);
+CONNECT_API bool connect_timestamp_to_timespec(int64_t seconds, int32_t nanos, struct timespec *time);
+/* Converts a span of time to the fields of a google.protobuf.Duration, whose signs are the same, and back. */
+CONNECT_API void connect_duration_from_timespec(const struct timespec *span, int64_t *seconds, int32_t *nanos);
+CONNECT_API bool connect_duration_to_timespec(int64_t seconds, int32_t nanos, struct timespec *span);
+/* The same for milliseconds. Back: parts of one are cut off; what int64_t cannot hold becomes the nearest it can. */
+CONNECT_API void connect_duration_from_ms(int64_t ms, int64_t *seconds, int32_t *nanos);
+CONNECT_API int64_t connect_duration_to_ms(int64_t seconds, int32_t nanos);
+
+/* Puts a message into a google.protobuf.Any, whose fields are set. Errors as of connect_message_encode. */
+CONNECT_API bool connect_any_pack(connect_str_t *type_url, connect_str_t *value, const connect_type_t *type,
+    const void *message, connect_arena_t *arena, connect_error_t *error);
+/* Tells whether an Any holds a message of a type. */
+CONNECT_API bool connect_any_is(connect_str_t type_url, const connect_type_t *type);
+/* Decodes what an Any holds. Errors: INVALID_ARGUMENT if it is of another type, and those of connect_message_decode.
+   Lifetime: strings are views of the value, unless options->copy. */
+CONNECT_API bool connect_any_unpack(connect_str_t type_url, connect_str_t value, const connect_type_t *type,
+    void *message, connect_arena_t *arena, const connect_codec_options_t *options, connect_error_t *error);
+
+/* Tells whether a google.protobuf.FieldMask names a field, "a.b", or a message that the field is in, "a". */
+CONNECT_API bool connect_field_mask_has(connect_str_list_t paths, const char *path);
+/* Tells whether each path of a mask names a field of a type. arena: for the error. Errors: INVALID_ARGUMENT. */
+CONNECT_API bool connect_field_mask_check(connect_str_list_t paths, const connect_type_t *type, connect_arena_t *arena,
+    connect_error_t *error);
+/* Copies the fields that a mask names, deeply: each replaces what `to` has, or clears it if `from` has none.
+   Errors: INVALID_ARGUMENT (a path that is none; nothing is copied then), RESOURCE_EXHAUSTED. */
+CONNECT_API bool connect_field_mask_copy(connect_str_list_t paths, const connect_type_t *type, void *to,
+    const void *from, connect_arena_t *arena, connect_error_t *error);
+
 /* #### src/api/call.h ############################################################################################## */
 /* ==== 4. Calls: one RPC, seen from either end ====================================================================
    The verbs are the same at both ends and for all kinds: send, finish, pause, resume; a unary call is a stream of one
@@ -516,6 +560,7 @@ typedef struct connect_peer_t {
 typedef struct connect_call_info_t {
     const connect_method_t *method;
     const char *path;              /* as asked for, without the prefix */
+    connect_method_kind_t kind;    /* differs from method->kind for CONNECT_ANY_KIND only: UNARY or BIDI_STREAM */
     bool is_server;                /* which end this is */
     connect_protocol_t protocol;
     const char *codec;             /* "proto" or "json" */
@@ -577,7 +622,7 @@ CONNECT_API connect_code_t connect_call_fail_as(connect_call_t *call, const conn
 CONNECT_API bool connect_call_add_detail(connect_call_t *call, const connect_type_t *type, const void *message);
 
 /* Sends a message; it is encoded before the function returns.
-   message_or_null: a struct of the method's type; NULL: only the headers go, now.
+   message_or_null: a struct of the method's type; of a raw method, a connect_str_t; NULL: only the headers go, now.
    Returns OK; AGAIN: over the send buffer, on_writable will come; END: the call is over; ERROR: it does not encode or
    is over a limit, the call ends. */
 CONNECT_API connect_io_t connect_call_send(connect_call_t *call, const void *message_or_null) CONNECT_CHECKED;
@@ -796,12 +841,32 @@ typedef struct connect_deadlines_t { /* what becomes of the client's timeout */
     uint32_t min_ms, max_ms;         /* it is raised or cut to these; default: as given */
     bool spare_streams;              /* streams need only begin in time */
 } connect_deadlines_t;
+typedef struct connect_http_request_t { /* any HTTP request: a plain one, or an RPC before its body */
+    connect_str_t method, path, query;   /* query: undecoded; absent if there is none */
+    connect_str_t body;                  /* not in on_request */
+    connect_headers_t headers;
+    const connect_peer_t *peer;
+    connect_call_t *call;   /* the RPC it opens, to keep values in; NULL: none */
+    connect_arena_t *arena; /* lives until the response is sent */
+} connect_http_request_t;
+typedef struct connect_http_response_t { /* copied when the handler returns */
+    int status;             /* default 200; in on_request: 0 lets the request pass */
+    const char *content_type;
+    connect_headers_t headers;
+    connect_str_t body;     /* with another code than OK: the error's message */
+} connect_http_response_t;
+/* Answers a request. Returns OK, or a code: it becomes an error in the form of the request's protocol. */
+typedef connect_code_t connect_http_handler_t(const connect_http_request_t *request, connect_http_response_t *response,
+    void *user);
+
 typedef struct connect_server_options_t {
     const connect_allocator_t *allocator;  /* default libc */
     connect_loop_t *loop;                  /* default: one of its own */
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     const char *prefix;                    /* of all RPC paths, "/api"; default "" */
+    connect_http_handler_t *on_request;    /* asked about every request before its body, also of unknown paths */
+    void *user;                            /* for on_request */
     const connect_interceptor_t *interceptors; /* around every call */
     size_t interceptor_count;
     connect_codec_options_t codec_options; /* drop_unknown and json_; the rest comes from limits */
@@ -814,7 +879,7 @@ typedef struct connect_server_options_t {
     bool no_connect, no_grpc, no_grpc_web, no_json, no_get, no_http1, no_http2;
     bool require_connect_header;           /* refuses Connect requests without Connect-Protocol-Version */
 } connect_server_options_t;
-typedef struct connect_route_options_t {   /* of one service; default: as the server's */
+typedef struct connect_route_options_t {   /* of one service or method; default: as the server's */
     const char *prefix;                    /* instead of the server's; "": none */
     const connect_interceptor_t *interceptors; /* inside the server's */
     size_t interceptor_count;
@@ -839,6 +904,16 @@ CONNECT_API void connect_server_free(connect_server_t *server_or_null);
    UNIMPLEMENTED. The thunks find the table by connect_call_value(call, service). Errors: ALREADY_EXISTS. */
 CONNECT_API bool connect_server_add_service(connect_server_t *server, const connect_service_t *service,
     const void *handlers, void *user, const connect_route_options_t *options, connect_error_t *error);
+/* Adds a method known at run time only; also while the server runs. method->path: may end in an asterisk
+   ("/acme.telemetry.*"), the longest that fits gets the request, if no whole path does. Types NULL: messages are bytes,
+   in whatever codec the caller chose. method, its path and events are copied. Errors: ALREADY_EXISTS,
+   INVALID_ARGUMENT. */
+CONNECT_API bool connect_server_add_route(connect_server_t *server, const connect_method_t *method,
+    const connect_events_t *events, void *user, const connect_route_options_t *options, connect_error_t *error);
+/* Adds a plain HTTP path, without the prefix, with all below it if it ends in a slash; RPCs go first. Its handler gets
+   whole requests, of any method. Errors: ALREADY_EXISTS, INVALID_ARGUMENT. */
+CONNECT_API bool connect_server_add_http(connect_server_t *server, const char *path, connect_http_handler_t *handler,
+    void *user, connect_error_t *error);
 #if CONNECT_ENABLE_SOCKETS
 /* Listens on one more address, for all protocols, HTTP/1.1 and HTTP/2.
    address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3". Port 0: any free one. Returns the port, 0
@@ -848,8 +923,9 @@ CONNECT_API int connect_server_listen(connect_server_t *server, const char *addr
 /* Serves until connect_server_drain has done its work, deferred calls included. */
 CONNECT_API void connect_server_run(connect_server_t *server);
 #endif
-/* Takes a connection over a transport of yours. peer: its address, for info. */
-CONNECT_API connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error);
+/* Takes a connection over a transport of yours. peer: its address, for info. options: tls. */
+CONNECT_API connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
+    const connect_listen_options_t *options, connect_error_t *error);
 /* Takes no more connections and calls, tells peers and on_drain, and at last closes what still runs.
    grace_ms: until then; 0: limits.drain_ms. In a signal handler: post a task that calls it. */
 CONNECT_API void connect_server_drain(connect_server_t *server, uint32_t grace_ms);
@@ -917,7 +993,7 @@ typedef struct connect_client_options_t {
 typedef struct connect_reply_t { connect_headers_t headers, trailers; } connect_reply_t;
 typedef struct connect_call_options_t {    /* of one call; default: the client's */
     uint32_t timeout_ms;
-    connect_headers_t headers;             /* after the client's */
+    connect_headers_t headers;             /* after the client's; the protocol's own among them are left out */
     uint32_t receive_bytes, send_bytes;
     const char *compression, *codec;
     connect_protocol_t protocol;
@@ -6001,6 +6077,247 @@ void connect_writer_put(connect_writer_t *writer, uint32_t number, connect_kind_
     writer->failed = false;
 }
 
+/* #### src/codec/text.c ############################################################################################ */
+/* A message as text, for people (protobuf.dev, "Text Format Language Specification"): what parsers of that format read
+   back, but for unknown fields.
+
+       name: value            one line for each value; two spaces for each level
+       name { ... }           a message, an entry of a map { key: ... value: ... }, a group by the name of its type
+       7: 42                  an unknown field: varints as decimal, fixed ones as hexadecimal, bytes as a string
+
+   Strings: C escapes for quotes, backslashes and control characters; UTF-8 stands as it is, other bytes as three octal
+   digits. Enums by name, or by number if they have none. Doubles and floats in the shortest digits that read back.
+   Below CN_MESSAGE_DEPTH_COPY levels, and in unknown groups below CN_MESSAGE_DEPTH, stands "...". */
+
+typedef struct cn_text_t { /* the text under way, at the end of the arena */
+    connect_arena_t *arena;
+    char *text;
+    size_t len, room;
+    bool failed;
+} cn_text_t;
+
+static void cn_text_put(cn_text_t *out, const char *bytes, size_t len) {
+    if (out->failed) return;
+    if (len >= out->room - out->len) { /* one byte is kept for the zero */
+        const size_t room = out->room > SIZE_MAX / 4 || len > SIZE_MAX / 4 ? 0 : 2 * out->room + len + 128;
+        char *text = room ? (char *)cn_arena_grow(out->arena, out->text, out->room, room) : NULL;
+        if (!text) {
+            out->failed = true;
+            return;
+        }
+        out->text = text;
+        out->room = room;
+    }
+    memcpy(out->text + out->len, bytes, len);
+    out->len += len;
+}
+
+static void cn_text_puts(cn_text_t *out, const char *text) {
+    cn_text_put(out, text, strlen(text));
+}
+
+static void cn_text_indent(cn_text_t *out, uint32_t level) {
+    while (level-- > 0)
+        cn_text_put(out, "  ", 2);
+}
+
+static void cn_text_quote(cn_text_t *out, connect_str_t text) {
+    static const char escaped[] = "\n\r\t\"\'\\", letters[] = "nrt\"'\\";
+    const bool utf8 = cn_utf8_valid(text);
+    size_t i;
+    cn_text_put(out, "\"", 1);
+    for (i = 0; i < text.len; i++) {
+        const unsigned char c = (unsigned char)text.data[i];
+        const char *found = c ? strchr(escaped, c) : NULL;
+        char part[4];
+        if (found) {
+            part[0] = '\\';
+            part[1] = letters[found - escaped];
+            cn_text_put(out, part, 2);
+        } else if (c < 0x20 || c == 0x7F || (c >= 0x80 && !utf8)) {
+            part[0] = '\\';
+            part[1] = (char)('0' + (c >> 6));
+            part[2] = (char)('0' + (c >> 3 & 7));
+            part[3] = (char)('0' + (c & 7));
+            cn_text_put(out, part, 4);
+        } else {
+            cn_text_put(out, text.data + i, 1);
+        }
+    }
+    cn_text_put(out, "\"", 1);
+}
+
+static void cn_text_uint(cn_text_t *out, uint64_t value) {
+    char digits[CN_NUMBER_ROOM];
+    cn_text_put(out, digits, cn_number_from_uint(digits, value));
+}
+
+static void cn_text_int(cn_text_t *out, int64_t value) {
+    char digits[CN_NUMBER_ROOM];
+    cn_text_put(out, digits, cn_number_from_int(digits, value));
+}
+
+static void cn_text_float(cn_text_t *out, double value, bool single) {
+    char digits[CN_NUMBER_ROOM];
+    if (value != value)
+        cn_text_puts(out, "nan");
+    else if (value - value != 0)
+        cn_text_puts(out, value < 0 ? "-inf" : "inf");
+    else
+        cn_text_put(
+            out, digits, single ? cn_number_from_float(digits, (float)value) : cn_number_from_double(digits, value));
+}
+
+static void cn_text_scalar(cn_text_t *out, const connect_type_t *type, const connect_field_t *field, const char *at) {
+    union {
+        bool truth;
+        float single;
+        double wide;
+        int32_t int32;
+        uint32_t uint32;
+        int64_t int64;
+        uint64_t uint64;
+        connect_str_t text;
+    } value;
+    const char *name;
+    memset(&value, 0, sizeof value);
+    memcpy(&value, at, cn_message_value_size(type, field));
+    switch (field->kind) {
+    case CONNECT_KIND_BOOL: cn_text_puts(out, value.truth ? "true" : "false"); break;
+    case CONNECT_KIND_FLOAT: cn_text_float(out, (double)value.single, true); break;
+    case CONNECT_KIND_DOUBLE: cn_text_float(out, value.wide, false); break;
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: cn_text_quote(out, value.text); break;
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32: cn_text_uint(out, value.uint32); break;
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64: cn_text_uint(out, value.uint64); break;
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_SINT64:
+    case CONNECT_KIND_SFIXED64: cn_text_int(out, value.int64); break;
+    case CONNECT_KIND_ENUM:
+        name = connect_enum_name(type->enums[field->type], value.int32);
+        if (name) {
+            cn_text_puts(out, name);
+            break;
+        }
+        /* fall through */
+    default: cn_text_int(out, value.int32); break;
+    }
+}
+
+static void cn_text_message(cn_text_t *out, const connect_type_t *type, const char *message, uint32_t level);
+
+/* at: of a value, not of the pointer to a message. */
+static void cn_text_value(
+    cn_text_t *out, const connect_type_t *type, const connect_field_t *field, const char *at, uint32_t level) {
+    const bool message = field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
+    const connect_type_t *inner = message ? type->types[field->type] : NULL;
+    const char *name = type->names + field->name, *dot = inner ? strrchr(inner->full_name, '.') : NULL;
+    cn_text_indent(out, level);
+    if (field->kind == CONNECT_KIND_GROUP) { /* of proto2: the field is named as its type, in lower case */
+        const char *type_name = dot ? dot + 1 : inner->full_name;
+        if (cn_str_equal_nocase(connect_str_of(type_name), connect_str_of(name))) name = type_name;
+    }
+    cn_text_puts(out, name);
+    if (!message) {
+        cn_text_put(out, ": ", 2);
+        cn_text_scalar(out, type, field, at);
+        cn_text_put(out, "\n", 1);
+        return;
+    }
+    cn_text_put(out, " {\n", 3);
+    if (at) cn_text_message(out, inner, at, level + 1);
+    cn_text_indent(out, level);
+    cn_text_put(out, "}\n", 2);
+}
+
+static void cn_text_records(cn_text_t *out, connect_str_t bytes, uint32_t level, uint32_t depth) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    char digits[24];
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        cn_text_indent(out, level);
+        cn_text_uint(out, record.number);
+        switch (record.wire) {
+        case CONNECT_WIRE_VARINT:
+            cn_text_put(out, ": ", 2);
+            cn_text_uint(out, record.value);
+            break;
+        case CONNECT_WIRE_FIXED64:
+        case CONNECT_WIRE_FIXED32:
+            snprintf(digits, sizeof digits, record.wire == CONNECT_WIRE_FIXED64 ? ": 0x%016llx" : ": 0x%08llx",
+                (unsigned long long)record.value);
+            cn_text_puts(out, digits);
+            break;
+        case CONNECT_WIRE_BYTES:
+            cn_text_put(out, ": ", 2);
+            cn_text_quote(out, record.bytes);
+            break;
+        case CONNECT_WIRE_GROUP:
+            cn_text_put(out, " {\n", 3);
+            if (depth)
+                cn_text_records(out, record.bytes, level + 1, depth - 1);
+            else
+                cn_text_puts(out, "...\n");
+            cn_text_indent(out, level);
+            cn_text_put(out, "}", 1);
+            break;
+        }
+        cn_text_put(out, "\n", 1);
+    }
+}
+
+static void cn_text_message(cn_text_t *out, const connect_type_t *type, const char *message, uint32_t level) {
+    size_t i, j;
+    if (level > CN_MESSAGE_DEPTH_COPY) {
+        cn_text_puts(out, "...\n");
+        return;
+    }
+    for (i = 0; i < type->field_count && !out->failed; i++) {
+        const connect_field_t *field = &type->fields[i];
+        const char *at = message + field->offset;
+        if (!type->is_map_entry && !cn_message_has(field, message)) continue;
+        if (field->flags & CONNECT_FIELD_REPEATED) {
+            const size_t size = cn_message_value_size(type, field);
+            cn_message_list_t list;
+            memcpy(&list, at, sizeof list);
+            for (j = 0; j < list.count && !out->failed; j++)
+                cn_text_value(out, type, field, (const char *)list.items + j * size, level);
+        } else if (field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP) {
+            const char *sub;
+            memcpy(&sub, at, sizeof sub);
+            cn_text_value(out, type, field, sub, level);
+        } else {
+            cn_text_value(out, type, field, at, level);
+        }
+    }
+    if (type->keeps_unknown) {
+        connect_str_list_t unknown;
+        memcpy(&unknown, message + type->unknown, sizeof unknown);
+        for (i = 0; i < unknown.count; i++)
+            cn_text_records(out, unknown.items[i], level, CN_MESSAGE_DEPTH);
+    }
+}
+
+connect_str_t connect_message_encode_text(const connect_type_t *type, const void *message, connect_arena_t *arena) {
+    cn_text_t out = {NULL, NULL, 0, 0, false};
+    connect_str_t text = {NULL, 0};
+    out.arena = arena;
+    cn_text_put(&out, "", 0);
+    cn_text_message(&out, type, (const char *)message, 0);
+    if (out.failed) {
+        if (out.text) cn_arena_shrink(arena, out.text, out.room, 0);
+        return text;
+    }
+    out.text[out.len] = 0;
+    cn_arena_shrink(arena, out.text, out.room, out.len + 1);
+    text.data = out.text;
+    text.len = out.len;
+    return text;
+}
+
 /* #### src/codec/extension.h ####################################################################################### */
 /* The field of an extension's holder. */
 CN_PRIVATE const connect_field_t *cn_extension_field(const connect_extension_t *extension);
@@ -6187,6 +6504,200 @@ bool connect_extension_set(
     list.items = items;
     list.count = count;
     memcpy((char *)message + extension->extendee->unknown, &list, sizeof list);
+    return true;
+}
+
+/* #### src/codec/time.c ############################################################################################ */
+/* google.protobuf.Timestamp and Duration as C knows times (timestamp.proto, duration.proto). A timespec counts its
+   nanoseconds forward, also before zero, and so does a Timestamp; in a Duration both fields have the same sign. */
+
+#define CN_TIME_SECOND 1000000000
+
+void connect_timestamp_now(int64_t *seconds, int32_t *nanos) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    connect_timestamp_from_timespec(&now, seconds, nanos);
+}
+
+void connect_timestamp_from_timespec(const struct timespec *time, int64_t *seconds, int32_t *nanos) {
+    *seconds = (int64_t)time->tv_sec;
+    *nanos = (int32_t)time->tv_nsec;
+}
+
+bool connect_timestamp_to_timespec(int64_t seconds, int32_t nanos, struct timespec *time) {
+    time->tv_sec = (time_t)seconds;
+    time->tv_nsec = nanos;
+    return (int64_t)time->tv_sec == seconds && nanos >= 0 && nanos < CN_TIME_SECOND;
+}
+
+void connect_duration_from_timespec(const struct timespec *span, int64_t *seconds, int32_t *nanos) {
+    connect_timestamp_from_timespec(span, seconds, nanos);
+    if (*seconds >= 0 || *nanos == 0) return;
+    *seconds += 1;
+    *nanos -= CN_TIME_SECOND;
+}
+
+bool connect_duration_to_timespec(int64_t seconds, int32_t nanos, struct timespec *span) {
+    if (nanos < 0 && seconds > 0) return false;
+    if (nanos > 0 && seconds < 0) return false;
+    if (nanos < 0 && seconds > INT64_MIN) {
+        seconds -= 1;
+        nanos += CN_TIME_SECOND;
+    }
+    return connect_timestamp_to_timespec(seconds, nanos, span);
+}
+
+void connect_duration_from_ms(int64_t ms, int64_t *seconds, int32_t *nanos) {
+    *seconds = ms / 1000;
+    *nanos = (int32_t)(ms % 1000) * 1000000;
+}
+
+int64_t connect_duration_to_ms(int64_t seconds, int32_t nanos) {
+    const int64_t more = nanos / 1000000;
+    if (seconds > INT64_MAX / 1000 || (seconds == INT64_MAX / 1000 && more > INT64_MAX % 1000)) return INT64_MAX;
+    if (seconds < INT64_MIN / 1000 || (seconds == INT64_MIN / 1000 && more < INT64_MIN % 1000)) return INT64_MIN;
+    return seconds * 1000 + more;
+}
+
+/* #### src/codec/any.c ############################################################################################# */
+/* google.protobuf.Any (any.proto): a type URL, whose part behind the last slash is the type's full name, and the
+   message in binary. Written with "type.googleapis.com/" in front, as everybody does; read with anything. */
+
+bool connect_any_pack(connect_str_t *type_url, connect_str_t *value, const connect_type_t *type, const void *message,
+    connect_arena_t *arena, connect_error_t *error) {
+    const connect_str_t url = connect_arena_printf(arena, "type.googleapis.com/%s", type->full_name);
+    connect_str_t bytes;
+    if (!url.data) return cn_error_memory(error);
+    bytes = connect_message_encode(type, message, arena, NULL, error);
+    if (!bytes.data) return false;
+    *type_url = url;
+    *value = bytes;
+    return true;
+}
+
+static connect_str_t cn_any_name(connect_str_t url) {
+    size_t slash = url.len;
+    while (slash > 0 && url.data[slash - 1] != '/')
+        slash--;
+    return cn_str(url.data + slash, slash ? url.len - slash : 0);
+}
+
+bool connect_any_is(connect_str_t type_url, const connect_type_t *type) {
+    return connect_str_equal(cn_any_name(type_url), connect_str_of(type->full_name));
+}
+
+bool connect_any_unpack(connect_str_t type_url, connect_str_t value, const connect_type_t *type, void *message,
+    connect_arena_t *arena, const connect_codec_options_t *options, connect_error_t *error) {
+    if (!connect_any_is(type_url, type))
+        return cn_error_print(error, arena, CONNECT_INVALID_ARGUMENT, "an Any of \"%s\" is no %s",
+            cn_str_quote(arena, type_url).data, type->full_name);
+    return connect_message_decode(type, message, value, arena, options, error);
+}
+
+/* #### src/codec/field_mask.c ###################################################################################### */
+/* google.protobuf.FieldMask (field_mask.proto): paths of field names, "a.b.c", through messages that are not repeated;
+   the last may be any field. A mask that names a message names all that is in it. */
+
+bool connect_field_mask_has(connect_str_list_t paths, const char *path) {
+    const connect_str_t wanted = connect_str_of(path);
+    size_t i;
+    for (i = 0; i < paths.count; i++) {
+        const connect_str_t item = paths.items[i];
+        if (!item.len || !cn_str_starts(wanted, item)) continue;
+        if (item.len == wanted.len || wanted.data[item.len] == '.') return true;
+    }
+    return false;
+}
+
+/* Takes a name off a path; NULL: the type has no such field, or it is not the last and no message. */
+static const connect_field_t *cn_field_mask_next(const connect_type_t *type, connect_str_t *rest, bool *last) {
+    const connect_field_t *field;
+    connect_str_t name;
+    if (!cn_str_split(rest, '.', &name)) return NULL;
+    field = connect_message_field(type, name);
+    *last = !rest->data;
+    if (!field || *last) return field;
+    if (field->flags & CONNECT_FIELD_REPEATED) return NULL;
+    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP ? field : NULL;
+}
+
+bool connect_field_mask_check(
+    connect_str_list_t paths, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error) {
+    size_t i;
+    for (i = 0; i < paths.count; i++) {
+        const connect_type_t *at = type;
+        connect_str_t rest = paths.items[i];
+        bool last = false;
+        while (!last) {
+            const connect_field_t *field = cn_field_mask_next(at, &rest, &last);
+            if (!field)
+                return cn_error_print(error, arena, CONNECT_INVALID_ARGUMENT, "\"%s\" is no field of %s",
+                    cn_str_quote(arena, paths.items[i]).data, type->full_name);
+            if (!last) at = at->types[field->type];
+        }
+    }
+    return true;
+}
+
+/* The message that a field of `message` points to, as a copy of the caller's own; made, if it is not there. */
+static void *cn_field_mask_own(
+    const connect_type_t *type, void *message, const connect_field_t *field, connect_arena_t *arena) {
+    const connect_type_t *sub_type = type->types[field->type];
+    const void *at = connect_message_get(type, message, field), *old = NULL;
+    void *sub = cn_arena_raw(arena, sub_type->size);
+    if (!sub) return NULL;
+    if (at) memcpy(&old, at, sizeof old);
+    if (old)
+        memcpy(sub, old, sub_type->size);
+    else
+        connect_message_init(sub_type, sub);
+    connect_message_set(type, message, field, &sub);
+    return sub;
+}
+
+/* Copies one field deeply, by way of a message that has nothing else. */
+static bool cn_field_mask_copy_field(
+    const connect_type_t *type, void *to, const void *from, const connect_field_t *field, connect_arena_t *arena) {
+    const void *value = from ? connect_message_get(type, from, field) : NULL;
+    void *only = value ? cn_arena_raw(arena, type->size) : NULL, *copy = value ? cn_arena_raw(arena, type->size) : NULL;
+    if (!value) {
+        connect_message_set(type, to, field, NULL);
+        return true;
+    }
+    if (!only || !copy) return false;
+    connect_message_init(type, only);
+    connect_message_set(type, only, field, value);
+    if (!connect_message_copy(type, copy, only, arena)) return false;
+    connect_message_set(type, to, field, connect_message_get(type, copy, field));
+    return true;
+}
+
+bool connect_field_mask_copy(connect_str_list_t paths, const connect_type_t *type, void *to, const void *from,
+    connect_arena_t *arena, connect_error_t *error) {
+    size_t i;
+    if (!connect_field_mask_check(paths, type, arena, error)) return false;
+    for (i = 0; i < paths.count; i++) {
+        const connect_type_t *at = type;
+        connect_str_t rest = paths.items[i];
+        const void *source = from;
+        void *target = to;
+        bool last = false;
+        while (!last) {
+            const connect_field_t *field = cn_field_mask_next(at, &rest, &last);
+            const void *sub;
+            if (last) {
+                if (!cn_field_mask_copy_field(at, target, source, field, arena)) return cn_error_memory(error);
+                continue;
+            }
+            sub = source ? connect_message_get(at, source, field) : NULL;
+            if (sub) memcpy(&source, sub, sizeof source);
+            if (!sub) source = NULL;
+            if (!source && !connect_message_get(at, target, field)) break; /* neither has it: nothing to clear */
+            target = cn_field_mask_own(at, target, field, arena);
+            if (!target) return cn_error_memory(error);
+            at = at->types[field->type];
+        }
+    }
     return true;
 }
 
@@ -7117,7 +7628,7 @@ static bool cn_schema_default_number(const cn_schema_field_t *field, char *to) {
     const connect_str_t text = field->default_text;
     cn_number_t number;
     int64_t integer = 0;
-    uint64_t natural;
+    uint64_t natural = 0;
     double wide;
     float narrow;
     bool ok;
@@ -10377,11 +10888,14 @@ struct cn_http_t { /* embedded in the connection */
     bool closing;                     /* close when out is empty */
     bool settled;                     /* client: the peer has shown itself: by SETTINGS, or a response */
     uint64_t written;                 /* bytes that the transport has taken out of `out` */
+    bool stopped;                     /* closed inside one of its events: no event but on_closed is to come */
     const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */
 };
 
 /* Sets when on_due is wanted; INT64_MAX: not any more. */
 CN_PRIVATE void cn_exchange_set_due(cn_exchange_t *x, int64_t due_ms);
+/* Tells whether an event of x, or beside it, has closed the connection. */
+CN_PRIVATE bool cn_exchange_is_stopped(const cn_exchange_t *x);
 /* Calls on_output, unless we are inside feed or it was called already. */
 CN_PRIVATE void cn_http_wake(cn_http_t *http);
 /* Puts x on the list of the open ones, and takes it off and says on_closed with x->close_code. */
@@ -10401,6 +10915,10 @@ CN_PRIVATE void cn_exchange_set_due(cn_exchange_t *x, int64_t due_ms) {
         x->http->due_ms = due_ms;
         cn_http_wake(x->http);
     }
+}
+
+CN_PRIVATE bool cn_exchange_is_stopped(const cn_exchange_t *x) {
+    return x->http && x->http->stopped;
 }
 
 CN_PRIVATE void cn_http_wake(cn_http_t *http) {
@@ -10986,7 +11504,7 @@ static void cn_h1_shut(cn_http_t *http) {
 }
 
 static void cn_h1_tell_room(cn_http_t *http) {
-    if (!http->is_server && http->events->on_room) http->events->on_room(http);
+    if (!http->is_server && !http->stopped && http->events->on_room) http->events->on_room(http);
 }
 
 /* Ends the exchange before its time, and the connection with it. */
@@ -11147,7 +11665,7 @@ static bool cn_h1_write_body(cn_http_t *http, cn_exchange_t *x, size_t len) {
 static void cn_h1_transfer(cn_http_t *http) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     cn_exchange_t *x;
-    while ((x = s->x) != NULL) {
+    while ((x = s->x) != NULL && !http->stopped) {
         const size_t waiting = cn_buf_len(&x->out), used = cn_buf_len(&http->out);
         const size_t most = http->limits->connection_buffer;
         size_t len = used < most ? CN_MIN(waiting, most - used) : 0;
@@ -11393,8 +11911,9 @@ static void cn_h1_begin_body(cn_http_t *http, cn_exchange_t *x, cn_h1_read_t rea
     http->head_since_ms = -1;
     x->received_head = true;
     x->received_ms = http->now_ms;
+    if (http->stopped) return;
     x->events->on_head(x);
-    if (s->read == CN_H1_FIXED && s->left == 0 && !x->reset) cn_h1_message_end(http);
+    if (s->read == CN_H1_FIXED && s->left == 0 && !x->reset && !http->stopped) cn_h1_message_end(http);
 }
 
 static void cn_h1_request_head(cn_http_t *http, const char *base, const cn_h1_field_t *fields, size_t recorded) {
@@ -11672,7 +12191,7 @@ static size_t cn_h1_feed_data(cn_http_t *http, const char *bytes, size_t len) {
         x->unread += (uint32_t)taken;
         if (s->read != CN_H1_UNTIL_EOF) s->left -= taken;
         x->events->on_data(x, bytes, taken);
-        if (x->reset) return taken;
+        if (x->reset || http->stopped) return taken;
     }
     if (s->left == 0 && s->read == CN_H1_FIXED) {
         cn_h1_message_end(http);
@@ -11704,7 +12223,7 @@ static size_t cn_h1_feed(cn_http_t *http, const char *bytes, size_t len) {
     const bool was_feeding = http->feeding;
     size_t at = 0;
     http->feeding = true;
-    while (at < len && !http->read_blocked) {
+    while (at < len && !http->read_blocked && !http->stopped) {
         if (s->x && s->x->reset) cn_h1_abort(http);
         switch ((cn_h1_read_t)s->read) {
         case CN_H1_HEAD:
@@ -12056,6 +12575,13 @@ static void cn_http2_fail_memory(cn_http2_t *h) {
     cn_http2_fail(h, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
 }
 
+/* Whether nghttp2 is to return; an event may have closed the connection. */
+static bool cn_http2_stops(cn_http2_t *h) {
+    if (CN_UNLIKELY(h->http->stopped))
+        cn_http2_fail(h, NGHTTP2_CANCEL, CONNECT_UNAVAILABLE, "the connection is closed");
+    return h->fatal != 0;
+}
+
 /* ---- Memory for nghttp2 ---- */
 
 static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
@@ -12239,7 +12765,7 @@ static bool cn_http2_settle(cn_http2_t *h) {
     has_room = cn_http2_can_begin(http);
     told = (has_room && !h->had_room) || (http->draining && !was_draining);
     h->had_room = has_room;
-    if (told && http->events->on_room) http->events->on_room(http);
+    if (told && !http->stopped && http->events->on_room) http->events->on_room(http);
     return told && !h->ended;
 }
 
@@ -12414,7 +12940,7 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
     (void)nghttp2_session_set_stream_user_data(session, x->stream_id, x);
     h->current = x;
     h->update_credit = CN_MIN(h->update_credit + 2, CN_HTTP2_UPDATE_CREDIT);
-    return 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static connect_str_t cn_http2_view(const uint8_t *bytes, size_t len) {
@@ -12494,7 +13020,7 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
         h->block_refusal = 431;
     else
         cn_http2_give_up(h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* nghttp2 takes header texts as uint8_t *, and does not write to them. */
@@ -12605,7 +13131,7 @@ static int cn_http2_on_frame(nghttp2_session *session, const nghttp2_frame *fram
         if (frame->hd.type == NGHTTP2_HEADERS && !cn_http2_is_mute(x)) cn_http2_on_head(h, x);
         if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
             x->received_end = true;
-            if (!cn_http2_is_mute(x)) x->events->on_end(x);
+            if (!cn_http2_is_mute(x) && !h->http->stopped) x->events->on_end(x);
         }
         break;
     case NGHTTP2_SETTINGS:
@@ -12622,7 +13148,7 @@ static int cn_http2_on_frame(nghttp2_session *session, const nghttp2_frame *fram
         break;
     default: break;
     }
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int cn_http2_on_data(
@@ -12637,7 +13163,7 @@ static int cn_http2_on_data(
         x->received_ms = h->http->now_ms;
         x->events->on_data(x, (const char *)bytes, len);
     }
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int cn_http2_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user) {
@@ -12712,7 +13238,7 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
     }
     if (counts && !cn_http2_bucket_take(&h->resets, limits->reset_burst, limits->reset_rate, h->http->now_ms))
         cn_http2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, "too many streams were reset");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- What is sent ---- */
@@ -12807,7 +13333,7 @@ static int cn_http2_on_send_data(nghttp2_session *session, nghttp2_frame *frame,
     if (x->over_high_water && cn_buf_len(&x->out) < http->limits->stream_buffer / 2) {
         x->over_high_water = false;
         if (!x->sent_end && !cn_http2_is_mute(x)) x->events->on_writable(x);
-        if (h->fatal) return NGHTTP2_ERR_CALLBACK_FAILURE;
+        if (cn_http2_stops(h)) return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     return cn_buf_len(&http->out) >= http->limits->connection_buffer ? NGHTTP2_ERR_PAUSE : 0;
 }
@@ -12821,7 +13347,7 @@ static int cn_http2_on_frame_not_sent(nghttp2_session *session, const nghttp2_fr
     if (x)
         cn_http2_give_up(
             h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "the headers to be sent are too large");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- Open, free ---- */
@@ -14581,7 +15107,8 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 };
 
 static bool cn_recognise_fits(const cn_recognise_row_t *row, const connect_method_t *method, unsigned without) {
-    return !(row->without & without) && (method->kind == CONNECT_UNARY ? row->for_unary : row->for_streams);
+    if (row->without & without) return false;
+    return method->kind == CONNECT_ANY_KIND || (method->kind == CONNECT_UNARY ? row->for_unary : row->for_streams);
 }
 
 CN_PRIVATE const cn_protocol_t *cn_protocol_recognise(
@@ -17576,7 +18103,7 @@ static void cn_conn_tick_exchanges(connect_conn_t *conn) {
     int64_t now = http->now_ms, due = INT64_MAX;
     if (http->due_ms > now) return;
     http->due_ms = INT64_MAX;
-    for (node = http->exchanges.next; node != &http->exchanges; node = next) {
+    for (node = http->exchanges.next; node != &http->exchanges && !http->stopped; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
         if (x->due_ms <= now) {
@@ -17617,6 +18144,7 @@ static bool cn_conn_tick(connect_conn_t *conn) {
     bool due = !conn->dead && connect_conn_deadline_ms(conn) <= now;
     if (conn->dead) return false;
     cn_conn_tick_exchanges(conn);
+    if (http->stopped) return due;
     if (conn->owner_due_ms <= now && conn->owner) {
         conn->owner_due_ms = INT64_MAX;
         conn->events->on_due(conn);
@@ -17895,6 +18423,7 @@ void connect_conn_on_output(connect_conn_t *conn, void (*output)(connect_conn_t 
 
 void connect_conn_close(connect_conn_t *conn) {
     conn->dead = true;
+    conn->http.stopped = true;
     if (conn->depth)
         conn->close_wanted = true;
     else
@@ -17986,6 +18515,7 @@ struct connect_call_t {
     connect_arena_t arena, scratch;
     cn_rpc_t rpc;
     connect_call_info_t info;
+    connect_method_t own_method; /* client: a copy of a raw one, which need not stay */
     connect_events_t events;
     void *user;
     cn_interceptors_t interceptors;
@@ -17999,12 +18529,13 @@ struct connect_call_t {
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;             /* received, not yet delivered */
-    cn_buf_t expanded;       /* a received message, if it came compressed */
-    size_t unconsumed;       /* bytes in `in` that the peer's window still waits for */
-    const void *request;     /* a single one. Client: what an interceptor's LATER holds back */
-    const void *response;    /* a single one. Client: decoded, on_message is due */
-    void *context;           /* client: connect_call_options_t.context */
+    cn_buf_t in;                   /* received, not yet delivered */
+    cn_buf_t expanded;             /* a received message, if it came compressed */
+    size_t unconsumed;             /* bytes in `in` that the peer's window still waits for */
+    const void *request;           /* a single one. Client: what an interceptor's LATER holds back */
+    const void *response;          /* a single one. Client: decoded, on_message is due */
+    void *context;                 /* client: connect_call_options_t.context */
+    const struct cn_route_t *page; /* server: of a plain HTTP request */
     connect_str_t held;      /* client, single response: the message, expanded, until the call's outcome is known */
     connect_error_t failure; /* what connect_call_fail and add_detail set */
     void (*cancel)(connect_call_t *call, void *arg);
@@ -18109,9 +18640,12 @@ CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_c
    was appended. */
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error);
-/* One message goes each way (from the client; from the server). */
+/* The application gives and takes one message (of the client; of the server). */
 CN_PRIVATE bool cn_call_single_request(const connect_call_t *call);
 CN_PRIVATE bool cn_call_single_response(const connect_call_t *call);
+/* One message goes over the wire, whatever the application makes of it. */
+CN_PRIVATE bool cn_call_sends_one(const connect_call_t *call);
+CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call);
 #endif
 
 /* #### src/call/intercept.h ######################################################################################## */
@@ -18131,9 +18665,8 @@ CN_PRIVATE void cn_intercept_finish(connect_call_t *call);
 #if CONNECT_ENABLE_SERVER
 /* The events of a server's exchange. */
 CN_PRIVATE const cn_exchange_events_t *cn_serve_exchange_events(void);
-/* Answers a request that is no call: a status, an optional header, a text. */
-CN_PRIVATE void cn_serve_plain(
-    connect_call_t *call, int status, const char *header_or_null, connect_str_t value, connect_str_t text);
+/* Answers a request that is no call. headers: their texts live as long as the call. */
+CN_PRIVATE void cn_serve_plain(connect_call_t *call, int status, connect_headers_t headers, connect_str_t body);
 /* Begins a call: call->rpc.protocol, .method, .json, events, user and limits are set. deadlines: the policy. */
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines);
 /* Ends it with rpc.error, which is set: on the wire, once. */
@@ -18358,6 +18891,16 @@ CN_PRIVATE bool cn_call_single_response(const connect_call_t *call) {
     return call->rpc.method->kind == CONNECT_UNARY || call->rpc.method->kind == CONNECT_CLIENT_STREAM;
 }
 
+CN_PRIVATE bool cn_call_sends_one(const connect_call_t *call) {
+    return !call->rpc.protocol->enveloped ||
+        (call->is_server ? cn_call_single_response(call) : cn_call_single_request(call));
+}
+
+CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call) {
+    return !call->rpc.protocol->enveloped ||
+        (call->is_server ? cn_call_single_request(call) : cn_call_single_response(call));
+}
+
 /* ---- Input ---- */
 
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len) {
@@ -18550,7 +19093,7 @@ static bool cn_call_append_message(
     cn_buf_t *out = &call->x.out;
     const size_t before = cn_buf_len(out);
     bool packed = false, ok;
-    if (call->messages_out && (call->is_server ? cn_call_single_response(call) : cn_call_single_request(call)))
+    if (call->messages_out && cn_call_sends_one(call))
         return cn_error_set(error, CONNECT_INTERNAL, "a second message was sent where the method has one");
     if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
     ok = call->rpc.coding_sent ? cn_call_put_packed(call, message, encoded_or_null, &packed, error)
@@ -18570,8 +19113,13 @@ static bool cn_call_append_message(
 
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
+    const connect_method_t *method = call->rpc.method;
     connect_code_t code = CONNECT_OK;
     bool ok = false;
+    if (encoded_or_null && !(call->is_server ? method->output : method->input)) {
+        message = encoded_or_null; /* of a raw method all messages are encoded */
+        encoded_or_null = NULL;
+    }
     cn_call_enter(call); /* what interceptors put in place stands in the scratch arena */
     if (message) code = cn_intercept_send(call, &message);
     if (code != CONNECT_OK)
@@ -18972,29 +19520,22 @@ CN_PRIVATE void cn_serve_answer(connect_call_t *call) {
     cn_call_consume(call);
 }
 
-CN_PRIVATE void cn_serve_plain(
-    connect_call_t *call, int status, const char *header_or_null, connect_str_t value, connect_str_t text) {
+CN_PRIVATE void cn_serve_plain(connect_call_t *call, int status, connect_headers_t headers, connect_str_t body) {
     cn_exchange_t *x = &call->x;
     connect_headers_t none = {NULL, 0};
-    cn_headers_t headers;
     cn_head_t head;
     memset(&head, 0, sizeof head);
-    memset(&headers, 0, sizeof headers);
     call->plain = call->told = call->answered = call->drop_input = true;
     head.status = status;
-    head.content_length = (int64_t)text.len;
-    if ((header_or_null && !cn_headers_put(&headers, &call->arena, header_or_null, value)) ||
-        (text.len && !cn_headers_put(&headers, &call->arena, "content-type", CN_STR("text/plain; charset=utf-8"))) ||
-        !cn_buf_append_str(&x->out, call->rpc.allocator, text)) {
+    head.content_length = (int64_t)body.len;
+    head.headers = headers.items;
+    head.header_count = headers.count;
+    if (!cn_buf_append_str(&x->out, call->rpc.allocator, body) ||
+        !x->http->version->send_head(x, &head, body.len == 0)) {
         cn_serve_reset(call);
         return;
     }
-    cn_protocol_set_head(&head, &headers);
-    if (!x->http->version->send_head(x, &head, text.len == 0)) {
-        cn_serve_reset(call);
-        return;
-    }
-    if (text.len) x->http->version->flush(x);
+    if (body.len) x->http->version->flush(x);
     x->http->version->send_end(x, none);
     cn_serve_watch_rest(call);
 }
@@ -19036,7 +19577,7 @@ CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const
 
 CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded) {
     cn_exchange_t *x = &call->x;
-    const bool single = cn_call_single_response(call);
+    const bool single = cn_call_sends_one(call);
     connect_error_t error;
     if (call->finished || call->answered || call->opening || call->concluding || !x->http) return CONNECT_IO_END;
     if (message || encoded) {
@@ -19212,7 +19753,7 @@ static void cn_serve_pump_single(connect_call_t *call) {
 }
 
 static void cn_serve_pump_stream(connect_call_t *call) {
-    while (!call->answered && !call->paused && !call->drop_input) {
+    while (!call->answered && !call->paused && !call->drop_input && !cn_exchange_is_stopped(&call->x)) {
         connect_str_t payload;
         size_t whole;
         cn_front_t front = cn_call_front(call, &payload, &whole);
@@ -19230,7 +19771,7 @@ static void cn_serve_pump_stream(connect_call_t *call) {
             return;
         }
     }
-    if (call->drop_input) {
+    if (call->drop_input && !cn_exchange_is_stopped(&call->x)) {
         cn_buf_clear(&call->in);
         cn_call_consume(call);
         if (call->in_end && !call->end_told && !call->answered) cn_serve_stream_end(call);
@@ -19293,7 +19834,7 @@ static void cn_serve_canceled(connect_call_t *call) {
 static int64_t cn_serve_next_due(const connect_call_t *call) {
     int64_t due = call->deadline_ms;
     uint32_t gap = call->rpc.limits->body_gap_ms;
-    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call) && !call->opening)
+    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_receives_one(call) && !call->opening)
         due = CN_MIN(due, call->x.received_ms + (int64_t)gap);
     return due;
 }
@@ -19393,7 +19934,7 @@ static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_
     if (policy->max_ms && policy->max_ms != CONNECT_UNLIMITED &&
         (ms == CN_TIMEOUT_NONE || ms > (int64_t)policy->max_ms))
         ms = policy->max_ms;
-    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->rpc.method->kind != CONNECT_UNARY)) return;
+    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->info.kind != CONNECT_UNARY)) return;
     call->deadline_ms = cn_call_now_ms(call) + ms;
 }
 
@@ -19736,7 +20277,7 @@ static bool cn_invoke_end_envelope(connect_call_t *call, connect_str_t payload, 
 }
 
 static void cn_invoke_pump(connect_call_t *call) {
-    while (!call->over) {
+    while (!call->over && !cn_exchange_is_stopped(&call->x)) {
         connect_str_t payload = {"", 0};
         size_t whole = 0;
         cn_front_t front;
@@ -20089,13 +20630,15 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
 
 /* #### src/server/route.h ########################################################################################## */
 #if CONNECT_ENABLE_SERVER
-typedef struct cn_route_t { /* one method of a server */
-    char *path;             /* with the prefix; owned by the table */
-    size_t path_len;
-    uint32_t hash;
+typedef struct cn_route_t { /* one method of a server, or all paths that begin alike; it stays where it is */
+    connect_str_t path;     /* with the prefix; without the asterisk; stands behind the struct */
+    size_t prefix_len;      /* how much of it is no part of the method's */
     const connect_method_t *method;
     const connect_events_t *events;
-    const void *key, *value; /* for connect_call_value: the service and its table of handlers */
+    connect_method_t own_method; /* of one that was copied */
+    connect_events_t own_events;
+    const void *key, *value;      /* for connect_call_value: the service and its table of handlers */
+    connect_http_handler_t *http; /* of a plain path, instead of events */
     void *user;
     const connect_interceptor_t *interceptors; /* inside the server's */
     size_t interceptor_count;
@@ -20104,90 +20647,157 @@ typedef struct cn_route_t { /* one method of a server */
     const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */
     bool free_choice;
 } cn_route_t;
-typedef struct cn_route_table_t {
-    cn_route_t *slots; /* open addressing; path NULL: free */
+typedef struct cn_route_slot_t {
+    cn_route_t *route; /* NULL: free */
+    uint32_t hash;
+} cn_route_slot_t;
+typedef struct cn_route_table_t { /* zeroed: empty */
+    cn_route_slot_t *slots;       /* whole paths: open addressing */
     size_t capacity, count;
+    cn_route_t **patterns; /* paths with an asterisk, the longest first */
+    size_t pattern_count;
 } cn_route_table_t;
 
-/* Adds a route; prefix and path are joined and copied. Returns false: out of memory, or the path is there already. */
+/* Adds a copy of a route; prefix and path are joined. owned: method, path and events are copied, too. Returns false:
+   INVALID_ARGUMENT, ALREADY_EXISTS, or out of memory. */
 CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t *allocator, const char *prefix,
-    const cn_route_t *route, connect_error_t *error);
+    const cn_route_t *route, bool owned, connect_error_t *error);
 /* The route of a path, or NULL. */
 CN_PRIVATE const cn_route_t *cn_route_find(const cn_route_table_t *table, connect_str_t path);
 CN_PRIVATE void cn_route_free(cn_route_table_t *table, const connect_allocator_t *allocator);
 #endif
 
 /* #### src/server/route.c ########################################################################################## */
-/* From a request's path to its method: a hash table with open addressing over whole paths ("/acme.v1.Telemetry/Read",
-   case-sensitive, nothing unescaped). One hash and, as a rule, one comparison for a request; at most half full. */
+/* From a request's path to its method. Paths compare as they are ("/acme.v1.Telemetry/Read"): case counts, nothing is
+   unescaped.
+
+   Whole paths stand in a hash table with open addressing, at most half full: one hash and, as a rule, one comparison
+   for a request. What is not there is looked for among the paths that end in an asterisk ("/acme.*"), the longest
+   first; these are few, and compared one by one.
+
+   A route is one block, which holds its path, too, and stays where it is while the tables grow: calls refer to it. */
 
 #if CONNECT_ENABLE_SERVER
 #define CN_ROUTE_FIRST 16u
 
-static cn_route_t *cn_route_slot(const cn_route_table_t *table, connect_str_t path, uint32_t hash) {
+static cn_route_slot_t *cn_route_slot(const cn_route_table_t *table, connect_str_t path, uint32_t hash) {
     size_t i = hash & (table->capacity - 1);
-    while (table->slots[i].path) {
-        cn_route_t *slot = &table->slots[i];
-        if (slot->hash == hash && connect_str_equal(cn_str(slot->path, slot->path_len), path)) return slot;
+    while (table->slots[i].route) {
+        cn_route_slot_t *slot = &table->slots[i];
+        if (slot->hash == hash && connect_str_equal(slot->route->path, path)) return slot;
         i = (i + 1) & (table->capacity - 1);
     }
     return &table->slots[i];
 }
 
 static bool cn_route_grow(cn_route_table_t *table, const connect_allocator_t *allocator) {
-    cn_route_table_t larger;
+    cn_route_table_t larger = *table;
     size_t i;
+    if (table->count * 2 < table->capacity) return true;
     larger.capacity = table->capacity ? table->capacity * 2 : CN_ROUTE_FIRST;
-    larger.count = table->count;
-    larger.slots = (cn_route_t *)cn_mem_acquire(allocator, larger.capacity * sizeof *larger.slots);
+    larger.slots = (cn_route_slot_t *)cn_mem_acquire(allocator, larger.capacity * sizeof *larger.slots);
     if (!larger.slots) return false;
     for (i = 0; i < table->capacity; i++) {
-        const cn_route_t *slot = &table->slots[i];
-        if (slot->path) *cn_route_slot(&larger, cn_str(slot->path, slot->path_len), slot->hash) = *slot;
+        const cn_route_slot_t *slot = &table->slots[i];
+        if (slot->route) *cn_route_slot(&larger, slot->route->path, slot->hash) = *slot;
     }
     cn_mem_release(allocator, table->slots);
     *table = larger;
     return true;
 }
 
-CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t *allocator, const char *prefix,
-    const cn_route_t *route, connect_error_t *error) {
-    size_t prefix_len = strlen(prefix), path_len = strlen(route->method->path);
-    char *path = (char *)cn_mem_acquire(allocator, prefix_len + path_len + 1);
-    cn_route_t *slot;
-    uint32_t hash;
-    if (!path || (table->count * 2 >= table->capacity && !cn_route_grow(table, allocator))) {
-        cn_mem_release(allocator, path);
-        return cn_error_memory(error);
-    }
+static cn_route_t *cn_route_copy(
+    const connect_allocator_t *allocator, const char *prefix, const cn_route_t *from, bool owned) {
+    const size_t prefix_len = strlen(prefix), path_len = strlen(from->method->path);
+    cn_route_t *route = (cn_route_t *)cn_mem_acquire(allocator, sizeof *route + prefix_len + path_len + 1);
+    char *path;
+    if (!route) return NULL;
+    *route = *from;
+    path = (char *)(route + 1);
     memcpy(path, prefix, prefix_len);
-    memcpy(path + prefix_len, route->method->path, path_len);
-    hash = cn_str_hash(cn_str(path, prefix_len + path_len));
-    slot = cn_route_slot(table, cn_str(path, prefix_len + path_len), hash);
-    if (slot->path) {
-        cn_mem_release(allocator, path);
-        return cn_error_set(error, CONNECT_ALREADY_EXISTS, "the server has a method of this path already");
+    memcpy(path + prefix_len, from->method->path, path_len);
+    route->path = cn_str(path, prefix_len + path_len);
+    route->prefix_len = prefix_len;
+    if (owned) {
+        route->own_method = *from->method;
+        route->own_method.path = path + prefix_len;
+        route->method = &route->own_method;
+        route->own_events = *from->events;
+        route->events = &route->own_events;
     }
-    *slot = *route;
-    slot->path = path;
-    slot->path_len = prefix_len + path_len;
+    return route;
+}
+
+static bool cn_route_exists(connect_error_t *error) {
+    return cn_error_set(error, CONNECT_ALREADY_EXISTS, "the server has a method of this path already");
+}
+
+static bool cn_route_add_path(
+    cn_route_table_t *table, const connect_allocator_t *allocator, cn_route_t *route, connect_error_t *error) {
+    const uint32_t hash = cn_str_hash(route->path);
+    cn_route_slot_t *slot;
+    if (!cn_route_grow(table, allocator)) return cn_error_memory(error);
+    slot = cn_route_slot(table, route->path, hash);
+    if (slot->route) return cn_route_exists(error);
+    slot->route = route;
     slot->hash = hash;
     table->count++;
     return true;
 }
 
+static bool cn_route_add_pattern(
+    cn_route_table_t *table, const connect_allocator_t *allocator, cn_route_t *route, connect_error_t *error) {
+    cn_route_t **patterns;
+    size_t i, at = 0;
+    for (i = 0; i < table->pattern_count; i++) {
+        if (connect_str_equal(table->patterns[i]->path, route->path)) return cn_route_exists(error);
+        if (table->patterns[i]->path.len >= route->path.len) at = i + 1;
+    }
+    patterns = (cn_route_t **)cn_mem_resize(allocator, table->patterns, (table->pattern_count + 1) * sizeof *patterns);
+    if (!patterns) return cn_error_memory(error);
+    memmove(patterns + at + 1, patterns + at, (table->pattern_count - at) * sizeof *patterns);
+    patterns[at] = route;
+    table->patterns = patterns;
+    table->pattern_count++;
+    return true;
+}
+
+CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t *allocator, const char *prefix,
+    const cn_route_t *from, bool owned, connect_error_t *error) {
+    const char *asterisk = strchr(from->method->path, '*');
+    cn_route_t *route;
+    bool added;
+    if (from->method->path[0] != '/' || (asterisk && asterisk[1]))
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
+            "a method's path must begin with a slash, and have an asterisk at its end only");
+    route = cn_route_copy(allocator, prefix, from, owned);
+    if (!route) return cn_error_memory(error);
+    if (asterisk) route->path.len--;
+    added = asterisk ? cn_route_add_pattern(table, allocator, route, error)
+                     : cn_route_add_path(table, allocator, route, error);
+    if (!added) cn_mem_release(allocator, route);
+    return added;
+}
+
 CN_PRIVATE const cn_route_t *cn_route_find(const cn_route_table_t *table, connect_str_t path) {
-    const cn_route_t *slot;
-    if (!table->count) return NULL;
-    slot = cn_route_slot(table, path, cn_str_hash(path));
-    return slot->path ? slot : NULL;
+    size_t i;
+    if (table->count) {
+        const cn_route_slot_t *slot = cn_route_slot(table, path, cn_str_hash(path));
+        if (slot->route) return slot->route;
+    }
+    for (i = 0; i < table->pattern_count; i++)
+        if (cn_str_starts(path, table->patterns[i]->path)) return table->patterns[i];
+    return NULL;
 }
 
 CN_PRIVATE void cn_route_free(cn_route_table_t *table, const connect_allocator_t *allocator) {
     size_t i;
     for (i = 0; i < table->capacity; i++)
-        cn_mem_release(allocator, table->slots[i].path);
+        cn_mem_release(allocator, table->slots[i].route);
+    for (i = 0; i < table->pattern_count; i++)
+        cn_mem_release(allocator, table->patterns[i]);
     cn_mem_release(allocator, table->slots);
+    cn_mem_release(allocator, table->patterns);
     memset(table, 0, sizeof *table);
 }
 #endif
@@ -20213,7 +20823,9 @@ struct connect_server_t {
     unsigned without; /* CN_PROTOCOL_NO_ bits */
     bool no_http1, no_http2, require_connect_header;
     char *prefix;
-    cn_route_table_t routes;
+    cn_route_table_t routes, pages; /* methods; plain paths */
+    connect_http_handler_t *on_request;
+    void *user; /* for on_request */
     cn_handlers_t *handlers;
     cn_list_t conns, calls; /* open connections; calls that are not released */
     size_t conn_count, call_count;
@@ -20222,18 +20834,15 @@ struct connect_server_t {
     cn_call_pool_t pool;
     cn_list_t pokes;
     connect_task_t poke_task;
-    int64_t now_ms;         /* as last told by a connection */
-    unsigned runs;          /* connect_server_run that have not returned */
-    unsigned busy; /* depth of what runs callbacks */
+    int64_t now_ms; /* as last told by a connection */
+    unsigned runs;  /* connect_server_run that have not returned */
+    unsigned busy;  /* depth of what runs callbacks */
     bool free_wanted, draining;
     uint32_t grace_ms;
     void *listeners; /* the socket layer's */
     void (*stop_listening)(connect_server_t *server);
 };
 
-/* As connect_server_accept. tls: NULL: clear text. */
-CN_PRIVATE connect_conn_t *cn_server_accept(
-    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error);
 /* True once a drained server has nothing left to do. */
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
 #if CONNECT_ENABLE_SOCKETS
@@ -20242,11 +20851,193 @@ CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *e
 #endif
 #endif
 
+/* #### src/server/plain.h ########################################################################################## */
+#if CONNECT_ENABLE_SERVER
+/* Asks on_request, which there is, about a request whose head has come; opens_rpc: it would be a call. Returns false:
+   it is answered. */
+CN_PRIVATE bool cn_plain_admit(connect_server_t *server, connect_call_t *call, bool opens_rpc);
+/* Takes the body of a plain HTTP request, then has the path's handler answer it. */
+CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page);
+#endif
+
+/* #### src/server/plain.c ########################################################################################## */
+/* What a server does with HTTP that is no RPC: on_request, which is asked about every request once its head is in, and
+   plain paths, whose handlers get the whole request.
+
+   on_request     status 0 and OK pass. A status answers as it stands. Another code is an error in the form of the
+                  request's protocol: for a plain request, or one that speaks none, its HTTP status and a text.
+   a plain path   the body is collected, at most receive_bytes (413), with limits.body_gap_ms between its pieces (408);
+                  the handler is called when all of it is there. Any method; to HEAD, 204 and 304 HTTP sends no body.
+
+   A header of a response that would break the message (RFC 9110 7.6.1, 8.6; RFC 9112 6) makes it a 500. */
+
+#if CONNECT_ENABLE_SERVER
+static void cn_plain_fill(connect_call_t *call, connect_http_request_t *request) {
+    const cn_exchange_t *x = &call->x;
+    const char *query = x->path.len ? (const char *)memchr(x->path.data, '?', x->path.len) : NULL;
+    memset(request, 0, sizeof *request);
+    request->method = x->method;
+    request->path = x->path;
+    if (query) {
+        request->path.len = (size_t)(query - x->path.data);
+        request->query = cn_str(query + 1, x->path.len - request->path.len - 1);
+    }
+    request->headers = cn_headers_view(&x->headers);
+    request->peer = &call->info.peer;
+    request->arena = &call->arena;
+}
+
+static bool cn_plain_may_set(connect_str_t name) {
+    static const char *const reserved[] = {"content-length", "transfer-encoding", "connection", "keep-alive",
+        "proxy-connection", "upgrade", "te", "trailer", "host"};
+    size_t i;
+    for (i = 0; i < CN_LEN(reserved); i++)
+        if (cn_str_equal_nocase(name, connect_str_of(reserved[i]))) return false;
+    return cn_header_name_valid(name);
+}
+
+static bool cn_plain_put(connect_call_t *call, cn_headers_t *headers, const char *name, connect_str_t value) {
+    connect_str_t lower = connect_arena_copy(&call->arena, connect_str_of(name));
+    char *to = (char *)cn_arena_raw(&call->arena, lower.len + 1);
+    if (!lower.data || !to) return false;
+    cn_header_lower(to, lower.data, lower.len + 1);
+    value = connect_arena_copy(&call->arena, value);
+    return value.data && cn_headers_put(headers, &call->arena, to, value);
+}
+
+/* The status of a response, and its headers copied; 500 and none: a header is not allowed, or there is no memory. */
+static int cn_plain_head(connect_call_t *call, const connect_http_response_t *response, cn_headers_t *headers) {
+    int status = response->status ? response->status : 200;
+    bool ok = status >= 200 && status <= 599;
+    size_t i;
+    memset(headers, 0, sizeof *headers);
+    if (ok && response->content_type)
+        ok = cn_header_value_valid(connect_str_of(response->content_type)) &&
+            cn_plain_put(call, headers, "content-type", connect_str_of(response->content_type));
+    for (i = 0; ok && i < response->headers.count; i++) {
+        const connect_header_t *header = &response->headers.items[i];
+        ok = cn_plain_may_set(connect_str_of(header->name)) && cn_header_value_valid(header->value) &&
+            cn_plain_put(call, headers, header->name, header->value);
+    }
+    if (!ok) headers->count = 0;
+    return ok ? status : 500;
+}
+
+static void cn_plain_respond(connect_call_t *call, connect_code_t code, connect_http_response_t *response) {
+    cn_headers_t headers;
+    int status;
+    if (code != CONNECT_OK) {
+        code = code == CONNECT_LATER ? CONNECT_INTERNAL : cn_code_of_error(code);
+        response->status = cn_code_to_http(code);
+        response->content_type = "text/plain; charset=utf-8";
+        if (!response->body.len) response->body = connect_str_of(connect_code_name(code));
+    }
+    status = cn_plain_head(call, response, &headers);
+    if (status != response->status && status == 500) response->body = CN_STR("a header or the status is not allowed\n");
+    if (status == 204 || status == 304) response->body = CN_STR("");
+    cn_serve_plain(call, status, cn_headers_view(&headers), response->body);
+}
+
+/* Refuses a request that speaks one of the protocols. */
+static void cn_plain_fail(connect_call_t *call, connect_code_t code, const connect_http_response_t *response) {
+    size_t i;
+    for (i = 0; i < response->headers.count; i++)
+        (void)cn_call_put_header(
+            call, &call->rpc.headers, response->headers.items[i].name, response->headers.items[i].value);
+    cn_error_print(&call->rpc.error, &call->arena, cn_code_of_error(code), "%.*s",
+        (int)CN_MIN(response->body.len, (size_t)INT_MAX), response->body.len ? response->body.data : "");
+    cn_serve_answer(call);
+}
+
+CN_PRIVATE bool cn_plain_admit(connect_server_t *server, connect_call_t *call, bool opens_rpc) {
+    connect_http_request_t request;
+    connect_http_response_t response;
+    connect_code_t code;
+    cn_plain_fill(call, &request);
+    memset(&response, 0, sizeof response);
+    if (opens_rpc) request.call = call;
+    cn_call_enter(call);
+    code = server->on_request(&request, &response, server->user);
+    cn_call_leave(call);
+    if (code == CONNECT_LATER) code = CONNECT_INTERNAL;
+    if (code == CONNECT_OK && response.status == 0) return true;
+    if (code != CONNECT_OK && call->rpc.protocol)
+        cn_plain_fail(call, code, &response);
+    else
+        cn_plain_respond(call, code, &response);
+    return false;
+}
+
+/* ---- Plain paths ---- */
+
+static void cn_plain_refuse(connect_call_t *call, int status, connect_str_t text) {
+    const connect_headers_t none = {NULL, 0};
+    cn_serve_plain(call, status, none, text);
+}
+
+static void cn_plain_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
+    connect_call_t *call = cn_call_of(x);
+    if (!call->answered && len > call->receive_bytes - cn_buf_len(&call->in))
+        cn_plain_refuse(call, 413, CN_STR("the request is over the limit (receive_bytes)\n"));
+    else if (!call->answered && !cn_buf_append(&call->in, call->rpc.allocator, bytes, len))
+        cn_plain_refuse(call, 503, CN_STR("out of memory\n"));
+    x->http->version->consume(x, len);
+}
+
+static void cn_plain_on_end(cn_exchange_t *x) {
+    connect_call_t *call = cn_call_of(x);
+    connect_http_request_t request;
+    connect_http_response_t response;
+    connect_code_t code;
+    if (call->answered) return;
+    cn_plain_fill(call, &request);
+    request.body = cn_buf_view(&call->in);
+    memset(&response, 0, sizeof response);
+    cn_call_enter(call);
+    code = call->page->http(&request, &response, call->page->user);
+    cn_plain_respond(call, code, &response);
+    cn_call_leave(call);
+}
+
+static void cn_plain_on_writable(cn_exchange_t *x) {
+    (void)x;
+}
+
+static int64_t cn_plain_due(const connect_call_t *call) {
+    const uint32_t gap = call->rpc.limits->body_gap_ms;
+    return gap == CONNECT_UNLIMITED ? INT64_MAX : call->x.received_ms + (int64_t)gap;
+}
+
+static void cn_plain_on_due(cn_exchange_t *x) {
+    connect_call_t *call = cn_call_of(x);
+    if (call->answered)
+        cn_serve_exchange_events()->on_due(x);
+    else if (cn_plain_due(call) <= x->http->now_ms)
+        cn_plain_refuse(call, 408, CN_STR("the request came to a halt (limits.body_gap_ms)\n"));
+    else
+        cn_exchange_set_due(x, cn_plain_due(call));
+}
+
+static void cn_plain_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
+    cn_serve_exchange_events()->on_closed(x, code, why);
+}
+
+CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page) {
+    static const cn_exchange_events_t events = {
+        NULL, cn_plain_on_data, cn_plain_on_end, cn_plain_on_writable, cn_plain_on_due, cn_plain_on_closed};
+    call->x.events = &events;
+    call->page = page;
+    call->plain = true;
+    cn_exchange_set_due(&call->x, cn_plain_due(call));
+}
+#endif
+
 /* #### src/server/server.c ######################################################################################### */
 /* A server: the methods it has, the connections it holds, and the decision what a request is.
 
-   The decision, first match wins:
-     no such path                     gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
+   The decision, first match wins; where nothing else is said, on_request has its say before:
+     CONNECT                          405
+     no such path                     a plain path: plain.c. gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
      not POST, nor GET where allowed  405, Allow: POST, or: GET, POST (methods without side effects, unary)
      GET of an unknown encoding       415, Accept-Post; also if it has a body
      content type of no protocol      415, Accept-Post: what the method takes
@@ -20301,95 +21092,109 @@ static void cn_server_poke(connect_call_t *call) {
 
 /* ---- Requests ---- */
 
-static const connect_method_t *cn_server_unknown_method(void) {
-    static const connect_method_t method = {"", NULL, NULL, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
-    return &method;
+static void cn_server_refuse(
+    connect_call_t *call, int status, const char *name_or_null, connect_str_t value, connect_str_t text) {
+    cn_headers_t headers;
+    memset(&headers, 0, sizeof headers);
+    if (name_or_null) cn_headers_put(&headers, &call->arena, name_or_null, value);
+    cn_headers_put(&headers, &call->arena, "content-type", CN_STR("text/plain; charset=utf-8"));
+    cn_serve_plain(call, status, cn_headers_view(&headers), text);
 }
 
-static void cn_server_answer_unknown(connect_server_t *server, connect_call_t *call, connect_str_t path) {
-    connect_str_t quoted = cn_str_quote(&call->arena, path);
-    const connect_method_t *method = cn_server_unknown_method();
+/* Of a path that is no method's, the protocol is known all the same. */
+static void cn_server_recognise_unknown(const connect_server_t *server, connect_call_t *call) {
+    static const connect_method_t unknown = {"", NULL, NULL, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
+    call->rpc.method = &unknown;
     call->rpc.protocol = cn_protocol_recognise(
-        cn_headers_find(&call->x.headers, "content-type"), method, server->without, &call->rpc.json);
+        cn_headers_find(&call->x.headers, "content-type"), &unknown, server->without, &call->rpc.json);
+}
+
+static void cn_server_answer_unknown(connect_call_t *call, connect_str_t path) {
+    connect_str_t quoted = cn_str_quote(&call->arena, path);
     if (!call->rpc.protocol || call->rpc.protocol->id == CONNECT_PROTOCOL_CONNECT) {
         connect_str_t text = connect_arena_printf(&call->arena, "no method %s\n", quoted.data);
-        cn_serve_plain(call, 404, NULL, text, text.data ? text : CN_STR(""));
+        cn_server_refuse(call, 404, NULL, text, text.data ? text : CN_STR(""));
         return;
     }
-    call->rpc.method = method;
-    call->rpc.codings = &server->codings;
-    call->told = true;
     cn_error_print(&call->rpc.error, &call->arena, CONNECT_UNIMPLEMENTED, "no method %s", quoted.data);
     cn_serve_answer(call);
 }
 
-static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route) {
-    cn_http_t *http = call->x.http;
+static bool cn_server_may_get(const connect_server_t *server, const connect_method_t *method) {
+    return !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) &&
+        (method->kind == CONNECT_UNARY || method->kind == CONNECT_ANY_KIND) &&
+        method->idempotency == CONNECT_NO_SIDE_EFFECTS;
+}
+
+/* Finds the protocol of a request for a method. Returns false: it has none, or none that is served this way. */
+static bool cn_server_recognise(
+    const connect_server_t *server, connect_call_t *call, const cn_route_t *route, connect_str_t query) {
+    cn_exchange_t *x = &call->x;
+    cn_rpc_t *rpc = &call->rpc;
+    rpc->method = route->method;
+    if (connect_str_equal(x->method, CN_STR("POST"))) {
+        connect_str_t content_type = cn_headers_find(&x->headers, "content-type");
+        rpc->protocol = cn_protocol_recognise(content_type, route->method, server->without, &rpc->json);
+    } else if (connect_str_equal(x->method, CN_STR("GET")) && cn_server_may_get(server, route->method)) {
+        rpc->get = true;
+        rpc->query = call->info.query = query.data ? query : CN_STR("");
+        if (x->content_length <= 0 && !cn_headers_find(&x->headers, "transfer-encoding").data)
+            rpc->protocol = cn_protocol_recognise_get(rpc->query, &call->arena, server->without, &rpc->json);
+    }
+    return rpc->protocol && (rpc->protocol->id != CONNECT_PROTOCOL_GRPC || x->http->version->number != CONNECT_HTTP_1);
+}
+
+/* Says why a request for a method is no call. */
+static void cn_server_answer_refused(const connect_server_t *server, connect_call_t *call, const cn_route_t *route) {
+    const bool may_get = cn_server_may_get(server, route->method);
+    if (call->rpc.protocol)
+        cn_server_refuse(call, 505, NULL, CN_STR(""), CN_STR("gRPC needs HTTP/2\n"));
+    else if (!call->rpc.get && !connect_str_equal(call->x.method, CN_STR("POST")))
+        cn_server_refuse(call, 405, "allow", may_get ? CN_STR("GET, POST") : CN_STR("POST"),
+            may_get ? CN_STR("only GET and POST are allowed here\n") : CN_STR("only POST is allowed here\n"));
+    else
+        cn_server_refuse(call, 415, "accept-post",
+            cn_protocol_accept_post(&call->arena, route->method, server->without),
+            CN_STR("unsupported content type\n"));
+}
+
+static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route, connect_str_t path) {
     connect_call_info_t *info = &call->info;
     info->method = route->method;
     info->path = route->method->path;
-    info->is_server = true;
+    if (strchr(info->path, '*')) {
+        path = connect_arena_copy(&call->arena, cn_str(path.data + route->prefix_len, path.len - route->prefix_len));
+        info->path = path.data ? path.data : "";
+    }
+    info->kind = route->method->kind;
+    if (info->kind == CONNECT_ANY_KIND)
+        info->kind = call->rpc.protocol->enveloped ? CONNECT_BIDI_STREAM : CONNECT_UNARY;
     info->protocol = call->rpc.protocol->id;
     info->codec = call->rpc.json ? "json" : "proto";
-    info->compression_received = info->compression_sent = cn_coding_name(NULL);
-    info->headers = cn_headers_view(&call->x.headers);
-    info->peer.http = http->version->number;
-    info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(http)->peer)).data;
-    if (!info->peer.address) info->peer.address = "";
-    cn_call_set_tls(call, cn_conn_of(http)->tls);
 }
 
-static void cn_server_on_head(connect_call_t *call) {
-    connect_server_t *server = (connect_server_t *)call->owner;
-    cn_exchange_t *x = &call->x;
-    connect_str_t path = x->path, content_type = cn_headers_find(&x->headers, "content-type");
-    const char *query = path.len ? (const char *)memchr(path.data, '?', path.len) : NULL;
-    const cn_route_t *route;
-    bool may_get;
-    if (query) path.len = (size_t)(query - path.data);
-    if (connect_str_equal(x->method, CN_STR("CONNECT"))) { /* it names no path */
-        cn_serve_plain(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
-        return;
-    }
-    route = cn_route_find(&server->routes, path);
-    if (!route) {
-        cn_server_answer_unknown(server, call, path);
-        return;
-    }
-    may_get = !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) && route->method->kind == CONNECT_UNARY &&
-        route->method->idempotency == CONNECT_NO_SIDE_EFFECTS;
-    if (may_get && connect_str_equal(x->method, CN_STR("GET"))) {
-        call->rpc.get = true;
-        call->rpc.query = query ? cn_str(query + 1, (size_t)(x->path.data + x->path.len - query - 1)) : CN_STR("");
-        call->info.query = call->rpc.query;
-        if (x->content_length <= 0 && !cn_headers_find(&x->headers, "transfer-encoding").data)
-            call->rpc.protocol =
-                cn_protocol_recognise_get(call->rpc.query, &call->arena, server->without, &call->rpc.json);
-    } else if (connect_str_equal(x->method, CN_STR("POST"))) {
-        call->rpc.protocol = cn_protocol_recognise(content_type, route->method, server->without, &call->rpc.json);
-    } else {
-        cn_serve_plain(call, 405, "allow", may_get ? CN_STR("GET, POST") : CN_STR("POST"),
-            may_get ? CN_STR("only GET and POST are allowed here\n") : CN_STR("only POST is allowed here\n"));
-        return;
-    }
-    if (!call->rpc.protocol) {
-        connect_str_t list = cn_protocol_accept_post(&call->arena, route->method, server->without);
-        cn_serve_plain(call, 415, "accept-post", list, CN_STR("unsupported content type\n"));
-        return;
-    }
-    if (call->rpc.protocol->id == CONNECT_PROTOCOL_GRPC && x->http->version->number == CONNECT_HTTP_1) {
-        cn_serve_plain(call, 505, NULL, content_type, CN_STR("gRPC needs HTTP/2\n"));
-        return;
-    }
-    call->rpc.method = route->method;
+/* What is the same for all requests. */
+static void cn_server_setup_request(connect_server_t *server, connect_call_t *call) {
+    connect_call_info_t *info = &call->info;
+    info->is_server = true;
+    info->compression_received = info->compression_sent = cn_coding_name(NULL);
+    info->headers = cn_headers_view(&call->x.headers);
+    info->peer.http = call->x.http->version->number;
+    info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(call->x.http)->peer)).data;
+    if (!info->peer.address) info->peer.address = "";
+    cn_call_set_tls(call, cn_conn_of(call->x.http)->tls);
     call->rpc.codings = &server->codings;
+    call->codec_options = &server->codec_options;
+    call->loop = server->loop;
+}
+
+static void cn_server_setup_call(
+    connect_server_t *server, connect_call_t *call, const cn_route_t *route, connect_str_t path) {
     call->rpc.coding_sent = route->coding;
     call->rpc.free_choice = route->free_choice;
     call->rpc.require_version = server->require_connect_header;
     call->events = *route->events;
     call->user = route->user;
-    call->codec_options = &server->codec_options;
-    call->loop = server->loop;
     call->interceptors.outer = server->interceptors;
     call->interceptors.outer_count = server->interceptor_count;
     call->interceptors.inner = route->interceptors;
@@ -20399,8 +21204,36 @@ static void cn_server_on_head(connect_call_t *call) {
     call->values[0].key = route->key;
     call->values[0].value = NULL;
     memcpy(&call->values[0].value, &route->value, sizeof route->value); /* handed out as const again */
-    cn_server_fill_info(call, route);
-    cn_serve_begin(call, &route->deadlines);
+    cn_server_fill_info(call, route, path);
+}
+
+static void cn_server_on_head(connect_call_t *call) {
+    connect_server_t *server = (connect_server_t *)call->owner;
+    connect_str_t query = call->x.path, path;
+    const cn_route_t *route, *page = NULL;
+    bool opens_rpc = false;
+    cn_server_setup_request(server, call);
+    if (connect_str_equal(call->x.method, CN_STR("CONNECT"))) { /* it names no path */
+        cn_server_refuse(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
+        return;
+    }
+    if (!cn_str_split(&query, '?', &path)) path = CN_STR("");
+    route = cn_route_find(&server->routes, path);
+    if (!route) page = cn_route_find(&server->pages, path);
+    if (route)
+        opens_rpc = cn_server_recognise(server, call, route, query);
+    else if (!page)
+        cn_server_recognise_unknown(server, call);
+    if (opens_rpc) cn_server_setup_call(server, call, route, path);
+    if (server->on_request && !cn_plain_admit(server, call, opens_rpc)) return;
+    if (opens_rpc)
+        cn_serve_begin(call, &route->deadlines);
+    else if (route)
+        cn_server_answer_refused(server, call, route);
+    else if (page)
+        cn_plain_begin(call, page);
+    else
+        cn_server_answer_unknown(call, path);
 }
 
 static void cn_server_on_released(connect_call_t *call) {
@@ -20435,8 +21268,8 @@ static void cn_server_on_lost(connect_conn_t *conn) {
     ((connect_server_t *)conn->owner)->conn_count--;
 }
 
-CN_PRIVATE connect_conn_t *cn_server_accept(
-    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error) {
+connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
+    const connect_listen_options_t *options_or_null, connect_error_t *error) {
     static const cn_conn_owner_t events = {
         cn_server_on_begin, NULL, NULL, cn_server_on_lost, cn_server_enter, cn_server_leave};
     cn_conn_options_t options;
@@ -20459,7 +21292,7 @@ CN_PRIVATE connect_conn_t *cn_server_accept(
     options.is_server = true;
     options.allow_http1 = !server->no_http1;
     options.allow_http2 = !server->no_http2;
-    options.tls = tls;
+    options.tls = options_or_null ? options_or_null->tls : NULL;
     options.turn = &server->turn;
     conn = cn_conn_new(&options);
     if (!conn) {
@@ -20471,11 +21304,12 @@ CN_PRIVATE connect_conn_t *cn_server_accept(
     return conn;
 }
 
-connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error) {
-    return cn_server_accept(server, peer, NULL, error);
-}
-
 /* ---- The server ---- */
+
+static bool cn_server_prefix_valid(const char *prefix, connect_error_t *error) {
+    return !prefix[0] || (prefix[0] == '/' && prefix[strlen(prefix) - 1] != '/') ||
+        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
+}
 
 static bool cn_server_set_codings(
     connect_server_t *server, const connect_server_options_t *options, connect_error_t *error) {
@@ -20499,10 +21333,7 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     if (!options) options = &defaults;
     prefix = options->prefix ? options->prefix : "";
     if (!cn_limits_resolve(&limits, &options->limits, error)) return NULL;
-    if (prefix[0] && (prefix[0] != '/' || prefix[strlen(prefix) - 1] == '/')) {
-        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
-        return NULL;
-    }
+    if (!cn_server_prefix_valid(prefix, error)) return NULL;
     if (options->no_http1 && (options->no_http2 || !CONNECT_ENABLE_HTTP2)) {
         cn_error_set(error, CONNECT_INVALID_ARGUMENT, "no_http1 and no_http2 leave nothing to speak");
         return NULL;
@@ -20517,6 +21348,8 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     server->limits = limits;
     server->deadlines = options->deadlines;
     server->codec_options = options->codec_options;
+    server->on_request = options->on_request;
+    server->user = options->user;
     server->interceptors = options->interceptors;
     server->interceptor_count = options->interceptor_count;
     server->no_http1 = options->no_http1;
@@ -20567,6 +21400,7 @@ void connect_server_free(connect_server_t *server) {
     cn_call_pool_free(&server->pool, allocator);
     cn_buf_pool_free(&server->buffers, allocator);
     cn_route_free(&server->routes, allocator);
+    cn_route_free(&server->pages, allocator);
     cn_codings_free(&server->codings);
     while ((handlers = server->handlers) != NULL) {
         server->handlers = handlers->next;
@@ -20576,46 +21410,92 @@ void connect_server_free(connect_server_t *server) {
     cn_mem_release(allocator, server);
 }
 
+/* ---- Routes ---- */
+
+/* Fills in what is the same for all methods that are added at once. */
+static bool cn_server_set_route(const connect_server_t *server, cn_route_t *route, const char **prefix,
+    const connect_route_options_t *options, connect_error_t *error) {
+    memset(route, 0, sizeof *route);
+    *prefix = options && options->prefix ? options->prefix : server->prefix;
+    route->deadlines = server->deadlines;
+    route->coding = server->coding;
+    route->free_choice = server->free_choice;
+    if (!cn_server_prefix_valid(*prefix, error)) return false;
+    if (!options) return true;
+    if (options->deadlines.default_ms) route->deadlines.default_ms = options->deadlines.default_ms;
+    if (options->deadlines.min_ms) route->deadlines.min_ms = options->deadlines.min_ms;
+    if (options->deadlines.max_ms) route->deadlines.max_ms = options->deadlines.max_ms;
+    if (options->deadlines.spare_streams) route->deadlines.spare_streams = true;
+    route->interceptors = options->interceptors;
+    route->interceptor_count = options->interceptor_count;
+    route->receive_bytes = options->receive_bytes;
+    route->send_bytes = options->send_bytes;
+    if (!options->compression) return true;
+    route->free_choice = false;
+    return cn_codings_choose(&server->codings, options->compression, &route->coding, error);
+}
+
 bool connect_server_add_service(connect_server_t *server, const connect_service_t *service, const void *handlers,
     void *user, const connect_route_options_t *options, connect_error_t *error) {
-    const char *prefix = options && options->prefix ? options->prefix : server->prefix;
     cn_handlers_t *copy;
+    const char *prefix;
     cn_route_t route;
     size_t i;
-    if (prefix[0] && (prefix[0] != '/' || prefix[strlen(prefix) - 1] == '/'))
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
+    if (!cn_server_set_route(server, &route, &prefix, options, error)) return false;
     copy = (cn_handlers_t *)cn_mem_acquire(server->allocator, sizeof *copy + service->handlers_size);
     if (!copy) return cn_error_memory(error);
     memcpy(copy + 1, handlers, service->handlers_size);
     copy->next = server->handlers;
     server->handlers = copy;
-    memset(&route, 0, sizeof route);
     route.key = service;
     route.value = copy + 1;
     route.user = user;
-    route.deadlines = server->deadlines;
-    route.coding = server->coding;
-    route.free_choice = server->free_choice;
-    if (options) {
-        if (options->deadlines.default_ms) route.deadlines.default_ms = options->deadlines.default_ms;
-        if (options->deadlines.min_ms) route.deadlines.min_ms = options->deadlines.min_ms;
-        if (options->deadlines.max_ms) route.deadlines.max_ms = options->deadlines.max_ms;
-        if (options->deadlines.spare_streams) route.deadlines.spare_streams = true;
-        route.interceptors = options->interceptors;
-        route.interceptor_count = options->interceptor_count;
-        route.receive_bytes = options->receive_bytes;
-        route.send_bytes = options->send_bytes;
-        if (options->compression) {
-            route.free_choice = false;
-            if (!cn_codings_choose(&server->codings, options->compression, &route.coding, error)) return false;
-        }
-    }
     for (i = 0; i < service->method_count; i++) {
         route.method = service->methods[i];
         route.events = service->thunks[i];
-        if (!cn_route_add(&server->routes, server->allocator, prefix, &route, error)) return false;
+        if (!cn_route_add(&server->routes, server->allocator, prefix, &route, false, error)) return false;
     }
     return true;
+}
+
+bool connect_server_add_route(connect_server_t *server, const connect_method_t *method, const connect_events_t *events,
+    void *user, const connect_route_options_t *options, connect_error_t *error) {
+    const char *prefix;
+    cn_route_t route;
+    if (!cn_server_set_route(server, &route, &prefix, options, error)) return false;
+    if (method->kind == CONNECT_ANY_KIND && (method->input || method->output))
+        return cn_error_set(
+            error, CONNECT_INVALID_ARGUMENT, "CONNECT_ANY_KIND is for raw methods: no input, no output");
+    route.method = method;
+    route.events = events;
+    route.user = user;
+    return cn_route_add(&server->routes, server->allocator, prefix, &route, true, error);
+}
+
+bool connect_server_add_http(
+    connect_server_t *server, const char *path, connect_http_handler_t *handler, void *user, connect_error_t *error) {
+    static const connect_events_t none;
+    const size_t len = strlen(path);
+    connect_method_t method;
+    connect_str_t pattern;
+    cn_route_t page;
+    connect_arena_t arena = CONNECT_DEFAULTS;
+    bool added;
+    if (strchr(path, '*'))
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "a plain path has no asterisk: it ends in a slash");
+    arena.private_allocator = server->allocator;
+    pattern = connect_arena_printf(&arena, "%s%s", path, len && path[len - 1] == '/' ? "*" : "");
+    memset(&method, 0, sizeof method);
+    memset(&page, 0, sizeof page);
+    method.path = pattern.data;
+    page.method = &method;
+    page.events = &none;
+    page.http = handler;
+    page.user = user;
+    added =
+        pattern.data ? cn_route_add(&server->pages, server->allocator, "", &page, true, error) : cn_error_memory(error);
+    connect_arena_free(&arena);
+    return added;
 }
 
 void connect_server_drain(connect_server_t *server, uint32_t grace_ms) {
@@ -20737,7 +21617,7 @@ CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *add
     cn_loopback_t *loopback = (cn_loopback_t *)user;
     cn_loopback_link_t *link;
     connect_error_t error;
-    connect_conn_t *server = connect_server_accept(loopback->server, address, &error);
+    connect_conn_t *server = connect_server_accept(loopback->server, address, NULL, &error);
     if (!server) {
         cn_conn_set_failure(conn, 0, error.message.data);
         return error.code;
@@ -22448,13 +23328,16 @@ static connect_str_t cn_client_host(connect_str_t authority) {
 }
 
 static bool cn_client_set_tls(
-    connect_client_t *client, bool is_https, connect_tls_t *tls_or_null, connect_error_t *error) {
+    connect_client_t *client, bool is_https, const connect_client_options_t *options, connect_error_t *error) {
+    connect_tls_t *tls_or_null = options->tls;
     connect_tls_options_t defaults;
     if (!is_https)
         return !tls_or_null ||
             cn_error_set(error, CONNECT_INVALID_ARGUMENT, "tls is set, and base_url is http://; write https://");
     memset(&defaults, 0, sizeof defaults);
     defaults.allocator = client->allocator;
+    if (options->loopback)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback stays in memory: base_url must be http://");
     client->tls = tls_or_null ? cn_tls_hold(tls_or_null) : connect_tls_new(&defaults, error);
     if (!client->tls) return false;
     client->server_name = connect_arena_copy(&client->arena, cn_client_host(client->authority)).data;
@@ -22484,7 +23367,7 @@ static bool cn_client_parse_url(
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
     if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
-    return cn_client_set_tls(client, is_https, options->tls, error);
+    return cn_client_set_tls(client, is_https, options, error);
 }
 
 /* Where to dial: the URL's authority, with the scheme's port if it names none. */
@@ -22732,9 +23615,10 @@ static bool cn_client_set_call_headers(
     connect_call_t *call, connect_headers_t headers, bool checked, connect_error_t *error) {
     size_t i;
     for (i = 0; i < headers.count; i++) {
+        if (!cn_call_may_set(headers.items[i].name, false)) continue; /* a proxy hands on all that it got */
         if (!checked && !cn_client_check_header(&headers.items[i], &call->arena, &call->rpc.error))
-            return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
-                "headers has one that is reserved for the protocol, not in lower case, or not legal");
+            return cn_error_set(
+                error, CONNECT_INVALID_ARGUMENT, "headers has one that is not in lower case, or not legal");
         if (cn_headers_receive(&call->rpc.headers, &call->arena, call->rpc.limits,
                 connect_str_of(headers.items[i].name), headers.items[i].value) != CN_HEADERS_OK)
             return cn_error_memory(error);
@@ -22757,6 +23641,12 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "gRPC needs http = CONNECT_HTTP_2");
     if (call->lane == CN_LANE_HTTP2 && !CONNECT_ENABLE_HTTP2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "this build has no HTTP/2");
+    if (!method->input || !method->output) {
+        call->own_method = *method;
+        call->own_method.path = connect_arena_copy(&call->arena, connect_str_of(method->path)).data;
+        if (!call->own_method.path) return cn_error_memory(error);
+        call->rpc.method = method = &call->own_method;
+    }
     call->rpc.codings = &client->codings;
     call->rpc.coding_sent = client->coding;
     if (options->compression &&
@@ -22769,6 +23659,7 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.compression_sent = cn_coding_name(call->rpc.coding_sent);
     call->info.method = method;
     call->info.path = method->path;
+    call->info.kind = method->kind == CONNECT_ANY_KIND ? CONNECT_BIDI_STREAM : method->kind;
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = client->address ? client->address : "";
@@ -24945,7 +25836,10 @@ static void cn_listen_stop(connect_server_t *server) {
 
 static connect_conn_t *cn_listen_on_accept(void *user, const char *peer) {
     const cn_listen_entry_t *entry = (const cn_listen_entry_t *)user;
-    return cn_server_accept(entry->server, peer, entry->tls, NULL);
+    connect_listen_options_t options;
+    memset(&options, 0, sizeof options);
+    options.tls = entry->tls;
+    return connect_server_accept(entry->server, peer, &options, NULL);
 }
 
 CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error) {
@@ -25716,6 +26610,7 @@ const char *connect_build_info(void) {
 #undef CN_STR_QUOTE_MAX
 #undef CN_TIMEOUT_MAX_MS
 #undef CN_TIMEOUT_NONE
+#undef CN_TIME_SECOND
 #undef CN_UNLIKELY
 #undef CN_WKT_DAY
 #undef CN_WKT_DURATION_MAX

@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 18faac31f42d7cb7. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 0bcb945e4d33f13c. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -1042,8 +1042,9 @@ struct gen_field_t {
     int32_t number;
     bool has_json_name, proto3_optional, is_map, is_group;
     bool required, packed, nullable, has, utf8, deprecated;
-    const char *c_name, *c_has;   /* members */
-    const char *c_choice, *c_get; /* the enumerator in its oneof; the function that looks into the map */
+    const char *c_name, *c_has; /* members */
+    const char *c_choice;       /* the enumerator in its oneof */
+    const char *c_get, *c_set;  /* functions: that looks into the map; that sets what makes it present, too */
 };
 struct gen_type_t { /* a message */
     struct gen_type_t *next;
@@ -5692,7 +5693,7 @@ static const char *const gen_names_others[] = {
     "times "
     "tm tolower toupper truncate umask uname ungetc unlink usleep utime wait waitpid write y0 y1 yn j0 j1 jn gamma ",
     " arena call cancel client code count done error error_or_null events events_or_null handlers items key message "
-    "options request response response_or_null server slot thunks user ",
+    "number options request response response_or_null server slot thunks user value value_or_null ",
 };
 
 static bool gen_names_in(const char *const *lists, size_t count, const char *name) {
@@ -5856,14 +5857,15 @@ static void gen_names_members(gen_names_t *names, gen_type_t *type) {
 
 static void gen_names_enum(gen_names_t *names, gen_enum_t *enumeration) {
     enumeration->c_name = gen_names_take(names, gen_names_base(names, enumeration->file, enumeration->full_name),
-        "||_enum|_values|_names|", enumeration->at, gen_source_printf(names->ctx, "enum %s", enumeration->full_name));
+        "||_enum|_values|_names|_name|", enumeration->at,
+        gen_source_printf(names->ctx, "enum %s", enumeration->full_name));
 }
 
 static void gen_names_types(gen_names_t *names, gen_type_t *type) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
     type->c_name = gen_names_take(names, gen_names_base(names, type->file, type->full_name),
-        "||_type|_list|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
+        "||_type|_list|_init|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
         gen_source_printf(names->ctx, "message %s", type->full_name));
     type->keeps_unknown = !type->is_map_entry &&
         (!names->style->drop_unknown || type->extension_ranges.first || gen_names_is_shared(type->file));
@@ -5877,7 +5879,7 @@ static void gen_names_types(gen_names_t *names, gen_type_t *type) {
 static void gen_names_holder(gen_names_t *names, gen_type_t *holder) {
     gen_field_t *value = holder->fields.first;
     holder->c_name = gen_names_take(names, gen_names_base(names, holder->file, holder->full_name),
-        "||_type|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
+        "||_type|_get|_set|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
         gen_source_printf(names->ctx, "extension %s", holder->full_name));
     value->c_name = "value";
     if (value->has) value->c_has = "has_value";
@@ -5915,6 +5917,10 @@ static void gen_names_inner(gen_names_t *names, gen_type_t *type) {
             field->c_choice = gen_names_take(names,
                 gen_source_printf(names->ctx, "%s_%s_%s", type->c_name, field->oneof->name, field->name), "||",
                 field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
+        }
+        if (field->has || field->c_choice) {
+            field->c_set = gen_names_take(names, gen_source_printf(names->ctx, "%s_set_%s", type->c_name, field->name),
+                "||", field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
         }
         if (field->is_map) {
             field->c_get = gen_names_take(names, gen_source_printf(names->ctx, "%s_%s_get", type->c_name, field->name),
@@ -6726,22 +6732,70 @@ static void gen_emit_types_tables(const gen_type_t *type, gen_text_t *text) {
     gen_text_line(text, "CONNECT_API const connect_type_t %s_type;", type->c_name);
 }
 
-static void gen_emit_types_maps(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
+/* ---- Functions ---- */
+
+static void gen_emit_types_get(gen_context_t *ctx, const gen_type_t *type, const gen_field_t *field, gen_text_t *text) {
+    gen_text_line(text, "/* Finds an entry of %s.%s by its key; NULL if there is none. */", type->name, field->name);
+    gen_text_line(text, "static inline const %s *%s(const %s *message, %skey) {", field->type->c_name, field->c_get,
+        type->c_name, gen_emit_types_of(ctx, field->type->fields.first));
+    gen_text_line(text, "    return CONNECT_CAST(const %s *, connect_message_map_get(&%s_type, message, %ld, &key));",
+        field->type->c_name, type->c_name, (long)field->number);
+    gen_text_line(text, "}");
+}
+
+static void gen_emit_types_set(gen_context_t *ctx, const gen_type_t *type, const gen_field_t *field, gen_text_t *text) {
+    const gen_oneof_t *oneof = field->c_choice ? field->oneof : NULL;
+    gen_text_line(text, "static inline void %s(%s *message, %svalue) {", field->c_set, type->c_name,
+        gen_emit_types_of(ctx, field));
+    gen_text_line(text, "    message->%s%s%s = value;", oneof ? oneof->c_name : "", oneof ? "." : "", field->c_name);
+    if (oneof)
+        gen_text_line(text, "    message->%s = %s;", oneof->c_case, field->c_choice);
+    else
+        gen_text_line(text, "    message->%s = true;", field->c_has);
+    gen_text_line(text, "}");
+}
+
+static void gen_emit_types_functions(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
     const gen_type_t *inner;
     const gen_field_t *field;
     for (inner = type->types.first; inner; inner = inner->next)
-        gen_emit_types_maps(ctx, inner, text);
+        gen_emit_types_functions(ctx, inner, text);
+    if (type->is_map_entry) return;
+    gen_text_line(text, "static inline void %s_init(%s *message) {", type->c_name, type->c_name);
+    gen_text_line(text, "    connect_message_init(&%s_type, message);", type->c_name);
+    gen_text_line(text, "}");
     for (field = type->fields.first; field; field = field->next) {
-        if (!field->is_map) continue;
-        gen_text_line(
-            text, "/* Finds an entry of %s.%s by its key; NULL if there is none. */", type->name, field->name);
-        gen_text_line(text, "static inline const %s *%s(const %s *message, %skey) {", field->type->c_name, field->c_get,
-            type->c_name, gen_emit_types_of(ctx, field->type->fields.first));
-        gen_text_line(text,
-            "    return CONNECT_CAST(const %s *, connect_message_map_get(&%s_type, message, %ld, &key));",
-            field->type->c_name, type->c_name, (long)field->number);
-        gen_text_line(text, "}");
+        if (field->c_set) gen_emit_types_set(ctx, type, field, text);
+        if (field->c_get) gen_emit_types_get(ctx, type, field, text);
     }
+}
+
+static void gen_emit_types_name(const gen_enum_t *enumeration, gen_text_t *text) {
+    gen_text_line(text, "static inline const char *%s_name(int32_t number) {", enumeration->c_name);
+    gen_text_line(text, "    return connect_enum_name(&%s_enum, number);", enumeration->c_name);
+    gen_text_line(text, "}");
+}
+
+static void gen_emit_types_enum_names(const gen_type_t *type, gen_text_t *text) {
+    const gen_type_t *inner;
+    const gen_enum_t *enumeration;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_types_enum_names(inner, text);
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next)
+        gen_emit_types_name(enumeration, text);
+}
+
+/* Typed ways to an extension. */
+static void gen_emit_types_extension(const gen_type_t *holder, gen_text_t *text) {
+    const char *name = holder->c_name, *extendee = holder->extension->extendee->c_name;
+    gen_text_line(text, "static inline bool %s_get(const %s *message, %s *value, connect_arena_t *arena) {", name,
+        extendee, name);
+    gen_text_line(text, "    return connect_extension_get(&%s_extension, message, value, arena);", name);
+    gen_text_line(text, "}");
+    gen_text_line(text, "static inline bool %s_set(%s *message, const %s *value_or_null, connect_arena_t *arena) {",
+        name, extendee, name);
+    gen_text_line(text, "    return connect_extension_set(&%s_extension, message, value_or_null, arena);", name);
+    gen_text_line(text, "}");
 }
 
 static bool gen_emit_types_have_enums(const gen_type_t *type) {
@@ -6753,21 +6807,12 @@ static bool gen_emit_types_have_enums(const gen_type_t *type) {
     return false;
 }
 
-static bool gen_emit_types_have_maps(const gen_type_t *type) {
-    const gen_type_t *inner;
-    if (type->is_map_entry) return true;
-    for (inner = type->types.first; inner; inner = inner->next) {
-        if (gen_emit_types_have_maps(inner)) return true;
-    }
-    return false;
-}
-
 static void gen_emit_types_holder(gen_context_t *ctx, const gen_type_t *holder, gen_text_t *text) {
     const gen_field_t *value = holder->fields.first;
     gen_text_put(text, "\n");
     gen_text_comment(text, "", holder->docs.leading, holder->docs.trailing, holder->deprecated);
-    gen_text_line(text, "/* Extension of %s: connect_extension_get(&%s_extension, message, &value, arena). */",
-        holder->extension->extendee->full_name, holder->c_name);
+    gen_text_line(text, "/* Extension of %s: %s_get and %s_set. */", holder->extension->extendee->full_name,
+        holder->c_name, holder->c_name);
     gen_text_line(text, "typedef struct %s {", holder->c_name);
     gen_text_line(text, "    %svalue;%s", gen_emit_types_of(ctx, value),
         value->enumeration                    ? gen_source_printf(ctx, " /* %s */", value->enumeration->c_name)
@@ -6781,10 +6826,9 @@ static void gen_emit_types_holder(gen_context_t *ctx, const gen_type_t *holder, 
 GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text) {
     const gen_type_t *type, *holder;
     const gen_enum_t *enumeration;
-    bool enums = file->enums.first != NULL, maps = false;
+    bool enums = file->enums.first != NULL;
     for (type = file->types.first; type; type = type->next) {
         if (gen_emit_types_have_enums(type)) enums = true;
-        if (gen_emit_types_have_maps(type)) maps = true;
     }
     if (enums) {
         gen_text_put(text,
@@ -6819,10 +6863,18 @@ GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *fi
         gen_text_line(text, "CONNECT_API const connect_extension_t %s_extension;", holder->c_name);
     }
     gen_text_line(text, "CONNECT_API const connect_file_t %s_file;", file->c_name);
-    if (!maps) return;
-    gen_text_put(text, "\n");
+    if (!enums && !file->types.first && !file->holders.first) return;
+    gen_text_put(text,
+        "\n/* ---- Functions: _init sets defaults, _set_x a field and that it is present, _name is NULL for an unknown "
+        "number ---- */\n");
+    for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next)
+        gen_emit_types_name(enumeration, text);
     for (type = file->types.first; type; type = type->next)
-        gen_emit_types_maps(ctx, type, text);
+        gen_emit_types_enum_names(type, text);
+    for (type = file->types.first; type; type = type->next)
+        gen_emit_types_functions(ctx, type, text);
+    for (holder = file->holders.first; holder; holder = holder->next)
+        gen_emit_types_extension(holder, text);
 }
 
 /* #### src/gen/emit_tables.h ####################################################################################### */
@@ -7311,6 +7363,251 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     gen_emit_list_use(&extensions, file->c_name, "extensions", text);
     gen_emit_list_use(&services, file->c_name, "services", text);
     gen_text_put(text, "\n};\n");
+}
+
+/* #### src/gen/emit_wellknown.h #################################################################################### */
+/* Functions for the structs of well-known types: Timestamp, Duration, Any, FieldMask, Struct and Value, wrappers. */
+GEN_PRIVATE void gen_emit_wellknown_declare(const gen_file_t *file, gen_text_t *text);
+
+/* #### src/gen/emit_wellknown.c #################################################################################### */
+/* What the headers of google/protobuf/ have besides structs and tables: typed functions, each a line or a few around
+   those of connect.h (api/wellknown.h), in the header itself, so that they cost nothing where they are not used.
+
+   In the templates $T is the C name of the message at hand; $V, $S and $L are those of Value, Struct and ListValue. */
+
+static const char gen_emit_wellknown_timestamp[] =
+    "/* Returns the time by the system's clock. */\n"
+    "static inline $T $T_now(void) {\n"
+    "    $T timestamp = CONNECT_DEFAULTS;\n"
+    "    connect_timestamp_now(&timestamp.seconds, &timestamp.nanos);\n"
+    "    return timestamp;\n"
+    "}\n"
+    "/* Converts a time since 1970, as clock_gettime gives it. */\n"
+    "static inline $T $T_from_timespec(const struct timespec *time) {\n"
+    "    $T timestamp = CONNECT_DEFAULTS;\n"
+    "    connect_timestamp_from_timespec(time, &timestamp.seconds, &timestamp.nanos);\n"
+    "    return timestamp;\n"
+    "}\n"
+    "/* Returns false if time_t cannot hold it, or nanos is not from 0 to 999,999,999. */\n"
+    "static inline bool $T_to_timespec(const $T *timestamp, struct timespec *time) {\n"
+    "    return connect_timestamp_to_timespec(timestamp->seconds, timestamp->nanos, time);\n"
+    "}\n";
+
+static const char gen_emit_wellknown_duration[] =
+    "/* Converts a span of time. */\n"
+    "static inline $T $T_from_timespec(const struct timespec *span) {\n"
+    "    $T duration = CONNECT_DEFAULTS;\n"
+    "    connect_duration_from_timespec(span, &duration.seconds, &duration.nanos);\n"
+    "    return duration;\n"
+    "}\n"
+    "/* Returns false if time_t cannot hold it, or the signs differ. */\n"
+    "static inline bool $T_to_timespec(const $T *duration, struct timespec *span) {\n"
+    "    return connect_duration_to_timespec(duration->seconds, duration->nanos, span);\n"
+    "}\n"
+    "/* Converts milliseconds. */\n"
+    "static inline $T $T_from_ms(int64_t ms) {\n"
+    "    $T duration = CONNECT_DEFAULTS;\n"
+    "    connect_duration_from_ms(ms, &duration.seconds, &duration.nanos);\n"
+    "    return duration;\n"
+    "}\n"
+    "/* Returns whole milliseconds; what int64_t cannot hold becomes the nearest it can. */\n"
+    "static inline int64_t $T_to_ms(const $T *duration) {\n"
+    "    return connect_duration_to_ms(duration->seconds, duration->nanos);\n"
+    "}\n";
+
+static const char gen_emit_wellknown_any[] =
+    "/* Puts a message into an Any. Returns false on the errors of connect_message_encode. Lifetime: the arena's. */\n"
+    "static inline bool $T_pack($T *any, const connect_type_t *type, const void *message, connect_arena_t *arena,\n"
+    "    connect_error_t *error) {\n"
+    "    return connect_any_pack(&any->type_url, &any->value, type, message, arena, error);\n"
+    "}\n"
+    "/* Tells whether an Any holds a message of a type. */\n"
+    "static inline bool $T_is(const $T *any, const connect_type_t *type) {\n"
+    "    return connect_any_is(any->type_url, type);\n"
+    "}\n"
+    "/* Decodes what an Any holds into a struct of that type. Errors: INVALID_ARGUMENT if it is of another type, and\n"
+    "   those of connect_message_decode. Lifetime: strings are views of the Any's value. */\n"
+    "static inline bool $T_unpack(const $T *any, const connect_type_t *type, void *message, connect_arena_t *arena,\n"
+    "    connect_error_t *error) {\n"
+    "    return connect_any_unpack(any->type_url, any->value, type, message, arena, CONNECT_NULL, error);\n"
+    "}\n";
+
+static const char gen_emit_wellknown_field_mask[] =
+    "/* Tells whether a mask names a field, \"a.b\", or a message that the field is in, \"a\". */\n"
+    "static inline bool $T_has(const $T *mask, const char *path) {\n"
+    "    return connect_field_mask_has(mask->paths, path);\n"
+    "}\n"
+    "/* Tells whether each path names a field of a type. Errors: INVALID_ARGUMENT. */\n"
+    "static inline bool $T_check(const $T *mask, const connect_type_t *type, connect_arena_t *arena,\n"
+    "    connect_error_t *error) {\n"
+    "    return connect_field_mask_check(mask->paths, type, arena, error);\n"
+    "}\n"
+    "/* Copies the fields that a mask names, deeply: each replaces what `to` has, or clears it if `from` has none.\n"
+    "   Errors: INVALID_ARGUMENT (a path that is none; nothing is copied then), RESOURCE_EXHAUSTED. */\n"
+    "static inline bool $T_copy(const $T *mask, const connect_type_t *type, void *to, const void *from,\n"
+    "    connect_arena_t *arena, connect_error_t *error) {\n"
+    "    return connect_field_mask_copy(mask->paths, type, to, from, arena, error);\n"
+    "}\n";
+
+/* In two parts, since a literal has at most 4,095 characters. */
+static const char gen_emit_wellknown_value_of[] = "/* Make a Value; what is pointed to is not copied. */\n"
+                                                  "static inline $V $V_of_null(void) {\n"
+                                                  "    $V value = CONNECT_DEFAULTS;\n"
+                                                  "    value.kind_case = $V_kind_null_value;\n"
+                                                  "    return value;\n"
+                                                  "}\n"
+                                                  "static inline $V $V_of_number(double number) {\n"
+                                                  "    $V value = CONNECT_DEFAULTS;\n"
+                                                  "    value.kind_case = $V_kind_number_value;\n"
+                                                  "    value.kind.number_value = number;\n"
+                                                  "    return value;\n"
+                                                  "}\n"
+                                                  "static inline $V $V_of_string(connect_str_t text) {\n"
+                                                  "    $V value = CONNECT_DEFAULTS;\n"
+                                                  "    value.kind_case = $V_kind_string_value;\n"
+                                                  "    value.kind.string_value = text;\n"
+                                                  "    return value;\n"
+                                                  "}\n"
+                                                  "static inline $V $V_of_bool(bool truth) {\n"
+                                                  "    $V value = CONNECT_DEFAULTS;\n"
+                                                  "    value.kind_case = $V_kind_bool_value;\n"
+                                                  "    value.kind.bool_value = truth;\n"
+                                                  "    return value;\n"
+                                                  "}\n"
+                                                  "static inline $V $V_of_struct(const $S *object) {\n"
+                                                  "    $V value = CONNECT_DEFAULTS;\n"
+                                                  "    value.kind_case = $V_kind_struct_value;\n"
+                                                  "    value.kind.struct_value = object;\n"
+                                                  "    return value;\n"
+                                                  "}\n"
+                                                  "static inline $V $V_of_list(const $L *list) {\n"
+                                                  "    $V value = CONNECT_DEFAULTS;\n"
+                                                  "    value.kind_case = $V_kind_list_value;\n"
+                                                  "    value.kind.list_value = list;\n"
+                                                  "    return value;\n"
+                                                  "}\n";
+static const char gen_emit_wellknown_value_as[] =
+    "/* Read a Value; value_or_null: absent is as of another kind. Return `otherwise`, or NULL, for other kinds. */\n"
+    "static inline bool $V_is_null(const $V *value_or_null) {\n"
+    "    return value_or_null && value_or_null->kind_case == $V_kind_null_value;\n"
+    "}\n"
+    "static inline double $V_number_or(const $V *value_or_null, double otherwise) {\n"
+    "    if (!value_or_null || value_or_null->kind_case != $V_kind_number_value) return otherwise;\n"
+    "    return value_or_null->kind.number_value;\n"
+    "}\n"
+    "static inline connect_str_t $V_string_or(const $V *value_or_null, connect_str_t otherwise) {\n"
+    "    if (!value_or_null || value_or_null->kind_case != $V_kind_string_value) return otherwise;\n"
+    "    return value_or_null->kind.string_value;\n"
+    "}\n"
+    "static inline bool $V_bool_or(const $V *value_or_null, bool otherwise) {\n"
+    "    if (!value_or_null || value_or_null->kind_case != $V_kind_bool_value) return otherwise;\n"
+    "    return value_or_null->kind.bool_value;\n"
+    "}\n"
+    "static inline const $S *$V_struct_or_null(const $V *value_or_null) {\n"
+    "    if (!value_or_null || value_or_null->kind_case != $V_kind_struct_value) return CONNECT_NULL;\n"
+    "    return value_or_null->kind.struct_value;\n"
+    "}\n"
+    "static inline const $L *$V_list_or_null(const $V *value_or_null) {\n"
+    "    if (!value_or_null || value_or_null->kind_case != $V_kind_list_value) return CONNECT_NULL;\n"
+    "    return value_or_null->kind.list_value;\n"
+    "}\n";
+static const char gen_emit_wellknown_struct[] =
+    "/* Finds a member by its name; NULL if there is none, or the object is NULL. */\n"
+    "static inline const $V *$S_get(const $S *object_or_null, const char *name) {\n"
+    "    const $S_FieldsEntry *entry = CONNECT_NULL;\n"
+    "    if (object_or_null) entry = $S_fields_get(object_or_null, connect_str_of(name));\n"
+    "    return entry ? entry->value : CONNECT_NULL;\n"
+    "}\n"
+    "/* Adds a member, or replaces the one of that name, in a copy of the list of members: for many, fill an array\n"
+    "   instead. name: not copied. Returns false if the arena is full; the object is as before then. */\n"
+    "static inline bool $S_set($S *object, const char *name, $V value, connect_arena_t *arena) {\n"
+    "    $S_FieldsEntry *items = CONNECT_NEW(arena, $S_FieldsEntry, object->fields.count + 1);\n"
+    "    $V *copy = CONNECT_NEW(arena, $V, 1);\n"
+    "    connect_str_t key = connect_str_of(name);\n"
+    "    size_t i, count = 0;\n"
+    "    if (!items || !copy) return false;\n"
+    "    *copy = value;\n"
+    "    for (i = 0; i < object->fields.count; i++) {\n"
+    "        if (!connect_str_equal(object->fields.items[i].key, key)) items[count++] = object->fields.items[i];\n"
+    "    }\n"
+    "    items[count].key = key;\n"
+    "    items[count].value = copy;\n"
+    "    object->fields.items = items;\n"
+    "    object->fields.count = count + 1;\n"
+    "    return true;\n"
+    "}\n"
+    "/* Appends to a list, in a copy of it: for many, fill an array instead. Returns as $S_set. */\n"
+    "static inline bool $L_append($L *list, $V value, connect_arena_t *arena) {\n"
+    "    $V *items = CONNECT_NEW(arena, $V, list->values.count + 1);\n"
+    "    size_t i;\n"
+    "    if (!items) return false;\n"
+    "    for (i = 0; i < list->values.count; i++) items[i] = list->values.items[i];\n"
+    "    items[i] = value;\n"
+    "    list->values.items = items;\n"
+    "    list->values.count = i + 1;\n"
+    "    return true;\n"
+    "}\n";
+
+static const char gen_emit_wellknown_wrapper[] =
+    "/* Makes a wrapper around a value; and returns the value of one that may be absent. */\n"
+    "static inline $T $T_of($C value) {\n"
+    "    $T wrapper = CONNECT_DEFAULTS;\n"
+    "    wrapper.value = value;\n"
+    "    return wrapper;\n"
+    "}\n"
+    "static inline $C $T_or(const $T *wrapper_or_null, $C otherwise) {\n"
+    "    return wrapper_or_null ? wrapper_or_null->value : otherwise;\n"
+    "}\n";
+
+/* The C name of a message of the file. */
+static const char *gen_emit_wellknown_name(const gen_file_t *file, const char *name) {
+    const gen_type_t *type;
+    for (type = file->types.first; type; type = type->next) {
+        if (strcmp(type->name, name) == 0) return type->c_name;
+    }
+    return "";
+}
+
+static const char *gen_emit_wellknown_scalar(int kind) {
+    switch (kind) {
+    case CONNECT_KIND_DOUBLE: return "double";
+    case CONNECT_KIND_FLOAT: return "float";
+    case CONNECT_KIND_INT64: return "int64_t";
+    case CONNECT_KIND_UINT64: return "uint64_t";
+    case CONNECT_KIND_INT32: return "int32_t";
+    case CONNECT_KIND_UINT32: return "uint32_t";
+    case CONNECT_KIND_BOOL: return "bool";
+    default: return "connect_str_t";
+    }
+}
+
+GEN_PRIVATE void gen_emit_wellknown_declare(const gen_file_t *file, gen_text_t *text) {
+    static const struct {
+        const char *form;
+        const char *templates[3];
+    } forms[] = {{"CONNECT_FORM_TIMESTAMP", {gen_emit_wellknown_timestamp, NULL, NULL}},
+        {"CONNECT_FORM_DURATION", {gen_emit_wellknown_duration, NULL, NULL}},
+        {"CONNECT_FORM_ANY", {gen_emit_wellknown_any, NULL, NULL}},
+        {"CONNECT_FORM_FIELD_MASK", {gen_emit_wellknown_field_mask, NULL, NULL}},
+        {"CONNECT_FORM_STRUCT", {gen_emit_wellknown_value_of, gen_emit_wellknown_value_as, gen_emit_wellknown_struct}},
+        {"CONNECT_FORM_WRAPPER", {gen_emit_wellknown_wrapper, NULL, NULL}}};
+    const char *values[26] = {NULL};
+    const gen_type_t *type;
+    size_t i, j;
+    for (type = file->types.first; type; type = type->next) {
+        const char *form = gen_wellknown_form(type->full_name);
+        for (i = 0; form && i < GEN_LEN(forms); i++) {
+            if (strcmp(form, forms[i].form) != 0) continue;
+            values['T' - 'A'] = type->c_name;
+            values['V' - 'A'] = gen_emit_wellknown_name(file, "Value");
+            values['S' - 'A'] = gen_emit_wellknown_name(file, "Struct");
+            values['L' - 'A'] = gen_emit_wellknown_name(file, "ListValue");
+            values['C' - 'A'] = gen_emit_wellknown_scalar(type->fields.first->kind);
+            gen_text_put(text, "\n");
+            for (j = 0; j < GEN_LEN(forms[i].templates) && forms[i].templates[j]; j++)
+                gen_text_template(text, forms[i].templates[j], values);
+        }
+    }
 }
 
 /* #### src/gen/emit_service.h ###################################################################################### */
@@ -7826,6 +8123,7 @@ GEN_PRIVATE void gen_emit_header(gen_context_t *ctx, const gen_file_t *file, gen
         "extern \"C\" {\n"
         "#endif\n");
     gen_emit_types_declare(ctx, file, text);
+    gen_emit_wellknown_declare(file, text);
     for (service = file->services.first; service; service = service->next)
         gen_emit_service_declare(ctx, service, text);
     gen_text_put(text,

@@ -61,7 +61,7 @@ typedef struct connect_client_options_t {
 typedef struct connect_reply_t { connect_headers_t headers, trailers; } connect_reply_t;
 typedef struct connect_call_options_t {    /* of one call; default: the client's */
     uint32_t timeout_ms;
-    connect_headers_t headers;             /* after the client's */
+    connect_headers_t headers;             /* after the client's; the protocol's own among them are left out */
     uint32_t receive_bytes, send_bytes;
     const char *compression, *codec;
     connect_protocol_t protocol;

@@ -6,6 +6,7 @@
 #include "api/memory.h"
 #include "api/error.h"
 #include "api/message.h"
+#include "api/wellknown.h"
 #include "api/call.h"
 #include "api/loop.h"
 #include "api/conn.h"

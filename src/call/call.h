@@ -42,6 +42,7 @@ struct connect_call_t {
     connect_arena_t arena, scratch;
     cn_rpc_t rpc;
     connect_call_info_t info;
+    connect_method_t own_method; /* client: a copy of a raw one, which need not stay */
     connect_events_t events;
     void *user;
     cn_interceptors_t interceptors;
@@ -55,12 +56,13 @@ struct connect_call_t {
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;             /* received, not yet delivered */
-    cn_buf_t expanded;       /* a received message, if it came compressed */
-    size_t unconsumed;       /* bytes in `in` that the peer's window still waits for */
-    const void *request;     /* a single one. Client: what an interceptor's LATER holds back */
-    const void *response;    /* a single one. Client: decoded, on_message is due */
-    void *context;           /* client: connect_call_options_t.context */
+    cn_buf_t in;                   /* received, not yet delivered */
+    cn_buf_t expanded;             /* a received message, if it came compressed */
+    size_t unconsumed;             /* bytes in `in` that the peer's window still waits for */
+    const void *request;           /* a single one. Client: what an interceptor's LATER holds back */
+    const void *response;          /* a single one. Client: decoded, on_message is due */
+    void *context;                 /* client: connect_call_options_t.context */
+    const struct cn_route_t *page; /* server: of a plain HTTP request */
     connect_str_t held;      /* client, single response: the message, expanded, until the call's outcome is known */
     connect_error_t failure; /* what connect_call_fail and add_detail set */
     void (*cancel)(connect_call_t *call, void *arg);
@@ -165,7 +167,10 @@ CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_c
    was appended. */
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error);
-/* One message goes each way (from the client; from the server). */
+/* The application gives and takes one message (of the client; of the server). */
 CN_PRIVATE bool cn_call_single_request(const connect_call_t *call);
 CN_PRIVATE bool cn_call_single_response(const connect_call_t *call);
+/* One message goes over the wire, whatever the application makes of it. */
+CN_PRIVATE bool cn_call_sends_one(const connect_call_t *call);
+CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call);
 #endif

@@ -327,7 +327,7 @@ static bool cn_invoke_end_envelope(connect_call_t *call, connect_str_t payload, 
 }
 
 static void cn_invoke_pump(connect_call_t *call) {
-    while (!call->over) {
+    while (!call->over && !cn_exchange_is_stopped(&call->x)) {
         connect_str_t payload = {"", 0};
         size_t whole = 0;
         cn_front_t front;

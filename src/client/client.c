@@ -419,13 +419,16 @@ static connect_str_t cn_client_host(connect_str_t authority) {
 }
 
 static bool cn_client_set_tls(
-    connect_client_t *client, bool is_https, connect_tls_t *tls_or_null, connect_error_t *error) {
+    connect_client_t *client, bool is_https, const connect_client_options_t *options, connect_error_t *error) {
+    connect_tls_t *tls_or_null = options->tls;
     connect_tls_options_t defaults;
     if (!is_https)
         return !tls_or_null ||
             cn_error_set(error, CONNECT_INVALID_ARGUMENT, "tls is set, and base_url is http://; write https://");
     memset(&defaults, 0, sizeof defaults);
     defaults.allocator = client->allocator;
+    if (options->loopback)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback stays in memory: base_url must be http://");
     client->tls = tls_or_null ? cn_tls_hold(tls_or_null) : connect_tls_new(&defaults, error);
     if (!client->tls) return false;
     client->server_name = connect_arena_copy(&client->arena, cn_client_host(client->authority)).data;
@@ -455,7 +458,7 @@ static bool cn_client_parse_url(
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
     if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
-    return cn_client_set_tls(client, is_https, options->tls, error);
+    return cn_client_set_tls(client, is_https, options, error);
 }
 
 /* Where to dial: the URL's authority, with the scheme's port if it names none. */
@@ -703,9 +706,10 @@ static bool cn_client_set_call_headers(
     connect_call_t *call, connect_headers_t headers, bool checked, connect_error_t *error) {
     size_t i;
     for (i = 0; i < headers.count; i++) {
+        if (!cn_call_may_set(headers.items[i].name, false)) continue; /* a proxy hands on all that it got */
         if (!checked && !cn_client_check_header(&headers.items[i], &call->arena, &call->rpc.error))
-            return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
-                "headers has one that is reserved for the protocol, not in lower case, or not legal");
+            return cn_error_set(
+                error, CONNECT_INVALID_ARGUMENT, "headers has one that is not in lower case, or not legal");
         if (cn_headers_receive(&call->rpc.headers, &call->arena, call->rpc.limits,
                 connect_str_of(headers.items[i].name), headers.items[i].value) != CN_HEADERS_OK)
             return cn_error_memory(error);
@@ -728,6 +732,12 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "gRPC needs http = CONNECT_HTTP_2");
     if (call->lane == CN_LANE_HTTP2 && !CONNECT_ENABLE_HTTP2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "this build has no HTTP/2");
+    if (!method->input || !method->output) {
+        call->own_method = *method;
+        call->own_method.path = connect_arena_copy(&call->arena, connect_str_of(method->path)).data;
+        if (!call->own_method.path) return cn_error_memory(error);
+        call->rpc.method = method = &call->own_method;
+    }
     call->rpc.codings = &client->codings;
     call->rpc.coding_sent = client->coding;
     if (options->compression &&
@@ -740,6 +750,7 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.compression_sent = cn_coding_name(call->rpc.coding_sent);
     call->info.method = method;
     call->info.path = method->path;
+    call->info.kind = method->kind == CONNECT_ANY_KIND ? CONNECT_BIDI_STREAM : method->kind;
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = client->address ? client->address : "";

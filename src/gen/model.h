@@ -140,8 +140,9 @@ struct gen_field_t {
     int32_t number;
     bool has_json_name, proto3_optional, is_map, is_group;
     bool required, packed, nullable, has, utf8, deprecated;
-    const char *c_name, *c_has;   /* members */
-    const char *c_choice, *c_get; /* the enumerator in its oneof; the function that looks into the map */
+    const char *c_name, *c_has; /* members */
+    const char *c_choice;       /* the enumerator in its oneof */
+    const char *c_get, *c_set;  /* functions: that looks into the map; that sets what makes it present, too */
 };
 struct gen_type_t { /* a message */
     struct gen_type_t *next;

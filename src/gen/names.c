@@ -74,7 +74,7 @@ static const char *const gen_names_others[] = {
     "times "
     "tm tolower toupper truncate umask uname ungetc unlink usleep utime wait waitpid write y0 y1 yn j0 j1 jn gamma ",
     " arena call cancel client code count done error error_or_null events events_or_null handlers items key message "
-    "options request response response_or_null server slot thunks user ",
+    "number options request response response_or_null server slot thunks user value value_or_null ",
 };
 
 static bool gen_names_in(const char *const *lists, size_t count, const char *name) {
@@ -238,14 +238,15 @@ static void gen_names_members(gen_names_t *names, gen_type_t *type) {
 
 static void gen_names_enum(gen_names_t *names, gen_enum_t *enumeration) {
     enumeration->c_name = gen_names_take(names, gen_names_base(names, enumeration->file, enumeration->full_name),
-        "||_enum|_values|_names|", enumeration->at, gen_source_printf(names->ctx, "enum %s", enumeration->full_name));
+        "||_enum|_values|_names|_name|", enumeration->at,
+        gen_source_printf(names->ctx, "enum %s", enumeration->full_name));
 }
 
 static void gen_names_types(gen_names_t *names, gen_type_t *type) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
     type->c_name = gen_names_take(names, gen_names_base(names, type->file, type->full_name),
-        "||_type|_list|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
+        "||_type|_list|_init|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
         gen_source_printf(names->ctx, "message %s", type->full_name));
     type->keeps_unknown = !type->is_map_entry &&
         (!names->style->drop_unknown || type->extension_ranges.first || gen_names_is_shared(type->file));
@@ -259,7 +260,7 @@ static void gen_names_types(gen_names_t *names, gen_type_t *type) {
 static void gen_names_holder(gen_names_t *names, gen_type_t *holder) {
     gen_field_t *value = holder->fields.first;
     holder->c_name = gen_names_take(names, gen_names_base(names, holder->file, holder->full_name),
-        "||_type|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
+        "||_type|_get|_set|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
         gen_source_printf(names->ctx, "extension %s", holder->full_name));
     value->c_name = "value";
     if (value->has) value->c_has = "has_value";
@@ -297,6 +298,10 @@ static void gen_names_inner(gen_names_t *names, gen_type_t *type) {
             field->c_choice = gen_names_take(names,
                 gen_source_printf(names->ctx, "%s_%s_%s", type->c_name, field->oneof->name, field->name), "||",
                 field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
+        }
+        if (field->has || field->c_choice) {
+            field->c_set = gen_names_take(names, gen_source_printf(names->ctx, "%s_set_%s", type->c_name, field->name),
+                "||", field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
         }
         if (field->is_map) {
             field->c_get = gen_names_take(names, gen_source_printf(names->ctx, "%s_%s_get", type->c_name, field->name),

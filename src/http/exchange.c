@@ -16,6 +16,10 @@ CN_PRIVATE void cn_exchange_set_due(cn_exchange_t *x, int64_t due_ms) {
     }
 }
 
+CN_PRIVATE bool cn_exchange_is_stopped(const cn_exchange_t *x) {
+    return x->http && x->http->stopped;
+}
+
 CN_PRIVATE void cn_http_wake(cn_http_t *http) {
     if (http->feeding || http->woken) return;
     http->woken = true;

@@ -126,11 +126,14 @@ struct cn_http_t { /* embedded in the connection */
     bool closing;                     /* close when out is empty */
     bool settled;                     /* client: the peer has shown itself: by SETTINGS, or a response */
     uint64_t written;                 /* bytes that the transport has taken out of `out` */
+    bool stopped;                     /* closed inside one of its events: no event but on_closed is to come */
     const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */
 };
 
 /* Sets when on_due is wanted; INT64_MAX: not any more. */
 CN_PRIVATE void cn_exchange_set_due(cn_exchange_t *x, int64_t due_ms);
+/* Tells whether an event of x, or beside it, has closed the connection. */
+CN_PRIVATE bool cn_exchange_is_stopped(const cn_exchange_t *x);
 /* Calls on_output, unless we are inside feed or it was called already. */
 CN_PRIVATE void cn_http_wake(cn_http_t *http);
 /* Puts x on the list of the open ones, and takes it off and says on_closed with x->close_code. */

@@ -137,6 +137,13 @@ static void cn_http2_fail_memory(cn_http2_t *h) {
     cn_http2_fail(h, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
 }
 
+/* Whether nghttp2 is to return; an event may have closed the connection. */
+static bool cn_http2_stops(cn_http2_t *h) {
+    if (CN_UNLIKELY(h->http->stopped))
+        cn_http2_fail(h, NGHTTP2_CANCEL, CONNECT_UNAVAILABLE, "the connection is closed");
+    return h->fatal != 0;
+}
+
 /* ---- Memory for nghttp2 ---- */
 
 static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
@@ -320,7 +327,7 @@ static bool cn_http2_settle(cn_http2_t *h) {
     has_room = cn_http2_can_begin(http);
     told = (has_room && !h->had_room) || (http->draining && !was_draining);
     h->had_room = has_room;
-    if (told && http->events->on_room) http->events->on_room(http);
+    if (told && !http->stopped && http->events->on_room) http->events->on_room(http);
     return told && !h->ended;
 }
 
@@ -495,7 +502,7 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
     (void)nghttp2_session_set_stream_user_data(session, x->stream_id, x);
     h->current = x;
     h->update_credit = CN_MIN(h->update_credit + 2, CN_HTTP2_UPDATE_CREDIT);
-    return 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static connect_str_t cn_http2_view(const uint8_t *bytes, size_t len) {
@@ -575,7 +582,7 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
         h->block_refusal = 431;
     else
         cn_http2_give_up(h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* nghttp2 takes header texts as uint8_t *, and does not write to them. */
@@ -686,7 +693,7 @@ static int cn_http2_on_frame(nghttp2_session *session, const nghttp2_frame *fram
         if (frame->hd.type == NGHTTP2_HEADERS && !cn_http2_is_mute(x)) cn_http2_on_head(h, x);
         if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
             x->received_end = true;
-            if (!cn_http2_is_mute(x)) x->events->on_end(x);
+            if (!cn_http2_is_mute(x) && !h->http->stopped) x->events->on_end(x);
         }
         break;
     case NGHTTP2_SETTINGS:
@@ -703,7 +710,7 @@ static int cn_http2_on_frame(nghttp2_session *session, const nghttp2_frame *fram
         break;
     default: break;
     }
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int cn_http2_on_data(
@@ -718,7 +725,7 @@ static int cn_http2_on_data(
         x->received_ms = h->http->now_ms;
         x->events->on_data(x, (const char *)bytes, len);
     }
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int cn_http2_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user) {
@@ -793,7 +800,7 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
     }
     if (counts && !cn_http2_bucket_take(&h->resets, limits->reset_burst, limits->reset_rate, h->http->now_ms))
         cn_http2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, "too many streams were reset");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- What is sent ---- */
@@ -888,7 +895,7 @@ static int cn_http2_on_send_data(nghttp2_session *session, nghttp2_frame *frame,
     if (x->over_high_water && cn_buf_len(&x->out) < http->limits->stream_buffer / 2) {
         x->over_high_water = false;
         if (!x->sent_end && !cn_http2_is_mute(x)) x->events->on_writable(x);
-        if (h->fatal) return NGHTTP2_ERR_CALLBACK_FAILURE;
+        if (cn_http2_stops(h)) return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     return cn_buf_len(&http->out) >= http->limits->connection_buffer ? NGHTTP2_ERR_PAUSE : 0;
 }
@@ -902,7 +909,7 @@ static int cn_http2_on_frame_not_sent(nghttp2_session *session, const nghttp2_fr
     if (x)
         cn_http2_give_up(
             h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "the headers to be sent are too large");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- Open, free ---- */

@@ -329,7 +329,7 @@ static void run_backpressure(world *w) {
     w->floods = w->pausing = true;
     start(w, "flood", 0, 0);
     step_until(w, server_has_call);
-    while (calm < 30) {
+    while (calm < 30 || to->messages == 0) {
         before = w->sent;
         w->driver->step(w);
         calm = w->sent == before ? calm + 1 : 0;
