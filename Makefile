@@ -34,13 +34,12 @@ CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples readme bench-build \
     conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,interop h2spec demo conformance-server conformance-client)
+ALONE := $(addprefix build/passed/,interop h2spec demo conformance-server conformance-client conformance-server-odd)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix other-systems examples interop demo bench \
-    setup conformance conformance-server conformance-client conformance-server-asan conformance-client-asan \
-    conformance-protobuf format clean
+.PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix other-systems examples interop demo \
+    bench setup conformance conformance-protobuf format clean
 .SECONDARY:
 
 all: build/connect_gen generate build/connect_impl.o
@@ -102,8 +101,9 @@ build/unit/%: tests/unit/%.c $(UNIT_NEEDS)
 build/asan/%: tests/unit/%.c $(UNIT_NEEDS)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $(UNIT_FLAGS) $< -o $@ -lcmocka $(LIBS)
-$(addprefix build/,unit/test_drivers_kqueue asan/test_drivers_kqueue unit/test_drivers_memory \
-    asan/test_drivers_memory): tests/unit/test_drivers.c
+# Tests that are others once more, over something else
+VARIANTS := kqueue memory odd
+$(foreach v,$(VARIANTS),build/unit/test_drivers_$v build/asan/test_drivers_$v): tests/unit/test_drivers.c
 build/unit/test_loop_kqueue build/asan/test_loop_kqueue: tests/unit/test_loop.c
 build/passed/unit/%: build/unit/%
 	@sh tests/check.sh unit/$* $<
@@ -171,8 +171,10 @@ build/interop/peers: $(wildcard tests/interop/go/*) examples/telemetry.proto tes
 
 # ---- Conformance: the official runner; its schema is read from the Go module that it is ----
 
-conformance: conformance-server conformance-client conformance-server-asan conformance-client-asan
-conformance-server conformance-client conformance-server-asan conformance-client-asan: setup
+CONFORMANCE := $(foreach side,conformance-server conformance-client,$(side) $(side)-asan $(side)-odd)
+.PHONY: $(CONFORMANCE)
+conformance: $(CONFORMANCE)
+$(CONFORMANCE): setup
 	@rm -f build/passed/$@
 	@$(MAKE) --no-print-directory build/passed/$@
 
@@ -194,12 +196,17 @@ build/conformance/impl.o: build/conformance/impl.c connect.h
 	$(CC) -std=c99 $(CFLAGS) -D_POSIX_C_SOURCE=200809L -I. -Ibuild/conformance/gen -c $< -o $@
 build/conformance/impl-asan.o: build/conformance/impl.c connect.h
 	$(CC) -std=c99 $(SANITIZE) -D_POSIX_C_SOURCE=200809L -I. -Ibuild/conformance/gen -c $< -o $@
+build/conformance/impl-odd.o: build/conformance/impl.c tests/support/odd_io.h connect.h
+	$(CC) -std=c99 $(CFLAGS) -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -include tests/support/odd_io.h -I. \
+	    -Ibuild/conformance/gen -c $< -o $@
 build/conformance-%-asan: build/conformance/%-asan.o build/conformance/impl-asan.o
 	$(CC) $(SANITIZE) $^ -o $@ $(LIBS)
+build/conformance-%-odd: build/conformance/%.o build/conformance/impl-odd.o
+	$(CC) $^ -o $@ $(LIBS)
 build/conformance-%: build/conformance/%.o build/conformance/impl.o
 	$(CC) $^ -o $@ $(LIBS)
 build/passed/conformance-%: build/conformance-% tests/conformance.sh conformance/server.yaml conformance/client.yaml
-	@TIMEOUT=600 sh tests/check.sh conformance-$* sh tests/conformance.sh $<
+	@TIMEOUT=1500 sh tests/check.sh conformance-$* sh tests/conformance.sh $<
 
 # ---- Protobuf's conformance suite: binary and JSON, no failure expected; the cases in text format are skipped ----
 
