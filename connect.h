@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 4c7de12bbf1e07d2. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 b79f8f23973b7473. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -22406,8 +22406,12 @@ static size_t cn_balance_index(const char *const *addresses, size_t count, const
 
 /* Gives a backend other addresses; its connections stay. */
 static bool cn_balance_change(cn_backend_t *backend, const char *const *addresses, size_t count) {
-    const char **copy = cn_balance_copy(backend->client->allocator, addresses, count);
-    size_t lane;
+    const char **copy;
+    size_t lane, same;
+    for (same = 0; same < count && same < backend->address_count; same++)
+        if (strcmp(addresses[same], backend->addresses[same]) != 0) break;
+    if (same == count && same == backend->address_count) return true; /* it goes on resting, too */
+    copy = cn_balance_copy(backend->client->allocator, addresses, count);
     if (!copy) return false;
     for (lane = 0; lane < CN_LANES; lane++) {
         cn_pool_t *pool = &backend->pools[lane];
