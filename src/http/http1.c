@@ -1032,6 +1032,7 @@ static void cn_h1_response_head(cn_http_t *http, const char *base, const cn_h1_f
         return;
     }
     x->status = head->status;
+    http->settled = true;
     x->content_length = head->content_length;
     if (head->close || (head->minor == 0 && !head->keep_alive)) s->keep = false;
     if (x->is_head_request || head->status == 204 || head->status == 304) {
@@ -1392,6 +1393,11 @@ static bool cn_h1_can_begin(const cn_http_t *http) {
     return !http->is_server && !s->x && s->read == CN_H1_HEAD && !http->draining && !http->closing;
 }
 
+static uint32_t cn_h1_capacity(const cn_http_t *http) {
+    (void)http;
+    return 1;
+}
+
 static bool cn_h1_begin(cn_http_t *http, cn_exchange_t *x) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     if (!cn_h1_can_begin(http)) return false;
@@ -1482,7 +1488,7 @@ static void cn_h1_consume(cn_exchange_t *x, size_t len) {
 
 CN_PRIVATE const cn_http_version_t *cn_http1_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_1, cn_h1_open, cn_h1_free, cn_h1_feed, cn_h1_eof, cn_h1_pull,
-        cn_h1_can_begin, cn_h1_begin, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end, cn_h1_reset,
-        cn_h1_consume};
+        cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
+        cn_h1_reset, cn_h1_consume};
     return &version;
 }

@@ -278,7 +278,10 @@ static void cn_http2_end(cn_http2_t *h, connect_code_t code, const char *why) {
         if (x->close_code == CONNECT_OK && (http->is_server || !x->received_end)) {
             x->close_code = http->is_server || x->reset ? CONNECT_CANCELED : code;
             x->close_why = x->reset ? "the stream was reset by this end" : why;
-            if (!http->is_server && x->stream_id == 0) x->close_code = CONNECT_UNAVAILABLE; /* it was never sent */
+            if (!http->is_server && x->stream_id == 0) {
+                x->close_code = CONNECT_UNAVAILABLE; /* it was never sent */
+                x->unprocessed = true;
+            }
         }
         cn_exchange_close(x);
     }
@@ -297,12 +300,16 @@ static void cn_http2_abort(cn_http2_t *h) {
     cn_http2_end(h, h->fatal_code, h->fatal_why);
 }
 
+static uint32_t cn_http2_capacity(const cn_http_t *http) {
+    const cn_http2_t *h = (const cn_http2_t *)http->state;
+    uint32_t most = nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    return CN_MIN(most, http->limits->streams);
+}
+
 static bool cn_http2_can_begin(const cn_http_t *http) {
     const cn_http2_t *h = (const cn_http2_t *)http->state;
-    uint32_t most;
     if (http->draining || http->closing || h->ended || h->fatal) return false;
-    most = nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    return http->exchange_count < CN_MIN(most, http->limits->streams);
+    return http->exchange_count < cn_http2_capacity(http);
 }
 
 /* After nghttp2 ran: ends what is to be ended, and tells a client's owner whether another exchange may begin. Returns
@@ -690,7 +697,10 @@ static int cn_http2_on_frame(nghttp2_session *session, const nghttp2_frame *fram
         }
         break;
     case NGHTTP2_SETTINGS:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) h->settings_received = true;
+        if (frame->hd.flags & NGHTTP2_FLAG_ACK) break;
+        h->settings_received = true;
+        if (!h->http->settled) h->had_room = false; /* so that the owner hears of it now */
+        h->http->settled = true;
         break;
     case NGHTTP2_GOAWAY: cn_http2_on_goaway(h); break;
     case NGHTTP2_PING:
@@ -784,6 +794,8 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
         if (x->unread) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, x->unread));
         x->unread = 0;
         cn_http2_set_close_code(h, x, error);
+        /* RFC 9113 8.7; nghttp2 says the same of streams beyond the last one that GOAWAY names */
+        if (error == NGHTTP2_REFUSED_STREAM && !x->reset && !x->received_head) x->unprocessed = true;
         cn_http2_close(h, x);
     }
     if (counts && !cn_http2_bucket_take(&h->resets, limits->reset_burst, limits->reset_rate, h->http->now_ms))
@@ -1306,8 +1318,8 @@ static void cn_http2_drain(cn_http_t *http) {
 
 CN_PRIVATE const cn_http_version_t *cn_http2_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_2, cn_http2_open, cn_http2_free, cn_http2_feed, cn_http2_eof,
-        cn_http2_pull, cn_http2_can_begin, cn_http2_begin, cn_http2_drain, cn_http2_send_head, cn_http2_flush,
-        cn_http2_send_end, cn_http2_reset, cn_http2_consume};
+        cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_drain, cn_http2_send_head,
+        cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
     return &version;
 }
 #endif

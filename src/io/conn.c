@@ -544,6 +544,7 @@ void connect_conn_sent(connect_conn_t *conn, size_t len) {
     cn_http_t *http = &conn->http;
     cn_buf_t *wire = cn_conn_wire(conn);
     cn_buf_drop(wire, len);
+    http->written += len;
     if (len) conn->stalled_since_ms = cn_buf_len(wire) ? http->now_ms : -1;
     if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->pool, http->allocator);
 }
