@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 b34172d6b6ca820f. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 0f06f11b88da22c3. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -2096,7 +2096,8 @@ CN_PRIVATE connect_str_t cn_percent_decode(connect_arena_t *arena, connect_str_t
 #define CN_NUMBER_TEXT_MAX 1024 /* characters of a number that is read */
 #define CN_NUMBER_ROOM 32       /* what the longest number takes: -2.2250738585072014e-308 */
 
-/* Writes the shortest digits that read back as the same value; it is finite. Returns how many characters. */
+/* Writes the shortest digits that read back as the same value; it is finite. Returns how many characters. -0.0 gets its
+   fraction, since readers that take "-0" for an integer lose the sign. */
 CN_PRIVATE size_t cn_number_from_double(char *to, double value);
 CN_PRIVATE size_t cn_number_from_float(char *to, float value);
 CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value);
@@ -2423,8 +2424,8 @@ CN_PRIVATE size_t cn_number_from_double(char *to, double value) {
     sign = (size_t)(bits >> 63);
     *to = '-';
     if (!(bits << 1)) {
-        to[sign] = '0';
-        return sign + 1;
+        memcpy(to + sign, "0.0", 3);
+        return sign ? 4 : 1;
     }
     if (exponent)
         return sign +
@@ -2443,8 +2444,8 @@ CN_PRIVATE size_t cn_number_from_float(char *to, float value) {
     sign = bits >> 31;
     *to = '-';
     if (!(bits << 1)) {
-        to[sign] = '0';
-        return sign + 1;
+        memcpy(to + sign, "0.0", 3);
+        return sign ? 4 : 1;
     }
     if (exponent)
         return sign +
