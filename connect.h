@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 5864af42ffbfdbe0. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 e4ce9af862adcb9a. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -15958,8 +15958,7 @@ CN_PRIVATE void cn_bear_cache_free(cn_bear_cache_t *cache);
 CN_PRIVATE void cn_bear_cache_put(
     cn_bear_cache_t *cache, connect_str_t key, const cn_bear_resumable_t *session, int64_t now);
 /* Finds a session; session->peer: held for the caller, or NULL. */
-CN_PRIVATE bool cn_bear_cache_get(
-    cn_bear_cache_t *cache, connect_str_t key, cn_bear_resumable_t *session, int64_t now);
+CN_PRIVATE bool cn_bear_cache_get(cn_bear_cache_t *cache, connect_str_t key, cn_bear_resumable_t *session, int64_t now);
 CN_PRIVATE void cn_bear_peer_hold(cn_bear_peer_t *peer_or_null);
 CN_PRIVATE void cn_bear_peer_release(cn_bear_peer_t *peer_or_null);
 
@@ -16178,12 +16177,26 @@ static void cn_bear_say_names(cn_bear_text_t *text) {
     cn_x509_names(&text->certs[0], &text->arena, &names);
     for (i = 0; i < names.count && len + 8 < sizeof list; i++) {
         const char *colon = names.items[i].data ? strchr(names.items[i].data, ':') : NULL;
-        if (!colon || (names.items[i].data[0] == 'C' && len)) continue;
+        if (!colon) continue;
+        if (cn_str_starts(names.items[i], CN_STR("CN:"))) {
+            if (!len) snprintf(list, sizeof list, "none but the CN %s, which does not count", colon + 1);
+            continue;
+        }
         len += (size_t)CN_MAX(snprintf(list + len, sizeof list - len, "%s%s", len ? ", " : "", colon + 1), 0);
     }
     if (len >= sizeof list) memcpy(list + sizeof list - 4, "...", 4);
     cn_bear_say(text, "no name in the certificate matches %s (it has %s)", text->verifier->server_name,
         list[0] ? list : "none");
+}
+
+static bool cn_bear_has_anchor_named(const cn_bear_config_t *config, connect_str_t name) {
+    size_t i;
+    for (i = 0; i < config->anchor_count; i++) {
+        const br_x500_name *dn = &config->anchors[i].dn;
+        if (dn->len >= name.len && name.len && memcmp(dn->data + dn->len - name.len, name.data, name.len) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void cn_bear_say_untrusted(cn_bear_text_t *text) {
@@ -16194,6 +16207,9 @@ static void cn_bear_say_untrusted(cn_bear_text_t *text) {
     if (connect_str_equal(last->issuer, last->subject))
         cn_bear_say(text, "certificate of %s is self-signed and none of the trust anchors (%zu%s)",
             cn_bear_whose(text, text->count - 1), config->anchor_count, skipped);
+    else if (cn_bear_has_anchor_named(config, last->issuer))
+        cn_bear_say(text, "certificate of %s is signed by another %s than the one among the trust anchors",
+            cn_bear_whose(text, text->count - 1), cn_bear_or(cn_x509_name_text(last->issuer, &text->arena)));
     else
         cn_bear_say(text, "certificate of %s is signed by %s, which is none of the trust anchors (%zu%s)",
             cn_bear_whose(text, text->count - 1), cn_bear_or(cn_x509_name_text(last->issuer, &text->arena)),
@@ -16241,7 +16257,7 @@ static void cn_bear_say_other(cn_bear_text_t *text, unsigned verdict) {
         return;
     case BR_ERR_X509_NOT_CA: cn_bear_say(text, "certificate of %s is signed by one that is no CA", whose); return;
     case BR_ERR_X509_FORBIDDEN_KEY_USAGE:
-        cn_bear_say(text, "certificate of %s: its key usage forbids this", whose);
+        cn_bear_say(text, "the key usage of certificate of %s, or of one that it rests on, forbids this", whose);
         return;
     case BR_ERR_X509_LIMIT_EXCEEDED:
         cn_bear_say(text, "the certificates of %s are larger than 64 KiB, or more than 16", whose);
@@ -16321,6 +16337,8 @@ static unsigned cn_bear_check_own(cn_bear_verifier_t *v, const cn_x509_t *leaf) 
     unsigned char address[16];
     size_t len = v->is_server ? 0 : cn_x509_address(v->server_name, address);
     if (!v->config->options->insecure_no_verify || v->is_server) {
+        const bool is_named = !v->is_server && v->server_name[0];
+        if (is_named && !leaf->alt_names.data) return BR_ERR_X509_BAD_SERVER_NAME; /* RFC 9525 6.3: CN is no name */
         if (len && !cn_x509_has_address(leaf, address, len)) return BR_ERR_X509_BAD_SERVER_NAME;
         if (!cn_x509_allows(leaf, v->is_server ? CN_X509_CLIENT_AUTH : CN_X509_SERVER_AUTH)) {
             char name[96];
@@ -17105,7 +17123,8 @@ static const char *cn_bear_error_text(int err) {
     switch (err) {
     case BR_ERR_UNSUPPORTED_VERSION:
     case BR_ERR_BAD_VERSION: return "it does not speak TLS 1.2";
-    case BR_ERR_TOO_LARGE: return "it sent a record that is too large";
+    case BR_ERR_BAD_LENGTH:
+    case BR_ERR_TOO_LARGE: return "it sent a record of a length that is not allowed";
     case BR_ERR_BAD_MAC: return "it sent a record that does not decrypt";
     case BR_ERR_NO_RANDOM: return "there is no entropy";
     case BR_ERR_UNKNOWN_TYPE:
@@ -18189,7 +18208,7 @@ static bool cn_conn_is_clear_text(connect_conn_t *conn, const char *bytes, size_
     return true;
 }
 
-/* A step of a handshake is due: may it be taken now? */
+/* Is there time for a step of the handshake in this millisecond? */
 static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
     cn_conn_turn_t *turn = conn->turn;
     const int64_t now = conn->http.now_ms;
@@ -18197,18 +18216,15 @@ static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
     if (!turn || conn->tls->is_open) return true;
     if (turn->now_ms != now) turn->handshakes = 0;
     turn->now_ms = now;
-    if (turn->handshakes++ < CN_CONN_HANDSHAKES) return true;
+    if (turn->handshakes < CN_CONN_HANDSHAKES) return true;
     conn->handshake_ms = now + 1;
     return false;
 }
 
-static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+static size_t cn_conn_run_tls(connect_conn_t *conn, const char *bytes, size_t len) {
     cn_tls_t *tls = conn->tls;
     size_t taken = 0, used;
     connect_error_t error;
-    bool held;
-    if (len && (cn_conn_is_clear_text(conn, bytes, len, &held) || held)) return len;
-    if (len && !cn_conn_may_shake_hands(conn)) return 0;
     for (;;) {
         connect_str_t plain;
         size_t got = cn_tls_take(tls, bytes + taken, len - taken);
@@ -18232,6 +18248,18 @@ static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t l
         return len;
     }
     return taken;
+}
+
+static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+    const bool was_open = conn->tls->is_open;
+    const size_t answered = cn_buf_len(&conn->tls->out);
+    bool held;
+    if (conn->handshake_ms && conn->handshake_ms <= conn->http.now_ms) conn->handshake_ms = 0;
+    if (len && (cn_conn_is_clear_text(conn, bytes, len, &held) || held)) return len;
+    if (len && !cn_conn_may_shake_hands(conn)) return 0;
+    len = cn_conn_run_tls(conn, bytes, len);
+    if (!was_open && conn->turn && cn_buf_len(&conn->tls->out) > answered) conn->turn->handshakes++; /* it was work */
+    return len;
 }
 
 /* A server that answers a request in clear text with an alert of TLS. */
@@ -21782,8 +21810,8 @@ static connect_call_t *cn_client_call_of(cn_list_t *node) {
 
 static bool cn_client_fits(const connect_conn_t *conn, const connect_call_t *call) {
     const connect_http_version_t http = call->info.peer.http;
-    return !conn->dead &&
-        ((http != CONNECT_HTTP_2 && conn->allow_http1) || (http != CONNECT_HTTP_1 && conn->allow_http2));
+    if (conn->dead && conn->opened) return false; /* one that never opened still has to tell why */
+    return ((http != CONNECT_HTTP_2 && conn->allow_http1) || (http != CONNECT_HTTP_1 && conn->allow_http2));
 }
 
 /* Ends the waiting calls whose deadline has come, and has on_due called for the next. */

@@ -125,8 +125,8 @@ static connect_call_t *cn_client_call_of(cn_list_t *node) {
 
 static bool cn_client_fits(const connect_conn_t *conn, const connect_call_t *call) {
     const connect_http_version_t http = call->info.peer.http;
-    return !conn->dead &&
-        ((http != CONNECT_HTTP_2 && conn->allow_http1) || (http != CONNECT_HTTP_1 && conn->allow_http2));
+    if (conn->dead && conn->opened) return false; /* one that never opened still has to tell why */
+    return ((http != CONNECT_HTTP_2 && conn->allow_http1) || (http != CONNECT_HTTP_1 && conn->allow_http2));
 }
 
 /* Ends the waiting calls whose deadline has come, and has on_due called for the next. */

@@ -404,7 +404,7 @@ static bool cn_conn_is_clear_text(connect_conn_t *conn, const char *bytes, size_
     return true;
 }
 
-/* A step of a handshake is due: may it be taken now? */
+/* Is there time for a step of the handshake in this millisecond? */
 static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
     cn_conn_turn_t *turn = conn->turn;
     const int64_t now = conn->http.now_ms;
@@ -412,18 +412,15 @@ static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
     if (!turn || conn->tls->is_open) return true;
     if (turn->now_ms != now) turn->handshakes = 0;
     turn->now_ms = now;
-    if (turn->handshakes++ < CN_CONN_HANDSHAKES) return true;
+    if (turn->handshakes < CN_CONN_HANDSHAKES) return true;
     conn->handshake_ms = now + 1;
     return false;
 }
 
-static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+static size_t cn_conn_run_tls(connect_conn_t *conn, const char *bytes, size_t len) {
     cn_tls_t *tls = conn->tls;
     size_t taken = 0, used;
     connect_error_t error;
-    bool held;
-    if (len && (cn_conn_is_clear_text(conn, bytes, len, &held) || held)) return len;
-    if (len && !cn_conn_may_shake_hands(conn)) return 0;
     for (;;) {
         connect_str_t plain;
         size_t got = cn_tls_take(tls, bytes + taken, len - taken);
@@ -447,6 +444,18 @@ static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t l
         return len;
     }
     return taken;
+}
+
+static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+    const bool was_open = conn->tls->is_open;
+    const size_t answered = cn_buf_len(&conn->tls->out);
+    bool held;
+    if (conn->handshake_ms && conn->handshake_ms <= conn->http.now_ms) conn->handshake_ms = 0;
+    if (len && (cn_conn_is_clear_text(conn, bytes, len, &held) || held)) return len;
+    if (len && !cn_conn_may_shake_hands(conn)) return 0;
+    len = cn_conn_run_tls(conn, bytes, len);
+    if (!was_open && conn->turn && cn_buf_len(&conn->tls->out) > answered) conn->turn->handshakes++; /* it was work */
+    return len;
 }
 
 /* A server that answers a request in clear text with an alert of TLS. */

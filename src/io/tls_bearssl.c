@@ -328,7 +328,8 @@ static const char *cn_bear_error_text(int err) {
     switch (err) {
     case BR_ERR_UNSUPPORTED_VERSION:
     case BR_ERR_BAD_VERSION: return "it does not speak TLS 1.2";
-    case BR_ERR_TOO_LARGE: return "it sent a record that is too large";
+    case BR_ERR_BAD_LENGTH:
+    case BR_ERR_TOO_LARGE: return "it sent a record of a length that is not allowed";
     case BR_ERR_BAD_MAC: return "it sent a record that does not decrypt";
     case BR_ERR_NO_RANDOM: return "there is no entropy";
     case BR_ERR_UNKNOWN_TYPE:

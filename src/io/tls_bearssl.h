@@ -84,8 +84,7 @@ CN_PRIVATE void cn_bear_cache_free(cn_bear_cache_t *cache);
 CN_PRIVATE void cn_bear_cache_put(
     cn_bear_cache_t *cache, connect_str_t key, const cn_bear_resumable_t *session, int64_t now);
 /* Finds a session; session->peer: held for the caller, or NULL. */
-CN_PRIVATE bool cn_bear_cache_get(
-    cn_bear_cache_t *cache, connect_str_t key, cn_bear_resumable_t *session, int64_t now);
+CN_PRIVATE bool cn_bear_cache_get(cn_bear_cache_t *cache, connect_str_t key, cn_bear_resumable_t *session, int64_t now);
 CN_PRIVATE void cn_bear_peer_hold(cn_bear_peer_t *peer_or_null);
 CN_PRIVATE void cn_bear_peer_release(cn_bear_peer_t *peer_or_null);
 
