@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 5b4e5955fc55eb79. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 f2e72f56ba64ff09. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -13712,6 +13712,8 @@ typedef struct cn_rpc_t {
     bool error_body;                                       /* client, Connect unary: the body is an error object */
     bool received_body;                                    /* client: at least one byte of it */
     bool ended;                                            /* client: the END_STREAM or trailer envelope was read */
+    char quantum[4];                                       /* server, gRPC-Web text: of a body's base64, what is not */
+    uint8_t quantum_len;                                   /* four characters yet */
 } cn_rpc_t;
 
 /* Functions that return false have set rpc->error; what may only run out of memory says so by RESOURCE_EXHAUSTED. */
@@ -13733,6 +13735,10 @@ struct cn_protocol_t {
     bool (*client_end_envelope)(cn_rpc_t *rpc, connect_str_t payload);
     /* Client: the response is whole. False: rpc->error is the outcome. body: of a protocol without envelopes. */
     bool (*client_end)(cn_rpc_t *rpc, connect_str_t body);
+    /* Server: appends to `in` what a piece of the body stands for; NULL: for itself. */
+    bool (*server_receive)(cn_rpc_t *rpc, connect_str_t piece, cn_buf_t *in);
+    /* Server: has what was appended to x->out, from so many bytes on, stand there as it is sent; NULL: as it is. */
+    bool (*server_send)(cn_rpc_t *rpc, size_t from);
 };
 
 enum { CN_PROTOCOL_NO_CONNECT = 1, CN_PROTOCOL_NO_GRPC = 2, CN_PROTOCOL_NO_GRPC_WEB = 4, CN_PROTOCOL_NO_JSON = 8 };
@@ -14199,13 +14205,13 @@ static bool cn_connect_stream_client_end(cn_rpc_t *rpc, connect_str_t body) {
 CN_PRIVATE const cn_protocol_t *cn_connect_unary_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_unary_server_open,
         cn_connect_unary_server_head, cn_connect_unary_server_end, cn_connect_unary_client_head,
-        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end};
+        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end, NULL, NULL};
     return &protocol;
 }
 
 CN_PRIVATE const cn_protocol_t *cn_connect_get_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_get_server_open,
-        cn_connect_unary_server_head, cn_connect_unary_server_end, NULL, NULL, NULL, NULL};
+        cn_connect_unary_server_head, cn_connect_unary_server_end, NULL, NULL, NULL, NULL, NULL, NULL};
     return &protocol;
 }
 
@@ -14213,7 +14219,7 @@ CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, true, CN_ENVELOPE_END_STREAM,
         cn_connect_stream_server_open, cn_connect_stream_server_head, cn_connect_stream_server_end,
         cn_connect_stream_client_head, cn_connect_stream_client_open, cn_connect_stream_client_end_envelope,
-        cn_connect_stream_client_end};
+        cn_connect_stream_client_end, NULL, NULL};
     return &protocol;
 }
 
@@ -14393,23 +14399,34 @@ static bool cn_grpc_client_end(cn_rpc_t *rpc, connect_str_t body) {
 CN_PRIVATE const cn_protocol_t *cn_grpc_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC, true, 0, cn_grpc_server_open,
         cn_grpc_protocol_server_head, cn_grpc_server_end, cn_grpc_client_head, cn_grpc_protocol_client_open, NULL,
-        cn_grpc_client_end};
+        cn_grpc_client_end, NULL, NULL};
     return &protocol;
 }
 #endif
 
 /* #### src/protocol/grpcweb.h ###################################################################################### */
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void);
+/* Its text mode; a server's only. */
+CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void);
 
 /* #### src/protocol/grpcweb.c ###################################################################################### */
 /* gRPC-Web ("PROTOCOL-WEB"): gRPC for what cannot read HTTP trailers, over HTTP/1.1 and HTTP/2. The response ends
    with an envelope of flag 0x80 whose payload is a block of HTTP/1 header lines: `name: value` CRLF, names in lower
    case, no empty line behind. A reader takes names in any case, spaces around values, LF alone, and a final empty
    line. A response without any body may have the status in its headers ("Trailers-Only"); ours never does. If there
-   is an envelope of trailers, a grpc-status in the headers means nothing. */
+   is an envelope of trailers, a grpc-status in the headers means nothing.
+
+   Text mode (application/grpc-web-text): both bodies are the same envelopes in base64, of the standard alphabet. It is
+   padded wherever something was flushed, so that padding may stand in the middle: each four characters are read by
+   themselves, and what a piece of the body leaves of them is kept in `quantum`. Written: each message, and the
+   trailers, padded by itself. The response is text if the request is; metadata in -bin stays in base64. */
 
 static bool cn_grpcweb_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     return cn_grpc_server_head(rpc, head, "application/grpc-web+proto", "application/grpc-web+json");
+}
+
+static bool cn_grpcweb_text_server_head(cn_rpc_t *rpc, cn_head_t *head) {
+    return cn_grpc_server_head(rpc, head, "application/grpc-web-text+proto", "application/grpc-web-text+json");
 }
 
 static bool cn_grpcweb_append(cn_rpc_t *rpc, const connect_header_t *header) {
@@ -14437,6 +14454,53 @@ static bool cn_grpcweb_server_end(cn_rpc_t *rpc, connect_headers_t *trailers) {
     }
     cn_envelope_write(out->block + out->start + before, CN_ENVELOPE_TRAILERS,
         (uint32_t)(cn_buf_len(out) - before - CN_ENVELOPE_HEAD));
+    return !rpc->protocol->server_send || rpc->protocol->server_send(rpc, before);
+}
+
+/* Decodes base64 that is padded at its end only, in groups of four. */
+static bool cn_grpcweb_decode(cn_rpc_t *rpc, connect_str_t text, cn_buf_t *in) {
+    char *to = cn_buf_reserve(in, rpc->allocator, cn_base64_decoded_max(text.len));
+    size_t len;
+    if (!to) return cn_protocol_memory(rpc);
+    if (!cn_base64_decode(to, &len, text))
+        return cn_error_set(&rpc->error, CONNECT_INVALID_ARGUMENT, "the body of the request is not valid base64");
+    cn_buf_commit(in, len);
+    return true;
+}
+
+static bool cn_grpcweb_server_receive(cn_rpc_t *rpc, connect_str_t piece, cn_buf_t *in) {
+    while (piece.len) {
+        const char *padding = (const char *)memchr(piece.data, '=', piece.len);
+        size_t whole = (padding ? (size_t)(padding - piece.data) : piece.len) / 4 * 4;
+        if (rpc->quantum_len || whole == 0) { /* one group by itself: it was begun before, is padded, or is cut off */
+            size_t take = CN_MIN(sizeof rpc->quantum - rpc->quantum_len, piece.len);
+            memcpy(rpc->quantum + rpc->quantum_len, piece.data, take);
+            rpc->quantum_len = (uint8_t)(rpc->quantum_len + take);
+            piece = cn_str(piece.data + take, piece.len - take);
+            if (rpc->quantum_len < sizeof rpc->quantum) return true;
+            rpc->quantum_len = 0;
+            if (!cn_grpcweb_decode(rpc, cn_str(rpc->quantum, sizeof rpc->quantum), in)) return false;
+        } else {
+            if (!cn_grpcweb_decode(rpc, cn_str(piece.data, whole), in)) return false;
+            piece = cn_str(piece.data + whole, piece.len - whole);
+        }
+    }
+    return true;
+}
+
+static bool cn_grpcweb_server_send(cn_rpc_t *rpc, size_t from) {
+    cn_buf_t *out = &rpc->x->out;
+    const size_t len = cn_buf_len(out) - from, encoded = cn_base64_encoded_len(len, true);
+    char *to = cn_buf_reserve(out, rpc->allocator, encoded), *bytes;
+    if (!to) {
+        cn_buf_truncate(out, from);
+        return cn_protocol_memory(rpc);
+    }
+    bytes = out->block + out->start + from;
+    cn_base64_encode(to, cn_str(bytes, len), true);
+    memmove(bytes, to, encoded);
+    cn_buf_truncate(out, from);
+    cn_buf_commit(out, encoded);
     return true;
 }
 
@@ -14504,14 +14568,21 @@ static bool cn_grpcweb_client_end(cn_rpc_t *rpc, connect_str_t body) {
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS, cn_grpc_server_open,
         cn_grpcweb_server_head, cn_grpcweb_server_end, cn_grpcweb_client_head, cn_grpcweb_client_open,
-        cn_grpcweb_client_end_envelope, cn_grpcweb_client_end};
+        cn_grpcweb_client_end_envelope, cn_grpcweb_client_end, NULL, NULL};
+    return &protocol;
+}
+
+CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void) {
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS, cn_grpc_server_open,
+        cn_grpcweb_text_server_head, cn_grpcweb_server_end, NULL, NULL, NULL, NULL, cn_grpcweb_server_receive,
+        cn_grpcweb_server_send};
     return &protocol;
 }
 
 /* #### src/protocol/recognise.c #################################################################################### */
 /* Which protocol a request speaks: by its content type, and for Connect by the kind of its method (unary calls have a
-   bare body, streams have envelopes). For gRPC all kinds are alike. One table is the server's decision, its
-   Accept-Post header, and nothing else. */
+   bare body, streams have envelopes). For gRPC all kinds are alike. One table, sorted, is the server's decision
+   and its Accept-Post header. */
 
 typedef struct cn_recognise_row_t {
     const char *type;
@@ -14521,23 +14592,33 @@ typedef struct cn_recognise_row_t {
 } cn_recognise_row_t;
 
 static const cn_recognise_row_t cn_recognise_table[] = {
-#if CONNECT_ENABLE_GRPC
-    {"application/grpc", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
-    {"application/grpc+proto", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #if CONNECT_ENABLE_JSON
-    {"application/grpc+json", CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpc_protocol},
-#endif
-#endif
-    {"application/grpc-web", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
-    {"application/grpc-web+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
-    {"application/proto", CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
-    {"application/connect+proto", CN_PROTOCOL_NO_CONNECT, false, false, true, cn_connect_stream_protocol},
-#if CONNECT_ENABLE_JSON
-    {"application/grpc-web+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpcweb_protocol},
-    {"application/json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false, cn_connect_unary_protocol},
     {"application/connect+json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, false, true,
         cn_connect_stream_protocol},
 #endif
+    {"application/connect+proto", CN_PROTOCOL_NO_CONNECT, false, false, true, cn_connect_stream_protocol},
+#if CONNECT_ENABLE_GRPC
+    {"application/grpc", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/grpc+json", CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpc_protocol},
+#endif
+    {"application/grpc+proto", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+#endif
+    {"application/grpc-web", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/grpc-web+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpcweb_protocol},
+#endif
+    {"application/grpc-web+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+    {"application/grpc-web-text", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/grpc-web-text+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
+        cn_grpcweb_text_protocol},
+#endif
+    {"application/grpc-web-text+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false, cn_connect_unary_protocol},
+#endif
+    {"application/proto", CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
 };
 
 static bool cn_recognise_fits(const cn_recognise_row_t *row, const connect_method_t *method, unsigned without) {
@@ -18312,9 +18393,10 @@ CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call) {
 
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len) {
     call->rpc.received_body = true;
-    if (!cn_buf_append(&call->in, call->rpc.allocator, bytes, len)) return cn_error_memory(&call->rpc.error);
     call->unconsumed += len;
-    return true;
+    if (call->rpc.protocol && call->rpc.protocol->server_receive)
+        return call->rpc.protocol->server_receive(&call->rpc, cn_str(bytes, len), &call->in);
+    return cn_buf_append(&call->in, call->rpc.allocator, bytes, len) || cn_error_memory(&call->rpc.error);
 }
 
 CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
@@ -18509,11 +18591,14 @@ static bool cn_call_append_message(
         cn_buf_truncate(out, before);
         return false;
     }
-    if (enveloped)
+    if (enveloped) {
         cn_envelope_write(out->block + out->start + before, packed ? CN_ENVELOPE_COMPRESSED : 0,
             (uint32_t)(cn_buf_len(out) - before - CN_ENVELOPE_HEAD));
-    else
+        if (call->rpc.protocol->server_send && !call->rpc.protocol->server_send(&call->rpc, before))
+            return cn_error_memory(error);
+    } else {
         call->rpc.coding_body = packed || cn_call_announces_empty(call, cn_buf_len(out)) ? call->rpc.coding_sent : NULL;
+    }
     call->messages_out++;
     return true;
 }
@@ -19221,6 +19306,7 @@ static void cn_serve_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
 static void cn_serve_on_end(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
     call->in_end = true;
+    if (call->rpc.quantum_len) cn_serve_fail(call, CONNECT_INTERNAL, "the request ends inside a group of base64");
     cn_serve_pump(call);
 }
 
