@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 a99f64d963d090ee. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 99f7589b515fe523. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -270,16 +270,29 @@ CONNECT_API bool connect_error_find(const connect_error_t *error, const connect_
    such a member, what is not NULL, zero or empty; in a oneof, what x_case names by its number. */
 
 typedef enum connect_kind_t { /* the numbers of google.protobuf.FieldDescriptorProto.Type */
-    CONNECT_KIND_DOUBLE = 1, CONNECT_KIND_FLOAT = 2, CONNECT_KIND_INT64 = 3, CONNECT_KIND_UINT64 = 4,
-    CONNECT_KIND_INT32 = 5, CONNECT_KIND_FIXED64 = 6, CONNECT_KIND_FIXED32 = 7, CONNECT_KIND_BOOL = 8,
-    CONNECT_KIND_STRING = 9, CONNECT_KIND_GROUP = 10, CONNECT_KIND_MESSAGE = 11, CONNECT_KIND_BYTES = 12,
-    CONNECT_KIND_UINT32 = 13, CONNECT_KIND_ENUM = 14, CONNECT_KIND_SFIXED32 = 15, CONNECT_KIND_SFIXED64 = 16,
-    CONNECT_KIND_SINT32 = 17, CONNECT_KIND_SINT64 = 18
+    CONNECT_KIND_DOUBLE = 1,
+    CONNECT_KIND_FLOAT = 2,
+    CONNECT_KIND_INT64 = 3,
+    CONNECT_KIND_UINT64 = 4,
+    CONNECT_KIND_INT32 = 5,
+    CONNECT_KIND_FIXED64 = 6,
+    CONNECT_KIND_FIXED32 = 7,
+    CONNECT_KIND_BOOL = 8,
+    CONNECT_KIND_STRING = 9,
+    CONNECT_KIND_GROUP = 10,
+    CONNECT_KIND_MESSAGE = 11,
+    CONNECT_KIND_BYTES = 12,
+    CONNECT_KIND_UINT32 = 13,
+    CONNECT_KIND_ENUM = 14,
+    CONNECT_KIND_SFIXED32 = 15,
+    CONNECT_KIND_SFIXED64 = 16,
+    CONNECT_KIND_SINT32 = 17,
+    CONNECT_KIND_SINT64 = 18
 } connect_kind_t;
 enum { /* connect_field_t.flags */
     CONNECT_FIELD_REPEATED = 1,
-    CONNECT_FIELD_PACKED = 2,    /* written packed; both forms are read */
-    CONNECT_FIELD_MAP = 4,       /* REPEATED entries; the last of a key counts */
+    CONNECT_FIELD_PACKED = 2, /* written packed; both forms are read */
+    CONNECT_FIELD_MAP = 4,    /* REPEATED entries; the last of a key counts */
     CONNECT_FIELD_REQUIRED = 8,
     CONNECT_FIELD_HAS = 16,      /* `presence` is the offset of bool has_x */
     CONNECT_FIELD_ONEOF = 32,    /* `presence` is the offset of int32_t x_case */
@@ -288,22 +301,33 @@ enum { /* connect_field_t.flags */
 };
 typedef struct connect_field_t { /* 16 bytes without pointers: shared, read-only pages even in a PIE */
     uint32_t number;
-    uint16_t offset, presence;   /* of the members in the struct */
-    uint16_t name, json_name;    /* offsets into the type's names */
-    uint16_t type;               /* index into the type's `types` or `enums` */
+    uint16_t offset, presence; /* of the members in the struct */
+    uint16_t name, json_name;  /* offsets into the type's names */
+    uint16_t type;             /* index into the type's `types` or `enums` */
     uint8_t kind, flags;
 } connect_field_t;
-typedef struct connect_enum_value_t { int32_t number; uint32_t name; } connect_enum_value_t;
+typedef struct connect_enum_value_t {
+    int32_t number;
+    uint32_t name;
+} connect_enum_value_t;
 typedef struct connect_enum_t {
     const char *full_name;              /* "acme.telemetry.v1.Quality" */
     const connect_enum_value_t *values; /* by number, aliases after the first */
     const char *names;
     uint16_t count;
-    bool closed;                        /* a number it does not know goes to the unknown fields */
+    bool closed; /* a number it does not know goes to the unknown fields */
 } connect_enum_t;
 typedef enum connect_form_t { /* messages with a JSON form of their own */
-    CONNECT_FORM_PLAIN, CONNECT_FORM_ANY, CONNECT_FORM_TIMESTAMP, CONNECT_FORM_DURATION, CONNECT_FORM_FIELD_MASK,
-    CONNECT_FORM_STRUCT, CONNECT_FORM_VALUE, CONNECT_FORM_LIST, CONNECT_FORM_WRAPPER, CONNECT_FORM_EMPTY
+    CONNECT_FORM_PLAIN,
+    CONNECT_FORM_ANY,
+    CONNECT_FORM_TIMESTAMP,
+    CONNECT_FORM_DURATION,
+    CONNECT_FORM_FIELD_MASK,
+    CONNECT_FORM_STRUCT,
+    CONNECT_FORM_VALUE,
+    CONNECT_FORM_LIST,
+    CONNECT_FORM_WRAPPER,
+    CONNECT_FORM_EMPTY
 } connect_form_t;
 typedef struct connect_file_t connect_file_t;
 struct connect_type_t {
@@ -311,70 +335,91 @@ struct connect_type_t {
     const connect_field_t *fields;      /* by number */
     const connect_type_t *const *types; /* of message fields */
     const connect_enum_t *const *enums; /* of enum fields */
-    const char *names;                  /* of fields, and their JSON names: each with its zero; at most 64 KiB */
+    const char *names;                  /* of fields, and their JSON names: each between its length, 0 if it has more
+                                           than 255 bytes or an escape in JSON, and its zero; at most 64 KiB */
     const void *defaults;               /* a struct with the defaults set; NULL: all zero */
     const connect_file_t *file;
-    const uint8_t *name_slots;          /* perfect hash from both names to fields; NULL: they are compared in turn */
+    const uint8_t *name_slots; /* perfect hash from both names to fields; NULL: they are compared in turn */
     uint32_t name_seed;
-    uint32_t size;                      /* sizeof the struct */
+    uint32_t size; /* sizeof the struct */
     uint16_t field_count;
-    uint16_t dense;                     /* fields[i].number == i + 1 for i < dense */
-    uint16_t unknown;                   /* offset of connect_str_list_t unknown_fields */
-    bool keeps_unknown;                 /* false: the struct has no such member, unknown fields are dropped */
-    bool has_required;                  /* here or in a message below */
+    uint16_t dense;     /* fields[i].number == i + 1 for i < dense */
+    uint16_t unknown;   /* offset of connect_str_list_t unknown_fields */
+    bool keeps_unknown; /* false: the struct has no such member, unknown fields are dropped */
+    bool has_required;  /* here or in a message below */
     bool is_map_entry;
-    bool is_message_set;                /* its unknown fields are items of a MessageSet */
-    uint8_t form;                       /* connect_form_t */
+    bool is_message_set; /* its unknown fields are items of a MessageSet */
+    uint8_t form;        /* connect_form_t */
 };
-typedef struct connect_extension_t {    /* its value stays among the unknown fields until asked for */
+typedef struct connect_extension_t { /* its value stays among the unknown fields until asked for */
     const connect_type_t *extendee;
-    const connect_type_t *holder;       /* a type with this one field; full_name is the extension's */
+    const connect_type_t *holder; /* a type with this one field; full_name is the extension's */
 } connect_extension_t;
 typedef enum connect_method_kind_t {
-    CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM
+    CONNECT_UNARY,
+    CONNECT_CLIENT_STREAM,
+    CONNECT_SERVER_STREAM,
+    CONNECT_BIDI_STREAM
 } connect_method_kind_t;
 typedef enum connect_idempotency_t {
-    CONNECT_IDEMPOTENCY_UNKNOWN, CONNECT_NO_SIDE_EFFECTS, CONNECT_IDEMPOTENT
+    CONNECT_IDEMPOTENCY_UNKNOWN,
+    CONNECT_NO_SIDE_EFFECTS,
+    CONNECT_IDEMPOTENT
 } connect_idempotency_t;
 typedef struct connect_method_t {
-    const char *path;                   /* "/acme.telemetry.v1.Telemetry/Read" */
+    const char *path; /* "/acme.telemetry.v1.Telemetry/Read" */
     const connect_type_t *input, *output;
     connect_method_kind_t kind;
     connect_idempotency_t idempotency;
 } connect_method_t;
 typedef struct connect_service_t {
-    const char *full_name;              /* "acme.telemetry.v1.Telemetry" */
+    const char *full_name; /* "acme.telemetry.v1.Telemetry" */
     const connect_file_t *file;
     const connect_method_t *const *methods;
     const struct connect_events_t *const *thunks; /* one for each method: they call the typed handlers */
     size_t method_count, handlers_size;
 } connect_service_t;
 struct connect_file_t {
-    const char *name;                   /* "acme/telemetry/v1/telemetry.proto" */
-    connect_str_t descriptor;           /* its FileDescriptorProto, for reflection; absent if generated without */
-    struct { const connect_file_t *const *items; size_t count; } imports;
-    struct { const connect_type_t *const *items; size_t count; } types;
-    struct { const connect_enum_t *const *items; size_t count; } enums;
-    struct { const connect_extension_t *const *items; size_t count; } extensions;
-    struct { const connect_service_t *const *items; size_t count; } services;
+    const char *name;         /* "acme/telemetry/v1/telemetry.proto" */
+    connect_str_t descriptor; /* its FileDescriptorProto, for reflection; absent if generated without */
+    struct {
+        const connect_file_t *const *items;
+        size_t count;
+    } imports;
+    struct {
+        const connect_type_t *const *items;
+        size_t count;
+    } types;
+    struct {
+        const connect_enum_t *const *items;
+        size_t count;
+    } enums;
+    struct {
+        const connect_extension_t *const *items;
+        size_t count;
+    } extensions;
+    struct {
+        const connect_service_t *const *items;
+        size_t count;
+    } services;
 };
-typedef struct connect_schema_t {       /* a set of files, generated or loaded */
+typedef struct connect_schema_t { /* a set of files, generated or loaded */
     const connect_file_t *const *files;
     size_t count;
 } connect_schema_t;
 
 typedef struct connect_codec_options_t {
-    uint32_t depth_max;                 /* nesting; default 100 */
-    uint32_t memory_max;                /* bytes of decoded elements; default 16 MiB */
-    bool merge;                         /* decode into what the message holds; default: it is set to defaults first */
-    bool copy;                          /* decode: strings are copied to the arena; default: views of the input */
-    bool drop_unknown;                  /* decode: default: unknown fields are kept, and written again */
-    bool partial;                       /* a missing required field is no error */
-    bool deterministic;                 /* encode: maps in the order of their keys */
-    bool json_strict;                   /* unknown names are errors; default: they are skipped */
-    bool json_defaults;                 /* write fields that have their default value, too */
+    uint32_t depth_max;  /* nesting; default 100 */
+    uint32_t memory_max; /* bytes of decoded elements; default 16 MiB */
+    bool merge;          /* decode into what the message holds; default: it is set to defaults first */
+    bool copy;           /* decode: strings are copied to the arena; default: views of the input */
+    bool drop_unknown;   /* decode: default: unknown fields are kept, and written again */
+    bool partial;        /* a missing required field is no error */
+    bool deterministic;  /* encode: maps in the order of their keys */
+    bool json_strict;    /* unknown names are errors; default: they are skipped */
+    bool json_defaults;  /* write fields that have their default value, too */
     bool json_proto_names, json_enum_numbers, json_pretty;
-    connect_schema_t schema;            /* where JSON finds the types of Any and extensions; servers add their own */
+    connect_schema_t schema; /* where JSON finds the types of Any and extensions; servers add their own */
 } connect_codec_options_t;
 
 /* Sets a message to its defaults; the same as zeroing it unless the schema gives [default = x] or a closed enum. */
@@ -406,42 +451,45 @@ CONNECT_API bool connect_message_merge(const connect_type_t *type, void *to, con
 
 /* Makes types at run time from a google.protobuf.FileDescriptorSet that holds all imports.
    Errors: INVALID_ARGUMENT names file and type. Lifetime: all of it is in the arena. */
-CONNECT_API bool connect_schema_load(connect_schema_t *schema, connect_str_t descriptor_set, connect_arena_t *arena,
-    connect_error_t *error);
+CONNECT_API bool connect_schema_load(
+    connect_schema_t *schema, connect_str_t descriptor_set, connect_arena_t *arena, connect_error_t *error);
 /* Find a message type by its full name, a method by its path; NULL if the schema has none. */
 CONNECT_API const connect_type_t *connect_schema_type(connect_schema_t schema, const char *full_name);
 CONNECT_API const connect_method_t *connect_schema_method(connect_schema_t schema, const char *path);
 /* Finds a field by its name or its JSON name; NULL if there is none. */
 CONNECT_API const connect_field_t *connect_message_field(const connect_type_t *type, connect_str_t name);
 /* Returns where a field's value stands, as the member's C type, or NULL if it is absent. */
-CONNECT_API const void *connect_message_get(const connect_type_t *type, const void *message,
-    const connect_field_t *field);
+CONNECT_API const void *connect_message_get(
+    const connect_type_t *type, const void *message, const connect_field_t *field);
 /* Sets a field and its presence. value_or_null: of the member's C type, copied flat; NULL clears the field. */
-CONNECT_API void connect_message_set(const connect_type_t *type, void *message, const connect_field_t *field,
-    const void *value_or_null);
+CONNECT_API void connect_message_set(
+    const connect_type_t *type, void *message, const connect_field_t *field, const void *value_or_null);
 /* Finds the entry of a map field by a key of the key's C type; NULL if there is none. */
-CONNECT_API const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number,
-    const void *key);
+CONNECT_API const void *connect_message_map_get(
+    const connect_type_t *type, const void *message, uint32_t number, const void *key);
 /* Reads an extension out of the unknown fields into a struct of its holder type. Returns false: absent or bad. */
-CONNECT_API bool connect_extension_get(const connect_extension_t *extension, const void *message, void *holder,
-    connect_arena_t *arena);
+CONNECT_API bool connect_extension_get(
+    const connect_extension_t *extension, const void *message, void *holder, connect_arena_t *arena);
 /* Writes an extension in place of its earlier value. holder_or_null: NULL removes it. Returns false: no room. */
-CONNECT_API bool connect_extension_set(const connect_extension_t *extension, void *message, const void *holder_or_null,
-    connect_arena_t *arena);
+CONNECT_API bool connect_extension_set(
+    const connect_extension_t *extension, void *message, const void *holder_or_null, connect_arena_t *arena);
 /* Returns the name of an enum's number, NULL if it has none; and the number of a name, false if it has none. */
 CONNECT_API const char *connect_enum_name(const connect_enum_t *type, int32_t number);
 CONNECT_API bool connect_enum_number(const connect_enum_t *type, connect_str_t name, int32_t *number);
 
 /* ---- The wire by hand, without types ---- */
 typedef enum connect_wire_t {
-    CONNECT_WIRE_VARINT = 0, CONNECT_WIRE_FIXED64 = 1, CONNECT_WIRE_BYTES = 2, CONNECT_WIRE_GROUP = 3,
+    CONNECT_WIRE_VARINT = 0,
+    CONNECT_WIRE_FIXED64 = 1,
+    CONNECT_WIRE_BYTES = 2,
+    CONNECT_WIRE_GROUP = 3,
     CONNECT_WIRE_FIXED32 = 5
 } connect_wire_t;
 typedef struct connect_record_t { /* one field as it stands on the wire */
     uint32_t number;
     connect_wire_t wire;
-    uint64_t value;               /* VARINT, FIXED64, FIXED32 */
-    connect_str_t bytes;          /* BYTES, and the inside of a GROUP: messages are read by another reader */
+    uint64_t value;      /* VARINT, FIXED64, FIXED32 */
+    connect_str_t bytes; /* BYTES, and the inside of a GROUP: messages are read by another reader */
 } connect_record_t;
 typedef struct connect_reader_t { /* connect_reader_t reader = {bytes, false}; */
     connect_str_t rest;
@@ -449,8 +497,8 @@ typedef struct connect_reader_t { /* connect_reader_t reader = {bytes, false}; *
 } connect_reader_t;
 typedef struct connect_writer_t { /* connect_writer_t writer = {&arena, {NULL, 0}, false, 0}; */
     connect_arena_t *arena;
-    connect_str_t written;        /* all of it so far, in the arena */
-    bool failed;                  /* the arena is full; what follows does nothing */
+    connect_str_t written; /* all of it so far, in the arena */
+    bool failed;           /* the arena is full; what follows does nothing */
     size_t private_room;
 } connect_writer_t;
 /* Reads the next record. Returns false at the end, and at malformed bytes, which sets reader->failed, too. */
@@ -924,6 +972,50 @@ CONNECT_API const char *connect_build_info(void);
 #define CN_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* #### src/base/mem.h ############################################################################################## */
+/* memcpy and memcmp == 0 for what is mostly short: words that overlap, and no call. */
+static inline CN_HOT void cn_mem_copy(char *to, const char *from, size_t len) {
+    if (len > 16) {
+        memcpy(to, from, len);
+    } else if (len >= 8) {
+        uint64_t first, last;
+        memcpy(&first, from, 8);
+        memcpy(&last, from + len - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + len - 8, &last, 8);
+    } else if (len >= 4) {
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + len - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+    } else if (len) {
+        to[0] = from[0];
+        to[len >> 1] = from[len >> 1];
+        to[len - 1] = from[len - 1];
+    }
+}
+
+static inline CN_HOT bool cn_mem_equal(const char *a, const char *b, size_t len) {
+    if (len > 16) return memcmp(a, b, len) == 0;
+    if (len >= 8) {
+        uint64_t a_first, a_last, b_first, b_last;
+        memcpy(&a_first, a, 8);
+        memcpy(&a_last, a + len - 8, 8);
+        memcpy(&b_first, b, 8);
+        memcpy(&b_last, b + len - 8, 8);
+        return ((a_first ^ b_first) | (a_last ^ b_last)) == 0;
+    }
+    if (len >= 4) {
+        uint32_t a_first, a_last, b_first, b_last;
+        memcpy(&a_first, a, 4);
+        memcpy(&a_last, a + len - 4, 4);
+        memcpy(&b_first, b, 4);
+        memcpy(&b_last, b + len - 4, 4);
+        return ((a_first ^ b_first) | (a_last ^ b_last)) == 0;
+    }
+    return len == 0 || (a[0] == b[0] && a[len >> 1] == b[len >> 1] && a[len - 1] == b[len - 1]);
+}
+
 /* Allocator calls; allocator: NULL is libc. cn_mem_acquire gives zeroed memory; size 0 is taken as 1. */
 CN_PRIVATE void *cn_mem_acquire(const connect_allocator_t *allocator, size_t size);
 CN_PRIVATE void *cn_mem_resize(const connect_allocator_t *allocator, void *block, size_t size);
@@ -2261,21 +2353,10 @@ static void cn_number_first_digits(cn_number_t *number) {
     number->first_exponent += dropped;
 }
 
-CN_PRIVATE const char *cn_number_scan(cn_number_t *number, const char *at, const char *end, const char **bad) {
-    const char *begin;
-    uint64_t first = 0;
+/* What comes behind the integer: a fraction, an exponent. first: the integer's digits. */
+static CN_APART const char *cn_number_scan_rest(
+    cn_number_t *number, uint64_t first, const char *at, const char *end, const char **bad) {
     int32_t exponent = 0;
-    if (end - at > CN_NUMBER_TEXT_MAX) end = at + CN_NUMBER_TEXT_MAX; /* the rest is for the caller to refuse */
-    number->more = false;
-    number->negative = at < end && *at == '-';
-    at += number->negative;
-    begin = at;
-    *bad = at;
-    if (CN_UNLIKELY(!cn_number_is_digit(at, end))) return NULL;
-    if (CN_UNLIKELY(*at == '0' && cn_number_is_digit(at + 1, end))) return NULL;
-    do
-        first = first * 10 + (uint64_t)(*at++ - '0');
-    while (cn_number_is_digit(at, end));
     if (at < end && *at == '.') {
         const char *point = at++;
         uint64_t eight;
@@ -2289,7 +2370,6 @@ CN_PRIVATE const char *cn_number_scan(cn_number_t *number, const char *at, const
             first = first * 10 + (uint64_t)(*at++ - '0');
         exponent = -(int32_t)(at - point - 1);
     }
-    number->digits = begin;
     number->digits_end = at;
     if (at < end && (*at | 0x20) == 'e') {
         int32_t written = 0;
@@ -2307,7 +2387,33 @@ CN_PRIVATE const char *cn_number_scan(cn_number_t *number, const char *at, const
     }
     number->exponent = number->first_exponent = exponent;
     number->first = first;
-    if (CN_UNLIKELY(number->digits_end - begin > 19)) cn_number_first_digits(number);
+    if (CN_UNLIKELY(number->digits_end - number->digits > 19)) cn_number_first_digits(number);
+    return at;
+}
+
+CN_PRIVATE const char *cn_number_scan(cn_number_t *number, const char *at, const char *end, const char **bad) {
+    const char *begin;
+    uint64_t first;
+    unsigned digit;
+    if (end - at > CN_NUMBER_TEXT_MAX) end = at + CN_NUMBER_TEXT_MAX; /* the rest is for the caller to refuse */
+    number->more = false;
+    number->negative = at < end && *at == '-';
+    at += number->negative;
+    number->digits = begin = at;
+    *bad = at;
+    if (CN_UNLIKELY(at == end)) return NULL;
+    first = digit = (unsigned char)(*at++ - '0');
+    if (CN_UNLIKELY(digit > 9)) return NULL;
+    if (CN_UNLIKELY(digit == 0 && cn_number_is_digit(at, end))) return NULL;
+    while (at < end && (digit = (unsigned char)(*at - '0')) < 10) {
+        first = first * 10 + digit;
+        at++;
+    }
+    if (at < end && (*at == '.' || (*at | 0x20) == 'e')) return cn_number_scan_rest(number, first, at, end, bad);
+    number->digits_end = at;
+    number->exponent = number->first_exponent = 0;
+    number->first = first;
+    if (CN_UNLIKELY(at - begin > 19)) cn_number_first_digits(number);
     return at;
 }
 
@@ -2623,6 +2729,9 @@ typedef struct cn_json_reader_t {
 /* depth_max: how deep arrays and objects may nest; at most CN_JSON_DEPTH_MAX. */
 CN_PRIVATE void cn_json_read(cn_json_reader_t *reader, connect_str_t text, connect_arena_t *arena, uint32_t depth_max);
 CN_PRIVATE cn_json_token_t cn_json_next(cn_json_reader_t *reader);
+/* The next item of an array, if it is a plain number: up to 18 digits, no space around them. Returns false if it is
+   not; then nothing was read. */
+CN_PRIVATE bool cn_json_next_uint(cn_json_reader_t *reader, uint64_t *value);
 /* Skips the value whose first token is given. Returns false on an error in it. */
 CN_PRIVATE bool cn_json_skip(cn_json_reader_t *reader, cn_json_token_t first);
 /* Line and column, from 1, of a place in the text: for error texts. Columns are characters, not bytes. */
@@ -2648,6 +2757,8 @@ CN_PRIVATE void cn_json_object_end(cn_json_writer_t *writer);
 CN_PRIVATE void cn_json_array_begin(cn_json_writer_t *writer);
 CN_PRIVATE void cn_json_array_end(cn_json_writer_t *writer);
 CN_PRIVATE void cn_json_name(cn_json_writer_t *writer, connect_str_t name);
+/* The same for a short name that needs no escape. */
+CN_PRIVATE void cn_json_clean_name(cn_json_writer_t *writer, connect_str_t name);
 CN_PRIVATE void cn_json_string(cn_json_writer_t *writer, connect_str_t text);
 /* Bytes as a string of base64. */
 CN_PRIVATE void cn_json_base64(cn_json_writer_t *writer, connect_str_t bytes, bool padded);
@@ -2689,6 +2800,7 @@ CN_PRIVATE void cn_json_float(cn_json_writer_t *writer, float value);
 
 enum { CN_JSON_VALUE, CN_JSON_FIRST_ITEM, CN_JSON_FIRST_NAME, CN_JSON_AFTER, CN_JSON_FAILED };
 
+#define CN_JSON_DIGITS 18 /* of an integer that has no more than 63 bits whatever they are */
 #define CN_JSON_ONES 0x0101010101010101u
 #define CN_JSON_HIGHS 0x8080808080808080u
 
@@ -2757,7 +2869,7 @@ CN_PRIVATE void cn_json_read(cn_json_reader_t *reader, connect_str_t text, conne
     reader->state = CN_JSON_VALUE;
 }
 
-static cn_json_token_t cn_json_fail(cn_json_reader_t *reader, const char *at, const char *error) {
+static CN_COLD cn_json_token_t cn_json_fail(cn_json_reader_t *reader, const char *at, const char *error) {
     reader->at = at < reader->end ? at : reader->end;
     reader->error = error;
     reader->state = CN_JSON_FAILED;
@@ -2769,8 +2881,8 @@ static bool cn_json_in_object(const cn_json_reader_t *reader) {
     return (reader->nesting[level / 64] >> (level % 64)) & 1;
 }
 
-static const char *cn_json_space(const char *at, const char *end) {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+static inline CN_HOT const char *cn_json_space(const char *at, const char *end) {
+    while (at < end && (unsigned char)*at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
         at++;
     return at;
 }
@@ -2841,65 +2953,68 @@ static cn_json_token_t cn_json_unescape(cn_json_reader_t *reader, char *to, cons
     return CN_JSON_STRING;
 }
 
-/* The place of the quote that ends a string, or NULL; *escapes and *wide say what stands before it. */
-static const char *cn_json_string_end(
-    cn_json_reader_t *reader, const char *at, size_t len_max, bool *escapes, bool *wide) {
-    const char *end = reader->end, *begin = at;
-    uint64_t high = 0;
-    *escapes = false;
-    for (;;) {
-        if (CN_LIKELY(end - at >= 8)) {
-            uint64_t word, stops;
-            memcpy(&word, at, 8);
-            stops = cn_json_word_stops(word);
-            if (!stops) {
-                high |= word;
-                at += 8;
-                continue;
-            }
-            high |= cn_json_before_stop(at, word, stops);
-            at += cn_json_stop_index(at, stops);
-        } else {
-            while (at < end && !cn_json_is_stop(*at))
-                high |= (unsigned char)*at++;
-            if (at == end) break;
+/* The first byte of a text that ends a clean run, or its end; *wide is set if one above 0x7F stands before it. */
+static inline CN_HOT const char *cn_json_clean_end(const char *at, const char *end, bool *wide) {
+    uint64_t all = 0;
+#if CN_JSON_SSE2
+    while (CN_LIKELY(end - at >= 16)) {
+        const __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
+        const unsigned stops = cn_json_block_stops(block), high = (unsigned)_mm_movemask_epi8(block);
+        if (stops) {
+            *wide = *wide || (all | (high & ((stops & (0 - stops)) - 1))) != 0;
+            return at + __builtin_ctz(stops);
         }
-        if (*at == '"') {
-            if ((size_t)(at - begin) > len_max) {
-                cn_json_fail(reader, begin, "a name longer than 64 KiB");
-                return NULL;
-            }
-            *wide = (high & CN_JSON_HIGHS) != 0;
-            return at;
-        }
-        if (*at == '\\') {
-            *escapes = true;
-            at++;
-            if (at == end) break;
-        }
-        if ((unsigned char)*at < 0x20) {
-            cn_json_fail(reader, at, "a control character in a string");
-            return NULL;
-        }
-        high |= (unsigned char)*at;
-        at++;
+        all |= high;
+        at += 16;
     }
-    cn_json_fail(reader, end, "a string without its closing quote");
+    *wide = *wide || all != 0;
+    all = 0;
+#endif
+    while (end - at >= 8) {
+        uint64_t word, stops;
+        memcpy(&word, at, 8);
+        stops = cn_json_word_stops(word);
+        if (stops) {
+            *wide = *wide || ((all | cn_json_before_stop(at, word, stops)) & CN_JSON_HIGHS) != 0;
+            return at + cn_json_stop_index(at, stops);
+        }
+        all |= word;
+        at += 8;
+    }
+    for (; at < end && !cn_json_is_stop(*at); at++)
+        all |= (unsigned char)*at;
+    *wide = *wide || (all & CN_JSON_HIGHS) != 0;
+    return at;
+}
+
+/* Goes on behind a backslash or at a control character. Returns the place of the quote that ends the string, or
+   NULL. */
+static const char *cn_json_escaped_end(cn_json_reader_t *reader, const char *at, bool *wide) {
+    const char *end = reader->end;
+    while (at < end && *at == '\\') {
+        at++;
+        if (at == end) break;
+        if ((unsigned char)*at < 0x20) break;
+        *wide = *wide || (unsigned char)*at >= 0x80;
+        at = cn_json_clean_end(at + 1, end, wide);
+        if (at < end && *at == '"') return at;
+    }
+    cn_json_fail(reader, at, at < end ? "a control character in a string" : "a string without its closing quote");
     return NULL;
 }
 
-/* at: behind the opening quote. */
-static cn_json_token_t cn_json_take_string(cn_json_reader_t *reader, const char *at, size_t len_max) {
-    bool escapes, wide = false;
-    const char *quote = cn_json_string_end(reader, at, len_max, &escapes, &wide);
+static CN_APART cn_json_token_t cn_json_take_escaped(
+    cn_json_reader_t *reader, const char *at, const char *stop, size_t len_max, bool wide) {
+    const char *quote = stop < reader->end && *stop == '"' ? stop : cn_json_escaped_end(reader, stop, &wide);
+    size_t room;
+    char *to = NULL;
     if (!quote) return CN_JSON_ERROR;
-    reader->text = cn_str(at, (size_t)(quote - at));
-    reader->escaped = escapes;
-    if (CN_UNLIKELY(wide) && !cn_utf8_valid(reader->text))
-        return cn_json_fail(reader, at, "a string that is not UTF-8");
-    if (CN_UNLIKELY(escapes)) {
-        size_t room = (size_t)(quote - at);
-        char *to = NULL;
+    room = (size_t)(quote - at);
+    if (room > len_max) return cn_json_fail(reader, at, "a name longer than 64 KiB");
+    reader->text = cn_str(at, room);
+    reader->escaped = quote != stop;
+    if (wide && !cn_utf8_valid(reader->text)) return cn_json_fail(reader, at, "a string that is not UTF-8");
+    if (reader->escaped) {
         if (!reader->discard) {
             to = (char *)cn_arena_raw(reader->arena, room);
             if (!to) {
@@ -2914,17 +3029,34 @@ static cn_json_token_t cn_json_take_string(cn_json_reader_t *reader, const char 
     return CN_JSON_STRING;
 }
 
-static cn_json_token_t cn_json_take_number(cn_json_reader_t *reader, const char *at) {
+/* at: behind the opening quote. */
+static inline CN_HOT cn_json_token_t cn_json_take_string(cn_json_reader_t *reader, const char *at, size_t len_max) {
+    bool wide = false;
+    const char *stop = cn_json_clean_end(at, reader->end, &wide);
+    if (CN_UNLIKELY(stop == reader->end || *stop != '"' || wide || (size_t)(stop - at) > len_max))
+        return cn_json_take_escaped(reader, at, stop, len_max, wide);
+    reader->text.data = at;
+    reader->text.len = (size_t)(stop - at);
+    reader->escaped = false;
+    reader->at = stop + 1;
+    return CN_JSON_STRING;
+}
+
+static CN_COLD cn_json_token_t cn_json_bad_number(cn_json_reader_t *reader, const char *at, const char *bad) {
+    return cn_json_fail(reader, bad,
+        bad - at >= CN_NUMBER_TEXT_MAX - 1     ? "a number longer than 1 KiB"
+            : bad < reader->end && *bad == '0' ? "a number with a leading zero"
+                                               : "expected a digit");
+}
+
+static inline CN_HOT cn_json_token_t cn_json_take_number(cn_json_reader_t *reader, const char *at) {
     const char *bad, *end = cn_number_scan(&reader->number, at, reader->end, &bad);
-    if (CN_UNLIKELY(!end))
-        return cn_json_fail(reader, bad,
-            bad - at >= CN_NUMBER_TEXT_MAX - 1     ? "a number longer than 1 KiB"
-                : bad < reader->end && *bad == '0' ? "a number with a leading zero"
-                                                   : "expected a digit");
+    if (CN_UNLIKELY(!end)) return cn_json_bad_number(reader, at, bad);
     if (CN_UNLIKELY(end - at == CN_NUMBER_TEXT_MAX) && end < reader->end &&
         (strchr(".eE", *end) || (unsigned char)(*end - '0') < 10))
         return cn_json_fail(reader, at, "a number longer than 1 KiB");
-    reader->text = cn_str(at, (size_t)(end - at));
+    reader->text.data = at;
+    reader->text.len = (size_t)(end - at);
     reader->at = end;
     reader->state = CN_JSON_AFTER;
     return CN_JSON_NUMBER;
@@ -2960,13 +3092,12 @@ static cn_json_token_t cn_json_close(cn_json_reader_t *reader, const char *at, c
     return token;
 }
 
-static cn_json_token_t cn_json_take_value(cn_json_reader_t *reader, const char *at) {
-    if (at >= reader->end) return cn_json_fail(reader, at, "expected a value");
-    reader->token = at;
+static inline CN_HOT cn_json_token_t cn_json_take_value(cn_json_reader_t *reader, const char *at) {
+    if (CN_UNLIKELY(at >= reader->end)) return cn_json_fail(reader, at, "expected a value");
     switch (*at) {
     case '"': {
         cn_json_token_t token = cn_json_take_string(reader, at + 1, SIZE_MAX);
-        if (token == CN_JSON_STRING) reader->state = CN_JSON_AFTER;
+        if (CN_LIKELY(token == CN_JSON_STRING)) reader->state = CN_JSON_AFTER;
         return token;
     }
     case '{': return cn_json_open(reader, at, true);
@@ -2989,10 +3120,9 @@ static cn_json_token_t cn_json_take_value(cn_json_reader_t *reader, const char *
     }
 }
 
-static cn_json_token_t cn_json_take_name(cn_json_reader_t *reader, const char *at, const char *expected) {
-    if (at >= reader->end || *at != '"') return cn_json_fail(reader, at, expected);
-    reader->token = at;
-    if (cn_json_take_string(reader, at + 1, CN_JSON_NAME_MAX) == CN_JSON_ERROR) return CN_JSON_ERROR;
+static inline CN_HOT cn_json_token_t cn_json_take_name(cn_json_reader_t *reader, const char *at, const char *expected) {
+    if (CN_UNLIKELY(at >= reader->end || *at != '"')) return cn_json_fail(reader, at, expected);
+    if (CN_UNLIKELY(cn_json_take_string(reader, at + 1, CN_JSON_NAME_MAX) == CN_JSON_ERROR)) return CN_JSON_ERROR;
     at = reader->at;
     if (CN_UNLIKELY(at >= reader->end || *at != ':')) {
         at = cn_json_space(at, reader->end);
@@ -3004,33 +3134,58 @@ static cn_json_token_t cn_json_take_name(cn_json_reader_t *reader, const char *a
 }
 
 CN_PRIVATE cn_json_token_t cn_json_next(cn_json_reader_t *reader) {
-    const char *at, *end = reader->end;
-    if (CN_UNLIKELY(reader->state == CN_JSON_FAILED)) return CN_JSON_ERROR;
-    at = cn_json_space(reader->at, end);
+    const char *end = reader->end, *at = cn_json_space(reader->at, end), *name = NULL;
+    const char c = at < end ? *at : 0;
     reader->token = at;
     switch (reader->state) {
-    case CN_JSON_VALUE: return cn_json_take_value(reader, at);
+    case CN_JSON_VALUE: break;
     case CN_JSON_FIRST_ITEM:
-        if (at < end && *at == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
-        return cn_json_take_value(reader, at);
+        if (c == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
+        break;
     case CN_JSON_FIRST_NAME:
-        if (at < end && *at == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
-        return cn_json_take_name(reader, at, "expected a name or }");
-    default: break;
+        if (c == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
+        name = "expected a name or }";
+        break;
+    case CN_JSON_FAILED: return CN_JSON_ERROR;
+    default: /* AFTER */
+        if (reader->depth == 0) {
+            if (at < end) return cn_json_fail(reader, at, "expected nothing after the value");
+            reader->at = at;
+            return CN_JSON_END;
+        }
+        if (cn_json_in_object(reader)) {
+            if (c == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
+            if (CN_UNLIKELY(c != ',')) return cn_json_fail(reader, at, "expected a comma or }");
+            name = "expected a name";
+        } else {
+            if (c == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
+            if (CN_UNLIKELY(c != ',')) return cn_json_fail(reader, at, "expected a comma or ]");
+        }
+        reader->token = at = cn_json_space(at + 1, end);
+        break;
     }
-    if (reader->depth == 0) {
-        if (at < end) return cn_json_fail(reader, at, "expected nothing after the value");
-        reader->at = at;
-        return CN_JSON_END;
+    return name ? cn_json_take_name(reader, at, name) : cn_json_take_value(reader, at);
+}
+
+CN_PRIVATE bool cn_json_next_uint(cn_json_reader_t *reader, uint64_t *value) {
+    const char *at = reader->at, *end = reader->end, *begin;
+    uint64_t sum, digit;
+    if (reader->state == CN_JSON_AFTER) {
+        if (at == end || *at != ',') return false;
+        at++;
+    } else if (reader->state != CN_JSON_FIRST_ITEM) {
+        return false;
     }
-    if (cn_json_in_object(reader)) {
-        if (at < end && *at == ',') return cn_json_take_name(reader, cn_json_space(at + 1, end), "expected a name");
-        if (at < end && *at == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
-        return cn_json_fail(reader, at, "expected a comma or }");
-    }
-    if (at < end && *at == ',') return cn_json_take_value(reader, cn_json_space(at + 1, end));
-    if (at < end && *at == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
-    return cn_json_fail(reader, at, "expected a comma or ]");
+    begin = at;
+    if (end - at > CN_JSON_DIGITS) end = at + CN_JSON_DIGITS + 1;
+    for (sum = 0; at < end && (digit = (unsigned char)(*at - '0')) < 10; at++)
+        sum = sum * 10 + digit;
+    if (at == end || (*at != ',' && *at != ']') || at == begin || (*begin == '0' && at != begin + 1)) return false;
+    reader->token = begin;
+    reader->at = at;
+    reader->state = CN_JSON_AFTER;
+    *value = sum;
+    return true;
 }
 
 CN_PRIVATE bool cn_json_skip(cn_json_reader_t *reader, cn_json_token_t first) {
@@ -3284,6 +3439,18 @@ CN_PRIVATE void cn_json_name(cn_json_writer_t *writer, connect_str_t name) {
     cn_json_wrote(writer, to + writer->pretty);
 }
 
+CN_PRIVATE void cn_json_clean_name(cn_json_writer_t *writer, connect_str_t name) {
+    char *to = cn_json_item(writer, name.len + 4);
+    writer->comma = false;
+    writer->named = true;
+    if (CN_UNLIKELY(!to)) return;
+    *to++ = '"';
+    cn_mem_copy(to, name.data, name.len);
+    to += name.len;
+    memcpy(to, "\": ", 3);
+    cn_json_wrote(writer, to + 2 + writer->pretty);
+}
+
 CN_PRIVATE void cn_json_string(cn_json_writer_t *writer, connect_str_t text) {
     char *to = cn_json_text_item(writer, text.len);
     if (CN_LIKELY(to != NULL)) to = cn_json_put_string(writer, to, text);
@@ -3466,6 +3633,11 @@ CN_PRIVATE bool cn_message_enum_has(const connect_enum_t *type, int32_t number);
 /* The slot of a name in name_slots: name_slots[0] is log2 of how many slots follow it (1 to 15), and each of these is
    0, empty, or 1 + a field's index. The generator calls the same formula. */
 CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsigned bits);
+/* The length of the name at a place in a type's names, if it needs no escape in JSON: the byte before it tells. 0: it
+   does not, or it is longer than 255. */
+static inline size_t cn_message_name_len(const char *names, size_t at) {
+    return at ? (unsigned char)names[at - 1] : 0;
+}
 
 /* #### src/codec/message.c ######################################################################################### */
 /* Messages as plain structs, seen through their tables: defaults, presence, equality, deep copy and merge, access by
@@ -5348,27 +5520,7 @@ static inline CN_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const ch
     if (CN_UNLIKELY((size_t)(p - e->start) < len)) return NULL;
     if (CN_UNLIKELY(len >= CN_PB_LARGE && !e->measured)) return NULL;
     p -= len;
-    if (len <= 16) { /* short ones by overlapping words: no call */
-        if (len >= 8) {
-            uint64_t first, last;
-            memcpy(&first, data, 8);
-            memcpy(&last, data + len - 8, 8);
-            memcpy(p, &first, 8);
-            memcpy(p + len - 8, &last, 8);
-        } else if (len >= 4) {
-            uint32_t first, last;
-            memcpy(&first, data, 4);
-            memcpy(&last, data + len - 4, 4);
-            memcpy(p, &first, 4);
-            memcpy(p + len - 4, &last, 4);
-        } else if (len) {
-            p[0] = data[0];
-            p[len >> 1] = data[len >> 1];
-            p[len - 1] = data[len - 1];
-        }
-    } else {
-        memcpy(p, data, len);
-    }
+    cn_mem_copy(p, data, len);
     return p;
 }
 
@@ -7955,7 +8107,7 @@ static bool cn_pbjson_refuse(cn_pbjson_decoder_t *decoder, cn_json_token_t token
 }
 
 /* Takes from the budget. */
-static bool cn_pbjson_pay(cn_pbjson_decoder_t *decoder, size_t size) {
+static inline bool cn_pbjson_pay(cn_pbjson_decoder_t *decoder, size_t size) {
     if (CN_UNLIKELY(size > decoder->memory_left))
         return cn_pbjson_fail_at(decoder, decoder->reader.token, CONNECT_RESOURCE_EXHAUSTED,
             "decoded elements need more than memory_max", NULL);
@@ -8192,25 +8344,26 @@ static bool cn_pbjson_takes_null(const connect_type_t *type, const connect_field
     return cn_pbjson_is_null_value(type, field);
 }
 
-typedef struct cn_pbjson_items_t { /* a list that grows */
+typedef struct cn_pbjson_items_t { /* a list that grows; its capacity is paid for */
     char *items;
     size_t count, capacity, size;
 } cn_pbjson_items_t;
 
+static CN_APART bool cn_pbjson_items_grow(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list) {
+    size_t capacity = list->capacity ? list->capacity * 2 : CN_MAX((size_t)64 / list->size, (size_t)2);
+    char *items;
+    if ((capacity - list->capacity) > decoder->memory_left / list->size) capacity = list->capacity + 1;
+    if (!cn_pbjson_pay(decoder, (capacity - list->capacity) * list->size)) return false;
+    items = (char *)cn_arena_grow(decoder->arena, list->items, list->capacity * list->size, capacity * list->size);
+    if (!items) return cn_pbjson_fail_memory(decoder);
+    list->items = items;
+    list->capacity = capacity;
+    return true;
+}
+
 /* Room for one item more; NULL: it failed. */
-static char *cn_pbjson_items_add(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list) {
-    if (!cn_pbjson_pay(decoder, list->size)) return NULL;
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : CN_MAX((size_t)64 / list->size, (size_t)2);
-        char *items =
-            (char *)cn_arena_grow(decoder->arena, list->items, list->capacity * list->size, capacity * list->size);
-        if (!items) {
-            cn_pbjson_fail_memory(decoder);
-            return NULL;
-        }
-        list->items = items;
-        list->capacity = capacity;
-    }
+static inline CN_HOT char *cn_pbjson_items_add(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list) {
+    if (CN_UNLIKELY(list->count == list->capacity) && !cn_pbjson_items_grow(decoder, list)) return NULL;
     return list->items + list->count * list->size;
 }
 
@@ -8220,19 +8373,61 @@ static void cn_pbjson_items_finish(cn_pbjson_decoder_t *decoder, cn_pbjson_items
     finished.count = list->count;
     if (list->items)
         cn_arena_shrink(decoder->arena, list->items, list->capacity * list->size, list->count * list->size);
+    decoder->memory_left += (list->capacity - list->count) * list->size;
     memcpy(to, &finished, sizeof finished);
+}
+
+/* The largest value of an integer kind; 0: another kind. */
+static uint64_t cn_pbjson_integer_max(uint8_t kind) {
+    switch (kind) {
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_SINT32:
+    case CONNECT_KIND_SFIXED32: return INT32_MAX;
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32: return UINT32_MAX;
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_SINT64:
+    case CONNECT_KIND_SFIXED64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64: return INT64_MAX;
+    default: return 0;
+    }
+}
+
+/* Reads plain integers as long as they come, one behind the other. Returns false if it failed. */
+static bool cn_pbjson_read_plain(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list, uint64_t max) {
+    uint64_t value;
+    while (cn_json_next_uint(&decoder->reader, &value)) {
+        char *item = cn_pbjson_items_add(decoder, list);
+        if (CN_UNLIKELY(!item)) return false;
+        if (CN_UNLIKELY(value > max)) return cn_pbjson_fail_number(decoder, CN_NUMBER_RANGE);
+        if (list->size == 8) {
+            memcpy(item, &value, 8);
+        } else {
+            const uint32_t low = (uint32_t)value;
+            memcpy(item, &low, 4);
+        }
+        list->count++;
+    }
+    return true;
 }
 
 static bool cn_pbjson_read_list(cn_pbjson_decoder_t *decoder, const connect_type_t *type, const connect_field_t *field,
     cn_pbjson_step_t *step, cn_json_token_t token, char *to) {
     const connect_type_t *item_type = cn_message_is_message(field) ? type->types[field->type] : NULL;
     const bool takes_null = cn_pbjson_takes_null(type, field);
+    const uint64_t integer_max = cn_pbjson_integer_max(field->kind);
     cn_pbjson_items_t list = {NULL, 0, 0, 0};
     list.size = cn_message_value_size(type, field);
     if (token != CN_JSON_ARRAY_BEGIN) return cn_pbjson_refuse(decoder, token, "expected an array");
     step->place = CN_PBJSON_ITEM;
     for (step->index = 0;; step->index++) {
         char *item;
+        if (integer_max) {
+            const bool ok = cn_pbjson_read_plain(decoder, &list, integer_max);
+            step->index = list.count; /* no integer is dropped */
+            if (!ok) return false;
+        }
         token = cn_json_next(&decoder->reader);
         if (token == CN_JSON_ARRAY_END) break;
         if (token == CN_JSON_NULL && !takes_null) return cn_pbjson_fail(decoder, "null in a list");
@@ -8332,17 +8527,19 @@ static bool cn_pbjson_read_map(cn_pbjson_decoder_t *decoder, const connect_type_
     return true;
 }
 
-static bool cn_pbjson_name_equal(const char *text, connect_str_t name) {
-    size_t i;
+static inline CN_HOT bool cn_pbjson_name_equal(const char *names, size_t at, connect_str_t name) {
+    const char *text = names + at;
+    size_t i, len = cn_message_name_len(names, at);
+    if (CN_LIKELY(len != 0)) return len == name.len && cn_mem_equal(text, name.data, len);
     for (i = 0; i < name.len; i++)
         if (text[i] != name.data[i] || !text[i]) return false;
     return !text[i];
 }
 
-static bool cn_pbjson_field_named(const connect_type_t *type, size_t index, connect_str_t name) {
+static inline CN_HOT bool cn_pbjson_field_named(const connect_type_t *type, size_t index, connect_str_t name) {
     const connect_field_t *field = &type->fields[index];
-    return cn_pbjson_name_equal(type->names + field->json_name, name) ||
-        (field->json_name != field->name && cn_pbjson_name_equal(type->names + field->name, name));
+    return cn_pbjson_name_equal(type->names, field->json_name, name) ||
+        (field->json_name != field->name && cn_pbjson_name_equal(type->names, field->name, name));
 }
 
 /* The index of the field of that name; type->field_count: there is none. next: the one to try first. */
@@ -9029,6 +9226,16 @@ static bool cn_pbjson_write_extensions(cn_pbjson_encoder_t *encoder, const conne
     return true;
 }
 
+static void cn_pbjson_write_name(cn_pbjson_encoder_t *encoder, const connect_type_t *type, size_t at) {
+    connect_str_t name;
+    name.data = type->names + at;
+    name.len = cn_message_name_len(type->names, at);
+    if (CN_LIKELY(name.len != 0))
+        cn_json_clean_name(&encoder->writer, name);
+    else
+        cn_json_name(&encoder->writer, connect_str_of(name.data));
+}
+
 /* What stands between the braces. */
 static bool cn_pbjson_write_members(cn_pbjson_encoder_t *encoder, const connect_type_t *type, const void *message) {
     cn_pbjson_step_t step = {encoder->path, type, NULL, 0, {NULL, 0}, CN_PBJSON_MEMBER};
@@ -9044,8 +9251,7 @@ static bool cn_pbjson_write_members(cn_pbjson_encoder_t *encoder, const connect_
         if (!cn_message_has(field, message) && !(encoder->options->json_defaults && cn_pbjson_is_default_shown(field)))
             continue;
         step.field = field;
-        cn_json_name(&encoder->writer,
-            connect_str_of(type->names + (encoder->options->json_proto_names ? field->name : field->json_name)));
+        cn_pbjson_write_name(encoder, type, encoder->options->json_proto_names ? field->name : field->json_name);
         if (!cn_pbjson_write_value_of(encoder, type, field, &step, (const char *)message + field->offset)) return false;
     }
     encoder->path = step.outer;
@@ -20922,6 +21128,7 @@ const char *connect_build_info(void) {
 #undef CN_HTTP2_STALLED_MAX
 #undef CN_HTTP2_UPDATE_CREDIT
 #undef CN_JSON_DEPTH_MAX
+#undef CN_JSON_DIGITS
 #undef CN_JSON_HIGHS
 #undef CN_JSON_NAME_MAX
 #undef CN_JSON_ONES

@@ -183,27 +183,7 @@ static inline CN_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const ch
     if (CN_UNLIKELY((size_t)(p - e->start) < len)) return NULL;
     if (CN_UNLIKELY(len >= CN_PB_LARGE && !e->measured)) return NULL;
     p -= len;
-    if (len <= 16) { /* short ones by overlapping words: no call */
-        if (len >= 8) {
-            uint64_t first, last;
-            memcpy(&first, data, 8);
-            memcpy(&last, data + len - 8, 8);
-            memcpy(p, &first, 8);
-            memcpy(p + len - 8, &last, 8);
-        } else if (len >= 4) {
-            uint32_t first, last;
-            memcpy(&first, data, 4);
-            memcpy(&last, data + len - 4, 4);
-            memcpy(p, &first, 4);
-            memcpy(p + len - 4, &last, 4);
-        } else if (len) {
-            p[0] = data[0];
-            p[len >> 1] = data[len >> 1];
-            p[len - 1] = data[len - 1];
-        }
-    } else {
-        memcpy(p, data, len);
-    }
+    cn_mem_copy(p, data, len);
     return p;
 }
 
