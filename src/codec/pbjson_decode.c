@@ -381,9 +381,10 @@ static uint64_t cn_pbjson_integer_max(uint8_t kind) {
 }
 
 /* Reads plain integers as long as they come, one behind the other. Returns false if it failed. */
-static bool cn_pbjson_read_plain(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list, uint64_t max) {
+static bool cn_pbjson_read_plain(
+    cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list, cn_pbjson_step_t *step, uint64_t max) {
     uint64_t value;
-    while (cn_json_next_uint(&decoder->reader, &value)) {
+    for (; cn_json_next_uint(&decoder->reader, &value); step->index++) {
         char *item = cn_pbjson_items_add(decoder, list);
         if (CN_UNLIKELY(!item)) return false;
         if (CN_UNLIKELY(value > max)) return cn_pbjson_fail_number(decoder, CN_NUMBER_RANGE);
@@ -409,11 +410,7 @@ static bool cn_pbjson_read_list(cn_pbjson_decoder_t *decoder, const connect_type
     step->place = CN_PBJSON_ITEM;
     for (step->index = 0;; step->index++) {
         char *item;
-        if (integer_max) {
-            const bool ok = cn_pbjson_read_plain(decoder, &list, integer_max);
-            step->index = list.count; /* no integer is dropped */
-            if (!ok) return false;
-        }
+        if (integer_max && !cn_pbjson_read_plain(decoder, &list, step, integer_max)) return false;
         token = cn_json_next(&decoder->reader);
         if (token == CN_JSON_ARRAY_END) break;
         if (token == CN_JSON_NULL && !takes_null) return cn_pbjson_fail(decoder, "null in a list");
