@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 279fb3fdeede439d. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 bddb8e3da5b65d43. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -4766,37 +4766,57 @@ static inline CN_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i, u
     }
 }
 
-/* Reads n varints, which are known to end before `end`. Four go together: which of them have one byte and which two is
-   rarely to be guessed, so there is no branch on it. */
+/* Takes a varint of one or two bytes off a word, without a branch on which. Bit 15 of *longer is set if it has more.
+   Returns how many bytes. */
+static inline CN_HOT size_t cn_pb_unpack_short(unsigned op, char *items, size_t i, uint64_t *word, uint64_t *longer) {
+    const uint64_t w = *word, two = 0 - (w >> 7 & 1); /* a mask */
+    cn_pb_unpack_one(op, items, i, (w & 0x7F) | (w >> 1 & 0x3F80 & two));
+    *longer |= w & two;
+    *word = w >> (8 + (two & 8));
+    return (size_t)(1 - two);
+}
+
+/* Reads n varints, which are known to end before `end`: four at once as long as they are short. */
 static inline CN_HOT const char *cn_pb_unpack(
     cn_pb_decoder_t *d, unsigned op, char *items, size_t n, const char *p, const char *end) {
+    const char *const limit = d->limit;
     size_t i = 0, stop;
     while (i < n) {
-        if (n - i >= 4 && end - p >= 8) {
-            uint64_t w = cn_pb_load64(p), longer = 0, two;
-            size_t used = 0;
-            unsigned j;
+        if (CN_UNLIKELY(limit - p < 8)) {
+            stop = n;
+        } else if (CN_UNLIKELY(n - i < 4)) {
+            uint64_t w = cn_pb_load64(p), longer = 0;
+            const size_t used = cn_pb_unpack_short(op, items, i, &w, &longer);
+            stop = i + 1;
+            if (CN_LIKELY(!(longer & 0x8000))) {
+                p += used;
+                i++;
+                continue;
+            }
+        } else {
+            uint64_t w = cn_pb_load64(p), longer = 0;
+            stop = i + 4;
             if (!(w & 0x80808080u)) {
-                for (j = 0; j < 4; j++, w >>= 8)
-                    cn_pb_unpack_one(op, items, i + j, w & 0x7F);
+                cn_pb_unpack_one(op, items, i, w & 0x7F);
+                cn_pb_unpack_one(op, items, i + 1, w >> 8 & 0x7F);
+                cn_pb_unpack_one(op, items, i + 2, w >> 16 & 0x7F);
+                cn_pb_unpack_one(op, items, i + 3, w >> 24 & 0x7F);
                 p += 4;
                 i += 4;
                 continue;
-            }
-            for (j = 0; j < 4; j++) {
-                two = w >> 7 & 1;
-                cn_pb_unpack_one(op, items, i + j, (w & 0x7F) | ((w >> 1 & 0x3F80) & (0 - two)));
-                longer |= (w >> 15) & two;
-                used += 1 + two;
-                w >>= 8 + 8 * two;
-            }
-            if (CN_LIKELY(!longer)) {
-                p += used;
-                i += 4;
-                continue;
+            } else {
+                size_t used = cn_pb_unpack_short(op, items, i, &w, &longer);
+                used += cn_pb_unpack_short(op, items, i + 1, &w, &longer);
+                used += cn_pb_unpack_short(op, items, i + 2, &w, &longer);
+                used += cn_pb_unpack_short(op, items, i + 3, &w, &longer);
+                if (CN_LIKELY(!(longer & 0x8000))) {
+                    p += used;
+                    i += 4;
+                    continue;
+                }
             }
         }
-        for (stop = i + 4 <= n ? i + 4 : n; i < stop; i++) {
+        for (; i < stop; i++) {
             uint64_t value;
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) return NULL;
