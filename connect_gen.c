@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 acbff521d80bbbfb. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 d5f16b3ad362c8c1. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -56,13 +56,13 @@
 typedef struct gen_source_t {
     const char *name;   /* as imports say it: "google/protobuf/timestamp.proto" */
     const char *path;   /* as messages say it: "protos/a.proto" */
-    connect_str_t text; /* with a zero after it */
+    connect_str_t text; /* with a zero after it; NULL: it came as a descriptor */
     uint32_t serial;    /* messages come in this order */
 } gen_source_t;
 /* A place in a source; source NULL: none (the command line). */
 typedef struct gen_at_t {
     const gen_source_t *source;
-    size_t offset;
+    size_t offset; /* in the text; without one see gen_source_span */
 } gen_at_t;
 typedef struct gen_message_text_t {
     struct gen_message_text_t *next;
@@ -93,6 +93,8 @@ GEN_PRIVATE gen_source_t *gen_source_read(
 /* Keeps a message for gen_source_report. */
 GEN_PRIVATE void gen_source_error(gen_context_t *ctx, gen_at_t at, const char *format, ...) CONNECT_PRINTF(3, 4);
 GEN_PRIVATE void gen_source_warn(gen_context_t *ctx, gen_at_t at, const char *format, ...) CONNECT_PRINTF(3, 4);
+/* The place of a line and a column, both counted from 0, in a source that came as a descriptor. */
+GEN_PRIVATE gen_at_t gen_source_span(const gen_source_t *source, uint64_t line, uint64_t column);
 /* "file:line:col" of a place, for messages that name a second one. */
 GEN_PRIVATE const char *gen_source_place(gen_context_t *ctx, gen_at_t at);
 /* Writes all messages kept, in the order of the places. */
@@ -109,7 +111,8 @@ GEN_PRIVATE const char *gen_source_quote(gen_context_t *ctx, connect_str_t text)
            ^
    line and col count from 1, col in bytes. Of a long line only the part around the place is shown; tabs stay tabs under
    which the caret line has tabs, too; bytes that are not printable ASCII and no part of valid UTF-8 are shown as '?'.
-   A message without a place (the command line) is "connect_gen: error: text".
+   A message without a place (the command line) is "connect_gen: error: text". Of a source that came as a descriptor
+   there is no line to show; its places hold line and column in one number.
 
    A source may have GEN_SOURCE_BYTES_MAX bytes, so that a run's memory stays bounded. NUL bytes are refused by the
    lexer.
@@ -119,6 +122,8 @@ GEN_PRIVATE const char *gen_source_quote(gen_context_t *ctx, connect_str_t text)
 
 #define GEN_SOURCE_BYTES_MAX (16u << 20)
 #define GEN_SOURCE_SHOWN 160u /* bytes of a source line */
+#define GEN_SOURCE_COLUMNS 4096u
+#define GEN_SOURCE_LINES (1u << 20)
 
 static void *gen_source_acquire(void *ctx, size_t size) {
     void *block = malloc(size ? size : 1);
@@ -271,9 +276,23 @@ GEN_PRIVATE void gen_source_warn(gen_context_t *ctx, gen_at_t at, const char *fo
     va_end(arguments);
 }
 
+GEN_PRIVATE gen_at_t gen_source_span(const gen_source_t *source, uint64_t line, uint64_t column) {
+    gen_at_t at = {NULL, 0};
+    at.source = source;
+    if (line >= GEN_SOURCE_LINES) line = GEN_SOURCE_LINES - 1;
+    if (column >= GEN_SOURCE_COLUMNS) column = GEN_SOURCE_COLUMNS - 1;
+    at.offset = (size_t)(line * GEN_SOURCE_COLUMNS + column);
+    return at;
+}
+
 /* Line and column, and where the line begins. */
 static size_t gen_source_line(gen_at_t at, size_t *line, size_t *column) {
     size_t i, begin = 0;
+    if (!at.source->text.data) {
+        *line = at.offset / GEN_SOURCE_COLUMNS + 1;
+        *column = at.offset % GEN_SOURCE_COLUMNS + 1;
+        return 0;
+    }
     *line = 1;
     for (i = 0; i < at.offset && i < at.source->text.len; i++) {
         if (at.source->text.data[i] == '\n') {
@@ -336,7 +355,7 @@ GEN_PRIVATE void gen_source_report(gen_context_t *ctx, FILE *to) {
         begin = gen_source_line(sorted[i]->at, &line, &column);
         fprintf(to, "%s:%lu:%lu: %s: %s\n", sorted[i]->at.source->path, (unsigned long)line, (unsigned long)column,
             what, sorted[i]->text);
-        gen_source_show(sorted[i]->at, begin, to);
+        if (sorted[i]->at.source->text.data) gen_source_show(sorted[i]->at, begin, to);
     }
     if (ctx->error_count >= GEN_ERRORS_MAX) fprintf(to, "connect_gen: error: too many errors\n");
 }
@@ -356,6 +375,8 @@ GEN_PRIVATE const char *gen_source_quote(gen_context_t *ctx, connect_str_t text)
 }
 
 /* #### src/gen/lexer.h ############################################################################################# */
+#define GEN_WORD_MAX 512u /* bytes of a word */
+
 typedef enum gen_token_kind_t {
     GEN_TOKEN_END,
     GEN_TOKEN_WORD, /* an identifier or keyword */
@@ -371,7 +392,7 @@ typedef struct gen_token_t {
     uint64_t integer;
     bool too_big;          /* an INTEGER over 64 bits */
     bool bad;              /* it, or what stands before it, was reported already */
-    connect_str_t leading; /* the comment right above it, with its marks */
+    connect_str_t leading; /* the comment that belongs to it, with its marks */
 } gen_token_t;
 typedef struct gen_lexer_t {
     gen_context_t *ctx;
@@ -379,7 +400,8 @@ typedef struct gen_lexer_t {
     const char *next, *end;
     gen_token_t token;
     gen_at_t previous_end;
-    connect_str_t trailing; /* the comment behind the token before this one, on its line */
+    connect_str_t trailing; /* the comment that belongs to the token before this one, with its marks */
+    bool started;           /* there was a token before this one */
 } gen_lexer_t;
 /* Starts before the first token. */
 GEN_PRIVATE void gen_lexer_begin(gen_lexer_t *lexer, gen_context_t *ctx, const gen_source_t *source);
@@ -391,22 +413,25 @@ GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer);
 GEN_PRIVATE bool gen_lexer_is(const gen_lexer_t *lexer, const char *text);
 /* Takes the string token and those that follow it, joined and unescaped. Returns false if one is bad. */
 GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text);
+/* The text of a comment without its marks, as descriptors have it. */
+GEN_PRIVATE connect_str_t gen_lexer_comment_text(gen_context_t *ctx, connect_str_t comment);
 
 /* #### src/gen/lexer.c ############################################################################################# */
 /* Tokens of the protobuf language (protobuf.dev, "Protocol Buffers Language Specification", lexical elements), and
    which comment belongs to what.
 
-   Words: letter or _, then letters, digits, _; at most GEN_LEXER_WORD_MAX bytes. Integers: decimal, 0 octal, 0x hex.
+   Words: letter or _, then letters, digits, _; at most GEN_WORD_MAX bytes. Integers: decimal, 0 octal, 0x hex.
    Floats: digits with a point or an exponent, or .5; a trailing f is accepted. Strings: '...' or "...", in one line,
    escapes \a \b \f \n \r \t \v \\ \' \" \? \ooo \xhh \uhhhh \Uhhhhhhhh. Comments: // and, not nested, block comments.
 
-   A comment that starts in the line of a token trails that token; a comment whose last line is the one above a token
-   (or its own) leads it; lines of // in a row are one comment. All others are detached and dropped.
+   Comments belong to tokens by the rules of protoc (descriptor.proto, SourceCodeInfo.Location), so that it does not
+   matter whether a file comes as text or as a descriptor. // in lines in a row are one comment. A comment that starts
+   in the line of a token trails it; so does the first of those below it, if an empty line or the end of the scope
+   follows. The last comment without an empty line behind it leads the next token. All others are detached and dropped,
+   and so is a single one between two tokens of one line.
 
    Refused: NUL and other control characters, bytes over 0x7F outside of strings and comments, a string without its end,
    a number that runs into a word. A byte order mark at the start is skipped. After GEN_ERRORS_MAX errors all is END. */
-
-#define GEN_LEXER_WORD_MAX 512u
 
 static bool gen_lexer_is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -472,39 +497,89 @@ static connect_str_t gen_lexer_comment(gen_lexer_t *lexer) {
     return comment;
 }
 
-/* Skips white space and comments, and tells them apart. */
+/* What was read since the last token, under way to what it belongs to. */
+typedef struct gen_lexer_comments_t {
+    connect_str_t pending, trailing;
+    bool can_trail; /* the pending one may still belong to the token before */
+    int settled;
+} gen_lexer_comments_t;
+
+static void gen_lexer_settle(gen_lexer_comments_t *comments) {
+    if (!comments->pending.data) return;
+    if (comments->can_trail) comments->trailing = comments->pending;
+    comments->can_trail = false;
+    memset(&comments->pending, 0, sizeof comments->pending);
+    comments->settled++;
+}
+
+static void gen_lexer_blanks(gen_lexer_t *lexer) {
+    while (lexer->next < lexer->end && *lexer->next && strchr(" \t\r\f\v", *lexer->next))
+        lexer->next++;
+}
+
+static bool gen_lexer_newline(gen_lexer_t *lexer, int *line) {
+    if (lexer->next >= lexer->end || *lexer->next != '\n') return false;
+    lexer->next++;
+    ++*line;
+    return true;
+}
+
+static bool gen_lexer_at_comment(const gen_lexer_t *lexer) {
+    return lexer->end - lexer->next >= 2 && lexer->next[0] == '/' && (lexer->next[1] == '/' || lexer->next[1] == '*');
+}
+
+/* Takes a comment into what is pending. */
+static void gen_lexer_collect(gen_lexer_t *lexer, gen_lexer_comments_t *comments, int *line) {
+    const bool is_line = lexer->next[1] == '/';
+    const connect_str_t comment = gen_lexer_comment(lexer);
+    const char *at;
+    for (at = comment.data; at < comment.data + comment.len; at++)
+        *line += *at == '\n';
+    if (comments->pending.data && (!is_line || comments->pending.data[1] != '/')) gen_lexer_settle(comments);
+    if (!comments->pending.data) comments->pending.data = comment.data;
+    comments->pending.len = (size_t)(comment.data + comment.len - comments->pending.data);
+}
+
+/* Skips white space and comments, and tells to which token they belong. */
 static void gen_lexer_skip(gen_lexer_t *lexer) {
-    bool first_line = lexer->next > lexer->source->text.data; /* still in the line of the token before */
-    bool line_comment = false;                                /* the last was a // and nothing came since */
-    int newlines = 0;                                         /* since the last comment */
-    connect_str_t leading = {NULL, 0};
-    lexer->trailing = leading;
-    while (lexer->next < lexer->end) {
-        char c = *lexer->next;
-        if (c == '\n') {
-            newlines++;
-            lexer->next++;
-            first_line = false;
-        } else if (c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v') {
-            lexer->next++;
-        } else if (c == '/' && (lexer->next[1] == '/' || lexer->next[1] == '*')) {
-            bool is_line = lexer->next[1] == '/';
-            connect_str_t comment = gen_lexer_comment(lexer);
-            if (first_line) {
-                lexer->trailing = comment;
-            } else if (is_line && line_comment && newlines == 1) {
-                leading.len = (size_t)(comment.data + comment.len - leading.data);
-            } else {
-                leading = comment;
-            }
-            line_comment = is_line && !first_line;
-            newlines = 0;
+    gen_lexer_comments_t comments;
+    int line = 0, trailing_line = -1; /* from the token before on; where a comment in its line ends */
+    char c;
+    memset(&comments, 0, sizeof comments);
+    comments.can_trail = lexer->started;
+    lexer->trailing = comments.trailing;
+    if (lexer->started) {
+        gen_lexer_blanks(lexer);
+        if (gen_lexer_at_comment(lexer)) {
+            gen_lexer_collect(lexer, &comments, &line);
+            trailing_line = line;
+            gen_lexer_settle(&comments);
+            gen_lexer_blanks(lexer);
+        }
+        if (!gen_lexer_newline(lexer, &line) && !gen_lexer_at_comment(lexer) && trailing_line < 0) return;
+    }
+    for (;;) {
+        gen_lexer_blanks(lexer);
+        if (gen_lexer_at_comment(lexer)) {
+            gen_lexer_collect(lexer, &comments, &line);
+            gen_lexer_blanks(lexer);
+            gen_lexer_newline(lexer, &line);
+        } else if (gen_lexer_newline(lexer, &line)) {
+            gen_lexer_settle(&comments);
+            comments.can_trail = false;
         } else {
             break;
         }
     }
-    if (newlines > 1) memset(&leading, 0, sizeof leading);
-    lexer->token.leading = leading;
+    c = lexer->next < lexer->end ? *lexer->next : '}';
+    if (c == '}' || c == ']' || c == ')') gen_lexer_settle(&comments);
+    if (lexer->started && (line == 0 || line == trailing_line) &&
+        comments.settled + (comments.pending.data != NULL) == 1) { /* it is not clear whose it is */
+        memset(&comments.trailing, 0, sizeof comments.trailing);
+        gen_lexer_settle(&comments);
+    }
+    lexer->token.leading = comments.pending;
+    lexer->trailing = comments.trailing;
 }
 
 static void gen_lexer_bad(gen_lexer_t *lexer, const char *at, const char *what) {
@@ -588,6 +663,7 @@ GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer) {
         memset(token, 0, sizeof *token);
         token->bad = bad;
         gen_lexer_skip(lexer);
+        lexer->started = true;
         token->at = gen_lexer_at(lexer, lexer->next);
         token->text.data = lexer->next;
         if (lexer->next >= lexer->end || lexer->ctx->error_count >= GEN_ERRORS_MAX) return;
@@ -597,9 +673,9 @@ GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer) {
                 lexer->next++;
             token->kind = GEN_TOKEN_WORD;
             token->text.len = (size_t)(lexer->next - token->text.data);
-            if (token->text.len > GEN_LEXER_WORD_MAX) {
-                gen_source_error(lexer->ctx, token->at, "identifier with more than %u bytes", GEN_LEXER_WORD_MAX);
-                token->text.len = GEN_LEXER_WORD_MAX;
+            if (token->text.len > GEN_WORD_MAX) {
+                gen_source_error(lexer->ctx, token->at, "identifier with more than %u bytes", GEN_WORD_MAX);
+                token->text.len = GEN_WORD_MAX;
             }
             return;
         }
@@ -741,6 +817,37 @@ GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text) {
     return good;
 }
 
+GEN_PRIVATE connect_str_t gen_lexer_comment_text(gen_context_t *ctx, connect_str_t comment) {
+    connect_str_t result = {NULL, 0};
+    const char *at = comment.data, *end = at + comment.len;
+    size_t len = 0;
+    char *text;
+    if (!comment.len) return result;
+    text = CONNECT_NEW(&ctx->arena, char, comment.len + 1);
+    if (at[1] == '/') {
+        while (at < end) {
+            while (at < end && *at != '/')
+                at++;
+            for (at += 2; at < end && *at != '\n'; at++)
+                text[len++] = *at;
+            text[len++] = '\n';
+            at++;
+        }
+    } else {
+        if (end - at >= 4 && end[-1] == '/' && end[-2] == '*') end -= 2;
+        for (at += 2; at < end;) {
+            text[len++] = *at;
+            if (*at++ != '\n') continue;
+            while (at < end && strchr(" \t\r\f\v", *at))
+                at++;
+            if (at < end && *at == '*') at++;
+        }
+    }
+    result.data = text;
+    result.len = len;
+    return result;
+}
+
 /* #### src/gen/map.h ############################################################################################### */
 /* A map from zero-terminated names to pointers. {0} is an empty one. */
 typedef struct gen_map_slot_t {
@@ -797,7 +904,7 @@ GEN_PRIVATE void gen_map_put(gen_context_t *ctx, gen_map_t *map, const char *key
 
 /* #### src/gen/model.h ############################################################################################# */
 /* What .proto files say: filled in by the parser, then by resolve, option, check and names, in this order. All of it is
-   in the context's arena. Names are zero-terminated; a comment is a view of the source, with its marks. */
+   in the context's arena. Names are zero-terminated. */
 
 typedef struct gen_file_t gen_file_t;
 typedef struct gen_type_t gen_type_t;
@@ -837,7 +944,8 @@ enum { /* their values that are asked for */
     GEN_VISIBILITY_LOCAL_ALL = 3,
     GEN_VISIBILITY_STRICT = 4
 };
-#define GEN_EDITION_2024 1001   /* in google.protobuf.Edition */
+#define GEN_EDITION_2023 1000 /* in google.protobuf.Edition */
+#define GEN_EDITION_2024 1001
 typedef struct gen_features_t { /* in effect: of[GEN_FEATURE_JSON_FORMAT] is GEN_JSON_ALLOW, ... */
     uint8_t of[GEN_FEATURE_COUNT];
 } gen_features_t;
@@ -850,7 +958,7 @@ typedef enum gen_value_kind_t {
     GEN_VALUE_AGGREGATE /* text: as written, with its braces */
 } gen_value_kind_t;
 
-typedef struct gen_docs_t {
+typedef struct gen_docs_t { /* comments, without their marks */
     connect_str_t leading, trailing;
 } gen_docs_t;
 /* A message of a type of the model, by its values: what options are. Items are in the order of their numbers. */
@@ -934,8 +1042,9 @@ struct gen_field_t {
     int32_t number;
     bool has_json_name, proto3_optional, is_map, is_group;
     bool required, packed, nullable, has, utf8, deprecated;
-    const char *c_name, *c_has;   /* members */
-    const char *c_choice, *c_get; /* the enumerator in its oneof; the function that looks into the map */
+    const char *c_name, *c_has; /* members */
+    const char *c_choice;       /* the enumerator in its oneof */
+    const char *c_get, *c_set;  /* functions: that looks into the map; that sets what makes it present, too */
 };
 struct gen_type_t { /* a message */
     struct gen_type_t *next;
@@ -955,9 +1064,9 @@ struct gen_type_t { /* a message */
     GEN_LIST(gen_range_t) extension_ranges;
     GEN_LIST(gen_word_t) reserved_names;
     gen_field_t **by_number;
-    int32_t visibility;           /* google.protobuf.SymbolVisibility: 0, 1 local, 2 export */
+    int32_t visibility;           /* google.protobuf.SymbolVisibility: 0 not said, 1 local, 2 export */
     const gen_field_t *extension; /* whose holder it is; NULL: it is a message */
-    bool is_map_entry, is_message_set, has_required, deprecated;
+    bool is_map_entry, is_message_set, has_required, keeps_unknown, deprecated;
     const char *c_name, *c_unknown;
 };
 typedef struct gen_enum_value_t {
@@ -968,6 +1077,7 @@ typedef struct gen_enum_value_t {
     gen_docs_t docs;
     gen_options_t options;
     gen_features_t features;
+    uint32_t index; /* in its enum */
     int32_t number;
     bool deprecated;
     const char *c_name;
@@ -1044,8 +1154,15 @@ struct gen_file_t {
     uint32_t visible_from;        /* the serial of the last gen_resolve_see that found this one */
     const char *c_name, *guard, *header;
 };
+typedef struct gen_style_t { /* what the user wants of the code */
+    const char *prefix;      /* in front of every name; "" if nothing */
+    const char **strip;      /* packages left out of names; "" stands for all */
+    size_t strip_count;
+    bool drop_unknown; /* structs without unknown fields */
+} gen_style_t;
 typedef struct gen_model_t {
     gen_context_t *ctx;
+    gen_style_t style;
     GEN_LIST(gen_file_t) files; /* imports before what imports them */
     gen_map_t file_names, symbols;
     uint32_t serial; /* of the last gen_resolve_see: what is visible has it in visible_from */
@@ -1230,7 +1347,7 @@ GEN_PRIVATE bool gen_scalar_read(gen_context_t *ctx, gen_item_t *item, const gen
 #define GEN_DEPTH_MAX 32u  /* levels of messages in messages */
 
 /* Reads a source into a file. What is wrong is reported; the file holds what could be read. */
-GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in);
+GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source);
 
 /* For parse_option.c: the parser's state, and what it has for others. */
 typedef struct gen_parser_t {
@@ -1463,6 +1580,15 @@ GEN_PRIVATE bool gen_parser_path(gen_parser_t *parser, const char *what, const c
     return true;
 }
 
+/* The comment above the statement that begins here, and the one that belongs to what ended here. */
+static connect_str_t gen_parser_leading(const gen_parser_t *parser) {
+    return gen_lexer_comment_text(parser->ctx, parser->lexer.token.leading);
+}
+
+static connect_str_t gen_parser_trailing(const gen_parser_t *parser) {
+    return gen_lexer_comment_text(parser->ctx, parser->lexer.trailing);
+}
+
 /* Skips to behind the statement that went wrong. */
 static void gen_parser_recover(gen_parser_t *parser) {
     unsigned long depth = 0;
@@ -1560,16 +1686,17 @@ static bool gen_parser_reserved(gen_parser_t *parser, int32_t max, gen_type_t *t
 static bool gen_parser_enum_value(gen_parser_t *parser, gen_enum_t *enumeration) {
     gen_enum_value_t *value = CONNECT_NEW(&parser->ctx->arena, gen_enum_value_t, 1);
     value->parent = enumeration;
-    value->docs.leading = parser->lexer.token.leading;
+    value->docs.leading = gen_parser_leading(parser);
     value->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of an enum value", &value->name)) return false;
     if (!gen_parser_expect(parser, "=", "and a number after the name of an enum value")) return false;
     value->number_at = parser->lexer.token.at;
     if (!gen_parser_int32(parser, "the number of an enum value", 0, &value->number)) return false;
+    value->index = (uint32_t)enumeration->values.count;
     GEN_APPEND(enumeration->values, value);
     if (!gen_parse_option_brackets(parser, &value->options)) return false;
     if (!gen_parser_expect(parser, ";", "after an enum value")) return false;
-    value->docs.trailing = parser->lexer.trailing;
+    value->docs.trailing = gen_parser_trailing(parser);
     return true;
 }
 
@@ -1579,11 +1706,12 @@ static bool gen_parser_enum(gen_parser_t *parser, gen_type_t *parent) {
     enumeration->visibility = parser->visibility;
     parser->visibility = 0;
     enumeration->parent = parent;
-    enumeration->docs.leading = parser->lexer.token.leading;
+    enumeration->docs.leading = gen_parser_leading(parser);
     gen_lexer_next(&parser->lexer);
     enumeration->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of an enum", &enumeration->name)) return false;
     if (!gen_parser_expect(parser, "{", "after the name of an enum")) return false;
+    enumeration->docs.trailing = gen_parser_trailing(parser);
     if (parent)
         GEN_APPEND(parent->enums, enumeration);
     else
@@ -1741,7 +1869,8 @@ static bool gen_parser_group(gen_parser_t *parser, gen_type_t *parent, gen_field
         return gen_parser_skip_block(parser);
     }
     group = gen_parser_new_type(parser, parent, name, field->at);
-    group->docs = field->docs;
+    group->docs.leading = field->docs.leading;
+    memset(&field->docs, 0, sizeof field->docs);
     field->type = group;
     gen_parser_message_body(parser, group);
     return true;
@@ -1766,7 +1895,7 @@ static bool gen_parser_field(gen_parser_t *parser, gen_type_t *parent, gen_oneof
     field->file = parser->file;
     field->parent = parent;
     field->oneof = oneof;
-    field->docs.leading = parser->lexer.token.leading;
+    field->docs.leading = gen_parser_leading(parser);
     if (gen_parser_take(parser, "optional"))
         field->label = GEN_LABEL_OPTIONAL;
     else if (gen_parser_take(parser, "required"))
@@ -1802,17 +1931,18 @@ static bool gen_parser_field(gen_parser_t *parser, gen_type_t *parent, gen_oneof
     }
     gen_parser_add_field(parser, parent, field);
     if (!gen_parser_expect(parser, ";", "after a field")) return false;
-    field->docs.trailing = parser->lexer.trailing;
+    field->docs.trailing = gen_parser_trailing(parser);
     return true;
 }
 
 static bool gen_parser_oneof(gen_parser_t *parser, gen_type_t *parent) {
     gen_oneof_t *oneof = CONNECT_NEW(&parser->ctx->arena, gen_oneof_t, 1);
-    oneof->docs.leading = parser->lexer.token.leading;
+    oneof->docs.leading = gen_parser_leading(parser);
     gen_lexer_next(&parser->lexer);
     oneof->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a oneof", &oneof->name)) return false;
     if (!gen_parser_expect(parser, "{", "after the name of a oneof")) return false;
+    oneof->docs.trailing = gen_parser_trailing(parser);
     oneof->index = (uint32_t)parent->oneofs.count;
     GEN_APPEND(parent->oneofs, oneof);
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
@@ -1864,7 +1994,7 @@ static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
 }
 
 static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
-    connect_str_t leading = parser->lexer.token.leading;
+    const connect_str_t leading = gen_parser_leading(parser);
     const int32_t visibility = parser->visibility;
     gen_at_t at;
     gen_type_t *type;
@@ -1888,7 +2018,8 @@ static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
 /* `export` or `local`, from edition 2024 on. Returns false if neither a message nor an enum follows. */
 static bool gen_parser_visibility(gen_parser_t *parser) {
     const gen_lexer_t *lexer = &parser->lexer;
-    if (parser->file->edition < 1001 || (!gen_lexer_is(lexer, "export") && !gen_lexer_is(lexer, "local"))) return true;
+    if (parser->file->edition < GEN_EDITION_2024 || (!gen_lexer_is(lexer, "export") && !gen_lexer_is(lexer, "local")))
+        return true;
     parser->visibility = gen_lexer_is(lexer, "local") ? 1 : 2;
     gen_lexer_next(&parser->lexer);
     if (gen_lexer_is(lexer, "message") || gen_lexer_is(lexer, "enum")) return true;
@@ -1910,6 +2041,7 @@ static bool gen_parser_message_statement(gen_parser_t *parser, gen_type_t *type)
 
 static void gen_parser_message_body(gen_parser_t *parser, gen_type_t *type) {
     gen_parser_take(parser, "{");
+    type->docs.trailing = gen_parser_trailing(parser);
     parser->depth++;
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         if (gen_parser_take(parser, ";")) continue;
@@ -1947,7 +2079,7 @@ static bool gen_parser_method_type(gen_parser_t *parser, bool *streams, const ch
 
 static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
     gen_method_t *method = CONNECT_NEW(&parser->ctx->arena, gen_method_t, 1);
-    method->docs.leading = parser->lexer.token.leading;
+    method->docs.leading = gen_parser_leading(parser);
     if (!gen_parser_take(parser, "rpc")) return gen_parser_wrong(parser, "\"rpc\" or \"option\"");
     method->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a method", &method->name)) return false;
@@ -1959,9 +2091,10 @@ static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
     GEN_APPEND(service->methods, method);
     if (!gen_parser_take(parser, "{")) {
         if (!gen_parser_expect(parser, ";", "after a method")) return false;
-        method->docs.trailing = parser->lexer.trailing;
+        method->docs.trailing = gen_parser_trailing(parser);
         return true;
     }
+    method->docs.trailing = gen_parser_trailing(parser);
     method->options.encoded.data = ""; /* {} stands for options, even without one */
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         if (gen_parser_take(parser, ";")) continue;
@@ -1977,11 +2110,12 @@ static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
 static bool gen_parser_service(gen_parser_t *parser) {
     gen_service_t *service = CONNECT_NEW(&parser->ctx->arena, gen_service_t, 1);
     service->file = parser->file;
-    service->docs.leading = parser->lexer.token.leading;
+    service->docs.leading = gen_parser_leading(parser);
     gen_lexer_next(&parser->lexer);
     service->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a service", &service->name)) return false;
     if (!gen_parser_expect(parser, "{", "after the name of a service")) return false;
+    service->docs.trailing = gen_parser_trailing(parser);
     GEN_APPEND(parser->file->services, service);
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         bool good;
@@ -2006,7 +2140,7 @@ static bool gen_parser_import(gen_parser_t *parser) {
         import->is_public = true;
     else if (gen_parser_take(parser, "weak"))
         import->is_weak = true;
-    else if (parser->file->edition >= 1001 && gen_parser_take(parser, "option"))
+    else if (parser->file->edition >= GEN_EDITION_2024 && gen_parser_take(parser, "option"))
         is_option = true;
     import->at = parser->lexer.token.at;
     if (!gen_parser_string(parser, "the name of a file in quotes", &name)) return false;
@@ -2068,7 +2202,7 @@ static bool gen_parser_syntax(gen_parser_t *parser) {
         gen_syntax_t syntax;
         int32_t number;
     } known[] = {{"proto2", false, GEN_SYNTAX_PROTO2, 998}, {"proto3", false, GEN_SYNTAX_PROTO3, 999},
-        {"2023", true, GEN_SYNTAX_EDITIONS, 1000}, {"2024", true, GEN_SYNTAX_EDITIONS, 1001}};
+        {"2023", true, GEN_SYNTAX_EDITIONS, GEN_EDITION_2023}, {"2024", true, GEN_SYNTAX_EDITIONS, GEN_EDITION_2024}};
     gen_at_t at = parser->lexer.token.at;
     bool edition = gen_lexer_is(&parser->lexer, "edition");
     connect_str_t text;
@@ -2095,7 +2229,7 @@ static bool gen_parser_syntax(gen_parser_t *parser) {
     return false;
 }
 
-GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in) {
+GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source) {
     gen_parser_t parser;
     memset(&parser, 0, sizeof parser);
     parser.ctx = ctx;
@@ -2103,7 +2237,6 @@ GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *
     parser.file->source = source;
     parser.file->name = source->name;
     parser.file->package = "";
-    parser.file->built_in = built_in;
     gen_lexer_begin(&parser.lexer, ctx, source);
     if (!gen_parser_syntax(&parser)) return parser.file;
     while (parser.lexer.token.kind != GEN_TOKEN_END) {
@@ -2470,10 +2603,706 @@ GEN_PRIVATE const char *gen_wellknown_form(const char *full_name) {
     return NULL;
 }
 
+/* #### src/gen/reader.h ############################################################################################ */
+/* Reads a google.protobuf.FileDescriptorProto into a file, as the parser reads text. NULL after a message. */
+GEN_PRIVATE gen_file_t *gen_reader_file(gen_context_t *ctx, const gen_source_t *source, connect_str_t descriptor);
+/* The name in a FileDescriptorProto; "" if it has none. */
+GEN_PRIVATE const char *gen_reader_name(gen_context_t *ctx, connect_str_t descriptor);
+
+/* #### src/gen/reader.c ############################################################################################ */
+/* From FileDescriptorProto (google/protobuf/descriptor.proto) to the same model that the parser makes of text, and in
+   the same state: names as they are written (with a dot in front), options not looked at yet. Numbers in the switches
+   are those of descriptor.proto; what is not needed, or of a later version, is skipped.
+
+   A descriptor says some things in other words, which are turned back here: synthetic oneofs into proto3 optional, map
+   entries into maps, the type GROUP of editions into MESSAGE, labels that the syntax has no word for into none,
+   defaults into values.
+
+   Places and comments come from its SourceCodeInfo, if it has one: a location is found by its path, the numbers of
+   fields and indexes from the file down, as text. Without it places are that of the file.
+
+   Malformed bytes are refused. Messages nest GEN_DEPTH_MAX deep, as in text. */
+
+typedef struct gen_reader_location_t {
+    gen_docs_t docs;
+    gen_at_t at;
+} gen_reader_location_t;
+
+typedef struct gen_reader_t {
+    gen_context_t *ctx;
+    const gen_source_t *source;
+    gen_file_t *file;
+    gen_map_t locations; /* by their path */
+    unsigned depth;
+    bool failed;
+} gen_reader_t;
+
+/* ---- Records ---- */
+
+static bool gen_reader_next(gen_reader_t *reader, connect_reader_t *records, connect_record_t *record) {
+    if (connect_reader_next(records, record)) return true;
+    if (records->failed) reader->failed = true;
+    return false;
+}
+
+static connect_reader_t gen_reader_of(connect_str_t bytes) {
+    connect_reader_t records = {{NULL, 0}, false};
+    records.rest = bytes;
+    return records;
+}
+
+static connect_str_t gen_reader_bytes(gen_reader_t *reader, const connect_record_t *record) {
+    connect_str_t bytes = {"", 0};
+    if (record->wire != CONNECT_WIRE_BYTES)
+        reader->failed = true;
+    else if (record->bytes.data)
+        bytes = record->bytes;
+    return bytes;
+}
+
+/* A text, with a zero after it; one that holds a zero is malformed. */
+static const char *gen_reader_text(gen_reader_t *reader, const connect_record_t *record) {
+    const connect_str_t bytes = gen_reader_bytes(reader, record);
+    if (memchr(bytes.data, 0, bytes.len)) reader->failed = true;
+    return gen_source_copy(reader->ctx, bytes);
+}
+
+static int32_t gen_reader_int(gen_reader_t *reader, const connect_record_t *record) {
+    int32_t value = 0;
+    if (!connect_record_get(record, CONNECT_KIND_INT32, &value)) reader->failed = true;
+    return value;
+}
+
+/* A name of one part, as the language has them: what is made of it stands in C. */
+static const char *gen_reader_word(gen_reader_t *reader, const connect_record_t *record) {
+    const char *name = gen_reader_text(reader, record), *at;
+    for (at = name; *at; at++) {
+        const char c = *at;
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!letter && !(at > name && c >= '0' && c <= '9')) reader->failed = true;
+    }
+    if (!*name || strlen(name) > GEN_WORD_MAX) reader->failed = true;
+    return name;
+}
+
+/* A name with dots, maybe with one in front. */
+static const char *gen_reader_dotted(gen_reader_t *reader, const connect_record_t *record) {
+    const char *name = gen_reader_text(reader, record), *at;
+    for (at = name; *at; at++) {
+        const bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_';
+        const bool starts = at == name || at[-1] == '.';
+        const bool ends = !at[1] && *at == '.';
+        if (!letter && (ends || !(*at == '.' ? at == name || !starts : *at >= '0' && *at <= '9' && !starts)))
+            reader->failed = true;
+    }
+    if (at - name > (long)GEN_PATH_MAX) reader->failed = true;
+    return name;
+}
+
+/* ---- Source info ---- */
+
+/* Numbers of a repeated field: packed, or one. */
+static bool gen_reader_varint(connect_str_t *bytes, uint64_t *value) {
+    unsigned shift = 0;
+    *value = 0;
+    while (bytes->len > 0 && shift < 64) {
+        const unsigned char c = (unsigned char)*bytes->data++;
+        bytes->len--;
+        *value |= (uint64_t)(c & 0x7Fu) << shift;
+        if (c < 0x80) return true;
+        shift += 7;
+    }
+    return false;
+}
+
+static const char *gen_reader_path(gen_reader_t *reader, const char *outer, uint32_t number, size_t index) {
+    return gen_source_printf(reader->ctx, "%s,%lu,%lu", outer, (unsigned long)number, (unsigned long)index);
+}
+
+static void gen_reader_location(gen_reader_t *reader, connect_str_t bytes) {
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    gen_reader_location_t *location = CONNECT_NEW(&reader->ctx->arena, gen_reader_location_t, 1);
+    connect_str_t path = {"", 0}, span = {"", 0};
+    uint64_t value, line = 0, column = 0;
+    char *text;
+    size_t len = 0;
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: path = gen_reader_bytes(reader, &record); break;
+        case 2: span = gen_reader_bytes(reader, &record); break;
+        case 3: location->docs.leading = gen_reader_bytes(reader, &record); break;
+        case 4: location->docs.trailing = gen_reader_bytes(reader, &record); break;
+        default: break;
+        }
+    }
+    text = CONNECT_NEW(&reader->ctx->arena, char, 12 * path.len + 1);
+    while (path.len > 0) {
+        if (!gen_reader_varint(&path, &value)) reader->failed = true;
+        len += (size_t)sprintf(text + len, ",%lu", (unsigned long)(uint32_t)value);
+    }
+    if (!gen_reader_varint(&span, &line) || !gen_reader_varint(&span, &column)) reader->failed = true;
+    location->at = gen_source_span(reader->source, line, column);
+    if (!gen_map_get(&reader->locations, text)) gen_map_put(reader->ctx, &reader->locations, text, location);
+}
+
+static void gen_reader_source_info(gen_reader_t *reader, connect_str_t bytes) {
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    while (gen_reader_next(reader, &records, &record)) {
+        if (record.number == 1) gen_reader_location(reader, gen_reader_bytes(reader, &record));
+    }
+}
+
+static gen_at_t gen_reader_at(const gen_reader_t *reader, const char *path) {
+    const gen_reader_location_t *location = gen_map_get(&reader->locations, path);
+    gen_at_t at = {NULL, 0};
+    at.source = reader->source;
+    return location ? location->at : at;
+}
+
+/* The place of a part of what is at a path, its name say. */
+static gen_at_t gen_reader_at_part(gen_reader_t *reader, const char *path, uint32_t number) {
+    const char *part = gen_source_printf(reader->ctx, "%s,%lu", path, (unsigned long)number);
+    return gen_reader_at(reader, gen_map_get(&reader->locations, part) ? part : path);
+}
+
+static gen_docs_t gen_reader_docs(const gen_reader_t *reader, const char *path) {
+    const gen_reader_location_t *location = gen_map_get(&reader->locations, path);
+    static const gen_docs_t none = {{NULL, 0}, {NULL, 0}};
+    return location ? location->docs : none;
+}
+
+/* ---- Enums ---- */
+
+/* last_behind: the end does not belong to the range. */
+static gen_range_t *gen_reader_range(gen_reader_t *reader, connect_str_t bytes, const char *path, bool last_behind) {
+    gen_range_t *range = CONNECT_NEW(&reader->ctx->arena, gen_range_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    range->options = CONNECT_NEW(&reader->ctx->arena, gen_options_t, 1);
+    range->at = gen_reader_at(reader, path);
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: range->first = gen_reader_int(reader, &record); break;
+        case 2: range->last = gen_reader_int(reader, &record); break;
+        case 3: range->options->encoded = gen_reader_bytes(reader, &record); break;
+        default: break;
+        }
+    }
+    if (last_behind && range->last > INT32_MIN) range->last--;
+    return range;
+}
+
+static gen_word_t *gen_reader_reserved_name(gen_reader_t *reader, const connect_record_t *record, const char *path) {
+    gen_word_t *word = CONNECT_NEW(&reader->ctx->arena, gen_word_t, 1);
+    word->text = gen_reader_text(reader, record);
+    word->at = gen_reader_at(reader, path);
+    return word;
+}
+
+static void gen_reader_enum_value(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_enum_t *parent) {
+    gen_enum_value_t *value = CONNECT_NEW(&reader->ctx->arena, gen_enum_value_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    value->parent = parent;
+    value->at = gen_reader_at_part(reader, path, 1);
+    value->number_at = gen_reader_at_part(reader, path, 2);
+    value->docs = gen_reader_docs(reader, path);
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: value->name = gen_reader_word(reader, &record); break;
+        case 2: value->number = gen_reader_int(reader, &record); break;
+        case 3: value->options.encoded = gen_reader_bytes(reader, &record); break;
+        default: break;
+        }
+    }
+    if (!value->name) reader->failed = true;
+    value->index = (uint32_t)parent->values.count;
+    GEN_APPEND(parent->values, value);
+}
+
+static gen_enum_t *gen_reader_enum(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_type_t *parent) {
+    gen_enum_t *enumeration = CONNECT_NEW(&reader->ctx->arena, gen_enum_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    enumeration->file = reader->file;
+    enumeration->parent = parent;
+    enumeration->at = gen_reader_at_part(reader, path, 1);
+    enumeration->docs = gen_reader_docs(reader, path);
+    while (gen_reader_next(reader, &records, &record)) {
+        connect_str_t inner = {"", 0};
+        gen_range_t *range;
+        gen_word_t *word;
+        if (record.wire == CONNECT_WIRE_BYTES) inner = gen_reader_bytes(reader, &record);
+        switch (record.number) {
+        case 1: enumeration->name = gen_reader_word(reader, &record); break;
+        case 2:
+            gen_reader_enum_value(
+                reader, inner, gen_reader_path(reader, path, 2, enumeration->values.count), enumeration);
+            break;
+        case 3: enumeration->options.encoded = gen_reader_bytes(reader, &record); break;
+        case 4:
+            range =
+                gen_reader_range(reader, inner, gen_reader_path(reader, path, 4, enumeration->reserved.count), false);
+            GEN_APPEND(enumeration->reserved, range);
+            break;
+        case 5:
+            word = gen_reader_reserved_name(
+                reader, &record, gen_reader_path(reader, path, 5, enumeration->reserved_names.count));
+            GEN_APPEND(enumeration->reserved_names, word);
+            break;
+        case 6: enumeration->visibility = gen_reader_int(reader, &record); break;
+        default: break;
+        }
+    }
+    if (!enumeration->name) reader->failed = true;
+    return enumeration;
+}
+
+/* ---- Fields ---- */
+
+/* "-12", "1.5e+10", "inf", "true", "NAME", text; bytes with escapes, as in a literal. */
+static const gen_option_t *gen_reader_default(gen_reader_t *reader, connect_str_t text, int kind, gen_at_t at) {
+    gen_option_t *value = CONNECT_NEW(&reader->ctx->arena, gen_option_t, 1);
+    const char *number;
+    value->name = "default";
+    value->at = value->value_at = at;
+    value->text = text;
+    value->kind = GEN_VALUE_WORD;
+    if (kind == CONNECT_KIND_STRING) {
+        value->kind = GEN_VALUE_STRING;
+    } else if (kind == CONNECT_KIND_BYTES) {
+        const char *quoted = gen_source_printf(reader->ctx, "\"%s\"", gen_source_copy(reader->ctx, text));
+        const gen_source_t *literal =
+            gen_source_new(reader->ctx, reader->source->name, reader->source->path, connect_str_of(quoted));
+        gen_lexer_t lexer;
+        gen_lexer_begin(&lexer, reader->ctx, literal);
+        value->kind = GEN_VALUE_STRING;
+        if (!gen_lexer_strings(&lexer, &value->text)) reader->failed = true;
+    } else if (kind != CONNECT_KIND_BOOL && kind != CONNECT_KIND_ENUM) {
+        value->negative = text.len > 0 && text.data[0] == '-';
+        value->text.data += value->negative;
+        value->text.len -= value->negative;
+        number = gen_source_copy(reader->ctx, value->text);
+        if (*number != 'i' && *number != 'n') {
+            char *end;
+            errno = 0;
+            value->kind = GEN_VALUE_INTEGER;
+            value->integer = strtoull(number, &end, 10);
+            if (*end || errno) value->kind = GEN_VALUE_FLOAT;
+            value->number = strtod(number, &end);
+            if (*end || !*number) reader->failed = true;
+        }
+    }
+    return value;
+}
+
+/* What the parser makes of a label, where the syntax has one. */
+static gen_label_t gen_reader_label(const gen_reader_t *reader, const gen_field_t *field, int32_t label) {
+    if (label == GEN_LABEL_REPEATED || label == GEN_LABEL_REQUIRED) return (gen_label_t)label;
+    if (field->parent && field->parent->is_map_entry) return GEN_LABEL_OPTIONAL;
+    if (field->oneof && !field->proto3_optional) return GEN_LABEL_NONE;
+    return reader->file->syntax == GEN_SYNTAX_PROTO2 || field->proto3_optional ? GEN_LABEL_OPTIONAL : GEN_LABEL_NONE;
+}
+
+static gen_field_t *gen_reader_field(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_type_t *parent) {
+    gen_field_t *field = CONNECT_NEW(&reader->ctx->arena, gen_field_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    connect_str_t default_value = {NULL, 0};
+    int32_t label = GEN_LABEL_OPTIONAL, oneof_index = -1;
+    gen_oneof_t *oneof = parent ? parent->oneofs.first : NULL;
+    field->file = reader->file;
+    field->parent = parent;
+    field->docs = gen_reader_docs(reader, path);
+    field->at = gen_reader_at_part(reader, path, 1);
+    field->extendee_at = gen_reader_at_part(reader, path, 2);
+    field->number_at = gen_reader_at_part(reader, path, 3);
+    field->type_at = gen_reader_at_part(reader, path, 6);
+    field->json_name_at = gen_reader_at_part(reader, path, 10);
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: field->name = gen_reader_word(reader, &record); break;
+        case 2: field->extendee_name = gen_reader_dotted(reader, &record); break;
+        case 3: field->number = gen_reader_int(reader, &record); break;
+        case 4: label = gen_reader_int(reader, &record); break;
+        case 5: field->kind = gen_reader_int(reader, &record); break;
+        case 6: field->type_name = gen_reader_dotted(reader, &record); break;
+        case 7: default_value = gen_reader_bytes(reader, &record); break;
+        case 8: field->options.encoded = gen_reader_bytes(reader, &record); break;
+        case 9: oneof_index = gen_reader_int(reader, &record); break;
+        case 10: field->json_name = gen_reader_text(reader, &record); break;
+        case 17: field->proto3_optional = gen_reader_int(reader, &record) != 0; break;
+        default: break;
+        }
+    }
+    if (!field->name || field->kind < 0 || field->kind > CONNECT_KIND_SINT64 || label < 1 || label > 3) {
+        reader->failed = true;
+        return NULL;
+    }
+    if (default_value.data) field->default_value = gen_reader_default(reader, default_value, field->kind, field->at);
+    if (field->type_name) {
+        field->is_group = field->kind == CONNECT_KIND_GROUP && reader->file->syntax == GEN_SYNTAX_PROTO2;
+        field->kind = field->is_group ? CONNECT_KIND_GROUP : 0; /* resolve.c tells the others */
+    } else if (!field->kind || field->kind == CONNECT_KIND_GROUP || field->kind == CONNECT_KIND_MESSAGE ||
+        field->kind == CONNECT_KIND_ENUM) {
+        reader->failed = true;
+    }
+    if (oneof_index >= 0) {
+        while (oneof && oneof->index != (uint32_t)oneof_index)
+            oneof = oneof->next;
+        field->oneof = oneof;
+        if (!oneof) {
+            reader->failed = true;
+            return NULL;
+        }
+        oneof->field_count++;
+        oneof->synthetic = field->proto3_optional;
+    }
+    field->label = gen_reader_label(reader, field, label);
+    return field;
+}
+
+/* ---- Messages ---- */
+
+static gen_type_t *gen_reader_type(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_type_t *parent);
+
+static void gen_reader_oneof(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_type_t *type) {
+    gen_oneof_t *oneof = CONNECT_NEW(&reader->ctx->arena, gen_oneof_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    oneof->at = gen_reader_at_part(reader, path, 1);
+    oneof->docs = gen_reader_docs(reader, path);
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: oneof->name = gen_reader_word(reader, &record); break;
+        case 2: oneof->options.encoded = gen_reader_bytes(reader, &record); break;
+        default: break;
+        }
+    }
+    if (!oneof->name) reader->failed = true;
+    oneof->index = (uint32_t)type->oneofs.count;
+    GEN_APPEND(type->oneofs, oneof);
+}
+
+/* Whether MessageOptions say map_entry. */
+static bool gen_reader_is_map_entry(gen_reader_t *reader, connect_str_t options) {
+    connect_reader_t records = gen_reader_of(options);
+    connect_record_t record;
+    bool is_map_entry = false;
+    while (gen_reader_next(reader, &records, &record)) {
+        if (record.number == 7) is_map_entry = gen_reader_int(reader, &record) != 0;
+    }
+    return is_map_entry;
+}
+
+/* A repeated field of a map entry that stands in the same message is a map. */
+static void gen_reader_link(const gen_type_t *type, gen_field_t *field, const char *scope) {
+    const size_t len = strlen(scope);
+    gen_type_t *inner;
+    if (!field->type_name || strncmp(field->type_name, scope, len) != 0) return;
+    for (inner = type->types.first; inner; inner = inner->next) {
+        if (strcmp(field->type_name + len, inner->name) != 0) continue;
+        if (!inner->is_map_entry || field->label != GEN_LABEL_REPEATED) return;
+        field->is_map = true;
+        field->kind = CONNECT_KIND_MESSAGE;
+        field->type = inner;
+        field->type_name = NULL;
+        inner->at = field->at;
+        return;
+    }
+}
+
+/* What the fields refer to, before the fields. */
+static void gen_reader_type_inside(
+    gen_reader_t *reader, connect_str_t bytes, const char *path, gen_type_t *type, connect_str_t *options) {
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    while (gen_reader_next(reader, &records, &record)) {
+        connect_str_t inner = {"", 0};
+        gen_type_t *nested;
+        gen_enum_t *enumeration;
+        if (record.wire == CONNECT_WIRE_BYTES) inner = gen_reader_bytes(reader, &record);
+        switch (record.number) {
+        case 1: type->name = gen_reader_word(reader, &record); break;
+        case 3:
+            nested = gen_reader_type(reader, inner, gen_reader_path(reader, path, 3, type->types.count), type);
+            if (nested) GEN_APPEND(type->types, nested);
+            break;
+        case 4:
+            enumeration = gen_reader_enum(reader, inner, gen_reader_path(reader, path, 4, type->enums.count), type);
+            GEN_APPEND(type->enums, enumeration);
+            break;
+        case 7: *options = gen_reader_bytes(reader, &record); break;
+        case 8: gen_reader_oneof(reader, inner, gen_reader_path(reader, path, 8, type->oneofs.count), type); break;
+        case 11: type->visibility = gen_reader_int(reader, &record); break;
+        default: break;
+        }
+    }
+}
+
+/* ".pkg.Outer.Inner." of a message. */
+static const char *gen_reader_scope(gen_reader_t *reader, const gen_type_t *type) {
+    const char *scope = "";
+    for (; type; type = type->parent)
+        scope = gen_source_printf(reader->ctx, "%s.%s", type->name, scope);
+    return gen_source_printf(reader->ctx, ".%s%s%s", reader->file->package, *reader->file->package ? "." : "", scope);
+}
+
+static gen_type_t *gen_reader_type(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_type_t *parent) {
+    gen_type_t *type = CONNECT_NEW(&reader->ctx->arena, gen_type_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    connect_str_t options = {NULL, 0};
+    const char *scope;
+    type->file = reader->file;
+    type->parent = parent;
+    type->name = "";
+    type->at = gen_reader_at_part(reader, path, 1);
+    type->docs = gen_reader_docs(reader, path);
+    if (reader->depth >= GEN_DEPTH_MAX) {
+        gen_source_error(reader->ctx, type->at, "messages nest deeper than %u levels", GEN_DEPTH_MAX);
+        return NULL;
+    }
+    reader->depth++;
+    gen_reader_type_inside(reader, bytes, path, type, &options);
+    reader->depth--;
+    if (options.data) type->is_map_entry = gen_reader_is_map_entry(reader, options);
+    if (!type->is_map_entry) type->options.encoded = options;
+    if (!*type->name) reader->failed = true;
+    scope = gen_reader_scope(reader, type);
+    while (!reader->failed && gen_reader_next(reader, &records, &record)) {
+        connect_str_t inner = {"", 0};
+        gen_field_t *field;
+        gen_range_t *range;
+        gen_word_t *word;
+        if (record.wire == CONNECT_WIRE_BYTES) inner = gen_reader_bytes(reader, &record);
+        switch (record.number) {
+        case 2:
+            field = gen_reader_field(reader, inner, gen_reader_path(reader, path, 2, type->fields.count), type);
+            if (!field) break;
+            gen_reader_link(type, field, scope);
+            GEN_APPEND(type->fields, field);
+            break;
+        case 5:
+            range =
+                gen_reader_range(reader, inner, gen_reader_path(reader, path, 5, type->extension_ranges.count), true);
+            GEN_APPEND(type->extension_ranges, range);
+            break;
+        case 6:
+            field = gen_reader_field(reader, inner, gen_reader_path(reader, path, 6, type->extensions.count), type);
+            if (field) GEN_APPEND(type->extensions, field);
+            break;
+        case 9:
+            range = gen_reader_range(reader, inner, gen_reader_path(reader, path, 9, type->reserved.count), true);
+            GEN_APPEND(type->reserved, range);
+            break;
+        case 10:
+            word = gen_reader_reserved_name(
+                reader, &record, gen_reader_path(reader, path, 10, type->reserved_names.count));
+            GEN_APPEND(type->reserved_names, word);
+            break;
+        default: break;
+        }
+    }
+    if (type->is_map_entry && type->fields.count != 2) reader->failed = true;
+    return type;
+}
+
+/* ---- Services ---- */
+
+static void gen_reader_method(gen_reader_t *reader, connect_str_t bytes, const char *path, gen_service_t *service) {
+    gen_method_t *method = CONNECT_NEW(&reader->ctx->arena, gen_method_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    method->at = gen_reader_at_part(reader, path, 1);
+    method->input_at = gen_reader_at_part(reader, path, 2);
+    method->output_at = gen_reader_at_part(reader, path, 3);
+    method->docs = gen_reader_docs(reader, path);
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: method->name = gen_reader_word(reader, &record); break;
+        case 2: method->input_name = gen_reader_dotted(reader, &record); break;
+        case 3: method->output_name = gen_reader_dotted(reader, &record); break;
+        case 4: method->options.encoded = gen_reader_bytes(reader, &record); break;
+        case 5: method->client_streams = gen_reader_int(reader, &record) != 0; break;
+        case 6: method->server_streams = gen_reader_int(reader, &record) != 0; break;
+        default: break;
+        }
+    }
+    if (!method->name || !method->input_name || !method->output_name)
+        reader->failed = true;
+    else
+        GEN_APPEND(service->methods, method);
+}
+
+static gen_service_t *gen_reader_service(gen_reader_t *reader, connect_str_t bytes, const char *path) {
+    gen_service_t *service = CONNECT_NEW(&reader->ctx->arena, gen_service_t, 1);
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    service->file = reader->file;
+    service->at = gen_reader_at_part(reader, path, 1);
+    service->docs = gen_reader_docs(reader, path);
+    while (gen_reader_next(reader, &records, &record)) {
+        switch (record.number) {
+        case 1: service->name = gen_reader_word(reader, &record); break;
+        case 2:
+            gen_reader_method(reader, gen_reader_bytes(reader, &record),
+                gen_reader_path(reader, path, 2, service->methods.count), service);
+            break;
+        case 3: service->options.encoded = gen_reader_bytes(reader, &record); break;
+        default: break;
+        }
+    }
+    if (!service->name) reader->failed = true;
+    return service;
+}
+
+/* ---- Files ---- */
+
+static gen_import_t *gen_reader_import(
+    gen_reader_t *reader, const connect_record_t *record, uint32_t number, size_t index) {
+    gen_import_t *import = CONNECT_NEW(&reader->ctx->arena, gen_import_t, 1);
+    import->name = gen_reader_text(reader, record);
+    import->at = gen_reader_at(reader, gen_reader_path(reader, "", number, index));
+    return import;
+}
+
+/* Marks the imports that a list of indexes names. */
+static void gen_reader_mark(gen_reader_t *reader, const connect_record_t *record) {
+    connect_str_t packed = {"", 0};
+    uint64_t index = record->value;
+    if (record->wire == CONNECT_WIRE_BYTES) packed = record->bytes;
+    do {
+        gen_import_t *import = reader->file->imports.first;
+        if (record->wire == CONNECT_WIRE_BYTES && !gen_reader_varint(&packed, &index)) break;
+        for (; import && index > 0; index--)
+            import = import->next;
+        if (!import)
+            reader->failed = true;
+        else if (record->number == 10)
+            import->is_public = true;
+        else
+            import->is_weak = true;
+    } while (packed.len > 0);
+}
+
+/* What must be known before the rest is read. */
+static void gen_reader_head(gen_reader_t *reader, connect_str_t bytes) {
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    gen_file_t *file = reader->file;
+    file->edition = 998;
+    while (gen_reader_next(reader, &records, &record)) {
+        const char *syntax;
+        switch (record.number) {
+        case 2: file->package = gen_reader_dotted(reader, &record); break;
+        case 9: gen_reader_source_info(reader, gen_reader_bytes(reader, &record)); break;
+        case 12:
+            syntax = gen_reader_text(reader, &record);
+            file->syntax = strcmp(syntax, "proto3") == 0 ? GEN_SYNTAX_PROTO3
+                : strcmp(syntax, "editions") == 0        ? GEN_SYNTAX_EDITIONS
+                                                         : GEN_SYNTAX_PROTO2;
+            if (file->syntax == GEN_SYNTAX_PROTO3) file->edition = 999;
+            break;
+        case 14: file->edition = gen_reader_int(reader, &record); break;
+        default: break;
+        }
+    }
+    file->package_at = gen_reader_at(reader, ",2");
+    if (file->syntax == GEN_SYNTAX_EDITIONS && (file->edition < GEN_EDITION_2023 || file->edition > GEN_EDITION_2024)) {
+        gen_source_error(reader->ctx, gen_reader_at(reader, ",14"), "edition %ld is not known: 2023 and 2024 are",
+            (long)file->edition);
+    }
+}
+
+static void gen_reader_body(gen_reader_t *reader, connect_str_t bytes) {
+    connect_reader_t records = gen_reader_of(bytes);
+    connect_record_t record;
+    gen_file_t *file = reader->file;
+    while (!reader->failed && gen_reader_next(reader, &records, &record)) {
+        connect_str_t inner = {"", 0};
+        gen_import_t *import;
+        gen_type_t *type;
+        gen_enum_t *enumeration;
+        gen_service_t *service;
+        gen_field_t *field;
+        if (record.wire == CONNECT_WIRE_BYTES) inner = gen_reader_bytes(reader, &record);
+        switch (record.number) {
+        case 3:
+            import = gen_reader_import(reader, &record, 3, file->imports.count);
+            GEN_APPEND(file->imports, import);
+            break;
+        case 4:
+            type = gen_reader_type(reader, inner, gen_reader_path(reader, "", 4, file->types.count), NULL);
+            if (type) GEN_APPEND(file->types, type);
+            break;
+        case 5:
+            enumeration = gen_reader_enum(reader, inner, gen_reader_path(reader, "", 5, file->enums.count), NULL);
+            GEN_APPEND(file->enums, enumeration);
+            break;
+        case 6:
+            service = gen_reader_service(reader, inner, gen_reader_path(reader, "", 6, file->services.count));
+            GEN_APPEND(file->services, service);
+            break;
+        case 7:
+            field = gen_reader_field(reader, inner, gen_reader_path(reader, "", 7, file->extensions.count), NULL);
+            if (field) GEN_APPEND(file->extensions, field);
+            break;
+        case 8: file->options.encoded = gen_reader_bytes(reader, &record); break;
+        case 10:
+        case 11: gen_reader_mark(reader, &record); break;
+        case 15:
+            import = gen_reader_import(reader, &record, 15, file->option_imports.count);
+            GEN_APPEND(file->option_imports, import);
+            break;
+        default: break;
+        }
+    }
+}
+
+GEN_PRIVATE gen_file_t *gen_reader_file(gen_context_t *ctx, const gen_source_t *source, connect_str_t descriptor) {
+    gen_reader_t reader;
+    const gen_at_t at = {source, 0};
+    memset(&reader, 0, sizeof reader);
+    reader.ctx = ctx;
+    reader.source = source;
+    reader.file = CONNECT_NEW(&ctx->arena, gen_file_t, 1);
+    reader.file->source = source;
+    reader.file->name = source->name;
+    reader.file->package = "";
+    gen_reader_head(&reader, descriptor);
+    if (*reader.file->package == '.') reader.failed = true;
+    if (!reader.failed) gen_reader_body(&reader, descriptor);
+    if (!reader.failed) return reader.file;
+    gen_source_error(ctx, at, "the descriptor of \"%s\" is malformed", source->name);
+    return NULL;
+}
+
+GEN_PRIVATE const char *gen_reader_name(gen_context_t *ctx, connect_str_t descriptor) {
+    connect_reader_t records = gen_reader_of(descriptor);
+    connect_record_t record;
+    const char *name = "";
+    while (connect_reader_next(&records, &record)) {
+        if (record.number == 1 && record.wire == CONNECT_WIRE_BYTES) name = gen_source_copy(ctx, record.bytes);
+    }
+    return name;
+}
+
 /* #### src/gen/load.h ############################################################################################## */
-/* Reads the files named on the command line, and all that they import. */
+typedef struct gen_load_from_t { /* where files are looked for */
+    const char *const *folders;
+    size_t folder_count;
+    gen_map_t descriptors; /* connect_str_t: FileDescriptorProto, by the names of files; they come before folders */
+} gen_load_from_t;
+/* Adds the files of a google.protobuf.FileDescriptorSet. Returns false if it is malformed. */
+GEN_PRIVATE bool gen_load_descriptor_set(gen_context_t *ctx, gen_load_from_t *from, connect_str_t set);
+/* Adds one google.protobuf.FileDescriptorProto; of two with one name the first counts. */
+GEN_PRIVATE void gen_load_descriptor(gen_context_t *ctx, gen_load_from_t *from, connect_str_t descriptor);
+/* Reads the files that are named, and all that they import. */
 GEN_PRIVATE void gen_load_inputs(
-    gen_model_t *model, const char *const *folders, size_t folder_count, const char *const *inputs, size_t input_count);
+    gen_model_t *model, const gen_load_from_t *from, const char *const *inputs, size_t input_count);
 /* Reads a built-in file, and what it imports, into an empty model. */
 GEN_PRIVATE void gen_load_built_in(gen_model_t *model, const char *name);
 
@@ -2482,8 +3311,8 @@ GEN_PRIVATE void gen_load_built_in(gen_model_t *model, const char *name);
 
    A file has one name, by which others import it: its path below one of the -I folders. On the command line it may
    stand with that folder in front ("protos/a.proto" with -I protos) or without. An import is looked for among the
-   built-in files, then in the folders in their order; a built-in file that is named on the command line is read from
-   the folders.
+   built-in files, then among descriptors, then in the folders in their order; a built-in file that is named on the
+   command line is looked for there first.
 
    Refused: names that are absolute, hold "..", ".", an empty part, or bytes that have no place in an #include line or
    a comment; so no output ever stands outside of --out. Import cycles, named with all their files. Imports that nest
@@ -2500,6 +3329,7 @@ typedef struct gen_load_t {
     gen_context_t *ctx;
     const char *const *folders;
     size_t folder_count;
+    const gen_map_t *descriptors;
     gen_map_t inputs; /* names of the inputs */
     gen_file_t *path[GEN_LOAD_DEPTH_MAX];
     unsigned depth;
@@ -2524,10 +3354,10 @@ static const char *gen_load_unsafe(const char *name) {
 }
 
 static const char *gen_load_searched(gen_load_t *load) {
-    const char *text = "";
+    const char *text = load->descriptors && load->descriptors->count ? "the descriptors" : "";
     size_t i;
     for (i = 0; i < load->folder_count && i < 16; i++) {
-        text = gen_source_printf(load->ctx, "%s%s%s", text, i ? ", " : "", load->folders[i]);
+        text = gen_source_printf(load->ctx, "%s%s%s", text, *text ? ", " : "", load->folders[i]);
     }
     return text;
 }
@@ -2538,28 +3368,48 @@ static const char *gen_load_join(gen_load_t *load, const char *folder, const cha
     return gen_source_printf(load->ctx, "%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", name);
 }
 
-/* Returns the source of a name, or NULL after a message. */
-static gen_source_t *gen_load_source(gen_load_t *load, gen_at_t at, const char *name) {
-    bool is_input = gen_map_get(&load->inputs, name) != NULL;
-    gen_source_t *source = is_input ? NULL : gen_wellknown_source(load->ctx, name);
+/* Reads the text of a name from a folder; NULL after a message, or with *found false. */
+static gen_source_t *gen_load_source(gen_load_t *load, gen_at_t at, const char *name, bool *found) {
     size_t i;
-    if (source) return source;
+    *found = true;
     for (i = 0; i < load->folder_count; i++) {
         const char *path = gen_load_join(load, load->folders[i], name);
         int os_error;
-        source = gen_source_read(load->ctx, at, name, path, &os_error);
+        gen_source_t *source = gen_source_read(load->ctx, at, name, path, &os_error);
         if (source) return source;
         if (os_error != ENOENT && os_error != ENOTDIR) {
             gen_source_error(load->ctx, at, "cannot read \"%s\": %s", path, strerror(os_error));
             return NULL;
         }
     }
-    if (is_input) source = gen_wellknown_source(load->ctx, name);
-    if (!source) {
+    *found = false;
+    return NULL;
+}
+
+/* Reads a file from wherever it is; NULL after a message. */
+static gen_file_t *gen_load_read(gen_load_t *load, gen_at_t at, const char *name) {
+    const bool is_input = gen_map_get(&load->inputs, name) != NULL;
+    const connect_str_t *descriptor = load->descriptors ? gen_map_get(load->descriptors, name) : NULL;
+    gen_source_t *built_in = gen_wellknown_source(load->ctx, name), *source;
+    gen_file_t *file = NULL;
+    bool found;
+    if (built_in && !is_input) {
+        file = gen_parser_file(load->ctx, built_in);
+        file->built_in = true;
+        return file;
+    }
+    if (descriptor) {
+        const connect_str_t no_text = {NULL, 0};
+        return gen_reader_file(load->ctx, gen_source_new(load->ctx, name, name, no_text), *descriptor);
+    }
+    source = gen_load_source(load, at, name, &found);
+    if (!found && built_in) source = built_in;
+    if (source) return gen_parser_file(load->ctx, source);
+    if (!found) {
         gen_source_error(load->ctx, at, "\"%s\" was not found; searched in: %s",
             gen_source_quote(load->ctx, connect_str_of(name)), gen_load_searched(load));
     }
-    return source;
+    return NULL;
 }
 
 static void gen_load_cycle(gen_load_t *load, gen_at_t at, const gen_file_t *file) {
@@ -2574,6 +3424,7 @@ static void gen_load_cycle(gen_load_t *load, gen_at_t at, const gen_file_t *file
 
 static gen_file_t *gen_load_file(gen_load_t *load, gen_at_t at, const char *name);
 
+/* What a descriptor imports for options only need not be there: its options are read already. */
 static void gen_load_imports(gen_load_t *load, gen_file_t *file, gen_import_t *import) {
     for (; import; import = import->next) {
         import->file = gen_load_file(load, import->at, import->name);
@@ -2584,7 +3435,6 @@ static void gen_load_imports(gen_load_t *load, gen_file_t *file, gen_import_t *i
 static gen_file_t *gen_load_file(gen_load_t *load, gen_at_t at, const char *name) {
     gen_file_t *file = gen_map_get(&load->model->file_names, name);
     const char *unsafe = gen_load_unsafe(name);
-    gen_source_t *source;
     uint32_t errors;
     if (file) {
         if (!file->loading) return file;
@@ -2600,19 +3450,16 @@ static gen_file_t *gen_load_file(gen_load_t *load, gen_at_t at, const char *name
         gen_source_error(load->ctx, at, "imports nest deeper than %u files", GEN_LOAD_DEPTH_MAX);
         return NULL;
     }
-    source = gen_load_source(load, at, name);
-    if (!source) return NULL;
     errors = load->ctx->error_count;
-    file = gen_parser_file(load->ctx, source,
-        strcmp(source->path, source->name) == 0 && gen_wellknown_source(load->ctx, name) != NULL &&
-            !gen_map_get(&load->inputs, name));
+    file = gen_load_read(load, at, name);
+    if (!file) return NULL;
     file->name = name;
     file->incomplete = load->ctx->error_count > errors;
     gen_map_put(load->ctx, &load->model->file_names, name, file);
     file->loading = true;
     load->path[load->depth++] = file;
     gen_load_imports(load, file, file->imports.first);
-    gen_load_imports(load, file, file->option_imports.first);
+    if (file->source->text.data) gen_load_imports(load, file, file->option_imports.first);
     load->depth--;
     file->loading = false;
     GEN_APPEND(load->model->files, file);
@@ -2650,6 +3497,7 @@ static const char *gen_load_name(gen_load_t *load, const char *input) {
     const char *path = gen_load_clean(load, input);
     bool exists = gen_load_exists(path);
     size_t i;
+    if (gen_map_get(load->descriptors, path)) return path;
     for (i = 0; exists && i < load->folder_count; i++) {
         const char *folder = load->folders[i];
         size_t len = strlen(folder);
@@ -2694,20 +3542,21 @@ static void gen_load_want(gen_model_t *model) {
     }
 }
 
-GEN_PRIVATE void gen_load_inputs(gen_model_t *model, const char *const *folders, size_t folder_count,
-    const char *const *inputs, size_t input_count) {
+GEN_PRIVATE void gen_load_inputs(
+    gen_model_t *model, const gen_load_from_t *from, const char *const *inputs, size_t input_count) {
     static const gen_at_t nowhere = {NULL, 0};
     gen_load_t load;
     const char **names = CONNECT_NEW(&model->ctx->arena, const char *, input_count + 1);
-    const char **clean = CONNECT_NEW(&model->ctx->arena, const char *, folder_count + 1);
+    const char **clean = CONNECT_NEW(&model->ctx->arena, const char *, from->folder_count + 1);
     size_t i, count = 0;
     memset(&load, 0, sizeof load);
     load.model = model;
     load.ctx = model->ctx;
     load.folders = clean;
-    load.folder_count = folder_count;
-    for (i = 0; i < folder_count; i++)
-        clean[i] = gen_load_clean(&load, folders[i]);
+    load.folder_count = from->folder_count;
+    load.descriptors = &from->descriptors;
+    for (i = 0; i < from->folder_count; i++)
+        clean[i] = gen_load_clean(&load, from->folders[i]);
     for (i = 0; i < input_count; i++) {
         const char *name = gen_load_name(&load, inputs[i]);
         if (!name || gen_map_get(&load.inputs, name)) continue;
@@ -2720,6 +3569,23 @@ GEN_PRIVATE void gen_load_inputs(gen_model_t *model, const char *const *folders,
         if (file) file->wanted = true;
     }
     gen_load_want(model);
+}
+
+GEN_PRIVATE void gen_load_descriptor(gen_context_t *ctx, gen_load_from_t *from, connect_str_t descriptor) {
+    connect_str_t *kept = CONNECT_NEW(&ctx->arena, connect_str_t, 1);
+    const char *name = gen_reader_name(ctx, descriptor);
+    *kept = descriptor;
+    if (!gen_map_get(&from->descriptors, name)) gen_map_put(ctx, &from->descriptors, name, kept);
+}
+
+GEN_PRIVATE bool gen_load_descriptor_set(gen_context_t *ctx, gen_load_from_t *from, connect_str_t set) {
+    connect_reader_t records = {{NULL, 0}, false};
+    connect_record_t record;
+    records.rest = set;
+    while (connect_reader_next(&records, &record)) {
+        if (record.number == 1 && record.wire == CONNECT_WIRE_BYTES) gen_load_descriptor(ctx, from, record.bytes);
+    }
+    return !records.failed;
 }
 
 GEN_PRIVATE void gen_load_built_in(gen_model_t *model, const char *name) {
@@ -2839,7 +3705,10 @@ static void gen_resolve_add_field(gen_resolve_t *resolve, const char *scope, gen
     field->full_name = gen_resolve_join(resolve, scope, field->name);
     symbol = gen_resolve_add(resolve, field->full_name, GEN_SYMBOL_OTHER, field->at);
     if (symbol) symbol->field = field;
-    if (!field->has_json_name) field->json_name = gen_resolve_json_name(resolve, field->name);
+    if (!field->json_name)
+        field->json_name = gen_resolve_json_name(resolve, field->name);
+    else if (strcmp(field->json_name, gen_resolve_json_name(resolve, field->name)) != 0)
+        field->has_json_name = true; /* descriptors tell all of them */
 }
 
 /* The oneof that stands for a proto3 optional in descriptors: "_name", with more underscores if that is taken. */
@@ -4590,7 +5459,7 @@ static const char *gen_check_bare_name(gen_check_t *check, const char *enum_name
 static int gen_check_compare_values(const void *a, const void *b) {
     const gen_enum_value_t *one = *(const gen_enum_value_t *const *)a, *two = *(const gen_enum_value_t *const *)b;
     if (one->number != two->number) return one->number < two->number ? -1 : 1;
-    return one->at.offset < two->at.offset ? -1 : 1;
+    return one->index < two->index ? -1 : 1;
 }
 
 static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
@@ -4749,10 +5618,12 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model) {
 GEN_PRIVATE void gen_names_model(gen_model_t *model);
 
 /* #### src/gen/names.c ############################################################################################# */
-/* From protobuf names to C names. The rules, which users read in docs/schema.md:
+/* From protobuf names to C names. The rules, which users read in docs/generator.md:
 
    1. A message, enum, enum value, service: its full name with `_` for each dot. A method: Service_Method. A file: the
-      package and the stem of its name (acme_telemetry_v1_telemetry), in capitals for the include guard.
+      package and the stem of its name (acme_telemetry_v1_telemetry), in capitals for the include guard. From the full
+      name --strip-package takes the package or a part of it, and --prefix comes in front; not for google.protobuf,
+      whose headers everybody shares.
    2. What begins with connect_, CONNECT_, cn_ or CN_ gets pb_ in front: these names belong to the library.
    3. A name that is a keyword of C or C++, a macro or a common name of libc, gets a `_` at its end. Without a package
       that also holds for the names of parameters in generated functions. Members of structs: keywords and macros
@@ -4769,6 +5640,7 @@ GEN_PRIVATE void gen_names_model(gen_model_t *model);
 
 typedef struct gen_names_t {
     gen_context_t *ctx;
+    const gen_style_t *style;
     gen_map_t taken;
 } gen_names_t;
 
@@ -4821,7 +5693,7 @@ static const char *const gen_names_others[] = {
     "times "
     "tm tolower toupper truncate umask uname ungetc unlink usleep utime wait waitpid write y0 y1 yn j0 j1 jn gamma ",
     " arena call cancel client code count done error error_or_null events events_or_null handlers items key message "
-    "options request response response_or_null server slot thunks user ",
+    "number options request response response_or_null server slot thunks user value value_or_null ",
 };
 
 static bool gen_names_in(const char *const *lists, size_t count, const char *name) {
@@ -4851,11 +5723,37 @@ static bool gen_names_is_special(const char *name) {
         (name[0] == '_' && name[1] == '_');
 }
 
-static const char *gen_names_base(gen_names_t *names, const char *full_name) {
+/* Whether a package is another, or below it. */
+static bool gen_names_is_below(const char *package, const char *outer) {
+    const size_t len = strlen(outer);
+    return strncmp(package, outer, len) == 0 && (!package[len] || package[len] == '.');
+}
+
+/* The user's wishes are not for the packages that everybody shares. */
+static bool gen_names_is_shared(const gen_file_t *file) {
+    return gen_names_is_below(file->package, "google.protobuf");
+}
+
+/* A full name as the user wants it: with less of the package in front, and a prefix. */
+static const char *gen_names_styled(gen_names_t *names, const gen_file_t *file, const char *full_name) {
+    const gen_style_t *style = names->style;
+    size_t i, stripped = 0;
+    if (gen_names_is_shared(file)) return full_name;
+    for (i = 0; i < style->strip_count; i++) {
+        const char *package = *style->strip[i] ? style->strip[i] : file->package;
+        if (*package && gen_names_is_below(file->package, package) && strlen(package) + 1 > stripped)
+            stripped = strlen(package) + 1;
+    }
+    return gen_source_printf(names->ctx, "%s%s", style->prefix, full_name + stripped);
+}
+
+static const char *gen_names_base(gen_names_t *names, const gen_file_t *file, const char *full_name) {
     static const char *const ours[] = {"connect_", "CONNECT_", "cn_", "CN_"};
-    char *base = CONNECT_NEW(&names->ctx->arena, char, strlen(full_name) + 2);
+    char *base;
     char *at;
     size_t i;
+    full_name = gen_names_styled(names, file, full_name);
+    base = CONNECT_NEW(&names->ctx->arena, char, strlen(full_name) + 2);
     strcpy(base, full_name);
     for (at = base; *at; at++) {
         if (*at == '.') *at = '_';
@@ -4958,16 +5856,19 @@ static void gen_names_members(gen_names_t *names, gen_type_t *type) {
 /* ---- File scope ---- */
 
 static void gen_names_enum(gen_names_t *names, gen_enum_t *enumeration) {
-    enumeration->c_name = gen_names_take(names, gen_names_base(names, enumeration->full_name),
-        "||_enum|_values|_names|", enumeration->at, gen_source_printf(names->ctx, "enum %s", enumeration->full_name));
+    enumeration->c_name = gen_names_take(names, gen_names_base(names, enumeration->file, enumeration->full_name),
+        "||_enum|_values|_names|_name|", enumeration->at,
+        gen_source_printf(names->ctx, "enum %s", enumeration->full_name));
 }
 
 static void gen_names_types(gen_names_t *names, gen_type_t *type) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
-    type->c_name = gen_names_take(names, gen_names_base(names, type->full_name),
-        "||_type|_list|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
+    type->c_name = gen_names_take(names, gen_names_base(names, type->file, type->full_name),
+        "||_type|_list|_init|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
         gen_source_printf(names->ctx, "message %s", type->full_name));
+    type->keeps_unknown = !type->is_map_entry &&
+        (!names->style->drop_unknown || type->extension_ranges.first || gen_names_is_shared(type->file));
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
         gen_names_enum(names, enumeration);
     }
@@ -4977,19 +5878,20 @@ static void gen_names_types(gen_names_t *names, gen_type_t *type) {
 
 static void gen_names_holder(gen_names_t *names, gen_type_t *holder) {
     gen_field_t *value = holder->fields.first;
-    holder->c_name = gen_names_take(names, gen_names_base(names, holder->full_name),
-        "||_type|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
+    holder->c_name = gen_names_take(names, gen_names_base(names, holder->file, holder->full_name),
+        "||_type|_get|_set|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
         gen_source_printf(names->ctx, "extension %s", holder->full_name));
     value->c_name = "value";
     if (value->has) value->c_has = "has_value";
     holder->c_unknown = "unknown_fields";
+    holder->keeps_unknown = !names->style->drop_unknown;
 }
 
 static void gen_names_values(gen_names_t *names, gen_enum_t *enumeration) {
     gen_enum_value_t *value;
     for (value = enumeration->values.first; value; value = value->next) {
-        value->c_name = gen_names_take(names, gen_names_base(names, value->full_name), "||", value->at,
-            gen_source_printf(names->ctx, "enum value %s", value->full_name));
+        value->c_name = gen_names_take(names, gen_names_base(names, enumeration->file, value->full_name), "||",
+            value->at, gen_source_printf(names->ctx, "enum value %s", value->full_name));
     }
 }
 
@@ -5016,6 +5918,10 @@ static void gen_names_inner(gen_names_t *names, gen_type_t *type) {
                 gen_source_printf(names->ctx, "%s_%s_%s", type->c_name, field->oneof->name, field->name), "||",
                 field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
         }
+        if (field->has || field->c_choice) {
+            field->c_set = gen_names_take(names, gen_source_printf(names->ctx, "%s_set_%s", type->c_name, field->name),
+                "||", field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
+        }
         if (field->is_map) {
             field->c_get = gen_names_take(names, gen_source_printf(names->ctx, "%s_%s_get", type->c_name, field->name),
                 "||", field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
@@ -5030,7 +5936,7 @@ static void gen_names_service(gen_names_t *names, gen_service_t *service) {
     gen_map_t slots;
     gen_method_t *method;
     memset(&slots, 0, sizeof slots);
-    service->c_name = gen_names_take(names, gen_names_base(names, service->full_name),
+    service->c_name = gen_names_take(names, gen_names_base(names, service->file, service->full_name),
         "||_service|_handlers|_serve|_methods|_thunks|_of|", service->at,
         gen_source_printf(names->ctx, "service %s", service->full_name));
     for (method = service->methods.first; method; method = method->next) {
@@ -5046,36 +5952,32 @@ static void gen_names_service(gen_names_t *names, gen_service_t *service) {
     }
 }
 
+/* The package and the stem of a file's name: what of it has no place in a name becomes `_`. */
+static char *gen_names_file_base(gen_names_t *names, const gen_file_t *file, const char *stem, size_t stem_len) {
+    char *base = CONNECT_NEW(&names->ctx->arena, char, strlen(file->package) + stem_len + 3);
+    char *at = base + sprintf(base, "%s%s", file->package, *file->package ? "." : "");
+    if (!*file->package && stem_len && *stem >= '0' && *stem <= '9') *at++ = '_';
+    for (; stem_len > 0; stem_len--, stem++) {
+        const char c = *stem;
+        const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        *at++ = good ? c : '_';
+    }
+    return base;
+}
+
 static void gen_names_file_itself(gen_names_t *names, gen_file_t *file) {
     const char *slash = strrchr(file->name, '/'), *stem = slash ? slash + 1 : file->name;
-    size_t len = strlen(file->name), stem_len = strlen(stem), i;
-    bool has_suffix = stem_len > 6 && strcmp(stem + stem_len - 6, ".proto") == 0;
-    char *base = CONNECT_NEW(&names->ctx->arena, char, strlen(file->package) + stem_len + 2);
-    char *guard;
-    gen_at_t at;
-    at.source = file->source;
-    at.offset = 0;
-    file->header = gen_source_printf(names->ctx, "%.*s.connect.h", (int)(has_suffix ? len - 6 : len), file->name);
-    sprintf(
-        base, "%s%s%.*s", file->package, *file->package ? "_" : "", (int)(has_suffix ? stem_len - 6 : stem_len), stem);
-    for (i = 0; base[i]; i++) {
-        char c = base[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))) base[i] = '_';
-    }
-    if (base[0] >= '0' && base[0] <= '9') {
-        memmove(base + 1, base, strlen(base));
-        base[0] = '_';
-    }
-    file->c_name = gen_names_take(names, gen_names_base(names, base),
-        "|_file|_file_bytes|_file_imports|_file_types|_file_enums|_file_extensions|_file_services|", at,
-        gen_source_printf(names->ctx, "file %s", file->name));
-    guard = CONNECT_NEW(&names->ctx->arena, char, strlen(file->c_name) + 12);
-    for (i = 0; file->c_name[i]; i++) {
-        char c = file->c_name[i];
-        guard[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-    }
-    file->guard = gen_names_take(
-        names, guard, "|_CONNECT_H|_CONNECT_DONE|", at, gen_source_printf(names->ctx, "file %s", file->name));
+    const size_t len = strlen(file->name), stem_len = strlen(stem);
+    const size_t suffix = stem_len > 6 && strcmp(stem + stem_len - 6, ".proto") == 0 ? 6 : 0;
+    const char *what = gen_source_printf(names->ctx, "file %s", file->name);
+    char *base = gen_names_file_base(names, file, stem, stem_len - suffix), *at;
+    const gen_at_t place = {file->source, 0};
+    file->header = gen_source_printf(names->ctx, "%.*s.connect.h", (int)(len - suffix), file->name);
+    file->c_name = gen_names_take(names, gen_names_base(names, file, base),
+        "|_file|_file_bytes|_file_imports|_file_types|_file_enums|_file_extensions|_file_services|", place, what);
+    for (at = base; *at; at++) /* the guard is the same whatever the user wants: two headers must not share one */
+        *at = *at == '.' ? '_' : *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
+    file->guard = gen_names_take(names, base, "|_CONNECT_H|_CONNECT_DONE|", place, what);
 }
 
 static void gen_names_file(gen_names_t *names, gen_file_t *file) {
@@ -5104,6 +6006,7 @@ GEN_PRIVATE void gen_names_model(gen_model_t *model) {
     gen_file_t *file;
     memset(&names, 0, sizeof names);
     names.ctx = model->ctx;
+    names.style = &model->style;
     for (file = model->files.first; file; file = file->next) {
         if (file->built_in) gen_names_file(&names, file);
     }
@@ -5394,8 +6297,9 @@ GEN_PRIVATE void gen_text_template(gen_text_t *text, const char *lines, const ch
 GEN_PRIVATE void gen_text_literal(gen_text_t *text, const char *indent, connect_str_t bytes);
 /* Bytes as the initializer of a char array, where they are too many for a literal. */
 GEN_PRIVATE void gen_text_array(gen_text_t *text, const char *indent, connect_str_t bytes);
-/* A comment of a .proto file, with its marks, as a C comment of its own lines; deprecated: says so. */
-GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_str_t comment, bool deprecated);
+/* Comments of a .proto file as a C comment of its own lines; deprecated: says so. */
+GEN_PRIVATE void gen_text_comment(
+    gen_text_t *text, const char *indent, connect_str_t leading, connect_str_t trailing, bool deprecated);
 GEN_PRIVATE void gen_text_free(gen_text_t *text);
 
 /* #### src/gen/text.c ############################################################################################## */
@@ -5630,21 +6534,15 @@ static void gen_text_comment_line(gen_text_t *text, const char *line, size_t len
     text->data[text->len] = 0;
 }
 
-GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_str_t comment, bool deprecated) {
+static void gen_text_comment_body(gen_text_t *body, const char *indent, connect_str_t comment) {
     static const gen_text_t empty = {NULL, 0, 0};
-    gen_text_t body = empty, line = empty;
     const char *at = comment.data, *end = at ? at + comment.len : NULL;
-    bool block = comment.len >= 2 && at[1] == '*', skipped = false;
-    if (block) {
-        at += 2;
-        if (end - at >= 2 && end[-1] == '/' && end[-2] == '*') end -= 2;
-    }
+    gen_text_t line = empty;
+    bool skipped = false;
     gen_text_put(&line, "");
     while (at && at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
-        while (at < stop && (*at == ' ' || *at == '\t'))
-            at++;
-        while (at < stop && *at == (block ? '*' : '/'))
+        while (at < stop && (*at == '*' || *at == '/')) /* marks of documentation comments */
             at++;
         if (at < stop && *at == ' ') at++;
         line.len = 0;
@@ -5652,24 +6550,27 @@ GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_
         if (!line.len) {
             skipped = true;
         } else {
-            if (body.len) {
-                gen_text_put(&body, skipped ? "\n\n" : "\n");
-                gen_text_put(&body, indent);
-                gen_text_put(&body, "   ");
+            if (body->len) {
+                gen_text_put(body, skipped ? "\n\n" : "\n");
+                gen_text_put(body, indent);
+                gen_text_put(body, "   ");
             }
-            gen_text_bytes(&body, line.data, line.len);
+            gen_text_bytes(body, line.data, line.len);
             skipped = false;
         }
         at = newline ? newline + 1 : end;
     }
-    if (deprecated) {
-        if (body.len) {
-            gen_text_put(&body, "\n");
-            gen_text_put(&body, indent);
-            gen_text_put(&body, "   ");
-        }
-        gen_text_put(&body, "Deprecated.");
-    }
+    gen_text_free(&line);
+}
+
+GEN_PRIVATE void gen_text_comment(
+    gen_text_t *text, const char *indent, connect_str_t leading, connect_str_t trailing, bool deprecated) {
+    static const connect_str_t deprecation = {"Deprecated.", 11};
+    gen_text_t body;
+    memset(&body, 0, sizeof body);
+    gen_text_comment_body(&body, indent, leading);
+    gen_text_comment_body(&body, indent, trailing);
+    if (deprecated) gen_text_comment_body(&body, indent, deprecation);
     if (body.len) {
         gen_text_put(text, indent);
         gen_text_put(text, "/* ");
@@ -5677,7 +6578,6 @@ GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_
         gen_text_put(text, " */\n");
     }
     gen_text_free(&body);
-    gen_text_free(&line);
 }
 
 /* #### src/gen/emit_types.h ######################################################################################## */
@@ -5694,11 +6594,10 @@ GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *fi
 
 static void gen_emit_types_enum(const gen_enum_t *enumeration, gen_text_t *text) {
     const gen_enum_value_t *value;
-    gen_text_comment(text, "", enumeration->docs.leading, enumeration->deprecated);
+    gen_text_comment(text, "", enumeration->docs.leading, enumeration->docs.trailing, enumeration->deprecated);
     gen_text_line(text, "typedef enum %s {", enumeration->c_name);
     for (value = enumeration->values.first; value; value = value->next) {
-        gen_text_comment(text, "    ", value->docs.leading, value->deprecated);
-        gen_text_comment(text, "    ", value->docs.trailing, false);
+        gen_text_comment(text, "    ", value->docs.leading, value->docs.trailing, value->deprecated);
         if (value->number == INT32_MIN)
             gen_text_line(text, "    %s = -2147483647 - 1%s", value->c_name, value->next ? "," : "");
         else
@@ -5757,15 +6656,14 @@ static void gen_emit_types_member(gen_context_t *ctx, const gen_field_t *field, 
         note = gen_source_printf(ctx, " /* %s */", field->enumeration->c_name);
     else if (field->nullable && !field->type)
         note = " /* data == NULL: absent */";
-    gen_text_comment(text, indent, field->docs.leading, field->deprecated);
-    gen_text_comment(text, indent, field->docs.trailing, false);
+    gen_text_comment(text, indent, field->docs.leading, field->docs.trailing, field->deprecated);
     gen_text_line(text, "%s%s%s;%s", indent, gen_emit_types_of(ctx, field), field->c_name, note);
 }
 
 static void gen_emit_types_oneof(
     gen_context_t *ctx, const gen_type_t *type, const gen_oneof_t *oneof, gen_text_t *text) {
     const gen_field_t *field;
-    gen_text_comment(text, "    ", oneof->docs.leading, false);
+    gen_text_comment(text, "    ", oneof->docs.leading, oneof->docs.trailing, false);
     gen_text_line(text, "    int32_t %s; /* %s */", oneof->c_case, oneof->c_enum);
     gen_text_line(text, "    union {");
     for (field = type->fields.first; field; field = field->next) {
@@ -5795,7 +6693,7 @@ static void gen_emit_types_struct(gen_context_t *ctx, const gen_type_t *type, ge
     for (inner = type->types.first; inner; inner = inner->next)
         gen_emit_types_struct(ctx, inner, text);
     gen_text_put(text, "\n");
-    gen_text_comment(text, "", type->docs.leading, type->deprecated);
+    gen_text_comment(text, "", type->docs.leading, type->docs.trailing, type->deprecated);
     gen_text_line(text, "struct %s {", type->c_name);
     for (field = type->fields.first; field; field = field->next) {
         if (!field->oneof || field->oneof->synthetic) {
@@ -5808,7 +6706,9 @@ static void gen_emit_types_struct(gen_context_t *ctx, const gen_type_t *type, ge
     for (field = type->fields.first; field; field = field->next) {
         if (field->has) gen_text_line(text, "    bool %s;", field->c_has);
     }
-    if (!type->is_map_entry) gen_text_line(text, "    connect_str_list_t %s;", type->c_unknown);
+    if (type->keeps_unknown) gen_text_line(text, "    connect_str_list_t %s;", type->c_unknown);
+    if (!type->fields.first && !type->keeps_unknown)
+        gen_text_line(text, "    char private_empty; /* C has no empty structs */");
     gen_text_line(text, "};");
     for (oneof = type->oneofs.first; oneof; oneof = oneof->next) {
         if (!oneof->synthetic) gen_emit_types_cases(type, oneof, text);
@@ -5832,22 +6732,70 @@ static void gen_emit_types_tables(const gen_type_t *type, gen_text_t *text) {
     gen_text_line(text, "CONNECT_API const connect_type_t %s_type;", type->c_name);
 }
 
-static void gen_emit_types_maps(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
+/* ---- Functions ---- */
+
+static void gen_emit_types_get(gen_context_t *ctx, const gen_type_t *type, const gen_field_t *field, gen_text_t *text) {
+    gen_text_line(text, "/* Finds an entry of %s.%s by its key; NULL if there is none. */", type->name, field->name);
+    gen_text_line(text, "static inline const %s *%s(const %s *message, %skey) {", field->type->c_name, field->c_get,
+        type->c_name, gen_emit_types_of(ctx, field->type->fields.first));
+    gen_text_line(text, "    return CONNECT_CAST(const %s *, connect_message_map_get(&%s_type, message, %ld, &key));",
+        field->type->c_name, type->c_name, (long)field->number);
+    gen_text_line(text, "}");
+}
+
+static void gen_emit_types_set(gen_context_t *ctx, const gen_type_t *type, const gen_field_t *field, gen_text_t *text) {
+    const gen_oneof_t *oneof = field->c_choice ? field->oneof : NULL;
+    gen_text_line(text, "static inline void %s(%s *message, %svalue) {", field->c_set, type->c_name,
+        gen_emit_types_of(ctx, field));
+    gen_text_line(text, "    message->%s%s%s = value;", oneof ? oneof->c_name : "", oneof ? "." : "", field->c_name);
+    if (oneof)
+        gen_text_line(text, "    message->%s = %s;", oneof->c_case, field->c_choice);
+    else
+        gen_text_line(text, "    message->%s = true;", field->c_has);
+    gen_text_line(text, "}");
+}
+
+static void gen_emit_types_functions(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
     const gen_type_t *inner;
     const gen_field_t *field;
     for (inner = type->types.first; inner; inner = inner->next)
-        gen_emit_types_maps(ctx, inner, text);
+        gen_emit_types_functions(ctx, inner, text);
+    if (type->is_map_entry) return;
+    gen_text_line(text, "static inline void %s_init(%s *message) {", type->c_name, type->c_name);
+    gen_text_line(text, "    connect_message_init(&%s_type, message);", type->c_name);
+    gen_text_line(text, "}");
     for (field = type->fields.first; field; field = field->next) {
-        if (!field->is_map) continue;
-        gen_text_line(
-            text, "/* Finds an entry of %s.%s by its key; NULL if there is none. */", type->name, field->name);
-        gen_text_line(text, "static inline const %s *%s(const %s *message, %skey) {", field->type->c_name, field->c_get,
-            type->c_name, gen_emit_types_of(ctx, field->type->fields.first));
-        gen_text_line(text,
-            "    return CONNECT_CAST(const %s *, connect_message_map_get(&%s_type, message, %ld, &key));",
-            field->type->c_name, type->c_name, (long)field->number);
-        gen_text_line(text, "}");
+        if (field->c_set) gen_emit_types_set(ctx, type, field, text);
+        if (field->c_get) gen_emit_types_get(ctx, type, field, text);
     }
+}
+
+static void gen_emit_types_name(const gen_enum_t *enumeration, gen_text_t *text) {
+    gen_text_line(text, "static inline const char *%s_name(int32_t number) {", enumeration->c_name);
+    gen_text_line(text, "    return connect_enum_name(&%s_enum, number);", enumeration->c_name);
+    gen_text_line(text, "}");
+}
+
+static void gen_emit_types_enum_names(const gen_type_t *type, gen_text_t *text) {
+    const gen_type_t *inner;
+    const gen_enum_t *enumeration;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_emit_types_enum_names(inner, text);
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next)
+        gen_emit_types_name(enumeration, text);
+}
+
+/* Typed ways to an extension. */
+static void gen_emit_types_extension(const gen_type_t *holder, gen_text_t *text) {
+    const char *name = holder->c_name, *extendee = holder->extension->extendee->c_name;
+    gen_text_line(text, "static inline bool %s_get(const %s *message, %s *value, connect_arena_t *arena) {", name,
+        extendee, name);
+    gen_text_line(text, "    return connect_extension_get(&%s_extension, message, value, arena);", name);
+    gen_text_line(text, "}");
+    gen_text_line(text, "static inline bool %s_set(%s *message, const %s *value_or_null, connect_arena_t *arena) {",
+        name, extendee, name);
+    gen_text_line(text, "    return connect_extension_set(&%s_extension, message, value_or_null, arena);", name);
+    gen_text_line(text, "}");
 }
 
 static bool gen_emit_types_have_enums(const gen_type_t *type) {
@@ -5859,38 +6807,28 @@ static bool gen_emit_types_have_enums(const gen_type_t *type) {
     return false;
 }
 
-static bool gen_emit_types_have_maps(const gen_type_t *type) {
-    const gen_type_t *inner;
-    if (type->is_map_entry) return true;
-    for (inner = type->types.first; inner; inner = inner->next) {
-        if (gen_emit_types_have_maps(inner)) return true;
-    }
-    return false;
-}
-
 static void gen_emit_types_holder(gen_context_t *ctx, const gen_type_t *holder, gen_text_t *text) {
     const gen_field_t *value = holder->fields.first;
     gen_text_put(text, "\n");
-    gen_text_comment(text, "", holder->docs.leading, holder->deprecated);
-    gen_text_line(text, "/* Extension of %s: connect_extension_get(&%s_extension, message, &value, arena). */",
-        holder->extension->extendee->full_name, holder->c_name);
+    gen_text_comment(text, "", holder->docs.leading, holder->docs.trailing, holder->deprecated);
+    gen_text_line(text, "/* Extension of %s: %s_get and %s_set. */", holder->extension->extendee->full_name,
+        holder->c_name, holder->c_name);
     gen_text_line(text, "typedef struct %s {", holder->c_name);
     gen_text_line(text, "    %svalue;%s", gen_emit_types_of(ctx, value),
         value->enumeration                    ? gen_source_printf(ctx, " /* %s */", value->enumeration->c_name)
             : value->nullable && !value->type ? " /* data == NULL: absent */"
                                               : "");
     if (value->has) gen_text_line(text, "    bool has_value;");
-    gen_text_line(text, "    connect_str_list_t unknown_fields;");
+    if (holder->keeps_unknown) gen_text_line(text, "    connect_str_list_t unknown_fields;");
     gen_text_line(text, "} %s;", holder->c_name);
 }
 
 GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *file, gen_text_t *text) {
     const gen_type_t *type, *holder;
     const gen_enum_t *enumeration;
-    bool enums = file->enums.first != NULL, maps = false;
+    bool enums = file->enums.first != NULL;
     for (type = file->types.first; type; type = type->next) {
         if (gen_emit_types_have_enums(type)) enums = true;
-        if (gen_emit_types_have_maps(type)) maps = true;
     }
     if (enums) {
         gen_text_put(text,
@@ -5925,10 +6863,18 @@ GEN_PRIVATE void gen_emit_types_declare(gen_context_t *ctx, const gen_file_t *fi
         gen_text_line(text, "CONNECT_API const connect_extension_t %s_extension;", holder->c_name);
     }
     gen_text_line(text, "CONNECT_API const connect_file_t %s_file;", file->c_name);
-    if (!maps) return;
-    gen_text_put(text, "\n");
+    if (!enums && !file->types.first && !file->holders.first) return;
+    gen_text_put(text,
+        "\n/* ---- Functions: _init sets defaults, _set_x a field and that it is present, _name is NULL for an unknown "
+        "number ---- */\n");
+    for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next)
+        gen_emit_types_name(enumeration, text);
     for (type = file->types.first; type; type = type->next)
-        gen_emit_types_maps(ctx, type, text);
+        gen_emit_types_enum_names(type, text);
+    for (type = file->types.first; type; type = type->next)
+        gen_emit_types_functions(ctx, type, text);
+    for (holder = file->holders.first; holder; holder = holder->next)
+        gen_emit_types_extension(holder, text);
 }
 
 /* #### src/gen/emit_tables.h ####################################################################################### */
@@ -6013,7 +6959,7 @@ static void gen_emit_tables_names(const gen_emit_names_t *names, bool is_array, 
 static int gen_emit_tables_compare(const void *a, const void *b) {
     const gen_enum_value_t *one = *(const gen_enum_value_t *const *)a, *two = *(const gen_enum_value_t *const *)b;
     if (one->number != two->number) return one->number < two->number ? -1 : 1;
-    return one->at.offset < two->at.offset ? -1 : 1;
+    return one->index < two->index ? -1 : 1;
 }
 
 static void gen_emit_tables_enum(gen_context_t *ctx, const gen_enum_t *enumeration, gen_text_t *text) {
@@ -6137,6 +7083,7 @@ static const char *gen_emit_tables_default(gen_context_t *ctx, const gen_field_t
             return gen_source_printf(ctx, "%s(%s1.0 / 0.0)", single ? "(float)" : "", value->negative ? "-" : "");
         }
         number = value->negative ? -value->number : value->number;
+        if (single) number = (double)(float)number;
         if (number - number < 0 || number - number > 0 || number - number != number - number) { /* it is too large */
             return gen_source_printf(ctx, "%s(%s1.0 / 0.0)", single ? "(float)" : "", value->negative ? "-" : "");
         }
@@ -6285,7 +7232,7 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
         gen_text_line(text, "    .is_map_entry = true,");
     else if (type->is_message_set)
         gen_text_line(text, "    .is_message_set = true,");
-    if (!type->is_map_entry)
+    if (type->keeps_unknown)
         gen_text_line(text, "    .keeps_unknown = true, .unknown = offsetof(%s, %s),", name, type->c_unknown);
     if (form) gen_text_line(text, "    .form = %s,", form);
     gen_emit_tables_names(&names, is_array, name, text);
@@ -6427,6 +7374,251 @@ GEN_PRIVATE void gen_emit_tables_file(gen_context_t *ctx, const gen_file_t *file
     gen_text_put(text, "\n};\n");
 }
 
+/* #### src/gen/emit_wellknown.h #################################################################################### */
+/* Functions for the structs of well-known types: Timestamp, Duration, Any, FieldMask, Struct and Value, wrappers. */
+GEN_PRIVATE void gen_emit_wellknown_declare(const gen_file_t *file, gen_text_t *text);
+
+/* #### src/gen/emit_wellknown.c #################################################################################### */
+/* What the headers of google/protobuf/ have besides structs and tables: typed functions, each a line or a few around
+   those of connect.h (api/wellknown.h), in the header itself, so that they cost nothing where they are not used.
+
+   In the templates $T is the C name of the message at hand; $V, $S and $L are those of Value, Struct and ListValue. */
+
+static const char gen_emit_wellknown_timestamp[] =
+    "/* Returns the time by the system's clock. */\n"
+    "static inline $T $T_now(void) {\n"
+    "    $T timestamp = CONNECT_DEFAULTS;\n"
+    "    connect_timestamp_now(&timestamp.seconds, &timestamp.nanos);\n"
+    "    return timestamp;\n"
+    "}\n"
+    "/* Converts a time since 1970, as clock_gettime gives it. */\n"
+    "static inline $T $T_from_timespec(const struct timespec *time) {\n"
+    "    $T timestamp = CONNECT_DEFAULTS;\n"
+    "    connect_timestamp_from_timespec(time, &timestamp.seconds, &timestamp.nanos);\n"
+    "    return timestamp;\n"
+    "}\n"
+    "/* Returns false if time_t cannot hold it, or nanos is not from 0 to 999,999,999. */\n"
+    "static inline bool $T_to_timespec(const $T *timestamp, struct timespec *time) {\n"
+    "    return connect_timestamp_to_timespec(timestamp->seconds, timestamp->nanos, time);\n"
+    "}\n";
+
+static const char gen_emit_wellknown_duration[] =
+    "/* Converts a span of time. */\n"
+    "static inline $T $T_from_timespec(const struct timespec *span) {\n"
+    "    $T duration = CONNECT_DEFAULTS;\n"
+    "    connect_duration_from_timespec(span, &duration.seconds, &duration.nanos);\n"
+    "    return duration;\n"
+    "}\n"
+    "/* Returns false if time_t cannot hold it, or the signs differ. */\n"
+    "static inline bool $T_to_timespec(const $T *duration, struct timespec *span) {\n"
+    "    return connect_duration_to_timespec(duration->seconds, duration->nanos, span);\n"
+    "}\n"
+    "/* Converts milliseconds. */\n"
+    "static inline $T $T_from_ms(int64_t ms) {\n"
+    "    $T duration = CONNECT_DEFAULTS;\n"
+    "    connect_duration_from_ms(ms, &duration.seconds, &duration.nanos);\n"
+    "    return duration;\n"
+    "}\n"
+    "/* Returns whole milliseconds; what int64_t cannot hold becomes the nearest it can. */\n"
+    "static inline int64_t $T_to_ms(const $T *duration) {\n"
+    "    return connect_duration_to_ms(duration->seconds, duration->nanos);\n"
+    "}\n";
+
+static const char gen_emit_wellknown_any[] =
+    "/* Puts a message into an Any. Returns false on the errors of connect_message_encode. Lifetime: the arena's. */\n"
+    "static inline bool $T_pack($T *any, const connect_type_t *type, const void *message, connect_arena_t *arena,\n"
+    "    connect_error_t *error) {\n"
+    "    return connect_any_pack(&any->type_url, &any->value, type, message, arena, error);\n"
+    "}\n"
+    "/* Tells whether an Any holds a message of a type. */\n"
+    "static inline bool $T_is(const $T *any, const connect_type_t *type) {\n"
+    "    return connect_any_is(any->type_url, type);\n"
+    "}\n"
+    "/* Decodes what an Any holds into a struct of that type. Errors: INVALID_ARGUMENT if it is of another type, and\n"
+    "   those of connect_message_decode. Lifetime: strings are views of the Any's value. */\n"
+    "static inline bool $T_unpack(const $T *any, const connect_type_t *type, void *message, connect_arena_t *arena,\n"
+    "    connect_error_t *error) {\n"
+    "    return connect_any_unpack(any->type_url, any->value, type, message, arena, CONNECT_NULL, error);\n"
+    "}\n";
+
+static const char gen_emit_wellknown_field_mask[] =
+    "/* Tells whether a mask names a field, \"a.b\", or a message that the field is in, \"a\". */\n"
+    "static inline bool $T_has(const $T *mask, const char *path) {\n"
+    "    return connect_field_mask_has(mask->paths, path);\n"
+    "}\n"
+    "/* Tells whether each path names a field of a type. Errors: INVALID_ARGUMENT. */\n"
+    "static inline bool $T_check(const $T *mask, const connect_type_t *type, connect_arena_t *arena,\n"
+    "    connect_error_t *error) {\n"
+    "    return connect_field_mask_check(mask->paths, type, arena, error);\n"
+    "}\n"
+    "/* Copies the fields that a mask names, deeply: each replaces what `to` has, or clears it if `from` has none.\n"
+    "   Errors: INVALID_ARGUMENT (a path that is none; nothing is copied then), RESOURCE_EXHAUSTED. */\n"
+    "static inline bool $T_copy(const $T *mask, const connect_type_t *type, void *to, const void *from,\n"
+    "    connect_arena_t *arena, connect_error_t *error) {\n"
+    "    return connect_field_mask_copy(mask->paths, type, to, from, arena, error);\n"
+    "}\n";
+
+/* In two parts, since a literal has at most 4,095 characters. */
+static const char gen_emit_wellknown_value_of[] = "/* Make a Value; what is pointed to is not copied. */\n"
+                                                  "static inline $V $V_of_null(void) {\n"
+                                                  "    $V value = CONNECT_DEFAULTS;\n"
+                                                  "    value.kind_case = $V_kind_null_value;\n"
+                                                  "    return value;\n"
+                                                  "}\n"
+                                                  "static inline $V $V_of_number(double number) {\n"
+                                                  "    $V value = CONNECT_DEFAULTS;\n"
+                                                  "    value.kind_case = $V_kind_number_value;\n"
+                                                  "    value.kind.number_value = number;\n"
+                                                  "    return value;\n"
+                                                  "}\n"
+                                                  "static inline $V $V_of_string(connect_str_t text) {\n"
+                                                  "    $V value = CONNECT_DEFAULTS;\n"
+                                                  "    value.kind_case = $V_kind_string_value;\n"
+                                                  "    value.kind.string_value = text;\n"
+                                                  "    return value;\n"
+                                                  "}\n"
+                                                  "static inline $V $V_of_bool(bool truth) {\n"
+                                                  "    $V value = CONNECT_DEFAULTS;\n"
+                                                  "    value.kind_case = $V_kind_bool_value;\n"
+                                                  "    value.kind.bool_value = truth;\n"
+                                                  "    return value;\n"
+                                                  "}\n"
+                                                  "static inline $V $V_of_struct(const $S *object) {\n"
+                                                  "    $V value = CONNECT_DEFAULTS;\n"
+                                                  "    value.kind_case = $V_kind_struct_value;\n"
+                                                  "    value.kind.struct_value = object;\n"
+                                                  "    return value;\n"
+                                                  "}\n"
+                                                  "static inline $V $V_of_list(const $L *list) {\n"
+                                                  "    $V value = CONNECT_DEFAULTS;\n"
+                                                  "    value.kind_case = $V_kind_list_value;\n"
+                                                  "    value.kind.list_value = list;\n"
+                                                  "    return value;\n"
+                                                  "}\n";
+static const char gen_emit_wellknown_value_as[] =
+    "/* Read a Value; value_or_null: absent is as of another kind. Return `otherwise`, or NULL, for other kinds. */\n"
+    "static inline bool $V_is_null(const $V *value_or_null) {\n"
+    "    return value_or_null && value_or_null->kind_case == $V_kind_null_value;\n"
+    "}\n"
+    "static inline double $V_number_or(const $V *value_or_null, double otherwise) {\n"
+    "    if (!value_or_null || value_or_null->kind_case != $V_kind_number_value) return otherwise;\n"
+    "    return value_or_null->kind.number_value;\n"
+    "}\n"
+    "static inline connect_str_t $V_string_or(const $V *value_or_null, connect_str_t otherwise) {\n"
+    "    if (!value_or_null || value_or_null->kind_case != $V_kind_string_value) return otherwise;\n"
+    "    return value_or_null->kind.string_value;\n"
+    "}\n"
+    "static inline bool $V_bool_or(const $V *value_or_null, bool otherwise) {\n"
+    "    if (!value_or_null || value_or_null->kind_case != $V_kind_bool_value) return otherwise;\n"
+    "    return value_or_null->kind.bool_value;\n"
+    "}\n"
+    "static inline const $S *$V_struct_or_null(const $V *value_or_null) {\n"
+    "    if (!value_or_null || value_or_null->kind_case != $V_kind_struct_value) return CONNECT_NULL;\n"
+    "    return value_or_null->kind.struct_value;\n"
+    "}\n"
+    "static inline const $L *$V_list_or_null(const $V *value_or_null) {\n"
+    "    if (!value_or_null || value_or_null->kind_case != $V_kind_list_value) return CONNECT_NULL;\n"
+    "    return value_or_null->kind.list_value;\n"
+    "}\n";
+static const char gen_emit_wellknown_struct[] =
+    "/* Finds a member by its name; NULL if there is none, or the object is NULL. */\n"
+    "static inline const $V *$S_get(const $S *object_or_null, const char *name) {\n"
+    "    const $S_FieldsEntry *entry = CONNECT_NULL;\n"
+    "    if (object_or_null) entry = $S_fields_get(object_or_null, connect_str_of(name));\n"
+    "    return entry ? entry->value : CONNECT_NULL;\n"
+    "}\n"
+    "/* Adds a member, or replaces the one of that name, in a copy of the list of members: for many, fill an array\n"
+    "   instead. name: not copied. Returns false if the arena is full; the object is as before then. */\n"
+    "static inline bool $S_set($S *object, const char *name, $V value, connect_arena_t *arena) {\n"
+    "    $S_FieldsEntry *items = CONNECT_NEW(arena, $S_FieldsEntry, object->fields.count + 1);\n"
+    "    $V *copy = CONNECT_NEW(arena, $V, 1);\n"
+    "    connect_str_t key = connect_str_of(name);\n"
+    "    size_t i, count = 0;\n"
+    "    if (!items || !copy) return false;\n"
+    "    *copy = value;\n"
+    "    for (i = 0; i < object->fields.count; i++) {\n"
+    "        if (!connect_str_equal(object->fields.items[i].key, key)) items[count++] = object->fields.items[i];\n"
+    "    }\n"
+    "    items[count].key = key;\n"
+    "    items[count].value = copy;\n"
+    "    object->fields.items = items;\n"
+    "    object->fields.count = count + 1;\n"
+    "    return true;\n"
+    "}\n"
+    "/* Appends to a list, in a copy of it: for many, fill an array instead. Returns as $S_set. */\n"
+    "static inline bool $L_append($L *list, $V value, connect_arena_t *arena) {\n"
+    "    $V *items = CONNECT_NEW(arena, $V, list->values.count + 1);\n"
+    "    size_t i;\n"
+    "    if (!items) return false;\n"
+    "    for (i = 0; i < list->values.count; i++) items[i] = list->values.items[i];\n"
+    "    items[i] = value;\n"
+    "    list->values.items = items;\n"
+    "    list->values.count = i + 1;\n"
+    "    return true;\n"
+    "}\n";
+
+static const char gen_emit_wellknown_wrapper[] =
+    "/* Makes a wrapper around a value; and returns the value of one that may be absent. */\n"
+    "static inline $T $T_of($C value) {\n"
+    "    $T wrapper = CONNECT_DEFAULTS;\n"
+    "    wrapper.value = value;\n"
+    "    return wrapper;\n"
+    "}\n"
+    "static inline $C $T_or(const $T *wrapper_or_null, $C otherwise) {\n"
+    "    return wrapper_or_null ? wrapper_or_null->value : otherwise;\n"
+    "}\n";
+
+/* The C name of a message of the file. */
+static const char *gen_emit_wellknown_name(const gen_file_t *file, const char *name) {
+    const gen_type_t *type;
+    for (type = file->types.first; type; type = type->next) {
+        if (strcmp(type->name, name) == 0) return type->c_name;
+    }
+    return "";
+}
+
+static const char *gen_emit_wellknown_scalar(int kind) {
+    switch (kind) {
+    case CONNECT_KIND_DOUBLE: return "double";
+    case CONNECT_KIND_FLOAT: return "float";
+    case CONNECT_KIND_INT64: return "int64_t";
+    case CONNECT_KIND_UINT64: return "uint64_t";
+    case CONNECT_KIND_INT32: return "int32_t";
+    case CONNECT_KIND_UINT32: return "uint32_t";
+    case CONNECT_KIND_BOOL: return "bool";
+    default: return "connect_str_t";
+    }
+}
+
+GEN_PRIVATE void gen_emit_wellknown_declare(const gen_file_t *file, gen_text_t *text) {
+    static const struct {
+        const char *form;
+        const char *templates[3];
+    } forms[] = {{"CONNECT_FORM_TIMESTAMP", {gen_emit_wellknown_timestamp, NULL, NULL}},
+        {"CONNECT_FORM_DURATION", {gen_emit_wellknown_duration, NULL, NULL}},
+        {"CONNECT_FORM_ANY", {gen_emit_wellknown_any, NULL, NULL}},
+        {"CONNECT_FORM_FIELD_MASK", {gen_emit_wellknown_field_mask, NULL, NULL}},
+        {"CONNECT_FORM_STRUCT", {gen_emit_wellknown_value_of, gen_emit_wellknown_value_as, gen_emit_wellknown_struct}},
+        {"CONNECT_FORM_WRAPPER", {gen_emit_wellknown_wrapper, NULL, NULL}}};
+    const char *values[26] = {NULL};
+    const gen_type_t *type;
+    size_t i, j;
+    for (type = file->types.first; type; type = type->next) {
+        const char *form = gen_wellknown_form(type->full_name);
+        for (i = 0; form && i < GEN_LEN(forms); i++) {
+            if (strcmp(form, forms[i].form) != 0) continue;
+            values['T' - 'A'] = type->c_name;
+            values['V' - 'A'] = gen_emit_wellknown_name(file, "Value");
+            values['S' - 'A'] = gen_emit_wellknown_name(file, "Struct");
+            values['L' - 'A'] = gen_emit_wellknown_name(file, "ListValue");
+            values['C' - 'A'] = gen_emit_wellknown_scalar(type->fields.first->kind);
+            gen_text_put(text, "\n");
+            for (j = 0; j < GEN_LEN(forms[i].templates) && forms[i].templates[j]; j++)
+                gen_text_template(text, forms[i].templates[j], values);
+        }
+    }
+}
+
 /* #### src/gen/emit_service.h ###################################################################################### */
 /* The handlers, and the functions of server and client. */
 GEN_PRIVATE void gen_emit_service_declare(gen_context_t *ctx, const gen_service_t *service, gen_text_t *text);
@@ -6503,8 +7695,7 @@ static void gen_emit_service_handlers(const gen_service_t *service, gen_text_t *
         text, "typedef struct $S_handlers { /* a method left NULL is UNIMPLEMENTED; see connect_events_t */\n", values);
     for (method = service->methods.first; method; method = method->next) {
         gen_emit_service_values(service, method, values);
-        gen_text_comment(
-            text, "    ", method->docs.leading.data ? method->docs.leading : method->docs.trailing, method->deprecated);
+        gen_text_comment(text, "    ", method->docs.leading, method->docs.trailing, method->deprecated);
         gen_text_template(text, slots[gen_emit_service_shape(method)], values);
     }
     if (!service->methods.first) gen_text_put(text, "    char private_empty; /* C has no empty structs */\n");
@@ -6572,8 +7763,7 @@ static void gen_emit_service_client(gen_context_t *ctx, const gen_service_t *ser
     const char *values[26];
     for (method = service->methods.first; method; method = method->next) {
         gen_emit_service_values(service, method, values);
-        gen_text_comment(
-            text, "", method->docs.leading.data ? method->docs.leading : method->docs.trailing, method->deprecated);
+        gen_text_comment(text, "", method->docs.leading, method->docs.trailing, method->deprecated);
         if (gen_emit_service_shape(method) == GEN_EMIT_UNARY) {
             gen_text_template(text, gen_emit_service_unary, values);
             continue;
@@ -6621,7 +7811,7 @@ GEN_PRIVATE void gen_emit_service_declare(gen_context_t *ctx, const gen_service_
     const gen_method_t *method;
     gen_text_put(text, "\n");
     gen_text_line(text, "/* ==== %s ==== */", service->full_name);
-    gen_text_comment(text, "", service->docs.leading, service->deprecated);
+    gen_text_comment(text, "", service->docs.leading, service->docs.trailing, service->deprecated);
     gen_text_line(text, "CONNECT_API const connect_service_t %s_service;", service->c_name);
     for (method = service->methods.first; method; method = method->next) {
         gen_text_line(text, "CONNECT_API const connect_method_t %s_method;", method->c_name);
@@ -6942,6 +8132,7 @@ GEN_PRIVATE void gen_emit_header(gen_context_t *ctx, const gen_file_t *file, gen
         "extern \"C\" {\n"
         "#endif\n");
     gen_emit_types_declare(ctx, file, text);
+    gen_emit_wellknown_declare(file, text);
     for (service = file->services.first; service; service = service->next)
         gen_emit_service_declare(ctx, service, text);
     gen_text_put(text,
@@ -6966,10 +8157,13 @@ GEN_PRIVATE void gen_emit_header(gen_context_t *ctx, const gen_file_t *file, gen
 
 /* #### src/gen/output.h ############################################################################################ */
 typedef struct gen_output_t {
-    const char *name; /* below the folder */
+    const char *name;      /* below the folder */
+    const char *elsewhere; /* its path, if it is not to be below the folder; NULL otherwise */
     gen_text_t text;
     const char *path, *temporary;
 } gen_output_t;
+/* The path of a name below a folder. */
+GEN_PRIVATE const char *gen_output_path(gen_context_t *ctx, const char *folder, const char *name);
 /* Writes all files below a folder, or none; reports what fails. */
 GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_output_t *outputs, size_t count);
 
@@ -7010,12 +8204,18 @@ static bool gen_output_temporary(gen_context_t *ctx, gen_output_t *output) {
     return good;
 }
 
+GEN_PRIVATE const char *gen_output_path(gen_context_t *ctx, const char *folder, const char *name) {
+    const size_t len = strlen(folder);
+    if (strcmp(folder, ".") == 0) return name;
+    return gen_source_printf(ctx, "%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", name);
+}
+
 GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_output_t *outputs, size_t count) {
-    size_t i, len = strlen(folder), written = 0;
+    size_t i, written = 0;
     bool good = true;
     for (i = 0; i < count && good; i++) {
         gen_output_t *output = &outputs[i];
-        output->path = gen_source_printf(ctx, "%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", output->name);
+        output->path = output->elsewhere ? output->elsewhere : gen_output_path(ctx, folder, output->name);
         output->temporary = gen_source_printf(ctx, "%s.%ld.tmp", output->path, (long)getpid());
         gen_output_folders(ctx, output->path);
         good = gen_output_temporary(ctx, output);
@@ -7031,186 +8231,550 @@ GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_ou
         unlink(outputs[i].temporary);
 }
 
-/* #### src/gen/main.c ############################################################################################## */
-/* connect_gen: reads .proto files, writes a header for each. The command line is told by --help.
+/* #### src/gen/command.h ########################################################################################### */
+typedef struct gen_command_t { /* what a command line, or the parameter of a plugin, says */
+    const char **folders, **inputs, **sets;
+    size_t folder_count, input_count, set_count;
+    const char *out, *set_out, *depfile; /* NULL: not said */
+    bool include_imports;
+    gen_style_t style;
+} gen_command_t;
+/* Reads a command line. Returns -1 to go on, or the exit status: help was shown, or it is wrong, which is told. */
+GEN_PRIVATE int gen_command_line(gen_context_t *ctx, gen_command_t *command, int argc, char **argv);
+/* Reads the parameter of a plugin: the same options, without --, between commas. Returns false after a message. */
+GEN_PRIVATE bool gen_command_parameter(gen_context_t *ctx, gen_command_t *command, const char *parameter);
 
-   Exit status: 0; 1 after an error in what was read or written, and then nothing was written; 2 after a wrong command
-   line. The steps: load (parse what is named and imported), resolve names, options, check, C names, emit, write.
-   Later steps run only if there was no error so far, but for resolve, option and check, which together report as much
-   as they can. */
+/* #### src/gen/command.c ########################################################################################### */
+/* The command line, and a plugin's parameter, by one table of options: `--name value`, `--name=value`, `-Ivalue`, what
+   has no value alone; in a parameter `name=value,name`. Options of what is generated are for both, those of where it
+   comes from and goes to only for the command line: protoc and buf have their own.
 
-static const char gen_main_help[] =
-    "Usage: connect_gen [-I FOLDER]... [--out FOLDER] FILE.proto...\n"
+   Exit status 2 after a wrong command line. */
+
+typedef enum gen_command_id_t {
+    GEN_COMMAND_FOLDER,
+    GEN_COMMAND_OUT,
+    GEN_COMMAND_SET_IN,
+    GEN_COMMAND_SET_OUT,
+    GEN_COMMAND_IMPORTS,
+    GEN_COMMAND_DEPFILE,
+    GEN_COMMAND_PREFIX,
+    GEN_COMMAND_STRIP,
+    GEN_COMMAND_DROP_UNKNOWN,
+    GEN_COMMAND_HELP,
+    GEN_COMMAND_VERSION
+} gen_command_id_t;
+typedef enum gen_command_value_t {
+    GEN_COMMAND_NO_VALUE,
+    GEN_COMMAND_VALUE,
+    GEN_COMMAND_MAYBE_VALUE
+} gen_command_value_t;
+typedef struct gen_command_option_t {
+    gen_command_id_t id;
+    const char *name;
+    gen_command_value_t value;
+    bool of_style; /* and so a plugin's, too */
+} gen_command_option_t;
+
+static const gen_command_option_t gen_command_options[] = {
+    {GEN_COMMAND_FOLDER, "-I", GEN_COMMAND_VALUE, false},
+    {GEN_COMMAND_FOLDER, "--proto_path", GEN_COMMAND_VALUE, false},
+    {GEN_COMMAND_OUT, "--out", GEN_COMMAND_VALUE, false},
+    {GEN_COMMAND_SET_IN, "--descriptor_set_in", GEN_COMMAND_VALUE, false},
+    {GEN_COMMAND_SET_OUT, "--descriptor_set_out", GEN_COMMAND_VALUE, false},
+    {GEN_COMMAND_IMPORTS, "--include_imports", GEN_COMMAND_NO_VALUE, false},
+    {GEN_COMMAND_DEPFILE, "--depfile", GEN_COMMAND_VALUE, false},
+    {GEN_COMMAND_PREFIX, "--prefix", GEN_COMMAND_VALUE, true},
+    {GEN_COMMAND_STRIP, "--strip-package", GEN_COMMAND_MAYBE_VALUE, true},
+    {GEN_COMMAND_DROP_UNKNOWN, "--drop-unknown", GEN_COMMAND_NO_VALUE, true},
+    {GEN_COMMAND_HELP, "--help", GEN_COMMAND_NO_VALUE, false},
+    {GEN_COMMAND_HELP, "-h", GEN_COMMAND_NO_VALUE, false},
+    {GEN_COMMAND_VERSION, "--version", GEN_COMMAND_NO_VALUE, false},
+};
+
+static const char gen_command_help[] =
+    "Usage: connect_gen [-I FOLDER]... [--out FOLDER] [OPTION]... FILE.proto...\n"
+    "       protoc --connect-c_out=FOLDER [--connect-c_opt=OPTION,...] FILE.proto...\n"
     "\n"
-    "Makes a C header, FILE.connect.h, for connect.h from each .proto file, and one for each well-known type they "
-    "use.\n"
+    "Makes a C header, FILE.connect.h, for connect.h from each .proto file, and one for each well-known type they\n"
+    "use. Under the name protoc-gen-connect-c it is a plugin of protoc and buf.\n"
     "\n"
-    "  -I FOLDER     where imports are looked for, and what the names of files are relative to; several are looked\n"
-    "                through in their order. Default: the current folder. The well-known types "
-    "(google/protobuf/*.proto)\n"
-    "                are built in.\n"
+    "What is read:\n"
+    "  -I FOLDER, --proto_path FOLDER\n"
+    "                where imports are looked for, and what the names of files are relative to; several are looked\n"
+    "                through in their order. Default: the current folder. The well-known types\n"
+    "                (google/protobuf/*.proto) are built in.\n"
+    "  --descriptor_set_in FILE\n"
+    "                a google.protobuf.FileDescriptorSet; files are looked for in it first, and then in folders only\n"
+    "                if -I names them\n"
+    "\n"
+    "What is written:\n"
     "  --out FOLDER  where the headers go; folders are made as needed. Default: the current folder\n"
     "  --descriptor_set_out FILE\n"
-    "                writes a google.protobuf.FileDescriptorSet of the files; then headers only if --out is there, "
-    "too\n"
+    "                a google.protobuf.FileDescriptorSet of the files; then headers only if --out is there, too\n"
     "  --include_imports\n"
     "                puts into that set all that the files import, too\n"
-    "  --help        shows this\n"
-    "  --version     shows the version\n"
+    "  --depfile FILE\n"
+    "                a rule for make and ninja: what was written depends on what was read\n"
+    "\n"
+    "How it is written; a plugin has these, too, without the --:\n"
+    "  --strip-package[=PACKAGE]\n"
+    "                leaves the package out of C names; with a value, only that part of packages below it\n"
+    "  --prefix TEXT puts TEXT in front of C names, behind which the package comes, unless it is stripped\n"
+    "  --drop-unknown\n"
+    "                structs without unknown_fields: what a schema does not know is lost, and structs are smaller.\n"
+    "                Messages with extensions keep theirs: extensions are in it\n"
+    "                Packages google.protobuf... keep their names and fields whatever is said.\n"
+    "\n"
+    "  --help, --version\n"
     "\n"
     "Exit status: 0; 1: a file is wrong or cannot be read or written, nothing was written; 2: wrong command line.\n";
 
-typedef struct gen_main_t {
-    const char **folders, **inputs;
-    size_t folder_count, input_count;
-    const char *out, *set_out;
-    bool include_imports;
-} gen_main_t;
-
-static int gen_main_usage(const char *what, const char *argument) {
-    fprintf(stderr, "connect_gen: error: %s%s%s%s; see connect_gen --help\n", what, argument ? " \"" : "",
-        argument ? argument : "", argument ? "\"" : "");
-    return 2;
+static void gen_command_wrong(gen_context_t *ctx, const char *what, const char *option) {
+    const gen_at_t nowhere = {NULL, 0};
+    gen_source_error(ctx, nowhere, "%s%s%s%s", what, option ? " \"" : "", option ? option : "", option ? "\"" : "");
 }
 
-/* The value of an option that starts with name: behind it, or the next argument. NULL: it is another option. */
-static const char *gen_main_value(const char *name, int argc, char **argv, int *at, bool *missing) {
-    size_t len = strlen(name);
-    const char *argument = argv[*at];
-    if (strncmp(argument, name, len) != 0) return NULL;
-    if (!argument[len]) {
-        if (*at + 1 >= argc) {
-            *missing = true;
-            return NULL;
-        }
-        return argv[++*at];
+static bool gen_command_is_name(const char *text, bool dots) {
+    const char *at = text;
+    for (; *at; at++) {
+        const bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_';
+        const bool inside = at > text && at[-1] != '.';
+        if (!letter && !(inside && ((*at >= '0' && *at <= '9') || (dots && *at == '.' && at[1])))) return false;
     }
-    if (argument[len] == '=') return argument + len + 1;
-    return len == 2 ? argument + len : NULL;
+    return at > text && at - text <= 256;
 }
 
 /* Returns -1 to go on, or the exit status. */
-static int gen_main_arguments(gen_main_t *options, int argc, char **argv) {
-    bool only_files = false;
-    int i;
-    for (i = 1; i < argc; i++) {
-        const char *value;
-        bool missing = false;
-        if (only_files || argv[i][0] != '-' || !argv[i][1]) {
-            options->inputs[options->input_count++] = argv[i];
-        } else if (strcmp(argv[i], "--") == 0) {
-            only_files = true;
-        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(gen_main_help, stdout);
-            return 0;
-        } else if (strcmp(argv[i], "--version") == 0) {
-            printf("connect_gen %s\n", CONNECT_VERSION_STRING);
-            return 0;
-        } else if (strcmp(argv[i], "--include_imports") == 0) {
-            options->include_imports = true;
-        } else if ((value = gen_main_value("-I", argc, argv, &i, &missing)) != NULL) {
-            options->folders[options->folder_count++] = value;
-        } else if (!missing && (value = gen_main_value("--out", argc, argv, &i, &missing)) != NULL) {
-            if (!*value) return gen_main_usage("--out needs a folder", NULL);
-            options->out = value;
-        } else if (!missing && (value = gen_main_value("--descriptor_set_out", argc, argv, &i, &missing)) != NULL) {
-            if (!*value) return gen_main_usage("--descriptor_set_out needs a file", NULL);
-            options->set_out = value;
-        } else {
-            return missing ? gen_main_usage("this option needs a value:", argv[i])
-                           : gen_main_usage("unknown option", argv[i]);
-        }
+static int gen_command_apply(
+    gen_context_t *ctx, gen_command_t *command, const gen_command_option_t *option, const char *value) {
+    if (option->value == GEN_COMMAND_VALUE && !*value) {
+        gen_command_wrong(ctx, "this option needs a value:", option->name);
+        return 2;
     }
-    if (!options->input_count) return gen_main_usage("no .proto file was named", NULL);
-    if (!options->out && !options->set_out) options->out = ".";
-    if (!options->folder_count) options->folders[options->folder_count++] = ".";
+    switch (option->id) {
+    case GEN_COMMAND_FOLDER: command->folders[command->folder_count++] = value; break;
+    case GEN_COMMAND_OUT: command->out = value; break;
+    case GEN_COMMAND_SET_IN: command->sets[command->set_count++] = value; break;
+    case GEN_COMMAND_SET_OUT: command->set_out = value; break;
+    case GEN_COMMAND_IMPORTS: command->include_imports = true; break;
+    case GEN_COMMAND_DEPFILE: command->depfile = value; break;
+    case GEN_COMMAND_PREFIX:
+        command->style.prefix = value;
+        if (gen_command_is_name(value, false)) break;
+        gen_command_wrong(ctx, "--prefix must be the beginning of a C name, and not", value);
+        return 2;
+    case GEN_COMMAND_STRIP:
+        command->style.strip[command->style.strip_count++] = value;
+        if (!*value || gen_command_is_name(value, true)) break;
+        gen_command_wrong(ctx, "--strip-package must be the name of a package, and not", value);
+        return 2;
+    case GEN_COMMAND_DROP_UNKNOWN: command->style.drop_unknown = true; break;
+    case GEN_COMMAND_HELP: fputs(gen_command_help, stdout); return 0;
+    case GEN_COMMAND_VERSION: printf("connect_gen %s\n", CONNECT_VERSION_STRING); return 0;
+    default: break;
+    }
     return -1;
 }
 
-static void gen_main_emit(gen_model_t *model, const gen_main_t *options) {
+static void gen_command_begin(gen_context_t *ctx, gen_command_t *command, size_t words) {
+    memset(command, 0, sizeof *command);
+    command->folders = CONNECT_NEW(&ctx->arena, const char *, words + 1);
+    command->inputs = CONNECT_NEW(&ctx->arena, const char *, words + 1);
+    command->sets = CONNECT_NEW(&ctx->arena, const char *, words + 1);
+    command->style.strip = CONNECT_NEW(&ctx->arena, const char *, words + 1);
+    command->style.prefix = "";
+}
+
+/* The option of an argument, and its value if it is in the same; NULL: there is no such. */
+static const gen_command_option_t *gen_command_find(const char *argument, const char **value) {
+    size_t i;
+    for (i = 0; i < GEN_LEN(gen_command_options); i++) {
+        const gen_command_option_t *option = &gen_command_options[i];
+        const size_t len = strlen(option->name);
+        if (strncmp(argument, option->name, len) != 0) continue;
+        *value = argument[len] == '=' ? argument + len + 1 : NULL;
+        if (!argument[len] || (*value && option->value != GEN_COMMAND_NO_VALUE)) return option;
+        if (option->id == GEN_COMMAND_FOLDER && len == 2) {
+            *value = argument + len;
+            return option;
+        }
+    }
+    return NULL;
+}
+
+GEN_PRIVATE int gen_command_line(gen_context_t *ctx, gen_command_t *command, int argc, char **argv) {
+    bool only_files = false;
+    int i, status = -1;
+    gen_command_begin(ctx, command, (size_t)argc);
+    for (i = 1; i < argc && status < 0; i++) {
+        const gen_command_option_t *option;
+        const char *value = NULL;
+        if (only_files || argv[i][0] != '-' || !argv[i][1]) {
+            command->inputs[command->input_count++] = argv[i];
+            continue;
+        }
+        if (strcmp(argv[i], "--") == 0) {
+            only_files = true;
+            continue;
+        }
+        option = gen_command_find(argv[i], &value);
+        if (!option) {
+            gen_command_wrong(ctx, "unknown option", argv[i]);
+            return 2;
+        }
+        if (!value && option->value == GEN_COMMAND_VALUE && i + 1 < argc) value = argv[++i];
+        status = gen_command_apply(ctx, command, option, value ? value : "");
+    }
+    if (status >= 0) return status;
+    if (!command->input_count) {
+        gen_command_wrong(ctx, "no .proto file was named", NULL);
+        return 2;
+    }
+    if (!command->out && !command->set_out) command->out = ".";
+    if (!command->folder_count && !command->set_count) command->folders[command->folder_count++] = ".";
+    return -1;
+}
+
+GEN_PRIVATE bool gen_command_parameter(gen_context_t *ctx, gen_command_t *command, const char *parameter) {
+    gen_command_begin(ctx, command, strlen(parameter));
+    while (*parameter) {
+        const size_t len = strcspn(parameter, ",");
+        const connect_str_t word = {parameter, len};
+        const char *value = NULL, *name = gen_source_copy(ctx, word);
+        const gen_command_option_t *option = gen_command_find(gen_source_printf(ctx, "--%s", name), &value);
+        parameter += len + (parameter[len] == ',');
+        if (!len) continue;
+        if (!option || !option->of_style) {
+            gen_command_wrong(
+                ctx, "unknown option; a plugin has strip-package, prefix and drop-unknown, and not", name);
+            return false;
+        }
+        if (gen_command_apply(ctx, command, option, value ? value : "") >= 0) return false;
+    }
+    return true;
+}
+
+/* #### src/gen/generate.h ########################################################################################## */
+typedef struct gen_outputs_t {
+    gen_output_t *items;
+    size_t count;
+} gen_outputs_t;
+/* Reads the files of a command from where they are, and makes their headers if with_headers is set. What is wrong is
+   reported; the outputs are then not of use. */
+GEN_PRIVATE void gen_generate(gen_model_t *model, const gen_command_t *command, const gen_load_from_t *from,
+    bool with_headers, gen_outputs_t *outputs);
+GEN_PRIVATE void gen_generate_free(gen_outputs_t *outputs);
+
+/* #### src/gen/generate.c ########################################################################################## */
+/* From files to headers. The steps: load (parse what is named and imported, or read descriptors), resolve names,
+   options, check, C names, emit. Later steps run only if there was no error so far, but for resolve, option and check,
+   which together report as much as they can. */
+
+static void gen_generate_headers(gen_model_t *model, gen_outputs_t *outputs) {
+    const gen_at_t nowhere = {NULL, 0};
     gen_context_t *ctx = model->ctx;
-    gen_output_t *outputs = CONNECT_NEW(&ctx->arena, gen_output_t, model->files.count + 1);
     gen_map_t headers;
     gen_file_t *file;
-    size_t i, count = 0;
     memset(&headers, 0, sizeof headers);
+    outputs->items = CONNECT_NEW(&ctx->arena, gen_output_t, model->files.count + 1);
     for (file = model->files.first; file; file = file->next) {
         const gen_file_t *other;
         if (!file->wanted) continue;
         other = gen_map_get(&headers, file->header);
         if (other) {
-            gen_at_t at = {NULL, 0};
             gen_source_error(
-                ctx, at, "\"%s\" and \"%s\" would both become \"%s\"", other->name, file->name, file->header);
+                ctx, nowhere, "\"%s\" and \"%s\" would both become \"%s\"", other->name, file->name, file->header);
             continue;
         }
         gen_map_put(ctx, &headers, file->header, file);
-        outputs[count].name = file->header;
-        gen_emit_header(ctx, file, &outputs[count++].text);
+        outputs->items[outputs->count].name = file->header;
+        gen_emit_header(ctx, file, &outputs->items[outputs->count++].text);
     }
-    if (!ctx->error_count) gen_output_write(ctx, options->out, outputs, count);
-    for (i = 0; i < count; i++)
-        gen_text_free(&outputs[i].text);
 }
 
-static void gen_main_descriptor_set(gen_model_t *model, const gen_main_t *options) {
-    gen_context_t *ctx = model->ctx;
-    const char *slash = strrchr(options->set_out, '/');
-    connect_str_t folder = connect_str_of(".");
-    connect_writer_t writer;
-    gen_output_t output;
-    gen_file_t *file;
-    memset(&writer, 0, sizeof writer);
-    memset(&output, 0, sizeof output);
+GEN_PRIVATE void gen_generate(gen_model_t *model, const gen_command_t *command, const gen_load_from_t *from,
+    bool with_headers, gen_outputs_t *outputs) {
+    memset(outputs, 0, sizeof *outputs);
+    model->style = command->style;
+    gen_load_inputs(model, from, command->inputs, command->input_count);
+    gen_resolve_model(model);
+    gen_option_model(model);
+    gen_check_model(model);
+    if (model->ctx->error_count || !with_headers) return;
+    gen_names_model(model);
+    gen_generate_headers(model, outputs);
+}
+
+GEN_PRIVATE void gen_generate_free(gen_outputs_t *outputs) {
+    size_t i;
+    for (i = 0; i < outputs->count; i++)
+        gen_text_free(&outputs->items[i].text);
+}
+
+/* #### src/gen/plugin.h ############################################################################################ */
+/* Whether a program of this name is to be a plugin. */
+GEN_PRIVATE bool gen_plugin_is_asked(const char *program);
+/* Reads a CodeGeneratorRequest from standard input, writes the response to standard output. Returns the exit status. */
+GEN_PRIVATE int gen_plugin_run(gen_context_t *ctx);
+
+/* #### src/gen/plugin.c ############################################################################################ */
+/* A plugin of protoc and buf: google/protobuf/compiler/plugin.proto. A CodeGeneratorRequest comes in, with the
+   descriptors of all files; a CodeGeneratorResponse goes out, with the headers of those to generate for, and of the
+   well-known types that these need: the same as from the command line, byte for byte.
+
+     request    1 file_to_generate   2 parameter            15 proto_file
+     response   1 error              2 supported_features   3 minimum_edition   4 maximum_edition   15 file
+     file       1 name               15 content
+
+   What is wrong with the files is the response's error, with exit status 0, as plugins do; warnings go to standard
+   error. A request that is malformed, or too long (GEN_PLUGIN_BYTES_MAX), is told there, with exit status 1. */
+
+#define GEN_PLUGIN_BYTES_MAX (256u << 20)
+#define GEN_PLUGIN_PROTO3_OPTIONAL 1u
+#define GEN_PLUGIN_EDITIONS 2u
+#define GEN_PLUGIN_EDITION_MIN 998 /* EDITION_PROTO2 */
+
+GEN_PRIVATE bool gen_plugin_is_asked(const char *program) {
+    static const char name[] = "protoc-gen-connect-c";
+    const char *slash = strrchr(program, '/');
+    program = slash ? slash + 1 : program;
+    return strncmp(program, name, sizeof name - 1) == 0 &&
+        (!program[sizeof name - 1] || program[sizeof name - 1] == '.');
+}
+
+static bool gen_plugin_read(gen_context_t *ctx, connect_str_t *request) {
+    const gen_at_t nowhere = {NULL, 0};
+    gen_text_t input;
+    char part[16384];
+    size_t got;
+    memset(&input, 0, sizeof input);
+    gen_text_put(&input, "");
+    while ((got = fread(part, 1, sizeof part, stdin)) > 0 && input.len <= GEN_PLUGIN_BYTES_MAX)
+        gen_text_bytes(&input, part, got);
+    request->data = gen_source_copy(ctx, (connect_str_t){input.data, input.len});
+    request->len = input.len;
+    gen_text_free(&input);
+    if (ferror(stdin)) gen_source_error(ctx, nowhere, "cannot read standard input: %s", strerror(errno));
+    if (got > 0) gen_source_error(ctx, nowhere, "the request has more than 256 MiB");
+    return !ctx->error_count;
+}
+
+/* Takes a request apart; what is in it is not looked at yet. */
+static bool gen_plugin_request(
+    gen_context_t *ctx, connect_str_t request, gen_command_t *command, gen_load_from_t *from) {
+    connect_reader_t records = {{NULL, 0}, false};
+    connect_record_t record;
+    const char *parameter = "", **inputs = CONNECT_NEW(&ctx->arena, const char *, request.len / 2 + 1);
+    size_t input_count = 0;
+    bool good = true;
+    records.rest = request;
+    while (connect_reader_next(&records, &record)) {
+        if (record.number != 1 && record.number != 2 && record.number != 15) continue;
+        if (record.wire != CONNECT_WIRE_BYTES) {
+            good = false;
+        } else if (record.number == 1) {
+            inputs[input_count++] = gen_source_copy(ctx, record.bytes);
+        } else if (record.number == 2) {
+            parameter = gen_source_copy(ctx, record.bytes);
+        } else {
+            gen_load_descriptor(ctx, from, record.bytes);
+        }
+    }
+    if (records.failed || !good) {
+        const gen_at_t nowhere = {NULL, 0};
+        gen_source_error(ctx, nowhere, "standard input holds no google.protobuf.compiler.CodeGeneratorRequest");
+        return false;
+    }
+    if (gen_command_parameter(ctx, command, parameter)) {
+        command->inputs = inputs;
+        command->input_count = input_count;
+    }
+    return true;
+}
+
+/* All messages as one text. */
+static const char *gen_plugin_messages(gen_context_t *ctx) {
+    char *text = NULL;
+    const char *copy;
+    size_t len = 0;
+    FILE *file = open_memstream(&text, &len);
+    if (!file) gen_source_out_of_memory();
+    gen_source_report(ctx, file);
+    if (fclose(file) != 0) gen_source_out_of_memory();
+    copy = gen_source_copy(ctx, (connect_str_t){text, len});
+    free(text);
+    return copy;
+}
+
+static bool gen_plugin_respond(gen_context_t *ctx, const gen_outputs_t *outputs) {
+    const uint64_t features = GEN_PLUGIN_PROTO3_OPTIONAL | GEN_PLUGIN_EDITIONS;
+    const int32_t oldest = GEN_PLUGIN_EDITION_MIN, newest = GEN_EDITION_2024;
+    connect_writer_t writer = {NULL, {NULL, 0}, false, 0};
+    size_t i;
     writer.arena = &ctx->arena;
+    if (ctx->error_count) {
+        const connect_str_t error = connect_str_of(gen_plugin_messages(ctx));
+        connect_writer_put(&writer, 1, CONNECT_KIND_STRING, &error);
+    } else {
+        gen_source_report(ctx, stderr);
+    }
+    connect_writer_put(&writer, 2, CONNECT_KIND_UINT64, &features);
+    connect_writer_put(&writer, 3, CONNECT_KIND_INT32, &oldest);
+    connect_writer_put(&writer, 4, CONNECT_KIND_INT32, &newest);
+    for (i = 0; i < outputs->count && !ctx->error_count; i++) {
+        const gen_output_t *output = &outputs->items[i];
+        const connect_str_t name = connect_str_of(output->name), content = {output->text.data, output->text.len};
+        connect_writer_t file = {NULL, {NULL, 0}, false, 0};
+        file.arena = &ctx->arena;
+        connect_writer_put(&file, 1, CONNECT_KIND_STRING, &name);
+        connect_writer_put(&file, 15, CONNECT_KIND_STRING, &content);
+        connect_writer_put(&writer, 15, CONNECT_KIND_MESSAGE, &file.written);
+    }
+    return fwrite(writer.written.data, 1, writer.written.len, stdout) == writer.written.len && fflush(stdout) == 0;
+}
+
+GEN_PRIVATE int gen_plugin_run(gen_context_t *ctx) {
+    gen_load_from_t from;
+    gen_command_t command;
+    gen_model_t model;
+    gen_outputs_t outputs;
+    connect_str_t request;
+    bool good;
+    memset(&from, 0, sizeof from);
+    memset(&model, 0, sizeof model);
+    memset(&outputs, 0, sizeof outputs);
+    model.ctx = ctx;
+    if (!gen_plugin_read(ctx, &request) || !gen_plugin_request(ctx, request, &command, &from)) {
+        gen_source_report(ctx, stderr);
+        return 1;
+    }
+    if (!ctx->error_count) gen_generate(&model, &command, &from, true, &outputs);
+    good = gen_plugin_respond(ctx, &outputs);
+    gen_generate_free(&outputs);
+    if (!good) fprintf(stderr, "connect_gen: error: cannot write to standard output: %s\n", strerror(errno));
+    return good ? 0 : 1;
+}
+
+/* #### src/gen/main.c ############################################################################################## */
+/* connect_gen: reads .proto files, writes a header for each. The command line is told by --help; under the name
+   protoc-gen-connect-c, with nothing on its command line, the program is a plugin.
+
+   Exit status: 0; 1 after an error in what was read or written, and then nothing was written; 2 after a wrong command
+   line. All files are written together (output.c): the headers, a descriptor set, a dependency file. */
+
+static void gen_main_descriptor_set(const gen_model_t *model, bool include_imports, gen_output_t *output) {
+    connect_writer_t writer = {NULL, {NULL, 0}, false, 0};
+    const gen_file_t *file;
+    writer.arena = &model->ctx->arena;
     for (file = model->files.first; file; file = file->next) {
         connect_str_t bytes;
-        if (!options->include_imports && (!file->wanted || file->built_in)) continue;
-        bytes = gen_descriptor_file(ctx, file);
+        if (!include_imports && (!file->wanted || file->built_in)) continue;
+        bytes = gen_descriptor_file(model->ctx, file);
         connect_writer_put(&writer, 1, CONNECT_KIND_MESSAGE, &bytes);
     }
-    if (slash) {
-        folder.data = options->set_out;
-        folder.len = (size_t)(slash - options->set_out) + 1;
-    }
-    output.name = slash ? slash + 1 : options->set_out;
-    gen_text_bytes(&output.text, writer.written.data, writer.written.len);
-    gen_output_write(ctx, gen_source_copy(ctx, folder), &output, 1);
-    gen_text_free(&output.text);
+    gen_text_bytes(&output->text, writer.written.data, writer.written.len);
 }
 
-static int gen_main_run(const gen_main_t *options) {
-    gen_context_t ctx;
-    gen_model_t model;
-    int status;
-    gen_source_begin(&ctx);
-    memset(&model, 0, sizeof model);
-    model.ctx = &ctx;
-    gen_load_inputs(&model, options->folders, options->folder_count, options->inputs, options->input_count);
-    gen_resolve_model(&model);
-    gen_option_model(&model);
-    gen_check_model(&model);
-    if (!ctx.error_count) {
-        gen_names_model(&model);
-        if (options->out) gen_main_emit(&model, options);
-        if (options->set_out && !ctx.error_count) gen_main_descriptor_set(&model, options);
+/* A path in a rule of make and ninja. */
+static void gen_main_depfile_path(gen_text_t *text, const char *path) {
+    for (; *path; path++) {
+        const char escaped[3] = {*path == '$' ? '$' : '\\', *path, 0};
+        gen_text_put(text, strchr(" #$\\", *path) ? escaped : escaped + 1);
     }
-    gen_source_report(&ctx, stderr);
-    status = ctx.error_count ? 1 : 0;
-    gen_source_free(&ctx);
-    return status;
+}
+
+/* "header header: file file", and an empty rule for each file, so that make goes on when one is gone. */
+static void gen_main_depfile(
+    const gen_model_t *model, const gen_command_t *command, const gen_outputs_t *outputs, gen_output_t *depfile) {
+    const gen_file_t *file;
+    gen_text_t rules;
+    size_t i;
+    memset(&rules, 0, sizeof rules);
+    for (i = 0; i < outputs->count; i++) {
+        const gen_output_t *output = &outputs->items[i];
+        if (output == depfile) continue;
+        if (depfile->text.len) gen_text_put(&depfile->text, " \\\n  ");
+        gen_main_depfile_path(&depfile->text,
+            output->elsewhere ? output->elsewhere : gen_output_path(model->ctx, command->out, output->name));
+    }
+    gen_text_put(&depfile->text, ":");
+    for (file = model->files.first; file; file = file->next) {
+        if (file->built_in || !file->source->text.data) continue;
+        gen_text_put(&depfile->text, " \\\n  ");
+        gen_main_depfile_path(&depfile->text, file->source->path);
+        gen_main_depfile_path(&rules, file->source->path);
+        gen_text_put(&rules, ":\n");
+    }
+    for (i = 0; i < command->set_count; i++) {
+        gen_text_put(&depfile->text, " \\\n  ");
+        gen_main_depfile_path(&depfile->text, command->sets[i]);
+        gen_main_depfile_path(&rules, command->sets[i]);
+        gen_text_put(&rules, ":\n");
+    }
+    gen_text_put(&depfile->text, "\n");
+    if (rules.len) gen_text_put(&depfile->text, rules.data);
+    gen_text_free(&rules);
+}
+
+static bool gen_main_read_sets(gen_context_t *ctx, const gen_command_t *command, gen_load_from_t *from) {
+    const gen_at_t nowhere = {NULL, 0};
+    size_t i;
+    for (i = 0; i < command->set_count; i++) {
+        int os_error;
+        const gen_source_t *set = gen_source_read(ctx, nowhere, command->sets[i], command->sets[i], &os_error);
+        if (!set) {
+            gen_source_error(ctx, nowhere, "cannot read \"%s\": %s", command->sets[i], strerror(os_error));
+        } else if (!gen_load_descriptor_set(ctx, from, set->text)) {
+            gen_source_error(ctx, nowhere, "\"%s\" is not a google.protobuf.FileDescriptorSet", command->sets[i]);
+        }
+    }
+    return !ctx->error_count;
+}
+
+static void gen_main_run(gen_context_t *ctx, const gen_command_t *command) {
+    gen_load_from_t from;
+    gen_model_t model;
+    gen_outputs_t outputs;
+    memset(&from, 0, sizeof from);
+    memset(&model, 0, sizeof model);
+    model.ctx = ctx;
+    from.folders = command->folders;
+    from.folder_count = command->folder_count;
+    if (!gen_main_read_sets(ctx, command, &from)) return;
+    gen_generate(&model, command, &from, command->out != NULL, &outputs);
+    if (!ctx->error_count) {
+        gen_output_t *all = CONNECT_NEW(&ctx->arena, gen_output_t, outputs.count + 2);
+        if (outputs.count) memcpy(all, outputs.items, outputs.count * sizeof *all);
+        outputs.items = all;
+        if (command->set_out) {
+            all[outputs.count].elsewhere = command->set_out;
+            gen_main_descriptor_set(&model, command->include_imports, &all[outputs.count++]);
+        }
+        if (command->depfile) {
+            gen_output_t *depfile = &all[outputs.count++];
+            depfile->elsewhere = command->depfile;
+            gen_main_depfile(&model, command, &outputs, depfile);
+        }
+        gen_output_write(ctx, command->out, all, outputs.count);
+    }
+    gen_generate_free(&outputs);
 }
 
 int main(int argc, char **argv) {
-    gen_main_t options;
+    gen_context_t ctx;
+    gen_command_t command;
     int status;
-    memset(&options, 0, sizeof options);
-    options.folders = calloc((size_t)argc + 1, sizeof *options.folders);
-    options.inputs = calloc((size_t)argc + 1, sizeof *options.inputs);
-    if (!options.folders || !options.inputs) gen_source_out_of_memory();
-    status = gen_main_arguments(&options, argc, argv);
-    if (status < 0) status = gen_main_run(&options);
-    free(options.folders);
-    free(options.inputs);
+    gen_source_begin(&ctx);
+    if (argc == 1 && gen_plugin_is_asked(argv[0])) {
+        status = gen_plugin_run(&ctx);
+    } else {
+        status = gen_command_line(&ctx, &command, argc, argv);
+        if (status < 0) gen_main_run(&ctx, &command);
+        gen_source_report(&ctx, stderr);
+        if (status == 2) fputs("See connect_gen --help.\n", stderr);
+        if (status < 0) status = ctx.error_count ? 1 : 0;
+    }
+    gen_source_free(&ctx);
     return status;
 }

@@ -52,31 +52,31 @@ libc_only() { # ... which may need nothing but libc
     echo "$(tail -n 1 "$jobs") && ! readelf -d $out/$1 | grep NEEDED | grep -v 'libc\.so'" > "$out/line"
     sed -i '$d' "$jobs" && cat "$out/line" >> "$jobs"
 }
-uncompressed="-DCONNECT_ENABLE_GZIP=0 -DCONNECT_ENABLE_ZSTD=0"
+alone="-DCONNECT_ENABLE_GZIP=0 -DCONNECT_ENABLE_ZSTD=0 -DCONNECT_ENABLE_TLS=0"
 for cc in ${CCS:-gcc clang}; do
     case $cc in gcc*) levels="O0 O2 Os O3" some=O1 ;; *) levels="O0 O2" some=O0 ;; esac # gcc's warnings depend on it
-    for level in $levels; do link_main "$cc-$level" "$cc" "-$level" "-lnghttp2 -lz -lzstd -lpthread"; done
-    for switch in CLIENT SERVER GRPC JSON GZIP ZSTD; do
-        link_main "$cc-no-$switch" "$cc" "-$some -DCONNECT_ENABLE_$switch=0" "-lnghttp2 -lz -lzstd -lpthread"
+    for level in $levels; do link_main "$cc-$level" "$cc" "-$level" "-lnghttp2 -lz -lzstd -lbearssl -lpthread"; done
+    for switch in CLIENT SERVER GRPC JSON GZIP ZSTD TLS; do
+        link_main "$cc-no-$switch" "$cc" "-$some -DCONNECT_ENABLE_$switch=0" "-lnghttp2 -lz -lzstd -lbearssl -lpthread"
     done
-    link_main "$cc-no-SOCKETS" "$cc" "-$some -DCONNECT_ENABLE_SOCKETS=0" "-lnghttp2 -lz -lzstd"
-    link_main "$cc-no-HTTP2" "$cc" "-$some -DCONNECT_ENABLE_HTTP2=0" "-lz -lzstd -lpthread"
-    libc_only "$cc-own-code" "$cc" "-$some -DCONNECT_ENABLE_HTTP2=0 $uncompressed"
+    link_main "$cc-no-SOCKETS" "$cc" "-$some -DCONNECT_ENABLE_SOCKETS=0" "-lnghttp2 -lz -lzstd -lbearssl"
+    link_main "$cc-no-HTTP2" "$cc" "-$some -DCONNECT_ENABLE_HTTP2=0" "-lz -lzstd -lbearssl -lpthread"
+    libc_only "$cc-own-code" "$cc" "-$some -DCONNECT_ENABLE_HTTP2=0 $alone"
     libc_only "$cc-codec-only" "$cc" "-$some -DCONNECT_ENABLE_CLIENT=0 -DCONNECT_ENABLE_SERVER=0"
     libc_only "$cc-minimum" "$cc" "-$some -DCONNECT_ENABLE_CLIENT=0 -DCONNECT_ENABLE_SERVER=0 -DCONNECT_ENABLE_JSON=0"
-    libc_only "$cc-server-http1" "$cc" "-$some -DCONNECT_ENABLE_CLIENT=0 -DCONNECT_ENABLE_HTTP2=0 -DCONNECT_ENABLE_JSON=0 $uncompressed"
-    libc_only "$cc-client-http1" "$cc" "-$some -DCONNECT_ENABLE_SERVER=0 -DCONNECT_ENABLE_HTTP2=0 -DCONNECT_ENABLE_JSON=0 $uncompressed"
+    libc_only "$cc-server-http1" "$cc" "-$some -DCONNECT_ENABLE_CLIENT=0 -DCONNECT_ENABLE_HTTP2=0 -DCONNECT_ENABLE_JSON=0 $alone"
+    libc_only "$cc-client-http1" "$cc" "-$some -DCONNECT_ENABLE_SERVER=0 -DCONNECT_ENABLE_HTTP2=0 -DCONNECT_ENABLE_JSON=0 $alone"
     job "$cc-later" "$cc -std=gnu99 $strict -$some -I. -c $out/later.c -o $out/$cc-later.o"
     job "$cc-generated" "$cc -std=c99 $strict -O2 -I. -Ibuild/gen -c $out/both.c -o $out/$cc-both.o" \
-        "&& $cc -std=c99 $strict -O2 -I. -Ibuild/gen $out/user_generated.c $out/$cc-both.o -lnghttp2 -lz -lzstd -lpthread -o $out/$cc-both && $out/$cc-both"
+        "&& $cc -std=c99 $strict -O2 -I. -Ibuild/gen $out/user_generated.c $out/$cc-both.o -lnghttp2 -lz -lzstd -lbearssl -lpthread -o $out/$cc-both && $out/$cc-both"
     job "$cc-tables-apart" "$cc -std=c99 $strict -I. -Ibuild/gen -c $out/tables.c -o $out/$cc-tables.o" \
         "&& $cc -std=c99 $strict -I. -c $out/library.c -o $out/$cc-apart.o" \
-        "&& $cc -std=c99 $strict -I. -Ibuild/gen $out/user_generated.c $out/$cc-tables.o $out/$cc-apart.o -lnghttp2 -lz -lzstd -lpthread -o $out/$cc-apart && $out/$cc-apart"
+        "&& $cc -std=c99 $strict -I. -Ibuild/gen $out/user_generated.c $out/$cc-tables.o $out/$cc-apart.o -lnghttp2 -lz -lzstd -lbearssl -lpthread -o $out/$cc-apart && $out/$cc-apart"
 done
 gcc -std=c99 -I. -Ibuild/gen -c "$out/both.c" -o "$out/both.o" # for C++ programs: C compiles it
 for cxx in ${CXXS:-g++ clang++}; do
     for std in c++11 c++14 c++17 c++20; do
-        job "$cxx-$std" "$cxx -std=$std $cxx_strict -I. -Ibuild/gen $out/user.cpp $out/both.o -lnghttp2 -lz -lzstd -lpthread -o $out/$cxx-$std && $out/$cxx-$std"
+        job "$cxx-$std" "$cxx -std=$std $cxx_strict -I. -Ibuild/gen $out/user.cpp $out/both.o -lnghttp2 -lz -lzstd -lbearssl -lpthread -o $out/$cxx-$std && $out/$cxx-$std"
     done
 done
 

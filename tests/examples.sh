@@ -9,7 +9,7 @@ build() { # build NAME FLAGS...
     name=$1
     shift
     gcc -std=c99 -fsanitize=address,undefined -fno-sanitize-recover=all -O1 -g ${WARNINGS:?say make examples} -Werror -I. \
-        -Ibuild/gen "$@" "examples/$name.c" examples/demo_impl.c -o "$out/$name" -lnghttp2 -lz -lzstd
+        -Ibuild/gen "$@" "examples/$name.c" examples/demo_impl.c -o "$out/$name" -lnghttp2 -lz -lzstd -lbearssl
 }
 for sockets in 0 1; do
     build transport -DCONNECT_ENABLE_SOCKETS=$sockets

@@ -29,13 +29,13 @@ def main():
         with open(os.path.join(WORK, name), "w") as file:
             file.write(code.replace("127.0.0.1:8080", "127.0.0.1:0") if name == "server.c" else code)
     for shown in ["cc -o connect_gen connect_gen.c", "./connect_gen -I examples --out . telemetry.proto", "cc -c impl.c",
-                  "cc -o server server.c impl.o -lnghttp2 -lz -lzstd -lpthread", "cc -o client client.c impl.o -lnghttp2 -lz -lzstd -lpthread"]:
+                  "cc -o server server.c impl.o -lnghttp2 -lz -lzstd -lbearssl -lpthread", "cc -o client client.c impl.o -lnghttp2 -lz -lzstd -lbearssl -lpthread"]:
         assert shown in text, "README.md no longer says: " + shown
     run(CC, "-o", "connect_gen", os.path.join(ROOT, "connect_gen.c"))
     run("./connect_gen", "-I", os.path.join(ROOT, "examples"), "--out", ".", "telemetry.proto")
     run(CC, *FLAGS, "-I" + ROOT, "-I.", "-c", "impl.c")
     for name in ["server", "client"]:
-        run(CC, *FLAGS, "-I" + ROOT, "-I.", "-o", name, name + ".c", "impl.o", "-lnghttp2", "-lz", "-lzstd", "-lpthread")
+        run(CC, *FLAGS, "-I" + ROOT, "-I.", "-o", name, name + ".c", "impl.o", "-lnghttp2", "-lz", "-lzstd", "-lbearssl", "-lpthread")
 
     # The server says nothing, so the kernel is asked where it listens.
     server = subprocess.Popen([os.path.join(WORK, "server")], stdin=subprocess.DEVNULL)

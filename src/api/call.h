@@ -5,6 +5,7 @@
    message each way. Half duplex over HTTP/1.1 is no case of its own: the same events come, only the peer reads late. */
 
 typedef struct connect_call_t connect_call_t;
+typedef struct connect_tls_info_t connect_tls_info_t; /* section 7 */
 
 typedef enum connect_io_t { /* the same for sending and receiving, so that a forwarder can return what send said */
     CONNECT_IO_OK = 0,    /* taken */
@@ -39,10 +40,12 @@ typedef enum connect_http_version_t { CONNECT_HTTP_1 = 1, CONNECT_HTTP_2 = 2 } c
 typedef struct connect_peer_t {
     const char *address;           /* "10.0.0.7:51234", "[::1]:443", "unix:", "memory:" */
     connect_http_version_t http;
+    const connect_tls_info_t *tls; /* NULL in clear text */
 } connect_peer_t;
 typedef struct connect_call_info_t {
     const connect_method_t *method;
     const char *path;              /* as asked for, without the prefix */
+    connect_method_kind_t kind;    /* differs from method->kind for CONNECT_ANY_KIND only: UNARY or BIDI_STREAM */
     bool is_server;                /* which end this is */
     connect_protocol_t protocol;
     const char *codec;             /* "proto" or "json" */
@@ -104,7 +107,7 @@ CONNECT_API connect_code_t connect_call_fail_as(connect_call_t *call, const conn
 CONNECT_API bool connect_call_add_detail(connect_call_t *call, const connect_type_t *type, const void *message);
 
 /* Sends a message; it is encoded before the function returns.
-   message_or_null: a struct of the method's type; NULL: only the headers go, now.
+   message_or_null: a struct of the method's type; of a raw method, a connect_str_t; NULL: only the headers go, now.
    Returns OK; AGAIN: over the send buffer, on_writable will come; END: the call is over; ERROR: it does not encode or
    is over a limit, the call ends. */
 CONNECT_API connect_io_t connect_call_send(connect_call_t *call, const void *message_or_null) CONNECT_CHECKED;

@@ -24,6 +24,7 @@ typedef struct connect_error_t {
     connect_headers_t metadata; /* client: the response headers and trailers it came with */
     int os_error;               /* errno of a local failure, or 0 */
     bool from_peer;             /* true: the other end sent it; false: it was made on this side */
+    char private_text[176];     /* the text, where no object is left that could hold it */
 } connect_error_t;
 /* Finds an error's first detail of a type and decodes it into a struct of that type. Returns false: none, or bad. */
 CONNECT_API bool connect_error_find(const connect_error_t *error, const connect_type_t *type, void *message,

@@ -1,6 +1,6 @@
 #pragma once
 
-/* ==== 7. What servers and clients share ========================================================================== */
+/* ==== 8. What servers and clients share ========================================================================== */
 
 typedef struct connect_compression_t { /* beyond identity, gzip and zstd */
     const char *name;                  /* as in Content-Encoding, in lower case */
@@ -26,10 +26,11 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
     uint32_t zstd_window;                 /* bytes                                           8 MiB          1 MiB */
     uint32_t reset_burst, reset_rate;     /* streams reset by either end; per second         200, 33        50, 10 */
     uint32_t frame_burst, frame_rate;     /* frames of no use; per second                    10,000, 1,000 1,000, 100 */
+    uint32_t handshake_ms;                /* TLS                                             10 s           10 s */
     uint32_t header_ms;                   /* first byte to last header; preface, SETTINGS    10 s           10 s */
     uint32_t body_gap_ms;                 /* between two pieces of a request's body          30 s           30 s */
     uint32_t write_stall_ms;              /* nothing could be written                        30 s           30 s */
     uint32_t idle_http1_ms, idle_http2_ms; /*                                               60 s, 5 min    15 s, 60 s */
     uint32_t drain_ms;                    /*                                                 10 s           5 s */
-    uint32_t dial_ms;                     /* client: for each address of a name              5 s            5 s */
+    uint32_t dial_ms, establish_ms;       /* client: one address; until the first request    5 s, 20 s      5 s, 20 s */
 } connect_limits_t;

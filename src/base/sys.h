@@ -6,9 +6,11 @@
 #include "api/memory.h"
 #include "api/error.h"
 #include "api/message.h"
+#include "api/wellknown.h"
 #include "api/call.h"
 #include "api/loop.h"
 #include "api/conn.h"
+#include "api/tls.h"
 #include "api/limits.h"
 #include "api/server.h"
 #include "api/client.h"
@@ -16,19 +18,24 @@
 
 #include <errno.h>
 #include <limits.h>
+#if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
+#include <pthread.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #if CONNECT_ENABLE_SOCKETS
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 #if !defined(CN_POLLER_KQUEUE) /* a test of one system's poller on another says it itself */
 #if defined(__linux__)
@@ -54,6 +61,10 @@
 #endif
 #if CONNECT_ENABLE_GZIP
 #include <zlib.h>
+#endif
+#if CONNECT_ENABLE_TLS
+#include <bearssl.h>
+#include <sys/random.h>
 #endif
 #if CONNECT_ENABLE_ZSTD
 #define ZSTD_STATIC_LINKING_ONLY /* for contexts that live in our allocator's memory */

@@ -89,9 +89,17 @@ static void cn_call_destroy(connect_call_t *call) {
     cn_mem_release(allocator, call);
 }
 
+CN_PRIVATE void cn_call_set_tls(connect_call_t *call, cn_tls_t *tls) {
+    cn_tls_ref(tls);
+    cn_tls_unref(call->tls);
+    call->tls = tls;
+    call->info.peer.tls = cn_tls_info(tls);
+}
+
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     connect_arena_t arena, scratch;
     cn_buf_t in, out, expanded;
+    cn_call_set_tls(call, NULL);
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
         cn_call_destroy(call);
         return;
@@ -199,6 +207,16 @@ CN_PRIVATE bool cn_call_single_request(const connect_call_t *call) {
 
 CN_PRIVATE bool cn_call_single_response(const connect_call_t *call) {
     return call->rpc.method->kind == CONNECT_UNARY || call->rpc.method->kind == CONNECT_CLIENT_STREAM;
+}
+
+CN_PRIVATE bool cn_call_sends_one(const connect_call_t *call) {
+    return !call->rpc.protocol->enveloped ||
+        (call->is_server ? cn_call_single_response(call) : cn_call_single_request(call));
+}
+
+CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call) {
+    return !call->rpc.protocol->enveloped ||
+        (call->is_server ? cn_call_single_request(call) : cn_call_single_response(call));
 }
 
 /* ---- Input ---- */
@@ -393,7 +411,7 @@ static bool cn_call_append_message(
     cn_buf_t *out = &call->x.out;
     const size_t before = cn_buf_len(out);
     bool packed = false, ok;
-    if (call->messages_out && (call->is_server ? cn_call_single_response(call) : cn_call_single_request(call)))
+    if (call->messages_out && cn_call_sends_one(call))
         return cn_error_set(error, CONNECT_INTERNAL, "a second message was sent where the method has one");
     if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
     ok = call->rpc.coding_sent ? cn_call_put_packed(call, message, encoded_or_null, &packed, error)
@@ -413,8 +431,13 @@ static bool cn_call_append_message(
 
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
+    const connect_method_t *method = call->rpc.method;
     connect_code_t code = CONNECT_OK;
     bool ok = false;
+    if (encoded_or_null && !(call->is_server ? method->output : method->input)) {
+        message = encoded_or_null; /* of a raw method all messages are encoded */
+        encoded_or_null = NULL;
+    }
     cn_call_enter(call); /* what interceptors put in place stands in the scratch arena */
     if (message) code = cn_intercept_send(call, &message);
     if (code != CONNECT_OK)

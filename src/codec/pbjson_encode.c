@@ -478,7 +478,7 @@ static bool cn_pbjson_write_only_field(cn_pbjson_encoder_t *encoder, const conne
 static bool cn_pbjson_write_any_held(cn_pbjson_encoder_t *encoder, const connect_type_t *held_type, connect_str_t url,
     connect_str_t bytes, connect_arena_t *scratch) {
     connect_codec_options_t options = {0};
-    connect_error_t error = {CONNECT_OK, {NULL, 0}, {NULL, 0}, {NULL, 0}, 0, false};
+    connect_error_t error = {CONNECT_OK, {NULL, 0}, {NULL, 0}, {NULL, 0}, 0, false, {0}};
     void *held = connect_arena_take(scratch, 1, held_type->size);
     if (!held) return cn_error_memory(encoder->error);
     options.depth_max = encoder->depth_left;

@@ -184,8 +184,8 @@ static bool cn_schema_unescape(cn_schema_loader_t *loader, connect_str_t text, c
 static bool cn_schema_default_number(const cn_schema_field_t *field, char *to) {
     const connect_str_t text = field->default_text;
     cn_number_t number;
-    int64_t integer;
-    uint64_t natural;
+    int64_t integer = 0;
+    uint64_t natural = 0;
     double wide;
     float narrow;
     bool ok;

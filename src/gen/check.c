@@ -535,7 +535,7 @@ static const char *gen_check_bare_name(gen_check_t *check, const char *enum_name
 static int gen_check_compare_values(const void *a, const void *b) {
     const gen_enum_value_t *one = *(const gen_enum_value_t *const *)a, *two = *(const gen_enum_value_t *const *)b;
     if (one->number != two->number) return one->number < two->number ? -1 : 1;
-    return one->at.offset < two->at.offset ? -1 : 1;
+    return one->index < two->index ? -1 : 1;
 }
 
 static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {

@@ -68,8 +68,7 @@ static void gen_emit_service_handlers(const gen_service_t *service, gen_text_t *
         text, "typedef struct $S_handlers { /* a method left NULL is UNIMPLEMENTED; see connect_events_t */\n", values);
     for (method = service->methods.first; method; method = method->next) {
         gen_emit_service_values(service, method, values);
-        gen_text_comment(
-            text, "    ", method->docs.leading.data ? method->docs.leading : method->docs.trailing, method->deprecated);
+        gen_text_comment(text, "    ", method->docs.leading, method->docs.trailing, method->deprecated);
         gen_text_template(text, slots[gen_emit_service_shape(method)], values);
     }
     if (!service->methods.first) gen_text_put(text, "    char private_empty; /* C has no empty structs */\n");
@@ -137,8 +136,7 @@ static void gen_emit_service_client(gen_context_t *ctx, const gen_service_t *ser
     const char *values[26];
     for (method = service->methods.first; method; method = method->next) {
         gen_emit_service_values(service, method, values);
-        gen_text_comment(
-            text, "", method->docs.leading.data ? method->docs.leading : method->docs.trailing, method->deprecated);
+        gen_text_comment(text, "", method->docs.leading, method->docs.trailing, method->deprecated);
         if (gen_emit_service_shape(method) == GEN_EMIT_UNARY) {
             gen_text_template(text, gen_emit_service_unary, values);
             continue;
@@ -186,7 +184,7 @@ GEN_PRIVATE void gen_emit_service_declare(gen_context_t *ctx, const gen_service_
     const gen_method_t *method;
     gen_text_put(text, "\n");
     gen_text_line(text, "/* ==== %s ==== */", service->full_name);
-    gen_text_comment(text, "", service->docs.leading, service->deprecated);
+    gen_text_comment(text, "", service->docs.leading, service->docs.trailing, service->deprecated);
     gen_text_line(text, "CONNECT_API const connect_service_t %s_service;", service->c_name);
     for (method = service->methods.first; method; method = method->next) {
         gen_text_line(text, "CONNECT_API const connect_method_t %s_method;", method->c_name);

@@ -76,7 +76,7 @@ static void gen_emit_tables_names(const gen_emit_names_t *names, bool is_array, 
 static int gen_emit_tables_compare(const void *a, const void *b) {
     const gen_enum_value_t *one = *(const gen_enum_value_t *const *)a, *two = *(const gen_enum_value_t *const *)b;
     if (one->number != two->number) return one->number < two->number ? -1 : 1;
-    return one->at.offset < two->at.offset ? -1 : 1;
+    return one->index < two->index ? -1 : 1;
 }
 
 static void gen_emit_tables_enum(gen_context_t *ctx, const gen_enum_t *enumeration, gen_text_t *text) {
@@ -200,6 +200,7 @@ static const char *gen_emit_tables_default(gen_context_t *ctx, const gen_field_t
             return gen_source_printf(ctx, "%s(%s1.0 / 0.0)", single ? "(float)" : "", value->negative ? "-" : "");
         }
         number = value->negative ? -value->number : value->number;
+        if (single) number = (double)(float)number;
         if (number - number < 0 || number - number > 0 || number - number != number - number) { /* it is too large */
             return gen_source_printf(ctx, "%s(%s1.0 / 0.0)", single ? "(float)" : "", value->negative ? "-" : "");
         }
@@ -348,7 +349,7 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
         gen_text_line(text, "    .is_map_entry = true,");
     else if (type->is_message_set)
         gen_text_line(text, "    .is_message_set = true,");
-    if (!type->is_map_entry)
+    if (type->keeps_unknown)
         gen_text_line(text, "    .keeps_unknown = true, .unknown = offsetof(%s, %s),", name, type->c_unknown);
     if (form) gen_text_line(text, "    .form = %s,", form);
     gen_emit_tables_names(&names, is_array, name, text);

@@ -1,18 +1,19 @@
 /* Tokens of the protobuf language (protobuf.dev, "Protocol Buffers Language Specification", lexical elements), and
    which comment belongs to what.
 
-   Words: letter or _, then letters, digits, _; at most GEN_LEXER_WORD_MAX bytes. Integers: decimal, 0 octal, 0x hex.
+   Words: letter or _, then letters, digits, _; at most GEN_WORD_MAX bytes. Integers: decimal, 0 octal, 0x hex.
    Floats: digits with a point or an exponent, or .5; a trailing f is accepted. Strings: '...' or "...", in one line,
    escapes \a \b \f \n \r \t \v \\ \' \" \? \ooo \xhh \uhhhh \Uhhhhhhhh. Comments: // and, not nested, block comments.
 
-   A comment that starts in the line of a token trails that token; a comment whose last line is the one above a token
-   (or its own) leads it; lines of // in a row are one comment. All others are detached and dropped.
+   Comments belong to tokens by the rules of protoc (descriptor.proto, SourceCodeInfo.Location), so that it does not
+   matter whether a file comes as text or as a descriptor. // in lines in a row are one comment. A comment that starts
+   in the line of a token trails it; so does the first of those below it, if an empty line or the end of the scope
+   follows. The last comment without an empty line behind it leads the next token. All others are detached and dropped,
+   and so is a single one between two tokens of one line.
 
    Refused: NUL and other control characters, bytes over 0x7F outside of strings and comments, a string without its end,
    a number that runs into a word. A byte order mark at the start is skipped. After GEN_ERRORS_MAX errors all is END. */
 #include "gen/lexer.h"
-
-#define GEN_LEXER_WORD_MAX 512u
 
 static bool gen_lexer_is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -78,39 +79,89 @@ static connect_str_t gen_lexer_comment(gen_lexer_t *lexer) {
     return comment;
 }
 
-/* Skips white space and comments, and tells them apart. */
+/* What was read since the last token, under way to what it belongs to. */
+typedef struct gen_lexer_comments_t {
+    connect_str_t pending, trailing;
+    bool can_trail; /* the pending one may still belong to the token before */
+    int settled;
+} gen_lexer_comments_t;
+
+static void gen_lexer_settle(gen_lexer_comments_t *comments) {
+    if (!comments->pending.data) return;
+    if (comments->can_trail) comments->trailing = comments->pending;
+    comments->can_trail = false;
+    memset(&comments->pending, 0, sizeof comments->pending);
+    comments->settled++;
+}
+
+static void gen_lexer_blanks(gen_lexer_t *lexer) {
+    while (lexer->next < lexer->end && *lexer->next && strchr(" \t\r\f\v", *lexer->next))
+        lexer->next++;
+}
+
+static bool gen_lexer_newline(gen_lexer_t *lexer, int *line) {
+    if (lexer->next >= lexer->end || *lexer->next != '\n') return false;
+    lexer->next++;
+    ++*line;
+    return true;
+}
+
+static bool gen_lexer_at_comment(const gen_lexer_t *lexer) {
+    return lexer->end - lexer->next >= 2 && lexer->next[0] == '/' && (lexer->next[1] == '/' || lexer->next[1] == '*');
+}
+
+/* Takes a comment into what is pending. */
+static void gen_lexer_collect(gen_lexer_t *lexer, gen_lexer_comments_t *comments, int *line) {
+    const bool is_line = lexer->next[1] == '/';
+    const connect_str_t comment = gen_lexer_comment(lexer);
+    const char *at;
+    for (at = comment.data; at < comment.data + comment.len; at++)
+        *line += *at == '\n';
+    if (comments->pending.data && (!is_line || comments->pending.data[1] != '/')) gen_lexer_settle(comments);
+    if (!comments->pending.data) comments->pending.data = comment.data;
+    comments->pending.len = (size_t)(comment.data + comment.len - comments->pending.data);
+}
+
+/* Skips white space and comments, and tells to which token they belong. */
 static void gen_lexer_skip(gen_lexer_t *lexer) {
-    bool first_line = lexer->next > lexer->source->text.data; /* still in the line of the token before */
-    bool line_comment = false;                                /* the last was a // and nothing came since */
-    int newlines = 0;                                         /* since the last comment */
-    connect_str_t leading = {NULL, 0};
-    lexer->trailing = leading;
-    while (lexer->next < lexer->end) {
-        char c = *lexer->next;
-        if (c == '\n') {
-            newlines++;
-            lexer->next++;
-            first_line = false;
-        } else if (c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v') {
-            lexer->next++;
-        } else if (c == '/' && (lexer->next[1] == '/' || lexer->next[1] == '*')) {
-            bool is_line = lexer->next[1] == '/';
-            connect_str_t comment = gen_lexer_comment(lexer);
-            if (first_line) {
-                lexer->trailing = comment;
-            } else if (is_line && line_comment && newlines == 1) {
-                leading.len = (size_t)(comment.data + comment.len - leading.data);
-            } else {
-                leading = comment;
-            }
-            line_comment = is_line && !first_line;
-            newlines = 0;
+    gen_lexer_comments_t comments;
+    int line = 0, trailing_line = -1; /* from the token before on; where a comment in its line ends */
+    char c;
+    memset(&comments, 0, sizeof comments);
+    comments.can_trail = lexer->started;
+    lexer->trailing = comments.trailing;
+    if (lexer->started) {
+        gen_lexer_blanks(lexer);
+        if (gen_lexer_at_comment(lexer)) {
+            gen_lexer_collect(lexer, &comments, &line);
+            trailing_line = line;
+            gen_lexer_settle(&comments);
+            gen_lexer_blanks(lexer);
+        }
+        if (!gen_lexer_newline(lexer, &line) && !gen_lexer_at_comment(lexer) && trailing_line < 0) return;
+    }
+    for (;;) {
+        gen_lexer_blanks(lexer);
+        if (gen_lexer_at_comment(lexer)) {
+            gen_lexer_collect(lexer, &comments, &line);
+            gen_lexer_blanks(lexer);
+            gen_lexer_newline(lexer, &line);
+        } else if (gen_lexer_newline(lexer, &line)) {
+            gen_lexer_settle(&comments);
+            comments.can_trail = false;
         } else {
             break;
         }
     }
-    if (newlines > 1) memset(&leading, 0, sizeof leading);
-    lexer->token.leading = leading;
+    c = lexer->next < lexer->end ? *lexer->next : '}';
+    if (c == '}' || c == ']' || c == ')') gen_lexer_settle(&comments);
+    if (lexer->started && (line == 0 || line == trailing_line) &&
+        comments.settled + (comments.pending.data != NULL) == 1) { /* it is not clear whose it is */
+        memset(&comments.trailing, 0, sizeof comments.trailing);
+        gen_lexer_settle(&comments);
+    }
+    lexer->token.leading = comments.pending;
+    lexer->trailing = comments.trailing;
 }
 
 static void gen_lexer_bad(gen_lexer_t *lexer, const char *at, const char *what) {
@@ -194,6 +245,7 @@ GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer) {
         memset(token, 0, sizeof *token);
         token->bad = bad;
         gen_lexer_skip(lexer);
+        lexer->started = true;
         token->at = gen_lexer_at(lexer, lexer->next);
         token->text.data = lexer->next;
         if (lexer->next >= lexer->end || lexer->ctx->error_count >= GEN_ERRORS_MAX) return;
@@ -203,9 +255,9 @@ GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer) {
                 lexer->next++;
             token->kind = GEN_TOKEN_WORD;
             token->text.len = (size_t)(lexer->next - token->text.data);
-            if (token->text.len > GEN_LEXER_WORD_MAX) {
-                gen_source_error(lexer->ctx, token->at, "identifier with more than %u bytes", GEN_LEXER_WORD_MAX);
-                token->text.len = GEN_LEXER_WORD_MAX;
+            if (token->text.len > GEN_WORD_MAX) {
+                gen_source_error(lexer->ctx, token->at, "identifier with more than %u bytes", GEN_WORD_MAX);
+                token->text.len = GEN_WORD_MAX;
             }
             return;
         }
@@ -345,4 +397,35 @@ GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text) {
     text->data = joined;
     text->len = len;
     return good;
+}
+
+GEN_PRIVATE connect_str_t gen_lexer_comment_text(gen_context_t *ctx, connect_str_t comment) {
+    connect_str_t result = {NULL, 0};
+    const char *at = comment.data, *end = at + comment.len;
+    size_t len = 0;
+    char *text;
+    if (!comment.len) return result;
+    text = CONNECT_NEW(&ctx->arena, char, comment.len + 1);
+    if (at[1] == '/') {
+        while (at < end) {
+            while (at < end && *at != '/')
+                at++;
+            for (at += 2; at < end && *at != '\n'; at++)
+                text[len++] = *at;
+            text[len++] = '\n';
+            at++;
+        }
+    } else {
+        if (end - at >= 4 && end[-1] == '/' && end[-2] == '*') end -= 2;
+        for (at += 2; at < end;) {
+            text[len++] = *at;
+            if (*at++ != '\n') continue;
+            while (at < end && strchr(" \t\r\f\v", *at))
+                at++;
+            if (at < end && *at == '*') at++;
+        }
+    }
+    result.data = text;
+    result.len = len;
+    return result;
 }

@@ -2,7 +2,7 @@
 #include "gen/map.h"
 
 /* What .proto files say: filled in by the parser, then by resolve, option, check and names, in this order. All of it is
-   in the context's arena. Names are zero-terminated; a comment is a view of the source, with its marks. */
+   in the context's arena. Names are zero-terminated. */
 
 typedef struct gen_file_t gen_file_t;
 typedef struct gen_type_t gen_type_t;
@@ -42,7 +42,8 @@ enum { /* their values that are asked for */
     GEN_VISIBILITY_LOCAL_ALL = 3,
     GEN_VISIBILITY_STRICT = 4
 };
-#define GEN_EDITION_2024 1001   /* in google.protobuf.Edition */
+#define GEN_EDITION_2023 1000 /* in google.protobuf.Edition */
+#define GEN_EDITION_2024 1001
 typedef struct gen_features_t { /* in effect: of[GEN_FEATURE_JSON_FORMAT] is GEN_JSON_ALLOW, ... */
     uint8_t of[GEN_FEATURE_COUNT];
 } gen_features_t;
@@ -55,7 +56,7 @@ typedef enum gen_value_kind_t {
     GEN_VALUE_AGGREGATE /* text: as written, with its braces */
 } gen_value_kind_t;
 
-typedef struct gen_docs_t {
+typedef struct gen_docs_t { /* comments, without their marks */
     connect_str_t leading, trailing;
 } gen_docs_t;
 /* A message of a type of the model, by its values: what options are. Items are in the order of their numbers. */
@@ -139,8 +140,9 @@ struct gen_field_t {
     int32_t number;
     bool has_json_name, proto3_optional, is_map, is_group;
     bool required, packed, nullable, has, utf8, deprecated;
-    const char *c_name, *c_has;   /* members */
-    const char *c_choice, *c_get; /* the enumerator in its oneof; the function that looks into the map */
+    const char *c_name, *c_has; /* members */
+    const char *c_choice;       /* the enumerator in its oneof */
+    const char *c_get, *c_set;  /* functions: that looks into the map; that sets what makes it present, too */
 };
 struct gen_type_t { /* a message */
     struct gen_type_t *next;
@@ -160,9 +162,9 @@ struct gen_type_t { /* a message */
     GEN_LIST(gen_range_t) extension_ranges;
     GEN_LIST(gen_word_t) reserved_names;
     gen_field_t **by_number;
-    int32_t visibility;           /* google.protobuf.SymbolVisibility: 0, 1 local, 2 export */
+    int32_t visibility;           /* google.protobuf.SymbolVisibility: 0 not said, 1 local, 2 export */
     const gen_field_t *extension; /* whose holder it is; NULL: it is a message */
-    bool is_map_entry, is_message_set, has_required, deprecated;
+    bool is_map_entry, is_message_set, has_required, keeps_unknown, deprecated;
     const char *c_name, *c_unknown;
 };
 typedef struct gen_enum_value_t {
@@ -173,6 +175,7 @@ typedef struct gen_enum_value_t {
     gen_docs_t docs;
     gen_options_t options;
     gen_features_t features;
+    uint32_t index; /* in its enum */
     int32_t number;
     bool deprecated;
     const char *c_name;
@@ -249,8 +252,15 @@ struct gen_file_t {
     uint32_t visible_from;        /* the serial of the last gen_resolve_see that found this one */
     const char *c_name, *guard, *header;
 };
+typedef struct gen_style_t { /* what the user wants of the code */
+    const char *prefix;      /* in front of every name; "" if nothing */
+    const char **strip;      /* packages left out of names; "" stands for all */
+    size_t strip_count;
+    bool drop_unknown; /* structs without unknown fields */
+} gen_style_t;
 typedef struct gen_model_t {
     gen_context_t *ctx;
+    gen_style_t style;
     GEN_LIST(gen_file_t) files; /* imports before what imports them */
     gen_map_t file_names, symbols;
     uint32_t serial; /* of the last gen_resolve_see: what is visible has it in visible_from */

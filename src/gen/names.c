@@ -1,7 +1,9 @@
-/* From protobuf names to C names. The rules, which users read in docs/schema.md:
+/* From protobuf names to C names. The rules, which users read in docs/generator.md:
 
    1. A message, enum, enum value, service: its full name with `_` for each dot. A method: Service_Method. A file: the
-      package and the stem of its name (acme_telemetry_v1_telemetry), in capitals for the include guard.
+      package and the stem of its name (acme_telemetry_v1_telemetry), in capitals for the include guard. From the full
+      name --strip-package takes the package or a part of it, and --prefix comes in front; not for google.protobuf,
+      whose headers everybody shares.
    2. What begins with connect_, CONNECT_, cn_ or CN_ gets pb_ in front: these names belong to the library.
    3. A name that is a keyword of C or C++, a macro or a common name of libc, gets a `_` at its end. Without a package
       that also holds for the names of parameters in generated functions. Members of structs: keywords and macros
@@ -19,6 +21,7 @@
 
 typedef struct gen_names_t {
     gen_context_t *ctx;
+    const gen_style_t *style;
     gen_map_t taken;
 } gen_names_t;
 
@@ -71,7 +74,7 @@ static const char *const gen_names_others[] = {
     "times "
     "tm tolower toupper truncate umask uname ungetc unlink usleep utime wait waitpid write y0 y1 yn j0 j1 jn gamma ",
     " arena call cancel client code count done error error_or_null events events_or_null handlers items key message "
-    "options request response response_or_null server slot thunks user ",
+    "number options request response response_or_null server slot thunks user value value_or_null ",
 };
 
 static bool gen_names_in(const char *const *lists, size_t count, const char *name) {
@@ -101,11 +104,37 @@ static bool gen_names_is_special(const char *name) {
         (name[0] == '_' && name[1] == '_');
 }
 
-static const char *gen_names_base(gen_names_t *names, const char *full_name) {
+/* Whether a package is another, or below it. */
+static bool gen_names_is_below(const char *package, const char *outer) {
+    const size_t len = strlen(outer);
+    return strncmp(package, outer, len) == 0 && (!package[len] || package[len] == '.');
+}
+
+/* The user's wishes are not for the packages that everybody shares. */
+static bool gen_names_is_shared(const gen_file_t *file) {
+    return gen_names_is_below(file->package, "google.protobuf");
+}
+
+/* A full name as the user wants it: with less of the package in front, and a prefix. */
+static const char *gen_names_styled(gen_names_t *names, const gen_file_t *file, const char *full_name) {
+    const gen_style_t *style = names->style;
+    size_t i, stripped = 0;
+    if (gen_names_is_shared(file)) return full_name;
+    for (i = 0; i < style->strip_count; i++) {
+        const char *package = *style->strip[i] ? style->strip[i] : file->package;
+        if (*package && gen_names_is_below(file->package, package) && strlen(package) + 1 > stripped)
+            stripped = strlen(package) + 1;
+    }
+    return gen_source_printf(names->ctx, "%s%s", style->prefix, full_name + stripped);
+}
+
+static const char *gen_names_base(gen_names_t *names, const gen_file_t *file, const char *full_name) {
     static const char *const ours[] = {"connect_", "CONNECT_", "cn_", "CN_"};
-    char *base = CONNECT_NEW(&names->ctx->arena, char, strlen(full_name) + 2);
+    char *base;
     char *at;
     size_t i;
+    full_name = gen_names_styled(names, file, full_name);
+    base = CONNECT_NEW(&names->ctx->arena, char, strlen(full_name) + 2);
     strcpy(base, full_name);
     for (at = base; *at; at++) {
         if (*at == '.') *at = '_';
@@ -208,16 +237,19 @@ static void gen_names_members(gen_names_t *names, gen_type_t *type) {
 /* ---- File scope ---- */
 
 static void gen_names_enum(gen_names_t *names, gen_enum_t *enumeration) {
-    enumeration->c_name = gen_names_take(names, gen_names_base(names, enumeration->full_name),
-        "||_enum|_values|_names|", enumeration->at, gen_source_printf(names->ctx, "enum %s", enumeration->full_name));
+    enumeration->c_name = gen_names_take(names, gen_names_base(names, enumeration->file, enumeration->full_name),
+        "||_enum|_values|_names|_name|", enumeration->at,
+        gen_source_printf(names->ctx, "enum %s", enumeration->full_name));
 }
 
 static void gen_names_types(gen_names_t *names, gen_type_t *type) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
-    type->c_name = gen_names_take(names, gen_names_base(names, type->full_name),
-        "||_type|_list|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
+    type->c_name = gen_names_take(names, gen_names_base(names, type->file, type->full_name),
+        "||_type|_list|_init|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
         gen_source_printf(names->ctx, "message %s", type->full_name));
+    type->keeps_unknown = !type->is_map_entry &&
+        (!names->style->drop_unknown || type->extension_ranges.first || gen_names_is_shared(type->file));
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
         gen_names_enum(names, enumeration);
     }
@@ -227,19 +259,20 @@ static void gen_names_types(gen_names_t *names, gen_type_t *type) {
 
 static void gen_names_holder(gen_names_t *names, gen_type_t *holder) {
     gen_field_t *value = holder->fields.first;
-    holder->c_name = gen_names_take(names, gen_names_base(names, holder->full_name),
-        "||_type|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
+    holder->c_name = gen_names_take(names, gen_names_base(names, holder->file, holder->full_name),
+        "||_type|_get|_set|_fields|_types|_enums|_defaults|_names|_slots|_fits|_extension|", holder->at,
         gen_source_printf(names->ctx, "extension %s", holder->full_name));
     value->c_name = "value";
     if (value->has) value->c_has = "has_value";
     holder->c_unknown = "unknown_fields";
+    holder->keeps_unknown = !names->style->drop_unknown;
 }
 
 static void gen_names_values(gen_names_t *names, gen_enum_t *enumeration) {
     gen_enum_value_t *value;
     for (value = enumeration->values.first; value; value = value->next) {
-        value->c_name = gen_names_take(names, gen_names_base(names, value->full_name), "||", value->at,
-            gen_source_printf(names->ctx, "enum value %s", value->full_name));
+        value->c_name = gen_names_take(names, gen_names_base(names, enumeration->file, value->full_name), "||",
+            value->at, gen_source_printf(names->ctx, "enum value %s", value->full_name));
     }
 }
 
@@ -266,6 +299,10 @@ static void gen_names_inner(gen_names_t *names, gen_type_t *type) {
                 gen_source_printf(names->ctx, "%s_%s_%s", type->c_name, field->oneof->name, field->name), "||",
                 field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
         }
+        if (field->has || field->c_choice) {
+            field->c_set = gen_names_take(names, gen_source_printf(names->ctx, "%s_set_%s", type->c_name, field->name),
+                "||", field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
+        }
         if (field->is_map) {
             field->c_get = gen_names_take(names, gen_source_printf(names->ctx, "%s_%s_get", type->c_name, field->name),
                 "||", field->at, gen_source_printf(names->ctx, "field %s", field->full_name));
@@ -280,7 +317,7 @@ static void gen_names_service(gen_names_t *names, gen_service_t *service) {
     gen_map_t slots;
     gen_method_t *method;
     memset(&slots, 0, sizeof slots);
-    service->c_name = gen_names_take(names, gen_names_base(names, service->full_name),
+    service->c_name = gen_names_take(names, gen_names_base(names, service->file, service->full_name),
         "||_service|_handlers|_serve|_methods|_thunks|_of|", service->at,
         gen_source_printf(names->ctx, "service %s", service->full_name));
     for (method = service->methods.first; method; method = method->next) {
@@ -296,36 +333,32 @@ static void gen_names_service(gen_names_t *names, gen_service_t *service) {
     }
 }
 
+/* The package and the stem of a file's name: what of it has no place in a name becomes `_`. */
+static char *gen_names_file_base(gen_names_t *names, const gen_file_t *file, const char *stem, size_t stem_len) {
+    char *base = CONNECT_NEW(&names->ctx->arena, char, strlen(file->package) + stem_len + 3);
+    char *at = base + sprintf(base, "%s%s", file->package, *file->package ? "." : "");
+    if (!*file->package && stem_len && *stem >= '0' && *stem <= '9') *at++ = '_';
+    for (; stem_len > 0; stem_len--, stem++) {
+        const char c = *stem;
+        const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        *at++ = good ? c : '_';
+    }
+    return base;
+}
+
 static void gen_names_file_itself(gen_names_t *names, gen_file_t *file) {
     const char *slash = strrchr(file->name, '/'), *stem = slash ? slash + 1 : file->name;
-    size_t len = strlen(file->name), stem_len = strlen(stem), i;
-    bool has_suffix = stem_len > 6 && strcmp(stem + stem_len - 6, ".proto") == 0;
-    char *base = CONNECT_NEW(&names->ctx->arena, char, strlen(file->package) + stem_len + 2);
-    char *guard;
-    gen_at_t at;
-    at.source = file->source;
-    at.offset = 0;
-    file->header = gen_source_printf(names->ctx, "%.*s.connect.h", (int)(has_suffix ? len - 6 : len), file->name);
-    sprintf(
-        base, "%s%s%.*s", file->package, *file->package ? "_" : "", (int)(has_suffix ? stem_len - 6 : stem_len), stem);
-    for (i = 0; base[i]; i++) {
-        char c = base[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))) base[i] = '_';
-    }
-    if (base[0] >= '0' && base[0] <= '9') {
-        memmove(base + 1, base, strlen(base));
-        base[0] = '_';
-    }
-    file->c_name = gen_names_take(names, gen_names_base(names, base),
-        "|_file|_file_bytes|_file_imports|_file_types|_file_enums|_file_extensions|_file_services|", at,
-        gen_source_printf(names->ctx, "file %s", file->name));
-    guard = CONNECT_NEW(&names->ctx->arena, char, strlen(file->c_name) + 12);
-    for (i = 0; file->c_name[i]; i++) {
-        char c = file->c_name[i];
-        guard[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-    }
-    file->guard = gen_names_take(
-        names, guard, "|_CONNECT_H|_CONNECT_DONE|", at, gen_source_printf(names->ctx, "file %s", file->name));
+    const size_t len = strlen(file->name), stem_len = strlen(stem);
+    const size_t suffix = stem_len > 6 && strcmp(stem + stem_len - 6, ".proto") == 0 ? 6 : 0;
+    const char *what = gen_source_printf(names->ctx, "file %s", file->name);
+    char *base = gen_names_file_base(names, file, stem, stem_len - suffix), *at;
+    const gen_at_t place = {file->source, 0};
+    file->header = gen_source_printf(names->ctx, "%.*s.connect.h", (int)(len - suffix), file->name);
+    file->c_name = gen_names_take(names, gen_names_base(names, file, base),
+        "|_file|_file_bytes|_file_imports|_file_types|_file_enums|_file_extensions|_file_services|", place, what);
+    for (at = base; *at; at++) /* the guard is the same whatever the user wants: two headers must not share one */
+        *at = *at == '.' ? '_' : *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
+    file->guard = gen_names_take(names, base, "|_CONNECT_H|_CONNECT_DONE|", place, what);
 }
 
 static void gen_names_file(gen_names_t *names, gen_file_t *file) {
@@ -354,6 +387,7 @@ GEN_PRIVATE void gen_names_model(gen_model_t *model) {
     gen_file_t *file;
     memset(&names, 0, sizeof names);
     names.ctx = model->ctx;
+    names.style = &model->style;
     for (file = model->files.first; file; file = file->next) {
         if (file->built_in) gen_names_file(&names, file);
     }

@@ -35,12 +35,18 @@ static bool gen_output_temporary(gen_context_t *ctx, gen_output_t *output) {
     return good;
 }
 
+GEN_PRIVATE const char *gen_output_path(gen_context_t *ctx, const char *folder, const char *name) {
+    const size_t len = strlen(folder);
+    if (strcmp(folder, ".") == 0) return name;
+    return gen_source_printf(ctx, "%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", name);
+}
+
 GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_output_t *outputs, size_t count) {
-    size_t i, len = strlen(folder), written = 0;
+    size_t i, written = 0;
     bool good = true;
     for (i = 0; i < count && good; i++) {
         gen_output_t *output = &outputs[i];
-        output->path = gen_source_printf(ctx, "%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", output->name);
+        output->path = output->elsewhere ? output->elsewhere : gen_output_path(ctx, folder, output->name);
         output->temporary = gen_source_printf(ctx, "%s.%ld.tmp", output->path, (long)getpid());
         gen_output_folders(ctx, output->path);
         good = gen_output_temporary(ctx, output);

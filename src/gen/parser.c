@@ -87,6 +87,15 @@ GEN_PRIVATE bool gen_parser_path(gen_parser_t *parser, const char *what, const c
     return true;
 }
 
+/* The comment above the statement that begins here, and the one that belongs to what ended here. */
+static connect_str_t gen_parser_leading(const gen_parser_t *parser) {
+    return gen_lexer_comment_text(parser->ctx, parser->lexer.token.leading);
+}
+
+static connect_str_t gen_parser_trailing(const gen_parser_t *parser) {
+    return gen_lexer_comment_text(parser->ctx, parser->lexer.trailing);
+}
+
 /* Skips to behind the statement that went wrong. */
 static void gen_parser_recover(gen_parser_t *parser) {
     unsigned long depth = 0;
@@ -184,16 +193,17 @@ static bool gen_parser_reserved(gen_parser_t *parser, int32_t max, gen_type_t *t
 static bool gen_parser_enum_value(gen_parser_t *parser, gen_enum_t *enumeration) {
     gen_enum_value_t *value = CONNECT_NEW(&parser->ctx->arena, gen_enum_value_t, 1);
     value->parent = enumeration;
-    value->docs.leading = parser->lexer.token.leading;
+    value->docs.leading = gen_parser_leading(parser);
     value->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of an enum value", &value->name)) return false;
     if (!gen_parser_expect(parser, "=", "and a number after the name of an enum value")) return false;
     value->number_at = parser->lexer.token.at;
     if (!gen_parser_int32(parser, "the number of an enum value", 0, &value->number)) return false;
+    value->index = (uint32_t)enumeration->values.count;
     GEN_APPEND(enumeration->values, value);
     if (!gen_parse_option_brackets(parser, &value->options)) return false;
     if (!gen_parser_expect(parser, ";", "after an enum value")) return false;
-    value->docs.trailing = parser->lexer.trailing;
+    value->docs.trailing = gen_parser_trailing(parser);
     return true;
 }
 
@@ -203,11 +213,12 @@ static bool gen_parser_enum(gen_parser_t *parser, gen_type_t *parent) {
     enumeration->visibility = parser->visibility;
     parser->visibility = 0;
     enumeration->parent = parent;
-    enumeration->docs.leading = parser->lexer.token.leading;
+    enumeration->docs.leading = gen_parser_leading(parser);
     gen_lexer_next(&parser->lexer);
     enumeration->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of an enum", &enumeration->name)) return false;
     if (!gen_parser_expect(parser, "{", "after the name of an enum")) return false;
+    enumeration->docs.trailing = gen_parser_trailing(parser);
     if (parent)
         GEN_APPEND(parent->enums, enumeration);
     else
@@ -365,7 +376,8 @@ static bool gen_parser_group(gen_parser_t *parser, gen_type_t *parent, gen_field
         return gen_parser_skip_block(parser);
     }
     group = gen_parser_new_type(parser, parent, name, field->at);
-    group->docs = field->docs;
+    group->docs.leading = field->docs.leading;
+    memset(&field->docs, 0, sizeof field->docs);
     field->type = group;
     gen_parser_message_body(parser, group);
     return true;
@@ -390,7 +402,7 @@ static bool gen_parser_field(gen_parser_t *parser, gen_type_t *parent, gen_oneof
     field->file = parser->file;
     field->parent = parent;
     field->oneof = oneof;
-    field->docs.leading = parser->lexer.token.leading;
+    field->docs.leading = gen_parser_leading(parser);
     if (gen_parser_take(parser, "optional"))
         field->label = GEN_LABEL_OPTIONAL;
     else if (gen_parser_take(parser, "required"))
@@ -426,17 +438,18 @@ static bool gen_parser_field(gen_parser_t *parser, gen_type_t *parent, gen_oneof
     }
     gen_parser_add_field(parser, parent, field);
     if (!gen_parser_expect(parser, ";", "after a field")) return false;
-    field->docs.trailing = parser->lexer.trailing;
+    field->docs.trailing = gen_parser_trailing(parser);
     return true;
 }
 
 static bool gen_parser_oneof(gen_parser_t *parser, gen_type_t *parent) {
     gen_oneof_t *oneof = CONNECT_NEW(&parser->ctx->arena, gen_oneof_t, 1);
-    oneof->docs.leading = parser->lexer.token.leading;
+    oneof->docs.leading = gen_parser_leading(parser);
     gen_lexer_next(&parser->lexer);
     oneof->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a oneof", &oneof->name)) return false;
     if (!gen_parser_expect(parser, "{", "after the name of a oneof")) return false;
+    oneof->docs.trailing = gen_parser_trailing(parser);
     oneof->index = (uint32_t)parent->oneofs.count;
     GEN_APPEND(parent->oneofs, oneof);
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
@@ -488,7 +501,7 @@ static bool gen_parser_extensions(gen_parser_t *parser, gen_type_t *type) {
 }
 
 static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
-    connect_str_t leading = parser->lexer.token.leading;
+    const connect_str_t leading = gen_parser_leading(parser);
     const int32_t visibility = parser->visibility;
     gen_at_t at;
     gen_type_t *type;
@@ -512,7 +525,8 @@ static bool gen_parser_message(gen_parser_t *parser, gen_type_t *parent) {
 /* `export` or `local`, from edition 2024 on. Returns false if neither a message nor an enum follows. */
 static bool gen_parser_visibility(gen_parser_t *parser) {
     const gen_lexer_t *lexer = &parser->lexer;
-    if (parser->file->edition < 1001 || (!gen_lexer_is(lexer, "export") && !gen_lexer_is(lexer, "local"))) return true;
+    if (parser->file->edition < GEN_EDITION_2024 || (!gen_lexer_is(lexer, "export") && !gen_lexer_is(lexer, "local")))
+        return true;
     parser->visibility = gen_lexer_is(lexer, "local") ? 1 : 2;
     gen_lexer_next(&parser->lexer);
     if (gen_lexer_is(lexer, "message") || gen_lexer_is(lexer, "enum")) return true;
@@ -534,6 +548,7 @@ static bool gen_parser_message_statement(gen_parser_t *parser, gen_type_t *type)
 
 static void gen_parser_message_body(gen_parser_t *parser, gen_type_t *type) {
     gen_parser_take(parser, "{");
+    type->docs.trailing = gen_parser_trailing(parser);
     parser->depth++;
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         if (gen_parser_take(parser, ";")) continue;
@@ -571,7 +586,7 @@ static bool gen_parser_method_type(gen_parser_t *parser, bool *streams, const ch
 
 static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
     gen_method_t *method = CONNECT_NEW(&parser->ctx->arena, gen_method_t, 1);
-    method->docs.leading = parser->lexer.token.leading;
+    method->docs.leading = gen_parser_leading(parser);
     if (!gen_parser_take(parser, "rpc")) return gen_parser_wrong(parser, "\"rpc\" or \"option\"");
     method->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a method", &method->name)) return false;
@@ -583,9 +598,10 @@ static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
     GEN_APPEND(service->methods, method);
     if (!gen_parser_take(parser, "{")) {
         if (!gen_parser_expect(parser, ";", "after a method")) return false;
-        method->docs.trailing = parser->lexer.trailing;
+        method->docs.trailing = gen_parser_trailing(parser);
         return true;
     }
+    method->docs.trailing = gen_parser_trailing(parser);
     method->options.encoded.data = ""; /* {} stands for options, even without one */
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         if (gen_parser_take(parser, ";")) continue;
@@ -601,11 +617,12 @@ static bool gen_parser_method(gen_parser_t *parser, gen_service_t *service) {
 static bool gen_parser_service(gen_parser_t *parser) {
     gen_service_t *service = CONNECT_NEW(&parser->ctx->arena, gen_service_t, 1);
     service->file = parser->file;
-    service->docs.leading = parser->lexer.token.leading;
+    service->docs.leading = gen_parser_leading(parser);
     gen_lexer_next(&parser->lexer);
     service->at = parser->lexer.token.at;
     if (!gen_parser_word(parser, "the name of a service", &service->name)) return false;
     if (!gen_parser_expect(parser, "{", "after the name of a service")) return false;
+    service->docs.trailing = gen_parser_trailing(parser);
     GEN_APPEND(parser->file->services, service);
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         bool good;
@@ -630,7 +647,7 @@ static bool gen_parser_import(gen_parser_t *parser) {
         import->is_public = true;
     else if (gen_parser_take(parser, "weak"))
         import->is_weak = true;
-    else if (parser->file->edition >= 1001 && gen_parser_take(parser, "option"))
+    else if (parser->file->edition >= GEN_EDITION_2024 && gen_parser_take(parser, "option"))
         is_option = true;
     import->at = parser->lexer.token.at;
     if (!gen_parser_string(parser, "the name of a file in quotes", &name)) return false;
@@ -692,7 +709,7 @@ static bool gen_parser_syntax(gen_parser_t *parser) {
         gen_syntax_t syntax;
         int32_t number;
     } known[] = {{"proto2", false, GEN_SYNTAX_PROTO2, 998}, {"proto3", false, GEN_SYNTAX_PROTO3, 999},
-        {"2023", true, GEN_SYNTAX_EDITIONS, 1000}, {"2024", true, GEN_SYNTAX_EDITIONS, 1001}};
+        {"2023", true, GEN_SYNTAX_EDITIONS, GEN_EDITION_2023}, {"2024", true, GEN_SYNTAX_EDITIONS, GEN_EDITION_2024}};
     gen_at_t at = parser->lexer.token.at;
     bool edition = gen_lexer_is(&parser->lexer, "edition");
     connect_str_t text;
@@ -719,7 +736,7 @@ static bool gen_parser_syntax(gen_parser_t *parser) {
     return false;
 }
 
-GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in) {
+GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source) {
     gen_parser_t parser;
     memset(&parser, 0, sizeof parser);
     parser.ctx = ctx;
@@ -727,7 +744,6 @@ GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *
     parser.file->source = source;
     parser.file->name = source->name;
     parser.file->package = "";
-    parser.file->built_in = built_in;
     gen_lexer_begin(&parser.lexer, ctx, source);
     if (!gen_parser_syntax(&parser)) return parser.file;
     while (parser.lexer.token.kind != GEN_TOKEN_END) {

@@ -6,7 +6,7 @@
 #define GEN_DEPTH_MAX 32u  /* levels of messages in messages */
 
 /* Reads a source into a file. What is wrong is reported; the file holds what could be read. */
-GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source, bool built_in);
+GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *source);
 
 /* For parse_option.c: the parser's state, and what it has for others. */
 typedef struct gen_parser_t {

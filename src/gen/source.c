@@ -6,7 +6,8 @@
            ^
    line and col count from 1, col in bytes. Of a long line only the part around the place is shown; tabs stay tabs under
    which the caret line has tabs, too; bytes that are not printable ASCII and no part of valid UTF-8 are shown as '?'.
-   A message without a place (the command line) is "connect_gen: error: text".
+   A message without a place (the command line) is "connect_gen: error: text". Of a source that came as a descriptor
+   there is no line to show; its places hold line and column in one number.
 
    A source may have GEN_SOURCE_BYTES_MAX bytes, so that a run's memory stays bounded. NUL bytes are refused by the
    lexer.
@@ -17,6 +18,8 @@
 
 #define GEN_SOURCE_BYTES_MAX (16u << 20)
 #define GEN_SOURCE_SHOWN 160u /* bytes of a source line */
+#define GEN_SOURCE_COLUMNS 4096u
+#define GEN_SOURCE_LINES (1u << 20)
 
 static void *gen_source_acquire(void *ctx, size_t size) {
     void *block = malloc(size ? size : 1);
@@ -169,9 +172,23 @@ GEN_PRIVATE void gen_source_warn(gen_context_t *ctx, gen_at_t at, const char *fo
     va_end(arguments);
 }
 
+GEN_PRIVATE gen_at_t gen_source_span(const gen_source_t *source, uint64_t line, uint64_t column) {
+    gen_at_t at = {NULL, 0};
+    at.source = source;
+    if (line >= GEN_SOURCE_LINES) line = GEN_SOURCE_LINES - 1;
+    if (column >= GEN_SOURCE_COLUMNS) column = GEN_SOURCE_COLUMNS - 1;
+    at.offset = (size_t)(line * GEN_SOURCE_COLUMNS + column);
+    return at;
+}
+
 /* Line and column, and where the line begins. */
 static size_t gen_source_line(gen_at_t at, size_t *line, size_t *column) {
     size_t i, begin = 0;
+    if (!at.source->text.data) {
+        *line = at.offset / GEN_SOURCE_COLUMNS + 1;
+        *column = at.offset % GEN_SOURCE_COLUMNS + 1;
+        return 0;
+    }
     *line = 1;
     for (i = 0; i < at.offset && i < at.source->text.len; i++) {
         if (at.source->text.data[i] == '\n') {
@@ -234,7 +251,7 @@ GEN_PRIVATE void gen_source_report(gen_context_t *ctx, FILE *to) {
         begin = gen_source_line(sorted[i]->at, &line, &column);
         fprintf(to, "%s:%lu:%lu: %s: %s\n", sorted[i]->at.source->path, (unsigned long)line, (unsigned long)column,
             what, sorted[i]->text);
-        gen_source_show(sorted[i]->at, begin, to);
+        if (sorted[i]->at.source->text.data) gen_source_show(sorted[i]->at, begin, to);
     }
     if (ctx->error_count >= GEN_ERRORS_MAX) fprintf(to, "connect_gen: error: too many errors\n");
 }

@@ -6,13 +6,13 @@
 typedef struct gen_source_t {
     const char *name;   /* as imports say it: "google/protobuf/timestamp.proto" */
     const char *path;   /* as messages say it: "protos/a.proto" */
-    connect_str_t text; /* with a zero after it */
+    connect_str_t text; /* with a zero after it; NULL: it came as a descriptor */
     uint32_t serial;    /* messages come in this order */
 } gen_source_t;
 /* A place in a source; source NULL: none (the command line). */
 typedef struct gen_at_t {
     const gen_source_t *source;
-    size_t offset;
+    size_t offset; /* in the text; without one see gen_source_span */
 } gen_at_t;
 typedef struct gen_message_text_t {
     struct gen_message_text_t *next;
@@ -43,6 +43,8 @@ GEN_PRIVATE gen_source_t *gen_source_read(
 /* Keeps a message for gen_source_report. */
 GEN_PRIVATE void gen_source_error(gen_context_t *ctx, gen_at_t at, const char *format, ...) CONNECT_PRINTF(3, 4);
 GEN_PRIVATE void gen_source_warn(gen_context_t *ctx, gen_at_t at, const char *format, ...) CONNECT_PRINTF(3, 4);
+/* The place of a line and a column, both counted from 0, in a source that came as a descriptor. */
+GEN_PRIVATE gen_at_t gen_source_span(const gen_source_t *source, uint64_t line, uint64_t column);
 /* "file:line:col" of a place, for messages that name a second one. */
 GEN_PRIVATE const char *gen_source_place(gen_context_t *ctx, gen_at_t at);
 /* Writes all messages kept, in the order of the places. */

@@ -230,21 +230,15 @@ static void gen_text_comment_line(gen_text_t *text, const char *line, size_t len
     text->data[text->len] = 0;
 }
 
-GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_str_t comment, bool deprecated) {
+static void gen_text_comment_body(gen_text_t *body, const char *indent, connect_str_t comment) {
     static const gen_text_t empty = {NULL, 0, 0};
-    gen_text_t body = empty, line = empty;
     const char *at = comment.data, *end = at ? at + comment.len : NULL;
-    bool block = comment.len >= 2 && at[1] == '*', skipped = false;
-    if (block) {
-        at += 2;
-        if (end - at >= 2 && end[-1] == '/' && end[-2] == '*') end -= 2;
-    }
+    gen_text_t line = empty;
+    bool skipped = false;
     gen_text_put(&line, "");
     while (at && at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
-        while (at < stop && (*at == ' ' || *at == '\t'))
-            at++;
-        while (at < stop && *at == (block ? '*' : '/'))
+        while (at < stop && (*at == '*' || *at == '/')) /* marks of documentation comments */
             at++;
         if (at < stop && *at == ' ') at++;
         line.len = 0;
@@ -252,24 +246,27 @@ GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_
         if (!line.len) {
             skipped = true;
         } else {
-            if (body.len) {
-                gen_text_put(&body, skipped ? "\n\n" : "\n");
-                gen_text_put(&body, indent);
-                gen_text_put(&body, "   ");
+            if (body->len) {
+                gen_text_put(body, skipped ? "\n\n" : "\n");
+                gen_text_put(body, indent);
+                gen_text_put(body, "   ");
             }
-            gen_text_bytes(&body, line.data, line.len);
+            gen_text_bytes(body, line.data, line.len);
             skipped = false;
         }
         at = newline ? newline + 1 : end;
     }
-    if (deprecated) {
-        if (body.len) {
-            gen_text_put(&body, "\n");
-            gen_text_put(&body, indent);
-            gen_text_put(&body, "   ");
-        }
-        gen_text_put(&body, "Deprecated.");
-    }
+    gen_text_free(&line);
+}
+
+GEN_PRIVATE void gen_text_comment(
+    gen_text_t *text, const char *indent, connect_str_t leading, connect_str_t trailing, bool deprecated) {
+    static const connect_str_t deprecation = {"Deprecated.", 11};
+    gen_text_t body;
+    memset(&body, 0, sizeof body);
+    gen_text_comment_body(&body, indent, leading);
+    gen_text_comment_body(&body, indent, trailing);
+    if (deprecated) gen_text_comment_body(&body, indent, deprecation);
     if (body.len) {
         gen_text_put(text, indent);
         gen_text_put(text, "/* ");
@@ -277,5 +274,4 @@ GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_
         gen_text_put(text, " */\n");
     }
     gen_text_free(&body);
-    gen_text_free(&line);
 }

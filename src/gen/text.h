@@ -16,6 +16,7 @@ GEN_PRIVATE void gen_text_template(gen_text_t *text, const char *lines, const ch
 GEN_PRIVATE void gen_text_literal(gen_text_t *text, const char *indent, connect_str_t bytes);
 /* Bytes as the initializer of a char array, where they are too many for a literal. */
 GEN_PRIVATE void gen_text_array(gen_text_t *text, const char *indent, connect_str_t bytes);
-/* A comment of a .proto file, with its marks, as a C comment of its own lines; deprecated: says so. */
-GEN_PRIVATE void gen_text_comment(gen_text_t *text, const char *indent, connect_str_t comment, bool deprecated);
+/* Comments of a .proto file as a C comment of its own lines; deprecated: says so. */
+GEN_PRIVATE void gen_text_comment(
+    gen_text_t *text, const char *indent, connect_str_t leading, connect_str_t trailing, bool deprecated);
 GEN_PRIVATE void gen_text_free(gen_text_t *text);

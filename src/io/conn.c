@@ -1,10 +1,12 @@
 #include "io/conn.h"
 #include "base/buf.h"
+#include "base/error.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "http/http1.h"
 #include "http/http2.h"
+#include "io/tls.h"
 
 /* A connection without I/O: bytes in, bytes out, and the time with them. It finds out which HTTP version the peer
    speaks, hands it the bytes, watches the clock for all that hangs on the connection, and tells the transport what it
@@ -22,8 +24,19 @@
    one of its own events is freed when the outermost has ended, and owner->leave is the last thing of all, as the owner
    may free itself there.
 
+   TLS: bytes of the peer go to the engine, and what it decrypts goes the way of bytes in clear text; http.out is sealed
+   into tls->out, which then is what the transport writes. The version follows from ALPN; without ALPN it is found out
+   as in clear text. A handshake has handshake_ms. Its steps cost milliseconds: of an owner's connections at most
+   CN_CONN_HANDSHAKES take one in the same millisecond, the others ask to be fed again in the next, so that established
+   connections are served between them. The end of the bytes without close_notify is a truncation: what runs ends with
+   UNAVAILABLE, also a response that would end with the connection (RFC 9112 9.8). Who speaks clear text to TLS, or TLS
+   to clear text, is told so in HTTP, or by the text of the failure.
+
    The output queue's block is borrowed from the owner's pool when bytes come, and given back when all is written. */
 
+#define CN_CONN_HANDSHAKES 4u
+#define CN_CONN_TLS_HANDSHAKE 22 /* the first byte of every TLS connection (RFC 8446 5.1) */
+#define CN_CONN_TLS_ALERT 21
 #define CN_CONN_BLOCKED 4u /* reading stops while output waits above so many times limits->connection_buffer */
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
@@ -70,7 +83,18 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     conn->opened_ms = -1;
     conn->idle_since_ms = -1;
     conn->stalled_since_ms = -1;
+    conn->connected = options->is_server;
     conn->opened = options->is_server;
+    conn->turn = options->turn;
+    if (options->tls) {
+        conn->http.is_secure = true;
+        conn->tls = cn_tls_begin(options->tls, options->allocator, options->is_server, options->server_name,
+            options->peer, options->allow_http1, options->allow_http2);
+        if (!conn->tls) {
+            cn_mem_release(options->allocator, conn);
+            return NULL;
+        }
+    }
     snprintf(conn->peer, sizeof conn->peer, "%s", options->peer ? options->peer : "");
     return conn;
 }
@@ -102,6 +126,7 @@ static void cn_conn_free(connect_conn_t *conn) {
         cn_buf_give_back(&conn->http.out, conn->pool, allocator);
     }
     cn_buf_free(&conn->http.out, allocator);
+    cn_tls_unref(conn->tls);
     cn_mem_release(allocator, conn);
     if (owner) events->leave(owner);
 }
@@ -138,19 +163,37 @@ static bool cn_conn_open_version(connect_conn_t *conn, bool http2) {
     return true;
 }
 
-CN_PRIVATE void cn_conn_opened(connect_conn_t *conn, int64_t now_ms) {
-    cn_conn_enter(conn, now_ms);
+/* Client: requests may go now. */
+static void cn_conn_ready(connect_conn_t *conn, bool http2) {
     conn->opened = true;
     conn->opened_ms = conn->http.now_ms;
-    if (cn_conn_open_version(conn, conn->allow_http2) && conn->owner && conn->events->on_room)
-        conn->events->on_room(conn);
+    if (cn_conn_open_version(conn, http2) && conn->owner && conn->events->on_room) conn->events->on_room(conn);
+}
+
+CN_PRIVATE void cn_conn_opened(connect_conn_t *conn, int64_t now_ms) {
+    cn_conn_enter(conn, now_ms);
+    conn->connected = true;
+    conn->opened_ms = conn->http.now_ms;
+    if (conn->tls) {
+        cn_tls_collect(conn->tls);
+        conn->output_due = true;
+    } else {
+        cn_conn_ready(conn, conn->allow_http2);
+    }
     cn_conn_leave(conn);
 }
 
 /* Tells the version by the first bytes. Returns how many were used up before the version takes over; all of them if
    it is not known yet. */
 static size_t cn_conn_sniff(connect_conn_t *conn, const char *bytes, size_t len) {
+    static const char is_tls[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+                                 "Content-Length: 49\r\n\r\nThis port speaks clear text, not TLS: use http://\n";
     size_t have = conn->preface_len, take, held;
+    if (!have && bytes[0] == CN_CONN_TLS_HANDSHAKE && !conn->tls) {
+        cn_buf_append(&conn->http.out, conn->http.allocator, is_tls, sizeof is_tls - 1);
+        conn->http.closing = true;
+        return len;
+    }
     if (!conn->allow_http2 || !conn->allow_http1) {
         cn_conn_open_version(conn, conn->allow_http2);
         return 0;
@@ -178,6 +221,8 @@ static int64_t cn_conn_add_ms(int64_t since_ms, uint32_t limit_ms) {
 
 static int64_t cn_conn_idle_due(const connect_conn_t *conn) {
     const connect_limits_t *limits = conn->http.limits;
+    if (conn->tls && !conn->tls->is_open)
+        return conn->connected ? cn_conn_add_ms(conn->opened_ms, limits->handshake_ms) : INT64_MAX;
     if (!conn->http.version)
         return conn->http.is_server ? cn_conn_add_ms(conn->opened_ms, limits->header_ms) : INT64_MAX;
     return cn_conn_add_ms(conn->idle_since_ms,
@@ -188,6 +233,8 @@ int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     const cn_http_t *http = &conn->http;
     int64_t due = CN_MIN(http->due_ms, conn->owner_due_ms);
     if (conn->dead || http->woken || conn->opened_ms < 0) return http->now_ms;
+    if (conn->handshake_ms) due = CN_MIN(due, conn->handshake_ms);
+    if (conn->tls && !http->read_blocked && !http->closing && cn_tls_plain(conn->tls).len) return http->now_ms;
     due = CN_MIN(due, cn_conn_add_ms(http->head_since_ms, http->limits->header_ms));
     due = CN_MIN(due, cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms));
     due = CN_MIN(due, cn_conn_idle_due(conn));
@@ -207,7 +254,7 @@ static void cn_conn_tick_exchanges(connect_conn_t *conn) {
     int64_t now = http->now_ms, due = INT64_MAX;
     if (http->due_ms > now) return;
     http->due_ms = INT64_MAX;
-    for (node = http->exchanges.next; node != &http->exchanges; node = next) {
+    for (node = http->exchanges.next; node != &http->exchanges && !http->stopped; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
         if (x->due_ms <= now) {
@@ -248,6 +295,7 @@ static bool cn_conn_tick(connect_conn_t *conn) {
     bool due = !conn->dead && connect_conn_deadline_ms(conn) <= now;
     if (conn->dead) return false;
     cn_conn_tick_exchanges(conn);
+    if (http->stopped) return due;
     if (conn->owner_due_ms <= now && conn->owner) {
         conn->owner_due_ms = INT64_MAX;
         conn->events->on_due(conn);
@@ -257,6 +305,8 @@ static bool cn_conn_tick(connect_conn_t *conn) {
     } else if (conn->idle_since_ms < 0) {
         conn->idle_since_ms = now;
     } else if (cn_conn_idle_due(conn) <= now) {
+        if (conn->tls && !conn->tls->is_open)
+            cn_conn_set_failure(conn, ETIMEDOUT, "the TLS handshake took too long (limits.handshake_ms)");
         if (http->version && !http->draining) {
             http->version->drain(http);
             conn->idle_since_ms = now;
@@ -283,20 +333,122 @@ static bool cn_conn_tick(connect_conn_t *conn) {
 
 /* ---- Bytes in ---- */
 
+/* Hands plaintext over. Returns how many bytes were taken. */
+static size_t cn_conn_deliver(connect_conn_t *conn, const char *bytes, size_t len) {
+    size_t taken = 0;
+    if (len && !conn->http.version) taken = cn_conn_sniff(conn, bytes, len);
+    if (conn->http.version && !conn->dead && taken < len && !conn->http.closing)
+        taken += conn->http.version->feed(&conn->http, bytes + taken, len - taken);
+    return conn->http.closing ? len : taken; /* of no interest any more */
+}
+
+/* TLS is over: by close_notify, or for the reason that is in error. What the engine has to say still goes out. */
+static void cn_conn_tls_over(connect_conn_t *conn, const connect_error_t *error) {
+    cn_http_t *http = &conn->http;
+    char text[sizeof conn->failure];
+    if (error->code != CONNECT_OK) {
+        snprintf(text, sizeof text, "TLS with %s: %s", conn->peer, error->message.data);
+        cn_conn_set_failure(conn, 0, text);
+    } else if (!conn->tls->is_open) {
+        cn_conn_set_failure(conn, 0, "the connection was closed during the TLS handshake");
+    }
+    if (http->version) http->version->eof(http);
+    cn_buf_clear(&http->out); /* nothing can be sealed any more */
+    http->closing = true;
+}
+
+static void cn_conn_tls_open(connect_conn_t *conn) {
+    const bool http2 = strcmp(conn->tls->info.alpn, "h2") == 0;
+    conn->handshake_ms = 0;
+    conn->opened_ms = conn->http.now_ms;
+    if (conn->http.is_server) {
+        if (conn->tls->info.alpn[0]) cn_conn_open_version(conn, http2);
+    } else if (http2 || conn->allow_http1) {
+        conn->allow_http1 = !http2;
+        conn->allow_http2 = http2;
+        cn_conn_ready(conn, http2);
+    } else {
+        connect_error_t error;
+        cn_error_set(&error, CONNECT_UNAVAILABLE, "the server does not offer HTTP/2 (ALPN h2)");
+        cn_conn_tls_over(conn, &error);
+    }
+}
+
+/* Somebody who speaks no TLS: tells so. */
+static bool cn_conn_is_clear_text(connect_conn_t *conn, const char *bytes) {
+    static const char http1[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+                                "Content-Length: 50\r\n\r\nThis port speaks TLS, not clear text: use https://\n";
+    const unsigned char first = (unsigned char)bytes[0];
+    if (conn->heard || first == CN_CONN_TLS_HANDSHAKE || first == CN_CONN_TLS_ALERT) return false;
+    if (conn->http.is_server) {
+        if (first < 'A' || first > 'Z') return false; /* the engine has an alert for it */
+        cn_buf_append(&conn->tls->out, conn->http.allocator, http1, sizeof http1 - 1);
+    }
+    conn->tls->is_closed = true;
+    conn->http.closing = true;
+    cn_conn_set_failure(conn, 0, "the server does not speak TLS here: use http://");
+    return true;
+}
+
+/* A step of a handshake is due: may it be taken now? */
+static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
+    cn_conn_turn_t *turn = conn->turn;
+    const int64_t now = conn->http.now_ms;
+    conn->handshake_ms = 0;
+    if (!turn || conn->tls->is_open) return true;
+    if (turn->now_ms != now) turn->handshakes = 0;
+    turn->now_ms = now;
+    if (turn->handshakes++ < CN_CONN_HANDSHAKES) return true;
+    conn->handshake_ms = now + 1;
+    return false;
+}
+
+static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+    cn_tls_t *tls = conn->tls;
+    size_t taken = 0, used;
+    connect_error_t error;
+    if (len && cn_conn_is_clear_text(conn, bytes)) return len;
+    if (len && !cn_conn_may_shake_hands(conn)) return 0;
+    for (;;) {
+        connect_str_t plain;
+        size_t got = cn_tls_take(tls, bytes + taken, len - taken);
+        taken += got;
+        if (!tls->is_open) {
+            if (!cn_tls_look(tls, &error)) {
+                cn_tls_close(tls);
+                cn_conn_tls_over(conn, &error);
+                return len;
+            }
+            if (tls->is_open) cn_conn_tls_open(conn);
+        }
+        plain = cn_tls_plain(tls);
+        used = plain.len ? cn_conn_deliver(conn, plain.data, plain.len) : 0;
+        if (plain.len) cn_tls_used(tls, used);
+        if (conn->dead || conn->http.closing) return len;
+        if (plain.len ? used == 0 || conn->http.read_blocked : taken == len || got == 0) break;
+    }
+    if (!tls->is_closed && cn_tls_over(tls, &error)) {
+        cn_conn_tls_over(conn, &error);
+        return len;
+    }
+    return taken;
+}
+
 size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, int64_t now_ms) {
     const char *at = (const char *)bytes;
     size_t taken = 0;
     bool woken, due;
     cn_conn_enter(conn, now_ms);
-    if (!conn->opened && !conn->abandon && !conn->dead) cn_conn_opened(conn, now_ms);
+    if (!conn->connected && !conn->abandon && !conn->dead) cn_conn_opened(conn, now_ms);
     woken = conn->http.woken;
     conn->http.woken = false;
-    if (!conn->dead && conn->opened) {
+    if (!conn->dead && conn->connected) {
         cn_buf_borrow(&conn->http.out, conn->pool);
-        if (len && !conn->http.version) taken = cn_conn_sniff(conn, at, len);
-        if (conn->http.version && !conn->dead && taken < len && !conn->http.closing)
-            taken += conn->http.version->feed(&conn->http, at + taken, len - taken);
-        if (conn->http.closing) taken = len; /* of no interest any more */
+        if (conn->tls && !conn->http.closing)
+            taken = cn_conn_feed_tls(conn, at, len);
+        else
+            taken = cn_conn_deliver(conn, at, len);
+        if (taken) conn->heard = true;
     }
     due = cn_conn_tick(conn);
     conn->output_due = conn->output_due || len || woken || due;
@@ -305,9 +457,20 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
     return taken;
 }
 
+/* The bytes ended, and TLS did not. */
+static void cn_conn_tls_cut(connect_conn_t *conn) {
+    char text[sizeof conn->failure];
+    snprintf(text, sizeof text, conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
+                                                   : "%s closed the connection during the TLS handshake",
+        conn->peer);
+    cn_conn_set_failure(conn, 0, text);
+    conn->dead = true;
+}
+
 CN_PRIVATE void cn_conn_eof(connect_conn_t *conn, int64_t now_ms) {
     cn_conn_enter(conn, now_ms);
-    if (conn->http.version && !conn->dead)
+    if (conn->tls && !conn->tls->is_closed) cn_conn_tls_cut(conn);
+    if (conn->http.version && (!conn->dead || conn->tls))
         conn->http.version->eof(&conn->http);
     else
         conn->dead = true;
@@ -315,6 +478,30 @@ CN_PRIVATE void cn_conn_eof(connect_conn_t *conn, int64_t now_ms) {
 }
 
 /* ---- Bytes out ---- */
+
+/* What the transport writes. */
+static cn_buf_t *cn_conn_wire(connect_conn_t *conn) {
+    return conn->tls ? &conn->tls->out : &conn->http.out;
+}
+
+/* Seals what there is, up to the buffer's limit, and says goodbye behind the last of it. */
+static void cn_conn_seal(connect_conn_t *conn) {
+    cn_http_t *http = &conn->http;
+    cn_tls_t *tls = conn->tls;
+    while (tls->is_open && cn_buf_len(&http->out) && cn_buf_len(&tls->out) <= http->limits->connection_buffer) {
+        size_t sealed = cn_tls_seal(tls, cn_buf_view(&http->out));
+        cn_buf_drop(&http->out, sealed);
+        if (!sealed) break;
+    }
+    if (cn_buf_len(&http->out) == 0) {
+        if (http->closing) cn_tls_close(tls);
+        if (conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
+    }
+    if (tls->has_no_memory) {
+        cn_conn_set_failure(conn, ENOMEM, "out of memory");
+        cn_conn_kill(conn);
+    }
+}
 
 connect_str_t connect_conn_output(connect_conn_t *conn) {
     cn_http_t *http = &conn->http;
@@ -324,9 +511,13 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     conn->gone = &gone;
     cn_conn_enter(conn, http->now_ms);
     if (http->exchange_count) conn->idle_since_ms = -1;
-    if (http->version) {
+    if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
         cn_buf_borrow(&http->out, conn->pool);
         http->version->pull(http);
+    }
+    if (conn->tls) {
+        cn_buf_borrow(&conn->tls->out, conn->pool);
+        cn_conn_seal(conn);
     }
     if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
     conn->output_due = false;
@@ -339,9 +530,9 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     }
     conn->gone = outer_gone;
     if (conn->dead) return CN_STR("");
-    view = cn_buf_view(&http->out);
+    view = cn_buf_view(cn_conn_wire(conn));
     if (view.len == 0) {
-        if (conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
+        if (conn->owner) cn_buf_give_back(cn_conn_wire(conn), conn->pool, http->allocator);
         conn->stalled_since_ms = -1;
     } else if (conn->stalled_since_ms < 0) {
         conn->stalled_since_ms = http->now_ms;
@@ -351,20 +542,23 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
 
 void connect_conn_sent(connect_conn_t *conn, size_t len) {
     cn_http_t *http = &conn->http;
-    cn_buf_drop(&http->out, len);
-    if (len) conn->stalled_since_ms = cn_buf_len(&http->out) ? http->now_ms : -1;
-    if (cn_buf_len(&http->out) == 0 && conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
+    cn_buf_t *wire = cn_conn_wire(conn);
+    cn_buf_drop(wire, len);
+    http->written += len;
+    if (len) conn->stalled_since_ms = cn_buf_len(wire) ? http->now_ms : -1;
+    if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->pool, http->allocator);
 }
 
 unsigned connect_conn_wants(const connect_conn_t *conn) {
     const cn_http_t *http = &conn->http;
-    size_t waiting = cn_buf_len(&http->out);
+    size_t waiting = cn_buf_len(&http->out) + (conn->tls ? cn_buf_len(&conn->tls->out) : 0);
     unsigned wants = 0;
     if (conn->dead || !conn->owner) return 0;
-    if (waiting || conn->output_due) wants |= CONNECT_WANTS_WRITE;
+    if (waiting || conn->output_due || (conn->tls && http->closing && !conn->tls->is_closed))
+        wants |= CONNECT_WANTS_WRITE;
     if (!http->closing) {
         if (http->woken) wants |= CONNECT_WANTS_WRITE;
-        if (!http->read_blocked && waiting / CN_CONN_BLOCKED <= http->limits->connection_buffer)
+        if (!http->read_blocked && !conn->handshake_ms && waiting / CN_CONN_BLOCKED <= http->limits->connection_buffer)
             wants |= CONNECT_WANTS_READ;
         if (!wants) wants = CONNECT_WANTS_WAKE;
     }
@@ -380,6 +574,7 @@ void connect_conn_on_output(connect_conn_t *conn, void (*output)(connect_conn_t 
 
 void connect_conn_close(connect_conn_t *conn) {
     conn->dead = true;
+    conn->http.stopped = true;
     if (conn->depth)
         conn->close_wanted = true;
     else

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "http/exchange.h"
+#include "io/tls.h"
 
 typedef struct cn_conn_owner_t {                      /* what a server or a client hears of its connections */
     cn_exchange_t *(*on_begin)(connect_conn_t *conn); /* server: as in cn_http_events_t */
@@ -12,6 +13,11 @@ typedef struct cn_conn_owner_t {                      /* what a server or a clie
     void (*enter)(void *owner, int64_t now_ms);       /* around everything that can run callbacks: what is freed in */
     void (*leave)(void *owner);                       /* between goes in the last leave */
 } cn_conn_owner_t;
+
+typedef struct cn_conn_turn_t { /* of an owner: what its connections may do in one turn of the clock */
+    int64_t now_ms;
+    unsigned handshakes;
+} cn_conn_turn_t;
 
 struct connect_conn_t {
     cn_http_t http; /* first: the HTTP versions know only this */
@@ -30,13 +36,23 @@ struct connect_conn_t {
     char preface[24];         /* server: the first bytes, until they tell the version */
     uint8_t preface_len;
     bool allow_http1, allow_http2;
-    bool opened;       /* bytes may flow */
+    bool connected;    /* the transport is open */
+    bool opened;       /* requests may flow: the handshake, if any, is done */
+    bool heard;        /* something came */
+    cn_tls_t *tls;     /* NULL: clear text */
+    cn_conn_turn_t *turn;
+    int64_t handshake_ms; /* a step of the handshake has to wait until then; 0: none does */
     bool dead;         /* nothing is wanted any more */
     bool close_wanted; /* connect_conn_close was called inside an event */
     unsigned depth;    /* of feed, output and eof */
     bool *gone;        /* set when conn is freed, or its output is: connect_conn_output asks */
     int os_error;
     connect_code_t dial_code; /* client: what dial returned; 0: it began */
+    struct cn_pool_t *home;   /* client: the connections it belongs to; the rest is for these to use */
+    size_t address;           /* which of the backend's it was dialled to */
+    int64_t dialled_ms;
+    bool met;                 /* they have heard that it is open */
+    bool given_up;            /* another was faster: no failure */
     char failure[256];
     char peer[110]; /* a Unix path is at most 108 bytes */
     void (*output)(connect_conn_t *conn, void *user);
@@ -52,7 +68,10 @@ typedef struct cn_conn_options_t {
     const cn_conn_owner_t *events;
     void *owner;
     const char *peer;
-    bool is_server, allow_http1, allow_http2; /* a client's has one of the two */
+    bool is_server, allow_http1, allow_http2; /* a client's in clear text has one of the two */
+    connect_tls_t *tls;                       /* NULL: clear text */
+    const char *server_name;                  /* client, TLS */
+    cn_conn_turn_t *turn;                     /* TLS */
 } cn_conn_options_t;
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/mem.h"
+#include "io/tls.h"
 #include "loop/loop.h"
 #include "server/server.h"
 
@@ -8,20 +9,31 @@
 #if CONNECT_ENABLE_SERVER && CONNECT_ENABLE_SOCKETS
 typedef struct cn_listen_entry_t {
     struct cn_listen_entry_t *next;
+    connect_server_t *server;
+    connect_tls_t *tls; /* NULL: clear text */
     cn_listener_t *listener;
 } cn_listen_entry_t;
+
+static void cn_listen_free(cn_listen_entry_t *entry) {
+    connect_tls_free(entry->tls);
+    cn_mem_release(entry->server->allocator, entry);
+}
 
 static void cn_listen_stop(connect_server_t *server) {
     cn_listen_entry_t *entry;
     while ((entry = (cn_listen_entry_t *)server->listeners) != NULL) {
         server->listeners = entry->next;
         cn_loop_unlisten(entry->listener);
-        cn_mem_release(server->allocator, entry);
+        cn_listen_free(entry);
     }
 }
 
 static connect_conn_t *cn_listen_on_accept(void *user, const char *peer) {
-    return connect_server_accept((connect_server_t *)user, peer, NULL);
+    const cn_listen_entry_t *entry = (const cn_listen_entry_t *)user;
+    connect_listen_options_t options;
+    memset(&options, 0, sizeof options);
+    options.tls = entry->tls;
+    return connect_server_accept(entry->server, peer, &options, NULL);
 }
 
 CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error) {
@@ -46,10 +58,12 @@ int connect_server_listen(
         cn_error_memory(error);
         return -1;
     }
-    entry->listener =
-        cn_loop_listen(server->loop, address, options ? options : &defaults, cn_listen_on_accept, server, &port, error);
+    if (!options) options = &defaults;
+    entry->server = server;
+    entry->tls = cn_tls_hold(options->tls);
+    entry->listener = cn_loop_listen(server->loop, address, options, cn_listen_on_accept, entry, &port, error);
     if (!entry->listener) {
-        cn_mem_release(server->allocator, entry);
+        cn_listen_free(entry);
         return -1;
     }
     entry->next = (cn_listen_entry_t *)server->listeners;

@@ -362,7 +362,7 @@ class Good(Case):
         self.write(
             "c.proto",
             'syntax = "proto3";\n'
-            "// Detached.\n\n// Leads M.\nmessage M {\n  // Detached, too.\n\n"
+            "// Detached.\n\n// Leads M.\nmessage M {\n  // trails the brace\n\n"
             "  int32 a = 1; // trails a\n  // leads b\n  int32 b = 2; /* trails b */\n"
             "  /* block\n   * of lines\n   *\n   * end */ int32 c = 3;\n"
             "  // */ #error broken /* ??/\n  // end \\\n  int32 d = 4 [deprecated = true];\n"
@@ -372,8 +372,8 @@ class Good(Case):
         text = tree(self.folder)["c.connect.h"].decode()
         self.assertNotIn("Detached", text)
         self.assertIn(
-            "/* Leads M. */\nstruct M {\n    /* trails a */\n    int32_t a;\n"
-            "    /* leads b */\n    /* trails b */\n    int32_t b;\n",
+            "/* Leads M.\n   trails the brace */\nstruct M {\n    /* trails a */\n    int32_t a;\n"
+            "    /* leads b\n       trails b */\n    int32_t b;\n",
             text,
         )
         self.assertIn("    /* block\n       of lines\n\n       end */\n    int32_t c;\n", text)
@@ -598,6 +598,16 @@ def expected_tables(file, pool):
     return lines
 
 
+def checked_generator(folder, name):
+    """Builds connect_gen with the sanitizers."""
+    path = os.path.join(folder, name)
+    flags = "-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all".split()
+    result = run([CC] + flags + ["-I", INCLUDE, "-o", path, os.path.join(ROOT, "connect_gen.c")], timeout=300)
+    if result.returncode != 0:
+        raise AssertionError(result.stderr)
+    return path
+
+
 # ---- Bad files -----------------------------------------------------------------------------------------------------
 
 PROTOC_TAKES = set()  # what connect_gen does not yet
@@ -616,25 +626,7 @@ class Bad(Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.checked = os.path.join(cls.scratch, "connect_gen_checked")
-        source = os.path.join(ROOT, "connect_gen.c")
-        result = run(
-            [
-                CC,
-                "-g",
-                "-O1",
-                "-fsanitize=address,undefined",
-                "-fno-sanitize-recover=all",
-                "-I",
-                INCLUDE,
-                "-o",
-                cls.checked,
-                source,
-            ],
-            timeout=300,
-        )
-        if result.returncode != 0:
-            raise AssertionError(result.stderr)
+        cls.checked = checked_generator(cls.scratch, "connect_gen_checked")
 
     def refuse(self, name, timeout=60):
         """Runs the checked generator; returns the messages. Each must have its source line and caret."""
@@ -825,6 +817,168 @@ class Bad(Case):
             result = run([self.checked, "--out", "out", "mutated.proto"], cwd=self.folder, timeout=30)
             if result.returncode not in (0, 1) or "Sanitizer" in result.stderr or "runtime error" in result.stderr:
                 self.fail("mutation %d: exit %d\n%s\n%r" % (i, result.returncode, result.stderr[-3000:], text))
+
+
+# ---- The functions in headers ---
+
+
+class Functions(Case):
+    def test_what_they_do(self):
+        self.write(
+            "f.proto",
+            'syntax = "proto2"; package f;\n'
+            "message M {\n"
+            "  enum Mode { FAST = 3; EXACT = 5; }\n"
+            "  optional int32 retries = 1 [default = 3]; optional Mode mode = 2 [default = EXACT];\n"
+            '  optional string unit = 3 [default = "K"]; optional string note = 4;\n'
+            "  oneof payload { int64 number = 5; string text = 6; M inner = 7; }\n"
+            "  map<string, int32> counts = 8; extensions 100 to max;\n"
+            "  extend M { optional int32 level = 100; repeated string tags = 101; optional M deep = 102; }\n"
+            "}\n",
+        )
+        self.generate("f.proto")
+        program = """
+            #define CONNECT_IMPLEMENTATION
+            #include "f.connect.h"
+            #define CHECK(condition) if (!(condition)) return __LINE__
+            int main(void) {
+                static const f_M_CountsEntry counts[] = {{{"a", 1}, 7}, {{"b", 1}, 8}};
+                static const connect_str_t two[] = {{"x", 1}, {"y", 1}};
+                connect_arena_t arena = CONNECT_DEFAULTS;
+                connect_str_t bytes;
+                f_M m, back, inner;
+                f_M_level level;
+                f_M_tags tags;
+                f_M_deep deep;
+                memset(&m, 0xAA, sizeof m);
+                f_M_init(&m);
+                f_M_init(&inner);
+                CHECK(m.retries == 3 && m.mode == f_M_EXACT && m.unit.len == 1 && !m.note.data && !m.has_retries);
+                CHECK(strcmp(f_M_Mode_name(m.mode), "EXACT") == 0 && !f_M_Mode_name(4));
+                f_M_set_retries(&m, 0);
+                f_M_set_mode(&m, f_M_FAST);
+                f_M_set_unit(&m, connect_str_of(""));
+                CHECK(m.has_retries && m.has_mode && m.has_unit && m.retries == 0 && m.unit.len == 0);
+                f_M_set_number(&m, -9);
+                CHECK(m.payload_case == f_M_payload_number && m.payload.number == -9);
+                f_M_set_text(&m, connect_str_of("t"));
+                CHECK(m.payload_case == f_M_payload_text && m.payload.text.len == 1);
+                f_M_set_inner(&m, &inner);
+                m.counts.items = counts;
+                m.counts.count = 2;
+                CHECK(f_M_counts_get(&m, connect_str_of("b"))->value == 8 && !f_M_counts_get(&m, connect_str_of("c")));
+                CHECK(!f_M_level_get(&m, &level, &arena));
+                connect_message_init(&f_M_level_type, &level);
+                connect_message_init(&f_M_tags_type, &tags);
+                level.value = 12;
+                level.has_value = true;
+                tags.value.items = two;
+                tags.value.count = 2;
+                CHECK(f_M_level_set(&m, &level, &arena) && f_M_tags_set(&m, &tags, &arena));
+                bytes = connect_message_encode(&f_M_type, &m, &arena, NULL, NULL);
+                CHECK(bytes.data && connect_message_decode(&f_M_type, &back, bytes, &arena, NULL, NULL));
+                CHECK(f_M_level_get(&back, &level, &arena) && level.value == 12);
+                CHECK(f_M_tags_get(&back, &tags, &arena) && tags.value.count == 2 && tags.value.items[1].data[0] == 'y');
+                CHECK(!f_M_deep_get(&back, &deep, &arena));
+                CHECK(back.has_retries && back.retries == 0 && back.mode == f_M_FAST && back.has_unit);
+                CHECK(back.payload_case == f_M_payload_inner && back.payload.inner->retries == 3);
+                CHECK(f_M_level_set(&back, NULL, &arena) && !f_M_level_get(&back, &level, &arena));
+                connect_arena_free(&arena);
+                return 0;
+            }
+        """
+        self.compile(
+            [CC] + C_WARNINGS + CODEC_ONLY + ["-I", INCLUDE, "-I", self.folder], program, "functions.c"
+        )
+        self.assertEqual(run([os.path.join(self.folder, "object")]).returncode, 0, "status: the line of functions.c that failed")
+
+
+# ---- The style ---
+
+
+class Style(Case):
+    """--strip-package, --prefix, --drop-unknown."""
+
+    def header(self, *options):
+        self.generate("-I", os.path.dirname(EXAMPLE), "--out", "out", *options, "telemetry.proto")
+        text = tree(os.path.join(self.folder, "out"))["telemetry.connect.h"].decode()
+        for command in ([CC] + C_WARNINGS, [CXX, "-x", "c++"] + CPP_WARNINGS):
+            tables = ["-DCONNECT_GENERATED_IMPLEMENTATION"] if command[0] == CC else []
+            self.compile(
+                command + tables + ["-I", INCLUDE, "-I", os.path.join(self.folder, "out"), "-c"],
+                '#include "telemetry.connect.h"\n',
+                "style.c",
+            )
+        return text
+
+    def test_names(self):
+        for options, reading in (
+            ([], "acme_telemetry_v1_Reading"),
+            (["--strip-package"], "Reading"),
+            (["--strip-package=acme"], "telemetry_v1_Reading"),
+            (["--strip-package=acme.telemetry.v1"], "Reading"),
+            (["--strip-package", "--prefix=tel_"], "tel_Reading"),
+            (["--strip-package=acme", "--strip-package=acme.telemetry"], "v1_Reading"),
+            (["--strip-package=acm"], "acme_telemetry_v1_Reading"),
+            (["--strip-package=other"], "acme_telemetry_v1_Reading"),
+            (["--prefix", "x"], "xacme_telemetry_v1_Reading"),
+        ):
+            with self.subTest(options):
+                text = self.header(*options)
+                self.assertIn("\nstruct %s {\n" % reading, text)
+                self.assertIn("    const google_protobuf_Timestamp *taken_at;\n", text)
+                self.assertIn("#ifndef ACME_TELEMETRY_V1_TELEMETRY_CONNECT_H\n", text)
+                self.assertIn('.full_name = "acme.telemetry.v1.Reading"', text)
+                self.assertIn('"/acme.telemetry.v1.Telemetry/Read"', text)
+
+    def test_stripped_names_that_mean_something(self):
+        self.write("a.proto", 'syntax = "proto3"; package p; message FILE { string x = 1; } message connect_x {}')
+        self.generate("--strip-package", "a.proto")
+        text = tree(self.folder)["a.connect.h"].decode()
+        self.assertIn("struct FILE_ {", text)
+        self.assertIn("struct pb_connect_x {", text)
+
+    def test_stripped_names_that_meet(self):
+        self.write("a.proto", 'syntax = "proto3"; package a; message M { string x = 1; }')
+        self.write("b.proto", 'syntax = "proto3"; package b; message M { string x = 1; }')
+        result = self.generate("--strip-package", "a.proto", "b.proto")
+        self.assertIn('b.proto:1:39: warning: "M", the C name of message b.M, is taken by message a.M', result.stderr)
+        self.assertIn("struct M_ {", tree(self.folder)["b.connect.h"].decode())
+
+    def test_drop_unknown(self):
+        self.assertNotIn("unknown_fields", self.header("--drop-unknown"))
+        self.write(
+            "a.proto",
+            'syntax = "proto2"; message Plain { optional int32 a = 1; } message Empty {}\n'
+            "message Extended { extensions 5 to 9; } extend Extended { optional Plain note = 5; }",
+        )
+        self.generate("--drop-unknown", "a.proto")
+        self.compile(
+            [CC] + C_WARNINGS + CODEC_ONLY + ["-I", INCLUDE, "-I", self.folder],
+            "#define CONNECT_IMPLEMENTATION\n"
+            '#include "a.connect.h"\n'
+            "int main(void) {\n"
+            "    connect_arena_t arena = CONNECT_DEFAULTS;\n"
+            "    connect_str_t bytes = {\"\\x10\\x07\\x08\\x05\\x2a\\x02\\x08\\x09\", 8}, again;\n"
+            "    Plain plain;\n"
+            "    Empty empty;\n"
+            "    Extended extended;\n"
+            "    note value;\n"
+            "    if (sizeof plain != 8 || sizeof empty != 1) return 1;\n"
+            "    if (!connect_message_decode(&Plain_type, &plain, bytes, &arena, NULL, NULL)) return 2;\n"
+            "    again = connect_message_encode(&Plain_type, &plain, &arena, NULL, NULL);\n"
+            "    if (plain.a != 5 || again.len != 2 || memcmp(again.data, \"\\x08\\x05\", 2) != 0) return 3;\n"
+            "    if (!connect_message_decode(&Empty_type, &empty, bytes, &arena, NULL, NULL)) return 4;\n"
+            "    if (connect_message_size(&Empty_type, &empty) != 0) return 5;\n"
+            "    if (!connect_message_decode(&Extended_type, &extended, bytes, &arena, NULL, NULL)) return 6;\n"
+            "    if (!connect_extension_get(&note_extension, &extended, &value, &arena)) return 7;\n"
+            "    if (value.value->a != 9) return 8;\n"
+            "    connect_arena_free(&arena);\n"
+            "    return 0;\n"
+            "}\n",
+            "dropped.c",
+        )
+        self.assertEqual(run([os.path.join(self.folder, "object")]).returncode, 0)
 
 
 # ---- The command ---------------------------------------------------------------------------------------------------

@@ -27,12 +27,18 @@ static SUPPORT_UNUSED void bytes_text(bytes *b, const char *text) {
 }
 static SUPPORT_UNUSED void bytes_print(bytes *b, const char *format, ...) CONNECT_PRINTF(2, 3);
 static SUPPORT_UNUSED void bytes_print(bytes *b, const char *format, ...) {
-    char text[1024];
+    char *text;
+    int len;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    len = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    bytes_text(b, text);
+    text = (char *)malloc((size_t)len + 1);
+    va_start(arguments, format);
+    vsnprintf(text, (size_t)len + 1, format, arguments);
+    va_end(arguments);
+    bytes_add(b, text, (size_t)len);
+    free(text);
 }
 /* What cannot be printed as \xNN; long texts as their length and a checksum. */
 static SUPPORT_UNUSED void bytes_quote(bytes *b, connect_str_t text) {
@@ -126,7 +132,7 @@ static SUPPORT_UNUSED connect_code_t pair_dial(connect_conn_t *conn, const char 
     p->dials++;
     if (p->dial_code != CONNECT_OK) return p->dial_code;
     if (p->server) {
-        server = connect_server_accept(p->server, "memory:", &error);
+        server = connect_server_accept(p->server, "memory:", NULL, &error);
         if (!server) return CONNECT_UNAVAILABLE;
     }
     pair_add(p, conn, server);

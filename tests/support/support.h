@@ -50,25 +50,26 @@ static SUPPORT_UNUSED void guarded_free(guarded *g) {
 /* ---- Failing allocator: counts, and fails allocation number fail_at (from 0) once, or all from there on ---- */
 typedef struct failing_allocator {
     connect_allocator_t allocator; /* give &f.allocator to the library */
-    size_t calls, live, fail_at;
+    size_t calls, live, fail_at, largest; /* largest: block asked for */
     bool sticky, fired;
 } failing_allocator;
 
-static SUPPORT_UNUSED bool failing_now(failing_allocator *f) {
+static SUPPORT_UNUSED bool failing_now(failing_allocator *f, size_t size) {
     bool fail = f->calls == f->fail_at || (f->sticky && f->calls > f->fail_at);
     f->calls++;
+    if (size > f->largest) f->largest = size;
     f->fired = f->fired || fail;
     return fail;
 }
 static SUPPORT_UNUSED void *failing_acquire(void *ctx, size_t size) {
     failing_allocator *f = (failing_allocator *)ctx;
-    void *block = failing_now(f) ? NULL : malloc(size);
+    void *block = failing_now(f, size) ? NULL : malloc(size);
     if (block) f->live++;
     return block;
 }
 static SUPPORT_UNUSED void *failing_resize(void *ctx, void *block, size_t size) {
     failing_allocator *f = (failing_allocator *)ctx;
-    void *moved = failing_now(f) ? NULL : realloc(block, size);
+    void *moved = failing_now(f, size) ? NULL : realloc(block, size);
     if (moved && !block) f->live++;
     return moved;
 }

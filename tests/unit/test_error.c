@@ -34,7 +34,8 @@ static void test_print(void **state) {
     assert_int_equal(error.details.count, 0);
     assert_false(cn_error_print(&error, NULL, CONNECT_ABORTED, "%s is %d", "answer", 42));
     assert_int_equal(error.code, CONNECT_ABORTED);
-    assert_str(error.message, "%s is %d");
+    assert_str(error.message, "answer is 42");
+    assert_ptr_equal(error.message.data, error.private_text);
     connect_arena_init(&full, NULL, 0, NULL);
     assert_false(cn_error_print(&error, &full, CONNECT_DATA_LOSS, "%s was %d", "answer", 42));
     assert_int_equal(error.code, CONNECT_DATA_LOSS);

