@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 8420cfac7d486ae4. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 37ff386717c9b406. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -11189,7 +11189,8 @@ CN_PRIVATE const cn_http_version_t *cn_http1_version(void);
    the peer is WHOLE, or nothing is read any more.
 
    Server, response complete before the request is: up to 64 KiB of the rest are thrown away, so that the connection can
-   be kept; then, or when it is known to be more, it is closed after the response (RFC 9112 9.3). No on_data and no
+   be kept; when it is more, or not known (chunked), the response says that the connection is closed after it (RFC 9112
+   9.3, 9.6): a client that takes it for open would send its next request into the close. No on_data and no
    on_end come after send_end. A client that waits for 100 (Continue) gets it when its body is awaited; if the final
    response comes first, it need not send the body, and the connection is closed.
 
@@ -11972,8 +11973,10 @@ static bool cn_h1_send_response(cn_http_t *http, cn_exchange_t *x, const cn_head
         s->expects = false;
     }
     if (http->draining) s->keep = false;
-    if (!x->received_end && s->read == CN_H1_FIXED && s->left > s->drain_left && (end || head->content_length >= 0))
+    if (!x->received_end && (end || head->content_length >= 0) && (s->read != CN_H1_FIXED || s->left > s->drain_left)) {
         s->keep = false;
+        s->drop_rest = true;
+    }
     s->write_left = head->content_length > 0 ? (uint64_t)head->content_length : 0;
     if (head->status == 204 || head->status == 304) {
         s->write = CN_H1_NO_BODY;
@@ -22012,9 +22015,9 @@ struct cn_backend_t { /* what calls are spread over: an address, all addresses o
     size_t address_count;
     cn_pool_t pools[CN_LANES];
     uint32_t latency_us, failures;
-    uint32_t faults;        /* rounds that failed in a row */
-    int64_t rest_until_ms;  /* nothing is dialled before */
-    bool ready;             /* as last told */
+    uint32_t faults;       /* rounds that failed in a row */
+    int64_t rest_until_ms; /* nothing is dialled before */
+    bool ready;            /* as last told */
 };
 
 typedef struct cn_client_failure_t { /* why the last attempt to connect failed */
@@ -22061,7 +22064,7 @@ struct connect_client_t {
     void *dial_user;
     connect_resolver_t *resolve; /* NULL: the address is dialled as it is */
     void *resolve_user;
-    connect_pick_t *pick;        /* NULL: one backend has all addresses */
+    connect_pick_t *pick; /* NULL: one backend has all addresses */
     void (*on_backends)(connect_client_t *client, void *user);
     void *user;
     /* where calls go */
@@ -22070,13 +22073,13 @@ struct connect_client_t {
     size_t backend_count, last_picked;
     connect_backend_t *described; /* backend_count of them, for pick */
     cn_client_failure_t failure;
-    bool lane_failed[CN_LANES];   /* a round failed, and nothing else is connected or being dialled */
-    cn_list_t watchers;           /* cn_backend_t.watch_node: of which it is the member */
+    bool lane_failed[CN_LANES]; /* a round failed, and nothing else is connected or being dialled */
+    cn_list_t watchers;         /* cn_backend_t.watch_node: of which it is the member */
     /* calls */
-    cn_list_t calls;              /* those that have an exchange, or are over */
-    cn_list_t waiting[CN_LANES];  /* for a connection */
-    cn_list_t paused;             /* an interceptor holds them back; or before they are made again */
-    int64_t waiting_due_ms;       /* none of these is due before */
+    cn_list_t calls;             /* those that have an exchange, or are over */
+    cn_list_t waiting[CN_LANES]; /* for a connection */
+    cn_list_t paused;            /* an interceptor holds them back; or before they are made again */
+    int64_t waiting_due_ms;      /* none of these is due before */
     connect_retry_t retry;
     uint32_t retry_tokens;
     uint64_t random, serial;
@@ -22084,18 +22087,18 @@ struct connect_client_t {
     cn_call_pool_t pool;
     cn_list_t pokes;
     connect_task_t timer;
-    int64_t now_ms;  /* as last told by a connection; -1: not yet */
-    int64_t due_ms;  /* a step is due; INT64_MAX: none */
-    bool told_now;   /* now_ms is of this moment */
-    unsigned waits;  /* functions that wait for a call of it */
+    int64_t now_ms; /* as last told by a connection; -1: not yet */
+    int64_t due_ms; /* a step is due; INT64_MAX: none */
+    bool told_now;  /* now_ms is of this moment */
+    unsigned waits; /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted;
-    bool is_spread; /* over members */
-    bool kept;    /* connected also without calls */
+    bool is_spread;         /* over members */
+    bool kept;              /* connected also without calls */
     bool pressed[CN_LANES]; /* one more connection is wanted, though no call of its own waits */
-    bool used;    /* a call was started */
-    bool dirty;   /* connections or backends have changed since the last step */
-    bool changed; /* on_backends is due */
+    bool used;              /* a call was started */
+    bool dirty;             /* connections or backends have changed since the last step */
+    bool changed;           /* on_backends is due */
 };
 
 /* Around everything that can run callbacks of its calls; now_ms: -1: not known. */
@@ -22200,9 +22203,9 @@ CN_PRIVATE bool cn_retry_take(connect_client_t *client, connect_call_t *call, co
 /* #### src/client/pool.h ########################################################################################### */
 #if CONNECT_ENABLE_CLIENT
 typedef struct cn_pool_state_t { /* of the connections that take calls */
-    uint32_t opening, live;   /* that are being dialled; that are open */
-    uint32_t calls, capacity; /* of the live ones, as their peers allow it */
-    bool has_room;            /* one of them takes a call, and its peer has shown itself */
+    uint32_t opening, live;      /* that are being dialled; that are open */
+    uint32_t calls, capacity;    /* of the live ones, as their peers allow it */
+    bool has_room;               /* one of them takes a call, and its peer has shown itself */
 } cn_pool_state_t;
 
 CN_PRIVATE void cn_pool_init(cn_pool_t *pool, cn_backend_t *backend, bool http2);
@@ -22337,8 +22340,8 @@ static void cn_pool_fault(cn_pool_t *pool) {
     int64_t now = cn_client_now_ms(client);
     pool->tried = 0;
     backend->faults++;
-    backend->rest_until_ms = CN_MAX(now, 0) +
-        cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
+    backend->rest_until_ms =
+        CN_MAX(now, 0) + cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
     client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
     client->name.is_stale = true; /* its addresses may be others by now */
 }
@@ -22495,8 +22498,8 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
     client->dirty = true;
     if (conn->given_up || conn->http.settled) return;
     if (!conn->met || conn->dialled_ms < 0 || age_ms < client->limits.establish_ms)
-        cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error, conn->failure,
-            conn->peer);
+        cn_pool_note(
+            client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error, conn->failure, conn->peer);
     if (conn->met && age_ms < client->limits.establish_ms) cn_pool_fault(pool);
 }
 #endif
@@ -22607,8 +22610,12 @@ static size_t cn_balance_index(const char *const *addresses, size_t count, const
 
 /* Gives a backend other addresses; its connections stay. */
 static bool cn_balance_change(cn_backend_t *backend, const char *const *addresses, size_t count) {
-    const char **copy = cn_balance_copy(backend->client->allocator, addresses, count);
-    size_t lane;
+    const char **copy;
+    size_t lane, same;
+    for (same = 0; same < count && same < backend->address_count; same++)
+        if (strcmp(addresses[same], backend->addresses[same]) != 0) break;
+    if (same == count && same == backend->address_count) return true; /* it goes on resting, too */
+    copy = cn_balance_copy(backend->client->allocator, addresses, count);
     if (!copy) return false;
     for (lane = 0; lane < CN_LANES; lane++) {
         cn_pool_t *pool = &backend->pools[lane];
@@ -22742,7 +22749,7 @@ CN_PRIVATE void cn_balance_free(connect_client_t *client) {
 
 CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_protocol_t protocol) {
     return client->http == CONNECT_HTTP_2 || (!client->http && protocol == CONNECT_PROTOCOL_GRPC) ? CN_LANE_HTTP2
-                                                                                                 : CN_LANE_ANY;
+                                                                                                  : CN_LANE_ANY;
 }
 
 static void cn_balance_describe_addresses(const cn_backend_t *backend, unsigned lane, connect_backend_t *to) {
@@ -23389,8 +23396,8 @@ static bool cn_client_prepare(connect_client_t *owner, connect_call_t *call, con
     call->rpc.headers.count = call->own_headers;
     if (owner != call->owner) {
         for (i = 0; i < owner->headers.count; i++)
-            if (!cn_headers_put(&call->rpc.headers, &call->arena, owner->headers.items[i].name,
-                    owner->headers.items[i].value))
+            if (!cn_headers_put(
+                    &call->rpc.headers, &call->arena, owner->headers.items[i].name, owner->headers.items[i].value))
                 return false;
     }
     if (owner->prefix.len)
@@ -23676,8 +23683,7 @@ static bool cn_client_set_target(
     if (!cn_client_use_sockets(client, error)) return false;
 #endif
     if (!client->dial)
-        return cn_error_set(
-            error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
     return cn_name_init(client, error);
 }
 
@@ -23944,8 +23950,7 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->context = options->context;
     client->used = true;
     if (client->pick || client->is_spread) client->kept = true;
-    if (!cn_client_setup_call(client, call, method, options, error) ||
-        !cn_client_admits(client, call->lane, error)) {
+    if (!cn_client_setup_call(client, call, method, options, error) || !cn_client_admits(client, call->lane, error)) {
         cn_call_recycle(&client->pool, call);
         return NULL;
     }
@@ -26222,8 +26227,7 @@ static bool cn_resolve_start(cn_resolve_job_t *job) {
     return !failed;
 }
 
-static void cn_resolve_in_thread(
-    connect_resolve_t *question, connect_loop_t *loop, connect_str_t host, uint16_t port) {
+static void cn_resolve_in_thread(connect_resolve_t *question, connect_loop_t *loop, connect_str_t host, uint16_t port) {
     cn_resolve_job_t *job = (cn_resolve_job_t *)calloc(1, sizeof *job);
     if (!job || host.len >= sizeof job->host || pthread_mutex_init(&job->lock, NULL) != 0) {
         free(job);
@@ -26470,8 +26474,7 @@ bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, 
     wait.is_late = false;
     cn_wait_begin(client);
     connect_client_connect(client);
-    cn_task_arm(
-        loop, &timer, cn_loop_now_ms(loop) + (timeout_ms ? timeout_ms : 30000), cn_wait_on_late, &wait.is_late);
+    cn_task_arm(loop, &timer, cn_loop_now_ms(loop) + (timeout_ms ? timeout_ms : 30000), cn_wait_on_late, &wait.is_late);
     cn_wait_run(client, cn_wait_is_ready, &wait);
     cn_task_disarm(loop, &timer);
     is_ready = !client->free_wanted && cn_balance_is_ready(client);
