@@ -48,7 +48,8 @@ struct connect_type_t {
     const connect_field_t *fields;      /* by number */
     const connect_type_t *const *types; /* of message fields */
     const connect_enum_t *const *enums; /* of enum fields */
-    const char *names;                  /* of fields, and their JSON names: each with its zero; at most 64 KiB */
+    const char *names;                  /* of fields, and their JSON names: each between its length, 0 if it has more
+                                           than 255 bytes or an escape in JSON, and its zero; at most 64 KiB */
     const void *defaults;               /* a struct with the defaults set; NULL: all zero */
     const connect_file_t *file;
     const uint8_t *name_slots;          /* perfect hash from both names to fields; NULL: they are compared in turn */
@@ -115,7 +116,8 @@ typedef struct connect_codec_options_t {
     connect_schema_t schema;            /* where JSON finds the types of Any and extensions; servers add their own */
 } connect_codec_options_t;
 
-/* Sets a message to its defaults; the same as zeroing it unless the schema gives [default = x] or a closed enum. */
+/* Sets a message to its defaults, and so clears it; the same as zeroing it unless the schema gives [default = x] or a
+   closed enum. */
 CONNECT_API void connect_message_init(const connect_type_t *type, void *message);
 /* Reads a message from protobuf binary. arena: for lists, messages and copies.
    Errors: INVALID_ARGUMENT with field path and offset, RESOURCE_EXHAUSTED.
@@ -133,7 +135,11 @@ CONNECT_API bool connect_message_decode_json(const connect_type_t *type, void *m
 CONNECT_API connect_str_t connect_message_encode_json(const connect_type_t *type, const void *message,
     connect_arena_t *arena, const connect_codec_options_t *options, connect_error_t *error);
 #endif
-/* Returns how many bytes connect_message_encode would write. */
+/* Writes a message in protobuf's text form, for logs. Returns the text, with a zero after it, or the absent view. */
+CONNECT_API connect_str_t connect_message_encode_text(const connect_type_t *type, const void *message,
+    connect_arena_t *arena);
+/* Returns how many bytes connect_message_encode would write; with options->deterministic it writes less if a map has a
+   key twice. */
 CONNECT_API size_t connect_message_size(const connect_type_t *type, const void *message);
 /* Tells whether two messages are equal: maps in any order, unknown fields byte by byte, NaN equals NaN. */
 CONNECT_API bool connect_message_equal(const connect_type_t *type, const void *a, const void *b);
