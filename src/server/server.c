@@ -230,7 +230,7 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
-        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL};
+        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
     connect_server_t *server = (connect_server_t *)conn->owner;
     connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
