@@ -77,8 +77,12 @@ static size_t cn_balance_index(const char *const *addresses, size_t count, const
 
 /* Gives a backend other addresses; its connections stay. */
 static bool cn_balance_change(cn_backend_t *backend, const char *const *addresses, size_t count) {
-    const char **copy = cn_balance_copy(backend->client->allocator, addresses, count);
-    size_t lane;
+    const char **copy;
+    size_t lane, same;
+    for (same = 0; same < count && same < backend->address_count; same++)
+        if (strcmp(addresses[same], backend->addresses[same]) != 0) break;
+    if (same == count && same == backend->address_count) return true; /* it goes on resting, too */
+    copy = cn_balance_copy(backend->client->allocator, addresses, count);
     if (!copy) return false;
     for (lane = 0; lane < CN_LANES; lane++) {
         cn_pool_t *pool = &backend->pools[lane];
@@ -212,7 +216,7 @@ CN_PRIVATE void cn_balance_free(connect_client_t *client) {
 
 CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_protocol_t protocol) {
     return client->http == CONNECT_HTTP_2 || (!client->http && protocol == CONNECT_PROTOCOL_GRPC) ? CN_LANE_HTTP2
-                                                                                                 : CN_LANE_ANY;
+                                                                                                  : CN_LANE_ANY;
 }
 
 static void cn_balance_describe_addresses(const cn_backend_t *backend, unsigned lane, connect_backend_t *to) {

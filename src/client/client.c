@@ -279,8 +279,8 @@ static bool cn_client_prepare(connect_client_t *owner, connect_call_t *call, con
     call->rpc.headers.count = call->own_headers;
     if (owner != call->owner) {
         for (i = 0; i < owner->headers.count; i++)
-            if (!cn_headers_put(&call->rpc.headers, &call->arena, owner->headers.items[i].name,
-                    owner->headers.items[i].value))
+            if (!cn_headers_put(
+                    &call->rpc.headers, &call->arena, owner->headers.items[i].name, owner->headers.items[i].value))
                 return false;
     }
     if (owner->prefix.len)
@@ -566,8 +566,7 @@ static bool cn_client_set_target(
     if (!cn_client_use_sockets(client, error)) return false;
 #endif
     if (!client->dial)
-        return cn_error_set(
-            error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
     return cn_name_init(client, error);
 }
 
@@ -834,8 +833,7 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->context = options->context;
     client->used = true;
     if (client->pick || client->is_spread) client->kept = true;
-    if (!cn_client_setup_call(client, call, method, options, error) ||
-        !cn_client_admits(client, call->lane, error)) {
+    if (!cn_client_setup_call(client, call, method, options, error) || !cn_client_admits(client, call->lane, error)) {
         cn_call_recycle(&client->pool, call);
         return NULL;
     }

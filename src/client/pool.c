@@ -118,8 +118,8 @@ static void cn_pool_fault(cn_pool_t *pool) {
     int64_t now = cn_client_now_ms(client);
     pool->tried = 0;
     backend->faults++;
-    backend->rest_until_ms = CN_MAX(now, 0) +
-        cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
+    backend->rest_until_ms =
+        CN_MAX(now, 0) + cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
     client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
     client->name.is_stale = true; /* its addresses may be others by now */
 }
@@ -276,8 +276,8 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
     client->dirty = true;
     if (conn->given_up || conn->http.settled) return;
     if (!conn->met || conn->dialled_ms < 0 || age_ms < client->limits.establish_ms)
-        cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error, conn->failure,
-            conn->peer);
+        cn_pool_note(
+            client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error, conn->failure, conn->peer);
     if (conn->met && age_ms < client->limits.establish_ms) cn_pool_fault(pool);
 }
 #endif
