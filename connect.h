@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 1cf0d021c2d6e5af. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 bbe643c0e3756a2f. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -18831,6 +18831,7 @@ struct connect_call_t {
     size_t request_start, request_len; /* client, single request: where it stood in x.out */
     size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
     int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    int64_t waits_since_ms;            /* client: for a connection */
     uint64_t serial;                   /* client: of its calls */
     uint32_t attempts;                 /* client: made so far */
     uint8_t lane;                      /* client: which connections it needs */
@@ -22102,6 +22103,7 @@ struct cn_backend_t { /* what calls are spread over: an address, all addresses o
     cn_pool_t pools[CN_LANES];
     uint32_t latency_us, failures;
     uint32_t faults;       /* rounds that failed in a row */
+    int64_t fault_ms;      /* when the last one did; INT64_MIN: none has */
     int64_t rest_until_ms; /* nothing is dialled before */
     bool ready;            /* as last told */
 };
@@ -22426,6 +22428,7 @@ static void cn_pool_fault(cn_pool_t *pool) {
     int64_t now = cn_client_now_ms(client);
     pool->tried = 0;
     backend->faults++;
+    backend->fault_ms = now;
     backend->rest_until_ms =
         CN_MAX(now, 0) + cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
     client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
@@ -22573,7 +22576,10 @@ CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
         client->dirty = true;
     }
     if (conn->http.settled) pool->backend->faults = 0;
-    if (conn->http.draining || conn->http.exchange_count == 0) client->dirty = true;
+    /* over HTTP/1.1 it comes after every call, and mostly nobody waits for it */
+    if (conn->http.draining || !conn->http.version || conn->http.version->number == CONNECT_HTTP_2 ||
+        client->on_backends || !cn_list_empty(&client->watchers) || !cn_list_empty(&client->waiting[CN_LANE_ANY]))
+        client->dirty = true;
 }
 
 CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
@@ -22609,6 +22615,10 @@ CN_PRIVATE void cn_balance_want(connect_client_t *client, unsigned lane);
 CN_PRIVATE void cn_balance_press(connect_client_t *client, unsigned lane);
 /* The lane of a call of this protocol. */
 CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_protocol_t protocol);
+/* Since when each of them has failed at least once; INT64_MIN: not all have; INT64_MAX: there is none. */
+CN_PRIVATE int64_t cn_balance_failed_ms(const connect_client_t *client);
+/* Has those step that have this client as a member, and tells them of rounds that failed. */
+CN_PRIVATE void cn_balance_tell_watchers(connect_client_t *client);
 /* Looks at who is ready; sets client->changed if that is another than before. */
 CN_PRIVATE void cn_balance_look(connect_client_t *client);
 /* Tells whether one is ready. */
@@ -22653,6 +22663,7 @@ static cn_backend_t *cn_balance_new(connect_client_t *client) {
     cn_backend_t *backend = (cn_backend_t *)cn_mem_acquire(client->allocator, sizeof *backend);
     if (!backend) return NULL;
     backend->client = client;
+    backend->fault_ms = INT64_MIN;
     cn_pool_init(&backend->pools[CN_LANE_ANY], backend, false);
     cn_pool_init(&backend->pools[CN_LANE_HTTP2], backend, true);
     return backend;
@@ -22915,6 +22926,30 @@ CN_PRIVATE bool cn_balance_has_hope(const connect_client_t *client, unsigned lan
         if (state.live || state.opening || (backend->member && cn_balance_has_hope(backend->member, lane))) return true;
     }
     return client->name.question && client->name.is_answered;
+}
+
+CN_PRIVATE int64_t cn_balance_failed_ms(const connect_client_t *client) {
+    int64_t first_ms = INT64_MAX;
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        first_ms = CN_MIN(first_ms, cn_balance_of(node)->fault_ms);
+    return first_ms;
+}
+
+CN_PRIVATE void cn_balance_tell_watchers(connect_client_t *client) {
+    cn_list_t *node;
+    unsigned lane;
+    for (node = client->watchers.next; node != &client->watchers; node = node->next) {
+        cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, watch_node);
+        connect_client_t *spread = backend->client;
+        spread->dirty = true;
+        for (lane = 0; lane < CN_LANES; lane++) {
+            if (!client->lane_failed[lane]) continue;
+            backend->fault_ms = cn_client_now_ms(client);
+            spread->failure = client->failure;
+            spread->lane_failed[CN_LANE_ANY] = spread->lane_failed[CN_LANE_HTTP2] = true;
+        }
+    }
 }
 
 CN_PRIVATE void cn_balance_look(connect_client_t *client) {
@@ -23239,9 +23274,10 @@ void connect_resolve_finish(
    fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
    start dials before it returns.
 
-   Failures. When a round of dialling fails and nothing is left that could become a connection, the calls that wait
-   end with its reason, UNAVAILABLE or what the dialer said; those that come while the backend rests wait for its next
-   round. So no call waits longer than one attempt, or its deadline, which counts from start on.
+   Failures. When rounds of dialling fail and nothing is left that could become a connection, the calls that wait since
+   before each backend's last failure end with the reason, UNAVAILABLE or what the dialer said; those that come while
+   backends rest wait for the next rounds. So no call waits longer than one attempt, or its deadline, which counts from
+   start on.
 
    Members. A spread is a client without addresses. Its calls begin on connections of its members, which therefore
    step it, too, after themselves.
@@ -23402,6 +23438,7 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
+    call->waits_since_ms = now;
     cn_client_move(call, first ? list->next : list);
     client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
     client->dirty = true;
@@ -23426,6 +23463,7 @@ static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, 
             cn_invoke_end(call);
             cn_call_release_if_done(call);
         } else if (list == &client->paused && call->not_before_ms <= now_ms) {
+            call->waits_since_ms = now_ms;
             cn_client_move(call, client->waiting[call->lane].next);
             client->waiting_due_ms = CN_MIN(client->waiting_due_ms, call->deadline_ms);
         } else {
@@ -23449,12 +23487,17 @@ static void cn_client_expire(connect_client_t *client, int64_t now_ms) {
     client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
 }
 
-/* Ends the calls that wait for a connection, as none can be had. */
+/* Ends the calls that wait for a connection and have seen each backend fail. */
 static void cn_client_fail_waiting(connect_client_t *client, unsigned lane) {
-    cn_list_t *list = &client->waiting[lane], failed, *node;
+    cn_list_t *list = &client->waiting[lane], failed, *node, *next;
+    const int64_t failed_ms = cn_balance_failed_ms(client);
     cn_list_init(&failed);
-    while ((node = cn_list_pop(list)) != NULL)
+    for (node = list->next; node != list; node = next) {
+        next = node->next;
+        if (cn_client_call_of(node)->waits_since_ms > failed_ms) continue;
+        cn_list_remove(node);
         cn_list_append(&failed, node);
+    }
     while ((node = cn_list_pop(&failed)) != NULL) {
         connect_call_t *call = cn_client_call_of(node);
         cn_list_append(&client->calls, node);
@@ -23506,6 +23549,10 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
     cn_buf_borrow(&conn->http.out, conn->pool);
     cn_list_remove(&conn->node);
     cn_list_append(&pool->conns, &conn->node);
+    if ((owner->on_backends || !cn_list_empty(&owner->watchers)) && !conn->http.version->can_begin(&conn->http)) {
+        owner->dirty = true;
+        cn_client_wake(owner);
+    }
     cn_client_move(call, &client->calls);
     call->attempts++;
     call->backend = pool->backend;
@@ -23554,6 +23601,7 @@ static void cn_client_work(connect_client_t *client) {
             pool_due_ms = cn_pool_advance(&CN_CONTAINER(node, cn_backend_t, node)->pools[lane], now);
             due_ms = CN_MIN(due_ms, pool_due_ms);
         }
+    cn_balance_tell_watchers(client);
     for (lane = 0; lane < CN_LANES; lane++) {
         if (client->lane_failed[lane] && !cn_balance_has_hope(client, lane)) cn_client_fail_waiting(client, lane);
         client->lane_failed[lane] = false;
@@ -23658,9 +23706,10 @@ static bool cn_client_parse_url(
     path_len = strlen(path);
     while (path_len && path[path_len - 1] == '/')
         path_len--;
+    client->url = connect_arena_copy(&client->arena, connect_str_of(url)).data;
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
-    if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
+    if (!client->url || !client->authority.data || !client->prefix.data) return cn_error_memory(error);
     return cn_client_set_tls(client, is_https, options, error);
 }
 
