@@ -11,7 +11,7 @@ most CALLS_MAX at once; requests beyond wait in the pipe. One loop, one client f
 #include <string.h>
 #include <unistd.h>
 
-#define CALLS_MAX 16 /* of HTTP/1.1 not many more than connections: waiting for one costs them their deadline */
+#define CALLS_MAX 64
 
 typedef struct peer {
     struct peer *next;

@@ -206,20 +206,9 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     client->dirty = true;
 }
 
-<<<<<<< HEAD
-static bool cn_client_fits(const connect_conn_t *conn, const connect_call_t *call) {
-    const connect_http_version_t http = call->info.peer.http;
-    if (conn->dead && conn->opened) return false; /* one that never opened still has to tell why */
-    return ((http != CONNECT_HTTP_2 && conn->allow_http1) || (http != CONNECT_HTTP_1 && conn->allow_http2));
-}
-
-/* Ends the waiting calls whose deadline has come, and has on_due called for the next. */
-static void cn_client_watch_waiting(connect_client_t *client) {
-=======
 /* Looks at one list's deadlines and pauses. Returns when the next is due. */
 static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, int64_t now_ms) {
     const bool fresh = client->host || client->told_now;
->>>>>>> origin/main
     cn_list_t *node, *next;
     int64_t due_ms = INT64_MAX;
     for (node = list->next; node != list; node = next) {
