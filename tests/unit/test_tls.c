@@ -160,7 +160,7 @@ static connect_code_t rig_call(tls_rig *r) {
     note request;
     connect_call_t *call;
     connect_error_t error;
-    int closed = r->closed;
+    int closed = r->closed, i;
     memset(&request, 0, sizeof request);
     request.text = connect_str_of("hello");
     r->seen = false;
@@ -172,15 +172,15 @@ static connect_code_t rig_call(tls_rig *r) {
     }
     connect_call_finish(call, CONNECT_OK, &request);
     pair_pump(&r->p);
-    if (r->closed == closed) pair_advance(&r->p, 60000);
+    for (i = 0; i < 600 && r->closed == closed; i++)
+        pair_advance(&r->p, 100);
     if (r->closed != closed + 1) fail_msg("the call never ended");
     return r->code;
 }
 
-/* Forgets the connections, so that the next call dials. */
+/* Closes the connections, so that the next call has another. */
 static void rig_hang_up(tls_rig *r) {
     pair_close(&r->p);
-    pair_forget(&r->p);
 }
 
 static void expect_ok(tls_rig *r) {
@@ -718,7 +718,11 @@ static void test_cut(void **state) {
                     r.p.down_cut = cut - up;
                 r.limits.handshake_ms = 1000;
                 assert_true(rig_open(&r));
-                if (rig_call(&r) == CONNECT_OK) { /* what was lost was behind the answer */
+                if (rig_call(&r) == CONNECT_OK) { /* sent again over another, or what was lost was behind the answer */
+                    if (r.p.dials > 1) {
+                        rig_close(&r);
+                        continue;
+                    }
                     if (cut < up || down - (cut - up) > 60)
                         fail_msg("HTTP/%d, cut %zu of %zu + %zu: a success", http, cut, up, down);
                 } else if (r.code != CONNECT_UNAVAILABLE && r.code != CONNECT_DEADLINE_EXCEEDED) {
