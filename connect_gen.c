@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 e3487c921165bd43. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 773d844334b431c3. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -5613,6 +5613,314 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model) {
     }
 }
 
+/* #### src/gen/declaration.h ####################################################################################### */
+/* Reports extension declarations that are wrong, and extensions that are not as their message declares them. */
+GEN_PRIVATE void gen_declaration_model(gen_model_t *model);
+
+/* #### src/gen/declaration.c ####################################################################################### */
+/* Extension declarations (protobuf.dev, "Extension Declarations"): the options of a range of extension numbers may say
+   which extension has which number, of which type.
+
+   A declaration has a number of its range, and unless it is reserved a full name and a type: both with a dot in front,
+   unless the type is a scalar one; no number and no name twice in a message. A range with declarations is not
+   UNVERIFIED, and its statement has no other range. An extension whose range has declarations, or verification =
+   DECLARATION, must be declared, by its name, type and whether it is repeated. */
+
+#define GEN_DECLARATION_UNVERIFIED 1
+
+/* The next declaration of a range's options from an item on; NULL: no more. */
+static const gen_item_t *gen_declaration_next(const gen_item_t *item) {
+    while (item && (item->field->extendee_name || strcmp(item->field->name, "declaration") != 0))
+        item = item->next;
+    return item;
+}
+
+static const gen_item_t *gen_declaration_first(const gen_range_t *range) {
+    const gen_object_t *options = range->options ? range->options->object : NULL;
+    return gen_declaration_next(options ? options->items : NULL);
+}
+
+/* ".a.b" */
+static bool gen_declaration_is_full_name(const char *name) {
+    const char *at;
+    if (*name != '.') return false;
+    for (at = name + 1; *at; at++) {
+        const bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_';
+        if (!letter && (at[-1] == '.' || (*at != '.' && !(*at >= '0' && *at <= '9')))) return false;
+    }
+    return at[-1] != '.';
+}
+
+static void gen_declaration_one(
+    gen_context_t *ctx, const gen_range_t *range, const gen_item_t *item, gen_map_t *names, gen_map_t *numbers) {
+    const gen_object_t *declaration = item->message;
+    const int32_t number = gen_object_number(declaration, "number", 0);
+    const char *key = gen_source_printf(ctx, "%ld", (long)number);
+    const char *name = gen_object_text(ctx, declaration, "full_name");
+    const char *type = gen_object_text(ctx, declaration, "type");
+    if (number < range->first || number > range->last)
+        gen_source_error(ctx, item->at, "number %ld is not in the range that this is an option of", (long)number);
+    if (gen_map_get(numbers, key))
+        gen_source_error(ctx, item->at, "number %ld is declared twice", (long)number);
+    else
+        gen_map_put(ctx, numbers, key, numbers);
+    if (name && gen_map_get(names, name))
+        gen_source_error(ctx, item->at, "\"%s\" is declared twice", name);
+    else if (name)
+        gen_map_put(ctx, names, name, names);
+    if (!gen_object_is_true(declaration, "reserved") && (!name || !type))
+        gen_source_error(ctx, item->at, "a declaration must have full_name and type, unless it is reserved");
+    if (name && !gen_declaration_is_full_name(name))
+        gen_source_error(ctx, item->at, "full_name must be a full name with a dot in front");
+    if (type && !gen_scalar_kind(type) && !gen_declaration_is_full_name(type))
+        gen_source_error(ctx, item->at, "type must be a scalar type, or a full name with a dot in front");
+}
+
+static void gen_declaration_range(gen_context_t *ctx, const gen_range_t *range, gen_map_t *names, gen_map_t *numbers) {
+    const gen_item_t *item = gen_declaration_first(range);
+    if (!item) return;
+    if (gen_object_number(range->options->object, "verification", 0) == GEN_DECLARATION_UNVERIFIED)
+        gen_source_error(ctx, item->at, "extension numbers with declarations cannot be UNVERIFIED");
+    if (range->next && range->next->options == range->options) {
+        gen_source_error(ctx, item->at, "a range with declarations stands alone in its statement");
+        return;
+    }
+    for (; item; item = gen_declaration_next(item->next))
+        gen_declaration_one(ctx, range, item, names, numbers);
+}
+
+/* Whether an extension is as it is declared. */
+static void gen_declaration_compare(gen_context_t *ctx, const gen_field_t *field, const gen_object_t *declaration) {
+    const char *name = gen_object_text(ctx, declaration, "full_name");
+    const char *type = gen_object_text(ctx, declaration, "type");
+    const char *own = field->type || field->enumeration
+        ? gen_source_printf(ctx, ".%s", field->type ? field->type->full_name : field->enumeration->full_name)
+        : gen_scalar_kind_name(field->kind);
+    if (gen_object_is_true(declaration, "reserved")) {
+        gen_source_error(ctx, field->number_at, "number %ld is reserved by a declaration in message \"%s\"",
+            (long)field->number, field->extendee->full_name);
+        return;
+    }
+    if (name && strcmp(name + (*name == '.'), field->full_name) != 0) {
+        gen_source_error(ctx, field->at, "message \"%s\" declares number %ld for \"%s\"", field->extendee->full_name,
+            (long)field->number, name);
+    }
+    if (type && *own && strcmp(type, own) != 0)
+        gen_source_error(ctx, field->type_at, "extension \"%s\" is declared to be a \"%s\"", field->full_name, type);
+    if (gen_object_is_true(declaration, "repeated") != (field->label == GEN_LABEL_REPEATED)) {
+        gen_source_error(ctx, field->at, "extension \"%s\" is declared to be %s", field->full_name,
+            field->label == GEN_LABEL_REPEATED ? "not repeated" : "repeated");
+    }
+}
+
+static void gen_declaration_field(gen_context_t *ctx, const gen_field_t *field) {
+    const gen_range_t *range = field->extendee ? field->extendee->extension_ranges.first : NULL;
+    const gen_object_t *options;
+    const gen_item_t *item;
+    while (range && (field->number < range->first || field->number > range->last))
+        range = range->next;
+    options = range && range->options ? range->options->object : NULL;
+    if (!options) return;
+    for (item = gen_declaration_first(range); item; item = gen_declaration_next(item->next)) {
+        if (gen_object_number(item->message, "number", 0) != field->number) continue;
+        gen_declaration_compare(ctx, field, item->message);
+        return;
+    }
+    if (!gen_declaration_first(range) &&
+        gen_object_number(options, "verification", GEN_DECLARATION_UNVERIFIED) == GEN_DECLARATION_UNVERIFIED) {
+        return;
+    }
+    gen_source_error(ctx, field->number_at, "message \"%s\" wants extensions of this range declared, and %ld is not",
+        field->extendee->full_name, (long)field->number);
+}
+
+static void gen_declaration_type(gen_context_t *ctx, const gen_type_t *type) {
+    const gen_type_t *inner;
+    const gen_range_t *range;
+    const gen_field_t *field;
+    gen_map_t names, numbers;
+    memset(&names, 0, sizeof names);
+    memset(&numbers, 0, sizeof numbers);
+    for (range = type->extension_ranges.first; range; range = range->next)
+        gen_declaration_range(ctx, range, &names, &numbers);
+    for (field = type->extensions.first; field; field = field->next)
+        gen_declaration_field(ctx, field);
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_declaration_type(ctx, inner);
+}
+
+GEN_PRIVATE void gen_declaration_model(gen_model_t *model) {
+    const gen_file_t *file;
+    const gen_type_t *type;
+    const gen_field_t *field;
+    for (file = model->files.first; file; file = file->next) {
+        for (type = file->types.first; type; type = type->next)
+            gen_declaration_type(model->ctx, type);
+        for (field = file->extensions.first; field; field = field->next)
+            gen_declaration_field(model->ctx, field);
+    }
+}
+
+/* #### src/gen/style.h ############################################################################################# */
+/* Reports names that are not as the edition wants them, and types that are used where they are not visible. */
+GEN_PRIVATE void gen_style_model(gen_model_t *model);
+
+/* #### src/gen/style.c ############################################################################################# */
+/* What edition 2024 adds, by two features (descriptor.proto, FeatureSet; protobuf.dev, "Feature Settings for
+   Editions").
+
+   enforce_naming_style = STYLE2024: messages, enums, services and methods are TitleCase; fields, oneofs, extensions and
+   packages lower_snake_case; enum values UPPER_SNAKE_CASE. In the snake cases a `_` stands between letters or behind a
+   digit, never first, last, twice or in front of a digit.
+
+   default_symbol_visibility: whether messages and enums that say neither `export` nor `local` may be used in other
+   files: all, those at the top level, or none. With STRICT what is nested cannot be exported, but for enums in a
+   message that is there for nothing else: local, at the top level, with all field numbers reserved. */
+
+enum { GEN_STYLE_LOCAL = 1, GEN_STYLE_EXPORT = 2 }; /* google.protobuf.SymbolVisibility */
+
+/* ---- Names ---- */
+
+typedef enum gen_style_case_t { GEN_STYLE_TITLE, GEN_STYLE_LOWER, GEN_STYLE_UPPER } gen_style_case_t;
+
+static bool gen_style_fits(const char *name, gen_style_case_t wanted) {
+    const char *at;
+    if (wanted == GEN_STYLE_TITLE ? !(*name >= 'A' && *name <= 'Z') : *name == '_') return false;
+    for (at = name; *at; at++) {
+        const bool lower = *at >= 'a' && *at <= 'z', upper = *at >= 'A' && *at <= 'Z';
+        const bool next_is_letter = (at[1] >= 'a' && at[1] <= 'z') || (at[1] >= 'A' && at[1] <= 'Z');
+        if (*at == '_' ? wanted == GEN_STYLE_TITLE || !next_is_letter
+                       : (lower && wanted == GEN_STYLE_UPPER) || (upper && wanted == GEN_STYLE_LOWER)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void gen_style_name(
+    gen_context_t *ctx, const gen_features_t *features, const char *name, gen_style_case_t wanted, gen_at_t at) {
+    static const char *const cases[] = {"TitleCase", "lower_snake_case", "UPPER_SNAKE_CASE"};
+    if (features->of[GEN_FEATURE_ENFORCE_NAMING_STYLE] != GEN_STYLE_2024 || gen_style_fits(name, wanted)) return;
+    gen_source_error(ctx, at,
+        "\"%s\" must be %s, a `_` only in front of a letter; or set features.enforce_naming_style = STYLE_LEGACY", name,
+        cases[wanted]);
+}
+
+static void gen_style_package(gen_context_t *ctx, const gen_file_t *file) {
+    const char *part = file->package;
+    while (*part) {
+        const connect_str_t name = {part, strcspn(part, ".")};
+        gen_style_name(ctx, &file->features, gen_source_copy(ctx, name), GEN_STYLE_LOWER, file->package_at);
+        part += name.len + (part[name.len] == '.');
+    }
+}
+
+/* ---- Visibility ---- */
+
+static bool gen_style_is_local(int32_t said, const gen_type_t *parent, const gen_file_t *file) {
+    if (said) return said == GEN_STYLE_LOCAL;
+    switch (file->features.of[GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY]) {
+    case GEN_VISIBILITY_EXPORT_TOP_LEVEL: return parent != NULL;
+    case GEN_VISIBILITY_LOCAL_ALL:
+    case GEN_VISIBILITY_STRICT: return true;
+    default: return false;
+    }
+}
+
+static void gen_style_use(
+    gen_context_t *ctx, const gen_file_t *user, const gen_type_t *type, const gen_enum_t *enumeration, gen_at_t at) {
+    const gen_file_t *file = type ? type->file : enumeration ? enumeration->file : user;
+    const gen_type_t *parent = type ? type->parent : enumeration ? enumeration->parent : NULL;
+    const int32_t said = type ? type->visibility : enumeration ? enumeration->visibility : 0;
+    if (file == user || !gen_style_is_local(said, parent, file)) return;
+    gen_source_error(ctx, at, "\"%s\" is local to \"%s\"%s; write `export` in front of it there",
+        type ? type->full_name : enumeration->full_name, file->name,
+        said ? "" : ", by features.default_symbol_visibility");
+}
+
+/* A message that is there for its enums only. */
+static bool gen_style_is_namespace(const gen_type_t *type) {
+    const gen_range_t *range = type->reserved.first;
+    return !type->parent && gen_style_is_local(type->visibility, NULL, type->file) && type->reserved.count == 1 &&
+        range->first == 1 && range->last == 536870911;
+}
+
+static void gen_style_strict(gen_context_t *ctx, const gen_file_t *file, const gen_type_t *parent, int32_t said,
+    bool is_enum, const char *name, gen_at_t at) {
+    if (file->features.of[GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY] != GEN_VISIBILITY_STRICT || !parent) return;
+    if (said != GEN_STYLE_EXPORT || (is_enum && gen_style_is_namespace(parent))) return;
+    gen_source_error(ctx, at, "\"%s\" is nested, so it cannot be exported: default_symbol_visibility is STRICT", name);
+}
+
+/* ---- All ---- */
+
+static void gen_style_field(gen_context_t *ctx, const gen_field_t *field) {
+    if (field->parent && field->parent->is_map_entry) { /* its value is what the user wrote */
+        if (field->number == 2) gen_style_use(ctx, field->file, field->type, field->enumeration, field->type_at);
+        return;
+    }
+    gen_style_name(ctx, &field->features, field->name, GEN_STYLE_LOWER, field->at);
+    gen_style_use(ctx, field->file, field->type, field->enumeration, field->type_at);
+    if (field->extendee) gen_style_use(ctx, field->file, field->extendee, NULL, field->extendee_at);
+}
+
+static void gen_style_enum(gen_context_t *ctx, const gen_enum_t *enumeration) {
+    const gen_enum_value_t *value;
+    gen_style_name(ctx, &enumeration->features, enumeration->name, GEN_STYLE_TITLE, enumeration->at);
+    gen_style_strict(
+        ctx, enumeration->file, enumeration->parent, enumeration->visibility, true, enumeration->name, enumeration->at);
+    for (value = enumeration->values.first; value; value = value->next)
+        gen_style_name(ctx, &value->features, value->name, GEN_STYLE_UPPER, value->at);
+}
+
+static void gen_style_type(gen_context_t *ctx, const gen_type_t *type) {
+    const gen_type_t *inner;
+    const gen_enum_t *enumeration;
+    const gen_field_t *field;
+    const gen_oneof_t *oneof;
+    if (!type->is_map_entry) gen_style_name(ctx, &type->features, type->name, GEN_STYLE_TITLE, type->at);
+    gen_style_strict(ctx, type->file, type->parent, type->visibility, false, type->name, type->at);
+    for (field = type->fields.first; field; field = field->next)
+        gen_style_field(ctx, field);
+    for (field = type->extensions.first; field; field = field->next)
+        gen_style_field(ctx, field);
+    for (oneof = type->oneofs.first; oneof; oneof = oneof->next)
+        gen_style_name(ctx, &oneof->features, oneof->name, GEN_STYLE_LOWER, oneof->at);
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next)
+        gen_style_enum(ctx, enumeration);
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_style_type(ctx, inner);
+}
+
+static void gen_style_service(gen_context_t *ctx, const gen_service_t *service) {
+    const gen_method_t *method;
+    gen_style_name(ctx, &service->features, service->name, GEN_STYLE_TITLE, service->at);
+    for (method = service->methods.first; method; method = method->next) {
+        gen_style_name(ctx, &method->features, method->name, GEN_STYLE_TITLE, method->at);
+        gen_style_use(ctx, service->file, method->input, NULL, method->input_at);
+        gen_style_use(ctx, service->file, method->output, NULL, method->output_at);
+    }
+}
+
+GEN_PRIVATE void gen_style_model(gen_model_t *model) {
+    const gen_file_t *file;
+    const gen_type_t *type;
+    const gen_enum_t *enumeration;
+    const gen_field_t *field;
+    const gen_service_t *service;
+    for (file = model->files.first; file; file = file->next) {
+        gen_style_package(model->ctx, file);
+        for (type = file->types.first; type; type = type->next)
+            gen_style_type(model->ctx, type);
+        for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next)
+            gen_style_enum(model->ctx, enumeration);
+        for (field = file->extensions.first; field; field = field->next)
+            gen_style_field(model->ctx, field);
+        for (service = file->services.first; service; service = service->next)
+            gen_style_service(model->ctx, service);
+    }
+}
+
 /* #### src/gen/names.h ############################################################################################# */
 /* Gives everything its names in C. */
 GEN_PRIVATE void gen_names_model(gen_model_t *model);
@@ -8246,6 +8554,8 @@ GEN_PRIVATE void gen_generate(gen_model_t *model, const gen_command_t *command, 
     gen_resolve_model(model);
     gen_option_model(model);
     gen_check_model(model);
+    gen_declaration_model(model);
+    gen_style_model(model);
     if (model->ctx->error_count || !with_headers) return;
     gen_names_model(model);
     gen_generate_headers(model, outputs);

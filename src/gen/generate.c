@@ -3,10 +3,12 @@
    which together report as much as they can. */
 #include "gen/generate.h"
 #include "gen/check.h"
+#include "gen/declaration.h"
 #include "gen/emit.h"
 #include "gen/names.h"
 #include "gen/option.h"
 #include "gen/resolve.h"
+#include "gen/style.h"
 
 static void gen_generate_headers(gen_model_t *model, gen_outputs_t *outputs) {
     const gen_at_t nowhere = {NULL, 0};
@@ -38,6 +40,8 @@ GEN_PRIVATE void gen_generate(gen_model_t *model, const gen_command_t *command, 
     gen_resolve_model(model);
     gen_option_model(model);
     gen_check_model(model);
+    gen_declaration_model(model);
+    gen_style_model(model);
     if (model->ctx->error_count || !with_headers) return;
     gen_names_model(model);
     gen_generate_headers(model, outputs);
