@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 8552f4be88f34a8b. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 4c7de12bbf1e07d2. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -341,14 +341,15 @@ typedef struct connect_extension_t {    /* its value stays among the unknown fie
     const connect_type_t *holder;       /* a type with this one field; full_name is the extension's */
 } connect_extension_t;
 typedef enum connect_method_kind_t {
-    CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM
+    CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM,
+    CONNECT_ANY_KIND                    /* raw routes: each as the request says, all handled as bidi */
 } connect_method_kind_t;
 typedef enum connect_idempotency_t {
     CONNECT_IDEMPOTENCY_UNKNOWN, CONNECT_NO_SIDE_EFFECTS, CONNECT_IDEMPOTENT
 } connect_idempotency_t;
 typedef struct connect_method_t {
     const char *path;                   /* "/acme.telemetry.v1.Telemetry/Read" */
-    const connect_type_t *input, *output;
+    const connect_type_t *input, *output; /* NULL: raw, a message is a connect_str_t with its bytes */
     connect_method_kind_t kind;
     connect_idempotency_t idempotency;
 } connect_method_t;
@@ -387,7 +388,8 @@ typedef struct connect_codec_options_t {
     connect_schema_t schema;            /* where JSON finds the types of Any and extensions; servers add their own */
 } connect_codec_options_t;
 
-/* Sets a message to its defaults; the same as zeroing it unless the schema gives [default = x] or a closed enum. */
+/* Sets a message to its defaults, and so clears it; the same as zeroing it unless the schema gives [default = x] or a
+   closed enum. */
 CONNECT_API void connect_message_init(const connect_type_t *type, void *message);
 /* Reads a message from protobuf binary. arena: for lists, messages and copies.
    Errors: INVALID_ARGUMENT with field path and offset, RESOURCE_EXHAUSTED.
@@ -405,7 +407,11 @@ CONNECT_API bool connect_message_decode_json(const connect_type_t *type, void *m
 CONNECT_API connect_str_t connect_message_encode_json(const connect_type_t *type, const void *message,
     connect_arena_t *arena, const connect_codec_options_t *options, connect_error_t *error);
 #endif
-/* Returns how many bytes connect_message_encode would write. */
+/* Writes a message in protobuf's text form, for logs. Returns the text, with a zero after it, or the absent view. */
+CONNECT_API connect_str_t connect_message_encode_text(const connect_type_t *type, const void *message,
+    connect_arena_t *arena);
+/* Returns how many bytes connect_message_encode would write; with options->deterministic it writes less if a map has a
+   key twice. */
 CONNECT_API size_t connect_message_size(const connect_type_t *type, const void *message);
 /* Tells whether two messages are equal: maps in any order, unknown fields byte by byte, NaN equals NaN. */
 CONNECT_API bool connect_message_equal(const connect_type_t *type, const void *a, const void *b);
@@ -470,6 +476,44 @@ CONNECT_API bool connect_record_get(const connect_record_t *record, connect_kind
 /* Writes a field of a kind. value: as for connect_record_get. */
 CONNECT_API void connect_writer_put(connect_writer_t *writer, uint32_t number, connect_kind_t kind, const void *value);
 
+/* #### src/api/wellknown.h ######################################################################################### */
+/* ---- Well-known types: on the values of their fields. The generated headers of google/protobuf/ have these functions
+   for their structs: google_protobuf_Timestamp_now(), google_protobuf_Any_unpack(...) ---- */
+struct timespec; /* of <time.h> */
+
+/* Reads the system's clock, as the fields of a google.protobuf.Timestamp. */
+CONNECT_API void connect_timestamp_now(int64_t *seconds, int32_t *nanos);
+/* Converts a time since 1970, as clock_gettime gives it; and back. Returns false if time_t cannot hold it, or nanos is
+   not from 0 to 999,999,999. */
+CONNECT_API void connect_timestamp_from_timespec(const struct timespec *time, int64_t *seconds, int32_t *nanos);
+CONNECT_API bool connect_timestamp_to_timespec(int64_t seconds, int32_t nanos, struct timespec *time);
+/* Converts a span of time to the fields of a google.protobuf.Duration, whose signs are the same, and back. */
+CONNECT_API void connect_duration_from_timespec(const struct timespec *span, int64_t *seconds, int32_t *nanos);
+CONNECT_API bool connect_duration_to_timespec(int64_t seconds, int32_t nanos, struct timespec *span);
+/* The same for milliseconds. Back: parts of one are cut off; what int64_t cannot hold becomes the nearest it can. */
+CONNECT_API void connect_duration_from_ms(int64_t ms, int64_t *seconds, int32_t *nanos);
+CONNECT_API int64_t connect_duration_to_ms(int64_t seconds, int32_t nanos);
+
+/* Puts a message into a google.protobuf.Any, whose fields are set. Errors as of connect_message_encode. */
+CONNECT_API bool connect_any_pack(connect_str_t *type_url, connect_str_t *value, const connect_type_t *type,
+    const void *message, connect_arena_t *arena, connect_error_t *error);
+/* Tells whether an Any holds a message of a type. */
+CONNECT_API bool connect_any_is(connect_str_t type_url, const connect_type_t *type);
+/* Decodes what an Any holds. Errors: INVALID_ARGUMENT if it is of another type, and those of connect_message_decode.
+   Lifetime: strings are views of the value, unless options->copy. */
+CONNECT_API bool connect_any_unpack(connect_str_t type_url, connect_str_t value, const connect_type_t *type,
+    void *message, connect_arena_t *arena, const connect_codec_options_t *options, connect_error_t *error);
+
+/* Tells whether a google.protobuf.FieldMask names a field, "a.b", or a message that the field is in, "a". */
+CONNECT_API bool connect_field_mask_has(connect_str_list_t paths, const char *path);
+/* Tells whether each path of a mask names a field of a type. arena: for the error. Errors: INVALID_ARGUMENT. */
+CONNECT_API bool connect_field_mask_check(connect_str_list_t paths, const connect_type_t *type, connect_arena_t *arena,
+    connect_error_t *error);
+/* Copies the fields that a mask names, deeply: each replaces what `to` has, or clears it if `from` has none.
+   Errors: INVALID_ARGUMENT (a path that is none; nothing is copied then), RESOURCE_EXHAUSTED. */
+CONNECT_API bool connect_field_mask_copy(connect_str_list_t paths, const connect_type_t *type, void *to,
+    const void *from, connect_arena_t *arena, connect_error_t *error);
+
 /* #### src/api/call.h ############################################################################################## */
 /* ==== 4. Calls: one RPC, seen from either end ====================================================================
    The verbs are the same at both ends and for all kinds: send, finish, pause, resume; a unary call is a stream of one
@@ -516,6 +560,7 @@ typedef struct connect_peer_t {
 typedef struct connect_call_info_t {
     const connect_method_t *method;
     const char *path;              /* as asked for, without the prefix */
+    connect_method_kind_t kind;    /* differs from method->kind for CONNECT_ANY_KIND only: UNARY or BIDI_STREAM */
     bool is_server;                /* which end this is */
     connect_protocol_t protocol;
     const char *codec;             /* "proto" or "json" */
@@ -577,7 +622,7 @@ CONNECT_API connect_code_t connect_call_fail_as(connect_call_t *call, const conn
 CONNECT_API bool connect_call_add_detail(connect_call_t *call, const connect_type_t *type, const void *message);
 
 /* Sends a message; it is encoded before the function returns.
-   message_or_null: a struct of the method's type; NULL: only the headers go, now.
+   message_or_null: a struct of the method's type; of a raw method, a connect_str_t; NULL: only the headers go, now.
    Returns OK; AGAIN: over the send buffer, on_writable will come; END: the call is over; ERROR: it does not encode or
    is over a limit, the call ends. */
 CONNECT_API connect_io_t connect_call_send(connect_call_t *call, const void *message_or_null) CONNECT_CHECKED;
@@ -785,7 +830,7 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
     uint32_t write_stall_ms;              /* nothing could be written                        30 s           30 s */
     uint32_t idle_http1_ms, idle_http2_ms; /*                                               60 s, 5 min    15 s, 60 s */
     uint32_t drain_ms;                    /*                                                 10 s           5 s */
-    uint32_t dial_ms;                     /* client: for each address of a name              5 s            5 s */
+    uint32_t dial_ms, establish_ms;       /* client: one address; until the first request    5 s, 20 s      5 s, 20 s */
 } connect_limits_t;
 
 /* #### src/api/server.h ############################################################################################ */
@@ -796,12 +841,32 @@ typedef struct connect_deadlines_t { /* what becomes of the client's timeout */
     uint32_t min_ms, max_ms;         /* it is raised or cut to these; default: as given */
     bool spare_streams;              /* streams need only begin in time */
 } connect_deadlines_t;
+typedef struct connect_http_request_t { /* any HTTP request: a plain one, or an RPC before its body */
+    connect_str_t method, path, query;   /* query: undecoded; absent if there is none */
+    connect_str_t body;                  /* not in on_request */
+    connect_headers_t headers;
+    const connect_peer_t *peer;
+    connect_call_t *call;   /* the RPC it opens, to keep values in; NULL: none */
+    connect_arena_t *arena; /* lives until the response is sent */
+} connect_http_request_t;
+typedef struct connect_http_response_t { /* copied when the handler returns */
+    int status;             /* default 200; in on_request: 0 lets the request pass */
+    const char *content_type;
+    connect_headers_t headers;
+    connect_str_t body;     /* with another code than OK: the error's message */
+} connect_http_response_t;
+/* Answers a request. Returns OK, or a code: it becomes an error in the form of the request's protocol. */
+typedef connect_code_t connect_http_handler_t(const connect_http_request_t *request, connect_http_response_t *response,
+    void *user);
+
 typedef struct connect_server_options_t {
     const connect_allocator_t *allocator;  /* default libc */
     connect_loop_t *loop;                  /* default: one of its own */
     connect_limits_t limits;
     connect_deadlines_t deadlines;
     const char *prefix;                    /* of all RPC paths, "/api"; default "" */
+    connect_http_handler_t *on_request;    /* asked about every request before its body, also of unknown paths */
+    void *user;                            /* for on_request */
     const connect_interceptor_t *interceptors; /* around every call */
     size_t interceptor_count;
     connect_codec_options_t codec_options; /* drop_unknown and json_; the rest comes from limits */
@@ -814,7 +879,7 @@ typedef struct connect_server_options_t {
     bool no_connect, no_grpc, no_grpc_web, no_json, no_get, no_http1, no_http2;
     bool require_connect_header;           /* refuses Connect requests without Connect-Protocol-Version */
 } connect_server_options_t;
-typedef struct connect_route_options_t {   /* of one service; default: as the server's */
+typedef struct connect_route_options_t {   /* of one service or method; default: as the server's */
     const char *prefix;                    /* instead of the server's; "": none */
     const connect_interceptor_t *interceptors; /* inside the server's */
     size_t interceptor_count;
@@ -839,6 +904,16 @@ CONNECT_API void connect_server_free(connect_server_t *server_or_null);
    UNIMPLEMENTED. The thunks find the table by connect_call_value(call, service). Errors: ALREADY_EXISTS. */
 CONNECT_API bool connect_server_add_service(connect_server_t *server, const connect_service_t *service,
     const void *handlers, void *user, const connect_route_options_t *options, connect_error_t *error);
+/* Adds a method known at run time only; also while the server runs. method->path: may end in an asterisk
+   ("/acme.telemetry.*"), the longest that fits gets the request, if no whole path does. Types NULL: messages are bytes,
+   in whatever codec the caller chose. method, its path and events are copied. Errors: ALREADY_EXISTS,
+   INVALID_ARGUMENT. */
+CONNECT_API bool connect_server_add_route(connect_server_t *server, const connect_method_t *method,
+    const connect_events_t *events, void *user, const connect_route_options_t *options, connect_error_t *error);
+/* Adds a plain HTTP path, without the prefix, with all below it if it ends in a slash; RPCs go first. Its handler gets
+   whole requests, of any method. Errors: ALREADY_EXISTS, INVALID_ARGUMENT. */
+CONNECT_API bool connect_server_add_http(connect_server_t *server, const char *path, connect_http_handler_t *handler,
+    void *user, connect_error_t *error);
 #if CONNECT_ENABLE_SOCKETS
 /* Listens on one more address, for all protocols, HTTP/1.1 and HTTP/2.
    address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3". Port 0: any free one. Returns the port, 0
@@ -848,8 +923,9 @@ CONNECT_API int connect_server_listen(connect_server_t *server, const char *addr
 /* Serves until connect_server_drain has done its work, deferred calls included. */
 CONNECT_API void connect_server_run(connect_server_t *server);
 #endif
-/* Takes a connection over a transport of yours. peer: its address, for info. */
-CONNECT_API connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error);
+/* Takes a connection over a transport of yours. peer: its address, for info. options: tls. */
+CONNECT_API connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
+    const connect_listen_options_t *options, connect_error_t *error);
 /* Takes no more connections and calls, tells peers and on_drain, and at last closes what still runs.
    grace_ms: until then; 0: limits.drain_ms. In a signal handler: post a task that calls it. */
 CONNECT_API void connect_server_drain(connect_server_t *server, uint32_t grace_ms);
@@ -859,9 +935,28 @@ CONNECT_API void connect_server_drain(connect_server_t *server, uint32_t grace_m
 /* ==== 10. Client ================================================================================================= */
 
 typedef struct connect_client_t connect_client_t;
+typedef struct connect_backend_t { /* one address of the name, or one member client */
+    const char *address;           /* of a member: its URL */
+    bool ready;                    /* connected, and the peer allows one more call */
+    uint32_t calls, capacity;      /* that run; that the peer allows */
+    uint32_t latency_us;           /* smoothed, to the first byte; 0: not known yet */
+    uint32_t failures;             /* UNAVAILABLE in a row */
+} connect_backend_t;
+/* Chooses a backend for a call. last: chosen before. Returns its index, or count: none will do, the call waits. */
+typedef size_t connect_pick_t(const connect_backend_t *backends, size_t count, size_t last, const connect_call_t *call,
+    void *user);
+typedef struct connect_resolve_t connect_resolve_t; /* one question to a resolver */
+/* Finds the addresses of a host; answers by connect_resolve_finish, now or later. */
+typedef void connect_resolver_t(connect_resolve_t *question, const char *host, const char *port, void *user);
 /* Opens a transport for a connection, whose bytes it then carries (section 6). Returns OK, or why it cannot. */
 typedef connect_code_t connect_dialer_t(connect_conn_t *conn, const char *address, void *user);
 
+typedef struct connect_retry_t {   /* of calls without side effects, and of what the peer did not take */
+    uint32_t attempts;             /* default 1: no retry. What the peer did not take is sent again once in any case */
+    uint32_t backoff_ms, backoff_max_ms; /* doubled each time, with jitter; default 100, 10,000 */
+    uint32_t codes;                /* bits 1u << code; default UNAVAILABLE */
+    uint32_t budget;               /* retries per 100 calls; default 10 */
+} connect_retry_t;
 typedef struct connect_client_options_t {
     const connect_allocator_t *allocator;  /* default libc */
     connect_loop_t *loop;                  /* default: one of its own, run by the _wait functions */
@@ -869,20 +964,28 @@ typedef struct connect_client_options_t {
     connect_tls_t *tls;                    /* default for https: the system's trust anchors */
     const char *address;                   /* where to dial, as for connect_server_listen; default: the URL's host */
     connect_server_t *loopback;            /* calls this server in memory, on its loop; outlives the client; or NULL */
+    connect_client_t *const *members;      /* spreads calls over these clients, which outlive it; NULL: none */
+    size_t member_count;
     connect_protocol_t protocol;           /* default Connect */
     const char *codec;                     /* default "proto" */
-    connect_http_version_t http;           /* default: HTTP/2 for gRPC, else HTTP/1.1 */
+    connect_http_version_t http;           /* default: by ALPN; in clear text HTTP/2 for gRPC, else HTTP/1.1 */
     const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
     size_t compression_count;
     const char *compression;               /* of requests; default "identity" */
     const char *accept;                    /* compressions of responses, "zstd, gzip"; default: all; "identity": none */
     uint32_t compress_min;                 /* bytes; what is shorter goes as it is; default 1,024 */
     int32_t compression_level;             /* of gzip and zstd; default: their fast ones */
-    bool get;                              /* Connect GET for methods without side effects */
     connect_headers_t headers;             /* with every call; copied */
     uint32_t timeout_ms;                   /* default 30,000; for streams: none */
-    connect_dialer_t *dial;                /* default sockets */
-    void *user;                            /* for dial */
+    bool get;                              /* Connect GET for methods without side effects */
+    bool no_queue;                         /* no backend is ready: fail at once with UNAVAILABLE; default: wait */
+    uint32_t connections;                  /* per address; default: HTTP/2 1, HTTP/1.1 8 */
+    connect_retry_t retry;
+    connect_pick_t *pick;                  /* default connect_pick_first, one address; else all are dialled */
+    connect_resolver_t *resolve;           /* default: the system's, in a thread while a name is looked up */
+    connect_dialer_t *dial;                /* default sockets. With it, and without resolve, the address goes there */
+    void (*on_backends)(connect_client_t *client, void *user); /* one came, went, or changed its ready; NULL: none */
+    void *user;                            /* for these four */
     const connect_interceptor_t *interceptors; /* around every call */
     size_t interceptor_count;
     connect_codec_options_t codec_options;
@@ -890,7 +993,7 @@ typedef struct connect_client_options_t {
 typedef struct connect_reply_t { connect_headers_t headers, trailers; } connect_reply_t;
 typedef struct connect_call_options_t {    /* of one call; default: the client's */
     uint32_t timeout_ms;
-    connect_headers_t headers;             /* after the client's */
+    connect_headers_t headers;             /* after the client's; the protocol's own among them are left out */
     uint32_t receive_bytes, send_bytes;
     const char *compression, *codec;
     connect_protocol_t protocol;
@@ -900,18 +1003,36 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
 } connect_call_options_t;
 
 #if CONNECT_ENABLE_CLIENT
-/* Makes a client for the server at one address, dialled when needed.
-   base_url: "http://host:port/prefix". Errors: INVALID_ARGUMENT; UNIMPLEMENTED for https://. */
-CONNECT_API connect_client_t *connect_client_new(const char *base_url, const connect_client_options_t *options,
+/* Makes a client: a pool of connections to the addresses of one name, dialled when needed; or a spread over members.
+   base_url_or_null: "https://host:port/prefix", "http://..."; NULL with members.
+   Errors: INVALID_ARGUMENT, also for http:// with tls; UNIMPLEMENTED for https:// without any TLS engine. */
+CONNECT_API connect_client_t *connect_client_new(const char *base_url_or_null, const connect_client_options_t *options,
     connect_error_t *error);
 /* Ends all calls with CANCELED, and frees the client. */
 CONNECT_API void connect_client_free(connect_client_t *client_or_null);
+/* Dials now instead of at the first call, and again whenever the connection is lost. */
+CONNECT_API void connect_client_connect(connect_client_t *client);
+/* Describes the backends. room: how many fit in; 0 with NULL. Returns how many there are. Lifetime: the texts stay
+   until the names are looked up again, at the latest until the next callback. */
+CONNECT_API size_t connect_client_backends(const connect_client_t *client, connect_backend_t *backends_or_null,
+    size_t room);
+/* Policies for connect_client_options_t.pick; they choose among what is ready. */
+CONNECT_API connect_pick_t connect_pick_first, connect_pick_round_robin, connect_pick_least_loaded;
+/* Answers a question, once. addresses: "10.0.0.1:443", "[fd00::1]:443", "unix:/run/a"; none: not found.
+   valid_ms: the first call after it asks again; 0: asked again when none of them can be connected. */
+CONNECT_API void connect_resolve_finish(connect_resolve_t *question, const char *const *addresses, size_t count,
+    uint32_t valid_ms);
 /* Starts a call of any kind; then connect_call_send and connect_call_finish(call, CONNECT_OK, last_request_or_null).
    events_or_null: NULL: the _wait functions below are used instead. user_or_null: what events get. Returns NULL: it
-   could not be tried; no event comes. Lifetime: until on_closed has returned, or connect_call_free. */
+   could not even wait for a backend; no event comes. Lifetime: until on_closed has returned, or connect_call_free. */
 CONNECT_API connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error);
+#if CONNECT_ENABLE_SOCKETS
+/* As connect_client_connect, and waits until a backend is ready. timeout_ms: 0: 30,000. Returns false:
+   DEADLINE_EXCEEDED, with the last failure in its text. */
+CONNECT_API bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, connect_error_t *error);
+#endif
 /* Makes a unary call and waits for its end. Returns its code. Lifetime: response and error are in the arena. */
 CONNECT_API connect_code_t connect_client_unary_wait(connect_client_t *client, const connect_method_t *method,
     const void *request, void *response, connect_arena_t *arena, const connect_call_options_t *options,
@@ -957,6 +1078,8 @@ CONNECT_API const char *connect_build_info(void);
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -5954,6 +6077,247 @@ void connect_writer_put(connect_writer_t *writer, uint32_t number, connect_kind_
     writer->failed = false;
 }
 
+/* #### src/codec/text.c ############################################################################################ */
+/* A message as text, for people (protobuf.dev, "Text Format Language Specification"): what parsers of that format read
+   back, but for unknown fields.
+
+       name: value            one line for each value; two spaces for each level
+       name { ... }           a message, an entry of a map { key: ... value: ... }, a group by the name of its type
+       7: 42                  an unknown field: varints as decimal, fixed ones as hexadecimal, bytes as a string
+
+   Strings: C escapes for quotes, backslashes and control characters; UTF-8 stands as it is, other bytes as three octal
+   digits. Enums by name, or by number if they have none. Doubles and floats in the shortest digits that read back.
+   Below CN_MESSAGE_DEPTH_COPY levels, and in unknown groups below CN_MESSAGE_DEPTH, stands "...". */
+
+typedef struct cn_text_t { /* the text under way, at the end of the arena */
+    connect_arena_t *arena;
+    char *text;
+    size_t len, room;
+    bool failed;
+} cn_text_t;
+
+static void cn_text_put(cn_text_t *out, const char *bytes, size_t len) {
+    if (out->failed) return;
+    if (len >= out->room - out->len) { /* one byte is kept for the zero */
+        const size_t room = out->room > SIZE_MAX / 4 || len > SIZE_MAX / 4 ? 0 : 2 * out->room + len + 128;
+        char *text = room ? (char *)cn_arena_grow(out->arena, out->text, out->room, room) : NULL;
+        if (!text) {
+            out->failed = true;
+            return;
+        }
+        out->text = text;
+        out->room = room;
+    }
+    memcpy(out->text + out->len, bytes, len);
+    out->len += len;
+}
+
+static void cn_text_puts(cn_text_t *out, const char *text) {
+    cn_text_put(out, text, strlen(text));
+}
+
+static void cn_text_indent(cn_text_t *out, uint32_t level) {
+    while (level-- > 0)
+        cn_text_put(out, "  ", 2);
+}
+
+static void cn_text_quote(cn_text_t *out, connect_str_t text) {
+    static const char escaped[] = "\n\r\t\"\'\\", letters[] = "nrt\"'\\";
+    const bool utf8 = cn_utf8_valid(text);
+    size_t i;
+    cn_text_put(out, "\"", 1);
+    for (i = 0; i < text.len; i++) {
+        const unsigned char c = (unsigned char)text.data[i];
+        const char *found = c ? strchr(escaped, c) : NULL;
+        char part[4];
+        if (found) {
+            part[0] = '\\';
+            part[1] = letters[found - escaped];
+            cn_text_put(out, part, 2);
+        } else if (c < 0x20 || c == 0x7F || (c >= 0x80 && !utf8)) {
+            part[0] = '\\';
+            part[1] = (char)('0' + (c >> 6));
+            part[2] = (char)('0' + (c >> 3 & 7));
+            part[3] = (char)('0' + (c & 7));
+            cn_text_put(out, part, 4);
+        } else {
+            cn_text_put(out, text.data + i, 1);
+        }
+    }
+    cn_text_put(out, "\"", 1);
+}
+
+static void cn_text_uint(cn_text_t *out, uint64_t value) {
+    char digits[CN_NUMBER_ROOM];
+    cn_text_put(out, digits, cn_number_from_uint(digits, value));
+}
+
+static void cn_text_int(cn_text_t *out, int64_t value) {
+    char digits[CN_NUMBER_ROOM];
+    cn_text_put(out, digits, cn_number_from_int(digits, value));
+}
+
+static void cn_text_float(cn_text_t *out, double value, bool single) {
+    char digits[CN_NUMBER_ROOM];
+    if (value != value)
+        cn_text_puts(out, "nan");
+    else if (value - value != 0)
+        cn_text_puts(out, value < 0 ? "-inf" : "inf");
+    else
+        cn_text_put(
+            out, digits, single ? cn_number_from_float(digits, (float)value) : cn_number_from_double(digits, value));
+}
+
+static void cn_text_scalar(cn_text_t *out, const connect_type_t *type, const connect_field_t *field, const char *at) {
+    union {
+        bool truth;
+        float single;
+        double wide;
+        int32_t int32;
+        uint32_t uint32;
+        int64_t int64;
+        uint64_t uint64;
+        connect_str_t text;
+    } value;
+    const char *name;
+    memset(&value, 0, sizeof value);
+    memcpy(&value, at, cn_message_value_size(type, field));
+    switch (field->kind) {
+    case CONNECT_KIND_BOOL: cn_text_puts(out, value.truth ? "true" : "false"); break;
+    case CONNECT_KIND_FLOAT: cn_text_float(out, (double)value.single, true); break;
+    case CONNECT_KIND_DOUBLE: cn_text_float(out, value.wide, false); break;
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: cn_text_quote(out, value.text); break;
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32: cn_text_uint(out, value.uint32); break;
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64: cn_text_uint(out, value.uint64); break;
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_SINT64:
+    case CONNECT_KIND_SFIXED64: cn_text_int(out, value.int64); break;
+    case CONNECT_KIND_ENUM:
+        name = connect_enum_name(type->enums[field->type], value.int32);
+        if (name) {
+            cn_text_puts(out, name);
+            break;
+        }
+        /* fall through */
+    default: cn_text_int(out, value.int32); break;
+    }
+}
+
+static void cn_text_message(cn_text_t *out, const connect_type_t *type, const char *message, uint32_t level);
+
+/* at: of a value, not of the pointer to a message. */
+static void cn_text_value(
+    cn_text_t *out, const connect_type_t *type, const connect_field_t *field, const char *at, uint32_t level) {
+    const bool message = field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP;
+    const connect_type_t *inner = message ? type->types[field->type] : NULL;
+    const char *name = type->names + field->name, *dot = inner ? strrchr(inner->full_name, '.') : NULL;
+    cn_text_indent(out, level);
+    if (field->kind == CONNECT_KIND_GROUP) { /* of proto2: the field is named as its type, in lower case */
+        const char *type_name = dot ? dot + 1 : inner->full_name;
+        if (cn_str_equal_nocase(connect_str_of(type_name), connect_str_of(name))) name = type_name;
+    }
+    cn_text_puts(out, name);
+    if (!message) {
+        cn_text_put(out, ": ", 2);
+        cn_text_scalar(out, type, field, at);
+        cn_text_put(out, "\n", 1);
+        return;
+    }
+    cn_text_put(out, " {\n", 3);
+    if (at) cn_text_message(out, inner, at, level + 1);
+    cn_text_indent(out, level);
+    cn_text_put(out, "}\n", 2);
+}
+
+static void cn_text_records(cn_text_t *out, connect_str_t bytes, uint32_t level, uint32_t depth) {
+    connect_reader_t reader = {{NULL, 0}, false};
+    connect_record_t record;
+    char digits[24];
+    reader.rest = bytes;
+    while (connect_reader_next(&reader, &record)) {
+        cn_text_indent(out, level);
+        cn_text_uint(out, record.number);
+        switch (record.wire) {
+        case CONNECT_WIRE_VARINT:
+            cn_text_put(out, ": ", 2);
+            cn_text_uint(out, record.value);
+            break;
+        case CONNECT_WIRE_FIXED64:
+        case CONNECT_WIRE_FIXED32:
+            snprintf(digits, sizeof digits, record.wire == CONNECT_WIRE_FIXED64 ? ": 0x%016llx" : ": 0x%08llx",
+                (unsigned long long)record.value);
+            cn_text_puts(out, digits);
+            break;
+        case CONNECT_WIRE_BYTES:
+            cn_text_put(out, ": ", 2);
+            cn_text_quote(out, record.bytes);
+            break;
+        case CONNECT_WIRE_GROUP:
+            cn_text_put(out, " {\n", 3);
+            if (depth)
+                cn_text_records(out, record.bytes, level + 1, depth - 1);
+            else
+                cn_text_puts(out, "...\n");
+            cn_text_indent(out, level);
+            cn_text_put(out, "}", 1);
+            break;
+        }
+        cn_text_put(out, "\n", 1);
+    }
+}
+
+static void cn_text_message(cn_text_t *out, const connect_type_t *type, const char *message, uint32_t level) {
+    size_t i, j;
+    if (level > CN_MESSAGE_DEPTH_COPY) {
+        cn_text_puts(out, "...\n");
+        return;
+    }
+    for (i = 0; i < type->field_count && !out->failed; i++) {
+        const connect_field_t *field = &type->fields[i];
+        const char *at = message + field->offset;
+        if (!type->is_map_entry && !cn_message_has(field, message)) continue;
+        if (field->flags & CONNECT_FIELD_REPEATED) {
+            const size_t size = cn_message_value_size(type, field);
+            cn_message_list_t list;
+            memcpy(&list, at, sizeof list);
+            for (j = 0; j < list.count && !out->failed; j++)
+                cn_text_value(out, type, field, (const char *)list.items + j * size, level);
+        } else if (field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP) {
+            const char *sub;
+            memcpy(&sub, at, sizeof sub);
+            cn_text_value(out, type, field, sub, level);
+        } else {
+            cn_text_value(out, type, field, at, level);
+        }
+    }
+    if (type->keeps_unknown) {
+        connect_str_list_t unknown;
+        memcpy(&unknown, message + type->unknown, sizeof unknown);
+        for (i = 0; i < unknown.count; i++)
+            cn_text_records(out, unknown.items[i], level, CN_MESSAGE_DEPTH);
+    }
+}
+
+connect_str_t connect_message_encode_text(const connect_type_t *type, const void *message, connect_arena_t *arena) {
+    cn_text_t out = {NULL, NULL, 0, 0, false};
+    connect_str_t text = {NULL, 0};
+    out.arena = arena;
+    cn_text_put(&out, "", 0);
+    cn_text_message(&out, type, (const char *)message, 0);
+    if (out.failed) {
+        if (out.text) cn_arena_shrink(arena, out.text, out.room, 0);
+        return text;
+    }
+    out.text[out.len] = 0;
+    cn_arena_shrink(arena, out.text, out.room, out.len + 1);
+    text.data = out.text;
+    text.len = out.len;
+    return text;
+}
+
 /* #### src/codec/extension.h ####################################################################################### */
 /* The field of an extension's holder. */
 CN_PRIVATE const connect_field_t *cn_extension_field(const connect_extension_t *extension);
@@ -6140,6 +6504,200 @@ bool connect_extension_set(
     list.items = items;
     list.count = count;
     memcpy((char *)message + extension->extendee->unknown, &list, sizeof list);
+    return true;
+}
+
+/* #### src/codec/time.c ############################################################################################ */
+/* google.protobuf.Timestamp and Duration as C knows times (timestamp.proto, duration.proto). A timespec counts its
+   nanoseconds forward, also before zero, and so does a Timestamp; in a Duration both fields have the same sign. */
+
+#define CN_TIME_SECOND 1000000000
+
+void connect_timestamp_now(int64_t *seconds, int32_t *nanos) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    connect_timestamp_from_timespec(&now, seconds, nanos);
+}
+
+void connect_timestamp_from_timespec(const struct timespec *time, int64_t *seconds, int32_t *nanos) {
+    *seconds = (int64_t)time->tv_sec;
+    *nanos = (int32_t)time->tv_nsec;
+}
+
+bool connect_timestamp_to_timespec(int64_t seconds, int32_t nanos, struct timespec *time) {
+    time->tv_sec = (time_t)seconds;
+    time->tv_nsec = nanos;
+    return (int64_t)time->tv_sec == seconds && nanos >= 0 && nanos < CN_TIME_SECOND;
+}
+
+void connect_duration_from_timespec(const struct timespec *span, int64_t *seconds, int32_t *nanos) {
+    connect_timestamp_from_timespec(span, seconds, nanos);
+    if (*seconds >= 0 || *nanos == 0) return;
+    *seconds += 1;
+    *nanos -= CN_TIME_SECOND;
+}
+
+bool connect_duration_to_timespec(int64_t seconds, int32_t nanos, struct timespec *span) {
+    if (nanos < 0 && seconds > 0) return false;
+    if (nanos > 0 && seconds < 0) return false;
+    if (nanos < 0 && seconds > INT64_MIN) {
+        seconds -= 1;
+        nanos += CN_TIME_SECOND;
+    }
+    return connect_timestamp_to_timespec(seconds, nanos, span);
+}
+
+void connect_duration_from_ms(int64_t ms, int64_t *seconds, int32_t *nanos) {
+    *seconds = ms / 1000;
+    *nanos = (int32_t)(ms % 1000) * 1000000;
+}
+
+int64_t connect_duration_to_ms(int64_t seconds, int32_t nanos) {
+    const int64_t more = nanos / 1000000;
+    if (seconds > INT64_MAX / 1000 || (seconds == INT64_MAX / 1000 && more > INT64_MAX % 1000)) return INT64_MAX;
+    if (seconds < INT64_MIN / 1000 || (seconds == INT64_MIN / 1000 && more < INT64_MIN % 1000)) return INT64_MIN;
+    return seconds * 1000 + more;
+}
+
+/* #### src/codec/any.c ############################################################################################# */
+/* google.protobuf.Any (any.proto): a type URL, whose part behind the last slash is the type's full name, and the
+   message in binary. Written with "type.googleapis.com/" in front, as everybody does; read with anything. */
+
+bool connect_any_pack(connect_str_t *type_url, connect_str_t *value, const connect_type_t *type, const void *message,
+    connect_arena_t *arena, connect_error_t *error) {
+    const connect_str_t url = connect_arena_printf(arena, "type.googleapis.com/%s", type->full_name);
+    connect_str_t bytes;
+    if (!url.data) return cn_error_memory(error);
+    bytes = connect_message_encode(type, message, arena, NULL, error);
+    if (!bytes.data) return false;
+    *type_url = url;
+    *value = bytes;
+    return true;
+}
+
+static connect_str_t cn_any_name(connect_str_t url) {
+    size_t slash = url.len;
+    while (slash > 0 && url.data[slash - 1] != '/')
+        slash--;
+    return cn_str(url.data + slash, slash ? url.len - slash : 0);
+}
+
+bool connect_any_is(connect_str_t type_url, const connect_type_t *type) {
+    return connect_str_equal(cn_any_name(type_url), connect_str_of(type->full_name));
+}
+
+bool connect_any_unpack(connect_str_t type_url, connect_str_t value, const connect_type_t *type, void *message,
+    connect_arena_t *arena, const connect_codec_options_t *options, connect_error_t *error) {
+    if (!connect_any_is(type_url, type))
+        return cn_error_print(error, arena, CONNECT_INVALID_ARGUMENT, "an Any of \"%s\" is no %s",
+            cn_str_quote(arena, type_url).data, type->full_name);
+    return connect_message_decode(type, message, value, arena, options, error);
+}
+
+/* #### src/codec/field_mask.c ###################################################################################### */
+/* google.protobuf.FieldMask (field_mask.proto): paths of field names, "a.b.c", through messages that are not repeated;
+   the last may be any field. A mask that names a message names all that is in it. */
+
+bool connect_field_mask_has(connect_str_list_t paths, const char *path) {
+    const connect_str_t wanted = connect_str_of(path);
+    size_t i;
+    for (i = 0; i < paths.count; i++) {
+        const connect_str_t item = paths.items[i];
+        if (!item.len || !cn_str_starts(wanted, item)) continue;
+        if (item.len == wanted.len || wanted.data[item.len] == '.') return true;
+    }
+    return false;
+}
+
+/* Takes a name off a path; NULL: the type has no such field, or it is not the last and no message. */
+static const connect_field_t *cn_field_mask_next(const connect_type_t *type, connect_str_t *rest, bool *last) {
+    const connect_field_t *field;
+    connect_str_t name;
+    if (!cn_str_split(rest, '.', &name)) return NULL;
+    field = connect_message_field(type, name);
+    *last = !rest->data;
+    if (!field || *last) return field;
+    if (field->flags & CONNECT_FIELD_REPEATED) return NULL;
+    return field->kind == CONNECT_KIND_MESSAGE || field->kind == CONNECT_KIND_GROUP ? field : NULL;
+}
+
+bool connect_field_mask_check(
+    connect_str_list_t paths, const connect_type_t *type, connect_arena_t *arena, connect_error_t *error) {
+    size_t i;
+    for (i = 0; i < paths.count; i++) {
+        const connect_type_t *at = type;
+        connect_str_t rest = paths.items[i];
+        bool last = false;
+        while (!last) {
+            const connect_field_t *field = cn_field_mask_next(at, &rest, &last);
+            if (!field)
+                return cn_error_print(error, arena, CONNECT_INVALID_ARGUMENT, "\"%s\" is no field of %s",
+                    cn_str_quote(arena, paths.items[i]).data, type->full_name);
+            if (!last) at = at->types[field->type];
+        }
+    }
+    return true;
+}
+
+/* The message that a field of `message` points to, as a copy of the caller's own; made, if it is not there. */
+static void *cn_field_mask_own(
+    const connect_type_t *type, void *message, const connect_field_t *field, connect_arena_t *arena) {
+    const connect_type_t *sub_type = type->types[field->type];
+    const void *at = connect_message_get(type, message, field), *old = NULL;
+    void *sub = cn_arena_raw(arena, sub_type->size);
+    if (!sub) return NULL;
+    if (at) memcpy(&old, at, sizeof old);
+    if (old)
+        memcpy(sub, old, sub_type->size);
+    else
+        connect_message_init(sub_type, sub);
+    connect_message_set(type, message, field, &sub);
+    return sub;
+}
+
+/* Copies one field deeply, by way of a message that has nothing else. */
+static bool cn_field_mask_copy_field(
+    const connect_type_t *type, void *to, const void *from, const connect_field_t *field, connect_arena_t *arena) {
+    const void *value = from ? connect_message_get(type, from, field) : NULL;
+    void *only = value ? cn_arena_raw(arena, type->size) : NULL, *copy = value ? cn_arena_raw(arena, type->size) : NULL;
+    if (!value) {
+        connect_message_set(type, to, field, NULL);
+        return true;
+    }
+    if (!only || !copy) return false;
+    connect_message_init(type, only);
+    connect_message_set(type, only, field, value);
+    if (!connect_message_copy(type, copy, only, arena)) return false;
+    connect_message_set(type, to, field, connect_message_get(type, copy, field));
+    return true;
+}
+
+bool connect_field_mask_copy(connect_str_list_t paths, const connect_type_t *type, void *to, const void *from,
+    connect_arena_t *arena, connect_error_t *error) {
+    size_t i;
+    if (!connect_field_mask_check(paths, type, arena, error)) return false;
+    for (i = 0; i < paths.count; i++) {
+        const connect_type_t *at = type;
+        connect_str_t rest = paths.items[i];
+        const void *source = from;
+        void *target = to;
+        bool last = false;
+        while (!last) {
+            const connect_field_t *field = cn_field_mask_next(at, &rest, &last);
+            const void *sub;
+            if (last) {
+                if (!cn_field_mask_copy_field(at, target, source, field, arena)) return cn_error_memory(error);
+                continue;
+            }
+            sub = source ? connect_message_get(at, source, field) : NULL;
+            if (sub) memcpy(&source, sub, sizeof source);
+            if (!sub) source = NULL;
+            if (!source && !connect_message_get(at, target, field)) break; /* neither has it: nothing to clear */
+            target = cn_field_mask_own(at, target, field, arena);
+            if (!target) return cn_error_memory(error);
+            at = at->types[field->type];
+        }
+    }
     return true;
 }
 
@@ -7070,7 +7628,7 @@ static bool cn_schema_default_number(const cn_schema_field_t *field, char *to) {
     const connect_str_t text = field->default_text;
     cn_number_t number;
     int64_t integer = 0;
-    uint64_t natural;
+    uint64_t natural = 0;
     double wide;
     float narrow;
     bool ok;
@@ -10272,6 +10830,8 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     bool over_high_water, is_head_request, reset;
     bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
     uint8_t interim_heads;         /* client: 1xx responses so far */
+    bool unprocessed;              /* client: the peer has not processed the request: it may be sent again */
+    uint64_t written_before;       /* http->written when nothing of this exchange had gone out */
     connect_code_t close_code;     /* what on_closed will say */
     const char *close_why;
     connect_headers_t out_trailers;
@@ -10296,6 +10856,7 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     void (*eof)(cn_http_t *http);  /* the peer sends no more: what is not whole is cut short */
     void (*pull)(cn_http_t *http); /* moves into http->out what may go out now, up to limits->connection_buffer */
     bool (*can_begin)(const cn_http_t *http);              /* client: begin would work */
+    uint32_t (*capacity)(const cn_http_t *http);           /* client: how many exchanges the peer allows at once */
     bool (*begin)(cn_http_t *http, cn_exchange_t *x);      /* client: attaches x; then send_head */
     void (*drain)(cn_http_t *http);                        /* no new exchanges; closes when the last one has ended */
     bool (*send_head)(cn_exchange_t *x, const cn_head_t *head, bool end); /* false: out of memory */
@@ -10325,11 +10886,16 @@ struct cn_http_t { /* embedded in the connection */
     bool read_blocked;                /* feed would take nothing now */
     bool draining;                    /* no exchange may begin any more */
     bool closing;                     /* close when out is empty */
+    bool settled;                     /* client: the peer has shown itself: by SETTINGS, or a response */
+    uint64_t written;                 /* bytes that the transport has taken out of `out` */
+    bool stopped;                     /* closed inside one of its events: no event but on_closed is to come */
     const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */
 };
 
 /* Sets when on_due is wanted; INT64_MAX: not any more. */
 CN_PRIVATE void cn_exchange_set_due(cn_exchange_t *x, int64_t due_ms);
+/* Tells whether an event of x, or beside it, has closed the connection. */
+CN_PRIVATE bool cn_exchange_is_stopped(const cn_exchange_t *x);
 /* Calls on_output, unless we are inside feed or it was called already. */
 CN_PRIVATE void cn_http_wake(cn_http_t *http);
 /* Puts x on the list of the open ones, and takes it off and says on_closed with x->close_code. */
@@ -10351,6 +10917,10 @@ CN_PRIVATE void cn_exchange_set_due(cn_exchange_t *x, int64_t due_ms) {
     }
 }
 
+CN_PRIVATE bool cn_exchange_is_stopped(const cn_exchange_t *x) {
+    return x->http && x->http->stopped;
+}
+
 CN_PRIVATE void cn_http_wake(cn_http_t *http) {
     if (http->feeding || http->woken) return;
     http->woken = true;
@@ -10361,6 +10931,7 @@ CN_PRIVATE void cn_exchange_attach(cn_http_t *http, cn_exchange_t *x) {
     x->http = http;
     x->content_length = -1;
     x->received_ms = http->now_ms;
+    x->written_before = http->written + cn_buf_len(&http->out);
     cn_list_append(&http->exchanges, &x->node);
     http->exchange_count++;
     if (x->due_ms < http->due_ms) http->due_ms = x->due_ms;
@@ -10372,6 +10943,7 @@ CN_PRIVATE void cn_exchange_close(cn_exchange_t *x) {
     cn_list_remove(&x->node);
     http->exchange_count--;
     x->http = NULL;
+    if (!x->received_head && http->written <= x->written_before) x->unprocessed = true;
     if (x->close_code == CONNECT_UNAVAILABLE && http->failure) x->close_why = http->failure;
     x->events->on_closed(x, x->close_code, x->close_why);
 }
@@ -10932,7 +11504,7 @@ static void cn_h1_shut(cn_http_t *http) {
 }
 
 static void cn_h1_tell_room(cn_http_t *http) {
-    if (!http->is_server && http->events->on_room) http->events->on_room(http);
+    if (!http->is_server && !http->stopped && http->events->on_room) http->events->on_room(http);
 }
 
 /* Ends the exchange before its time, and the connection with it. */
@@ -11093,7 +11665,7 @@ static bool cn_h1_write_body(cn_http_t *http, cn_exchange_t *x, size_t len) {
 static void cn_h1_transfer(cn_http_t *http) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     cn_exchange_t *x;
-    while ((x = s->x) != NULL) {
+    while ((x = s->x) != NULL && !http->stopped) {
         const size_t waiting = cn_buf_len(&x->out), used = cn_buf_len(&http->out);
         const size_t most = http->limits->connection_buffer;
         size_t len = used < most ? CN_MIN(waiting, most - used) : 0;
@@ -11339,8 +11911,9 @@ static void cn_h1_begin_body(cn_http_t *http, cn_exchange_t *x, cn_h1_read_t rea
     http->head_since_ms = -1;
     x->received_head = true;
     x->received_ms = http->now_ms;
+    if (http->stopped) return;
     x->events->on_head(x);
-    if (s->read == CN_H1_FIXED && s->left == 0 && !x->reset) cn_h1_message_end(http);
+    if (s->read == CN_H1_FIXED && s->left == 0 && !x->reset && !http->stopped) cn_h1_message_end(http);
 }
 
 static void cn_h1_request_head(cn_http_t *http, const char *base, const cn_h1_field_t *fields, size_t recorded) {
@@ -11403,6 +11976,7 @@ static void cn_h1_response_head(cn_http_t *http, const char *base, const cn_h1_f
         return;
     }
     x->status = head->status;
+    http->settled = true;
     x->content_length = head->content_length;
     if (head->close || (head->minor == 0 && !head->keep_alive)) s->keep = false;
     if (x->is_head_request || head->status == 204 || head->status == 304) {
@@ -11617,7 +12191,7 @@ static size_t cn_h1_feed_data(cn_http_t *http, const char *bytes, size_t len) {
         x->unread += (uint32_t)taken;
         if (s->read != CN_H1_UNTIL_EOF) s->left -= taken;
         x->events->on_data(x, bytes, taken);
-        if (x->reset) return taken;
+        if (x->reset || http->stopped) return taken;
     }
     if (s->left == 0 && s->read == CN_H1_FIXED) {
         cn_h1_message_end(http);
@@ -11649,7 +12223,7 @@ static size_t cn_h1_feed(cn_http_t *http, const char *bytes, size_t len) {
     const bool was_feeding = http->feeding;
     size_t at = 0;
     http->feeding = true;
-    while (at < len && !http->read_blocked) {
+    while (at < len && !http->read_blocked && !http->stopped) {
         if (s->x && s->x->reset) cn_h1_abort(http);
         switch ((cn_h1_read_t)s->read) {
         case CN_H1_HEAD:
@@ -11763,6 +12337,11 @@ static bool cn_h1_can_begin(const cn_http_t *http) {
     return !http->is_server && !s->x && s->read == CN_H1_HEAD && !http->draining && !http->closing;
 }
 
+static uint32_t cn_h1_capacity(const cn_http_t *http) {
+    (void)http;
+    return 1;
+}
+
 static bool cn_h1_begin(cn_http_t *http, cn_exchange_t *x) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     if (!cn_h1_can_begin(http)) return false;
@@ -11853,8 +12432,8 @@ static void cn_h1_consume(cn_exchange_t *x, size_t len) {
 
 CN_PRIVATE const cn_http_version_t *cn_http1_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_1, cn_h1_open, cn_h1_free, cn_h1_feed, cn_h1_eof, cn_h1_pull,
-        cn_h1_can_begin, cn_h1_begin, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end, cn_h1_reset,
-        cn_h1_consume};
+        cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
+        cn_h1_reset, cn_h1_consume};
     return &version;
 }
 
@@ -11996,6 +12575,13 @@ static void cn_http2_fail_memory(cn_http2_t *h) {
     cn_http2_fail(h, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
 }
 
+/* Whether nghttp2 is to return; an event may have closed the connection. */
+static bool cn_http2_stops(cn_http2_t *h) {
+    if (CN_UNLIKELY(h->http->stopped))
+        cn_http2_fail(h, NGHTTP2_CANCEL, CONNECT_UNAVAILABLE, "the connection is closed");
+    return h->fatal != 0;
+}
+
 /* ---- Memory for nghttp2 ---- */
 
 static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
@@ -12130,7 +12716,10 @@ static void cn_http2_end(cn_http2_t *h, connect_code_t code, const char *why) {
         if (x->close_code == CONNECT_OK && (http->is_server || !x->received_end)) {
             x->close_code = http->is_server || x->reset ? CONNECT_CANCELED : code;
             x->close_why = x->reset ? "the stream was reset by this end" : why;
-            if (!http->is_server && x->stream_id == 0) x->close_code = CONNECT_UNAVAILABLE; /* it was never sent */
+            if (!http->is_server && x->stream_id == 0) {
+                x->close_code = CONNECT_UNAVAILABLE; /* it was never sent */
+                x->unprocessed = true;
+            }
         }
         cn_exchange_close(x);
     }
@@ -12149,12 +12738,16 @@ static void cn_http2_abort(cn_http2_t *h) {
     cn_http2_end(h, h->fatal_code, h->fatal_why);
 }
 
+static uint32_t cn_http2_capacity(const cn_http_t *http) {
+    const cn_http2_t *h = (const cn_http2_t *)http->state;
+    uint32_t most = nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    return CN_MIN(most, http->limits->streams);
+}
+
 static bool cn_http2_can_begin(const cn_http_t *http) {
     const cn_http2_t *h = (const cn_http2_t *)http->state;
-    uint32_t most;
     if (http->draining || http->closing || h->ended || h->fatal) return false;
-    most = nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    return http->exchange_count < CN_MIN(most, http->limits->streams);
+    return http->exchange_count < cn_http2_capacity(http);
 }
 
 /* After nghttp2 ran: ends what is to be ended, and tells a client's owner whether another exchange may begin. Returns
@@ -12172,7 +12765,7 @@ static bool cn_http2_settle(cn_http2_t *h) {
     has_room = cn_http2_can_begin(http);
     told = (has_room && !h->had_room) || (http->draining && !was_draining);
     h->had_room = has_room;
-    if (told && http->events->on_room) http->events->on_room(http);
+    if (told && !http->stopped && http->events->on_room) http->events->on_room(http);
     return told && !h->ended;
 }
 
@@ -12347,7 +12940,7 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
     (void)nghttp2_session_set_stream_user_data(session, x->stream_id, x);
     h->current = x;
     h->update_credit = CN_MIN(h->update_credit + 2, CN_HTTP2_UPDATE_CREDIT);
-    return 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static connect_str_t cn_http2_view(const uint8_t *bytes, size_t len) {
@@ -12427,7 +13020,7 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
         h->block_refusal = 431;
     else
         cn_http2_give_up(h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* nghttp2 takes header texts as uint8_t *, and does not write to them. */
@@ -12538,11 +13131,14 @@ static int cn_http2_on_frame(nghttp2_session *session, const nghttp2_frame *fram
         if (frame->hd.type == NGHTTP2_HEADERS && !cn_http2_is_mute(x)) cn_http2_on_head(h, x);
         if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
             x->received_end = true;
-            if (!cn_http2_is_mute(x)) x->events->on_end(x);
+            if (!cn_http2_is_mute(x) && !h->http->stopped) x->events->on_end(x);
         }
         break;
     case NGHTTP2_SETTINGS:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) h->settings_received = true;
+        if (frame->hd.flags & NGHTTP2_FLAG_ACK) break;
+        h->settings_received = true;
+        if (!h->http->settled) h->had_room = false; /* so that the owner hears of it now */
+        h->http->settled = true;
         break;
     case NGHTTP2_GOAWAY: cn_http2_on_goaway(h); break;
     case NGHTTP2_PING:
@@ -12552,7 +13148,7 @@ static int cn_http2_on_frame(nghttp2_session *session, const nghttp2_frame *fram
         break;
     default: break;
     }
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int cn_http2_on_data(
@@ -12567,7 +13163,7 @@ static int cn_http2_on_data(
         x->received_ms = h->http->now_ms;
         x->events->on_data(x, (const char *)bytes, len);
     }
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int cn_http2_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user) {
@@ -12636,11 +13232,13 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
         if (x->unread) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, x->unread));
         x->unread = 0;
         cn_http2_set_close_code(h, x, error);
+        /* RFC 9113 8.7; nghttp2 says the same of streams beyond the last one that GOAWAY names */
+        if (error == NGHTTP2_REFUSED_STREAM && !x->reset && !x->received_head) x->unprocessed = true;
         cn_http2_close(h, x);
     }
     if (counts && !cn_http2_bucket_take(&h->resets, limits->reset_burst, limits->reset_rate, h->http->now_ms))
         cn_http2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, "too many streams were reset");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- What is sent ---- */
@@ -12735,7 +13333,7 @@ static int cn_http2_on_send_data(nghttp2_session *session, nghttp2_frame *frame,
     if (x->over_high_water && cn_buf_len(&x->out) < http->limits->stream_buffer / 2) {
         x->over_high_water = false;
         if (!x->sent_end && !cn_http2_is_mute(x)) x->events->on_writable(x);
-        if (h->fatal) return NGHTTP2_ERR_CALLBACK_FAILURE;
+        if (cn_http2_stops(h)) return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     return cn_buf_len(&http->out) >= http->limits->connection_buffer ? NGHTTP2_ERR_PAUSE : 0;
 }
@@ -12749,7 +13347,7 @@ static int cn_http2_on_frame_not_sent(nghttp2_session *session, const nghttp2_fr
     if (x)
         cn_http2_give_up(
             h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "the headers to be sent are too large");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- Open, free ---- */
@@ -13158,8 +13756,8 @@ static void cn_http2_drain(cn_http_t *http) {
 
 CN_PRIVATE const cn_http_version_t *cn_http2_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_2, cn_http2_open, cn_http2_free, cn_http2_feed, cn_http2_eof,
-        cn_http2_pull, cn_http2_can_begin, cn_http2_begin, cn_http2_drain, cn_http2_send_head, cn_http2_flush,
-        cn_http2_send_end, cn_http2_reset, cn_http2_consume};
+        cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_drain, cn_http2_send_head,
+        cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
     return &version;
 }
 #endif
@@ -14509,7 +15107,8 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 };
 
 static bool cn_recognise_fits(const cn_recognise_row_t *row, const connect_method_t *method, unsigned without) {
-    return !(row->without & without) && (method->kind == CONNECT_UNARY ? row->for_unary : row->for_streams);
+    if (row->without & without) return false;
+    return method->kind == CONNECT_ANY_KIND || (method->kind == CONNECT_UNARY ? row->for_unary : row->for_streams);
 }
 
 CN_PRIVATE const cn_protocol_t *cn_protocol_recognise(
@@ -14599,7 +15198,8 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
                                             row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
                                                 row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
                                                     row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                                        row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND)
+                                                        row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                            row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
     bool tiny;
@@ -17206,6 +17806,11 @@ struct connect_conn_t {
     bool *gone;        /* set when conn is freed, or its output is: connect_conn_output asks */
     int os_error;
     connect_code_t dial_code; /* client: what dial returned; 0: it began */
+    struct cn_pool_t *home;   /* client: the connections it belongs to; the rest is for these to use */
+    size_t address;           /* which of the backend's it was dialled to */
+    int64_t dialled_ms;
+    bool met;                 /* they have heard that it is open */
+    bool given_up;            /* another was faster: no failure */
     char failure[256];
     char peer[110]; /* a Unix path is at most 108 bytes */
     void (*output)(connect_conn_t *conn, void *user);
@@ -17498,7 +18103,7 @@ static void cn_conn_tick_exchanges(connect_conn_t *conn) {
     int64_t now = http->now_ms, due = INT64_MAX;
     if (http->due_ms > now) return;
     http->due_ms = INT64_MAX;
-    for (node = http->exchanges.next; node != &http->exchanges; node = next) {
+    for (node = http->exchanges.next; node != &http->exchanges && !http->stopped; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
         if (x->due_ms <= now) {
@@ -17539,6 +18144,7 @@ static bool cn_conn_tick(connect_conn_t *conn) {
     bool due = !conn->dead && connect_conn_deadline_ms(conn) <= now;
     if (conn->dead) return false;
     cn_conn_tick_exchanges(conn);
+    if (http->stopped) return due;
     if (conn->owner_due_ms <= now && conn->owner) {
         conn->owner_due_ms = INT64_MAX;
         conn->events->on_due(conn);
@@ -17787,6 +18393,7 @@ void connect_conn_sent(connect_conn_t *conn, size_t len) {
     cn_http_t *http = &conn->http;
     cn_buf_t *wire = cn_conn_wire(conn);
     cn_buf_drop(wire, len);
+    http->written += len;
     if (len) conn->stalled_since_ms = cn_buf_len(wire) ? http->now_ms : -1;
     if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->pool, http->allocator);
 }
@@ -17816,6 +18423,7 @@ void connect_conn_on_output(connect_conn_t *conn, void (*output)(connect_conn_t 
 
 void connect_conn_close(connect_conn_t *conn) {
     conn->dead = true;
+    conn->http.stopped = true;
     if (conn->depth)
         conn->close_wanted = true;
     else
@@ -17877,6 +18485,10 @@ typedef struct cn_call_owner_t {                   /* the server or the client o
     void (*poke)(connect_call_t *call);            /* have cn_call_on_poke called soon, though it has no exchange */
     int64_t (*now_ms)(const connect_call_t *call); /* the time, of a call without an exchange; -1: not known */
     void (*on_passed)(connect_call_t *call);       /* client: no interceptor holds it back any more */
+    void (*on_answer)(connect_call_t *call);       /* client: the response has begun */
+    void (*on_outcome)(connect_call_t *call);      /* client: rpc.error is what came of it on this connection */
+    bool (*may_retry)(connect_call_t *call);       /* client: the failed call may be made again, but for what it sent */
+    void (*again)(connect_call_t *call);           /* client: it has no exchange any more, and is to get another */
 } cn_call_owner_t;
 
 typedef struct cn_interceptors_t { /* of a call: those around all calls, and inside them those of its route */
@@ -17903,6 +18515,7 @@ struct connect_call_t {
     connect_arena_t arena, scratch;
     cn_rpc_t rpc;
     connect_call_info_t info;
+    connect_method_t own_method; /* client: a copy of a raw one, which need not stay */
     connect_events_t events;
     void *user;
     cn_interceptors_t interceptors;
@@ -17916,18 +18529,31 @@ struct connect_call_t {
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;             /* received, not yet delivered */
-    cn_buf_t expanded;       /* a received message, if it came compressed */
-    size_t unconsumed;       /* bytes in `in` that the peer's window still waits for */
-    const void *request;     /* a single one. Client: what an interceptor's LATER holds back */
-    const void *response;    /* a single one. Client: decoded, on_message is due */
-    void *context;           /* client: connect_call_options_t.context */
+    cn_buf_t in;                   /* received, not yet delivered */
+    cn_buf_t expanded;             /* a received message, if it came compressed */
+    size_t unconsumed;             /* bytes in `in` that the peer's window still waits for */
+    const void *request;           /* a single one. Client: what an interceptor's LATER holds back */
+    const void *response;          /* a single one. Client: decoded, on_message is due */
+    void *context;                 /* client: connect_call_options_t.context */
+    const struct cn_route_t *page; /* server: of a plain HTTP request */
     connect_str_t held;      /* client, single response: the message, expanded, until the call's outcome is known */
     connect_error_t failure; /* what connect_call_fail and add_detail set */
     void (*cancel)(connect_call_t *call, void *arg);
     void *cancel_arg;
     cn_value_t values[6], *more_values;
     uint32_t messages_in, messages_out;
+    struct cn_backend_t *backend;      /* client: where its exchange runs */
+    size_t request_start, request_len; /* client, single request: where it stood in x.out */
+    size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
+    int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    uint64_t serial;                   /* client: of its calls */
+    uint32_t attempts;                 /* client: made so far */
+    uint8_t lane;                      /* client: which connections it needs */
+    bool unprocessed;                  /* client: the peer did nothing for it, in the last attempt */
+    bool resent;                       /* client: once, without the application's policy */
+    bool again;                        /* client: once its exchange is closed */
+    bool retriable;                    /* client: its owner may make it again */
+    bool open_due;                     /* client: on_open waits for the outcome */
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
     bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
@@ -18014,9 +18640,12 @@ CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_c
    was appended. */
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error);
-/* One message goes each way (from the client; from the server). */
+/* The application gives and takes one message (of the client; of the server). */
 CN_PRIVATE bool cn_call_single_request(const connect_call_t *call);
 CN_PRIVATE bool cn_call_single_response(const connect_call_t *call);
+/* One message goes over the wire, whatever the application makes of it. */
+CN_PRIVATE bool cn_call_sends_one(const connect_call_t *call);
+CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call);
 #endif
 
 /* #### src/call/intercept.h ######################################################################################## */
@@ -18036,9 +18665,8 @@ CN_PRIVATE void cn_intercept_finish(connect_call_t *call);
 #if CONNECT_ENABLE_SERVER
 /* The events of a server's exchange. */
 CN_PRIVATE const cn_exchange_events_t *cn_serve_exchange_events(void);
-/* Answers a request that is no call: a status, an optional header, a text. */
-CN_PRIVATE void cn_serve_plain(
-    connect_call_t *call, int status, const char *header_or_null, connect_str_t value, connect_str_t text);
+/* Answers a request that is no call. headers: their texts live as long as the call. */
+CN_PRIVATE void cn_serve_plain(connect_call_t *call, int status, connect_headers_t headers, connect_str_t body);
 /* Begins a call: call->rpc.protocol, .method, .json, events, user and limits are set. deadlines: the policy. */
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines);
 /* Ends it with rpc.error, which is set: on the wire, once. */
@@ -18061,6 +18689,8 @@ CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message);
 /* Ends a call with rpc.error, which is set. on_closed follows, out of a feed: never from in here. */
 CN_PRIVATE void cn_invoke_end(connect_call_t *call);
+/* The same, of what the peer or the network did: the call may be made again. */
+CN_PRIVATE void cn_invoke_decide(connect_call_t *call);
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call);
 /* For the _wait functions. Takes the next response: OK: decoded into the arena; AGAIN: none yet; END, ERROR: over. */
 CN_PRIVATE connect_io_t cn_invoke_receive(
@@ -18261,6 +18891,16 @@ CN_PRIVATE bool cn_call_single_response(const connect_call_t *call) {
     return call->rpc.method->kind == CONNECT_UNARY || call->rpc.method->kind == CONNECT_CLIENT_STREAM;
 }
 
+CN_PRIVATE bool cn_call_sends_one(const connect_call_t *call) {
+    return !call->rpc.protocol->enveloped ||
+        (call->is_server ? cn_call_single_response(call) : cn_call_single_request(call));
+}
+
+CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call) {
+    return !call->rpc.protocol->enveloped ||
+        (call->is_server ? cn_call_single_request(call) : cn_call_single_response(call));
+}
+
 /* ---- Input ---- */
 
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len) {
@@ -18453,7 +19093,7 @@ static bool cn_call_append_message(
     cn_buf_t *out = &call->x.out;
     const size_t before = cn_buf_len(out);
     bool packed = false, ok;
-    if (call->messages_out && (call->is_server ? cn_call_single_response(call) : cn_call_single_request(call)))
+    if (call->messages_out && cn_call_sends_one(call))
         return cn_error_set(error, CONNECT_INTERNAL, "a second message was sent where the method has one");
     if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
     ok = call->rpc.coding_sent ? cn_call_put_packed(call, message, encoded_or_null, &packed, error)
@@ -18473,8 +19113,13 @@ static bool cn_call_append_message(
 
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
+    const connect_method_t *method = call->rpc.method;
     connect_code_t code = CONNECT_OK;
     bool ok = false;
+    if (encoded_or_null && !(call->is_server ? method->output : method->input)) {
+        message = encoded_or_null; /* of a raw method all messages are encoded */
+        encoded_or_null = NULL;
+    }
     cn_call_enter(call); /* what interceptors put in place stands in the scratch arena */
     if (message) code = cn_intercept_send(call, &message);
     if (code != CONNECT_OK)
@@ -18875,29 +19520,22 @@ CN_PRIVATE void cn_serve_answer(connect_call_t *call) {
     cn_call_consume(call);
 }
 
-CN_PRIVATE void cn_serve_plain(
-    connect_call_t *call, int status, const char *header_or_null, connect_str_t value, connect_str_t text) {
+CN_PRIVATE void cn_serve_plain(connect_call_t *call, int status, connect_headers_t headers, connect_str_t body) {
     cn_exchange_t *x = &call->x;
     connect_headers_t none = {NULL, 0};
-    cn_headers_t headers;
     cn_head_t head;
     memset(&head, 0, sizeof head);
-    memset(&headers, 0, sizeof headers);
     call->plain = call->told = call->answered = call->drop_input = true;
     head.status = status;
-    head.content_length = (int64_t)text.len;
-    if ((header_or_null && !cn_headers_put(&headers, &call->arena, header_or_null, value)) ||
-        (text.len && !cn_headers_put(&headers, &call->arena, "content-type", CN_STR("text/plain; charset=utf-8"))) ||
-        !cn_buf_append_str(&x->out, call->rpc.allocator, text)) {
+    head.content_length = (int64_t)body.len;
+    head.headers = headers.items;
+    head.header_count = headers.count;
+    if (!cn_buf_append_str(&x->out, call->rpc.allocator, body) ||
+        !x->http->version->send_head(x, &head, body.len == 0)) {
         cn_serve_reset(call);
         return;
     }
-    cn_protocol_set_head(&head, &headers);
-    if (!x->http->version->send_head(x, &head, text.len == 0)) {
-        cn_serve_reset(call);
-        return;
-    }
-    if (text.len) x->http->version->flush(x);
+    if (body.len) x->http->version->flush(x);
     x->http->version->send_end(x, none);
     cn_serve_watch_rest(call);
 }
@@ -18939,7 +19577,7 @@ CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const
 
 CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded) {
     cn_exchange_t *x = &call->x;
-    const bool single = cn_call_single_response(call);
+    const bool single = cn_call_sends_one(call);
     connect_error_t error;
     if (call->finished || call->answered || call->opening || call->concluding || !x->http) return CONNECT_IO_END;
     if (message || encoded) {
@@ -19115,7 +19753,7 @@ static void cn_serve_pump_single(connect_call_t *call) {
 }
 
 static void cn_serve_pump_stream(connect_call_t *call) {
-    while (!call->answered && !call->paused && !call->drop_input) {
+    while (!call->answered && !call->paused && !call->drop_input && !cn_exchange_is_stopped(&call->x)) {
         connect_str_t payload;
         size_t whole;
         cn_front_t front = cn_call_front(call, &payload, &whole);
@@ -19133,7 +19771,7 @@ static void cn_serve_pump_stream(connect_call_t *call) {
             return;
         }
     }
-    if (call->drop_input) {
+    if (call->drop_input && !cn_exchange_is_stopped(&call->x)) {
         cn_buf_clear(&call->in);
         cn_call_consume(call);
         if (call->in_end && !call->end_told && !call->answered) cn_serve_stream_end(call);
@@ -19196,7 +19834,7 @@ static void cn_serve_canceled(connect_call_t *call) {
 static int64_t cn_serve_next_due(const connect_call_t *call) {
     int64_t due = call->deadline_ms;
     uint32_t gap = call->rpc.limits->body_gap_ms;
-    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call) && !call->opening)
+    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_receives_one(call) && !call->opening)
         due = CN_MIN(due, call->x.received_ms + (int64_t)gap);
     return due;
 }
@@ -19296,7 +19934,7 @@ static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_
     if (policy->max_ms && policy->max_ms != CONNECT_UNLIMITED &&
         (ms == CN_TIMEOUT_NONE || ms > (int64_t)policy->max_ms))
         ms = policy->max_ms;
-    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->rpc.method->kind != CONNECT_UNARY)) return;
+    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->info.kind != CONNECT_UNARY)) return;
     call->deadline_ms = cn_call_now_ms(call) + ms;
 }
 
@@ -19340,6 +19978,13 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
    through the codec, as if it had come from there, and through the interceptors outside. A single response is decoded,
    and seen by interceptors, before the outcome is, and given to the application after it.
 
+   Made again. A call that its exchange was lost for and that the peer did not process (it never left this side,
+   REFUSED_STREAM, beyond GOAWAY's last stream) gets another exchange, once; so does one without side effects whose
+   connection broke before a response came, as a connection may be closed in the moment it is used again. What fails
+   otherwise may be made again by its owner's policy. In any case nothing of a response was given to the application,
+   and the request is still there: a single one stands in x.out's block although it was sent, as nothing follows it; of
+   a stream nothing was sent yet. With a policy on_open of a call with a single response waits for the outcome.
+
    Without events (`pull`) messages stay in `in` until cn_invoke_receive asks, and the window stays shut meanwhile.
 
    Invariants: after `over` rpc.error does not change. on_closed is told once, never inside a function of the user's. */
@@ -19370,18 +20015,24 @@ static void cn_invoke_conclude(connect_call_t *call) {
     if (!call->response) cn_error_memory(&call->rpc.error);
 }
 
-CN_PRIVATE void cn_invoke_end(connect_call_t *call) {
+/* The exchange has no more to say. */
+static void cn_invoke_let_go(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
-    if (call->over) return;
-    call->over = call->drop_input = true;
-    cn_invoke_set_metadata(call);
-    cn_invoke_conclude(call);
     if (x->http && !call->in_end)
         x->http->version->reset(x, CN_RESET_CANCEL);
     else if (x->http && !x->sent_end)
         x->http->version->reset(x, CN_RESET_NO_ERROR);
     else
         cn_call_consume(call);
+}
+
+CN_PRIVATE void cn_invoke_end(connect_call_t *call) {
+    if (call->over) return;
+    call->over = call->drop_input = true;
+    call->again = false;
+    cn_invoke_set_metadata(call);
+    cn_invoke_conclude(call);
+    cn_invoke_let_go(call);
     if (call->pull) call->told = true;
     if (!call->told) cn_call_poke(call);
 }
@@ -19444,6 +20095,88 @@ static void cn_invoke_tell(connect_call_t *call) {
     cn_call_tell_closed(call);
 }
 
+/* ---- Made again ---- */
+
+/* Takes the call back to where it waited for its first exchange. */
+static void cn_invoke_restart(connect_call_t *call) {
+    cn_rpc_t *rpc = &call->rpc;
+    cn_exchange_t fresh;
+    const connect_headers_t none = {NULL, 0};
+    memset(&fresh, 0, sizeof fresh);
+    fresh.events = call->x.events;
+    fresh.arena = call->x.arena;
+    fresh.due_ms = INT64_MAX;
+    fresh.out = call->x.out;
+    fresh.over_high_water = call->x.over_high_water;
+    call->x = fresh;
+    if (call->finished && cn_call_single_request(call)) {
+        call->x.out.start = call->request_start;
+        call->x.out.end = call->request_start + call->request_len;
+    }
+    cn_buf_clear(&call->in);
+    call->unconsumed = call->messages_in = 0;
+    call->held.len = 0;
+    call->response = NULL;
+    call->in_end = call->drop_input = call->again = call->packed = call->open_due = false;
+    call->backend = NULL;
+    rpc->error.code = CONNECT_OK;
+    rpc->error.from_peer = false;
+    rpc->error.details.count = 0;
+    rpc->error.metadata = rpc->received_headers = rpc->received_trailers = none;
+    rpc->coding_received = NULL;
+    rpc->error_body = rpc->received_body = rpc->ended = false;
+    call->info.headers = call->info.trailers = none;
+    call->owner_events->again(call);
+    if (call->poked) call->owner_events->poke(call);
+}
+
+/* Tells whether what was sent can be sent once more, and nothing of a response was seen by the application. */
+static bool cn_invoke_can_restart(const connect_call_t *call) {
+    const bool request_is_here = cn_call_single_request(call) || call->x.out_taken == 0;
+    const bool untold = call->open_due || !call->x.received_head || !call->events.on_open;
+    const bool single = cn_call_single_response(call);
+    return call->owner && request_is_here && untold && (single || call->messages_in == 0) && !call->over;
+}
+
+/* The exchange was lost before a response came. */
+static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
+    const bool is_safe = call->unprocessed ||
+        (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
+    if (call->resent || call->x.received_head || !is_safe || !cn_invoke_can_restart(call)) return false;
+    call->resent = true;
+    call->not_before_ms = 0;
+    cn_invoke_restart(call);
+    return true;
+}
+
+static void cn_invoke_tell_open(connect_call_t *call) {
+    connect_code_t code;
+    call->open_due = false;
+    cn_call_enter(call);
+    code = call->events.on_open(call, call->user);
+    cn_call_leave(call);
+    if (code == CONNECT_OK || call->over) return;
+    call->entered = false; /* the first event ended it */
+    call->rpc.error = cn_call_failure(call, code);
+    cn_invoke_end(call);
+}
+
+CN_PRIVATE void cn_invoke_decide(connect_call_t *call) {
+    if (call->over) return;
+    if (call->owner) call->owner_events->on_outcome(call);
+    if (call->rpc.error.code != CONNECT_OK && cn_invoke_can_restart(call) && call->owner_events->may_retry(call)) {
+        if (!call->x.http) {
+            cn_invoke_restart(call);
+            return;
+        }
+        call->again = call->drop_input = true;
+        cn_invoke_let_go(call);
+        return;
+    }
+    if (call->open_due) cn_invoke_tell_open(call);
+    cn_invoke_end(call);
+}
+
 /* The response has ended and all of it was taken. */
 static void cn_invoke_settle(connect_call_t *call) {
     bool ok;
@@ -19461,10 +20194,10 @@ static void cn_invoke_settle(connect_call_t *call) {
     if (ok && cn_call_single_response(call)) {
         if (call->rpc.protocol->enveloped && !call->messages_in)
             cn_error_set(&call->rpc.error, CONNECT_UNIMPLEMENTED, "the response has no message");
-        else if (!call->pull || call->passed)
-            cn_invoke_take_single(call);
+        else if ((!call->pull || call->passed) && !cn_invoke_take_single(call))
+            cn_invoke_end(call);
     }
-    cn_invoke_end(call);
+    cn_invoke_decide(call);
 }
 
 /* ---- The response ---- */
@@ -19544,7 +20277,7 @@ static bool cn_invoke_end_envelope(connect_call_t *call, connect_str_t payload, 
 }
 
 static void cn_invoke_pump(connect_call_t *call) {
-    while (!call->over) {
+    while (!call->over && !cn_exchange_is_stopped(&call->x)) {
         connect_str_t payload = {"", 0};
         size_t whole = 0;
         cn_front_t front;
@@ -19585,27 +20318,24 @@ static void cn_invoke_pump(connect_call_t *call) {
 
 static void cn_invoke_on_head(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
-    connect_code_t code = CONNECT_OK;
-    if (call->over) return;
+    if (call->over || call->again) return;
+    if (call->owner) call->owner_events->on_answer(call);
     if (!call->rpc.protocol->client_open(&call->rpc)) {
-        cn_invoke_end(call);
+        cn_invoke_decide(call);
         return;
     }
     call->info.headers = call->rpc.received_headers;
     call->info.compression_received = cn_coding_name(call->rpc.coding_received);
     if (!call->events.on_open || call->rpc.error_body) return;
-    cn_call_enter(call);
-    code = call->events.on_open(call, call->user);
-    cn_call_leave(call);
-    if (code == CONNECT_OK || call->over) return;
-    call->entered = false; /* the first event ended it */
-    call->rpc.error = cn_call_failure(call, code);
-    cn_invoke_end(call);
+    if (call->retriable && cn_call_single_response(call))
+        call->open_due = true;
+    else
+        cn_invoke_tell_open(call);
 }
 
 static void cn_invoke_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
     connect_call_t *call = cn_call_of(x);
-    if (call->over) {
+    if (call->over || call->again) {
         x->http->version->consume(x, len);
         return;
     }
@@ -19618,7 +20348,7 @@ static void cn_invoke_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
 static void cn_invoke_on_end(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
     call->in_end = true;
-    if (!call->over) cn_invoke_pump(call);
+    if (!call->over && !call->again) cn_invoke_pump(call);
 }
 
 static void cn_invoke_on_writable(cn_exchange_t *x) {
@@ -19642,16 +20372,25 @@ static void cn_invoke_on_due(cn_exchange_t *x) {
 
 static void cn_invoke_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
     connect_call_t *call = cn_call_of(x);
+    if (call->again) {
+        cn_invoke_restart(call);
+        return;
+    }
     if (!call->over && !call->in_end) {
+        call->unprocessed = x->unprocessed;
         if (call->deadline_ms <= cn_call_now_ms(call)) { /* the peer's deadline is ours, and its word may come first */
             code = CONNECT_DEADLINE_EXCEEDED;
             why = "the deadline has passed";
+        } else if (cn_invoke_resend(call, code)) {
+            return;
         } else if (code == CONNECT_OK) {
             code = CONNECT_UNAVAILABLE;
         }
         cn_error_print(&call->rpc.error, &call->arena, code, "%s", why ? why : "the connection was lost");
-        cn_invoke_end(call);
+        cn_invoke_decide(call);
+        if (!call->over) return; /* it is made again */
     }
+    call->backend = NULL;
     if (call->poked)
         cn_call_on_poke(call); /* the exchange would have done it */
     else
@@ -19678,7 +20417,7 @@ CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
     }
     if (call->over)
         cn_invoke_tell(call);
-    else
+    else if (!call->again)
         cn_invoke_pump(call);
     cn_call_release_if_done(call);
 }
@@ -19784,6 +20523,10 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
         return;
     }
     call->finished = true;
+    if (cn_call_single_request(call)) {
+        call->request_start = x->out.start;
+        call->request_len = cn_buf_len(&x->out);
+    }
     if (!x->http) return;
     if (!x->sent_head) {
         cn_invoke_send_head(call);
@@ -19887,13 +20630,15 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
 
 /* #### src/server/route.h ########################################################################################## */
 #if CONNECT_ENABLE_SERVER
-typedef struct cn_route_t { /* one method of a server */
-    char *path;             /* with the prefix; owned by the table */
-    size_t path_len;
-    uint32_t hash;
+typedef struct cn_route_t { /* one method of a server, or all paths that begin alike; it stays where it is */
+    connect_str_t path;     /* with the prefix; without the asterisk; stands behind the struct */
+    size_t prefix_len;      /* how much of it is no part of the method's */
     const connect_method_t *method;
     const connect_events_t *events;
-    const void *key, *value; /* for connect_call_value: the service and its table of handlers */
+    connect_method_t own_method; /* of one that was copied */
+    connect_events_t own_events;
+    const void *key, *value;      /* for connect_call_value: the service and its table of handlers */
+    connect_http_handler_t *http; /* of a plain path, instead of events */
     void *user;
     const connect_interceptor_t *interceptors; /* inside the server's */
     size_t interceptor_count;
@@ -19902,90 +20647,157 @@ typedef struct cn_route_t { /* one method of a server */
     const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */
     bool free_choice;
 } cn_route_t;
-typedef struct cn_route_table_t {
-    cn_route_t *slots; /* open addressing; path NULL: free */
+typedef struct cn_route_slot_t {
+    cn_route_t *route; /* NULL: free */
+    uint32_t hash;
+} cn_route_slot_t;
+typedef struct cn_route_table_t { /* zeroed: empty */
+    cn_route_slot_t *slots;       /* whole paths: open addressing */
     size_t capacity, count;
+    cn_route_t **patterns; /* paths with an asterisk, the longest first */
+    size_t pattern_count;
 } cn_route_table_t;
 
-/* Adds a route; prefix and path are joined and copied. Returns false: out of memory, or the path is there already. */
+/* Adds a copy of a route; prefix and path are joined. owned: method, path and events are copied, too. Returns false:
+   INVALID_ARGUMENT, ALREADY_EXISTS, or out of memory. */
 CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t *allocator, const char *prefix,
-    const cn_route_t *route, connect_error_t *error);
+    const cn_route_t *route, bool owned, connect_error_t *error);
 /* The route of a path, or NULL. */
 CN_PRIVATE const cn_route_t *cn_route_find(const cn_route_table_t *table, connect_str_t path);
 CN_PRIVATE void cn_route_free(cn_route_table_t *table, const connect_allocator_t *allocator);
 #endif
 
 /* #### src/server/route.c ########################################################################################## */
-/* From a request's path to its method: a hash table with open addressing over whole paths ("/acme.v1.Telemetry/Read",
-   case-sensitive, nothing unescaped). One hash and, as a rule, one comparison for a request; at most half full. */
+/* From a request's path to its method. Paths compare as they are ("/acme.v1.Telemetry/Read"): case counts, nothing is
+   unescaped.
+
+   Whole paths stand in a hash table with open addressing, at most half full: one hash and, as a rule, one comparison
+   for a request. What is not there is looked for among the paths that end in an asterisk ("/acme.*"), the longest
+   first; these are few, and compared one by one.
+
+   A route is one block, which holds its path, too, and stays where it is while the tables grow: calls refer to it. */
 
 #if CONNECT_ENABLE_SERVER
 #define CN_ROUTE_FIRST 16u
 
-static cn_route_t *cn_route_slot(const cn_route_table_t *table, connect_str_t path, uint32_t hash) {
+static cn_route_slot_t *cn_route_slot(const cn_route_table_t *table, connect_str_t path, uint32_t hash) {
     size_t i = hash & (table->capacity - 1);
-    while (table->slots[i].path) {
-        cn_route_t *slot = &table->slots[i];
-        if (slot->hash == hash && connect_str_equal(cn_str(slot->path, slot->path_len), path)) return slot;
+    while (table->slots[i].route) {
+        cn_route_slot_t *slot = &table->slots[i];
+        if (slot->hash == hash && connect_str_equal(slot->route->path, path)) return slot;
         i = (i + 1) & (table->capacity - 1);
     }
     return &table->slots[i];
 }
 
 static bool cn_route_grow(cn_route_table_t *table, const connect_allocator_t *allocator) {
-    cn_route_table_t larger;
+    cn_route_table_t larger = *table;
     size_t i;
+    if (table->count * 2 < table->capacity) return true;
     larger.capacity = table->capacity ? table->capacity * 2 : CN_ROUTE_FIRST;
-    larger.count = table->count;
-    larger.slots = (cn_route_t *)cn_mem_acquire(allocator, larger.capacity * sizeof *larger.slots);
+    larger.slots = (cn_route_slot_t *)cn_mem_acquire(allocator, larger.capacity * sizeof *larger.slots);
     if (!larger.slots) return false;
     for (i = 0; i < table->capacity; i++) {
-        const cn_route_t *slot = &table->slots[i];
-        if (slot->path) *cn_route_slot(&larger, cn_str(slot->path, slot->path_len), slot->hash) = *slot;
+        const cn_route_slot_t *slot = &table->slots[i];
+        if (slot->route) *cn_route_slot(&larger, slot->route->path, slot->hash) = *slot;
     }
     cn_mem_release(allocator, table->slots);
     *table = larger;
     return true;
 }
 
-CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t *allocator, const char *prefix,
-    const cn_route_t *route, connect_error_t *error) {
-    size_t prefix_len = strlen(prefix), path_len = strlen(route->method->path);
-    char *path = (char *)cn_mem_acquire(allocator, prefix_len + path_len + 1);
-    cn_route_t *slot;
-    uint32_t hash;
-    if (!path || (table->count * 2 >= table->capacity && !cn_route_grow(table, allocator))) {
-        cn_mem_release(allocator, path);
-        return cn_error_memory(error);
-    }
+static cn_route_t *cn_route_copy(
+    const connect_allocator_t *allocator, const char *prefix, const cn_route_t *from, bool owned) {
+    const size_t prefix_len = strlen(prefix), path_len = strlen(from->method->path);
+    cn_route_t *route = (cn_route_t *)cn_mem_acquire(allocator, sizeof *route + prefix_len + path_len + 1);
+    char *path;
+    if (!route) return NULL;
+    *route = *from;
+    path = (char *)(route + 1);
     memcpy(path, prefix, prefix_len);
-    memcpy(path + prefix_len, route->method->path, path_len);
-    hash = cn_str_hash(cn_str(path, prefix_len + path_len));
-    slot = cn_route_slot(table, cn_str(path, prefix_len + path_len), hash);
-    if (slot->path) {
-        cn_mem_release(allocator, path);
-        return cn_error_set(error, CONNECT_ALREADY_EXISTS, "the server has a method of this path already");
+    memcpy(path + prefix_len, from->method->path, path_len);
+    route->path = cn_str(path, prefix_len + path_len);
+    route->prefix_len = prefix_len;
+    if (owned) {
+        route->own_method = *from->method;
+        route->own_method.path = path + prefix_len;
+        route->method = &route->own_method;
+        route->own_events = *from->events;
+        route->events = &route->own_events;
     }
-    *slot = *route;
-    slot->path = path;
-    slot->path_len = prefix_len + path_len;
+    return route;
+}
+
+static bool cn_route_exists(connect_error_t *error) {
+    return cn_error_set(error, CONNECT_ALREADY_EXISTS, "the server has a method of this path already");
+}
+
+static bool cn_route_add_path(
+    cn_route_table_t *table, const connect_allocator_t *allocator, cn_route_t *route, connect_error_t *error) {
+    const uint32_t hash = cn_str_hash(route->path);
+    cn_route_slot_t *slot;
+    if (!cn_route_grow(table, allocator)) return cn_error_memory(error);
+    slot = cn_route_slot(table, route->path, hash);
+    if (slot->route) return cn_route_exists(error);
+    slot->route = route;
     slot->hash = hash;
     table->count++;
     return true;
 }
 
+static bool cn_route_add_pattern(
+    cn_route_table_t *table, const connect_allocator_t *allocator, cn_route_t *route, connect_error_t *error) {
+    cn_route_t **patterns;
+    size_t i, at = 0;
+    for (i = 0; i < table->pattern_count; i++) {
+        if (connect_str_equal(table->patterns[i]->path, route->path)) return cn_route_exists(error);
+        if (table->patterns[i]->path.len >= route->path.len) at = i + 1;
+    }
+    patterns = (cn_route_t **)cn_mem_resize(allocator, table->patterns, (table->pattern_count + 1) * sizeof *patterns);
+    if (!patterns) return cn_error_memory(error);
+    memmove(patterns + at + 1, patterns + at, (table->pattern_count - at) * sizeof *patterns);
+    patterns[at] = route;
+    table->patterns = patterns;
+    table->pattern_count++;
+    return true;
+}
+
+CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t *allocator, const char *prefix,
+    const cn_route_t *from, bool owned, connect_error_t *error) {
+    const char *asterisk = strchr(from->method->path, '*');
+    cn_route_t *route;
+    bool added;
+    if (from->method->path[0] != '/' || (asterisk && asterisk[1]))
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
+            "a method's path must begin with a slash, and have an asterisk at its end only");
+    route = cn_route_copy(allocator, prefix, from, owned);
+    if (!route) return cn_error_memory(error);
+    if (asterisk) route->path.len--;
+    added = asterisk ? cn_route_add_pattern(table, allocator, route, error)
+                     : cn_route_add_path(table, allocator, route, error);
+    if (!added) cn_mem_release(allocator, route);
+    return added;
+}
+
 CN_PRIVATE const cn_route_t *cn_route_find(const cn_route_table_t *table, connect_str_t path) {
-    const cn_route_t *slot;
-    if (!table->count) return NULL;
-    slot = cn_route_slot(table, path, cn_str_hash(path));
-    return slot->path ? slot : NULL;
+    size_t i;
+    if (table->count) {
+        const cn_route_slot_t *slot = cn_route_slot(table, path, cn_str_hash(path));
+        if (slot->route) return slot->route;
+    }
+    for (i = 0; i < table->pattern_count; i++)
+        if (cn_str_starts(path, table->patterns[i]->path)) return table->patterns[i];
+    return NULL;
 }
 
 CN_PRIVATE void cn_route_free(cn_route_table_t *table, const connect_allocator_t *allocator) {
     size_t i;
     for (i = 0; i < table->capacity; i++)
-        cn_mem_release(allocator, table->slots[i].path);
+        cn_mem_release(allocator, table->slots[i].route);
+    for (i = 0; i < table->pattern_count; i++)
+        cn_mem_release(allocator, table->patterns[i]);
     cn_mem_release(allocator, table->slots);
+    cn_mem_release(allocator, table->patterns);
     memset(table, 0, sizeof *table);
 }
 #endif
@@ -20011,7 +20823,9 @@ struct connect_server_t {
     unsigned without; /* CN_PROTOCOL_NO_ bits */
     bool no_http1, no_http2, require_connect_header;
     char *prefix;
-    cn_route_table_t routes;
+    cn_route_table_t routes, pages; /* methods; plain paths */
+    connect_http_handler_t *on_request;
+    void *user; /* for on_request */
     cn_handlers_t *handlers;
     cn_list_t conns, calls; /* open connections; calls that are not released */
     size_t conn_count, call_count;
@@ -20020,18 +20834,15 @@ struct connect_server_t {
     cn_call_pool_t pool;
     cn_list_t pokes;
     connect_task_t poke_task;
-    int64_t now_ms;         /* as last told by a connection */
-    unsigned runs;          /* connect_server_run that have not returned */
-    unsigned busy; /* depth of what runs callbacks */
+    int64_t now_ms; /* as last told by a connection */
+    unsigned runs;  /* connect_server_run that have not returned */
+    unsigned busy;  /* depth of what runs callbacks */
     bool free_wanted, draining;
     uint32_t grace_ms;
     void *listeners; /* the socket layer's */
     void (*stop_listening)(connect_server_t *server);
 };
 
-/* As connect_server_accept. tls: NULL: clear text. */
-CN_PRIVATE connect_conn_t *cn_server_accept(
-    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error);
 /* True once a drained server has nothing left to do. */
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
 #if CONNECT_ENABLE_SOCKETS
@@ -20040,11 +20851,193 @@ CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *e
 #endif
 #endif
 
+/* #### src/server/plain.h ########################################################################################## */
+#if CONNECT_ENABLE_SERVER
+/* Asks on_request, which there is, about a request whose head has come; opens_rpc: it would be a call. Returns false:
+   it is answered. */
+CN_PRIVATE bool cn_plain_admit(connect_server_t *server, connect_call_t *call, bool opens_rpc);
+/* Takes the body of a plain HTTP request, then has the path's handler answer it. */
+CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page);
+#endif
+
+/* #### src/server/plain.c ########################################################################################## */
+/* What a server does with HTTP that is no RPC: on_request, which is asked about every request once its head is in, and
+   plain paths, whose handlers get the whole request.
+
+   on_request     status 0 and OK pass. A status answers as it stands. Another code is an error in the form of the
+                  request's protocol: for a plain request, or one that speaks none, its HTTP status and a text.
+   a plain path   the body is collected, at most receive_bytes (413), with limits.body_gap_ms between its pieces (408);
+                  the handler is called when all of it is there. Any method; to HEAD, 204 and 304 HTTP sends no body.
+
+   A header of a response that would break the message (RFC 9110 7.6.1, 8.6; RFC 9112 6) makes it a 500. */
+
+#if CONNECT_ENABLE_SERVER
+static void cn_plain_fill(connect_call_t *call, connect_http_request_t *request) {
+    const cn_exchange_t *x = &call->x;
+    const char *query = x->path.len ? (const char *)memchr(x->path.data, '?', x->path.len) : NULL;
+    memset(request, 0, sizeof *request);
+    request->method = x->method;
+    request->path = x->path;
+    if (query) {
+        request->path.len = (size_t)(query - x->path.data);
+        request->query = cn_str(query + 1, x->path.len - request->path.len - 1);
+    }
+    request->headers = cn_headers_view(&x->headers);
+    request->peer = &call->info.peer;
+    request->arena = &call->arena;
+}
+
+static bool cn_plain_may_set(connect_str_t name) {
+    static const char *const reserved[] = {"content-length", "transfer-encoding", "connection", "keep-alive",
+        "proxy-connection", "upgrade", "te", "trailer", "host"};
+    size_t i;
+    for (i = 0; i < CN_LEN(reserved); i++)
+        if (cn_str_equal_nocase(name, connect_str_of(reserved[i]))) return false;
+    return cn_header_name_valid(name);
+}
+
+static bool cn_plain_put(connect_call_t *call, cn_headers_t *headers, const char *name, connect_str_t value) {
+    connect_str_t lower = connect_arena_copy(&call->arena, connect_str_of(name));
+    char *to = (char *)cn_arena_raw(&call->arena, lower.len + 1);
+    if (!lower.data || !to) return false;
+    cn_header_lower(to, lower.data, lower.len + 1);
+    value = connect_arena_copy(&call->arena, value);
+    return value.data && cn_headers_put(headers, &call->arena, to, value);
+}
+
+/* The status of a response, and its headers copied; 500 and none: a header is not allowed, or there is no memory. */
+static int cn_plain_head(connect_call_t *call, const connect_http_response_t *response, cn_headers_t *headers) {
+    int status = response->status ? response->status : 200;
+    bool ok = status >= 200 && status <= 599;
+    size_t i;
+    memset(headers, 0, sizeof *headers);
+    if (ok && response->content_type)
+        ok = cn_header_value_valid(connect_str_of(response->content_type)) &&
+            cn_plain_put(call, headers, "content-type", connect_str_of(response->content_type));
+    for (i = 0; ok && i < response->headers.count; i++) {
+        const connect_header_t *header = &response->headers.items[i];
+        ok = cn_plain_may_set(connect_str_of(header->name)) && cn_header_value_valid(header->value) &&
+            cn_plain_put(call, headers, header->name, header->value);
+    }
+    if (!ok) headers->count = 0;
+    return ok ? status : 500;
+}
+
+static void cn_plain_respond(connect_call_t *call, connect_code_t code, connect_http_response_t *response) {
+    cn_headers_t headers;
+    int status;
+    if (code != CONNECT_OK) {
+        code = code == CONNECT_LATER ? CONNECT_INTERNAL : cn_code_of_error(code);
+        response->status = cn_code_to_http(code);
+        response->content_type = "text/plain; charset=utf-8";
+        if (!response->body.len) response->body = connect_str_of(connect_code_name(code));
+    }
+    status = cn_plain_head(call, response, &headers);
+    if (status != response->status && status == 500) response->body = CN_STR("a header or the status is not allowed\n");
+    if (status == 204 || status == 304) response->body = CN_STR("");
+    cn_serve_plain(call, status, cn_headers_view(&headers), response->body);
+}
+
+/* Refuses a request that speaks one of the protocols. */
+static void cn_plain_fail(connect_call_t *call, connect_code_t code, const connect_http_response_t *response) {
+    size_t i;
+    for (i = 0; i < response->headers.count; i++)
+        (void)cn_call_put_header(
+            call, &call->rpc.headers, response->headers.items[i].name, response->headers.items[i].value);
+    cn_error_print(&call->rpc.error, &call->arena, cn_code_of_error(code), "%.*s",
+        (int)CN_MIN(response->body.len, (size_t)INT_MAX), response->body.len ? response->body.data : "");
+    cn_serve_answer(call);
+}
+
+CN_PRIVATE bool cn_plain_admit(connect_server_t *server, connect_call_t *call, bool opens_rpc) {
+    connect_http_request_t request;
+    connect_http_response_t response;
+    connect_code_t code;
+    cn_plain_fill(call, &request);
+    memset(&response, 0, sizeof response);
+    if (opens_rpc) request.call = call;
+    cn_call_enter(call);
+    code = server->on_request(&request, &response, server->user);
+    cn_call_leave(call);
+    if (code == CONNECT_LATER) code = CONNECT_INTERNAL;
+    if (code == CONNECT_OK && response.status == 0) return true;
+    if (code != CONNECT_OK && call->rpc.protocol)
+        cn_plain_fail(call, code, &response);
+    else
+        cn_plain_respond(call, code, &response);
+    return false;
+}
+
+/* ---- Plain paths ---- */
+
+static void cn_plain_refuse(connect_call_t *call, int status, connect_str_t text) {
+    const connect_headers_t none = {NULL, 0};
+    cn_serve_plain(call, status, none, text);
+}
+
+static void cn_plain_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
+    connect_call_t *call = cn_call_of(x);
+    if (!call->answered && len > call->receive_bytes - cn_buf_len(&call->in))
+        cn_plain_refuse(call, 413, CN_STR("the request is over the limit (receive_bytes)\n"));
+    else if (!call->answered && !cn_buf_append(&call->in, call->rpc.allocator, bytes, len))
+        cn_plain_refuse(call, 503, CN_STR("out of memory\n"));
+    x->http->version->consume(x, len);
+}
+
+static void cn_plain_on_end(cn_exchange_t *x) {
+    connect_call_t *call = cn_call_of(x);
+    connect_http_request_t request;
+    connect_http_response_t response;
+    connect_code_t code;
+    if (call->answered) return;
+    cn_plain_fill(call, &request);
+    request.body = cn_buf_view(&call->in);
+    memset(&response, 0, sizeof response);
+    cn_call_enter(call);
+    code = call->page->http(&request, &response, call->page->user);
+    cn_plain_respond(call, code, &response);
+    cn_call_leave(call);
+}
+
+static void cn_plain_on_writable(cn_exchange_t *x) {
+    (void)x;
+}
+
+static int64_t cn_plain_due(const connect_call_t *call) {
+    const uint32_t gap = call->rpc.limits->body_gap_ms;
+    return gap == CONNECT_UNLIMITED ? INT64_MAX : call->x.received_ms + (int64_t)gap;
+}
+
+static void cn_plain_on_due(cn_exchange_t *x) {
+    connect_call_t *call = cn_call_of(x);
+    if (call->answered)
+        cn_serve_exchange_events()->on_due(x);
+    else if (cn_plain_due(call) <= x->http->now_ms)
+        cn_plain_refuse(call, 408, CN_STR("the request came to a halt (limits.body_gap_ms)\n"));
+    else
+        cn_exchange_set_due(x, cn_plain_due(call));
+}
+
+static void cn_plain_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
+    cn_serve_exchange_events()->on_closed(x, code, why);
+}
+
+CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page) {
+    static const cn_exchange_events_t events = {
+        NULL, cn_plain_on_data, cn_plain_on_end, cn_plain_on_writable, cn_plain_on_due, cn_plain_on_closed};
+    call->x.events = &events;
+    call->page = page;
+    call->plain = true;
+    cn_exchange_set_due(&call->x, cn_plain_due(call));
+}
+#endif
+
 /* #### src/server/server.c ######################################################################################### */
 /* A server: the methods it has, the connections it holds, and the decision what a request is.
 
-   The decision, first match wins:
-     no such path                     gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
+   The decision, first match wins; where nothing else is said, on_request has its say before:
+     CONNECT                          405
+     no such path                     a plain path: plain.c. gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
      not POST, nor GET where allowed  405, Allow: POST, or: GET, POST (methods without side effects, unary)
      GET of an unknown encoding       415, Accept-Post; also if it has a body
      content type of no protocol      415, Accept-Post: what the method takes
@@ -20099,95 +21092,109 @@ static void cn_server_poke(connect_call_t *call) {
 
 /* ---- Requests ---- */
 
-static const connect_method_t *cn_server_unknown_method(void) {
-    static const connect_method_t method = {"", NULL, NULL, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
-    return &method;
+static void cn_server_refuse(
+    connect_call_t *call, int status, const char *name_or_null, connect_str_t value, connect_str_t text) {
+    cn_headers_t headers;
+    memset(&headers, 0, sizeof headers);
+    if (name_or_null) cn_headers_put(&headers, &call->arena, name_or_null, value);
+    cn_headers_put(&headers, &call->arena, "content-type", CN_STR("text/plain; charset=utf-8"));
+    cn_serve_plain(call, status, cn_headers_view(&headers), text);
 }
 
-static void cn_server_answer_unknown(connect_server_t *server, connect_call_t *call, connect_str_t path) {
-    connect_str_t quoted = cn_str_quote(&call->arena, path);
-    const connect_method_t *method = cn_server_unknown_method();
+/* Of a path that is no method's, the protocol is known all the same. */
+static void cn_server_recognise_unknown(const connect_server_t *server, connect_call_t *call) {
+    static const connect_method_t unknown = {"", NULL, NULL, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
+    call->rpc.method = &unknown;
     call->rpc.protocol = cn_protocol_recognise(
-        cn_headers_find(&call->x.headers, "content-type"), method, server->without, &call->rpc.json);
+        cn_headers_find(&call->x.headers, "content-type"), &unknown, server->without, &call->rpc.json);
+}
+
+static void cn_server_answer_unknown(connect_call_t *call, connect_str_t path) {
+    connect_str_t quoted = cn_str_quote(&call->arena, path);
     if (!call->rpc.protocol || call->rpc.protocol->id == CONNECT_PROTOCOL_CONNECT) {
         connect_str_t text = connect_arena_printf(&call->arena, "no method %s\n", quoted.data);
-        cn_serve_plain(call, 404, NULL, text, text.data ? text : CN_STR(""));
+        cn_server_refuse(call, 404, NULL, text, text.data ? text : CN_STR(""));
         return;
     }
-    call->rpc.method = method;
-    call->rpc.codings = &server->codings;
-    call->told = true;
     cn_error_print(&call->rpc.error, &call->arena, CONNECT_UNIMPLEMENTED, "no method %s", quoted.data);
     cn_serve_answer(call);
 }
 
-static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route) {
-    cn_http_t *http = call->x.http;
+static bool cn_server_may_get(const connect_server_t *server, const connect_method_t *method) {
+    return !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) &&
+        (method->kind == CONNECT_UNARY || method->kind == CONNECT_ANY_KIND) &&
+        method->idempotency == CONNECT_NO_SIDE_EFFECTS;
+}
+
+/* Finds the protocol of a request for a method. Returns false: it has none, or none that is served this way. */
+static bool cn_server_recognise(
+    const connect_server_t *server, connect_call_t *call, const cn_route_t *route, connect_str_t query) {
+    cn_exchange_t *x = &call->x;
+    cn_rpc_t *rpc = &call->rpc;
+    rpc->method = route->method;
+    if (connect_str_equal(x->method, CN_STR("POST"))) {
+        connect_str_t content_type = cn_headers_find(&x->headers, "content-type");
+        rpc->protocol = cn_protocol_recognise(content_type, route->method, server->without, &rpc->json);
+    } else if (connect_str_equal(x->method, CN_STR("GET")) && cn_server_may_get(server, route->method)) {
+        rpc->get = true;
+        rpc->query = call->info.query = query.data ? query : CN_STR("");
+        if (x->content_length <= 0 && !cn_headers_find(&x->headers, "transfer-encoding").data)
+            rpc->protocol = cn_protocol_recognise_get(rpc->query, &call->arena, server->without, &rpc->json);
+    }
+    return rpc->protocol && (rpc->protocol->id != CONNECT_PROTOCOL_GRPC || x->http->version->number != CONNECT_HTTP_1);
+}
+
+/* Says why a request for a method is no call. */
+static void cn_server_answer_refused(const connect_server_t *server, connect_call_t *call, const cn_route_t *route) {
+    const bool may_get = cn_server_may_get(server, route->method);
+    if (call->rpc.protocol)
+        cn_server_refuse(call, 505, NULL, CN_STR(""), CN_STR("gRPC needs HTTP/2\n"));
+    else if (!call->rpc.get && !connect_str_equal(call->x.method, CN_STR("POST")))
+        cn_server_refuse(call, 405, "allow", may_get ? CN_STR("GET, POST") : CN_STR("POST"),
+            may_get ? CN_STR("only GET and POST are allowed here\n") : CN_STR("only POST is allowed here\n"));
+    else
+        cn_server_refuse(call, 415, "accept-post",
+            cn_protocol_accept_post(&call->arena, route->method, server->without),
+            CN_STR("unsupported content type\n"));
+}
+
+static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route, connect_str_t path) {
     connect_call_info_t *info = &call->info;
     info->method = route->method;
     info->path = route->method->path;
-    info->is_server = true;
+    if (strchr(info->path, '*')) {
+        path = connect_arena_copy(&call->arena, cn_str(path.data + route->prefix_len, path.len - route->prefix_len));
+        info->path = path.data ? path.data : "";
+    }
+    info->kind = route->method->kind;
+    if (info->kind == CONNECT_ANY_KIND)
+        info->kind = call->rpc.protocol->enveloped ? CONNECT_BIDI_STREAM : CONNECT_UNARY;
     info->protocol = call->rpc.protocol->id;
     info->codec = call->rpc.json ? "json" : "proto";
-    info->compression_received = info->compression_sent = cn_coding_name(NULL);
-    info->headers = cn_headers_view(&call->x.headers);
-    info->peer.http = http->version->number;
-    info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(http)->peer)).data;
-    if (!info->peer.address) info->peer.address = "";
-    cn_call_set_tls(call, cn_conn_of(http)->tls);
 }
 
-static void cn_server_on_head(connect_call_t *call) {
-    connect_server_t *server = (connect_server_t *)call->owner;
-    cn_exchange_t *x = &call->x;
-    connect_str_t path = x->path, content_type = cn_headers_find(&x->headers, "content-type");
-    const char *query = path.len ? (const char *)memchr(path.data, '?', path.len) : NULL;
-    const cn_route_t *route;
-    bool may_get;
-    if (query) path.len = (size_t)(query - path.data);
-    if (connect_str_equal(x->method, CN_STR("CONNECT"))) { /* it names no path */
-        cn_serve_plain(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
-        return;
-    }
-    route = cn_route_find(&server->routes, path);
-    if (!route) {
-        cn_server_answer_unknown(server, call, path);
-        return;
-    }
-    may_get = !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) && route->method->kind == CONNECT_UNARY &&
-        route->method->idempotency == CONNECT_NO_SIDE_EFFECTS;
-    if (may_get && connect_str_equal(x->method, CN_STR("GET"))) {
-        call->rpc.get = true;
-        call->rpc.query = query ? cn_str(query + 1, (size_t)(x->path.data + x->path.len - query - 1)) : CN_STR("");
-        call->info.query = call->rpc.query;
-        if (x->content_length <= 0 && !cn_headers_find(&x->headers, "transfer-encoding").data)
-            call->rpc.protocol =
-                cn_protocol_recognise_get(call->rpc.query, &call->arena, server->without, &call->rpc.json);
-    } else if (connect_str_equal(x->method, CN_STR("POST"))) {
-        call->rpc.protocol = cn_protocol_recognise(content_type, route->method, server->without, &call->rpc.json);
-    } else {
-        cn_serve_plain(call, 405, "allow", may_get ? CN_STR("GET, POST") : CN_STR("POST"),
-            may_get ? CN_STR("only GET and POST are allowed here\n") : CN_STR("only POST is allowed here\n"));
-        return;
-    }
-    if (!call->rpc.protocol) {
-        connect_str_t list = cn_protocol_accept_post(&call->arena, route->method, server->without);
-        cn_serve_plain(call, 415, "accept-post", list, CN_STR("unsupported content type\n"));
-        return;
-    }
-    if (call->rpc.protocol->id == CONNECT_PROTOCOL_GRPC && x->http->version->number == CONNECT_HTTP_1) {
-        cn_serve_plain(call, 505, NULL, content_type, CN_STR("gRPC needs HTTP/2\n"));
-        return;
-    }
-    call->rpc.method = route->method;
+/* What is the same for all requests. */
+static void cn_server_setup_request(connect_server_t *server, connect_call_t *call) {
+    connect_call_info_t *info = &call->info;
+    info->is_server = true;
+    info->compression_received = info->compression_sent = cn_coding_name(NULL);
+    info->headers = cn_headers_view(&call->x.headers);
+    info->peer.http = call->x.http->version->number;
+    info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(call->x.http)->peer)).data;
+    if (!info->peer.address) info->peer.address = "";
+    cn_call_set_tls(call, cn_conn_of(call->x.http)->tls);
     call->rpc.codings = &server->codings;
+    call->codec_options = &server->codec_options;
+    call->loop = server->loop;
+}
+
+static void cn_server_setup_call(
+    connect_server_t *server, connect_call_t *call, const cn_route_t *route, connect_str_t path) {
     call->rpc.coding_sent = route->coding;
     call->rpc.free_choice = route->free_choice;
     call->rpc.require_version = server->require_connect_header;
     call->events = *route->events;
     call->user = route->user;
-    call->codec_options = &server->codec_options;
-    call->loop = server->loop;
     call->interceptors.outer = server->interceptors;
     call->interceptors.outer_count = server->interceptor_count;
     call->interceptors.inner = route->interceptors;
@@ -20197,8 +21204,36 @@ static void cn_server_on_head(connect_call_t *call) {
     call->values[0].key = route->key;
     call->values[0].value = NULL;
     memcpy(&call->values[0].value, &route->value, sizeof route->value); /* handed out as const again */
-    cn_server_fill_info(call, route);
-    cn_serve_begin(call, &route->deadlines);
+    cn_server_fill_info(call, route, path);
+}
+
+static void cn_server_on_head(connect_call_t *call) {
+    connect_server_t *server = (connect_server_t *)call->owner;
+    connect_str_t query = call->x.path, path;
+    const cn_route_t *route, *page = NULL;
+    bool opens_rpc = false;
+    cn_server_setup_request(server, call);
+    if (connect_str_equal(call->x.method, CN_STR("CONNECT"))) { /* it names no path */
+        cn_server_refuse(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
+        return;
+    }
+    if (!cn_str_split(&query, '?', &path)) path = CN_STR("");
+    route = cn_route_find(&server->routes, path);
+    if (!route) page = cn_route_find(&server->pages, path);
+    if (route)
+        opens_rpc = cn_server_recognise(server, call, route, query);
+    else if (!page)
+        cn_server_recognise_unknown(server, call);
+    if (opens_rpc) cn_server_setup_call(server, call, route, path);
+    if (server->on_request && !cn_plain_admit(server, call, opens_rpc)) return;
+    if (opens_rpc)
+        cn_serve_begin(call, &route->deadlines);
+    else if (route)
+        cn_server_answer_refused(server, call, route);
+    else if (page)
+        cn_plain_begin(call, page);
+    else
+        cn_server_answer_unknown(call, path);
 }
 
 static void cn_server_on_released(connect_call_t *call) {
@@ -20216,7 +21251,7 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
-        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL};
+        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
     connect_server_t *server = (connect_server_t *)conn->owner;
     connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
@@ -20233,8 +21268,8 @@ static void cn_server_on_lost(connect_conn_t *conn) {
     ((connect_server_t *)conn->owner)->conn_count--;
 }
 
-CN_PRIVATE connect_conn_t *cn_server_accept(
-    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error) {
+connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
+    const connect_listen_options_t *options_or_null, connect_error_t *error) {
     static const cn_conn_owner_t events = {
         cn_server_on_begin, NULL, NULL, cn_server_on_lost, cn_server_enter, cn_server_leave};
     cn_conn_options_t options;
@@ -20257,7 +21292,7 @@ CN_PRIVATE connect_conn_t *cn_server_accept(
     options.is_server = true;
     options.allow_http1 = !server->no_http1;
     options.allow_http2 = !server->no_http2;
-    options.tls = tls;
+    options.tls = options_or_null ? options_or_null->tls : NULL;
     options.turn = &server->turn;
     conn = cn_conn_new(&options);
     if (!conn) {
@@ -20269,11 +21304,12 @@ CN_PRIVATE connect_conn_t *cn_server_accept(
     return conn;
 }
 
-connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error) {
-    return cn_server_accept(server, peer, NULL, error);
-}
-
 /* ---- The server ---- */
+
+static bool cn_server_prefix_valid(const char *prefix, connect_error_t *error) {
+    return !prefix[0] || (prefix[0] == '/' && prefix[strlen(prefix) - 1] != '/') ||
+        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
+}
 
 static bool cn_server_set_codings(
     connect_server_t *server, const connect_server_options_t *options, connect_error_t *error) {
@@ -20297,10 +21333,7 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     if (!options) options = &defaults;
     prefix = options->prefix ? options->prefix : "";
     if (!cn_limits_resolve(&limits, &options->limits, error)) return NULL;
-    if (prefix[0] && (prefix[0] != '/' || prefix[strlen(prefix) - 1] == '/')) {
-        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
-        return NULL;
-    }
+    if (!cn_server_prefix_valid(prefix, error)) return NULL;
     if (options->no_http1 && (options->no_http2 || !CONNECT_ENABLE_HTTP2)) {
         cn_error_set(error, CONNECT_INVALID_ARGUMENT, "no_http1 and no_http2 leave nothing to speak");
         return NULL;
@@ -20315,6 +21348,8 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     server->limits = limits;
     server->deadlines = options->deadlines;
     server->codec_options = options->codec_options;
+    server->on_request = options->on_request;
+    server->user = options->user;
     server->interceptors = options->interceptors;
     server->interceptor_count = options->interceptor_count;
     server->no_http1 = options->no_http1;
@@ -20365,6 +21400,7 @@ void connect_server_free(connect_server_t *server) {
     cn_call_pool_free(&server->pool, allocator);
     cn_buf_pool_free(&server->buffers, allocator);
     cn_route_free(&server->routes, allocator);
+    cn_route_free(&server->pages, allocator);
     cn_codings_free(&server->codings);
     while ((handlers = server->handlers) != NULL) {
         server->handlers = handlers->next;
@@ -20374,46 +21410,92 @@ void connect_server_free(connect_server_t *server) {
     cn_mem_release(allocator, server);
 }
 
+/* ---- Routes ---- */
+
+/* Fills in what is the same for all methods that are added at once. */
+static bool cn_server_set_route(const connect_server_t *server, cn_route_t *route, const char **prefix,
+    const connect_route_options_t *options, connect_error_t *error) {
+    memset(route, 0, sizeof *route);
+    *prefix = options && options->prefix ? options->prefix : server->prefix;
+    route->deadlines = server->deadlines;
+    route->coding = server->coding;
+    route->free_choice = server->free_choice;
+    if (!cn_server_prefix_valid(*prefix, error)) return false;
+    if (!options) return true;
+    if (options->deadlines.default_ms) route->deadlines.default_ms = options->deadlines.default_ms;
+    if (options->deadlines.min_ms) route->deadlines.min_ms = options->deadlines.min_ms;
+    if (options->deadlines.max_ms) route->deadlines.max_ms = options->deadlines.max_ms;
+    if (options->deadlines.spare_streams) route->deadlines.spare_streams = true;
+    route->interceptors = options->interceptors;
+    route->interceptor_count = options->interceptor_count;
+    route->receive_bytes = options->receive_bytes;
+    route->send_bytes = options->send_bytes;
+    if (!options->compression) return true;
+    route->free_choice = false;
+    return cn_codings_choose(&server->codings, options->compression, &route->coding, error);
+}
+
 bool connect_server_add_service(connect_server_t *server, const connect_service_t *service, const void *handlers,
     void *user, const connect_route_options_t *options, connect_error_t *error) {
-    const char *prefix = options && options->prefix ? options->prefix : server->prefix;
     cn_handlers_t *copy;
+    const char *prefix;
     cn_route_t route;
     size_t i;
-    if (prefix[0] && (prefix[0] != '/' || prefix[strlen(prefix) - 1] == '/'))
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
+    if (!cn_server_set_route(server, &route, &prefix, options, error)) return false;
     copy = (cn_handlers_t *)cn_mem_acquire(server->allocator, sizeof *copy + service->handlers_size);
     if (!copy) return cn_error_memory(error);
     memcpy(copy + 1, handlers, service->handlers_size);
     copy->next = server->handlers;
     server->handlers = copy;
-    memset(&route, 0, sizeof route);
     route.key = service;
     route.value = copy + 1;
     route.user = user;
-    route.deadlines = server->deadlines;
-    route.coding = server->coding;
-    route.free_choice = server->free_choice;
-    if (options) {
-        if (options->deadlines.default_ms) route.deadlines.default_ms = options->deadlines.default_ms;
-        if (options->deadlines.min_ms) route.deadlines.min_ms = options->deadlines.min_ms;
-        if (options->deadlines.max_ms) route.deadlines.max_ms = options->deadlines.max_ms;
-        if (options->deadlines.spare_streams) route.deadlines.spare_streams = true;
-        route.interceptors = options->interceptors;
-        route.interceptor_count = options->interceptor_count;
-        route.receive_bytes = options->receive_bytes;
-        route.send_bytes = options->send_bytes;
-        if (options->compression) {
-            route.free_choice = false;
-            if (!cn_codings_choose(&server->codings, options->compression, &route.coding, error)) return false;
-        }
-    }
     for (i = 0; i < service->method_count; i++) {
         route.method = service->methods[i];
         route.events = service->thunks[i];
-        if (!cn_route_add(&server->routes, server->allocator, prefix, &route, error)) return false;
+        if (!cn_route_add(&server->routes, server->allocator, prefix, &route, false, error)) return false;
     }
     return true;
+}
+
+bool connect_server_add_route(connect_server_t *server, const connect_method_t *method, const connect_events_t *events,
+    void *user, const connect_route_options_t *options, connect_error_t *error) {
+    const char *prefix;
+    cn_route_t route;
+    if (!cn_server_set_route(server, &route, &prefix, options, error)) return false;
+    if (method->kind == CONNECT_ANY_KIND && (method->input || method->output))
+        return cn_error_set(
+            error, CONNECT_INVALID_ARGUMENT, "CONNECT_ANY_KIND is for raw methods: no input, no output");
+    route.method = method;
+    route.events = events;
+    route.user = user;
+    return cn_route_add(&server->routes, server->allocator, prefix, &route, true, error);
+}
+
+bool connect_server_add_http(
+    connect_server_t *server, const char *path, connect_http_handler_t *handler, void *user, connect_error_t *error) {
+    static const connect_events_t none;
+    const size_t len = strlen(path);
+    connect_method_t method;
+    connect_str_t pattern;
+    cn_route_t page;
+    connect_arena_t arena = CONNECT_DEFAULTS;
+    bool added;
+    if (strchr(path, '*'))
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "a plain path has no asterisk: it ends in a slash");
+    arena.private_allocator = server->allocator;
+    pattern = connect_arena_printf(&arena, "%s%s", path, len && path[len - 1] == '/' ? "*" : "");
+    memset(&method, 0, sizeof method);
+    memset(&page, 0, sizeof page);
+    method.path = pattern.data;
+    page.method = &method;
+    page.events = &none;
+    page.http = handler;
+    page.user = user;
+    added =
+        pattern.data ? cn_route_add(&server->pages, server->allocator, "", &page, true, error) : cn_error_memory(error);
+    connect_arena_free(&arena);
+    return added;
 }
 
 void connect_server_drain(connect_server_t *server, uint32_t grace_ms) {
@@ -20535,7 +21617,7 @@ CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *add
     cn_loopback_t *loopback = (cn_loopback_t *)user;
     cn_loopback_link_t *link;
     connect_error_t error;
-    connect_conn_t *server = connect_server_accept(loopback->server, address, &error);
+    connect_conn_t *server = connect_server_accept(loopback->server, address, NULL, &error);
     if (!server) {
         cn_conn_set_failure(conn, 0, error.message.data);
         return error.code;
@@ -20700,19 +21782,70 @@ CN_PRIVATE void cn_loopback_free(cn_loopback_t *loopback_or_null) {
 
 /* #### src/client/client.h ######################################################################################### */
 #if CONNECT_ENABLE_CLIENT
+typedef struct cn_backend_t cn_backend_t;
+
+typedef struct cn_client_host_t { /* who tells a client the time, and wakes it */
+    int64_t (*now_ms)(const connect_client_t *client);
+    /* Has cn_client_step called at that time; INT64_MAX: not any more. */
+    void (*wake_at)(connect_client_t *client, int64_t due_ms);
+} cn_client_host_t;
+
+enum { CN_LANE_ANY, CN_LANE_HTTP2, CN_LANES }; /* which connections a call needs: HTTP/1.1's, HTTP/2's */
+
+typedef struct cn_pool_t { /* a backend's connections of one lane */
+    cn_backend_t *backend;
+    cn_list_t conns; /* connect_conn_t.node */
+    bool http2;
+    uint32_t wanted; /* calls that wait for one of these connections */
+    bool is_won;     /* one of the round's has opened: those of other addresses are given up */
+    size_t first;    /* the address that a round begins with: the one that answered last */
+    size_t tried;    /* how many addresses this round has dialled; 0: no round runs */
+    int64_t next_ms; /* when the round dials the next one, too */
+} cn_pool_t;
+
+struct cn_backend_t { /* what calls are spread over: an address, all addresses of a name, or a member */
+    cn_list_t node;   /* client->backends, or client->leaving: no address of the name any more */
+    connect_client_t *client, *member;
+    cn_list_t watch_node; /* member->watchers */
+    const char **addresses;
+    size_t address_count;
+    cn_pool_t pools[CN_LANES];
+    uint32_t latency_us, failures;
+    uint32_t faults;        /* rounds that failed in a row */
+    int64_t rest_until_ms;  /* nothing is dialled before */
+    bool ready;             /* as last told */
+};
+
+typedef struct cn_client_failure_t { /* why the last attempt to connect failed */
+    connect_code_t code;
+    int os_error;
+    char text[256];
+} cn_client_failure_t;
+
+typedef struct cn_name_t { /* the name that the backends' addresses come from */
+    const char *host, *port;
+    connect_resolve_t *question; /* that is not answered yet */
+    bool is_answered, is_stale;
+    int64_t valid_until_ms, rest_until_ms;
+    uint32_t faults;
+} cn_name_t;
+
 struct connect_client_t {
     const connect_allocator_t *allocator;
     connect_loop_t *loop; /* NULL: no sockets */
     bool owns_loop;
+    const cn_client_host_t *host; /* NULL: its connections */
+    void *host_data;
     connect_limits_t limits;
     connect_codec_options_t codec_options;
     connect_protocol_t protocol;
     connect_http_version_t http; /* 0: by protocol */
-    bool json, get;
+    bool json, get, no_queue;
     cn_codings_t codings;
     const cn_coding_t *coding; /* of requests; NULL: none */
-    uint32_t timeout_ms;
-    connect_arena_t arena;           /* the texts below, and the headers */
+    uint32_t timeout_ms, connections;
+    connect_arena_t arena; /* the texts below, and the headers */
+    const char *url;
     connect_str_t authority, prefix; /* "gateway:8080", "/api" */
     const char *address;
     connect_tls_t *tls; /* NULL: clear text */
@@ -20721,61 +21854,1136 @@ struct connect_client_t {
     connect_headers_t headers;
     const connect_interceptor_t *interceptors;
     size_t interceptor_count;
+    struct cn_loopback_t *loopback; /* NULL: none */
+    const cn_conn_owner_t *conn_events;
     connect_dialer_t *dial;
     void *dial_user;
-    struct cn_loopback_t *loopback; /* NULL: none */
-    int64_t (*clock)(const connect_client_t *client); /* NULL: the time is what connections are told */
-    cn_list_t conns, calls, waiting;                  /* calls that have a connection; those that wait for one */
+    connect_resolver_t *resolve; /* NULL: the address is dialled as it is */
+    void *resolve_user;
+    connect_pick_t *pick;        /* NULL: one backend has all addresses */
+    void (*on_backends)(connect_client_t *client, void *user);
+    void *user;
+    /* where calls go */
+    cn_name_t name;
+    cn_list_t backends, leaving;
+    size_t backend_count, last_picked;
+    connect_backend_t *described; /* backend_count of them, for pick */
+    cn_client_failure_t failure;
+    bool lane_failed[CN_LANES];   /* a round failed, and nothing else is connected or being dialled */
+    cn_list_t watchers;           /* cn_backend_t.watch_node: of which it is the member */
+    /* calls */
+    cn_list_t calls;              /* those that have an exchange, or are over */
+    cn_list_t waiting[CN_LANES];  /* for a connection */
+    cn_list_t paused;             /* an interceptor holds them back; or before they are made again */
+    int64_t waiting_due_ms;       /* none of these is due before */
+    connect_retry_t retry;
+    uint32_t retry_tokens;
+    uint64_t random, serial;
     cn_buf_pool_t buffers;
     cn_call_pool_t pool;
     cn_list_t pokes;
-    connect_task_t poke_task;
-    int64_t now_ms; /* as last told by a connection; -1: not yet */
-    bool told_now;                    /* now_ms is of this moment */
-    unsigned waits;                   /* functions that wait for a call of it */
+    connect_task_t timer;
+    int64_t now_ms;  /* as last told by a connection; -1: not yet */
+    int64_t due_ms;  /* a step is due; INT64_MAX: none */
+    bool told_now;   /* now_ms is of this moment */
+    unsigned waits;  /* functions that wait for a call of it */
     unsigned busy;
-    bool free_wanted, assigning;
-    bool unassigned; /* a call came to those that wait */
+    bool free_wanted;
+    bool is_spread; /* over members */
+    bool kept;    /* connected also without calls */
+    bool pressed[CN_LANES]; /* one more connection is wanted, though no call of its own waits */
+    bool used;    /* a call was started */
+    bool dirty;   /* connections or backends have changed since the last step */
+    bool changed; /* on_backends is due */
 };
 
+/* Around everything that can run callbacks of its calls; now_ms: -1: not known. */
+CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms);
+CN_PRIVATE void cn_client_leave(void *owner);
+/* The time; -1: not known yet. */
+CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client);
+/* Has a step soon, out of everything else; at once if there is nothing that could bring it. */
+CN_PRIVATE void cn_client_wake(connect_client_t *client);
+/* Does what is due: called at the time that the host was told, out of everything else. */
+CN_PRIVATE void cn_client_step(connect_client_t *client);
 #if CONNECT_ENABLE_SERVER
-/* Has a new client call this server in memory: its loopback, dialer, clock and, with sockets, the server's loop. */
+/* Has a new client call this server in memory: its loopback, dialer and, with sockets, the server's loop. */
 CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_t *server, connect_error_t *error);
 #endif
 #if CONNECT_ENABLE_SOCKETS
-/* The socket layer's part of a new client: its loop, dialer and clock, unless it has a dialer. */
+/* The socket layer's part of a new client: its loop, clock, dialer and resolver, as far as it has none. */
 CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error);
 #endif
 #endif
 
+/* #### src/client/retry.h ########################################################################################## */
+#if CONNECT_ENABLE_CLIENT
+/* Fills in what is 0. Returns false: the error names the option. */
+CN_PRIVATE bool cn_retry_resolve(connect_retry_t *retry, const connect_retry_t *options, connect_error_t *error);
+/* A number that nobody could tell before. */
+CN_PRIVATE uint64_t cn_retry_random(uint64_t *state);
+/* How long to wait after so many failures in a row (from 1): first_ms, doubled each time, at most max_ms; at random
+   between a half and the whole of it. */
+CN_PRIVATE int64_t cn_retry_pause_ms(uint64_t *random, uint32_t failures, uint32_t first_ms, uint32_t max_ms);
+/* Pays a call into the budget. */
+CN_PRIVATE void cn_retry_count_call(connect_client_t *client);
+/* Tells whether a call that failed with this code is made again by the client's policy, and takes it out of the budget.
+   The call is not to begin before call->not_before_ms. */
+CN_PRIVATE bool cn_retry_take(connect_client_t *client, connect_call_t *call, connect_code_t code);
+#endif
+
+/* #### src/client/retry.c ########################################################################################## */
+/* When something is tried again, and after which pause: calls here, connections by pool.c with the same pauses.
+
+   A call that the peer says it did not process, or that never left this side, is sent again once without being asked
+   (call/invoke.c). All else is the policy's: only codes of retry.codes, only up to retry.attempts, only methods without
+   side effects or calls that the peer did not process, only before anything of a response was given to the application,
+   and only within the budget. The budget is a bucket of tokens: a call puts retry.budget in, a retry takes 100 out; it
+   starts full, with CN_RETRY_BURST retries. So a backend that is down gets at most budget percent more calls.
+
+   Pauses have jitter, so that many clients do not come back at the same moment; the generator is xorshift64*. */
+
+#if CONNECT_ENABLE_CLIENT
+#define CN_RETRY_ATTEMPTS_MAX 100u
+#define CN_RETRY_COST 100u
+#define CN_RETRY_BURST 10u
+
+CN_PRIVATE bool cn_retry_resolve(connect_retry_t *retry, const connect_retry_t *options, connect_error_t *error) {
+    *retry = *options;
+    if (!retry->attempts) retry->attempts = 1;
+    if (!retry->backoff_ms) retry->backoff_ms = 100;
+    if (!retry->backoff_max_ms) retry->backoff_max_ms = 10000;
+    if (!retry->codes) retry->codes = 1u << CONNECT_UNAVAILABLE;
+    if (!retry->budget) retry->budget = 10;
+    if (retry->attempts > CN_RETRY_ATTEMPTS_MAX)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "retry.attempts is above 100");
+    if (retry->codes & ~((1u << (CONNECT_UNAUTHENTICATED + 1)) - 2u))
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "retry.codes has a bit that is no code's");
+    return true;
+}
+
+CN_PRIVATE uint64_t cn_retry_random(uint64_t *state) {
+    uint64_t x = *state ? *state : 0x9E3779B97F4A7C15u;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    *state = x;
+    return x * 0x2545F4914F6CDD1Du;
+}
+
+CN_PRIVATE int64_t cn_retry_pause_ms(uint64_t *random, uint32_t failures, uint32_t first_ms, uint32_t max_ms) {
+    uint64_t pause = CN_MIN(first_ms, max_ms);
+    for (; failures > 1 && pause < max_ms; failures--)
+        pause = CN_MIN(pause * 2, (uint64_t)max_ms);
+    return (int64_t)(pause - cn_retry_random(random) % (pause / 2 + 1));
+}
+
+CN_PRIVATE void cn_retry_count_call(connect_client_t *client) {
+    client->retry_tokens = CN_MIN(client->retry_tokens + client->retry.budget, CN_RETRY_COST * CN_RETRY_BURST);
+}
+
+CN_PRIVATE bool cn_retry_take(connect_client_t *client, connect_call_t *call, connect_code_t code) {
+    const connect_retry_t *retry = &client->retry;
+    const bool is_safe = call->unprocessed || call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS;
+    int64_t now = cn_client_now_ms(client), pause;
+    if (!is_safe || call->attempts >= retry->attempts || !(retry->codes & (1u << code))) return false;
+    if (client->retry_tokens < CN_RETRY_COST) return false;
+    pause = cn_retry_pause_ms(&client->random, call->attempts, retry->backoff_ms, retry->backoff_max_ms);
+    if (now >= 0 && call->deadline_ms != INT64_MAX && call->deadline_ms - now <= pause) return false;
+    client->retry_tokens -= CN_RETRY_COST;
+    call->not_before_ms = now < 0 ? 0 : now + pause;
+    return true;
+}
+#endif
+
+/* #### src/client/pool.h ########################################################################################### */
+#if CONNECT_ENABLE_CLIENT
+typedef struct cn_pool_state_t { /* of the connections that take calls */
+    uint32_t opening, live;   /* that are being dialled; that are open */
+    uint32_t calls, capacity; /* of the live ones, as their peers allow it */
+    bool has_room;            /* one of them takes a call, and its peer has shown itself */
+} cn_pool_state_t;
+
+CN_PRIVATE void cn_pool_init(cn_pool_t *pool, cn_backend_t *backend, bool http2);
+CN_PRIVATE cn_pool_state_t cn_pool_state(const cn_pool_t *pool);
+/* How many connections there may be. */
+CN_PRIVATE uint32_t cn_pool_most(const cn_pool_t *pool);
+/* Returns a connection that takes one more call, or NULL. */
+CN_PRIVATE connect_conn_t *cn_pool_room(const cn_pool_t *pool);
+/* Goes on with what is being dialled, and dials what is wanted. Returns when it is due again. */
+CN_PRIVATE int64_t cn_pool_advance(cn_pool_t *pool, int64_t now_ms);
+/* Lets connections take no more calls; they close after their last one. */
+CN_PRIVATE void cn_pool_drain(cn_pool_t *pool);
+/* Closes them all. */
+CN_PRIVATE void cn_pool_close(cn_pool_t *pool);
+/* What a connection of it has to say. */
+CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn);
+CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn);
+#endif
+
+/* #### src/client/pool.c ########################################################################################### */
+/* The connections to one backend that calls of one lane can use: opened when calls wait for them, at most
+   options.connections, given up when they are idle (io/conn.c), and replaced when calls want another.
+
+     opening   from dial until bytes of HTTP may flow
+     live      takes calls
+     ending    draining (GOAWAY, Connection: close, idle) or broken: it finishes what it has
+
+   A round connects to one of the backend's addresses, as RFC 8305 5 has it ("Happy Eyeballs"): the addresses are
+   dialled one after the other, the next one after CN_POOL_NEXT_MS without an answer, or at once when all that were
+   dialled have failed. The first to open wins, the others are given up, and later rounds begin with the winner. A round
+   in which all fail is a fault. So is a connection that is lost before its peer has shown itself (HTTP/2: SETTINGS,
+   HTTP/1.1: a response): a server that accepts and closes at once is no server. After a fault the backend rests, from
+   CN_POOL_REST_MS on, doubled by each fault to CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
+
+   Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above.
+
+   Events of connections only take notes; connections are dialled and closed in cn_pool_advance, out of all events. */
+
+#if CONNECT_ENABLE_CLIENT
+#define CN_POOL_NEXT_MS 250 /* RFC 8305 8, Connection Attempt Delay */
+#define CN_POOL_REST_MS 100u
+#define CN_POOL_REST_MAX_MS 10000u
+#define CN_POOL_HTTP1_MOST 8u
+#define CN_POOL_HTTP2_MOST 1u
+
+static connect_conn_t *cn_pool_conn(cn_list_t *node) {
+    return CN_CONTAINER(node, connect_conn_t, node);
+}
+
+static bool cn_pool_is_opening(const connect_conn_t *conn) {
+    return !conn->http.version;
+}
+
+static bool cn_pool_is_live(const connect_conn_t *conn) {
+    return conn->http.version && !conn->dead && !conn->http.draining && !conn->http.closing;
+}
+
+/* Over HTTP/1.1 a peer says nothing before it is asked. */
+static bool cn_pool_has_settled(const connect_conn_t *conn) {
+    return conn->http.settled || conn->http.version->number == CONNECT_HTTP_1;
+}
+
+CN_PRIVATE void cn_pool_init(cn_pool_t *pool, cn_backend_t *backend, bool http2) {
+    memset(pool, 0, sizeof *pool);
+    pool->backend = backend;
+    pool->http2 = http2;
+    cn_list_init(&pool->conns);
+}
+
+CN_PRIVATE cn_pool_state_t cn_pool_state(const cn_pool_t *pool) {
+    cn_pool_state_t state = {0, 0, 0, 0, false};
+    cn_list_t *node;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next) {
+        const connect_conn_t *conn = cn_pool_conn(node);
+        if (cn_pool_is_opening(conn)) state.opening++;
+        if (!cn_pool_is_live(conn)) continue;
+        state.live++;
+        state.calls += conn->http.exchange_count;
+        if (!cn_pool_has_settled(conn)) continue;
+        state.capacity += conn->http.version->capacity(&conn->http);
+        state.has_room = state.has_room || conn->http.version->can_begin(&conn->http);
+    }
+    return state;
+}
+
+/* In TLS ALPN says which version it is, unless the application does. */
+static bool cn_pool_negotiates(const cn_pool_t *pool) {
+    const connect_client_t *client = pool->backend->client;
+    return CONNECT_ENABLE_HTTP2 && client->tls && !client->http && !pool->http2;
+}
+
+/* Before the first has negotiated one is enough to learn from. */
+CN_PRIVATE uint32_t cn_pool_most(const cn_pool_t *pool) {
+    const uint32_t most = pool->backend->client->connections;
+    cn_list_t *node;
+    if (most) return most;
+    if (pool->http2) return CN_POOL_HTTP2_MOST;
+    if (!cn_pool_negotiates(pool)) return CN_POOL_HTTP1_MOST;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next)
+        if (!cn_pool_conn(node)->allow_http2) return CN_POOL_HTTP1_MOST;
+    return CN_POOL_HTTP2_MOST;
+}
+
+/* Of those with equally many calls the one used last, so that the others become idle. */
+CN_PRIVATE connect_conn_t *cn_pool_room(const cn_pool_t *pool) {
+    connect_conn_t *best = NULL;
+    cn_list_t *node;
+    for (node = pool->conns.prev; node != &pool->conns; node = node->prev) {
+        connect_conn_t *conn = cn_pool_conn(node);
+        if (cn_pool_is_live(conn) && conn->http.version->can_begin(&conn->http) &&
+            (!best || conn->http.exchange_count < best->http.exchange_count))
+            best = conn;
+    }
+    return best;
+}
+
+/* ---- Faults ---- */
+
+static void cn_pool_note(
+    connect_client_t *client, connect_code_t code, int os_error, const char *text, const char *address) {
+    client->failure.code = code;
+    client->failure.os_error = os_error;
+    if (text[0])
+        snprintf(client->failure.text, sizeof client->failure.text, "%s", text);
+    else
+        snprintf(client->failure.text, sizeof client->failure.text, "the connection to %s was closed", address);
+}
+
+static void cn_pool_fault(cn_pool_t *pool) {
+    cn_backend_t *backend = pool->backend;
+    connect_client_t *client = backend->client;
+    int64_t now = cn_client_now_ms(client);
+    pool->tried = 0;
+    backend->faults++;
+    backend->rest_until_ms = CN_MAX(now, 0) +
+        cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
+    client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
+    client->name.is_stale = true; /* its addresses may be others by now */
+}
+
+/* Without a host only connections tell the time: if there is none a rest would never end. */
+static bool cn_pool_rests(const cn_pool_t *pool, int64_t now_ms) {
+    const connect_client_t *client = pool->backend->client;
+    cn_list_t *node;
+    if (pool->backend->rest_until_ms <= now_ms) return false;
+    if (client->host) return true;
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        const cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, node);
+        if (!cn_list_empty(&backend->pools[0].conns) || !cn_list_empty(&backend->pools[1].conns)) return true;
+    }
+    return false;
+}
+
+/* ---- Dialling ---- */
+
+static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
+    cn_backend_t *backend = pool->backend;
+    connect_client_t *client = backend->client;
+    cn_conn_options_t options;
+    connect_conn_t *conn;
+    memset(&options, 0, sizeof options);
+    options.allocator = client->allocator;
+    options.limits = &client->limits;
+    options.pool = &client->buffers;
+    options.events = client->conn_events;
+    options.owner = client;
+    options.peer = backend->addresses[address];
+    options.allow_http1 = !pool->http2;
+    options.allow_http2 = pool->http2 || cn_pool_negotiates(pool);
+    options.tls = client->tls;
+    options.server_name = client->server_name;
+    options.turn = &client->turn;
+    conn = cn_conn_new(&options);
+    if (!conn) {
+        cn_pool_note(client, CONNECT_RESOURCE_EXHAUSTED, ENOMEM, "out of memory", "");
+        return;
+    }
+    conn->home = pool;
+    conn->address = address;
+    conn->dialled_ms = now_ms;
+    cn_list_append(&pool->conns, &conn->node);
+    conn->dial_code = client->dial(conn, backend->addresses[address], client->dial_user);
+    if (conn->dial_code == CONNECT_OK) return;
+    if (!conn->failure[0]) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
+    connect_conn_close(conn);
+}
+
+/* Closes connections whose time is over, or which lost a race. Returns when the next one's will be. */
+static int64_t cn_pool_prune(cn_pool_t *pool, int64_t now_ms) {
+    const connect_limits_t *limits = &pool->backend->client->limits;
+    cn_list_t *node, *next;
+    int64_t due_ms = INT64_MAX;
+    for (node = pool->conns.next; node != &pool->conns; node = next) {
+        connect_conn_t *conn = cn_pool_conn(node);
+        const bool opening = cn_pool_is_opening(conn);
+        const uint32_t limit_ms = !conn->connected ? limits->dial_ms : limits->establish_ms;
+        char text[sizeof conn->failure];
+        next = node->next;
+        if (opening && pool->is_won && conn->address != pool->first) {
+            conn->given_up = true;
+            cn_conn_abort(conn);
+        } else if ((opening || (cn_pool_is_live(conn) && !cn_pool_has_settled(conn))) && conn->dialled_ms >= 0 &&
+            limit_ms != CONNECT_UNLIMITED) {
+            if (conn->dialled_ms + limit_ms > now_ms) {
+                due_ms = CN_MIN(due_ms, conn->dialled_ms + limit_ms);
+                continue;
+            }
+            snprintf(text, sizeof text, "cannot connect to %s: no answer within %lu ms (limits.%s)", conn->peer,
+                (unsigned long)limit_ms, !conn->connected ? "dial_ms" : "establish_ms");
+            cn_conn_set_failure(conn, ETIMEDOUT, text);
+            cn_conn_abort(conn);
+        }
+    }
+    pool->is_won = false;
+    return due_ms;
+}
+
+/* Goes on with a round. Returns false: it has failed. */
+static bool cn_pool_go_on(cn_pool_t *pool, int64_t now_ms) {
+    const size_t count = pool->backend->address_count;
+    uint32_t opening = cn_pool_state(pool).opening;
+    while (pool->tried && pool->tried < count && (!opening || pool->next_ms <= now_ms)) {
+        cn_pool_dial(pool, (pool->first + pool->tried++) % count, now_ms);
+        pool->next_ms = now_ms + CN_POOL_NEXT_MS;
+        opening = cn_pool_state(pool).opening;
+    }
+    if (!pool->tried || opening) return true;
+    cn_pool_fault(pool);
+    return false;
+}
+
+static bool cn_pool_wants_more(const cn_pool_t *pool, int64_t now_ms) {
+    const cn_pool_state_t state = cn_pool_state(pool);
+    const uint32_t wanted = pool->http2 ? CN_MIN(pool->wanted, 1u) : pool->wanted;
+    return state.opening < wanted && state.live + state.opening < cn_pool_most(pool) && !cn_pool_rests(pool, now_ms);
+}
+
+CN_PRIVATE int64_t cn_pool_advance(cn_pool_t *pool, int64_t now_ms) {
+    const size_t count = pool->backend->address_count;
+    int64_t due_ms;
+    bool ok;
+    if (count == 0) return INT64_MAX;
+    ok = cn_pool_go_on(pool, now_ms);
+    while (ok && cn_pool_wants_more(pool, now_ms)) {
+        if (!pool->tried) {
+            pool->tried = 1;
+            pool->next_ms = now_ms + CN_POOL_NEXT_MS;
+        }
+        cn_pool_dial(pool, (pool->first + pool->tried - 1) % count, now_ms);
+        ok = cn_pool_go_on(pool, now_ms); /* it may have failed at once */
+    }
+    due_ms = cn_pool_prune(pool, now_ms);
+    if (pool->tried && pool->tried < count) due_ms = CN_MIN(due_ms, pool->next_ms);
+    if (pool->wanted && pool->backend->rest_until_ms > now_ms) due_ms = CN_MIN(due_ms, pool->backend->rest_until_ms);
+    return due_ms;
+}
+
+CN_PRIVATE void cn_pool_drain(cn_pool_t *pool) {
+    cn_list_t *node;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next)
+        cn_conn_drain(cn_pool_conn(node), pool->backend->client->limits.drain_ms);
+}
+
+CN_PRIVATE void cn_pool_close(cn_pool_t *pool) {
+    while (!cn_list_empty(&pool->conns))
+        cn_conn_abort(cn_pool_conn(pool->conns.next));
+}
+
+/* ---- What connections have to say ---- */
+
+CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
+    cn_pool_t *pool = conn->home;
+    connect_client_t *client = pool->backend->client;
+    if (!conn->met && conn->http.version) {
+        conn->met = true;
+        pool->first = conn->address;
+        pool->tried = 0;
+        pool->is_won = true;
+        client->dirty = true;
+    }
+    if (conn->http.settled) pool->backend->faults = 0;
+    if (conn->http.draining || conn->http.exchange_count == 0) client->dirty = true;
+}
+
+CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
+    cn_pool_t *pool = conn->home;
+    connect_client_t *client = pool->backend->client;
+    const int64_t age_ms = conn->http.now_ms - conn->dialled_ms;
+    cn_list_remove(&conn->node);
+    client->dirty = true;
+    if (conn->given_up || conn->http.settled) return;
+    if (!conn->met || conn->dialled_ms < 0 || age_ms < client->limits.establish_ms)
+        cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error, conn->failure,
+            conn->peer);
+    if (conn->met && age_ms < client->limits.establish_ms) cn_pool_fault(pool);
+}
+#endif
+
+/* #### src/client/balance.h ######################################################################################## */
+#if CONNECT_ENABLE_CLIENT
+/* Puts the addresses of the name in place: those that were there keep their connections. Returns false: out of
+   memory, all stays. */
+CN_PRIVATE bool cn_balance_set_addresses(connect_client_t *client, const char *const *addresses, size_t count);
+/* Adds a member. Returns false: out of memory. */
+CN_PRIVATE bool cn_balance_add_member(connect_client_t *client, connect_client_t *member);
+/* Frees backends that the name has no more, and that have no connection any more. */
+CN_PRIVATE void cn_balance_sweep(connect_client_t *client);
+CN_PRIVATE void cn_balance_free(connect_client_t *client);
+/* Chooses a backend for a call, and says who dials for it: *owner. Returns its pool, or NULL: none will do now. */
+CN_PRIVATE cn_pool_t *cn_balance_pick(
+    connect_client_t *client, const connect_call_t *call, unsigned lane, connect_client_t **owner);
+/* Has each backend dial, unless it is connected. */
+CN_PRIVATE void cn_balance_want(connect_client_t *client, unsigned lane);
+/* The same in the client's next step, until one is ready. */
+CN_PRIVATE void cn_balance_press(connect_client_t *client, unsigned lane);
+/* The lane of a call of this protocol. */
+CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_protocol_t protocol);
+/* Looks at who is ready; sets client->changed if that is another than before. */
+CN_PRIVATE void cn_balance_look(connect_client_t *client);
+/* Tells whether one is ready. */
+CN_PRIVATE bool cn_balance_is_ready(const connect_client_t *client);
+/* Tells whether a connection of this lane takes one more call now. */
+CN_PRIVATE bool cn_balance_has_room(const connect_client_t *client, unsigned lane);
+/* Tells whether a connection of this lane is open or being dialled. */
+CN_PRIVATE bool cn_balance_has_hope(const connect_client_t *client, unsigned lane);
+/* Has backends dial that are to be connected though no call waits. */
+CN_PRIVATE void cn_balance_keep(connect_client_t *client);
+/* What came of a call: after so many ms its first byte; at its end. */
+CN_PRIVATE void cn_balance_on_answer(cn_backend_t *backend, int64_t ms);
+CN_PRIVATE void cn_balance_on_outcome(cn_backend_t *backend, connect_code_t code);
+#endif
+
+/* #### src/client/balance.c ######################################################################################## */
+/* What a client's calls are spread over, and who gets the next one.
+
+   Without a policy there is one backend with all addresses of the name, of which a connection takes whichever answers
+   first (pool.c). With a policy each address is a backend, and all are kept connected from the first call on, so that
+   the policy has something to choose among. With members each member client is a backend; it dials for itself.
+
+   A policy sees connect_backend_t, and is asked only if there is a choice. `ready` is honest: a connection is open, its
+   peer has shown itself, and allows one more call. A client that may queue counts the HTTP/1.1 connections that it may
+   still open as room, since there a connection is only ready while it does nothing.
+
+   latency_us: time from a call's begin to the first byte of its answer, smoothed by 1/8 of each new value; the clock
+   has milliseconds, so that it is an average of these. failures: UNAVAILABLE in a row, of calls and of dialling.
+
+   An address that the name has no more takes no calls; its backend is freed with its last connection. */
+
+#if CONNECT_ENABLE_CLIENT
+#define CN_BALANCE_SMOOTH 8
+
+static cn_backend_t *cn_balance_of(cn_list_t *node) {
+    return CN_CONTAINER(node, cn_backend_t, node);
+}
+
+/* ---- Backends ---- */
+
+static cn_backend_t *cn_balance_new(connect_client_t *client) {
+    cn_backend_t *backend = (cn_backend_t *)cn_mem_acquire(client->allocator, sizeof *backend);
+    if (!backend) return NULL;
+    backend->client = client;
+    cn_pool_init(&backend->pools[CN_LANE_ANY], backend, false);
+    cn_pool_init(&backend->pools[CN_LANE_HTTP2], backend, true);
+    return backend;
+}
+
+static void cn_balance_delete(cn_backend_t *backend) {
+    const connect_allocator_t *allocator = backend->client->allocator;
+    size_t lane;
+    for (lane = 0; lane < CN_LANES; lane++)
+        cn_pool_close(&backend->pools[lane]);
+    cn_list_remove(&backend->node);
+    cn_list_remove(&backend->watch_node);
+    cn_mem_release(allocator, backend->addresses);
+    cn_mem_release(allocator, backend);
+}
+
+/* One block: the array, and behind it the texts. */
+static const char **cn_balance_copy(const connect_allocator_t *allocator, const char *const *addresses, size_t count) {
+    size_t size = count * sizeof *addresses, i;
+    const char **copy;
+    char *text;
+    for (i = 0; i < count; i++)
+        size += strlen(addresses[i]) + 1;
+    copy = (const char **)cn_mem_acquire(allocator, size);
+    if (!copy) return NULL;
+    text = (char *)(copy + count);
+    for (i = 0; i < count; i++) {
+        size_t len = strlen(addresses[i]) + 1;
+        memcpy(text, addresses[i], len);
+        copy[i] = text;
+        text += len;
+    }
+    return copy;
+}
+
+static size_t cn_balance_index(const char *const *addresses, size_t count, const char *address) {
+    size_t i;
+    for (i = 0; i < count && strcmp(addresses[i], address) != 0; i++) {}
+    return i;
+}
+
+/* Gives a backend other addresses; its connections stay. */
+static bool cn_balance_change(cn_backend_t *backend, const char *const *addresses, size_t count) {
+    const char **copy = cn_balance_copy(backend->client->allocator, addresses, count);
+    size_t lane;
+    if (!copy) return false;
+    for (lane = 0; lane < CN_LANES; lane++) {
+        cn_pool_t *pool = &backend->pools[lane];
+        cn_list_t *node;
+        size_t first = 0;
+        if (pool->first < backend->address_count)
+            first = cn_balance_index(addresses, count, backend->addresses[pool->first]);
+        for (node = pool->conns.next; node != &pool->conns; node = node->next) {
+            connect_conn_t *conn = CN_CONTAINER(node, connect_conn_t, node);
+            if (conn->address < backend->address_count)
+                conn->address = cn_balance_index(addresses, count, backend->addresses[conn->address]);
+        }
+        pool->first = first < count ? first : 0;
+        pool->tried = CN_MIN(pool->tried, count);
+    }
+    cn_mem_release(backend->client->allocator, backend->addresses);
+    backend->addresses = copy;
+    backend->address_count = count;
+    backend->rest_until_ms = 0;
+    return true;
+}
+
+static bool cn_balance_describe_room(connect_client_t *client, size_t count) {
+    connect_backend_t *room = (connect_backend_t *)cn_mem_acquire(client->allocator, count * sizeof *room);
+    if (!room) return false;
+    cn_mem_release(client->allocator, client->described);
+    client->described = room;
+    return true;
+}
+
+static cn_backend_t *cn_balance_find(const connect_client_t *client, const char *address) {
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        if (strcmp(cn_balance_of(node)->addresses[0], address) == 0) return cn_balance_of(node);
+    return NULL;
+}
+
+static bool cn_balance_set_each(connect_client_t *client, const char *const *addresses, size_t count) {
+    cn_list_t old, *node;
+    size_t i, lane;
+    if (!cn_balance_describe_room(client, count)) return false;
+    for (i = 0; i < count; i++) {
+        cn_backend_t *backend = cn_balance_find(client, addresses[i]);
+        if (backend) continue;
+        backend = cn_balance_new(client);
+        if (!backend) return false; /* there are some more now: no harm */
+        if (!cn_balance_change(backend, &addresses[i], 1)) {
+            cn_balance_delete(backend);
+            return false;
+        }
+        cn_list_append(&client->backends, &backend->node);
+        client->backend_count++;
+        if (client->backend_count > count && !cn_balance_describe_room(client, client->backend_count)) return false;
+    }
+    cn_list_init(&old);
+    while ((node = cn_list_pop(&client->backends)) != NULL)
+        cn_list_append(&old, node);
+    client->backend_count = 0;
+    for (i = 0; i < count; i++) { /* in the order of the answer */
+        for (node = old.next; node != &old && strcmp(cn_balance_of(node)->addresses[0], addresses[i]) != 0;)
+            node = node->next;
+        if (node == &old) continue; /* the same a second time */
+        cn_list_remove(node);
+        cn_list_append(&client->backends, node);
+        client->backend_count++;
+    }
+    while ((node = cn_list_pop(&old)) != NULL) {
+        for (lane = 0; lane < CN_LANES; lane++)
+            cn_pool_drain(&cn_balance_of(node)->pools[lane]);
+        cn_list_append(&client->leaving, node);
+    }
+    return true;
+}
+
+CN_PRIVATE bool cn_balance_set_addresses(connect_client_t *client, const char *const *addresses, size_t count) {
+    cn_backend_t *backend;
+    client->changed = true;
+    if (client->pick) return cn_balance_set_each(client, addresses, count);
+    if (client->backend_count) return cn_balance_change(cn_balance_of(client->backends.next), addresses, count);
+    backend = cn_balance_new(client);
+    if (!backend) return false;
+    if (!cn_balance_change(backend, addresses, count)) {
+        cn_balance_delete(backend);
+        return false;
+    }
+    cn_list_append(&client->backends, &backend->node);
+    client->backend_count = 1;
+    return true;
+}
+
+CN_PRIVATE bool cn_balance_add_member(connect_client_t *client, connect_client_t *member) {
+    cn_backend_t *backend = cn_balance_new(client);
+    if (!backend || !cn_balance_describe_room(client, client->backend_count + 1)) {
+        if (backend) cn_balance_delete(backend);
+        return false;
+    }
+    backend->member = member;
+    cn_list_append(&client->backends, &backend->node);
+    cn_list_append(&member->watchers, &backend->watch_node);
+    client->backend_count++;
+    return true;
+}
+
+CN_PRIVATE void cn_balance_sweep(connect_client_t *client) {
+    cn_list_t *node, *next;
+    for (node = client->leaving.next; node != &client->leaving; node = next) {
+        cn_backend_t *backend = cn_balance_of(node);
+        next = node->next;
+        if (cn_list_empty(&backend->pools[0].conns) && cn_list_empty(&backend->pools[1].conns))
+            cn_balance_delete(backend);
+    }
+}
+
+CN_PRIVATE void cn_balance_free(connect_client_t *client) {
+    cn_list_t *node;
+    while ((node = cn_list_pop(&client->leaving)) != NULL)
+        cn_balance_delete(cn_balance_of(node));
+    while ((node = cn_list_pop(&client->backends)) != NULL)
+        cn_balance_delete(cn_balance_of(node));
+    while ((node = cn_list_pop(&client->watchers)) != NULL) { /* who has it as a member is left without it */
+        cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, watch_node);
+        backend->member = NULL;
+        backend->client->dirty = true;
+    }
+    cn_mem_release(client->allocator, client->described);
+    client->described = NULL;
+    client->backend_count = 0;
+}
+
+/* ---- How they are ---- */
+
+CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_protocol_t protocol) {
+    return client->http == CONNECT_HTTP_2 || (!client->http && protocol == CONNECT_PROTOCOL_GRPC) ? CN_LANE_HTTP2
+                                                                                                 : CN_LANE_ANY;
+}
+
+static void cn_balance_describe_addresses(const cn_backend_t *backend, unsigned lane, connect_backend_t *to) {
+    const cn_pool_t *pool = &backend->pools[lane];
+    const cn_pool_state_t state = cn_pool_state(pool);
+    to->address = backend->addresses[pool->first];
+    to->calls = state.calls;
+    to->capacity = state.capacity;
+    to->ready = state.has_room;
+    if (lane == CN_LANE_ANY && !backend->client->no_queue && state.live) {
+        to->capacity = cn_pool_most(pool);
+        to->calls += pool->wanted;
+        to->ready = to->calls < to->capacity;
+    }
+    to->latency_us = backend->latency_us;
+    to->failures = backend->failures;
+}
+
+/* A member is as good as all of its backends together. */
+static void cn_balance_describe(const cn_backend_t *backend, connect_protocol_t protocol, connect_backend_t *to) {
+    const connect_client_t *member = backend->member;
+    cn_list_t *node;
+    memset(to, 0, sizeof *to);
+    if (backend->address_count) {
+        cn_balance_describe_addresses(backend, cn_balance_lane(backend->client, protocol), to);
+        return;
+    }
+    to->address = member ? member->url : "";
+    for (node = member ? member->backends.next : NULL; member && node != &member->backends; node = node->next) {
+        const cn_backend_t *part = cn_balance_of(node);
+        connect_backend_t one;
+        memset(&one, 0, sizeof one);
+        if (part->address_count) cn_balance_describe_addresses(part, cn_balance_lane(member, protocol), &one);
+        to->ready = to->ready || one.ready;
+        to->calls += one.calls;
+        to->capacity += one.capacity;
+        if (one.latency_us && (!to->latency_us || one.latency_us < to->latency_us)) to->latency_us = one.latency_us;
+        to->failures = node == member->backends.next ? one.failures : CN_MIN(to->failures, one.failures);
+    }
+}
+
+size_t connect_client_backends(const connect_client_t *client, connect_backend_t *backends_or_null, size_t room) {
+    cn_list_t *node;
+    size_t count = 0;
+    for (node = client->backends.next; node != &client->backends; node = node->next, count++)
+        if (backends_or_null && count < room)
+            cn_balance_describe(cn_balance_of(node), client->protocol, &backends_or_null[count]);
+    return count;
+}
+
+CN_PRIVATE bool cn_balance_is_ready(const connect_client_t *client) {
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        connect_backend_t backend;
+        cn_balance_describe(cn_balance_of(node), client->protocol, &backend);
+        if (backend.ready) return true;
+    }
+    return false;
+}
+
+CN_PRIVATE bool cn_balance_has_room(const connect_client_t *client, unsigned lane) {
+    cn_list_t *node;
+    if (client->http) lane = cn_balance_lane(client, client->protocol);
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        const cn_backend_t *backend = cn_balance_of(node);
+        if (backend->member && cn_balance_has_room(backend->member, lane)) return true;
+        if (cn_pool_state(&backend->pools[lane]).has_room) return true;
+    }
+    return false;
+}
+
+CN_PRIVATE bool cn_balance_has_hope(const connect_client_t *client, unsigned lane) {
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        const cn_backend_t *backend = cn_balance_of(node);
+        cn_pool_state_t state = cn_pool_state(&backend->pools[lane]);
+        if (state.live || state.opening || (backend->member && cn_balance_has_hope(backend->member, lane))) return true;
+    }
+    return client->name.question && client->name.is_answered;
+}
+
+CN_PRIVATE void cn_balance_look(connect_client_t *client) {
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        cn_backend_t *backend = cn_balance_of(node);
+        connect_backend_t now;
+        cn_balance_describe(backend, client->protocol, &now);
+        if (now.ready == backend->ready) continue;
+        backend->ready = now.ready;
+        client->changed = true;
+    }
+}
+
+/* ---- The choice ---- */
+
+CN_PRIVATE void cn_balance_press(connect_client_t *client, unsigned lane) {
+    if (client->http) lane = cn_balance_lane(client, client->protocol);
+    if (client->pressed[lane]) return;
+    client->pressed[lane] = true;
+    client->dirty = true;
+    cn_client_wake(client);
+}
+
+CN_PRIVATE void cn_balance_want(connect_client_t *client, unsigned lane) {
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        cn_backend_t *backend = cn_balance_of(node);
+        if (backend->member) {
+            cn_balance_press(backend->member, lane);
+        } else {
+            backend->pools[lane].wanted = CN_MAX(backend->pools[lane].wanted, 1u);
+        }
+    }
+}
+
+CN_PRIVATE void cn_balance_keep(connect_client_t *client) {
+    unsigned lane;
+    for (lane = 0; lane < CN_LANES; lane++) {
+        const bool kept = client->kept && lane == cn_balance_lane(client, client->protocol);
+        bool any_room = false;
+        cn_list_t *node;
+        if (!kept && !client->pressed[lane]) continue;
+        for (node = client->backends.next; node != &client->backends; node = node->next) {
+            cn_backend_t *backend = cn_balance_of(node);
+            cn_pool_t *pool = &backend->pools[lane];
+            const cn_pool_state_t state = cn_pool_state(pool);
+            any_room = any_room || state.has_room;
+            if (backend->member) {
+                if (!cn_balance_is_ready(backend->member)) cn_balance_press(backend->member, lane);
+            } else if (!state.opening && (!state.live || (client->pressed[lane] && !state.has_room))) {
+                pool->wanted = CN_MAX(pool->wanted, 1u);
+            }
+        }
+        if (any_room) client->pressed[lane] = false;
+    }
+}
+
+static cn_backend_t *cn_balance_choose(connect_client_t *client, const connect_call_t *call) {
+    cn_list_t *node;
+    size_t count = 0, chosen;
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        cn_balance_describe(cn_balance_of(node), call->info.protocol, &client->described[count++]);
+    chosen = (client->pick ? client->pick : connect_pick_first)(
+        client->described, count, CN_MIN(client->last_picked, count), call, client->user);
+    if (chosen >= count || !client->described[chosen].ready) return NULL;
+    client->last_picked = chosen;
+    for (node = client->backends.next; chosen; chosen--)
+        node = node->next;
+    return cn_balance_of(node);
+}
+
+CN_PRIVATE cn_pool_t *cn_balance_pick(
+    connect_client_t *client, const connect_call_t *call, unsigned lane, connect_client_t **owner) {
+    cn_backend_t *backend = client->backend_count ? cn_balance_of(client->backends.next) : NULL;
+    *owner = client;
+    if (!backend) return NULL;
+    if (client->described) backend = cn_balance_choose(client, call);
+    if (!backend) return NULL;
+    if (!backend->member) return &backend->pools[lane];
+    return cn_balance_pick(backend->member, call, cn_balance_lane(backend->member, call->info.protocol), owner);
+}
+
+size_t connect_pick_first(
+    const connect_backend_t *backends, size_t count, size_t last, const connect_call_t *call, void *user) {
+    size_t i;
+    (void)last;
+    (void)call;
+    (void)user;
+    for (i = 0; i < count && !backends[i].ready; i++) {}
+    return i;
+}
+
+size_t connect_pick_round_robin(
+    const connect_backend_t *backends, size_t count, size_t last, const connect_call_t *call, void *user) {
+    size_t i;
+    (void)call;
+    (void)user;
+    for (i = 1; i <= count; i++)
+        if (backends[(last + i) % count].ready) return (last + i) % count;
+    return count;
+}
+
+/* How long a call would take there; where that is not known yet only the calls count. */
+static bool cn_balance_is_better(const connect_backend_t *a, const connect_backend_t *b) {
+    const bool known = a->latency_us && b->latency_us;
+    const uint64_t cost_a = ((uint64_t)a->calls + 1) * (known ? a->latency_us : 1);
+    const uint64_t cost_b = ((uint64_t)b->calls + 1) * (known ? b->latency_us : 1);
+    return cost_a < cost_b;
+}
+
+/* The better of two that are chosen at random: nearly as even as the best of all, and calls that are placed at the same
+   time do not all go to the same one. */
+size_t connect_pick_least_loaded(
+    const connect_backend_t *backends, size_t count, size_t last, const connect_call_t *call, void *user) {
+    uint64_t random = call->serial * 0x9E3779B97F4A7C15u + last;
+    size_t ready = 0, i, nth[2], at = 0, chosen[2] = {0, 0};
+    (void)user;
+    for (i = 0; i < count; i++)
+        ready += backends[i].ready;
+    if (ready == 0) return count;
+    nth[0] = (size_t)(cn_retry_random(&random) % ready);
+    nth[1] = ready > 1 ? (nth[0] + 1 + (size_t)(cn_retry_random(&random) % (ready - 1))) % ready : nth[0];
+    for (i = 0; i < count; i++) {
+        if (!backends[i].ready) continue;
+        if (at == nth[0]) chosen[0] = i;
+        if (at == nth[1]) chosen[1] = i;
+        at++;
+    }
+    return cn_balance_is_better(&backends[chosen[1]], &backends[chosen[0]]) ? chosen[1] : chosen[0];
+}
+
+/* ---- What came of it ---- */
+
+CN_PRIVATE void cn_balance_on_answer(cn_backend_t *backend, int64_t ms) {
+    const int64_t us = CN_MIN(CN_MAX(ms, 0) * 1000, (int64_t)INT32_MAX), before = backend->latency_us;
+    backend->latency_us = (uint32_t)CN_MAX(before ? before + (us - before) / CN_BALANCE_SMOOTH : us, 1);
+}
+
+CN_PRIVATE void cn_balance_on_outcome(cn_backend_t *backend, connect_code_t code) {
+    if (code == CONNECT_UNAVAILABLE)
+        backend->failures += backend->failures < UINT32_MAX;
+    else
+        backend->failures = 0;
+}
+#endif
+
+/* #### src/client/name.h ########################################################################################### */
+#if CONNECT_ENABLE_CLIENT
+/* Takes the name apart that the client is to dial. Returns false: the error says what is wrong. */
+CN_PRIVATE bool cn_name_init(connect_client_t *client, connect_error_t *error);
+/* Asks the resolver, if there is no good answer. Returns when it is to be called again; INT64_MAX: no need. */
+CN_PRIVATE int64_t cn_name_advance(connect_client_t *client, int64_t now_ms);
+/* The client goes away: an answer that comes later is dropped. */
+CN_PRIVATE void cn_name_forget(connect_client_t *client);
+/* For a resolver that can be stopped: abandon is called when the client goes away, and the question is gone then. */
+CN_PRIVATE void cn_name_set_abandon(connect_resolve_t *question, void (*abandon)(void *arg), void *arg);
+/* Answers a question with a failure; text: copied. */
+CN_PRIVATE void cn_name_fail(connect_resolve_t *question, connect_code_t code, int os_error, const char *text);
+#endif
+
+/* #### src/client/name.c ########################################################################################### */
+/* From the name that a client dials to the addresses of its backends, by a resolver that may answer later.
+
+   What is no "host:port" (unix:, unix-abstract:, fd:) needs no resolver, nor does a dialer of the user's that came
+   without one: such an address is dialled as it is.
+
+   A question is asked when a call waits and there is no answer yet, when a call starts after valid_ms, and when no
+   address of the last answer can be connected. There is one at a time. Meanwhile, and after a question without an
+   answer, the old addresses stay. After one without an answer there is a pause, as pool.c makes it; the calls that
+   waited for the first answer end with it. The resolver is called in a step of the client, never inside a function of
+   the application's; it may answer at once. A question outlives its client, and is freed by its answer. */
+
+#if CONNECT_ENABLE_CLIENT
+#define CN_NAME_REST_MS 100u
+#define CN_NAME_REST_MAX_MS 10000u
+#define CN_NAME_ADDRESSES 64u /* more are left out */
+
+struct connect_resolve_t {
+    connect_client_t *client; /* NULL: it is gone */
+    const connect_allocator_t *allocator;
+    void (*abandon)(void *arg); /* the resolver is told so when the client goes away; it then frees nothing of this */
+    void *arg;
+};
+
+static bool cn_name_is_direct(const char *address) {
+    return strncmp(address, "unix:", 5) == 0 || strncmp(address, "unix-abstract:", 14) == 0 ||
+        strncmp(address, "fd:", 3) == 0;
+}
+
+CN_PRIVATE bool cn_name_init(connect_client_t *client, connect_error_t *error) {
+    const char *address = client->address, *colon = strrchr(address, ':');
+    connect_str_t host, port;
+    client->name.valid_until_ms = INT64_MAX;
+    if (!client->resolve || cn_name_is_direct(address)) {
+        client->name.is_answered = true;
+        return cn_balance_set_addresses(client, &address, 1) || cn_error_memory(error);
+    }
+    if (!colon || !colon[1])
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
+            "address must be \"host:port\", \"unix:/path\", \"unix-abstract:name\" or \"fd:3\"");
+    host = cn_str(address, (size_t)(colon - address));
+    if (host.len >= 2 && host.data[0] == '[' && host.data[host.len - 1] == ']')
+        host = cn_str(host.data + 1, host.len - 2);
+    host = connect_arena_copy(&client->arena, host);
+    port = connect_arena_copy(&client->arena, connect_str_of(colon + 1));
+    client->name.host = host.data;
+    client->name.port = port.data;
+    return (host.data && port.data) || cn_error_memory(error);
+}
+
+/* Without a host nothing may ever tell that a pause is over. */
+static bool cn_name_rests(const connect_client_t *client, int64_t now_ms) {
+    return client->host && client->name.rest_until_ms > now_ms;
+}
+
+CN_PRIVATE int64_t cn_name_advance(connect_client_t *client, int64_t now_ms) {
+    cn_name_t *name = &client->name;
+    connect_resolve_t *question;
+    bool is_wanted = client->kept || !cn_list_empty(&client->waiting[0]) || !cn_list_empty(&client->waiting[1]);
+    if (!name->host || name->question) return INT64_MAX;
+    if (name->is_answered && !name->is_stale && name->valid_until_ms > now_ms)
+        return client->kept ? name->valid_until_ms : INT64_MAX;
+    if (!is_wanted && (name->is_stale || !client->used)) return INT64_MAX;
+    if (cn_name_rests(client, now_ms)) return name->rest_until_ms;
+    question = (connect_resolve_t *)cn_mem_acquire(client->allocator, sizeof *question);
+    name->is_stale = false;
+    client->used = false;
+    if (!question) {
+        name->rest_until_ms = CN_MAX(now_ms, 0) + CN_NAME_REST_MS;
+        return name->rest_until_ms;
+    }
+    question->client = client;
+    question->allocator = client->allocator;
+    name->question = question;
+    client->resolve(question, name->host, name->port, client->resolve_user);
+    return INT64_MAX;
+}
+
+CN_PRIVATE void cn_name_set_abandon(connect_resolve_t *question, void (*abandon)(void *arg), void *arg) {
+    question->abandon = abandon;
+    question->arg = arg;
+}
+
+CN_PRIVATE void cn_name_forget(connect_client_t *client) {
+    connect_resolve_t *question = client->name.question;
+    client->name.question = NULL;
+    if (!question) return;
+    question->client = NULL;
+    if (!question->abandon) return; /* its answer frees it */
+    question->abandon(question->arg);
+    cn_mem_release(question->allocator, question);
+}
+
+/* Gives the question up. Returns its client, or NULL. */
+static connect_client_t *cn_name_take(connect_resolve_t *question) {
+    connect_client_t *client = question->client;
+    if (client) client->name.question = NULL;
+    cn_mem_release(question->allocator, question);
+    return client;
+}
+
+CN_PRIVATE void cn_name_fail(connect_resolve_t *question, connect_code_t code, int os_error, const char *text) {
+    connect_client_t *client = cn_name_take(question);
+    cn_name_t *name;
+    size_t lane;
+    if (!client) return;
+    name = &client->name;
+    name->faults++;
+    name->rest_until_ms = CN_MAX(cn_client_now_ms(client), 0) +
+        cn_retry_pause_ms(&client->random, name->faults, CN_NAME_REST_MS, CN_NAME_REST_MAX_MS);
+    name->is_stale = true;
+    client->failure.code = code;
+    client->failure.os_error = os_error;
+    snprintf(client->failure.text, sizeof client->failure.text, "%s", text);
+    for (lane = 0; lane < CN_LANES; lane++)
+        client->lane_failed[lane] = true;
+    client->dirty = true;
+    cn_client_wake(client);
+}
+
+void connect_resolve_finish(
+    connect_resolve_t *question, const char *const *addresses, size_t count, uint32_t valid_ms) {
+    connect_client_t *client = question->client;
+    char text[256];
+    int64_t now;
+    if (count == 0) {
+        snprintf(text, sizeof text, "cannot resolve %s: no address", client ? client->name.host : "");
+        cn_name_fail(question, CONNECT_UNAVAILABLE, 0, text);
+        return;
+    }
+    if (client && !cn_balance_set_addresses(client, addresses, CN_MIN(count, (size_t)CN_NAME_ADDRESSES))) {
+        cn_name_fail(question, CONNECT_RESOURCE_EXHAUSTED, ENOMEM, "out of memory");
+        return;
+    }
+    client = cn_name_take(question);
+    if (!client) return;
+    now = cn_client_now_ms(client);
+    client->name.is_answered = true;
+    client->name.faults = 0;
+    client->name.valid_until_ms = valid_ms && valid_ms != CONNECT_UNLIMITED ? CN_MAX(now, 0) + valid_ms : INT64_MAX;
+    client->dirty = true;
+    cn_client_wake(client);
+}
+#endif
+
 /* #### src/client/client.c ######################################################################################### */
-/* A client for the server at one address.
+/* A client: the calls, and what they wait for. Where they go is known to balance.c, by which connection to pool.c, by
+   which addresses to name.c; when they are made again to retry.c.
 
-   Calls wait in line for a connection of the HTTP version they need. A connection takes as many as it can (HTTP/1.1:
-   one, HTTP/2: what the peer allows); if none can and there may be more (CN_CLIENT_HTTP1_MAX, CN_CLIENT_HTTP2_MAX),
-   one is dialled. When a connection that never opened is lost, the calls that waited for it end with its reason,
-   UNAVAILABLE; when one that was open is lost, those that wait go on waiting for another.
+     start ---> begun, if a connection has room and nobody waits ahead -------------------> calls
+         \ \--> waiting, in order, for one of its lane ---> (a step places it) -----------/   |
+          \        ^                                                                          |
+           \--> paused: an interceptor holds it back; or before it is made again <--- may be, and lost or failed
 
-   A call's deadline runs from its start. Where the time comes from the transport of the user's (dial) and nothing was
-   fed yet, it runs from the first feed on.
+   Everything that can wait happens in a step: at the end of whatever was fed to a connection, or by the host's timer.
+   A step asks for addresses, places calls, has pools dial, ends calls whose time is over, and runs what was put off
+   (pokes), until nothing has changed any more; at last it says when the next one is due. Functions that the application
+   calls only take notes and wake the client. So callbacks never come out of them.
+
+   Time. With sockets the loop is the host: its clock, its timer. Without, connections are (api/conn.h): what they are
+   fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
+   start dials before it returns.
+
+   Failures. When a round of dialling fails and nothing is left that could become a connection, the calls that wait
+   end with its reason, UNAVAILABLE or what the dialer said; those that come while the backend rests wait for its next
+   round. So no call waits longer than one attempt, or its deadline, which counts from start on.
+
+   Members. A spread is a client without addresses. Its calls begin on connections of its members, which therefore
+   step it, too, after themselves.
 
    base_url (RFC 3986): "http://" authority [path]. The path is put before the methods' own. */
 
-#define CN_CLIENT_HTTP1_MAX 8u
-#define CN_CLIENT_HTTP2_MAX 1u
+#define CN_CLIENT_ROUNDS 8u       /* of a step; more in the next */
+#define CN_CLIENT_HTTP1_MISSES 8u /* calls of a lane that a step looks at though they find no connection */
 
 #if CONNECT_ENABLE_CLIENT
-static void cn_client_assign(connect_client_t *client);
-static bool cn_client_dial(connect_client_t *client, connect_http_version_t http);
-
-/* -1: not known yet. */
-static int64_t cn_client_now_ms(const connect_client_t *client) {
-    return client->clock ? client->clock(client) : client->now_ms;
+static connect_call_t *cn_client_call_of(cn_list_t *node) {
+    return CN_CONTAINER(node, connect_call_t, node);
 }
 
-/* ---- Callbacks and pokes ---- */
+CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client) {
+    return client->host ? client->host->now_ms(client) : client->now_ms;
+}
 
-static void cn_client_enter(void *owner, int64_t now_ms) {
+/* ---- Entering, leaving, waking ---- */
+
+/* Any connection: without a host it wakes the client. NULL: there is none. */
+static connect_conn_t *cn_client_any_conn(const connect_client_t *client) {
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        const cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, node);
+        connect_conn_t *conn = backend->member ? cn_client_any_conn(backend->member) : NULL;
+        unsigned lane;
+        for (lane = 0; !conn && lane < CN_LANES; lane++)
+            if (!cn_list_empty(&backend->pools[lane].conns))
+                conn = CN_CONTAINER(backend->pools[lane].conns.next, connect_conn_t, node);
+        if (conn) return conn;
+    }
+    return NULL;
+}
+
+CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms) {
     connect_client_t *client = (connect_client_t *)owner;
     client->busy++;
     client->now_ms = CN_MAX(client->now_ms, now_ms);
@@ -20788,52 +22996,89 @@ static void cn_client_run_pokes(connect_client_t *client) {
         cn_call_on_poke(CN_CONTAINER(node, connect_call_t, poke_node));
 }
 
-static void cn_client_leave(void *owner) {
+static void cn_client_work(connect_client_t *client);
+
+static void cn_client_tell_backends(connect_client_t *client) {
+    if (!client->changed) return;
+    client->changed = false;
+    if (client->on_backends) client->on_backends(client, client->user);
+}
+
+/* What is due, until nothing has changed any more. */
+static void cn_client_settle(connect_client_t *client) {
+    unsigned round;
+    for (round = 0; round < CN_CLIENT_ROUNDS && !client->free_wanted; round++) {
+        if (!client->dirty && client->due_ms > cn_client_now_ms(client) && cn_list_empty(&client->pokes)) break;
+        if (client->dirty || client->due_ms <= cn_client_now_ms(client)) cn_client_work(client);
+        cn_client_run_pokes(client);
+        if (!client->free_wanted) cn_client_tell_backends(client);
+    }
+    cn_client_run_pokes(client);
+    if (client->free_wanted) return;
+    if (client->dirty) client->due_ms = CN_MAX(cn_client_now_ms(client), 0);
+    if (client->host) {
+        client->host->wake_at(client, client->due_ms);
+    } else {
+        connect_conn_t *conn = cn_client_any_conn(client);
+        if (conn) cn_conn_set_owner_due(conn, client->due_ms);
+    }
+}
+
+/* Has those step that have this client as a member. */
+static void cn_client_step_watchers(connect_client_t *client) {
+    cn_list_t *node = client->watchers.next;
+    unsigned steps = 0;
+    while (node != &client->watchers && !client->free_wanted) {
+        connect_client_t *spread = CN_CONTAINER(node, cn_backend_t, watch_node)->client;
+        node = node->next;
+        if (!spread->dirty || spread->busy) continue;
+        cn_client_enter(spread, client->now_ms);
+        cn_client_leave(spread);
+        if (++steps > CN_CLIENT_ROUNDS) break;
+        node = client->watchers.next; /* the spread may be gone */
+    }
+}
+
+CN_PRIVATE void cn_client_leave(void *owner) {
     connect_client_t *client = (connect_client_t *)owner;
     if (client->busy == 1) {
-        do {
-            client->unassigned = false;
-            if (!client->free_wanted) cn_client_assign(client);
-            cn_client_run_pokes(client); /* these may start more */
-        } while (client->unassigned);
+        cn_client_settle(client);
+        cn_client_step_watchers(client);
     }
     if (--client->busy == 0 && client->free_wanted && !client->waits) connect_client_free(client);
 }
 
-#if CONNECT_ENABLE_SOCKETS
-static void cn_client_on_poke_task(void *arg) {
-    cn_client_enter(arg, -1);
-    cn_client_leave(arg);
+CN_PRIVATE void cn_client_step(connect_client_t *client) {
+    client->dirty = true;
+    cn_client_enter(client, -1);
+    cn_client_leave(client);
 }
-#endif
 
-/* Has enter and leave run soon, out of a turn or a feed. */
-static void cn_client_wake(connect_client_t *client) {
+CN_PRIVATE void cn_client_wake(connect_client_t *client) {
+    connect_conn_t *conn;
     if (client->busy) return;
-#if CONNECT_ENABLE_SOCKETS
-    if (client->loop) {
-        connect_loop_after(client->loop, &client->poke_task, 0, cn_client_on_poke_task, client);
+    if (client->host) {
+        client->due_ms = 0;
+        client->host->wake_at(client, 0);
         return;
     }
-#endif
-    if (cn_list_empty(&client->conns) && !cn_list_empty(&client->waiting)) { /* lost while an interceptor decided */
+    conn = cn_client_any_conn(client);
+    if (!conn) { /* lost while an interceptor or a resolver took its time */
         client->busy++;
-        cn_client_dial(client, CN_CONTAINER(client->waiting.next, connect_call_t, node)->info.peer.http);
+        client->pressed[cn_balance_lane(client, client->protocol)] = true;
+        cn_client_work(client);
         client->busy--;
+        conn = cn_client_any_conn(client);
     }
-    if (!cn_list_empty(&client->conns)) cn_http_wake(&CN_CONTAINER(client->conns.next, connect_conn_t, node)->http);
+    if (conn)
+        cn_http_wake(&conn->http);
+    else
+        cn_client_step(client); /* nothing could put it off */
 }
 
 static void cn_client_poke(connect_call_t *call) {
     connect_client_t *client = (connect_client_t *)call->owner;
     cn_list_append(&client->pokes, &call->poke_node);
-    cn_client_wake(client);
-}
-
-/* A call waits for a connection now. */
-static void cn_client_on_passed(connect_call_t *call) {
-    connect_client_t *client = (connect_client_t *)call->owner;
-    client->unassigned = true;
     cn_client_wake(client);
 }
 
@@ -20847,55 +23092,189 @@ static void cn_client_on_released(connect_call_t *call) {
     cn_call_recycle(&client->pool, call);
 }
 
-/* ---- Connections ---- */
+/* ---- Calls that wait ---- */
 
-static connect_conn_t *cn_client_conn_of(cn_list_t *node) {
-    return CN_CONTAINER(node, connect_conn_t, node);
+/* before: &list to append, list.next to put it first. */
+static void cn_client_move(connect_call_t *call, cn_list_t *before) {
+    cn_list_remove(&call->node);
+    cn_list_append(before, &call->node);
 }
 
-static connect_call_t *cn_client_call_of(cn_list_t *node) {
-    return CN_CONTAINER(node, connect_call_t, node);
+static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool first) {
+    const int64_t now = cn_client_now_ms(client);
+    int64_t due_ms = call->deadline_ms;
+    cn_list_t *list = &client->waiting[call->lane];
+    if (call->opening || (call->not_before_ms > now && (client->host || cn_client_any_conn(client)))) {
+        list = &client->paused;
+        due_ms = CN_MIN(due_ms, call->not_before_ms);
+    }
+    cn_client_move(call, first ? list->next : list);
+    client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
+    client->dirty = true;
 }
 
-static bool cn_client_fits(const connect_conn_t *conn, const connect_call_t *call) {
-    const connect_http_version_t http = call->info.peer.http;
-    return !conn->dead &&
-        ((http != CONNECT_HTTP_2 && conn->allow_http1) || (http != CONNECT_HTTP_1 && conn->allow_http2));
-}
-
-/* Ends the waiting calls whose deadline has come, and has on_due called for the next. */
-static void cn_client_watch_waiting(connect_client_t *client) {
+/* Looks at one list's deadlines and pauses. Returns when the next is due. */
+static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, int64_t now_ms) {
+    const bool fresh = client->host || client->told_now;
     cn_list_t *node, *next;
-    const bool fresh = client->clock || client->told_now;
-    int64_t due = INT64_MAX, now = cn_client_now_ms(client);
-    for (node = client->waiting.next; node != &client->waiting; node = next) {
+    int64_t due_ms = INT64_MAX;
+    for (node = list->next; node != list; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
         if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE && fresh)
-            call->deadline_ms = now + call->rpc.timeout_ms;
-        if (call->over || call->deadline_ms <= now) {
-            cn_list_remove(&call->node);
-            cn_list_append(&client->calls, &call->node);
-            cn_error_set(call->over ? NULL : &call->rpc.error, CONNECT_DEADLINE_EXCEEDED,
-                "the deadline has passed before there was a connection");
+            call->deadline_ms = now_ms + call->rpc.timeout_ms;
+        if (call->over || call->deadline_ms <= now_ms) {
+            cn_client_move(call, &client->calls);
+            if (!call->over)
+                cn_error_print(&call->rpc.error, &call->arena, CONNECT_DEADLINE_EXCEEDED,
+                    "the deadline has passed before there was a connection%s%s", client->failure.text[0] ? ": " : "",
+                    client->failure.text);
             cn_invoke_end(call);
             cn_call_release_if_done(call);
+        } else if (list == &client->paused && call->not_before_ms <= now_ms) {
+            cn_client_move(call, client->waiting[call->lane].next);
+            client->waiting_due_ms = CN_MIN(client->waiting_due_ms, call->deadline_ms);
         } else {
-            due = CN_MIN(due, call->deadline_ms);
+            due_ms = CN_MIN(due_ms, call->deadline_ms);
+            if (list == &client->paused) due_ms = CN_MIN(due_ms, call->not_before_ms);
         }
     }
-    if (due != INT64_MAX && !cn_list_empty(&client->conns))
-        cn_conn_set_owner_due(cn_client_conn_of(client->conns.next), due);
+    return due_ms;
 }
 
-static void cn_client_on_due(connect_conn_t *conn) {
-    connect_client_t *client = (connect_client_t *)conn->owner;
-    cn_client_watch_waiting(client);
+static void cn_client_expire(connect_client_t *client, int64_t now_ms) {
+    unsigned lane;
+    int64_t due_ms, list_due_ms;
+    if (client->host && client->waiting_due_ms > now_ms) return;
+    client->waiting_due_ms = INT64_MAX;
+    due_ms = cn_client_expire_list(client, &client->paused, now_ms);
+    for (lane = 0; lane < CN_LANES; lane++) {
+        list_due_ms = cn_client_expire_list(client, &client->waiting[lane], now_ms);
+        due_ms = CN_MIN(due_ms, list_due_ms);
+    }
+    client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
 }
+
+/* Ends the calls that wait for a connection, as none can be had. */
+static void cn_client_fail_waiting(connect_client_t *client, unsigned lane) {
+    cn_list_t *list = &client->waiting[lane], failed, *node;
+    cn_list_init(&failed);
+    while ((node = cn_list_pop(list)) != NULL)
+        cn_list_append(&failed, node);
+    while ((node = cn_list_pop(&failed)) != NULL) {
+        connect_call_t *call = cn_client_call_of(node);
+        cn_list_append(&client->calls, node);
+        if (!call->over) {
+            cn_error_print(&call->rpc.error, &call->arena, client->failure.code, "%s", client->failure.text);
+            call->rpc.error.os_error = client->failure.os_error;
+            call->unprocessed = true;
+            if (!call->attempts++) call->own_headers = call->rpc.headers.count;
+            cn_invoke_decide(call);
+        }
+        cn_call_release_if_done(call);
+    }
+}
+
+/* ---- Calls that begin ---- */
+
+/* What the connection's client has to add to a call of this one. */
+static bool cn_client_prepare(connect_client_t *owner, connect_call_t *call, const connect_conn_t *conn) {
+    const char *path = call->rpc.method->path;
+    size_t i;
+    call->info.peer.http = conn->http.version->number;
+    cn_call_set_tls(call, conn->tls);
+    call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(conn->peer)).data;
+    if (call->attempts == 1) call->own_headers = call->rpc.headers.count;
+    call->rpc.headers.count = call->own_headers;
+    if (owner != call->owner) {
+        for (i = 0; i < owner->headers.count; i++)
+            if (!cn_headers_put(&call->rpc.headers, &call->arena, owner->headers.items[i].name,
+                    owner->headers.items[i].value))
+                return false;
+    }
+    if (owner->prefix.len)
+        path = connect_arena_printf(&call->arena, "%s%s", owner->prefix.data, call->rpc.method->path).data;
+    call->info.path = path ? path : call->rpc.method->path;
+    return path && call->info.peer.address;
+}
+
+/* Returns false: no connection has room. */
+static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
+    connect_client_t *owner;
+    cn_pool_t *pool = cn_balance_pick(client, call, call->lane, &owner);
+    connect_conn_t *conn = pool ? cn_pool_room(pool) : NULL;
+    if (!pool) cn_balance_want(client, call->lane);
+    if (pool && !conn) {
+        pool->wanted++;
+        if (owner != client) cn_balance_press(owner, pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY);
+    }
+    if (!conn || !conn->http.version->begin(&conn->http, &call->x)) return false;
+    cn_buf_borrow(&conn->http.out, conn->pool);
+    cn_list_remove(&conn->node);
+    cn_list_append(&pool->conns, &conn->node);
+    cn_client_move(call, &client->calls);
+    call->attempts++;
+    call->backend = pool->backend;
+    call->unprocessed = false;
+    call->begun_ms = cn_client_now_ms(client);
+    if (!cn_client_prepare(owner, call, conn)) {
+        cn_error_memory(&call->rpc.error);
+        cn_invoke_end(call);
+        return true;
+    }
+    cn_invoke_begun(call, owner->authority, connect_str_of(call->info.path));
+    return true;
+}
+
+static void cn_client_place_waiting(connect_client_t *client, unsigned lane) {
+    const uint32_t most = client->connections ? client->connections : CN_CLIENT_HTTP1_MISSES;
+    cn_list_t *node, *next;
+    uint32_t misses = 0;
+    for (node = client->waiting[lane].next; node != &client->waiting[lane] && misses < most; node = next) {
+        connect_call_t *call = cn_client_call_of(node);
+        next = node->next;
+        if (call->over)
+            cn_client_move(call, &client->calls);
+        else if (!cn_client_place(client, call))
+            misses = lane == CN_LANE_HTTP2 ? most : misses + 1;
+    }
+}
+
+/* What a step does but for calling the application. */
+static void cn_client_work(connect_client_t *client) {
+    const int64_t now = cn_client_now_ms(client);
+    cn_list_t *node;
+    int64_t due_ms, pool_due_ms;
+    unsigned lane;
+    client->dirty = false;
+    due_ms = cn_name_advance(client, now);
+    cn_client_expire(client, now);
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        for (lane = 0; lane < CN_LANES; lane++)
+            CN_CONTAINER(node, cn_backend_t, node)->pools[lane].wanted = 0;
+    for (lane = 0; lane < CN_LANES; lane++)
+        cn_client_place_waiting(client, lane);
+    cn_balance_keep(client);
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        for (lane = 0; lane < CN_LANES; lane++) {
+            pool_due_ms = cn_pool_advance(&CN_CONTAINER(node, cn_backend_t, node)->pools[lane], now);
+            due_ms = CN_MIN(due_ms, pool_due_ms);
+        }
+    for (lane = 0; lane < CN_LANES; lane++) {
+        if (client->lane_failed[lane] && !cn_balance_has_hope(client, lane)) cn_client_fail_waiting(client, lane);
+        client->lane_failed[lane] = false;
+    }
+    cn_balance_look(client);
+    cn_balance_sweep(client);
+    client->due_ms = CN_MIN(due_ms, client->waiting_due_ms);
+}
+
+/* ---- Events of connections and of calls ---- */
 
 static void cn_client_on_room(connect_conn_t *conn) {
+    connect_client_t *client = (connect_client_t *)conn->owner;
     cn_list_t *node;
-    cn_client_assign((connect_client_t *)conn->owner);
+    cn_pool_on_room(conn);
     if (!conn->http.draining) return;
     for (node = conn->http.exchanges.next; node != &conn->http.exchanges; node = node->next) {
         connect_call_t *call = cn_call_of(CN_CONTAINER(node, cn_exchange_t, node));
@@ -20903,146 +23282,38 @@ static void cn_client_on_room(connect_conn_t *conn) {
         call->draining = true;
         cn_call_poke(call);
     }
+    client->dirty = true;
 }
 
-static bool cn_client_has_conn_for(connect_client_t *client, const connect_call_t *call) {
-    cn_list_t *node;
-    for (node = client->conns.next; node != &client->conns; node = node->next)
-        if (cn_client_fits(cn_client_conn_of(node), call)) return true;
-    return false;
-}
-
-/* Ends the calls that wait for a connection of this HTTP version, unless there is another. os_error: 0 if none. */
-static void cn_client_fail_waiting(
-    connect_client_t *client, bool http1, bool http2, connect_code_t code, const char *text, int os_error) {
-    cn_list_t *node, *next;
-    for (node = client->waiting.next; node != &client->waiting; node = next) {
-        connect_call_t *call = cn_client_call_of(node);
-        next = node->next;
-        if (call->opening || cn_client_has_conn_for(client, call)) continue;
-        if (!(call->info.peer.http != CONNECT_HTTP_2 && http1) && !(call->info.peer.http != CONNECT_HTTP_1 && http2))
-            continue;
-        cn_list_remove(&call->node);
-        cn_list_append(&client->calls, &call->node);
-        if (!call->over) {
-            cn_error_print(&call->rpc.error, &call->arena, code, "%s", text);
-            call->rpc.error.os_error = os_error;
-        }
-        cn_invoke_end(call);
-        cn_call_release_if_done(call);
-    }
-}
-
-/* A connection that never opened takes the calls with it that wait for one of its kind. */
-static void cn_client_on_lost(connect_conn_t *conn) {
+static void cn_client_on_due(connect_conn_t *conn) {
     connect_client_t *client = (connect_client_t *)conn->owner;
-    cn_list_remove(&conn->node);
-    if (conn->opened) return;
-    cn_client_fail_waiting(client, conn->allow_http1, conn->allow_http2,
-        conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE,
-        conn->failure[0] ? conn->failure : "the connection could not be opened", conn->os_error);
+    client->dirty = true;
 }
 
-/* Returns false: it cannot be dialled, and the waiting calls that need it have failed. */
-static bool cn_client_dial(connect_client_t *client, connect_http_version_t http) {
+static const cn_conn_owner_t *cn_client_conn_events(void) {
     static const cn_conn_owner_t events = {
-        NULL, cn_client_on_room, cn_client_on_due, cn_client_on_lost, cn_client_enter, cn_client_leave};
-    cn_conn_options_t options;
-    connect_conn_t *conn;
-    connect_code_t code;
-    memset(&options, 0, sizeof options);
-    options.allocator = client->allocator;
-    options.limits = &client->limits;
-    options.pool = &client->buffers;
-    options.events = &events;
-    options.owner = client;
-    options.peer = client->address;
-    options.allow_http1 = http != CONNECT_HTTP_2;
-    options.allow_http2 = http != CONNECT_HTTP_1 && CONNECT_ENABLE_HTTP2;
-    options.tls = client->tls;
-    options.server_name = client->server_name;
-    options.turn = &client->turn;
-    conn = cn_conn_new(&options);
-    if (!conn) {
-        cn_client_fail_waiting(
-            client, options.allow_http1, options.allow_http2, CONNECT_RESOURCE_EXHAUSTED, "out of memory", ENOMEM);
-        return false;
-    }
-    cn_list_append(&client->conns, &conn->node);
-    code = client->dial(conn, client->address, client->dial_user);
-    if (code == CONNECT_OK) return true;
-    conn->dial_code = code;
-    if (!conn->failure[0]) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
-    connect_conn_close(conn);
-    return false;
+        NULL, cn_client_on_room, cn_client_on_due, cn_pool_on_lost, cn_client_enter, cn_client_leave};
+    return &events;
 }
 
-static connect_conn_t *cn_client_find_room(connect_client_t *client, const connect_call_t *call, uint32_t *others) {
-    cn_list_t *node;
-    *others = 0;
-    for (node = client->conns.next; node != &client->conns; node = node->next) {
-        connect_conn_t *conn = cn_client_conn_of(node);
-        if (!cn_client_fits(conn, call)) continue;
-        if (conn->http.version && !conn->http.draining && !conn->http.closing &&
-            conn->http.version->can_begin(&conn->http))
-            return conn;
-        if (!conn->http.draining && !conn->http.closing) ++*others;
-    }
-    return NULL;
+static void cn_client_on_answer(connect_call_t *call) {
+    const connect_client_t *client = (const connect_client_t *)call->owner;
+    if (call->begun_ms >= 0) cn_balance_on_answer(call->backend, cn_client_now_ms(client) - call->begun_ms);
 }
 
-static uint32_t cn_client_count_dialling(connect_client_t *client, const connect_call_t *call) {
-    uint32_t count = 0;
-    cn_list_t *node;
-    for (node = client->conns.next; node != &client->conns; node = node->next)
-        count += cn_client_fits(cn_client_conn_of(node), call) && !cn_client_conn_of(node)->opened;
-    return count;
+static void cn_client_on_outcome(connect_call_t *call) {
+    if (call->backend) cn_balance_on_outcome(call->backend, call->rpc.error.code);
 }
 
-/* How many connections there may be for such a call. Before the first has negotiated, one is enough to learn from. */
-static uint32_t cn_client_most(connect_client_t *client, connect_http_version_t http) {
-    cn_list_t *node;
-    if (http) return http == CONNECT_HTTP_2 ? CN_CLIENT_HTTP2_MAX : CN_CLIENT_HTTP1_MAX;
-    for (node = client->conns.next; node != &client->conns; node = node->next)
-        if (!cn_client_conn_of(node)->allow_http2) return CN_CLIENT_HTTP1_MAX;
-    return CN_CLIENT_HTTP2_MAX;
+static bool cn_client_may_retry(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    return !client->free_wanted && cn_retry_take(client, call, call->rpc.error.code);
 }
 
-/* Gives connections to the calls that wait, in their order, and dials what is missing. */
-static void cn_client_assign(connect_client_t *client) {
-    cn_list_t *node, *next;
-    uint32_t before[3] = {0, 0, 0}; /* calls of each version that wait further ahead for one that is being dialled */
-    bool failed[3] = {false, false, false}; /* dialling: not again before something else happens */
-    if (client->assigning) return;
-    client->assigning = true;
-    for (node = client->waiting.next; node != &client->waiting; node = next) {
-        connect_call_t *call = cn_client_call_of(node);
-        const connect_http_version_t http = call->info.peer.http;
-        uint32_t others;
-        connect_conn_t *conn = cn_client_find_room(client, call, &others);
-        next = node->next;
-        if (call->over) {
-            cn_list_remove(&call->node);
-            cn_list_append(&client->calls, &call->node);
-        } else if (call->opening) {
-            continue;
-        } else if (conn && conn->http.version->begin(&conn->http, &call->x)) {
-            cn_list_remove(&call->node);
-            cn_list_append(&client->calls, &call->node);
-            call->info.peer.http = conn->http.version->number;
-            cn_call_set_tls(call, conn->tls);
-            cn_invoke_begun(call, client->authority, cn_str(call->info.path, strlen(call->info.path)));
-        } else if (!conn && !failed[http] && others < cn_client_most(client, http) &&
-            before[http] >= cn_client_count_dialling(client, call)) {
-            failed[http] = !cn_client_dial(client, http);
-            next = client->waiting.next; /* it may have failed, and calls with it */
-            memset(before, 0, sizeof before);
-        } else {
-            before[http]++;
-        }
-    }
-    client->assigning = false;
-    cn_client_watch_waiting(client);
+static void cn_client_again(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    cn_client_wait(client, call, true);
+    cn_client_wake(client);
 }
 
 /* ---- The client ---- */
@@ -21057,13 +23328,16 @@ static connect_str_t cn_client_host(connect_str_t authority) {
 }
 
 static bool cn_client_set_tls(
-    connect_client_t *client, bool is_https, connect_tls_t *tls_or_null, connect_error_t *error) {
+    connect_client_t *client, bool is_https, const connect_client_options_t *options, connect_error_t *error) {
+    connect_tls_t *tls_or_null = options->tls;
     connect_tls_options_t defaults;
     if (!is_https)
         return !tls_or_null ||
             cn_error_set(error, CONNECT_INVALID_ARGUMENT, "tls is set, and base_url is http://; write https://");
     memset(&defaults, 0, sizeof defaults);
     defaults.allocator = client->allocator;
+    if (options->loopback)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback stays in memory: base_url must be http://");
     client->tls = tls_or_null ? cn_tls_hold(tls_or_null) : connect_tls_new(&defaults, error);
     if (!client->tls) return false;
     client->server_name = connect_arena_copy(&client->arena, cn_client_host(client->authority)).data;
@@ -21093,7 +23367,7 @@ static bool cn_client_parse_url(
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
     if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
-    return cn_client_set_tls(client, is_https, options->tls, error);
+    return cn_client_set_tls(client, is_https, options, error);
 }
 
 /* Where to dial: the URL's authority, with the scheme's port if it names none. */
@@ -21162,32 +23436,67 @@ static bool cn_client_set_codings(
         cn_codings_choose(&client->codings, options->compression, &client->coding, error);
 }
 
-static bool cn_client_setup(
+static bool cn_client_add_members(
+    connect_client_t *client, const connect_client_options_t *options, connect_error_t *error) {
+    size_t i;
+    for (i = 0; i < options->member_count; i++) {
+        connect_client_t *member = options->members[i];
+        if (!member || member->loop != options->members[0]->loop)
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "members has a NULL, or they run on different loops");
+        if (client->protocol == CONNECT_PROTOCOL_GRPC && member->http == CONNECT_HTTP_1)
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "gRPC needs members with http = CONNECT_HTTP_2");
+        if (!cn_balance_add_member(client, member)) return cn_error_memory(error);
+    }
+    client->is_spread = true;
+    client->loop = options->members[0]->loop;
+    client->host = options->members[0]->host;
+    client->host_data = options->members[0]->host_data;
+    client->url = "";
+    return true;
+}
+
+static bool cn_client_set_target(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
-    const char *address = options->loopback ? "memory:" : options->address;
-    if (!cn_limits_resolve(&client->limits, &options->limits, error) ||
-        !cn_client_parse_url(client, base_url, options, error) || !cn_client_set_address(client, address, error) ||
-        !cn_client_copy_headers(client, options->headers, error) ||
-        !cn_client_codec(options->codec ? options->codec : "proto", &client->json, error) ||
-        !cn_client_set_codings(client, options, error))
+    if (options->member_count) {
+        if (!options->members || base_url || options->dial || options->address || options->resolve ||
+            options->loopback || options->tls)
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
+                "with members there is no base_url, address, loopback, tls, dial or resolve: they have their own");
+        return cn_client_add_members(client, options, error);
+    }
+    if (!base_url) return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url is NULL, and there are no members");
+    if (!cn_client_parse_url(client, base_url, options, error) ||
+        !cn_client_set_address(client, options->loopback ? "memory:" : options->address, error))
         return false;
-    if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
 #if CONNECT_ENABLE_SERVER
-    if (options->loopback) return cn_client_use_loopback(client, options->loopback, error);
+    if (options->loopback && !cn_client_use_loopback(client, options->loopback, error)) return false;
 #endif
 #if CONNECT_ENABLE_SOCKETS
-    return cn_client_use_sockets(client, error);
-#else
-    return client->dial ||
-        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
+    if (!cn_client_use_sockets(client, error)) return false;
 #endif
+    if (!client->dial)
+        return cn_error_set(
+            error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
+    return cn_name_init(client, error);
+}
+
+static bool cn_client_setup(
+    connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
+    if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
+    return cn_limits_resolve(&client->limits, &options->limits, error) &&
+        cn_retry_resolve(&client->retry, &options->retry, error) &&
+        cn_client_set_target(client, base_url, options, error) &&
+        cn_client_copy_headers(client, options->headers, error) &&
+        cn_client_codec(options->codec ? options->codec : "proto", &client->json, error) &&
+        cn_client_set_codings(client, options, error);
 }
 
 connect_client_t *connect_client_new(
-    const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
+    const char *base_url_or_null, const connect_client_options_t *options, connect_error_t *error) {
     static const connect_client_options_t defaults;
     connect_client_t *client;
+    unsigned lane;
     if (!options) options = &defaults;
     client = (connect_client_t *)cn_mem_acquire(options->allocator, sizeof *client);
     if (!client) {
@@ -21202,39 +23511,67 @@ connect_client_t *connect_client_new(
     client->get = options->get;
     client->interceptors = options->interceptors;
     client->interceptor_count = options->interceptor_count;
+    client->no_queue = options->no_queue;
     client->timeout_ms = options->timeout_ms;
+    client->connections = options->connections;
     client->dial = options->dial;
-    client->dial_user = options->user;
+    client->resolve = options->resolve;
+    client->pick = options->pick;
+    if (client->pick == connect_pick_first && !options->member_count) client->pick = NULL;
+    client->on_backends = options->on_backends;
+    client->user = client->dial_user = client->resolve_user = options->user;
+    client->conn_events = cn_client_conn_events();
     client->arena.private_allocator = options->allocator;
     client->now_ms = -1;
-    cn_list_init(&client->conns);
+    client->due_ms = client->waiting_due_ms = INT64_MAX;
+    client->random = (uint64_t)(uintptr_t)client * 0x9E3779B97F4A7C15u;
+    client->retry_tokens = UINT32_MAX / 2; /* the first call cuts it to what is allowed */
+    cn_list_init(&client->backends);
+    cn_list_init(&client->leaving);
+    cn_list_init(&client->watchers);
     cn_list_init(&client->calls);
-    cn_list_init(&client->waiting);
+    cn_list_init(&client->paused);
+    for (lane = 0; lane < CN_LANES; lane++)
+        cn_list_init(&client->waiting[lane]);
     cn_list_init(&client->pokes);
-    if (cn_client_setup(client, base_url, options, error)) return client;
+    if (cn_client_setup(client, base_url_or_null, options, error)) return client;
     connect_client_free(client);
     return NULL;
 }
 
+static void cn_client_cancel_list(cn_list_t *list) {
+    cn_list_t *node, *next;
+    for (node = list->next; node != list; node = next) {
+        connect_call_t *call = cn_client_call_of(node);
+        next = node->next;
+        cn_error_set(call->over ? NULL : &call->rpc.error, CONNECT_CANCELED, "the client was freed");
+        cn_invoke_end(call);
+    }
+}
+
 static void cn_client_cancel_all(connect_client_t *client) {
-    cn_list_t *lists[2], *node, *next;
-    size_t i;
-    lists[0] = &client->waiting;
-    lists[1] = &client->calls;
-    for (i = 0; i < CN_LEN(lists); i++) {
-        for (node = lists[i]->next; node != lists[i]; node = next) {
-            connect_call_t *call = cn_client_call_of(node);
-            next = node->next;
-            cn_error_set(call->over ? NULL : &call->rpc.error, CONNECT_CANCELED, "the client was freed");
-            cn_invoke_end(call);
-        }
+    unsigned lane;
+    cn_client_cancel_list(&client->calls);
+    cn_client_cancel_list(&client->paused);
+    for (lane = 0; lane < CN_LANES; lane++)
+        cn_client_cancel_list(&client->waiting[lane]);
+}
+
+/* What is left are calls that the user frees by connect_call_free, and those on connections of a member. */
+static void cn_client_leave_calls(cn_list_t *list) {
+    cn_list_t *node;
+    while ((node = cn_list_pop(list)) != NULL) {
+        connect_call_t *call = cn_client_call_of(node);
+        cn_call_tell_closed(call);
+        call->owner = NULL;
+        call->poked = false;
+        cn_call_release_if_done(call);
     }
 }
 
 void connect_client_free(connect_client_t *client) {
     const connect_allocator_t *allocator;
-    cn_list_t *lists[2], *node;
-    size_t i;
+    unsigned lane;
     if (!client) return;
     if (client->busy || client->waits) {
         if (!client->free_wanted) cn_client_cancel_all(client);
@@ -21243,24 +23580,17 @@ void connect_client_free(connect_client_t *client) {
     }
     allocator = client->allocator;
     client->busy = 1;
-    client->assigning = true;
     client->free_wanted = true; /* nothing is started any more */
     cn_client_cancel_all(client);
-    lists[0] = &client->waiting;
-    lists[1] = &client->calls;
-    while (!cn_list_empty(&client->conns))
-        cn_conn_abort(cn_client_conn_of(client->conns.next));
+    cn_name_forget(client);
+    cn_balance_free(client);
     cn_client_run_pokes(client);
-    for (i = 0; i < CN_LEN(lists); i++) {
-        while ((node = cn_list_pop(lists[i])) != NULL) { /* what the user frees by connect_call_free */
-            connect_call_t *call = cn_client_call_of(node);
-            call->owner = NULL;
-            call->poked = false;
-            cn_call_release_if_done(call);
-        }
-    }
+    cn_client_leave_calls(&client->calls);
+    cn_client_leave_calls(&client->paused);
+    for (lane = 0; lane < CN_LANES; lane++)
+        cn_client_leave_calls(&client->waiting[lane]);
+    if (client->host) client->host->wake_at(client, INT64_MAX);
 #if CONNECT_ENABLE_SOCKETS
-    if (client->loop) connect_loop_after(client->loop, &client->poke_task, -1, NULL, NULL);
     if (client->owns_loop) connect_loop_free(client->loop);
 #endif
 #if CONNECT_ENABLE_SERVER
@@ -21274,15 +23604,21 @@ void connect_client_free(connect_client_t *client) {
     cn_mem_release(allocator, client);
 }
 
+void connect_client_connect(connect_client_t *client) {
+    client->kept = client->dirty = true;
+    cn_client_wake(client);
+}
+
 /* ---- Calls ---- */
 
 static bool cn_client_set_call_headers(
     connect_call_t *call, connect_headers_t headers, bool checked, connect_error_t *error) {
     size_t i;
     for (i = 0; i < headers.count; i++) {
+        if (!cn_call_may_set(headers.items[i].name, false)) continue; /* a proxy hands on all that it got */
         if (!checked && !cn_client_check_header(&headers.items[i], &call->arena, &call->rpc.error))
-            return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
-                "headers has one that is reserved for the protocol, not in lower case, or not legal");
+            return cn_error_set(
+                error, CONNECT_INVALID_ARGUMENT, "headers has one that is not in lower case, or not legal");
         if (cn_headers_receive(&call->rpc.headers, &call->arena, call->rpc.limits,
                 connect_str_of(headers.items[i].name), headers.items[i].value) != CN_HEADERS_OK)
             return cn_error_memory(error);
@@ -21295,21 +23631,22 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     connect_protocol_t protocol = options->protocol ? options->protocol : client->protocol;
     uint32_t timeout = options->timeout_ms ? options->timeout_ms : client->timeout_ms;
     int64_t now = cn_client_now_ms(client);
-    connect_str_t path;
     call->rpc.json = client->json;
     if (options->codec && !cn_client_codec(options->codec, &call->rpc.json, error)) return false;
     call->rpc.protocol = cn_protocol_of(protocol, method);
     if (!call->rpc.protocol)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol is none that this build has");
-    call->info.peer.http = client->http; /* 0, in TLS: by ALPN */
-    if (!client->http && protocol == CONNECT_PROTOCOL_GRPC) call->info.peer.http = CONNECT_HTTP_2;
-    if (!call->info.peer.http && !client->tls) call->info.peer.http = CONNECT_HTTP_1;
-    if (protocol == CONNECT_PROTOCOL_GRPC && call->info.peer.http != CONNECT_HTTP_2)
+    call->lane = (uint8_t)cn_balance_lane(client, protocol);
+    if (protocol == CONNECT_PROTOCOL_GRPC && call->lane != CN_LANE_HTTP2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "gRPC needs http = CONNECT_HTTP_2");
-    if (call->info.peer.http == CONNECT_HTTP_2 && !CONNECT_ENABLE_HTTP2)
+    if (call->lane == CN_LANE_HTTP2 && !CONNECT_ENABLE_HTTP2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "this build has no HTTP/2");
-    path = connect_arena_printf(&call->arena, "%s%s", client->prefix.data, method->path);
-    if (!path.data) return cn_error_memory(error);
+    if (!method->input || !method->output) {
+        call->own_method = *method;
+        call->own_method.path = connect_arena_copy(&call->arena, connect_str_of(method->path)).data;
+        if (!call->own_method.path) return cn_error_memory(error);
+        call->rpc.method = method = &call->own_method;
+    }
     call->rpc.codings = &client->codings;
     call->rpc.coding_sent = client->coding;
     if (options->compression &&
@@ -21321,38 +23658,65 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.compression_received = cn_coding_name(NULL);
     call->info.compression_sent = cn_coding_name(call->rpc.coding_sent);
     call->info.method = method;
-    call->info.path = path.data;
+    call->info.path = method->path;
+    call->info.kind = method->kind == CONNECT_ANY_KIND ? CONNECT_BIDI_STREAM : method->kind;
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
-    call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(client->address)).data;
-    if (!call->info.peer.address) return cn_error_memory(error);
+    call->info.peer.address = client->address ? client->address : "";
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
     if (timeout && timeout != CONNECT_UNLIMITED) {
         call->rpc.timeout_ms = timeout;
-        if (client->clock) call->deadline_ms = now + (int64_t)timeout; /* else from the next feed on */
+        if (client->host) call->deadline_ms = now + (int64_t)timeout; /* else from the next feed on */
     }
     connect_call_set_limits(call, options->receive_bytes, options->send_bytes);
-    return cn_client_set_call_headers(call, client->headers, true, error) &&
-        cn_client_set_call_headers(call, options->headers, false, error);
+    if (!cn_client_set_call_headers(call, client->headers, true, error) ||
+        !cn_client_set_call_headers(call, options->headers, false, error))
+        return false;
+    return true;
 }
 
-/* Without a loop it is connections that make the client run: so there is one from the first call on. */
-static bool cn_client_dial_first(connect_client_t *client, connect_http_version_t http, connect_error_t *error) {
-    bool dialled;
-    if (client->busy || client->loop || !cn_list_empty(&client->conns)) return true;
+/* Tells whether a call could begin, or wait. Without a host nobody else would begin to dial. */
+static bool cn_client_admits(connect_client_t *client, unsigned lane, connect_error_t *error) {
+    if (client->no_queue) {
+        if (cn_balance_has_room(client, lane)) return true;
+        cn_balance_press(client, lane);
+        return cn_error_set(error, CONNECT_UNAVAILABLE, "no connection is ready to take a call (no_queue)");
+    }
+    if (client->busy || client->host || cn_client_any_conn(client)) return true;
+    client->pressed[lane] = true;
     client->busy++; /* what is caused here is told later */
-    dialled = cn_client_dial(client, http);
+    cn_client_work(client);
     client->busy--;
-    return dialled || cn_error_set(error, CONNECT_UNAVAILABLE, "the connection could not be dialled");
+    client->pressed[lane] = false;
+    if (client->name.question || cn_client_any_conn(client)) return true;
+    cn_error_set(error, client->failure.code ? client->failure.code : CONNECT_UNAVAILABLE,
+        "the connection could not be dialled");
+    if (error) error->os_error = client->failure.os_error;
+    return false;
+}
+
+/* No interceptor holds the call back: it begins, or waits. */
+static void cn_client_on_passed(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    call->not_before_ms = 0;
+    if (cn_list_empty(&client->waiting[call->lane]) && cn_client_place(client, call)) return;
+    if (client->no_queue) {
+        cn_error_set(&call->rpc.error, CONNECT_UNAVAILABLE, "no connection is ready to take a call (no_queue)");
+        cn_invoke_end(call);
+        return;
+    }
+    cn_client_wait(client, call, false);
+    cn_client_wake(client);
 }
 
 connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error) {
-    static const cn_call_owner_t owner_events = {
-        NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms, cn_client_on_passed};
+    static const cn_call_owner_t owner_events = {NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms,
+        cn_client_on_passed, cn_client_on_answer, cn_client_on_outcome, cn_client_may_retry, cn_client_again};
     static const connect_call_options_t defaults;
     connect_call_t *call;
+    if (!options) options = &defaults;
     if (client->free_wanted) {
         cn_error_set(error, CONNECT_CANCELED, "the client was freed");
         return NULL;
@@ -21371,25 +23735,31 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->pull = events_or_null == NULL;
     call->entered = true;
     call->user = user_or_null;
+    call->serial = ++client->serial;
+    call->retriable = client->retry.attempts > 1;
     if (events_or_null) call->events = *events_or_null;
     call->interceptors.outer = client->interceptors;
     call->interceptors.outer_count = client->interceptor_count;
-    call->context = options ? options->context : NULL;
-    if (!cn_client_setup_call(client, call, method, options ? options : &defaults, error)) {
+    call->context = options->context;
+    client->used = true;
+    if (client->pick || client->is_spread) client->kept = true;
+    if (!cn_client_setup_call(client, call, method, options, error) ||
+        !cn_client_admits(client, call->lane, error)) {
         cn_call_recycle(&client->pool, call);
         return NULL;
     }
-    if (!cn_client_dial_first(client, call->info.peer.http, error)) {
-        cn_call_recycle(&client->pool, call);
-        return NULL;
-    }
+    cn_retry_count_call(client);
+    cn_list_append(&client->calls, &call->node);
     call->writable = !cn_call_single_request(call);
-    cn_list_append(&client->waiting, &call->node);
     if (call->writable && call->events.on_writable) cn_call_poke(call);
     client->busy++; /* what interceptors cause is told later */
     cn_invoke_open(call);
+    if (call->opening) {
+        call->not_before_ms = INT64_MAX;
+        cn_client_wait(client, call, false);
+    }
     client->busy--;
-    cn_client_wake(client);
+    if (client->dirty || !cn_list_empty(&client->pokes)) cn_client_wake(client);
     return call;
 }
 
@@ -21560,6 +23930,9 @@ typedef struct cn_endpoint_t {
     struct sockaddr_storage address;
     socklen_t len;
 } cn_endpoint_t;
+/* The same, without looking a name up: 0 if the host is one. */
+CN_PRIVATE size_t cn_address_literal(
+    const cn_address_t *address, bool to_listen, cn_endpoint_t *endpoints, size_t capacity);
 /* Gives what to bind or connect to, at most so many; not for CN_ADDRESS_FD. Blocks if the host is a name. to_listen: an
    empty host is all interfaces; else it is loopback. Returns how many, 0 after a failure. */
 CN_PRIVATE size_t cn_address_resolve(
@@ -21790,8 +24163,8 @@ static size_t cn_address_look_up(
     return count;
 }
 
-CN_PRIVATE size_t cn_address_resolve(
-    const cn_address_t *address, bool to_listen, cn_endpoint_t *endpoints, size_t capacity, cn_failure_t *failure) {
+CN_PRIVATE size_t cn_address_literal(
+    const cn_address_t *address, bool to_listen, cn_endpoint_t *endpoints, size_t capacity) {
     char host[CN_ADDRESS_HOST_MAX + 1];
     struct in6_addr in6;
     struct in_addr in;
@@ -21816,6 +24189,16 @@ CN_PRIVATE size_t cn_address_resolve(
         cn_endpoint_set_ipv6(endpoints, in6, address->port);
         return 1;
     }
+    return 0;
+}
+
+CN_PRIVATE size_t cn_address_resolve(
+    const cn_address_t *address, bool to_listen, cn_endpoint_t *endpoints, size_t capacity, cn_failure_t *failure) {
+    char host[CN_ADDRESS_HOST_MAX + 1];
+    const size_t count = cn_address_literal(address, to_listen, endpoints, capacity);
+    if (count) return count;
+    memcpy(host, address->host.data, address->host.len);
+    host[address->host.len] = 0;
     return cn_address_look_up(address, host, endpoints, capacity, failure);
 }
 
@@ -23453,7 +25836,10 @@ static void cn_listen_stop(connect_server_t *server) {
 
 static connect_conn_t *cn_listen_on_accept(void *user, const char *peer) {
     const cn_listen_entry_t *entry = (const cn_listen_entry_t *)user;
-    return cn_server_accept(entry->server, peer, entry->tls, NULL);
+    connect_listen_options_t options;
+    memset(&options, 0, sizeof options);
+    options.tls = entry->tls;
+    return connect_server_accept(entry->server, peer, &options, NULL);
 }
 
 CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error) {
@@ -23506,10 +25892,184 @@ void connect_server_run(connect_server_t *server) {
 }
 #endif
 
+/* #### src/loop/resolve.h ########################################################################################## */
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
+/* The default resolver of a client: answers by the system's resolver, on the loop's thread. */
+CN_PRIVATE void cn_resolve_by_system(connect_resolve_t *question, const char *host, const char *port, void *user);
+#endif
+
+/* #### src/loop/resolve.c ########################################################################################## */
+/* The default resolver: getaddrinfo, which knows all that the system is set up for (hosts file, DNS, mDNS, NSS) and may
+   block for many seconds. So it runs in a thread of its own, which lives only while a name is looked up; a literal
+   address, and an empty host (loopback), need none. It touches nothing but its job, and posts it to the loop.
+
+   A job is owned by both, the thread and the question. `lock` guards `abandoned` and the post: a client that is freed
+   abandons its job, after which the thread does not know the loop any more, and frees the job at its end; what was
+   posted before is taken back. Its memory is libc's, as the user's allocator belongs to one thread.
+
+   The order is getaddrinfo's (RFC 6724), but the families take turns (RFC 8305 4): so that of two addresses that are
+   tried soon one is of the other family. An answer is good for CN_RESOLVE_VALID_MS: getaddrinfo tells no TTL. */
+
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
+#define CN_RESOLVE_VALID_MS 30000u
+#define CN_RESOLVE_MOST 16
+#define CN_RESOLVE_STACK (256u * 1024u)
+
+typedef struct cn_resolve_job_t {
+    pthread_mutex_t lock;
+    bool abandoned; /* by the question: it is gone */
+    connect_loop_t *loop;
+    connect_resolve_t *question;
+    connect_task_t task;
+    cn_endpoint_t endpoints[CN_RESOLVE_MOST];
+    size_t count;
+    cn_failure_t failure;
+    uint16_t port;
+    char host[256];
+} cn_resolve_job_t;
+
+static void cn_resolve_job_free(cn_resolve_job_t *job) {
+    pthread_mutex_destroy(&job->lock);
+    free(job);
+}
+
+/* The families take turns, beginning with that of the first. */
+static void cn_resolve_interleave(cn_endpoint_t *endpoints, size_t count) {
+    size_t i, k;
+    for (i = 1; i < count; i++) {
+        for (k = i; k < count && endpoints[k].address.ss_family == endpoints[i - 1].address.ss_family;)
+            k++;
+        if (k == i || k == count) continue;
+        {
+            const cn_endpoint_t other = endpoints[k];
+            memmove(&endpoints[i + 1], &endpoints[i], (k - i) * sizeof *endpoints);
+            endpoints[i] = other;
+        }
+    }
+}
+
+static void cn_resolve_answer(connect_resolve_t *question, const cn_endpoint_t *endpoints, size_t count,
+    const cn_failure_t *failure, uint32_t valid_ms) {
+    char texts[CN_RESOLVE_MOST][CN_PEER_TEXT];
+    const char *addresses[CN_RESOLVE_MOST];
+    size_t i;
+    if (count == 0) {
+        cn_name_fail(question, failure->code, failure->os_error, failure->text);
+        return;
+    }
+    for (i = 0; i < count; i++) {
+        cn_address_print(texts[i], &endpoints[i].address);
+        addresses[i] = texts[i];
+    }
+    connect_resolve_finish(question, addresses, count, valid_ms);
+}
+
+static void cn_resolve_on_posted(void *arg) {
+    cn_resolve_job_t *job = (cn_resolve_job_t *)arg;
+    pthread_mutex_lock(&job->lock); /* the thread may not have let go of it yet */
+    pthread_mutex_unlock(&job->lock);
+    cn_name_set_abandon(job->question, NULL, NULL);
+    cn_resolve_answer(job->question, job->endpoints, job->count, &job->failure, CN_RESOLVE_VALID_MS);
+    cn_resolve_job_free(job);
+}
+
+static void *cn_resolve_run(void *arg) {
+    cn_resolve_job_t *job = (cn_resolve_job_t *)arg;
+    cn_address_t address;
+    bool abandoned;
+    memset(&address, 0, sizeof address);
+    address.kind = CN_ADDRESS_TCP;
+    address.text = job->host;
+    address.host = connect_str_of(job->host);
+    address.port = job->port;
+    job->count = cn_address_resolve(&address, false, job->endpoints, CN_RESOLVE_MOST, &job->failure);
+    cn_resolve_interleave(job->endpoints, job->count);
+    pthread_mutex_lock(&job->lock);
+    abandoned = job->abandoned;
+    if (!abandoned) connect_loop_post(job->loop, &job->task, cn_resolve_on_posted, job);
+    pthread_mutex_unlock(&job->lock);
+    if (abandoned) cn_resolve_job_free(job);
+    return NULL;
+}
+
+static void cn_resolve_abandon(void *arg) {
+    cn_resolve_job_t *job = (cn_resolve_job_t *)arg;
+    bool was_posted;
+    pthread_mutex_lock(&job->lock);
+    job->abandoned = true;
+    was_posted = __atomic_load_n(&job->task.private_waits, __ATOMIC_ACQUIRE) != 0;
+    pthread_mutex_unlock(&job->lock);
+    if (!was_posted) return;
+    connect_loop_after(job->loop, &job->task, -1, NULL, NULL);
+    cn_resolve_job_free(job);
+}
+
+/* A thread that no signal of the application's is handled in. */
+static bool cn_resolve_start(cn_resolve_job_t *job) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all, before;
+    int failed;
+    if (pthread_attr_init(&attributes) != 0) return false;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, CN_RESOLVE_STACK); /* if it is too small, the default stays */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&thread, &attributes, cn_resolve_run, job);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return !failed;
+}
+
+static void cn_resolve_in_thread(
+    connect_resolve_t *question, connect_loop_t *loop, connect_str_t host, uint16_t port) {
+    cn_resolve_job_t *job = (cn_resolve_job_t *)calloc(1, sizeof *job);
+    if (!job || host.len >= sizeof job->host || pthread_mutex_init(&job->lock, NULL) != 0) {
+        free(job);
+        cn_name_fail(question, CONNECT_RESOURCE_EXHAUSTED, ENOMEM, "cannot resolve: out of memory");
+        return;
+    }
+    job->loop = loop;
+    job->question = question;
+    job->port = port;
+    memcpy(job->host, host.data, host.len);
+    cn_name_set_abandon(question, cn_resolve_abandon, job);
+    if (cn_resolve_start(job)) return;
+    cn_name_set_abandon(question, NULL, NULL);
+    cn_resolve_job_free(job);
+    cn_name_fail(question, CONNECT_RESOURCE_EXHAUSTED, EAGAIN, "cannot resolve: no thread can be made");
+}
+
+CN_PRIVATE void cn_resolve_by_system(connect_resolve_t *question, const char *host, const char *port, void *user) {
+    connect_client_t *client = (connect_client_t *)user;
+    cn_endpoint_t endpoints[CN_RESOLVE_MOST];
+    cn_address_t address;
+    cn_failure_t failure;
+    size_t count;
+    if (!cn_address_parse(&address, client->address, &failure)) {
+        cn_name_fail(question, failure.code, failure.os_error, failure.text);
+        return;
+    }
+    (void)host;
+    (void)port;
+    if (address.port == 0) {
+        cn_failure_print(&failure, CONNECT_INVALID_ARGUMENT, 0, "bad address \"%s\": expected a port from 1 to 65535",
+            client->address);
+        cn_name_fail(question, failure.code, 0, failure.text);
+        return;
+    }
+    count = cn_address_literal(&address, false, endpoints, CN_RESOLVE_MOST);
+    if (count)
+        cn_resolve_answer(question, endpoints, count, NULL, CONNECT_UNLIMITED);
+    else
+        cn_resolve_in_thread(question, client->loop, address.host, address.port);
+}
+#endif
+
 /* #### src/loop/wait.c ############################################################################################# */
-/* Where a client meets the loop: its dialer and its clock, and the functions that wait. A blocking call is a call
-   without events and a loop that is run until there is an answer; there is no second way. In a callback of the loop
-   they fail with FAILED_PRECONDITION: the loop runs already.
+/* Where a client meets the loop: its host, its dialer and its resolver, and the functions that wait. A blocking
+   call is a call without events and a loop that is run until there is an answer; there is no second way. In a callback
+   of the loop they fail with FAILED_PRECONDITION: the loop runs already.
 
    A client of a server in memory shares the server's loop, which carries between them as a task. Without sockets there
    is no loop and no clock: a function that waits carries itself, and when nothing moves any more the time jumps to
@@ -23518,22 +26078,46 @@ void connect_server_run(connect_server_t *server) {
 #if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
 static connect_code_t cn_wait_dial(connect_conn_t *conn, const char *address, void *user) {
     connect_client_t *client = (connect_client_t *)user;
-    return cn_loop_dial(client->loop, conn, address, client->limits.dial_ms);
+    return cn_loop_dial(client->loop, conn, address, 0);
 }
 
-static int64_t cn_wait_clock(const connect_client_t *client) {
+static int64_t cn_wait_now_ms(const connect_client_t *client) {
     return cn_loop_now_ms(client->loop);
+}
+
+static void cn_wait_on_timer(void *arg) {
+    connect_client_t *client = (connect_client_t *)arg;
+    cn_client_step(client);
+}
+
+static void cn_wait_wake_at(connect_client_t *client, int64_t due_ms) {
+    const bool is_armed = client->timer.private_place == CN_TASK_TIMED;
+    if (due_ms == INT64_MAX)
+        cn_task_disarm(client->loop, &client->timer);
+    else if (!is_armed || due_ms != client->timer.private_due_ms)
+        cn_task_arm(client->loop, &client->timer, due_ms, cn_wait_on_timer, client);
+}
+
+static void cn_wait_be_host(connect_client_t *client) {
+    static const cn_client_host_t host = {cn_wait_now_ms, cn_wait_wake_at};
+    client->host = &host;
+    client->random ^= (uint64_t)cn_loop_now_ms(client->loop);
 }
 
 CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error) {
     if (client->dial) return true;
+    if (!client->loop) {
+        client->loop = connect_loop_new(client->allocator, error);
+        client->owns_loop = client->loop != NULL;
+        if (!client->loop) return false;
+    }
+    cn_wait_be_host(client);
     client->dial = cn_wait_dial;
     client->dial_user = client;
-    client->clock = cn_wait_clock;
-    if (client->loop) return true;
-    client->loop = connect_loop_new(client->allocator, error);
-    client->owns_loop = client->loop != NULL;
-    return client->owns_loop;
+    if (client->resolve) return true;
+    client->resolve = cn_resolve_by_system;
+    client->resolve_user = client;
+    return true;
 }
 #endif
 
@@ -23563,18 +26147,14 @@ static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *serve
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback: the server has another loop than options.loop");
     client->loop = client->loopback->loop = server->loop;
     client->loopback->wake = cn_wait_wake;
-    client->clock = cn_wait_clock;
+    cn_wait_be_host(client);
     return true;
 }
 #else
-static int64_t cn_wait_clock(const connect_client_t *client) {
-    return client->loopback->now_ms;
-}
-
 static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    (void)client;
     (void)server;
     (void)error;
-    client->clock = cn_wait_clock;
     return true;
 }
 #endif
@@ -23585,6 +26165,7 @@ CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_
     if (!client->loopback) return cn_error_memory(error);
     client->dial = cn_loopback_dial;
     client->dial_user = client->loopback;
+    client->resolve = NULL;
     return cn_wait_share_loop(client, server, error);
 }
 #endif
@@ -23659,6 +26240,52 @@ static bool cn_wait_received(void *arg) {
     wait->result = cn_invoke_receive(wait->call, wait->message, wait->arena, wait->error);
     return wait->result != CONNECT_IO_AGAIN;
 }
+
+#if CONNECT_ENABLE_SOCKETS
+static void cn_wait_on_late(void *arg) {
+    bool *is_late = (bool *)arg;
+    *is_late = true;
+}
+
+typedef struct cn_wait_ready_t {
+    connect_client_t *client;
+    bool is_late;
+} cn_wait_ready_t;
+
+static bool cn_wait_is_ready(void *arg) {
+    const cn_wait_ready_t *wait = (const cn_wait_ready_t *)arg;
+    return wait->is_late || wait->client->free_wanted || cn_balance_is_ready(wait->client);
+}
+
+bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, connect_error_t *error) {
+    const char *why = client->failure.text;
+    connect_loop_t *loop = client->loop;
+    cn_wait_ready_t wait;
+    connect_task_t timer;
+    bool is_ready;
+    if (cn_wait_refuse(client, error)) return false;
+    memset(&timer, 0, sizeof timer);
+    wait.client = client;
+    wait.is_late = false;
+    cn_wait_begin(client);
+    connect_client_connect(client);
+    cn_task_arm(
+        loop, &timer, cn_loop_now_ms(loop) + (timeout_ms ? timeout_ms : 30000), cn_wait_on_late, &wait.is_late);
+    cn_wait_run(client, cn_wait_is_ready, &wait);
+    cn_task_disarm(loop, &timer);
+    is_ready = !client->free_wanted && cn_balance_is_ready(client);
+    if (client->free_wanted) {
+        cn_error_set(error, CONNECT_CANCELED, "the client was freed");
+    } else if (!is_ready) {
+        cn_failure_print(&loop->failure, CONNECT_DEADLINE_EXCEEDED, client->failure.os_error,
+            "no connection was ready in time%s%s", why[0] ? ": " : "", why);
+        cn_error_set(error, CONNECT_DEADLINE_EXCEEDED, loop->failure.text);
+        if (error) error->os_error = client->failure.os_error;
+    }
+    cn_wait_end(client);
+    return is_ready;
+}
+#endif
 
 connect_io_t connect_call_receive_wait(
     connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {
@@ -23816,6 +26443,7 @@ const char *connect_build_info(void) {
 #undef CN_ARENA_ALIGN
 #undef CN_ARENA_FIRST
 #undef CN_ARENA_LARGEST
+#undef CN_BALANCE_SMOOTH
 #undef CN_BEAR_ALERT_RECORD
 #undef CN_BEAR_BUFFER
 #undef CN_BEAR_CHAIN_BYTES
@@ -23842,8 +26470,8 @@ const char *connect_build_info(void) {
 #undef CN_CARRIER_LINGER_MS
 #undef CN_CARRIER_ROUNDS
 #undef CN_CARRIER_WRITES
-#undef CN_CLIENT_HTTP1_MAX
-#undef CN_CLIENT_HTTP2_MAX
+#undef CN_CLIENT_HTTP1_MISSES
+#undef CN_CLIENT_ROUNDS
 #undef CN_CODINGS_BUILT_IN_MAX
 #undef CN_CODINGS_KEPT_MAX
 #undef CN_CODINGS_MIN
@@ -23921,6 +26549,9 @@ const char *connect_build_info(void) {
 #undef CN_MESSAGE_DEPTH_COPY
 #undef CN_MESSAGE_MEMORY
 #undef CN_MIN
+#undef CN_NAME_ADDRESSES
+#undef CN_NAME_REST_MAX_MS
+#undef CN_NAME_REST_MS
 #undef CN_NUMBER_POWER_MAX
 #undef CN_NUMBER_POWER_MIN
 #undef CN_NUMBER_POWER_STEP
@@ -23946,6 +26577,11 @@ const char *connect_build_info(void) {
 #undef CN_PEER_TEXT
 #undef CN_PEM_FILE_MAX
 #undef CN_POLLER_KQUEUE
+#undef CN_POOL_HTTP1_MOST
+#undef CN_POOL_HTTP2_MOST
+#undef CN_POOL_NEXT_MS
+#undef CN_POOL_REST_MAX_MS
+#undef CN_POOL_REST_MS
 #undef CN_PRIVATE
 #undef CN_REPORT_CLIENT
 #undef CN_REPORT_GRPC
@@ -23956,6 +26592,12 @@ const char *connect_build_info(void) {
 #undef CN_REPORT_SOCKETS
 #undef CN_REPORT_TLS
 #undef CN_REPORT_ZSTD
+#undef CN_RESOLVE_MOST
+#undef CN_RESOLVE_STACK
+#undef CN_RESOLVE_VALID_MS
+#undef CN_RETRY_ATTEMPTS_MAX
+#undef CN_RETRY_BURST
+#undef CN_RETRY_COST
 #undef CN_ROUTE_FIRST
 #undef CN_SCHEMA_DEPTH
 #undef CN_SCHEMA_NAME
@@ -23968,6 +26610,7 @@ const char *connect_build_info(void) {
 #undef CN_STR_QUOTE_MAX
 #undef CN_TIMEOUT_MAX_MS
 #undef CN_TIMEOUT_NONE
+#undef CN_TIME_SECOND
 #undef CN_UNLIKELY
 #undef CN_WKT_DAY
 #undef CN_WKT_DURATION_MAX

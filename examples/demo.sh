@@ -7,7 +7,9 @@ out=build/demo
 rm -rf "$out" && mkdir -p "$out"
 cc=${CC:-cc}
 server=
+gateway=
 stop_server() {
+    [ -z "$gateway" ] || kill "$gateway" 2> /dev/null || true
     [ -z "$server" ] || kill "$server" 2> /dev/null || true
 }
 trap stop_server EXIT
@@ -20,6 +22,16 @@ show() { # show COMMAND: prints it and runs it; what it prints is kept in $out/a
     sh -c "$1" > "$out/answer" 2>&1 < /dev/null || status=$?
     cat "$out/answer"
     [ -z "$(tail -c 1 "$out/answer")" ] || echo
+}
+find_port() { # find_port LOG: waits until a server has said where it listens
+    port=
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        port=$(sed -n 's/^listens on port //p' "$1")
+        [ -z "$port" ] || break
+        sleep 0.1
+    done
+    cat "$1"
+    [ -n "$port" ] || { echo "The server did not start." && exit 1; }
 }
 built() {
     [ "$status" -eq 0 ] || exit 1
@@ -45,6 +57,8 @@ show "$cc -O2 -I. -I$out -c examples/demo_impl.c -o $out/impl.o"
 built
 show "$cc -O2 -I. -I$out examples/demo_server.c $out/impl.o -lnghttp2 -lz -lzstd -lbearssl -lpthread -o $out/server"
 built
+show "$cc -O2 -I. examples/gateway.c $out/impl.o -lnghttp2 -lz -lzstd -lbearssl -lpthread -o $out/gateway"
+built
 show "$cc -O2 -I. -I$out examples/demo_client.c $out/impl.o -lnghttp2 -lz -lzstd -lbearssl -lpthread -o $out/client"
 built
 
@@ -52,17 +66,9 @@ echo
 echo "-- A server on a free port"
 echo
 echo "\$ $out/server 127.0.0.1:0 &"
-: > "$out/server.log"
-"$out/server" 127.0.0.1:0 >> "$out/server.log" 2>&1 < /dev/null &
+"$out/server" 127.0.0.1:0 > "$out/server.log" 2>&1 < /dev/null &
 server=$!
-port=
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    port=$(sed -n 's/^listens on port //p' "$out/server.log")
-    [ -z "$port" ] || break
-    sleep 0.1
-done
-cat "$out/server.log"
-[ -n "$port" ] || { echo "The server did not start." && exit 1; }
+find_port "$out/server.log"
 url=http://127.0.0.1:$port
 service=acme.telemetry.v1.Telemetry
 
@@ -91,6 +97,20 @@ show "$out/client $url grpc read cellar"
 expect 1 'not_found: no sensor cellar' 'fault 404: ask for boiler or roof'
 show "curl -s -w ' (HTTP %{http_code})' -H 'content-type: application/json' -d '{\"sensor\":\"cellar\"}' $url/$service/Read"
 expect 0 '"code":"not_found"' '"message":"no sensor cellar"' 'acme.telemetry.v1.Fault' 'HTTP 404'
+
+echo
+echo "-- Through a gateway that knows no schema"
+echo
+echo "\$ $out/gateway 127.0.0.1:0 $url &"
+"$out/gateway" 127.0.0.1:0 "$url" > "$out/gateway.log" 2>&1 < /dev/null &
+gateway=$!
+find_port "$out/gateway.log"
+show "$out/client http://127.0.0.1:$port grpc watch roof 2"
+expect 0 'roof: #1 -3.25 C' 'roof: #2 -3.00 C'
+show "$out/client http://127.0.0.1:$port connect read cellar"
+expect 1 'not_found: no sensor cellar' 'fault 404: ask for boiler or roof'
+kill "$gateway"
+gateway=
 
 echo
 echo "-- SIGTERM drains the server"

@@ -45,6 +45,7 @@ typedef struct connect_peer_t {
 typedef struct connect_call_info_t {
     const connect_method_t *method;
     const char *path;              /* as asked for, without the prefix */
+    connect_method_kind_t kind;    /* differs from method->kind for CONNECT_ANY_KIND only: UNARY or BIDI_STREAM */
     bool is_server;                /* which end this is */
     connect_protocol_t protocol;
     const char *codec;             /* "proto" or "json" */
@@ -106,7 +107,7 @@ CONNECT_API connect_code_t connect_call_fail_as(connect_call_t *call, const conn
 CONNECT_API bool connect_call_add_detail(connect_call_t *call, const connect_type_t *type, const void *message);
 
 /* Sends a message; it is encoded before the function returns.
-   message_or_null: a struct of the method's type; NULL: only the headers go, now.
+   message_or_null: a struct of the method's type; of a raw method, a connect_str_t; NULL: only the headers go, now.
    Returns OK; AGAIN: over the send buffer, on_writable will come; END: the call is over; ERROR: it does not encode or
    is over a limit, the call ends. */
 CONNECT_API connect_io_t connect_call_send(connect_call_t *call, const void *message_or_null) CONNECT_CHECKED;

@@ -68,14 +68,15 @@ typedef struct connect_extension_t {    /* its value stays among the unknown fie
     const connect_type_t *holder;       /* a type with this one field; full_name is the extension's */
 } connect_extension_t;
 typedef enum connect_method_kind_t {
-    CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM
+    CONNECT_UNARY, CONNECT_CLIENT_STREAM, CONNECT_SERVER_STREAM, CONNECT_BIDI_STREAM,
+    CONNECT_ANY_KIND                    /* raw routes: each as the request says, all handled as bidi */
 } connect_method_kind_t;
 typedef enum connect_idempotency_t {
     CONNECT_IDEMPOTENCY_UNKNOWN, CONNECT_NO_SIDE_EFFECTS, CONNECT_IDEMPOTENT
 } connect_idempotency_t;
 typedef struct connect_method_t {
     const char *path;                   /* "/acme.telemetry.v1.Telemetry/Read" */
-    const connect_type_t *input, *output;
+    const connect_type_t *input, *output; /* NULL: raw, a message is a connect_str_t with its bytes */
     connect_method_kind_t kind;
     connect_idempotency_t idempotency;
 } connect_method_t;
@@ -114,7 +115,8 @@ typedef struct connect_codec_options_t {
     connect_schema_t schema;            /* where JSON finds the types of Any and extensions; servers add their own */
 } connect_codec_options_t;
 
-/* Sets a message to its defaults; the same as zeroing it unless the schema gives [default = x] or a closed enum. */
+/* Sets a message to its defaults, and so clears it; the same as zeroing it unless the schema gives [default = x] or a
+   closed enum. */
 CONNECT_API void connect_message_init(const connect_type_t *type, void *message);
 /* Reads a message from protobuf binary. arena: for lists, messages and copies.
    Errors: INVALID_ARGUMENT with field path and offset, RESOURCE_EXHAUSTED.
@@ -132,7 +134,11 @@ CONNECT_API bool connect_message_decode_json(const connect_type_t *type, void *m
 CONNECT_API connect_str_t connect_message_encode_json(const connect_type_t *type, const void *message,
     connect_arena_t *arena, const connect_codec_options_t *options, connect_error_t *error);
 #endif
-/* Returns how many bytes connect_message_encode would write. */
+/* Writes a message in protobuf's text form, for logs. Returns the text, with a zero after it, or the absent view. */
+CONNECT_API connect_str_t connect_message_encode_text(const connect_type_t *type, const void *message,
+    connect_arena_t *arena);
+/* Returns how many bytes connect_message_encode would write; with options->deterministic it writes less if a map has a
+   key twice. */
 CONNECT_API size_t connect_message_size(const connect_type_t *type, const void *message);
 /* Tells whether two messages are equal: maps in any order, unknown fields byte by byte, NaN equals NaN. */
 CONNECT_API bool connect_message_equal(const connect_type_t *type, const void *a, const void *b);

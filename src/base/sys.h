@@ -6,6 +6,7 @@
 #include "api/memory.h"
 #include "api/error.h"
 #include "api/message.h"
+#include "api/wellknown.h"
 #include "api/call.h"
 #include "api/loop.h"
 #include "api/conn.h"
@@ -30,6 +31,8 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>

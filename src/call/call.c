@@ -209,6 +209,16 @@ CN_PRIVATE bool cn_call_single_response(const connect_call_t *call) {
     return call->rpc.method->kind == CONNECT_UNARY || call->rpc.method->kind == CONNECT_CLIENT_STREAM;
 }
 
+CN_PRIVATE bool cn_call_sends_one(const connect_call_t *call) {
+    return !call->rpc.protocol->enveloped ||
+        (call->is_server ? cn_call_single_response(call) : cn_call_single_request(call));
+}
+
+CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call) {
+    return !call->rpc.protocol->enveloped ||
+        (call->is_server ? cn_call_single_request(call) : cn_call_single_response(call));
+}
+
 /* ---- Input ---- */
 
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len) {
@@ -401,7 +411,7 @@ static bool cn_call_append_message(
     cn_buf_t *out = &call->x.out;
     const size_t before = cn_buf_len(out);
     bool packed = false, ok;
-    if (call->messages_out && (call->is_server ? cn_call_single_response(call) : cn_call_single_request(call)))
+    if (call->messages_out && cn_call_sends_one(call))
         return cn_error_set(error, CONNECT_INTERNAL, "a second message was sent where the method has one");
     if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
     ok = call->rpc.coding_sent ? cn_call_put_packed(call, message, encoded_or_null, &packed, error)
@@ -421,8 +431,13 @@ static bool cn_call_append_message(
 
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
+    const connect_method_t *method = call->rpc.method;
     connect_code_t code = CONNECT_OK;
     bool ok = false;
+    if (encoded_or_null && !(call->is_server ? method->output : method->input)) {
+        message = encoded_or_null; /* of a raw method all messages are encoded */
+        encoded_or_null = NULL;
+    }
     cn_call_enter(call); /* what interceptors put in place stands in the scratch arena */
     if (message) code = cn_intercept_send(call, &message);
     if (code != CONNECT_OK)

@@ -12,6 +12,10 @@ typedef struct cn_call_owner_t {                   /* the server or the client o
     void (*poke)(connect_call_t *call);            /* have cn_call_on_poke called soon, though it has no exchange */
     int64_t (*now_ms)(const connect_call_t *call); /* the time, of a call without an exchange; -1: not known */
     void (*on_passed)(connect_call_t *call);       /* client: no interceptor holds it back any more */
+    void (*on_answer)(connect_call_t *call);       /* client: the response has begun */
+    void (*on_outcome)(connect_call_t *call);      /* client: rpc.error is what came of it on this connection */
+    bool (*may_retry)(connect_call_t *call);       /* client: the failed call may be made again, but for what it sent */
+    void (*again)(connect_call_t *call);           /* client: it has no exchange any more, and is to get another */
 } cn_call_owner_t;
 
 typedef struct cn_interceptors_t { /* of a call: those around all calls, and inside them those of its route */
@@ -38,6 +42,7 @@ struct connect_call_t {
     connect_arena_t arena, scratch;
     cn_rpc_t rpc;
     connect_call_info_t info;
+    connect_method_t own_method; /* client: a copy of a raw one, which need not stay */
     connect_events_t events;
     void *user;
     cn_interceptors_t interceptors;
@@ -51,18 +56,31 @@ struct connect_call_t {
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;             /* received, not yet delivered */
-    cn_buf_t expanded;       /* a received message, if it came compressed */
-    size_t unconsumed;       /* bytes in `in` that the peer's window still waits for */
-    const void *request;     /* a single one. Client: what an interceptor's LATER holds back */
-    const void *response;    /* a single one. Client: decoded, on_message is due */
-    void *context;           /* client: connect_call_options_t.context */
+    cn_buf_t in;                   /* received, not yet delivered */
+    cn_buf_t expanded;             /* a received message, if it came compressed */
+    size_t unconsumed;             /* bytes in `in` that the peer's window still waits for */
+    const void *request;           /* a single one. Client: what an interceptor's LATER holds back */
+    const void *response;          /* a single one. Client: decoded, on_message is due */
+    void *context;                 /* client: connect_call_options_t.context */
+    const struct cn_route_t *page; /* server: of a plain HTTP request */
     connect_str_t held;      /* client, single response: the message, expanded, until the call's outcome is known */
     connect_error_t failure; /* what connect_call_fail and add_detail set */
     void (*cancel)(connect_call_t *call, void *arg);
     void *cancel_arg;
     cn_value_t values[6], *more_values;
     uint32_t messages_in, messages_out;
+    struct cn_backend_t *backend;      /* client: where its exchange runs */
+    size_t request_start, request_len; /* client, single request: where it stood in x.out */
+    size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
+    int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    uint64_t serial;                   /* client: of its calls */
+    uint32_t attempts;                 /* client: made so far */
+    uint8_t lane;                      /* client: which connections it needs */
+    bool unprocessed;                  /* client: the peer did nothing for it, in the last attempt */
+    bool resent;                       /* client: once, without the application's policy */
+    bool again;                        /* client: once its exchange is closed */
+    bool retriable;                    /* client: its owner may make it again */
+    bool open_due;                     /* client: on_open waits for the outcome */
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
     bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
@@ -149,7 +167,10 @@ CN_PRIVATE connect_error_t cn_call_failure(const connect_call_t *call, connect_c
    was appended. */
 CN_PRIVATE bool cn_call_put_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error);
-/* One message goes each way (from the client; from the server). */
+/* The application gives and takes one message (of the client; of the server). */
 CN_PRIVATE bool cn_call_single_request(const connect_call_t *call);
 CN_PRIVATE bool cn_call_single_response(const connect_call_t *call);
+/* One message goes over the wire, whatever the application makes of it. */
+CN_PRIVATE bool cn_call_sends_one(const connect_call_t *call);
+CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call);
 #endif

@@ -107,29 +107,22 @@ CN_PRIVATE void cn_serve_answer(connect_call_t *call) {
     cn_call_consume(call);
 }
 
-CN_PRIVATE void cn_serve_plain(
-    connect_call_t *call, int status, const char *header_or_null, connect_str_t value, connect_str_t text) {
+CN_PRIVATE void cn_serve_plain(connect_call_t *call, int status, connect_headers_t headers, connect_str_t body) {
     cn_exchange_t *x = &call->x;
     connect_headers_t none = {NULL, 0};
-    cn_headers_t headers;
     cn_head_t head;
     memset(&head, 0, sizeof head);
-    memset(&headers, 0, sizeof headers);
     call->plain = call->told = call->answered = call->drop_input = true;
     head.status = status;
-    head.content_length = (int64_t)text.len;
-    if ((header_or_null && !cn_headers_put(&headers, &call->arena, header_or_null, value)) ||
-        (text.len && !cn_headers_put(&headers, &call->arena, "content-type", CN_STR("text/plain; charset=utf-8"))) ||
-        !cn_buf_append_str(&x->out, call->rpc.allocator, text)) {
+    head.content_length = (int64_t)body.len;
+    head.headers = headers.items;
+    head.header_count = headers.count;
+    if (!cn_buf_append_str(&x->out, call->rpc.allocator, body) ||
+        !x->http->version->send_head(x, &head, body.len == 0)) {
         cn_serve_reset(call);
         return;
     }
-    cn_protocol_set_head(&head, &headers);
-    if (!x->http->version->send_head(x, &head, text.len == 0)) {
-        cn_serve_reset(call);
-        return;
-    }
-    if (text.len) x->http->version->flush(x);
+    if (body.len) x->http->version->flush(x);
     x->http->version->send_end(x, none);
     cn_serve_watch_rest(call);
 }
@@ -171,7 +164,7 @@ CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const
 
 CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded) {
     cn_exchange_t *x = &call->x;
-    const bool single = cn_call_single_response(call);
+    const bool single = cn_call_sends_one(call);
     connect_error_t error;
     if (call->finished || call->answered || call->opening || call->concluding || !x->http) return CONNECT_IO_END;
     if (message || encoded) {
@@ -347,7 +340,7 @@ static void cn_serve_pump_single(connect_call_t *call) {
 }
 
 static void cn_serve_pump_stream(connect_call_t *call) {
-    while (!call->answered && !call->paused && !call->drop_input) {
+    while (!call->answered && !call->paused && !call->drop_input && !cn_exchange_is_stopped(&call->x)) {
         connect_str_t payload;
         size_t whole;
         cn_front_t front = cn_call_front(call, &payload, &whole);
@@ -365,7 +358,7 @@ static void cn_serve_pump_stream(connect_call_t *call) {
             return;
         }
     }
-    if (call->drop_input) {
+    if (call->drop_input && !cn_exchange_is_stopped(&call->x)) {
         cn_buf_clear(&call->in);
         cn_call_consume(call);
         if (call->in_end && !call->end_told && !call->answered) cn_serve_stream_end(call);
@@ -428,7 +421,7 @@ static void cn_serve_canceled(connect_call_t *call) {
 static int64_t cn_serve_next_due(const connect_call_t *call) {
     int64_t due = call->deadline_ms;
     uint32_t gap = call->rpc.limits->body_gap_ms;
-    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_single_request(call) && !call->opening)
+    if (!call->in_end && gap != CONNECT_UNLIMITED && cn_call_receives_one(call) && !call->opening)
         due = CN_MIN(due, call->x.received_ms + (int64_t)gap);
     return due;
 }
@@ -528,7 +521,7 @@ static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_
     if (policy->max_ms && policy->max_ms != CONNECT_UNLIMITED &&
         (ms == CN_TIMEOUT_NONE || ms > (int64_t)policy->max_ms))
         ms = policy->max_ms;
-    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->rpc.method->kind != CONNECT_UNARY)) return;
+    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->info.kind != CONNECT_UNARY)) return;
     call->deadline_ms = cn_call_now_ms(call) + ms;
 }
 

@@ -5,9 +5,8 @@
 #if CONNECT_ENABLE_SERVER
 /* The events of a server's exchange. */
 CN_PRIVATE const cn_exchange_events_t *cn_serve_exchange_events(void);
-/* Answers a request that is no call: a status, an optional header, a text. */
-CN_PRIVATE void cn_serve_plain(
-    connect_call_t *call, int status, const char *header_or_null, connect_str_t value, connect_str_t text);
+/* Answers a request that is no call. headers: their texts live as long as the call. */
+CN_PRIVATE void cn_serve_plain(connect_call_t *call, int status, connect_headers_t headers, connect_str_t body);
 /* Begins a call: call->rpc.protocol, .method, .json, events, user and limits are set. deadlines: the policy. */
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines);
 /* Ends it with rpc.error, which is set: on the wire, once. */

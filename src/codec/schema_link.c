@@ -185,7 +185,7 @@ static bool cn_schema_default_number(const cn_schema_field_t *field, char *to) {
     const connect_str_t text = field->default_text;
     cn_number_t number;
     int64_t integer = 0;
-    uint64_t natural;
+    uint64_t natural = 0;
     double wide;
     float narrow;
     bool ok;

@@ -5,6 +5,7 @@
 #include "gen/emit_service.h"
 #include "gen/emit_tables.h"
 #include "gen/emit_types.h"
+#include "gen/emit_wellknown.h"
 
 static void gen_emit_includes(const gen_file_t *file, gen_text_t *text) {
     const gen_import_t *import;
@@ -33,6 +34,7 @@ GEN_PRIVATE void gen_emit_header(gen_context_t *ctx, const gen_file_t *file, gen
         "extern \"C\" {\n"
         "#endif\n");
     gen_emit_types_declare(ctx, file, text);
+    gen_emit_wellknown_declare(file, text);
     for (service = file->services.first; service; service = service->next)
         gen_emit_service_declare(ctx, service, text);
     gen_text_put(text,

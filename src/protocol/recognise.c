@@ -37,7 +37,8 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 };
 
 static bool cn_recognise_fits(const cn_recognise_row_t *row, const connect_method_t *method, unsigned without) {
-    return !(row->without & without) && (method->kind == CONNECT_UNARY ? row->for_unary : row->for_streams);
+    if (row->without & without) return false;
+    return method->kind == CONNECT_ANY_KIND || (method->kind == CONNECT_UNARY ? row->for_unary : row->for_streams);
 }
 
 CN_PRIVATE const cn_protocol_t *cn_protocol_recognise(

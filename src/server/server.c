@@ -9,12 +9,14 @@
 #include "io/conn.h"
 #include "io/limits.h"
 #include "protocol/protocol.h"
+#include "server/plain.h"
 #include "server/route.h"
 
 /* A server: the methods it has, the connections it holds, and the decision what a request is.
 
-   The decision, first match wins:
-     no such path                     gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
+   The decision, first match wins; where nothing else is said, on_request has its say before:
+     CONNECT                          405
+     no such path                     a plain path: plain.c. gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
      not POST, nor GET where allowed  405, Allow: POST, or: GET, POST (methods without side effects, unary)
      GET of an unknown encoding       415, Accept-Post; also if it has a body
      content type of no protocol      415, Accept-Post: what the method takes
@@ -69,95 +71,109 @@ static void cn_server_poke(connect_call_t *call) {
 
 /* ---- Requests ---- */
 
-static const connect_method_t *cn_server_unknown_method(void) {
-    static const connect_method_t method = {"", NULL, NULL, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
-    return &method;
+static void cn_server_refuse(
+    connect_call_t *call, int status, const char *name_or_null, connect_str_t value, connect_str_t text) {
+    cn_headers_t headers;
+    memset(&headers, 0, sizeof headers);
+    if (name_or_null) cn_headers_put(&headers, &call->arena, name_or_null, value);
+    cn_headers_put(&headers, &call->arena, "content-type", CN_STR("text/plain; charset=utf-8"));
+    cn_serve_plain(call, status, cn_headers_view(&headers), text);
 }
 
-static void cn_server_answer_unknown(connect_server_t *server, connect_call_t *call, connect_str_t path) {
-    connect_str_t quoted = cn_str_quote(&call->arena, path);
-    const connect_method_t *method = cn_server_unknown_method();
+/* Of a path that is no method's, the protocol is known all the same. */
+static void cn_server_recognise_unknown(const connect_server_t *server, connect_call_t *call) {
+    static const connect_method_t unknown = {"", NULL, NULL, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
+    call->rpc.method = &unknown;
     call->rpc.protocol = cn_protocol_recognise(
-        cn_headers_find(&call->x.headers, "content-type"), method, server->without, &call->rpc.json);
+        cn_headers_find(&call->x.headers, "content-type"), &unknown, server->without, &call->rpc.json);
+}
+
+static void cn_server_answer_unknown(connect_call_t *call, connect_str_t path) {
+    connect_str_t quoted = cn_str_quote(&call->arena, path);
     if (!call->rpc.protocol || call->rpc.protocol->id == CONNECT_PROTOCOL_CONNECT) {
         connect_str_t text = connect_arena_printf(&call->arena, "no method %s\n", quoted.data);
-        cn_serve_plain(call, 404, NULL, text, text.data ? text : CN_STR(""));
+        cn_server_refuse(call, 404, NULL, text, text.data ? text : CN_STR(""));
         return;
     }
-    call->rpc.method = method;
-    call->rpc.codings = &server->codings;
-    call->told = true;
     cn_error_print(&call->rpc.error, &call->arena, CONNECT_UNIMPLEMENTED, "no method %s", quoted.data);
     cn_serve_answer(call);
 }
 
-static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route) {
-    cn_http_t *http = call->x.http;
+static bool cn_server_may_get(const connect_server_t *server, const connect_method_t *method) {
+    return !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) &&
+        (method->kind == CONNECT_UNARY || method->kind == CONNECT_ANY_KIND) &&
+        method->idempotency == CONNECT_NO_SIDE_EFFECTS;
+}
+
+/* Finds the protocol of a request for a method. Returns false: it has none, or none that is served this way. */
+static bool cn_server_recognise(
+    const connect_server_t *server, connect_call_t *call, const cn_route_t *route, connect_str_t query) {
+    cn_exchange_t *x = &call->x;
+    cn_rpc_t *rpc = &call->rpc;
+    rpc->method = route->method;
+    if (connect_str_equal(x->method, CN_STR("POST"))) {
+        connect_str_t content_type = cn_headers_find(&x->headers, "content-type");
+        rpc->protocol = cn_protocol_recognise(content_type, route->method, server->without, &rpc->json);
+    } else if (connect_str_equal(x->method, CN_STR("GET")) && cn_server_may_get(server, route->method)) {
+        rpc->get = true;
+        rpc->query = call->info.query = query.data ? query : CN_STR("");
+        if (x->content_length <= 0 && !cn_headers_find(&x->headers, "transfer-encoding").data)
+            rpc->protocol = cn_protocol_recognise_get(rpc->query, &call->arena, server->without, &rpc->json);
+    }
+    return rpc->protocol && (rpc->protocol->id != CONNECT_PROTOCOL_GRPC || x->http->version->number != CONNECT_HTTP_1);
+}
+
+/* Says why a request for a method is no call. */
+static void cn_server_answer_refused(const connect_server_t *server, connect_call_t *call, const cn_route_t *route) {
+    const bool may_get = cn_server_may_get(server, route->method);
+    if (call->rpc.protocol)
+        cn_server_refuse(call, 505, NULL, CN_STR(""), CN_STR("gRPC needs HTTP/2\n"));
+    else if (!call->rpc.get && !connect_str_equal(call->x.method, CN_STR("POST")))
+        cn_server_refuse(call, 405, "allow", may_get ? CN_STR("GET, POST") : CN_STR("POST"),
+            may_get ? CN_STR("only GET and POST are allowed here\n") : CN_STR("only POST is allowed here\n"));
+    else
+        cn_server_refuse(call, 415, "accept-post",
+            cn_protocol_accept_post(&call->arena, route->method, server->without),
+            CN_STR("unsupported content type\n"));
+}
+
+static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route, connect_str_t path) {
     connect_call_info_t *info = &call->info;
     info->method = route->method;
     info->path = route->method->path;
-    info->is_server = true;
+    if (strchr(info->path, '*')) {
+        path = connect_arena_copy(&call->arena, cn_str(path.data + route->prefix_len, path.len - route->prefix_len));
+        info->path = path.data ? path.data : "";
+    }
+    info->kind = route->method->kind;
+    if (info->kind == CONNECT_ANY_KIND)
+        info->kind = call->rpc.protocol->enveloped ? CONNECT_BIDI_STREAM : CONNECT_UNARY;
     info->protocol = call->rpc.protocol->id;
     info->codec = call->rpc.json ? "json" : "proto";
-    info->compression_received = info->compression_sent = cn_coding_name(NULL);
-    info->headers = cn_headers_view(&call->x.headers);
-    info->peer.http = http->version->number;
-    info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(http)->peer)).data;
-    if (!info->peer.address) info->peer.address = "";
-    cn_call_set_tls(call, cn_conn_of(http)->tls);
 }
 
-static void cn_server_on_head(connect_call_t *call) {
-    connect_server_t *server = (connect_server_t *)call->owner;
-    cn_exchange_t *x = &call->x;
-    connect_str_t path = x->path, content_type = cn_headers_find(&x->headers, "content-type");
-    const char *query = path.len ? (const char *)memchr(path.data, '?', path.len) : NULL;
-    const cn_route_t *route;
-    bool may_get;
-    if (query) path.len = (size_t)(query - path.data);
-    if (connect_str_equal(x->method, CN_STR("CONNECT"))) { /* it names no path */
-        cn_serve_plain(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
-        return;
-    }
-    route = cn_route_find(&server->routes, path);
-    if (!route) {
-        cn_server_answer_unknown(server, call, path);
-        return;
-    }
-    may_get = !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) && route->method->kind == CONNECT_UNARY &&
-        route->method->idempotency == CONNECT_NO_SIDE_EFFECTS;
-    if (may_get && connect_str_equal(x->method, CN_STR("GET"))) {
-        call->rpc.get = true;
-        call->rpc.query = query ? cn_str(query + 1, (size_t)(x->path.data + x->path.len - query - 1)) : CN_STR("");
-        call->info.query = call->rpc.query;
-        if (x->content_length <= 0 && !cn_headers_find(&x->headers, "transfer-encoding").data)
-            call->rpc.protocol =
-                cn_protocol_recognise_get(call->rpc.query, &call->arena, server->without, &call->rpc.json);
-    } else if (connect_str_equal(x->method, CN_STR("POST"))) {
-        call->rpc.protocol = cn_protocol_recognise(content_type, route->method, server->without, &call->rpc.json);
-    } else {
-        cn_serve_plain(call, 405, "allow", may_get ? CN_STR("GET, POST") : CN_STR("POST"),
-            may_get ? CN_STR("only GET and POST are allowed here\n") : CN_STR("only POST is allowed here\n"));
-        return;
-    }
-    if (!call->rpc.protocol) {
-        connect_str_t list = cn_protocol_accept_post(&call->arena, route->method, server->without);
-        cn_serve_plain(call, 415, "accept-post", list, CN_STR("unsupported content type\n"));
-        return;
-    }
-    if (call->rpc.protocol->id == CONNECT_PROTOCOL_GRPC && x->http->version->number == CONNECT_HTTP_1) {
-        cn_serve_plain(call, 505, NULL, content_type, CN_STR("gRPC needs HTTP/2\n"));
-        return;
-    }
-    call->rpc.method = route->method;
+/* What is the same for all requests. */
+static void cn_server_setup_request(connect_server_t *server, connect_call_t *call) {
+    connect_call_info_t *info = &call->info;
+    info->is_server = true;
+    info->compression_received = info->compression_sent = cn_coding_name(NULL);
+    info->headers = cn_headers_view(&call->x.headers);
+    info->peer.http = call->x.http->version->number;
+    info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(call->x.http)->peer)).data;
+    if (!info->peer.address) info->peer.address = "";
+    cn_call_set_tls(call, cn_conn_of(call->x.http)->tls);
     call->rpc.codings = &server->codings;
+    call->codec_options = &server->codec_options;
+    call->loop = server->loop;
+}
+
+static void cn_server_setup_call(
+    connect_server_t *server, connect_call_t *call, const cn_route_t *route, connect_str_t path) {
     call->rpc.coding_sent = route->coding;
     call->rpc.free_choice = route->free_choice;
     call->rpc.require_version = server->require_connect_header;
     call->events = *route->events;
     call->user = route->user;
-    call->codec_options = &server->codec_options;
-    call->loop = server->loop;
     call->interceptors.outer = server->interceptors;
     call->interceptors.outer_count = server->interceptor_count;
     call->interceptors.inner = route->interceptors;
@@ -167,8 +183,36 @@ static void cn_server_on_head(connect_call_t *call) {
     call->values[0].key = route->key;
     call->values[0].value = NULL;
     memcpy(&call->values[0].value, &route->value, sizeof route->value); /* handed out as const again */
-    cn_server_fill_info(call, route);
-    cn_serve_begin(call, &route->deadlines);
+    cn_server_fill_info(call, route, path);
+}
+
+static void cn_server_on_head(connect_call_t *call) {
+    connect_server_t *server = (connect_server_t *)call->owner;
+    connect_str_t query = call->x.path, path;
+    const cn_route_t *route, *page = NULL;
+    bool opens_rpc = false;
+    cn_server_setup_request(server, call);
+    if (connect_str_equal(call->x.method, CN_STR("CONNECT"))) { /* it names no path */
+        cn_server_refuse(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
+        return;
+    }
+    if (!cn_str_split(&query, '?', &path)) path = CN_STR("");
+    route = cn_route_find(&server->routes, path);
+    if (!route) page = cn_route_find(&server->pages, path);
+    if (route)
+        opens_rpc = cn_server_recognise(server, call, route, query);
+    else if (!page)
+        cn_server_recognise_unknown(server, call);
+    if (opens_rpc) cn_server_setup_call(server, call, route, path);
+    if (server->on_request && !cn_plain_admit(server, call, opens_rpc)) return;
+    if (opens_rpc)
+        cn_serve_begin(call, &route->deadlines);
+    else if (route)
+        cn_server_answer_refused(server, call, route);
+    else if (page)
+        cn_plain_begin(call, page);
+    else
+        cn_server_answer_unknown(call, path);
 }
 
 static void cn_server_on_released(connect_call_t *call) {
@@ -186,7 +230,7 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
-        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL};
+        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
     connect_server_t *server = (connect_server_t *)conn->owner;
     connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
@@ -203,8 +247,8 @@ static void cn_server_on_lost(connect_conn_t *conn) {
     ((connect_server_t *)conn->owner)->conn_count--;
 }
 
-CN_PRIVATE connect_conn_t *cn_server_accept(
-    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error) {
+connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
+    const connect_listen_options_t *options_or_null, connect_error_t *error) {
     static const cn_conn_owner_t events = {
         cn_server_on_begin, NULL, NULL, cn_server_on_lost, cn_server_enter, cn_server_leave};
     cn_conn_options_t options;
@@ -227,7 +271,7 @@ CN_PRIVATE connect_conn_t *cn_server_accept(
     options.is_server = true;
     options.allow_http1 = !server->no_http1;
     options.allow_http2 = !server->no_http2;
-    options.tls = tls;
+    options.tls = options_or_null ? options_or_null->tls : NULL;
     options.turn = &server->turn;
     conn = cn_conn_new(&options);
     if (!conn) {
@@ -239,11 +283,12 @@ CN_PRIVATE connect_conn_t *cn_server_accept(
     return conn;
 }
 
-connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error) {
-    return cn_server_accept(server, peer, NULL, error);
-}
-
 /* ---- The server ---- */
+
+static bool cn_server_prefix_valid(const char *prefix, connect_error_t *error) {
+    return !prefix[0] || (prefix[0] == '/' && prefix[strlen(prefix) - 1] != '/') ||
+        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
+}
 
 static bool cn_server_set_codings(
     connect_server_t *server, const connect_server_options_t *options, connect_error_t *error) {
@@ -267,10 +312,7 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     if (!options) options = &defaults;
     prefix = options->prefix ? options->prefix : "";
     if (!cn_limits_resolve(&limits, &options->limits, error)) return NULL;
-    if (prefix[0] && (prefix[0] != '/' || prefix[strlen(prefix) - 1] == '/')) {
-        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
-        return NULL;
-    }
+    if (!cn_server_prefix_valid(prefix, error)) return NULL;
     if (options->no_http1 && (options->no_http2 || !CONNECT_ENABLE_HTTP2)) {
         cn_error_set(error, CONNECT_INVALID_ARGUMENT, "no_http1 and no_http2 leave nothing to speak");
         return NULL;
@@ -285,6 +327,8 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     server->limits = limits;
     server->deadlines = options->deadlines;
     server->codec_options = options->codec_options;
+    server->on_request = options->on_request;
+    server->user = options->user;
     server->interceptors = options->interceptors;
     server->interceptor_count = options->interceptor_count;
     server->no_http1 = options->no_http1;
@@ -335,6 +379,7 @@ void connect_server_free(connect_server_t *server) {
     cn_call_pool_free(&server->pool, allocator);
     cn_buf_pool_free(&server->buffers, allocator);
     cn_route_free(&server->routes, allocator);
+    cn_route_free(&server->pages, allocator);
     cn_codings_free(&server->codings);
     while ((handlers = server->handlers) != NULL) {
         server->handlers = handlers->next;
@@ -344,46 +389,92 @@ void connect_server_free(connect_server_t *server) {
     cn_mem_release(allocator, server);
 }
 
+/* ---- Routes ---- */
+
+/* Fills in what is the same for all methods that are added at once. */
+static bool cn_server_set_route(const connect_server_t *server, cn_route_t *route, const char **prefix,
+    const connect_route_options_t *options, connect_error_t *error) {
+    memset(route, 0, sizeof *route);
+    *prefix = options && options->prefix ? options->prefix : server->prefix;
+    route->deadlines = server->deadlines;
+    route->coding = server->coding;
+    route->free_choice = server->free_choice;
+    if (!cn_server_prefix_valid(*prefix, error)) return false;
+    if (!options) return true;
+    if (options->deadlines.default_ms) route->deadlines.default_ms = options->deadlines.default_ms;
+    if (options->deadlines.min_ms) route->deadlines.min_ms = options->deadlines.min_ms;
+    if (options->deadlines.max_ms) route->deadlines.max_ms = options->deadlines.max_ms;
+    if (options->deadlines.spare_streams) route->deadlines.spare_streams = true;
+    route->interceptors = options->interceptors;
+    route->interceptor_count = options->interceptor_count;
+    route->receive_bytes = options->receive_bytes;
+    route->send_bytes = options->send_bytes;
+    if (!options->compression) return true;
+    route->free_choice = false;
+    return cn_codings_choose(&server->codings, options->compression, &route->coding, error);
+}
+
 bool connect_server_add_service(connect_server_t *server, const connect_service_t *service, const void *handlers,
     void *user, const connect_route_options_t *options, connect_error_t *error) {
-    const char *prefix = options && options->prefix ? options->prefix : server->prefix;
     cn_handlers_t *copy;
+    const char *prefix;
     cn_route_t route;
     size_t i;
-    if (prefix[0] && (prefix[0] != '/' || prefix[strlen(prefix) - 1] == '/'))
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "prefix must begin with a slash and not end with one");
+    if (!cn_server_set_route(server, &route, &prefix, options, error)) return false;
     copy = (cn_handlers_t *)cn_mem_acquire(server->allocator, sizeof *copy + service->handlers_size);
     if (!copy) return cn_error_memory(error);
     memcpy(copy + 1, handlers, service->handlers_size);
     copy->next = server->handlers;
     server->handlers = copy;
-    memset(&route, 0, sizeof route);
     route.key = service;
     route.value = copy + 1;
     route.user = user;
-    route.deadlines = server->deadlines;
-    route.coding = server->coding;
-    route.free_choice = server->free_choice;
-    if (options) {
-        if (options->deadlines.default_ms) route.deadlines.default_ms = options->deadlines.default_ms;
-        if (options->deadlines.min_ms) route.deadlines.min_ms = options->deadlines.min_ms;
-        if (options->deadlines.max_ms) route.deadlines.max_ms = options->deadlines.max_ms;
-        if (options->deadlines.spare_streams) route.deadlines.spare_streams = true;
-        route.interceptors = options->interceptors;
-        route.interceptor_count = options->interceptor_count;
-        route.receive_bytes = options->receive_bytes;
-        route.send_bytes = options->send_bytes;
-        if (options->compression) {
-            route.free_choice = false;
-            if (!cn_codings_choose(&server->codings, options->compression, &route.coding, error)) return false;
-        }
-    }
     for (i = 0; i < service->method_count; i++) {
         route.method = service->methods[i];
         route.events = service->thunks[i];
-        if (!cn_route_add(&server->routes, server->allocator, prefix, &route, error)) return false;
+        if (!cn_route_add(&server->routes, server->allocator, prefix, &route, false, error)) return false;
     }
     return true;
+}
+
+bool connect_server_add_route(connect_server_t *server, const connect_method_t *method, const connect_events_t *events,
+    void *user, const connect_route_options_t *options, connect_error_t *error) {
+    const char *prefix;
+    cn_route_t route;
+    if (!cn_server_set_route(server, &route, &prefix, options, error)) return false;
+    if (method->kind == CONNECT_ANY_KIND && (method->input || method->output))
+        return cn_error_set(
+            error, CONNECT_INVALID_ARGUMENT, "CONNECT_ANY_KIND is for raw methods: no input, no output");
+    route.method = method;
+    route.events = events;
+    route.user = user;
+    return cn_route_add(&server->routes, server->allocator, prefix, &route, true, error);
+}
+
+bool connect_server_add_http(
+    connect_server_t *server, const char *path, connect_http_handler_t *handler, void *user, connect_error_t *error) {
+    static const connect_events_t none;
+    const size_t len = strlen(path);
+    connect_method_t method;
+    connect_str_t pattern;
+    cn_route_t page;
+    connect_arena_t arena = CONNECT_DEFAULTS;
+    bool added;
+    if (strchr(path, '*'))
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "a plain path has no asterisk: it ends in a slash");
+    arena.private_allocator = server->allocator;
+    pattern = connect_arena_printf(&arena, "%s%s", path, len && path[len - 1] == '/' ? "*" : "");
+    memset(&method, 0, sizeof method);
+    memset(&page, 0, sizeof page);
+    method.path = pattern.data;
+    page.method = &method;
+    page.events = &none;
+    page.http = handler;
+    page.user = user;
+    added =
+        pattern.data ? cn_route_add(&server->pages, server->allocator, "", &page, true, error) : cn_error_memory(error);
+    connect_arena_free(&arena);
+    return added;
 }
 
 void connect_server_drain(connect_server_t *server, uint32_t grace_ms) {

@@ -27,7 +27,9 @@ struct connect_server_t {
     unsigned without; /* CN_PROTOCOL_NO_ bits */
     bool no_http1, no_http2, require_connect_header;
     char *prefix;
-    cn_route_table_t routes;
+    cn_route_table_t routes, pages; /* methods; plain paths */
+    connect_http_handler_t *on_request;
+    void *user; /* for on_request */
     cn_handlers_t *handlers;
     cn_list_t conns, calls; /* open connections; calls that are not released */
     size_t conn_count, call_count;
@@ -36,18 +38,15 @@ struct connect_server_t {
     cn_call_pool_t pool;
     cn_list_t pokes;
     connect_task_t poke_task;
-    int64_t now_ms;         /* as last told by a connection */
-    unsigned runs;          /* connect_server_run that have not returned */
-    unsigned busy; /* depth of what runs callbacks */
+    int64_t now_ms; /* as last told by a connection */
+    unsigned runs;  /* connect_server_run that have not returned */
+    unsigned busy;  /* depth of what runs callbacks */
     bool free_wanted, draining;
     uint32_t grace_ms;
     void *listeners; /* the socket layer's */
     void (*stop_listening)(connect_server_t *server);
 };
 
-/* As connect_server_accept. tls: NULL: clear text. */
-CN_PRIVATE connect_conn_t *cn_server_accept(
-    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error);
 /* True once a drained server has nothing left to do. */
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
 #if CONNECT_ENABLE_SOCKETS

@@ -800,6 +800,65 @@ static void test_abandon_in_a_turn(void **state) {
     setup_free(&setup);
 }
 
+/* What a wait brought of a connection that was closed in the same turn is not taken for that of the next one, which has
+   its descriptor. */
+static struct {
+    cn_poller_t poller;
+    const cn_poller_t *real;
+    void *order[3]; /* NULL: as they come */
+    int count;      /* of those that came in order */
+} ordered;
+static int ordered_wait(int poller, cn_poll_event_t *events, int capacity, int timeout_ms) {
+    int count = ordered.real->wait(poller, events, capacity, timeout_ms), i, k;
+    for (k = 0; k < 3 && ordered.order[k]; k++) {
+        for (i = 0; i < count && events[i].data != ordered.order[k]; i++) {}
+        if (i < count) {
+            cn_poll_event_t event = events[i];
+            memmove(&events[ordered.count + 1], &events[ordered.count], (size_t)(i - ordered.count) * sizeof event);
+            events[ordered.count++] = event;
+        }
+    }
+    return count;
+}
+static void test_reused_descriptor(void **state) {
+    cn_source_t *first, *second;
+    setup_t setup;
+    int fds[3], reused, i;
+    (void)state;
+    setup_at(&setup, "127.0.0.1:0");
+    fds[0] = peer_connect(setup.port);
+    fds[1] = peer_connect(setup.port);
+    turns(setup.loop, 2);
+    assert_int_equal(setup.server.accepted, 2);
+    first = CN_CONTAINER(setup.loop->sources.next->next, cn_source_t, node);
+    second = CN_CONTAINER(setup.loop->sources.next->next->next, cn_source_t, node);
+    memset(&ordered, 0, sizeof ordered);
+    ordered.real = setup.loop->poller;
+    ordered.poller = *ordered.real;
+    ordered.poller.wait = ordered_wait;
+    ordered.order[0] = first;
+    ordered.order[1] = setup.listener;
+    ordered.order[2] = second;
+    setup.loop->poller = &ordered.poller;
+    /* all three are ready at once; the first one's request ends the second connection, and a third is accepted */
+    fds[2] = peer_connect(setup.port);
+    peer_send(fds[0], echo_request);
+    peer_send(fds[1], echo_request);
+    setup.server.abort = 2;
+    reused = second->fd;
+    connect_loop_run(setup.loop, 1000);
+    assert_int_equal(ordered.count, 3);
+    assert_int_equal(setup.server.accepted, 2);
+    assert_int_equal(CN_CONTAINER(setup.loop->sources.prev, cn_source_t, node)->fd, reused);
+    memset(ordered.order, 0, sizeof ordered.order);
+    assert_response(setup.loop, fds[0], echo_response);
+    peer_send(fds[2], echo_request);
+    assert_response(setup.loop, fds[2], echo_response);
+    for (i = 0; i < 3; i++)
+        close(fds[i]);
+    setup_free(&setup);
+}
+
 /* Connections closed by an event of their own, and by an event of one that is ready in the same turn. */
 static void test_abandon_in_events(void **state) {
     setup_t setup;
@@ -1266,6 +1325,7 @@ int main(void) {
         cmocka_unit_test(test_dial_pair),
         cmocka_unit_test(test_dial_name),
         cmocka_unit_test(test_abandon_in_a_turn),
+        cmocka_unit_test(test_reused_descriptor),
         cmocka_unit_test(test_abandon_in_events),
         cmocka_unit_test(test_free_closes_all),
         cmocka_unit_test(test_free_in_callback),

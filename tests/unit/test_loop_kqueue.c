@@ -1,5 +1,8 @@
 /* The loop's tests once more, over kqueue(2) as tests/support/sys/event.h makes it of epoll; and the poller alone. */
+#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE 1
 #define CN_POLLER_KQUEUE 1
+#include <sys/event.h> /* first: it has a close of its own */
 #define main loop_main
 #include "test_loop.c"
 #undef main

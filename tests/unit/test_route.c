@@ -25,7 +25,7 @@ static void test_thousands(void **state) {
             route.method = &methods[i];
             route.user = &paths[i];
             route.receive_bytes = (uint32_t)(i + prefixes);
-            assert_true(cn_route_add(&table, NULL, prefixes ? "/api/v1" : "", &route, &error));
+            assert_true(cn_route_add(&table, NULL, prefixes ? "/api/v1" : "", &route, false, &error));
             assert_int_equal(table.count, prefixes * PATHS + i + 1);
             assert_true(table.count * 2 <= table.capacity + 1);
         }
@@ -40,7 +40,7 @@ static void test_thousands(void **state) {
         assert_ptr_equal(route->method, &methods[i]);
         assert_ptr_equal(route->user, &paths[i]);
         assert_int_equal(route->receive_bytes, i + 1);
-        assert_string_equal(route->path, path);
+        assert_string_equal(route->path.data, path);
         assert_null(cn_route_find(&table, cn_str(wanted.data + 1, len - 1)));
         assert_null(cn_route_find(&table, cn_str(wanted.data + 4, len - 4)));
         route = cn_route_find(&table, cn_str(wanted.data + 7, len - 7));
@@ -67,9 +67,9 @@ static void test_near_misses(void **state) {
     memset(&table, 0, sizeof table);
     memset(&route, 0, sizeof route);
     route.method = &method;
-    assert_true(cn_route_add(&table, NULL, "/api", &route, &error));
+    assert_true(cn_route_add(&table, NULL, "/api", &route, false, &error));
     assert_null(cn_route_find(&table, STR("/a.B/C")));
-    assert_true(cn_route_add(&table, NULL, "", &route, &error)); /* the same method in two places */
+    assert_true(cn_route_add(&table, NULL, "", &route, false, &error)); /* the same method in two places */
     assert_non_null(cn_route_find(&table, STR("/a.B/C")));
     assert_non_null(cn_route_find(&table, STR("/api/a.B/C")));
     for (i = 0; i < sizeof others / sizeof *others; i++)
@@ -81,8 +81,8 @@ static void test_near_misses(void **state) {
 
 /* Two texts of one hash: found is what was asked for, and nothing else. */
 static void test_same_hash(void **state) {
-    static const connect_method_t one = {"costarring", NULL, NULL, CONNECT_UNARY, (connect_idempotency_t)0};
-    static const connect_method_t other = {"liquid", NULL, NULL, CONNECT_UNARY, (connect_idempotency_t)0};
+    static const connect_method_t one = {"/fvrgmue", NULL, NULL, CONNECT_UNARY, (connect_idempotency_t)0};
+    static const connect_method_t other = {"/pquifup", NULL, NULL, CONNECT_UNARY, (connect_idempotency_t)0};
     cn_route_table_t table;
     cn_route_t route;
     connect_error_t error;
@@ -91,10 +91,10 @@ static void test_same_hash(void **state) {
     memset(&table, 0, sizeof table);
     memset(&route, 0, sizeof route);
     route.method = &one;
-    assert_true(cn_route_add(&table, NULL, "", &route, &error));
+    assert_true(cn_route_add(&table, NULL, "", &route, false, &error));
     assert_null(cn_route_find(&table, connect_str_of(other.path)));
     route.method = &other;
-    assert_true(cn_route_add(&table, NULL, "", &route, &error));
+    assert_true(cn_route_add(&table, NULL, "", &route, false, &error));
     assert_ptr_equal(cn_route_find(&table, connect_str_of(one.path))->method, &one);
     assert_ptr_equal(cn_route_find(&table, connect_str_of(other.path))->method, &other);
     cn_route_free(&table, NULL);
@@ -112,16 +112,69 @@ static void test_duplicates(void **state) {
     memset(&route, 0, sizeof route);
     failing_init(&f, SIZE_MAX, false);
     route.method = &one;
-    assert_true(cn_route_add(&table, &f.allocator, "/v1", &route, &error));
-    assert_false(cn_route_add(&table, &f.allocator, "/v1", &route, &error));
+    assert_true(cn_route_add(&table, &f.allocator, "/v1", &route, false, &error));
+    assert_false(cn_route_add(&table, &f.allocator, "/v1", &route, false, &error));
     assert_int_equal(error.code, CONNECT_ALREADY_EXISTS);
     route.method = &same;
-    assert_false(cn_route_add(&table, &f.allocator, "", &route, &error)); /* it is the whole path that counts */
+    assert_false(cn_route_add(&table, &f.allocator, "", &route, false, &error)); /* it is the whole path that counts */
     assert_int_equal(error.code, CONNECT_ALREADY_EXISTS);
     assert_int_equal(table.count, 1);
     assert_ptr_equal(cn_route_find(&table, STR("/v1/a.B/C"))->method, &one);
     cn_route_free(&table, &f.allocator);
     assert_int_equal(f.live, 0);
+}
+
+/* A whole path goes first, then the longest that fits, whatever the order in which they came. */
+static void test_patterns(void **state) {
+    static const char *const paths[] = {
+        "/*", "/acme.*", "/acme.telemetry.v1.*", "/acme.telemetry.*", "/acme.telemetry.v1.T/Read", "/b*"};
+    static const struct {
+        const char *path, *wanted;
+    } asked[] = {{"/acme.telemetry.v1.T/Read", "/acme.telemetry.v1.T/Read"},
+        {"/acme.telemetry.v1.T/Reads", "/acme.telemetry.v1."}, {"/acme.telemetry.v1.", "/acme.telemetry.v1."},
+        {"/acme.telemetry.v1", "/acme.telemetry."}, {"/acme.x/Y", "/acme."}, {"/acme", "/"}, {"/", "/"}, {"/b", "/b"},
+        {"/bb/c", "/b"}, {"", NULL}, {"acme.x", NULL}};
+    static const char *const refused[] = {"", "x", "*", "/a*b", "/a.*/b", "/a**"};
+    size_t order, i;
+    (void)state;
+    for (order = 0; order < 6; order++) {
+        failing_allocator f;
+        cn_route_table_t table;
+        cn_route_t route;
+        connect_method_t method;
+        connect_events_t events;
+        connect_error_t error;
+        failing_init(&f, SIZE_MAX, false);
+        memset(&table, 0, sizeof table);
+        memset(&route, 0, sizeof route);
+        memset(&method, 0, sizeof method);
+        memset(&events, 0, sizeof events);
+        route.method = &method;
+        route.events = &events;
+        for (i = 0; i < 6; i++) {
+            char path[40];
+            snprintf(path, sizeof path, "%s", paths[(i * 5 + order) % 6]);
+            method.path = path;
+            assert_true(cn_route_add(&table, &f.allocator, "", &route, true, &error));
+            assert_false(cn_route_add(&table, &f.allocator, "", &route, true, &error));
+            assert_int_equal(error.code, CONNECT_ALREADY_EXISTS);
+            memset(path, 'x', sizeof path); /* it was copied */
+        }
+        for (i = 0; i < sizeof refused / sizeof *refused; i++) {
+            method.path = refused[i];
+            assert_false(cn_route_add(&table, &f.allocator, "", &route, true, &error));
+            assert_int_equal(error.code, CONNECT_INVALID_ARGUMENT);
+        }
+        for (i = 0; i < sizeof asked / sizeof *asked; i++) {
+            guarded path = guarded_copy(asked[i].path, strlen(asked[i].path), 0);
+            const cn_route_t *found = cn_route_find(&table, cn_str(path.data, path.len));
+            if (!found != !asked[i].wanted) fail_msg("%s", asked[i].path);
+            if (found) assert_str(found->path, asked[i].wanted);
+            guarded_free(&path);
+        }
+        cn_route_free(&table, &f.allocator);
+        assert_int_equal(f.live, 0);
+    }
 }
 
 static bool run_with_allocator(const connect_allocator_t *allocator, void *arg) {
@@ -139,8 +192,8 @@ static bool run_with_allocator(const connect_allocator_t *allocator, void *arg) 
     method.path = path;
     route.method = &method;
     for (i = 0; i < 40; i++) {
-        snprintf(path, sizeof path, "/s/%u", i);
-        if (cn_route_add(&table, allocator, "/p", &route, &error)) {
+        snprintf(path, sizeof path, i % 4 ? "/s/%u" : "/s/%u*", i);
+        if (cn_route_add(&table, allocator, "/p", &route, false, &error)) {
             added++;
         } else {
             assert_int_equal(error.code, CONNECT_RESOURCE_EXHAUSTED);
@@ -148,7 +201,7 @@ static bool run_with_allocator(const connect_allocator_t *allocator, void *arg) 
             ok = false;
         }
     }
-    assert_int_equal(table.count, added);
+    assert_int_equal(table.count + table.pattern_count, added);
     if (ok) assert_non_null(cn_route_find(&table, STR("/p/s/39")));
     cn_route_free(&table, allocator);
     return ok;
@@ -164,6 +217,7 @@ int main(void) {
         cmocka_unit_test(test_near_misses),
         cmocka_unit_test(test_same_hash),
         cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
