@@ -32,11 +32,8 @@ static void gen_generate_headers(gen_model_t *model, gen_outputs_t *outputs) {
     }
 }
 
-GEN_PRIVATE void gen_generate(gen_model_t *model, const gen_command_t *command, const gen_load_from_t *from,
-    bool with_headers, gen_outputs_t *outputs) {
-    memset(outputs, 0, sizeof *outputs);
-    model->style = command->style;
-    gen_load_inputs(model, from, command->inputs, command->input_count);
+/* Everything behind loading. */
+static void gen_generate_loaded(gen_model_t *model, bool with_headers, gen_outputs_t *outputs) {
     gen_resolve_model(model);
     gen_option_model(model);
     gen_check_model(model);
@@ -45,6 +42,14 @@ GEN_PRIVATE void gen_generate(gen_model_t *model, const gen_command_t *command, 
     if (model->ctx->error_count || !with_headers) return;
     gen_names_model(model);
     gen_generate_headers(model, outputs);
+}
+
+GEN_PRIVATE void gen_generate(gen_model_t *model, const gen_command_t *command, const gen_load_from_t *from,
+    bool with_headers, gen_outputs_t *outputs) {
+    memset(outputs, 0, sizeof *outputs);
+    model->style = command->style;
+    gen_load_inputs(model, from, command->inputs, command->input_count);
+    gen_generate_loaded(model, with_headers, outputs);
 }
 
 GEN_PRIVATE void gen_generate_free(gen_outputs_t *outputs) {
