@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 2d3fbbbca64fc3ca. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 1a42fcfe4d917af7. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -761,7 +761,7 @@ static size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
             continue;
         }
         if (*at >= '0' && *at <= '7') {
-            gen_lexer_digits(&at, end, 3, 8, &value); /* of \\777 the low byte, as protoc has it */
+            gen_lexer_digits(&at, end, 3, 8, &value); /* more than a byte: the low one, as protoc has it */
             text[len++] = (char)(value & 0xFF);
         } else if (*at == 'x' || *at == 'X') {
             at++;
@@ -1335,7 +1335,7 @@ GEN_PRIVATE bool gen_scalar_read(gen_context_t *ctx, gen_item_t *item, const gen
         break;
     default:
         if (gen_scalar_integer(item, value, field->kind)) return true;
-        wanted = gen_source_printf(ctx, "an integer in the range of its type, %s", gen_scalar_kind_name(field->kind));
+        wanted = gen_source_printf(ctx, "an integer in the range of %s", gen_scalar_kind_name(field->kind));
         break;
     }
     gen_source_error(ctx, value->value_at, "%s must be %s", what, wanted);

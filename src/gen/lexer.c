@@ -343,7 +343,7 @@ static size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
             continue;
         }
         if (*at >= '0' && *at <= '7') {
-            gen_lexer_digits(&at, end, 3, 8, &value); /* of \\777 the low byte, as protoc has it */
+            gen_lexer_digits(&at, end, 3, 8, &value); /* more than a byte: the low one, as protoc has it */
             text[len++] = (char)(value & 0xFF);
         } else if (*at == 'x' || *at == 'X') {
             at++;

@@ -153,7 +153,7 @@ GEN_PRIVATE bool gen_scalar_read(gen_context_t *ctx, gen_item_t *item, const gen
         break;
     default:
         if (gen_scalar_integer(item, value, field->kind)) return true;
-        wanted = gen_source_printf(ctx, "an integer in the range of its type, %s", gen_scalar_kind_name(field->kind));
+        wanted = gen_source_printf(ctx, "an integer in the range of %s", gen_scalar_kind_name(field->kind));
         break;
     }
     gen_source_error(ctx, value->value_at, "%s must be %s", what, wanted);
