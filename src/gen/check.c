@@ -506,8 +506,8 @@ static void gen_check_limits(gen_check_t *check, const gen_type_t *type) {
             align = 8;
         }
         size = gen_check_align(size, align) + bytes + (field->has ? 1 : 0);
-        names += strlen(field->name) + 1;
-        if (strcmp(field->name, field->json_name) != 0) names += strlen(field->json_name) + 1;
+        names += strlen(field->name) + 2;
+        if (strcmp(field->name, field->json_name) != 0) names += strlen(field->json_name) + 2;
     }
     size = gen_check_align(size, 8) + 16;
     if (size > 65535) {
