@@ -191,7 +191,7 @@ build/conformance-%-odd: build/conformance/%.o build/conformance/impl-odd.o
 build/conformance-%: build/conformance/%.o build/conformance/impl.o
 	$(CC) $^ -o $@ $(LIBS)
 build/passed/conformance-%: build/conformance-% tests/conformance.sh conformance/server.yaml conformance/client.yaml
-	@TIMEOUT=600 sh tests/check.sh conformance-$* sh tests/conformance.sh $<
+	@TIMEOUT=1500 sh tests/check.sh conformance-$* sh tests/conformance.sh $<
 
 # ---- Protobuf's conformance suite: binary and JSON, no failure expected; the cases in text format are skipped ----
 

@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 a5fbfdcd8ebd2ff0. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 4c7de12bbf1e07d2. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -830,7 +830,7 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
     uint32_t write_stall_ms;              /* nothing could be written                        30 s           30 s */
     uint32_t idle_http1_ms, idle_http2_ms; /*                                               60 s, 5 min    15 s, 60 s */
     uint32_t drain_ms;                    /*                                                 10 s           5 s */
-    uint32_t dial_ms;                     /* client: for each address of a name              5 s            5 s */
+    uint32_t dial_ms, establish_ms;       /* client: one address; until the first request    5 s, 20 s      5 s, 20 s */
 } connect_limits_t;
 
 /* #### src/api/server.h ############################################################################################ */
@@ -923,8 +923,9 @@ CONNECT_API int connect_server_listen(connect_server_t *server, const char *addr
 /* Serves until connect_server_drain has done its work, deferred calls included. */
 CONNECT_API void connect_server_run(connect_server_t *server);
 #endif
-/* Takes a connection over a transport of yours. peer: its address, for info. */
-CONNECT_API connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error);
+/* Takes a connection over a transport of yours. peer: its address, for info. options: tls. */
+CONNECT_API connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
+    const connect_listen_options_t *options, connect_error_t *error);
 /* Takes no more connections and calls, tells peers and on_drain, and at last closes what still runs.
    grace_ms: until then; 0: limits.drain_ms. In a signal handler: post a task that calls it. */
 CONNECT_API void connect_server_drain(connect_server_t *server, uint32_t grace_ms);
@@ -934,9 +935,28 @@ CONNECT_API void connect_server_drain(connect_server_t *server, uint32_t grace_m
 /* ==== 10. Client ================================================================================================= */
 
 typedef struct connect_client_t connect_client_t;
+typedef struct connect_backend_t { /* one address of the name, or one member client */
+    const char *address;           /* of a member: its URL */
+    bool ready;                    /* connected, and the peer allows one more call */
+    uint32_t calls, capacity;      /* that run; that the peer allows */
+    uint32_t latency_us;           /* smoothed, to the first byte; 0: not known yet */
+    uint32_t failures;             /* UNAVAILABLE in a row */
+} connect_backend_t;
+/* Chooses a backend for a call. last: chosen before. Returns its index, or count: none will do, the call waits. */
+typedef size_t connect_pick_t(const connect_backend_t *backends, size_t count, size_t last, const connect_call_t *call,
+    void *user);
+typedef struct connect_resolve_t connect_resolve_t; /* one question to a resolver */
+/* Finds the addresses of a host; answers by connect_resolve_finish, now or later. */
+typedef void connect_resolver_t(connect_resolve_t *question, const char *host, const char *port, void *user);
 /* Opens a transport for a connection, whose bytes it then carries (section 6). Returns OK, or why it cannot. */
 typedef connect_code_t connect_dialer_t(connect_conn_t *conn, const char *address, void *user);
 
+typedef struct connect_retry_t {   /* of calls without side effects, and of what the peer did not take */
+    uint32_t attempts;             /* default 1: no retry. What the peer did not take is sent again once in any case */
+    uint32_t backoff_ms, backoff_max_ms; /* doubled each time, with jitter; default 100, 10,000 */
+    uint32_t codes;                /* bits 1u << code; default UNAVAILABLE */
+    uint32_t budget;               /* retries per 100 calls; default 10 */
+} connect_retry_t;
 typedef struct connect_client_options_t {
     const connect_allocator_t *allocator;  /* default libc */
     connect_loop_t *loop;                  /* default: one of its own, run by the _wait functions */
@@ -944,20 +964,28 @@ typedef struct connect_client_options_t {
     connect_tls_t *tls;                    /* default for https: the system's trust anchors */
     const char *address;                   /* where to dial, as for connect_server_listen; default: the URL's host */
     connect_server_t *loopback;            /* calls this server in memory, on its loop; outlives the client; or NULL */
+    connect_client_t *const *members;      /* spreads calls over these clients, which outlive it; NULL: none */
+    size_t member_count;
     connect_protocol_t protocol;           /* default Connect */
     const char *codec;                     /* default "proto" */
-    connect_http_version_t http;           /* default: HTTP/2 for gRPC, else HTTP/1.1 */
+    connect_http_version_t http;           /* default: by ALPN; in clear text HTTP/2 for gRPC, else HTTP/1.1 */
     const connect_compression_t *compressions; /* registered beside the built-in ones; copied */
     size_t compression_count;
     const char *compression;               /* of requests; default "identity" */
     const char *accept;                    /* compressions of responses, "zstd, gzip"; default: all; "identity": none */
     uint32_t compress_min;                 /* bytes; what is shorter goes as it is; default 1,024 */
     int32_t compression_level;             /* of gzip and zstd; default: their fast ones */
-    bool get;                              /* Connect GET for methods without side effects */
     connect_headers_t headers;             /* with every call; copied */
     uint32_t timeout_ms;                   /* default 30,000; for streams: none */
-    connect_dialer_t *dial;                /* default sockets */
-    void *user;                            /* for dial */
+    bool get;                              /* Connect GET for methods without side effects */
+    bool no_queue;                         /* no backend is ready: fail at once with UNAVAILABLE; default: wait */
+    uint32_t connections;                  /* per address; default: HTTP/2 1, HTTP/1.1 8 */
+    connect_retry_t retry;
+    connect_pick_t *pick;                  /* default connect_pick_first, one address; else all are dialled */
+    connect_resolver_t *resolve;           /* default: the system's, in a thread while a name is looked up */
+    connect_dialer_t *dial;                /* default sockets. With it, and without resolve, the address goes there */
+    void (*on_backends)(connect_client_t *client, void *user); /* one came, went, or changed its ready; NULL: none */
+    void *user;                            /* for these four */
     const connect_interceptor_t *interceptors; /* around every call */
     size_t interceptor_count;
     connect_codec_options_t codec_options;
@@ -975,18 +1003,36 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
 } connect_call_options_t;
 
 #if CONNECT_ENABLE_CLIENT
-/* Makes a client for the server at one address, dialled when needed.
-   base_url: "http://host:port/prefix". Errors: INVALID_ARGUMENT; UNIMPLEMENTED for https://. */
-CONNECT_API connect_client_t *connect_client_new(const char *base_url, const connect_client_options_t *options,
+/* Makes a client: a pool of connections to the addresses of one name, dialled when needed; or a spread over members.
+   base_url_or_null: "https://host:port/prefix", "http://..."; NULL with members.
+   Errors: INVALID_ARGUMENT, also for http:// with tls; UNIMPLEMENTED for https:// without any TLS engine. */
+CONNECT_API connect_client_t *connect_client_new(const char *base_url_or_null, const connect_client_options_t *options,
     connect_error_t *error);
 /* Ends all calls with CANCELED, and frees the client. */
 CONNECT_API void connect_client_free(connect_client_t *client_or_null);
+/* Dials now instead of at the first call, and again whenever the connection is lost. */
+CONNECT_API void connect_client_connect(connect_client_t *client);
+/* Describes the backends. room: how many fit in; 0 with NULL. Returns how many there are. Lifetime: the texts stay
+   until the names are looked up again, at the latest until the next callback. */
+CONNECT_API size_t connect_client_backends(const connect_client_t *client, connect_backend_t *backends_or_null,
+    size_t room);
+/* Policies for connect_client_options_t.pick; they choose among what is ready. */
+CONNECT_API connect_pick_t connect_pick_first, connect_pick_round_robin, connect_pick_least_loaded;
+/* Answers a question, once. addresses: "10.0.0.1:443", "[fd00::1]:443", "unix:/run/a"; none: not found.
+   valid_ms: the first call after it asks again; 0: asked again when none of them can be connected. */
+CONNECT_API void connect_resolve_finish(connect_resolve_t *question, const char *const *addresses, size_t count,
+    uint32_t valid_ms);
 /* Starts a call of any kind; then connect_call_send and connect_call_finish(call, CONNECT_OK, last_request_or_null).
    events_or_null: NULL: the _wait functions below are used instead. user_or_null: what events get. Returns NULL: it
-   could not be tried; no event comes. Lifetime: until on_closed has returned, or connect_call_free. */
+   could not even wait for a backend; no event comes. Lifetime: until on_closed has returned, or connect_call_free. */
 CONNECT_API connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error);
+#if CONNECT_ENABLE_SOCKETS
+/* As connect_client_connect, and waits until a backend is ready. timeout_ms: 0: 30,000. Returns false:
+   DEADLINE_EXCEEDED, with the last failure in its text. */
+CONNECT_API bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, connect_error_t *error);
+#endif
 /* Makes a unary call and waits for its end. Returns its code. Lifetime: response and error are in the arena. */
 CONNECT_API connect_code_t connect_client_unary_wait(connect_client_t *client, const connect_method_t *method,
     const void *request, void *response, connect_arena_t *arena, const connect_call_options_t *options,
@@ -1032,6 +1078,8 @@ CONNECT_API const char *connect_build_info(void);
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -10782,6 +10830,8 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     bool over_high_water, is_head_request, reset;
     bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
     uint8_t interim_heads;         /* client: 1xx responses so far */
+    bool unprocessed;              /* client: the peer has not processed the request: it may be sent again */
+    uint64_t written_before;       /* http->written when nothing of this exchange had gone out */
     connect_code_t close_code;     /* what on_closed will say */
     const char *close_why;
     connect_headers_t out_trailers;
@@ -10806,6 +10856,7 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     void (*eof)(cn_http_t *http);  /* the peer sends no more: what is not whole is cut short */
     void (*pull)(cn_http_t *http); /* moves into http->out what may go out now, up to limits->connection_buffer */
     bool (*can_begin)(const cn_http_t *http);              /* client: begin would work */
+    uint32_t (*capacity)(const cn_http_t *http);           /* client: how many exchanges the peer allows at once */
     bool (*begin)(cn_http_t *http, cn_exchange_t *x);      /* client: attaches x; then send_head */
     void (*drain)(cn_http_t *http);                        /* no new exchanges; closes when the last one has ended */
     bool (*send_head)(cn_exchange_t *x, const cn_head_t *head, bool end); /* false: out of memory */
@@ -10835,11 +10886,16 @@ struct cn_http_t { /* embedded in the connection */
     bool read_blocked;                /* feed would take nothing now */
     bool draining;                    /* no exchange may begin any more */
     bool closing;                     /* close when out is empty */
+    bool settled;                     /* client: the peer has shown itself: by SETTINGS, or a response */
+    uint64_t written;                 /* bytes that the transport has taken out of `out` */
+    bool stopped;                     /* closed inside one of its events: no event but on_closed is to come */
     const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */
 };
 
 /* Sets when on_due is wanted; INT64_MAX: not any more. */
 CN_PRIVATE void cn_exchange_set_due(cn_exchange_t *x, int64_t due_ms);
+/* Tells whether an event of x, or beside it, has closed the connection. */
+CN_PRIVATE bool cn_exchange_is_stopped(const cn_exchange_t *x);
 /* Calls on_output, unless we are inside feed or it was called already. */
 CN_PRIVATE void cn_http_wake(cn_http_t *http);
 /* Puts x on the list of the open ones, and takes it off and says on_closed with x->close_code. */
@@ -10861,6 +10917,10 @@ CN_PRIVATE void cn_exchange_set_due(cn_exchange_t *x, int64_t due_ms) {
     }
 }
 
+CN_PRIVATE bool cn_exchange_is_stopped(const cn_exchange_t *x) {
+    return x->http && x->http->stopped;
+}
+
 CN_PRIVATE void cn_http_wake(cn_http_t *http) {
     if (http->feeding || http->woken) return;
     http->woken = true;
@@ -10871,6 +10931,7 @@ CN_PRIVATE void cn_exchange_attach(cn_http_t *http, cn_exchange_t *x) {
     x->http = http;
     x->content_length = -1;
     x->received_ms = http->now_ms;
+    x->written_before = http->written + cn_buf_len(&http->out);
     cn_list_append(&http->exchanges, &x->node);
     http->exchange_count++;
     if (x->due_ms < http->due_ms) http->due_ms = x->due_ms;
@@ -10882,6 +10943,7 @@ CN_PRIVATE void cn_exchange_close(cn_exchange_t *x) {
     cn_list_remove(&x->node);
     http->exchange_count--;
     x->http = NULL;
+    if (!x->received_head && http->written <= x->written_before) x->unprocessed = true;
     if (x->close_code == CONNECT_UNAVAILABLE && http->failure) x->close_why = http->failure;
     x->events->on_closed(x, x->close_code, x->close_why);
 }
@@ -11442,7 +11504,7 @@ static void cn_h1_shut(cn_http_t *http) {
 }
 
 static void cn_h1_tell_room(cn_http_t *http) {
-    if (!http->is_server && http->events->on_room) http->events->on_room(http);
+    if (!http->is_server && !http->stopped && http->events->on_room) http->events->on_room(http);
 }
 
 /* Ends the exchange before its time, and the connection with it. */
@@ -11603,7 +11665,7 @@ static bool cn_h1_write_body(cn_http_t *http, cn_exchange_t *x, size_t len) {
 static void cn_h1_transfer(cn_http_t *http) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     cn_exchange_t *x;
-    while ((x = s->x) != NULL) {
+    while ((x = s->x) != NULL && !http->stopped) {
         const size_t waiting = cn_buf_len(&x->out), used = cn_buf_len(&http->out);
         const size_t most = http->limits->connection_buffer;
         size_t len = used < most ? CN_MIN(waiting, most - used) : 0;
@@ -11849,8 +11911,9 @@ static void cn_h1_begin_body(cn_http_t *http, cn_exchange_t *x, cn_h1_read_t rea
     http->head_since_ms = -1;
     x->received_head = true;
     x->received_ms = http->now_ms;
+    if (http->stopped) return;
     x->events->on_head(x);
-    if (s->read == CN_H1_FIXED && s->left == 0 && !x->reset) cn_h1_message_end(http);
+    if (s->read == CN_H1_FIXED && s->left == 0 && !x->reset && !http->stopped) cn_h1_message_end(http);
 }
 
 static void cn_h1_request_head(cn_http_t *http, const char *base, const cn_h1_field_t *fields, size_t recorded) {
@@ -11913,6 +11976,7 @@ static void cn_h1_response_head(cn_http_t *http, const char *base, const cn_h1_f
         return;
     }
     x->status = head->status;
+    http->settled = true;
     x->content_length = head->content_length;
     if (head->close || (head->minor == 0 && !head->keep_alive)) s->keep = false;
     if (x->is_head_request || head->status == 204 || head->status == 304) {
@@ -12127,7 +12191,7 @@ static size_t cn_h1_feed_data(cn_http_t *http, const char *bytes, size_t len) {
         x->unread += (uint32_t)taken;
         if (s->read != CN_H1_UNTIL_EOF) s->left -= taken;
         x->events->on_data(x, bytes, taken);
-        if (x->reset) return taken;
+        if (x->reset || http->stopped) return taken;
     }
     if (s->left == 0 && s->read == CN_H1_FIXED) {
         cn_h1_message_end(http);
@@ -12159,7 +12223,7 @@ static size_t cn_h1_feed(cn_http_t *http, const char *bytes, size_t len) {
     const bool was_feeding = http->feeding;
     size_t at = 0;
     http->feeding = true;
-    while (at < len && !http->read_blocked) {
+    while (at < len && !http->read_blocked && !http->stopped) {
         if (s->x && s->x->reset) cn_h1_abort(http);
         switch ((cn_h1_read_t)s->read) {
         case CN_H1_HEAD:
@@ -12273,6 +12337,11 @@ static bool cn_h1_can_begin(const cn_http_t *http) {
     return !http->is_server && !s->x && s->read == CN_H1_HEAD && !http->draining && !http->closing;
 }
 
+static uint32_t cn_h1_capacity(const cn_http_t *http) {
+    (void)http;
+    return 1;
+}
+
 static bool cn_h1_begin(cn_http_t *http, cn_exchange_t *x) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     if (!cn_h1_can_begin(http)) return false;
@@ -12363,8 +12432,8 @@ static void cn_h1_consume(cn_exchange_t *x, size_t len) {
 
 CN_PRIVATE const cn_http_version_t *cn_http1_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_1, cn_h1_open, cn_h1_free, cn_h1_feed, cn_h1_eof, cn_h1_pull,
-        cn_h1_can_begin, cn_h1_begin, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end, cn_h1_reset,
-        cn_h1_consume};
+        cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
+        cn_h1_reset, cn_h1_consume};
     return &version;
 }
 
@@ -12506,6 +12575,13 @@ static void cn_http2_fail_memory(cn_http2_t *h) {
     cn_http2_fail(h, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
 }
 
+/* Whether nghttp2 is to return; an event may have closed the connection. */
+static bool cn_http2_stops(cn_http2_t *h) {
+    if (CN_UNLIKELY(h->http->stopped))
+        cn_http2_fail(h, NGHTTP2_CANCEL, CONNECT_UNAVAILABLE, "the connection is closed");
+    return h->fatal != 0;
+}
+
 /* ---- Memory for nghttp2 ---- */
 
 static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
@@ -12640,7 +12716,10 @@ static void cn_http2_end(cn_http2_t *h, connect_code_t code, const char *why) {
         if (x->close_code == CONNECT_OK && (http->is_server || !x->received_end)) {
             x->close_code = http->is_server || x->reset ? CONNECT_CANCELED : code;
             x->close_why = x->reset ? "the stream was reset by this end" : why;
-            if (!http->is_server && x->stream_id == 0) x->close_code = CONNECT_UNAVAILABLE; /* it was never sent */
+            if (!http->is_server && x->stream_id == 0) {
+                x->close_code = CONNECT_UNAVAILABLE; /* it was never sent */
+                x->unprocessed = true;
+            }
         }
         cn_exchange_close(x);
     }
@@ -12659,12 +12738,16 @@ static void cn_http2_abort(cn_http2_t *h) {
     cn_http2_end(h, h->fatal_code, h->fatal_why);
 }
 
+static uint32_t cn_http2_capacity(const cn_http_t *http) {
+    const cn_http2_t *h = (const cn_http2_t *)http->state;
+    uint32_t most = nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    return CN_MIN(most, http->limits->streams);
+}
+
 static bool cn_http2_can_begin(const cn_http_t *http) {
     const cn_http2_t *h = (const cn_http2_t *)http->state;
-    uint32_t most;
     if (http->draining || http->closing || h->ended || h->fatal) return false;
-    most = nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    return http->exchange_count < CN_MIN(most, http->limits->streams);
+    return http->exchange_count < cn_http2_capacity(http);
 }
 
 /* After nghttp2 ran: ends what is to be ended, and tells a client's owner whether another exchange may begin. Returns
@@ -12682,7 +12765,7 @@ static bool cn_http2_settle(cn_http2_t *h) {
     has_room = cn_http2_can_begin(http);
     told = (has_room && !h->had_room) || (http->draining && !was_draining);
     h->had_room = has_room;
-    if (told && http->events->on_room) http->events->on_room(http);
+    if (told && !http->stopped && http->events->on_room) http->events->on_room(http);
     return told && !h->ended;
 }
 
@@ -12857,7 +12940,7 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
     (void)nghttp2_session_set_stream_user_data(session, x->stream_id, x);
     h->current = x;
     h->update_credit = CN_MIN(h->update_credit + 2, CN_HTTP2_UPDATE_CREDIT);
-    return 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static connect_str_t cn_http2_view(const uint8_t *bytes, size_t len) {
@@ -12937,7 +13020,7 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
         h->block_refusal = 431;
     else
         cn_http2_give_up(h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* nghttp2 takes header texts as uint8_t *, and does not write to them. */
@@ -13048,11 +13131,14 @@ static int cn_http2_on_frame(nghttp2_session *session, const nghttp2_frame *fram
         if (frame->hd.type == NGHTTP2_HEADERS && !cn_http2_is_mute(x)) cn_http2_on_head(h, x);
         if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
             x->received_end = true;
-            if (!cn_http2_is_mute(x)) x->events->on_end(x);
+            if (!cn_http2_is_mute(x) && !h->http->stopped) x->events->on_end(x);
         }
         break;
     case NGHTTP2_SETTINGS:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) h->settings_received = true;
+        if (frame->hd.flags & NGHTTP2_FLAG_ACK) break;
+        h->settings_received = true;
+        if (!h->http->settled) h->had_room = false; /* so that the owner hears of it now */
+        h->http->settled = true;
         break;
     case NGHTTP2_GOAWAY: cn_http2_on_goaway(h); break;
     case NGHTTP2_PING:
@@ -13062,7 +13148,7 @@ static int cn_http2_on_frame(nghttp2_session *session, const nghttp2_frame *fram
         break;
     default: break;
     }
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int cn_http2_on_data(
@@ -13077,7 +13163,7 @@ static int cn_http2_on_data(
         x->received_ms = h->http->now_ms;
         x->events->on_data(x, (const char *)bytes, len);
     }
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int cn_http2_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user) {
@@ -13146,11 +13232,13 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
         if (x->unread) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, x->unread));
         x->unread = 0;
         cn_http2_set_close_code(h, x, error);
+        /* RFC 9113 8.7; nghttp2 says the same of streams beyond the last one that GOAWAY names */
+        if (error == NGHTTP2_REFUSED_STREAM && !x->reset && !x->received_head) x->unprocessed = true;
         cn_http2_close(h, x);
     }
     if (counts && !cn_http2_bucket_take(&h->resets, limits->reset_burst, limits->reset_rate, h->http->now_ms))
         cn_http2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, "too many streams were reset");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- What is sent ---- */
@@ -13245,7 +13333,7 @@ static int cn_http2_on_send_data(nghttp2_session *session, nghttp2_frame *frame,
     if (x->over_high_water && cn_buf_len(&x->out) < http->limits->stream_buffer / 2) {
         x->over_high_water = false;
         if (!x->sent_end && !cn_http2_is_mute(x)) x->events->on_writable(x);
-        if (h->fatal) return NGHTTP2_ERR_CALLBACK_FAILURE;
+        if (cn_http2_stops(h)) return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     return cn_buf_len(&http->out) >= http->limits->connection_buffer ? NGHTTP2_ERR_PAUSE : 0;
 }
@@ -13259,7 +13347,7 @@ static int cn_http2_on_frame_not_sent(nghttp2_session *session, const nghttp2_fr
     if (x)
         cn_http2_give_up(
             h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "the headers to be sent are too large");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- Open, free ---- */
@@ -13668,8 +13756,8 @@ static void cn_http2_drain(cn_http_t *http) {
 
 CN_PRIVATE const cn_http_version_t *cn_http2_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_2, cn_http2_open, cn_http2_free, cn_http2_feed, cn_http2_eof,
-        cn_http2_pull, cn_http2_can_begin, cn_http2_begin, cn_http2_drain, cn_http2_send_head, cn_http2_flush,
-        cn_http2_send_end, cn_http2_reset, cn_http2_consume};
+        cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_drain, cn_http2_send_head,
+        cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
     return &version;
 }
 #endif
@@ -15110,7 +15198,8 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
                                             row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
                                                 row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
                                                     row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                                        row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND)
+                                                        row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                            row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
     bool tiny;
@@ -17717,6 +17806,11 @@ struct connect_conn_t {
     bool *gone;        /* set when conn is freed, or its output is: connect_conn_output asks */
     int os_error;
     connect_code_t dial_code; /* client: what dial returned; 0: it began */
+    struct cn_pool_t *home;   /* client: the connections it belongs to; the rest is for these to use */
+    size_t address;           /* which of the backend's it was dialled to */
+    int64_t dialled_ms;
+    bool met;                 /* they have heard that it is open */
+    bool given_up;            /* another was faster: no failure */
     char failure[256];
     char peer[110]; /* a Unix path is at most 108 bytes */
     void (*output)(connect_conn_t *conn, void *user);
@@ -18009,7 +18103,7 @@ static void cn_conn_tick_exchanges(connect_conn_t *conn) {
     int64_t now = http->now_ms, due = INT64_MAX;
     if (http->due_ms > now) return;
     http->due_ms = INT64_MAX;
-    for (node = http->exchanges.next; node != &http->exchanges; node = next) {
+    for (node = http->exchanges.next; node != &http->exchanges && !http->stopped; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
         if (x->due_ms <= now) {
@@ -18050,6 +18144,7 @@ static bool cn_conn_tick(connect_conn_t *conn) {
     bool due = !conn->dead && connect_conn_deadline_ms(conn) <= now;
     if (conn->dead) return false;
     cn_conn_tick_exchanges(conn);
+    if (http->stopped) return due;
     if (conn->owner_due_ms <= now && conn->owner) {
         conn->owner_due_ms = INT64_MAX;
         conn->events->on_due(conn);
@@ -18298,6 +18393,7 @@ void connect_conn_sent(connect_conn_t *conn, size_t len) {
     cn_http_t *http = &conn->http;
     cn_buf_t *wire = cn_conn_wire(conn);
     cn_buf_drop(wire, len);
+    http->written += len;
     if (len) conn->stalled_since_ms = cn_buf_len(wire) ? http->now_ms : -1;
     if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->pool, http->allocator);
 }
@@ -18327,6 +18423,7 @@ void connect_conn_on_output(connect_conn_t *conn, void (*output)(connect_conn_t 
 
 void connect_conn_close(connect_conn_t *conn) {
     conn->dead = true;
+    conn->http.stopped = true;
     if (conn->depth)
         conn->close_wanted = true;
     else
@@ -18388,6 +18485,10 @@ typedef struct cn_call_owner_t {                   /* the server or the client o
     void (*poke)(connect_call_t *call);            /* have cn_call_on_poke called soon, though it has no exchange */
     int64_t (*now_ms)(const connect_call_t *call); /* the time, of a call without an exchange; -1: not known */
     void (*on_passed)(connect_call_t *call);       /* client: no interceptor holds it back any more */
+    void (*on_answer)(connect_call_t *call);       /* client: the response has begun */
+    void (*on_outcome)(connect_call_t *call);      /* client: rpc.error is what came of it on this connection */
+    bool (*may_retry)(connect_call_t *call);       /* client: the failed call may be made again, but for what it sent */
+    void (*again)(connect_call_t *call);           /* client: it has no exchange any more, and is to get another */
 } cn_call_owner_t;
 
 typedef struct cn_interceptors_t { /* of a call: those around all calls, and inside them those of its route */
@@ -18441,6 +18542,18 @@ struct connect_call_t {
     void *cancel_arg;
     cn_value_t values[6], *more_values;
     uint32_t messages_in, messages_out;
+    struct cn_backend_t *backend;      /* client: where its exchange runs */
+    size_t request_start, request_len; /* client, single request: where it stood in x.out */
+    size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
+    int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    uint64_t serial;                   /* client: of its calls */
+    uint32_t attempts;                 /* client: made so far */
+    uint8_t lane;                      /* client: which connections it needs */
+    bool unprocessed;                  /* client: the peer did nothing for it, in the last attempt */
+    bool resent;                       /* client: once, without the application's policy */
+    bool again;                        /* client: once its exchange is closed */
+    bool retriable;                    /* client: its owner may make it again */
+    bool open_due;                     /* client: on_open waits for the outcome */
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
     bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
@@ -18576,6 +18689,8 @@ CN_PRIVATE connect_io_t cn_invoke_send(connect_call_t *call, const void *message
 CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, const void *message);
 /* Ends a call with rpc.error, which is set. on_closed follows, out of a feed: never from in here. */
 CN_PRIVATE void cn_invoke_end(connect_call_t *call);
+/* The same, of what the peer or the network did: the call may be made again. */
+CN_PRIVATE void cn_invoke_decide(connect_call_t *call);
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call);
 /* For the _wait functions. Takes the next response: OK: decoded into the arena; AGAIN: none yet; END, ERROR: over. */
 CN_PRIVATE connect_io_t cn_invoke_receive(
@@ -19638,7 +19753,7 @@ static void cn_serve_pump_single(connect_call_t *call) {
 }
 
 static void cn_serve_pump_stream(connect_call_t *call) {
-    while (!call->answered && !call->paused && !call->drop_input) {
+    while (!call->answered && !call->paused && !call->drop_input && !cn_exchange_is_stopped(&call->x)) {
         connect_str_t payload;
         size_t whole;
         cn_front_t front = cn_call_front(call, &payload, &whole);
@@ -19656,7 +19771,7 @@ static void cn_serve_pump_stream(connect_call_t *call) {
             return;
         }
     }
-    if (call->drop_input) {
+    if (call->drop_input && !cn_exchange_is_stopped(&call->x)) {
         cn_buf_clear(&call->in);
         cn_call_consume(call);
         if (call->in_end && !call->end_told && !call->answered) cn_serve_stream_end(call);
@@ -19863,6 +19978,13 @@ CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *
    through the codec, as if it had come from there, and through the interceptors outside. A single response is decoded,
    and seen by interceptors, before the outcome is, and given to the application after it.
 
+   Made again. A call that its exchange was lost for and that the peer did not process (it never left this side,
+   REFUSED_STREAM, beyond GOAWAY's last stream) gets another exchange, once; so does one without side effects whose
+   connection broke before a response came, as a connection may be closed in the moment it is used again. What fails
+   otherwise may be made again by its owner's policy. In any case nothing of a response was given to the application,
+   and the request is still there: a single one stands in x.out's block although it was sent, as nothing follows it; of
+   a stream nothing was sent yet. With a policy on_open of a call with a single response waits for the outcome.
+
    Without events (`pull`) messages stay in `in` until cn_invoke_receive asks, and the window stays shut meanwhile.
 
    Invariants: after `over` rpc.error does not change. on_closed is told once, never inside a function of the user's. */
@@ -19893,18 +20015,24 @@ static void cn_invoke_conclude(connect_call_t *call) {
     if (!call->response) cn_error_memory(&call->rpc.error);
 }
 
-CN_PRIVATE void cn_invoke_end(connect_call_t *call) {
+/* The exchange has no more to say. */
+static void cn_invoke_let_go(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
-    if (call->over) return;
-    call->over = call->drop_input = true;
-    cn_invoke_set_metadata(call);
-    cn_invoke_conclude(call);
     if (x->http && !call->in_end)
         x->http->version->reset(x, CN_RESET_CANCEL);
     else if (x->http && !x->sent_end)
         x->http->version->reset(x, CN_RESET_NO_ERROR);
     else
         cn_call_consume(call);
+}
+
+CN_PRIVATE void cn_invoke_end(connect_call_t *call) {
+    if (call->over) return;
+    call->over = call->drop_input = true;
+    call->again = false;
+    cn_invoke_set_metadata(call);
+    cn_invoke_conclude(call);
+    cn_invoke_let_go(call);
     if (call->pull) call->told = true;
     if (!call->told) cn_call_poke(call);
 }
@@ -19967,6 +20095,88 @@ static void cn_invoke_tell(connect_call_t *call) {
     cn_call_tell_closed(call);
 }
 
+/* ---- Made again ---- */
+
+/* Takes the call back to where it waited for its first exchange. */
+static void cn_invoke_restart(connect_call_t *call) {
+    cn_rpc_t *rpc = &call->rpc;
+    cn_exchange_t fresh;
+    const connect_headers_t none = {NULL, 0};
+    memset(&fresh, 0, sizeof fresh);
+    fresh.events = call->x.events;
+    fresh.arena = call->x.arena;
+    fresh.due_ms = INT64_MAX;
+    fresh.out = call->x.out;
+    fresh.over_high_water = call->x.over_high_water;
+    call->x = fresh;
+    if (call->finished && cn_call_single_request(call)) {
+        call->x.out.start = call->request_start;
+        call->x.out.end = call->request_start + call->request_len;
+    }
+    cn_buf_clear(&call->in);
+    call->unconsumed = call->messages_in = 0;
+    call->held.len = 0;
+    call->response = NULL;
+    call->in_end = call->drop_input = call->again = call->packed = call->open_due = false;
+    call->backend = NULL;
+    rpc->error.code = CONNECT_OK;
+    rpc->error.from_peer = false;
+    rpc->error.details.count = 0;
+    rpc->error.metadata = rpc->received_headers = rpc->received_trailers = none;
+    rpc->coding_received = NULL;
+    rpc->error_body = rpc->received_body = rpc->ended = false;
+    call->info.headers = call->info.trailers = none;
+    call->owner_events->again(call);
+    if (call->poked) call->owner_events->poke(call);
+}
+
+/* Tells whether what was sent can be sent once more, and nothing of a response was seen by the application. */
+static bool cn_invoke_can_restart(const connect_call_t *call) {
+    const bool request_is_here = cn_call_single_request(call) || call->x.out_taken == 0;
+    const bool untold = call->open_due || !call->x.received_head || !call->events.on_open;
+    const bool single = cn_call_single_response(call);
+    return call->owner && request_is_here && untold && (single || call->messages_in == 0) && !call->over;
+}
+
+/* The exchange was lost before a response came. */
+static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
+    const bool is_safe = call->unprocessed ||
+        (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
+    if (call->resent || call->x.received_head || !is_safe || !cn_invoke_can_restart(call)) return false;
+    call->resent = true;
+    call->not_before_ms = 0;
+    cn_invoke_restart(call);
+    return true;
+}
+
+static void cn_invoke_tell_open(connect_call_t *call) {
+    connect_code_t code;
+    call->open_due = false;
+    cn_call_enter(call);
+    code = call->events.on_open(call, call->user);
+    cn_call_leave(call);
+    if (code == CONNECT_OK || call->over) return;
+    call->entered = false; /* the first event ended it */
+    call->rpc.error = cn_call_failure(call, code);
+    cn_invoke_end(call);
+}
+
+CN_PRIVATE void cn_invoke_decide(connect_call_t *call) {
+    if (call->over) return;
+    if (call->owner) call->owner_events->on_outcome(call);
+    if (call->rpc.error.code != CONNECT_OK && cn_invoke_can_restart(call) && call->owner_events->may_retry(call)) {
+        if (!call->x.http) {
+            cn_invoke_restart(call);
+            return;
+        }
+        call->again = call->drop_input = true;
+        cn_invoke_let_go(call);
+        return;
+    }
+    if (call->open_due) cn_invoke_tell_open(call);
+    cn_invoke_end(call);
+}
+
 /* The response has ended and all of it was taken. */
 static void cn_invoke_settle(connect_call_t *call) {
     bool ok;
@@ -19984,10 +20194,10 @@ static void cn_invoke_settle(connect_call_t *call) {
     if (ok && cn_call_single_response(call)) {
         if (call->rpc.protocol->enveloped && !call->messages_in)
             cn_error_set(&call->rpc.error, CONNECT_UNIMPLEMENTED, "the response has no message");
-        else if (!call->pull || call->passed)
-            cn_invoke_take_single(call);
+        else if ((!call->pull || call->passed) && !cn_invoke_take_single(call))
+            cn_invoke_end(call);
     }
-    cn_invoke_end(call);
+    cn_invoke_decide(call);
 }
 
 /* ---- The response ---- */
@@ -20067,7 +20277,7 @@ static bool cn_invoke_end_envelope(connect_call_t *call, connect_str_t payload, 
 }
 
 static void cn_invoke_pump(connect_call_t *call) {
-    while (!call->over) {
+    while (!call->over && !cn_exchange_is_stopped(&call->x)) {
         connect_str_t payload = {"", 0};
         size_t whole = 0;
         cn_front_t front;
@@ -20108,27 +20318,24 @@ static void cn_invoke_pump(connect_call_t *call) {
 
 static void cn_invoke_on_head(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
-    connect_code_t code = CONNECT_OK;
-    if (call->over) return;
+    if (call->over || call->again) return;
+    if (call->owner) call->owner_events->on_answer(call);
     if (!call->rpc.protocol->client_open(&call->rpc)) {
-        cn_invoke_end(call);
+        cn_invoke_decide(call);
         return;
     }
     call->info.headers = call->rpc.received_headers;
     call->info.compression_received = cn_coding_name(call->rpc.coding_received);
     if (!call->events.on_open || call->rpc.error_body) return;
-    cn_call_enter(call);
-    code = call->events.on_open(call, call->user);
-    cn_call_leave(call);
-    if (code == CONNECT_OK || call->over) return;
-    call->entered = false; /* the first event ended it */
-    call->rpc.error = cn_call_failure(call, code);
-    cn_invoke_end(call);
+    if (call->retriable && cn_call_single_response(call))
+        call->open_due = true;
+    else
+        cn_invoke_tell_open(call);
 }
 
 static void cn_invoke_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
     connect_call_t *call = cn_call_of(x);
-    if (call->over) {
+    if (call->over || call->again) {
         x->http->version->consume(x, len);
         return;
     }
@@ -20141,7 +20348,7 @@ static void cn_invoke_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
 static void cn_invoke_on_end(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
     call->in_end = true;
-    if (!call->over) cn_invoke_pump(call);
+    if (!call->over && !call->again) cn_invoke_pump(call);
 }
 
 static void cn_invoke_on_writable(cn_exchange_t *x) {
@@ -20165,16 +20372,25 @@ static void cn_invoke_on_due(cn_exchange_t *x) {
 
 static void cn_invoke_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
     connect_call_t *call = cn_call_of(x);
+    if (call->again) {
+        cn_invoke_restart(call);
+        return;
+    }
     if (!call->over && !call->in_end) {
+        call->unprocessed = x->unprocessed;
         if (call->deadline_ms <= cn_call_now_ms(call)) { /* the peer's deadline is ours, and its word may come first */
             code = CONNECT_DEADLINE_EXCEEDED;
             why = "the deadline has passed";
+        } else if (cn_invoke_resend(call, code)) {
+            return;
         } else if (code == CONNECT_OK) {
             code = CONNECT_UNAVAILABLE;
         }
         cn_error_print(&call->rpc.error, &call->arena, code, "%s", why ? why : "the connection was lost");
-        cn_invoke_end(call);
+        cn_invoke_decide(call);
+        if (!call->over) return; /* it is made again */
     }
+    call->backend = NULL;
     if (call->poked)
         cn_call_on_poke(call); /* the exchange would have done it */
     else
@@ -20201,7 +20417,7 @@ CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
     }
     if (call->over)
         cn_invoke_tell(call);
-    else
+    else if (!call->again)
         cn_invoke_pump(call);
     cn_call_release_if_done(call);
 }
@@ -20307,6 +20523,10 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
         return;
     }
     call->finished = true;
+    if (cn_call_single_request(call)) {
+        call->request_start = x->out.start;
+        call->request_len = cn_buf_len(&x->out);
+    }
     if (!x->http) return;
     if (!x->sent_head) {
         cn_invoke_send_head(call);
@@ -20623,9 +20843,6 @@ struct connect_server_t {
     void (*stop_listening)(connect_server_t *server);
 };
 
-/* As connect_server_accept. tls: NULL: clear text. */
-CN_PRIVATE connect_conn_t *cn_server_accept(
-    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error);
 /* True once a drained server has nothing left to do. */
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
 #if CONNECT_ENABLE_SOCKETS
@@ -21034,7 +21251,7 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
-        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL};
+        cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
     connect_server_t *server = (connect_server_t *)conn->owner;
     connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
@@ -21051,8 +21268,8 @@ static void cn_server_on_lost(connect_conn_t *conn) {
     ((connect_server_t *)conn->owner)->conn_count--;
 }
 
-CN_PRIVATE connect_conn_t *cn_server_accept(
-    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error) {
+connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
+    const connect_listen_options_t *options_or_null, connect_error_t *error) {
     static const cn_conn_owner_t events = {
         cn_server_on_begin, NULL, NULL, cn_server_on_lost, cn_server_enter, cn_server_leave};
     cn_conn_options_t options;
@@ -21075,7 +21292,7 @@ CN_PRIVATE connect_conn_t *cn_server_accept(
     options.is_server = true;
     options.allow_http1 = !server->no_http1;
     options.allow_http2 = !server->no_http2;
-    options.tls = tls;
+    options.tls = options_or_null ? options_or_null->tls : NULL;
     options.turn = &server->turn;
     conn = cn_conn_new(&options);
     if (!conn) {
@@ -21085,10 +21302,6 @@ CN_PRIVATE connect_conn_t *cn_server_accept(
     cn_list_append(&server->conns, &conn->node);
     server->conn_count++;
     return conn;
-}
-
-connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error) {
-    return cn_server_accept(server, peer, NULL, error);
 }
 
 /* ---- The server ---- */
@@ -21404,7 +21617,7 @@ CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *add
     cn_loopback_t *loopback = (cn_loopback_t *)user;
     cn_loopback_link_t *link;
     connect_error_t error;
-    connect_conn_t *server = connect_server_accept(loopback->server, address, &error);
+    connect_conn_t *server = connect_server_accept(loopback->server, address, NULL, &error);
     if (!server) {
         cn_conn_set_failure(conn, 0, error.message.data);
         return error.code;
@@ -21569,19 +21782,70 @@ CN_PRIVATE void cn_loopback_free(cn_loopback_t *loopback_or_null) {
 
 /* #### src/client/client.h ######################################################################################### */
 #if CONNECT_ENABLE_CLIENT
+typedef struct cn_backend_t cn_backend_t;
+
+typedef struct cn_client_host_t { /* who tells a client the time, and wakes it */
+    int64_t (*now_ms)(const connect_client_t *client);
+    /* Has cn_client_step called at that time; INT64_MAX: not any more. */
+    void (*wake_at)(connect_client_t *client, int64_t due_ms);
+} cn_client_host_t;
+
+enum { CN_LANE_ANY, CN_LANE_HTTP2, CN_LANES }; /* which connections a call needs: HTTP/1.1's, HTTP/2's */
+
+typedef struct cn_pool_t { /* a backend's connections of one lane */
+    cn_backend_t *backend;
+    cn_list_t conns; /* connect_conn_t.node */
+    bool http2;
+    uint32_t wanted; /* calls that wait for one of these connections */
+    bool is_won;     /* one of the round's has opened: those of other addresses are given up */
+    size_t first;    /* the address that a round begins with: the one that answered last */
+    size_t tried;    /* how many addresses this round has dialled; 0: no round runs */
+    int64_t next_ms; /* when the round dials the next one, too */
+} cn_pool_t;
+
+struct cn_backend_t { /* what calls are spread over: an address, all addresses of a name, or a member */
+    cn_list_t node;   /* client->backends, or client->leaving: no address of the name any more */
+    connect_client_t *client, *member;
+    cn_list_t watch_node; /* member->watchers */
+    const char **addresses;
+    size_t address_count;
+    cn_pool_t pools[CN_LANES];
+    uint32_t latency_us, failures;
+    uint32_t faults;        /* rounds that failed in a row */
+    int64_t rest_until_ms;  /* nothing is dialled before */
+    bool ready;             /* as last told */
+};
+
+typedef struct cn_client_failure_t { /* why the last attempt to connect failed */
+    connect_code_t code;
+    int os_error;
+    char text[256];
+} cn_client_failure_t;
+
+typedef struct cn_name_t { /* the name that the backends' addresses come from */
+    const char *host, *port;
+    connect_resolve_t *question; /* that is not answered yet */
+    bool is_answered, is_stale;
+    int64_t valid_until_ms, rest_until_ms;
+    uint32_t faults;
+} cn_name_t;
+
 struct connect_client_t {
     const connect_allocator_t *allocator;
     connect_loop_t *loop; /* NULL: no sockets */
     bool owns_loop;
+    const cn_client_host_t *host; /* NULL: its connections */
+    void *host_data;
     connect_limits_t limits;
     connect_codec_options_t codec_options;
     connect_protocol_t protocol;
     connect_http_version_t http; /* 0: by protocol */
-    bool json, get;
+    bool json, get, no_queue;
     cn_codings_t codings;
     const cn_coding_t *coding; /* of requests; NULL: none */
-    uint32_t timeout_ms;
-    connect_arena_t arena;           /* the texts below, and the headers */
+    uint32_t timeout_ms, connections;
+    connect_arena_t arena; /* the texts below, and the headers */
+    const char *url;
     connect_str_t authority, prefix; /* "gateway:8080", "/api" */
     const char *address;
     connect_tls_t *tls; /* NULL: clear text */
@@ -21590,61 +21854,1136 @@ struct connect_client_t {
     connect_headers_t headers;
     const connect_interceptor_t *interceptors;
     size_t interceptor_count;
+    struct cn_loopback_t *loopback; /* NULL: none */
+    const cn_conn_owner_t *conn_events;
     connect_dialer_t *dial;
     void *dial_user;
-    struct cn_loopback_t *loopback; /* NULL: none */
-    int64_t (*clock)(const connect_client_t *client); /* NULL: the time is what connections are told */
-    cn_list_t conns, calls, waiting;                  /* calls that have a connection; those that wait for one */
+    connect_resolver_t *resolve; /* NULL: the address is dialled as it is */
+    void *resolve_user;
+    connect_pick_t *pick;        /* NULL: one backend has all addresses */
+    void (*on_backends)(connect_client_t *client, void *user);
+    void *user;
+    /* where calls go */
+    cn_name_t name;
+    cn_list_t backends, leaving;
+    size_t backend_count, last_picked;
+    connect_backend_t *described; /* backend_count of them, for pick */
+    cn_client_failure_t failure;
+    bool lane_failed[CN_LANES];   /* a round failed, and nothing else is connected or being dialled */
+    cn_list_t watchers;           /* cn_backend_t.watch_node: of which it is the member */
+    /* calls */
+    cn_list_t calls;              /* those that have an exchange, or are over */
+    cn_list_t waiting[CN_LANES];  /* for a connection */
+    cn_list_t paused;             /* an interceptor holds them back; or before they are made again */
+    int64_t waiting_due_ms;       /* none of these is due before */
+    connect_retry_t retry;
+    uint32_t retry_tokens;
+    uint64_t random, serial;
     cn_buf_pool_t buffers;
     cn_call_pool_t pool;
     cn_list_t pokes;
-    connect_task_t poke_task;
-    int64_t now_ms; /* as last told by a connection; -1: not yet */
-    bool told_now;                    /* now_ms is of this moment */
-    unsigned waits;                   /* functions that wait for a call of it */
+    connect_task_t timer;
+    int64_t now_ms;  /* as last told by a connection; -1: not yet */
+    int64_t due_ms;  /* a step is due; INT64_MAX: none */
+    bool told_now;   /* now_ms is of this moment */
+    unsigned waits;  /* functions that wait for a call of it */
     unsigned busy;
-    bool free_wanted, assigning;
-    bool unassigned; /* a call came to those that wait */
+    bool free_wanted;
+    bool is_spread; /* over members */
+    bool kept;    /* connected also without calls */
+    bool pressed[CN_LANES]; /* one more connection is wanted, though no call of its own waits */
+    bool used;    /* a call was started */
+    bool dirty;   /* connections or backends have changed since the last step */
+    bool changed; /* on_backends is due */
 };
 
+/* Around everything that can run callbacks of its calls; now_ms: -1: not known. */
+CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms);
+CN_PRIVATE void cn_client_leave(void *owner);
+/* The time; -1: not known yet. */
+CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client);
+/* Has a step soon, out of everything else; at once if there is nothing that could bring it. */
+CN_PRIVATE void cn_client_wake(connect_client_t *client);
+/* Does what is due: called at the time that the host was told, out of everything else. */
+CN_PRIVATE void cn_client_step(connect_client_t *client);
 #if CONNECT_ENABLE_SERVER
-/* Has a new client call this server in memory: its loopback, dialer, clock and, with sockets, the server's loop. */
+/* Has a new client call this server in memory: its loopback, dialer and, with sockets, the server's loop. */
 CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_t *server, connect_error_t *error);
 #endif
 #if CONNECT_ENABLE_SOCKETS
-/* The socket layer's part of a new client: its loop, dialer and clock, unless it has a dialer. */
+/* The socket layer's part of a new client: its loop, clock, dialer and resolver, as far as it has none. */
 CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error);
 #endif
 #endif
 
+/* #### src/client/retry.h ########################################################################################## */
+#if CONNECT_ENABLE_CLIENT
+/* Fills in what is 0. Returns false: the error names the option. */
+CN_PRIVATE bool cn_retry_resolve(connect_retry_t *retry, const connect_retry_t *options, connect_error_t *error);
+/* A number that nobody could tell before. */
+CN_PRIVATE uint64_t cn_retry_random(uint64_t *state);
+/* How long to wait after so many failures in a row (from 1): first_ms, doubled each time, at most max_ms; at random
+   between a half and the whole of it. */
+CN_PRIVATE int64_t cn_retry_pause_ms(uint64_t *random, uint32_t failures, uint32_t first_ms, uint32_t max_ms);
+/* Pays a call into the budget. */
+CN_PRIVATE void cn_retry_count_call(connect_client_t *client);
+/* Tells whether a call that failed with this code is made again by the client's policy, and takes it out of the budget.
+   The call is not to begin before call->not_before_ms. */
+CN_PRIVATE bool cn_retry_take(connect_client_t *client, connect_call_t *call, connect_code_t code);
+#endif
+
+/* #### src/client/retry.c ########################################################################################## */
+/* When something is tried again, and after which pause: calls here, connections by pool.c with the same pauses.
+
+   A call that the peer says it did not process, or that never left this side, is sent again once without being asked
+   (call/invoke.c). All else is the policy's: only codes of retry.codes, only up to retry.attempts, only methods without
+   side effects or calls that the peer did not process, only before anything of a response was given to the application,
+   and only within the budget. The budget is a bucket of tokens: a call puts retry.budget in, a retry takes 100 out; it
+   starts full, with CN_RETRY_BURST retries. So a backend that is down gets at most budget percent more calls.
+
+   Pauses have jitter, so that many clients do not come back at the same moment; the generator is xorshift64*. */
+
+#if CONNECT_ENABLE_CLIENT
+#define CN_RETRY_ATTEMPTS_MAX 100u
+#define CN_RETRY_COST 100u
+#define CN_RETRY_BURST 10u
+
+CN_PRIVATE bool cn_retry_resolve(connect_retry_t *retry, const connect_retry_t *options, connect_error_t *error) {
+    *retry = *options;
+    if (!retry->attempts) retry->attempts = 1;
+    if (!retry->backoff_ms) retry->backoff_ms = 100;
+    if (!retry->backoff_max_ms) retry->backoff_max_ms = 10000;
+    if (!retry->codes) retry->codes = 1u << CONNECT_UNAVAILABLE;
+    if (!retry->budget) retry->budget = 10;
+    if (retry->attempts > CN_RETRY_ATTEMPTS_MAX)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "retry.attempts is above 100");
+    if (retry->codes & ~((1u << (CONNECT_UNAUTHENTICATED + 1)) - 2u))
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "retry.codes has a bit that is no code's");
+    return true;
+}
+
+CN_PRIVATE uint64_t cn_retry_random(uint64_t *state) {
+    uint64_t x = *state ? *state : 0x9E3779B97F4A7C15u;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    *state = x;
+    return x * 0x2545F4914F6CDD1Du;
+}
+
+CN_PRIVATE int64_t cn_retry_pause_ms(uint64_t *random, uint32_t failures, uint32_t first_ms, uint32_t max_ms) {
+    uint64_t pause = CN_MIN(first_ms, max_ms);
+    for (; failures > 1 && pause < max_ms; failures--)
+        pause = CN_MIN(pause * 2, (uint64_t)max_ms);
+    return (int64_t)(pause - cn_retry_random(random) % (pause / 2 + 1));
+}
+
+CN_PRIVATE void cn_retry_count_call(connect_client_t *client) {
+    client->retry_tokens = CN_MIN(client->retry_tokens + client->retry.budget, CN_RETRY_COST * CN_RETRY_BURST);
+}
+
+CN_PRIVATE bool cn_retry_take(connect_client_t *client, connect_call_t *call, connect_code_t code) {
+    const connect_retry_t *retry = &client->retry;
+    const bool is_safe = call->unprocessed || call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS;
+    int64_t now = cn_client_now_ms(client), pause;
+    if (!is_safe || call->attempts >= retry->attempts || !(retry->codes & (1u << code))) return false;
+    if (client->retry_tokens < CN_RETRY_COST) return false;
+    pause = cn_retry_pause_ms(&client->random, call->attempts, retry->backoff_ms, retry->backoff_max_ms);
+    if (now >= 0 && call->deadline_ms != INT64_MAX && call->deadline_ms - now <= pause) return false;
+    client->retry_tokens -= CN_RETRY_COST;
+    call->not_before_ms = now < 0 ? 0 : now + pause;
+    return true;
+}
+#endif
+
+/* #### src/client/pool.h ########################################################################################### */
+#if CONNECT_ENABLE_CLIENT
+typedef struct cn_pool_state_t { /* of the connections that take calls */
+    uint32_t opening, live;   /* that are being dialled; that are open */
+    uint32_t calls, capacity; /* of the live ones, as their peers allow it */
+    bool has_room;            /* one of them takes a call, and its peer has shown itself */
+} cn_pool_state_t;
+
+CN_PRIVATE void cn_pool_init(cn_pool_t *pool, cn_backend_t *backend, bool http2);
+CN_PRIVATE cn_pool_state_t cn_pool_state(const cn_pool_t *pool);
+/* How many connections there may be. */
+CN_PRIVATE uint32_t cn_pool_most(const cn_pool_t *pool);
+/* Returns a connection that takes one more call, or NULL. */
+CN_PRIVATE connect_conn_t *cn_pool_room(const cn_pool_t *pool);
+/* Goes on with what is being dialled, and dials what is wanted. Returns when it is due again. */
+CN_PRIVATE int64_t cn_pool_advance(cn_pool_t *pool, int64_t now_ms);
+/* Lets connections take no more calls; they close after their last one. */
+CN_PRIVATE void cn_pool_drain(cn_pool_t *pool);
+/* Closes them all. */
+CN_PRIVATE void cn_pool_close(cn_pool_t *pool);
+/* What a connection of it has to say. */
+CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn);
+CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn);
+#endif
+
+/* #### src/client/pool.c ########################################################################################### */
+/* The connections to one backend that calls of one lane can use: opened when calls wait for them, at most
+   options.connections, given up when they are idle (io/conn.c), and replaced when calls want another.
+
+     opening   from dial until bytes of HTTP may flow
+     live      takes calls
+     ending    draining (GOAWAY, Connection: close, idle) or broken: it finishes what it has
+
+   A round connects to one of the backend's addresses, as RFC 8305 5 has it ("Happy Eyeballs"): the addresses are
+   dialled one after the other, the next one after CN_POOL_NEXT_MS without an answer, or at once when all that were
+   dialled have failed. The first to open wins, the others are given up, and later rounds begin with the winner. A round
+   in which all fail is a fault. So is a connection that is lost before its peer has shown itself (HTTP/2: SETTINGS,
+   HTTP/1.1: a response): a server that accepts and closes at once is no server. After a fault the backend rests, from
+   CN_POOL_REST_MS on, doubled by each fault to CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
+
+   Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above.
+
+   Events of connections only take notes; connections are dialled and closed in cn_pool_advance, out of all events. */
+
+#if CONNECT_ENABLE_CLIENT
+#define CN_POOL_NEXT_MS 250 /* RFC 8305 8, Connection Attempt Delay */
+#define CN_POOL_REST_MS 100u
+#define CN_POOL_REST_MAX_MS 10000u
+#define CN_POOL_HTTP1_MOST 8u
+#define CN_POOL_HTTP2_MOST 1u
+
+static connect_conn_t *cn_pool_conn(cn_list_t *node) {
+    return CN_CONTAINER(node, connect_conn_t, node);
+}
+
+static bool cn_pool_is_opening(const connect_conn_t *conn) {
+    return !conn->http.version;
+}
+
+static bool cn_pool_is_live(const connect_conn_t *conn) {
+    return conn->http.version && !conn->dead && !conn->http.draining && !conn->http.closing;
+}
+
+/* Over HTTP/1.1 a peer says nothing before it is asked. */
+static bool cn_pool_has_settled(const connect_conn_t *conn) {
+    return conn->http.settled || conn->http.version->number == CONNECT_HTTP_1;
+}
+
+CN_PRIVATE void cn_pool_init(cn_pool_t *pool, cn_backend_t *backend, bool http2) {
+    memset(pool, 0, sizeof *pool);
+    pool->backend = backend;
+    pool->http2 = http2;
+    cn_list_init(&pool->conns);
+}
+
+CN_PRIVATE cn_pool_state_t cn_pool_state(const cn_pool_t *pool) {
+    cn_pool_state_t state = {0, 0, 0, 0, false};
+    cn_list_t *node;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next) {
+        const connect_conn_t *conn = cn_pool_conn(node);
+        if (cn_pool_is_opening(conn)) state.opening++;
+        if (!cn_pool_is_live(conn)) continue;
+        state.live++;
+        state.calls += conn->http.exchange_count;
+        if (!cn_pool_has_settled(conn)) continue;
+        state.capacity += conn->http.version->capacity(&conn->http);
+        state.has_room = state.has_room || conn->http.version->can_begin(&conn->http);
+    }
+    return state;
+}
+
+/* In TLS ALPN says which version it is, unless the application does. */
+static bool cn_pool_negotiates(const cn_pool_t *pool) {
+    const connect_client_t *client = pool->backend->client;
+    return CONNECT_ENABLE_HTTP2 && client->tls && !client->http && !pool->http2;
+}
+
+/* Before the first has negotiated one is enough to learn from. */
+CN_PRIVATE uint32_t cn_pool_most(const cn_pool_t *pool) {
+    const uint32_t most = pool->backend->client->connections;
+    cn_list_t *node;
+    if (most) return most;
+    if (pool->http2) return CN_POOL_HTTP2_MOST;
+    if (!cn_pool_negotiates(pool)) return CN_POOL_HTTP1_MOST;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next)
+        if (!cn_pool_conn(node)->allow_http2) return CN_POOL_HTTP1_MOST;
+    return CN_POOL_HTTP2_MOST;
+}
+
+/* Of those with equally many calls the one used last, so that the others become idle. */
+CN_PRIVATE connect_conn_t *cn_pool_room(const cn_pool_t *pool) {
+    connect_conn_t *best = NULL;
+    cn_list_t *node;
+    for (node = pool->conns.prev; node != &pool->conns; node = node->prev) {
+        connect_conn_t *conn = cn_pool_conn(node);
+        if (cn_pool_is_live(conn) && conn->http.version->can_begin(&conn->http) &&
+            (!best || conn->http.exchange_count < best->http.exchange_count))
+            best = conn;
+    }
+    return best;
+}
+
+/* ---- Faults ---- */
+
+static void cn_pool_note(
+    connect_client_t *client, connect_code_t code, int os_error, const char *text, const char *address) {
+    client->failure.code = code;
+    client->failure.os_error = os_error;
+    if (text[0])
+        snprintf(client->failure.text, sizeof client->failure.text, "%s", text);
+    else
+        snprintf(client->failure.text, sizeof client->failure.text, "the connection to %s was closed", address);
+}
+
+static void cn_pool_fault(cn_pool_t *pool) {
+    cn_backend_t *backend = pool->backend;
+    connect_client_t *client = backend->client;
+    int64_t now = cn_client_now_ms(client);
+    pool->tried = 0;
+    backend->faults++;
+    backend->rest_until_ms = CN_MAX(now, 0) +
+        cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
+    client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
+    client->name.is_stale = true; /* its addresses may be others by now */
+}
+
+/* Without a host only connections tell the time: if there is none a rest would never end. */
+static bool cn_pool_rests(const cn_pool_t *pool, int64_t now_ms) {
+    const connect_client_t *client = pool->backend->client;
+    cn_list_t *node;
+    if (pool->backend->rest_until_ms <= now_ms) return false;
+    if (client->host) return true;
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        const cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, node);
+        if (!cn_list_empty(&backend->pools[0].conns) || !cn_list_empty(&backend->pools[1].conns)) return true;
+    }
+    return false;
+}
+
+/* ---- Dialling ---- */
+
+static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
+    cn_backend_t *backend = pool->backend;
+    connect_client_t *client = backend->client;
+    cn_conn_options_t options;
+    connect_conn_t *conn;
+    memset(&options, 0, sizeof options);
+    options.allocator = client->allocator;
+    options.limits = &client->limits;
+    options.pool = &client->buffers;
+    options.events = client->conn_events;
+    options.owner = client;
+    options.peer = backend->addresses[address];
+    options.allow_http1 = !pool->http2;
+    options.allow_http2 = pool->http2 || cn_pool_negotiates(pool);
+    options.tls = client->tls;
+    options.server_name = client->server_name;
+    options.turn = &client->turn;
+    conn = cn_conn_new(&options);
+    if (!conn) {
+        cn_pool_note(client, CONNECT_RESOURCE_EXHAUSTED, ENOMEM, "out of memory", "");
+        return;
+    }
+    conn->home = pool;
+    conn->address = address;
+    conn->dialled_ms = now_ms;
+    cn_list_append(&pool->conns, &conn->node);
+    conn->dial_code = client->dial(conn, backend->addresses[address], client->dial_user);
+    if (conn->dial_code == CONNECT_OK) return;
+    if (!conn->failure[0]) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
+    connect_conn_close(conn);
+}
+
+/* Closes connections whose time is over, or which lost a race. Returns when the next one's will be. */
+static int64_t cn_pool_prune(cn_pool_t *pool, int64_t now_ms) {
+    const connect_limits_t *limits = &pool->backend->client->limits;
+    cn_list_t *node, *next;
+    int64_t due_ms = INT64_MAX;
+    for (node = pool->conns.next; node != &pool->conns; node = next) {
+        connect_conn_t *conn = cn_pool_conn(node);
+        const bool opening = cn_pool_is_opening(conn);
+        const uint32_t limit_ms = !conn->connected ? limits->dial_ms : limits->establish_ms;
+        char text[sizeof conn->failure];
+        next = node->next;
+        if (opening && pool->is_won && conn->address != pool->first) {
+            conn->given_up = true;
+            cn_conn_abort(conn);
+        } else if ((opening || (cn_pool_is_live(conn) && !cn_pool_has_settled(conn))) && conn->dialled_ms >= 0 &&
+            limit_ms != CONNECT_UNLIMITED) {
+            if (conn->dialled_ms + limit_ms > now_ms) {
+                due_ms = CN_MIN(due_ms, conn->dialled_ms + limit_ms);
+                continue;
+            }
+            snprintf(text, sizeof text, "cannot connect to %s: no answer within %lu ms (limits.%s)", conn->peer,
+                (unsigned long)limit_ms, !conn->connected ? "dial_ms" : "establish_ms");
+            cn_conn_set_failure(conn, ETIMEDOUT, text);
+            cn_conn_abort(conn);
+        }
+    }
+    pool->is_won = false;
+    return due_ms;
+}
+
+/* Goes on with a round. Returns false: it has failed. */
+static bool cn_pool_go_on(cn_pool_t *pool, int64_t now_ms) {
+    const size_t count = pool->backend->address_count;
+    uint32_t opening = cn_pool_state(pool).opening;
+    while (pool->tried && pool->tried < count && (!opening || pool->next_ms <= now_ms)) {
+        cn_pool_dial(pool, (pool->first + pool->tried++) % count, now_ms);
+        pool->next_ms = now_ms + CN_POOL_NEXT_MS;
+        opening = cn_pool_state(pool).opening;
+    }
+    if (!pool->tried || opening) return true;
+    cn_pool_fault(pool);
+    return false;
+}
+
+static bool cn_pool_wants_more(const cn_pool_t *pool, int64_t now_ms) {
+    const cn_pool_state_t state = cn_pool_state(pool);
+    const uint32_t wanted = pool->http2 ? CN_MIN(pool->wanted, 1u) : pool->wanted;
+    return state.opening < wanted && state.live + state.opening < cn_pool_most(pool) && !cn_pool_rests(pool, now_ms);
+}
+
+CN_PRIVATE int64_t cn_pool_advance(cn_pool_t *pool, int64_t now_ms) {
+    const size_t count = pool->backend->address_count;
+    int64_t due_ms;
+    bool ok;
+    if (count == 0) return INT64_MAX;
+    ok = cn_pool_go_on(pool, now_ms);
+    while (ok && cn_pool_wants_more(pool, now_ms)) {
+        if (!pool->tried) {
+            pool->tried = 1;
+            pool->next_ms = now_ms + CN_POOL_NEXT_MS;
+        }
+        cn_pool_dial(pool, (pool->first + pool->tried - 1) % count, now_ms);
+        ok = cn_pool_go_on(pool, now_ms); /* it may have failed at once */
+    }
+    due_ms = cn_pool_prune(pool, now_ms);
+    if (pool->tried && pool->tried < count) due_ms = CN_MIN(due_ms, pool->next_ms);
+    if (pool->wanted && pool->backend->rest_until_ms > now_ms) due_ms = CN_MIN(due_ms, pool->backend->rest_until_ms);
+    return due_ms;
+}
+
+CN_PRIVATE void cn_pool_drain(cn_pool_t *pool) {
+    cn_list_t *node;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next)
+        cn_conn_drain(cn_pool_conn(node), pool->backend->client->limits.drain_ms);
+}
+
+CN_PRIVATE void cn_pool_close(cn_pool_t *pool) {
+    while (!cn_list_empty(&pool->conns))
+        cn_conn_abort(cn_pool_conn(pool->conns.next));
+}
+
+/* ---- What connections have to say ---- */
+
+CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
+    cn_pool_t *pool = conn->home;
+    connect_client_t *client = pool->backend->client;
+    if (!conn->met && conn->http.version) {
+        conn->met = true;
+        pool->first = conn->address;
+        pool->tried = 0;
+        pool->is_won = true;
+        client->dirty = true;
+    }
+    if (conn->http.settled) pool->backend->faults = 0;
+    if (conn->http.draining || conn->http.exchange_count == 0) client->dirty = true;
+}
+
+CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
+    cn_pool_t *pool = conn->home;
+    connect_client_t *client = pool->backend->client;
+    const int64_t age_ms = conn->http.now_ms - conn->dialled_ms;
+    cn_list_remove(&conn->node);
+    client->dirty = true;
+    if (conn->given_up || conn->http.settled) return;
+    if (!conn->met || conn->dialled_ms < 0 || age_ms < client->limits.establish_ms)
+        cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error, conn->failure,
+            conn->peer);
+    if (conn->met && age_ms < client->limits.establish_ms) cn_pool_fault(pool);
+}
+#endif
+
+/* #### src/client/balance.h ######################################################################################## */
+#if CONNECT_ENABLE_CLIENT
+/* Puts the addresses of the name in place: those that were there keep their connections. Returns false: out of
+   memory, all stays. */
+CN_PRIVATE bool cn_balance_set_addresses(connect_client_t *client, const char *const *addresses, size_t count);
+/* Adds a member. Returns false: out of memory. */
+CN_PRIVATE bool cn_balance_add_member(connect_client_t *client, connect_client_t *member);
+/* Frees backends that the name has no more, and that have no connection any more. */
+CN_PRIVATE void cn_balance_sweep(connect_client_t *client);
+CN_PRIVATE void cn_balance_free(connect_client_t *client);
+/* Chooses a backend for a call, and says who dials for it: *owner. Returns its pool, or NULL: none will do now. */
+CN_PRIVATE cn_pool_t *cn_balance_pick(
+    connect_client_t *client, const connect_call_t *call, unsigned lane, connect_client_t **owner);
+/* Has each backend dial, unless it is connected. */
+CN_PRIVATE void cn_balance_want(connect_client_t *client, unsigned lane);
+/* The same in the client's next step, until one is ready. */
+CN_PRIVATE void cn_balance_press(connect_client_t *client, unsigned lane);
+/* The lane of a call of this protocol. */
+CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_protocol_t protocol);
+/* Looks at who is ready; sets client->changed if that is another than before. */
+CN_PRIVATE void cn_balance_look(connect_client_t *client);
+/* Tells whether one is ready. */
+CN_PRIVATE bool cn_balance_is_ready(const connect_client_t *client);
+/* Tells whether a connection of this lane takes one more call now. */
+CN_PRIVATE bool cn_balance_has_room(const connect_client_t *client, unsigned lane);
+/* Tells whether a connection of this lane is open or being dialled. */
+CN_PRIVATE bool cn_balance_has_hope(const connect_client_t *client, unsigned lane);
+/* Has backends dial that are to be connected though no call waits. */
+CN_PRIVATE void cn_balance_keep(connect_client_t *client);
+/* What came of a call: after so many ms its first byte; at its end. */
+CN_PRIVATE void cn_balance_on_answer(cn_backend_t *backend, int64_t ms);
+CN_PRIVATE void cn_balance_on_outcome(cn_backend_t *backend, connect_code_t code);
+#endif
+
+/* #### src/client/balance.c ######################################################################################## */
+/* What a client's calls are spread over, and who gets the next one.
+
+   Without a policy there is one backend with all addresses of the name, of which a connection takes whichever answers
+   first (pool.c). With a policy each address is a backend, and all are kept connected from the first call on, so that
+   the policy has something to choose among. With members each member client is a backend; it dials for itself.
+
+   A policy sees connect_backend_t, and is asked only if there is a choice. `ready` is honest: a connection is open, its
+   peer has shown itself, and allows one more call. A client that may queue counts the HTTP/1.1 connections that it may
+   still open as room, since there a connection is only ready while it does nothing.
+
+   latency_us: time from a call's begin to the first byte of its answer, smoothed by 1/8 of each new value; the clock
+   has milliseconds, so that it is an average of these. failures: UNAVAILABLE in a row, of calls and of dialling.
+
+   An address that the name has no more takes no calls; its backend is freed with its last connection. */
+
+#if CONNECT_ENABLE_CLIENT
+#define CN_BALANCE_SMOOTH 8
+
+static cn_backend_t *cn_balance_of(cn_list_t *node) {
+    return CN_CONTAINER(node, cn_backend_t, node);
+}
+
+/* ---- Backends ---- */
+
+static cn_backend_t *cn_balance_new(connect_client_t *client) {
+    cn_backend_t *backend = (cn_backend_t *)cn_mem_acquire(client->allocator, sizeof *backend);
+    if (!backend) return NULL;
+    backend->client = client;
+    cn_pool_init(&backend->pools[CN_LANE_ANY], backend, false);
+    cn_pool_init(&backend->pools[CN_LANE_HTTP2], backend, true);
+    return backend;
+}
+
+static void cn_balance_delete(cn_backend_t *backend) {
+    const connect_allocator_t *allocator = backend->client->allocator;
+    size_t lane;
+    for (lane = 0; lane < CN_LANES; lane++)
+        cn_pool_close(&backend->pools[lane]);
+    cn_list_remove(&backend->node);
+    cn_list_remove(&backend->watch_node);
+    cn_mem_release(allocator, backend->addresses);
+    cn_mem_release(allocator, backend);
+}
+
+/* One block: the array, and behind it the texts. */
+static const char **cn_balance_copy(const connect_allocator_t *allocator, const char *const *addresses, size_t count) {
+    size_t size = count * sizeof *addresses, i;
+    const char **copy;
+    char *text;
+    for (i = 0; i < count; i++)
+        size += strlen(addresses[i]) + 1;
+    copy = (const char **)cn_mem_acquire(allocator, size);
+    if (!copy) return NULL;
+    text = (char *)(copy + count);
+    for (i = 0; i < count; i++) {
+        size_t len = strlen(addresses[i]) + 1;
+        memcpy(text, addresses[i], len);
+        copy[i] = text;
+        text += len;
+    }
+    return copy;
+}
+
+static size_t cn_balance_index(const char *const *addresses, size_t count, const char *address) {
+    size_t i;
+    for (i = 0; i < count && strcmp(addresses[i], address) != 0; i++) {}
+    return i;
+}
+
+/* Gives a backend other addresses; its connections stay. */
+static bool cn_balance_change(cn_backend_t *backend, const char *const *addresses, size_t count) {
+    const char **copy = cn_balance_copy(backend->client->allocator, addresses, count);
+    size_t lane;
+    if (!copy) return false;
+    for (lane = 0; lane < CN_LANES; lane++) {
+        cn_pool_t *pool = &backend->pools[lane];
+        cn_list_t *node;
+        size_t first = 0;
+        if (pool->first < backend->address_count)
+            first = cn_balance_index(addresses, count, backend->addresses[pool->first]);
+        for (node = pool->conns.next; node != &pool->conns; node = node->next) {
+            connect_conn_t *conn = CN_CONTAINER(node, connect_conn_t, node);
+            if (conn->address < backend->address_count)
+                conn->address = cn_balance_index(addresses, count, backend->addresses[conn->address]);
+        }
+        pool->first = first < count ? first : 0;
+        pool->tried = CN_MIN(pool->tried, count);
+    }
+    cn_mem_release(backend->client->allocator, backend->addresses);
+    backend->addresses = copy;
+    backend->address_count = count;
+    backend->rest_until_ms = 0;
+    return true;
+}
+
+static bool cn_balance_describe_room(connect_client_t *client, size_t count) {
+    connect_backend_t *room = (connect_backend_t *)cn_mem_acquire(client->allocator, count * sizeof *room);
+    if (!room) return false;
+    cn_mem_release(client->allocator, client->described);
+    client->described = room;
+    return true;
+}
+
+static cn_backend_t *cn_balance_find(const connect_client_t *client, const char *address) {
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        if (strcmp(cn_balance_of(node)->addresses[0], address) == 0) return cn_balance_of(node);
+    return NULL;
+}
+
+static bool cn_balance_set_each(connect_client_t *client, const char *const *addresses, size_t count) {
+    cn_list_t old, *node;
+    size_t i, lane;
+    if (!cn_balance_describe_room(client, count)) return false;
+    for (i = 0; i < count; i++) {
+        cn_backend_t *backend = cn_balance_find(client, addresses[i]);
+        if (backend) continue;
+        backend = cn_balance_new(client);
+        if (!backend) return false; /* there are some more now: no harm */
+        if (!cn_balance_change(backend, &addresses[i], 1)) {
+            cn_balance_delete(backend);
+            return false;
+        }
+        cn_list_append(&client->backends, &backend->node);
+        client->backend_count++;
+        if (client->backend_count > count && !cn_balance_describe_room(client, client->backend_count)) return false;
+    }
+    cn_list_init(&old);
+    while ((node = cn_list_pop(&client->backends)) != NULL)
+        cn_list_append(&old, node);
+    client->backend_count = 0;
+    for (i = 0; i < count; i++) { /* in the order of the answer */
+        for (node = old.next; node != &old && strcmp(cn_balance_of(node)->addresses[0], addresses[i]) != 0;)
+            node = node->next;
+        if (node == &old) continue; /* the same a second time */
+        cn_list_remove(node);
+        cn_list_append(&client->backends, node);
+        client->backend_count++;
+    }
+    while ((node = cn_list_pop(&old)) != NULL) {
+        for (lane = 0; lane < CN_LANES; lane++)
+            cn_pool_drain(&cn_balance_of(node)->pools[lane]);
+        cn_list_append(&client->leaving, node);
+    }
+    return true;
+}
+
+CN_PRIVATE bool cn_balance_set_addresses(connect_client_t *client, const char *const *addresses, size_t count) {
+    cn_backend_t *backend;
+    client->changed = true;
+    if (client->pick) return cn_balance_set_each(client, addresses, count);
+    if (client->backend_count) return cn_balance_change(cn_balance_of(client->backends.next), addresses, count);
+    backend = cn_balance_new(client);
+    if (!backend) return false;
+    if (!cn_balance_change(backend, addresses, count)) {
+        cn_balance_delete(backend);
+        return false;
+    }
+    cn_list_append(&client->backends, &backend->node);
+    client->backend_count = 1;
+    return true;
+}
+
+CN_PRIVATE bool cn_balance_add_member(connect_client_t *client, connect_client_t *member) {
+    cn_backend_t *backend = cn_balance_new(client);
+    if (!backend || !cn_balance_describe_room(client, client->backend_count + 1)) {
+        if (backend) cn_balance_delete(backend);
+        return false;
+    }
+    backend->member = member;
+    cn_list_append(&client->backends, &backend->node);
+    cn_list_append(&member->watchers, &backend->watch_node);
+    client->backend_count++;
+    return true;
+}
+
+CN_PRIVATE void cn_balance_sweep(connect_client_t *client) {
+    cn_list_t *node, *next;
+    for (node = client->leaving.next; node != &client->leaving; node = next) {
+        cn_backend_t *backend = cn_balance_of(node);
+        next = node->next;
+        if (cn_list_empty(&backend->pools[0].conns) && cn_list_empty(&backend->pools[1].conns))
+            cn_balance_delete(backend);
+    }
+}
+
+CN_PRIVATE void cn_balance_free(connect_client_t *client) {
+    cn_list_t *node;
+    while ((node = cn_list_pop(&client->leaving)) != NULL)
+        cn_balance_delete(cn_balance_of(node));
+    while ((node = cn_list_pop(&client->backends)) != NULL)
+        cn_balance_delete(cn_balance_of(node));
+    while ((node = cn_list_pop(&client->watchers)) != NULL) { /* who has it as a member is left without it */
+        cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, watch_node);
+        backend->member = NULL;
+        backend->client->dirty = true;
+    }
+    cn_mem_release(client->allocator, client->described);
+    client->described = NULL;
+    client->backend_count = 0;
+}
+
+/* ---- How they are ---- */
+
+CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_protocol_t protocol) {
+    return client->http == CONNECT_HTTP_2 || (!client->http && protocol == CONNECT_PROTOCOL_GRPC) ? CN_LANE_HTTP2
+                                                                                                 : CN_LANE_ANY;
+}
+
+static void cn_balance_describe_addresses(const cn_backend_t *backend, unsigned lane, connect_backend_t *to) {
+    const cn_pool_t *pool = &backend->pools[lane];
+    const cn_pool_state_t state = cn_pool_state(pool);
+    to->address = backend->addresses[pool->first];
+    to->calls = state.calls;
+    to->capacity = state.capacity;
+    to->ready = state.has_room;
+    if (lane == CN_LANE_ANY && !backend->client->no_queue && state.live) {
+        to->capacity = cn_pool_most(pool);
+        to->calls += pool->wanted;
+        to->ready = to->calls < to->capacity;
+    }
+    to->latency_us = backend->latency_us;
+    to->failures = backend->failures;
+}
+
+/* A member is as good as all of its backends together. */
+static void cn_balance_describe(const cn_backend_t *backend, connect_protocol_t protocol, connect_backend_t *to) {
+    const connect_client_t *member = backend->member;
+    cn_list_t *node;
+    memset(to, 0, sizeof *to);
+    if (backend->address_count) {
+        cn_balance_describe_addresses(backend, cn_balance_lane(backend->client, protocol), to);
+        return;
+    }
+    to->address = member ? member->url : "";
+    for (node = member ? member->backends.next : NULL; member && node != &member->backends; node = node->next) {
+        const cn_backend_t *part = cn_balance_of(node);
+        connect_backend_t one;
+        memset(&one, 0, sizeof one);
+        if (part->address_count) cn_balance_describe_addresses(part, cn_balance_lane(member, protocol), &one);
+        to->ready = to->ready || one.ready;
+        to->calls += one.calls;
+        to->capacity += one.capacity;
+        if (one.latency_us && (!to->latency_us || one.latency_us < to->latency_us)) to->latency_us = one.latency_us;
+        to->failures = node == member->backends.next ? one.failures : CN_MIN(to->failures, one.failures);
+    }
+}
+
+size_t connect_client_backends(const connect_client_t *client, connect_backend_t *backends_or_null, size_t room) {
+    cn_list_t *node;
+    size_t count = 0;
+    for (node = client->backends.next; node != &client->backends; node = node->next, count++)
+        if (backends_or_null && count < room)
+            cn_balance_describe(cn_balance_of(node), client->protocol, &backends_or_null[count]);
+    return count;
+}
+
+CN_PRIVATE bool cn_balance_is_ready(const connect_client_t *client) {
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        connect_backend_t backend;
+        cn_balance_describe(cn_balance_of(node), client->protocol, &backend);
+        if (backend.ready) return true;
+    }
+    return false;
+}
+
+CN_PRIVATE bool cn_balance_has_room(const connect_client_t *client, unsigned lane) {
+    cn_list_t *node;
+    if (client->http) lane = cn_balance_lane(client, client->protocol);
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        const cn_backend_t *backend = cn_balance_of(node);
+        if (backend->member && cn_balance_has_room(backend->member, lane)) return true;
+        if (cn_pool_state(&backend->pools[lane]).has_room) return true;
+    }
+    return false;
+}
+
+CN_PRIVATE bool cn_balance_has_hope(const connect_client_t *client, unsigned lane) {
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        const cn_backend_t *backend = cn_balance_of(node);
+        cn_pool_state_t state = cn_pool_state(&backend->pools[lane]);
+        if (state.live || state.opening || (backend->member && cn_balance_has_hope(backend->member, lane))) return true;
+    }
+    return client->name.question && client->name.is_answered;
+}
+
+CN_PRIVATE void cn_balance_look(connect_client_t *client) {
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        cn_backend_t *backend = cn_balance_of(node);
+        connect_backend_t now;
+        cn_balance_describe(backend, client->protocol, &now);
+        if (now.ready == backend->ready) continue;
+        backend->ready = now.ready;
+        client->changed = true;
+    }
+}
+
+/* ---- The choice ---- */
+
+CN_PRIVATE void cn_balance_press(connect_client_t *client, unsigned lane) {
+    if (client->http) lane = cn_balance_lane(client, client->protocol);
+    if (client->pressed[lane]) return;
+    client->pressed[lane] = true;
+    client->dirty = true;
+    cn_client_wake(client);
+}
+
+CN_PRIVATE void cn_balance_want(connect_client_t *client, unsigned lane) {
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        cn_backend_t *backend = cn_balance_of(node);
+        if (backend->member) {
+            cn_balance_press(backend->member, lane);
+        } else {
+            backend->pools[lane].wanted = CN_MAX(backend->pools[lane].wanted, 1u);
+        }
+    }
+}
+
+CN_PRIVATE void cn_balance_keep(connect_client_t *client) {
+    unsigned lane;
+    for (lane = 0; lane < CN_LANES; lane++) {
+        const bool kept = client->kept && lane == cn_balance_lane(client, client->protocol);
+        bool any_room = false;
+        cn_list_t *node;
+        if (!kept && !client->pressed[lane]) continue;
+        for (node = client->backends.next; node != &client->backends; node = node->next) {
+            cn_backend_t *backend = cn_balance_of(node);
+            cn_pool_t *pool = &backend->pools[lane];
+            const cn_pool_state_t state = cn_pool_state(pool);
+            any_room = any_room || state.has_room;
+            if (backend->member) {
+                if (!cn_balance_is_ready(backend->member)) cn_balance_press(backend->member, lane);
+            } else if (!state.opening && (!state.live || (client->pressed[lane] && !state.has_room))) {
+                pool->wanted = CN_MAX(pool->wanted, 1u);
+            }
+        }
+        if (any_room) client->pressed[lane] = false;
+    }
+}
+
+static cn_backend_t *cn_balance_choose(connect_client_t *client, const connect_call_t *call) {
+    cn_list_t *node;
+    size_t count = 0, chosen;
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        cn_balance_describe(cn_balance_of(node), call->info.protocol, &client->described[count++]);
+    chosen = (client->pick ? client->pick : connect_pick_first)(
+        client->described, count, CN_MIN(client->last_picked, count), call, client->user);
+    if (chosen >= count || !client->described[chosen].ready) return NULL;
+    client->last_picked = chosen;
+    for (node = client->backends.next; chosen; chosen--)
+        node = node->next;
+    return cn_balance_of(node);
+}
+
+CN_PRIVATE cn_pool_t *cn_balance_pick(
+    connect_client_t *client, const connect_call_t *call, unsigned lane, connect_client_t **owner) {
+    cn_backend_t *backend = client->backend_count ? cn_balance_of(client->backends.next) : NULL;
+    *owner = client;
+    if (!backend) return NULL;
+    if (client->described) backend = cn_balance_choose(client, call);
+    if (!backend) return NULL;
+    if (!backend->member) return &backend->pools[lane];
+    return cn_balance_pick(backend->member, call, cn_balance_lane(backend->member, call->info.protocol), owner);
+}
+
+size_t connect_pick_first(
+    const connect_backend_t *backends, size_t count, size_t last, const connect_call_t *call, void *user) {
+    size_t i;
+    (void)last;
+    (void)call;
+    (void)user;
+    for (i = 0; i < count && !backends[i].ready; i++) {}
+    return i;
+}
+
+size_t connect_pick_round_robin(
+    const connect_backend_t *backends, size_t count, size_t last, const connect_call_t *call, void *user) {
+    size_t i;
+    (void)call;
+    (void)user;
+    for (i = 1; i <= count; i++)
+        if (backends[(last + i) % count].ready) return (last + i) % count;
+    return count;
+}
+
+/* How long a call would take there; where that is not known yet only the calls count. */
+static bool cn_balance_is_better(const connect_backend_t *a, const connect_backend_t *b) {
+    const bool known = a->latency_us && b->latency_us;
+    const uint64_t cost_a = ((uint64_t)a->calls + 1) * (known ? a->latency_us : 1);
+    const uint64_t cost_b = ((uint64_t)b->calls + 1) * (known ? b->latency_us : 1);
+    return cost_a < cost_b;
+}
+
+/* The better of two that are chosen at random: nearly as even as the best of all, and calls that are placed at the same
+   time do not all go to the same one. */
+size_t connect_pick_least_loaded(
+    const connect_backend_t *backends, size_t count, size_t last, const connect_call_t *call, void *user) {
+    uint64_t random = call->serial * 0x9E3779B97F4A7C15u + last;
+    size_t ready = 0, i, nth[2], at = 0, chosen[2] = {0, 0};
+    (void)user;
+    for (i = 0; i < count; i++)
+        ready += backends[i].ready;
+    if (ready == 0) return count;
+    nth[0] = (size_t)(cn_retry_random(&random) % ready);
+    nth[1] = ready > 1 ? (nth[0] + 1 + (size_t)(cn_retry_random(&random) % (ready - 1))) % ready : nth[0];
+    for (i = 0; i < count; i++) {
+        if (!backends[i].ready) continue;
+        if (at == nth[0]) chosen[0] = i;
+        if (at == nth[1]) chosen[1] = i;
+        at++;
+    }
+    return cn_balance_is_better(&backends[chosen[1]], &backends[chosen[0]]) ? chosen[1] : chosen[0];
+}
+
+/* ---- What came of it ---- */
+
+CN_PRIVATE void cn_balance_on_answer(cn_backend_t *backend, int64_t ms) {
+    const int64_t us = CN_MIN(CN_MAX(ms, 0) * 1000, (int64_t)INT32_MAX), before = backend->latency_us;
+    backend->latency_us = (uint32_t)CN_MAX(before ? before + (us - before) / CN_BALANCE_SMOOTH : us, 1);
+}
+
+CN_PRIVATE void cn_balance_on_outcome(cn_backend_t *backend, connect_code_t code) {
+    if (code == CONNECT_UNAVAILABLE)
+        backend->failures += backend->failures < UINT32_MAX;
+    else
+        backend->failures = 0;
+}
+#endif
+
+/* #### src/client/name.h ########################################################################################### */
+#if CONNECT_ENABLE_CLIENT
+/* Takes the name apart that the client is to dial. Returns false: the error says what is wrong. */
+CN_PRIVATE bool cn_name_init(connect_client_t *client, connect_error_t *error);
+/* Asks the resolver, if there is no good answer. Returns when it is to be called again; INT64_MAX: no need. */
+CN_PRIVATE int64_t cn_name_advance(connect_client_t *client, int64_t now_ms);
+/* The client goes away: an answer that comes later is dropped. */
+CN_PRIVATE void cn_name_forget(connect_client_t *client);
+/* For a resolver that can be stopped: abandon is called when the client goes away, and the question is gone then. */
+CN_PRIVATE void cn_name_set_abandon(connect_resolve_t *question, void (*abandon)(void *arg), void *arg);
+/* Answers a question with a failure; text: copied. */
+CN_PRIVATE void cn_name_fail(connect_resolve_t *question, connect_code_t code, int os_error, const char *text);
+#endif
+
+/* #### src/client/name.c ########################################################################################### */
+/* From the name that a client dials to the addresses of its backends, by a resolver that may answer later.
+
+   What is no "host:port" (unix:, unix-abstract:, fd:) needs no resolver, nor does a dialer of the user's that came
+   without one: such an address is dialled as it is.
+
+   A question is asked when a call waits and there is no answer yet, when a call starts after valid_ms, and when no
+   address of the last answer can be connected. There is one at a time. Meanwhile, and after a question without an
+   answer, the old addresses stay. After one without an answer there is a pause, as pool.c makes it; the calls that
+   waited for the first answer end with it. The resolver is called in a step of the client, never inside a function of
+   the application's; it may answer at once. A question outlives its client, and is freed by its answer. */
+
+#if CONNECT_ENABLE_CLIENT
+#define CN_NAME_REST_MS 100u
+#define CN_NAME_REST_MAX_MS 10000u
+#define CN_NAME_ADDRESSES 64u /* more are left out */
+
+struct connect_resolve_t {
+    connect_client_t *client; /* NULL: it is gone */
+    const connect_allocator_t *allocator;
+    void (*abandon)(void *arg); /* the resolver is told so when the client goes away; it then frees nothing of this */
+    void *arg;
+};
+
+static bool cn_name_is_direct(const char *address) {
+    return strncmp(address, "unix:", 5) == 0 || strncmp(address, "unix-abstract:", 14) == 0 ||
+        strncmp(address, "fd:", 3) == 0;
+}
+
+CN_PRIVATE bool cn_name_init(connect_client_t *client, connect_error_t *error) {
+    const char *address = client->address, *colon = strrchr(address, ':');
+    connect_str_t host, port;
+    client->name.valid_until_ms = INT64_MAX;
+    if (!client->resolve || cn_name_is_direct(address)) {
+        client->name.is_answered = true;
+        return cn_balance_set_addresses(client, &address, 1) || cn_error_memory(error);
+    }
+    if (!colon || !colon[1])
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
+            "address must be \"host:port\", \"unix:/path\", \"unix-abstract:name\" or \"fd:3\"");
+    host = cn_str(address, (size_t)(colon - address));
+    if (host.len >= 2 && host.data[0] == '[' && host.data[host.len - 1] == ']')
+        host = cn_str(host.data + 1, host.len - 2);
+    host = connect_arena_copy(&client->arena, host);
+    port = connect_arena_copy(&client->arena, connect_str_of(colon + 1));
+    client->name.host = host.data;
+    client->name.port = port.data;
+    return (host.data && port.data) || cn_error_memory(error);
+}
+
+/* Without a host nothing may ever tell that a pause is over. */
+static bool cn_name_rests(const connect_client_t *client, int64_t now_ms) {
+    return client->host && client->name.rest_until_ms > now_ms;
+}
+
+CN_PRIVATE int64_t cn_name_advance(connect_client_t *client, int64_t now_ms) {
+    cn_name_t *name = &client->name;
+    connect_resolve_t *question;
+    bool is_wanted = client->kept || !cn_list_empty(&client->waiting[0]) || !cn_list_empty(&client->waiting[1]);
+    if (!name->host || name->question) return INT64_MAX;
+    if (name->is_answered && !name->is_stale && name->valid_until_ms > now_ms)
+        return client->kept ? name->valid_until_ms : INT64_MAX;
+    if (!is_wanted && (name->is_stale || !client->used)) return INT64_MAX;
+    if (cn_name_rests(client, now_ms)) return name->rest_until_ms;
+    question = (connect_resolve_t *)cn_mem_acquire(client->allocator, sizeof *question);
+    name->is_stale = false;
+    client->used = false;
+    if (!question) {
+        name->rest_until_ms = CN_MAX(now_ms, 0) + CN_NAME_REST_MS;
+        return name->rest_until_ms;
+    }
+    question->client = client;
+    question->allocator = client->allocator;
+    name->question = question;
+    client->resolve(question, name->host, name->port, client->resolve_user);
+    return INT64_MAX;
+}
+
+CN_PRIVATE void cn_name_set_abandon(connect_resolve_t *question, void (*abandon)(void *arg), void *arg) {
+    question->abandon = abandon;
+    question->arg = arg;
+}
+
+CN_PRIVATE void cn_name_forget(connect_client_t *client) {
+    connect_resolve_t *question = client->name.question;
+    client->name.question = NULL;
+    if (!question) return;
+    question->client = NULL;
+    if (!question->abandon) return; /* its answer frees it */
+    question->abandon(question->arg);
+    cn_mem_release(question->allocator, question);
+}
+
+/* Gives the question up. Returns its client, or NULL. */
+static connect_client_t *cn_name_take(connect_resolve_t *question) {
+    connect_client_t *client = question->client;
+    if (client) client->name.question = NULL;
+    cn_mem_release(question->allocator, question);
+    return client;
+}
+
+CN_PRIVATE void cn_name_fail(connect_resolve_t *question, connect_code_t code, int os_error, const char *text) {
+    connect_client_t *client = cn_name_take(question);
+    cn_name_t *name;
+    size_t lane;
+    if (!client) return;
+    name = &client->name;
+    name->faults++;
+    name->rest_until_ms = CN_MAX(cn_client_now_ms(client), 0) +
+        cn_retry_pause_ms(&client->random, name->faults, CN_NAME_REST_MS, CN_NAME_REST_MAX_MS);
+    name->is_stale = true;
+    client->failure.code = code;
+    client->failure.os_error = os_error;
+    snprintf(client->failure.text, sizeof client->failure.text, "%s", text);
+    for (lane = 0; lane < CN_LANES; lane++)
+        client->lane_failed[lane] = true;
+    client->dirty = true;
+    cn_client_wake(client);
+}
+
+void connect_resolve_finish(
+    connect_resolve_t *question, const char *const *addresses, size_t count, uint32_t valid_ms) {
+    connect_client_t *client = question->client;
+    char text[256];
+    int64_t now;
+    if (count == 0) {
+        snprintf(text, sizeof text, "cannot resolve %s: no address", client ? client->name.host : "");
+        cn_name_fail(question, CONNECT_UNAVAILABLE, 0, text);
+        return;
+    }
+    if (client && !cn_balance_set_addresses(client, addresses, CN_MIN(count, (size_t)CN_NAME_ADDRESSES))) {
+        cn_name_fail(question, CONNECT_RESOURCE_EXHAUSTED, ENOMEM, "out of memory");
+        return;
+    }
+    client = cn_name_take(question);
+    if (!client) return;
+    now = cn_client_now_ms(client);
+    client->name.is_answered = true;
+    client->name.faults = 0;
+    client->name.valid_until_ms = valid_ms && valid_ms != CONNECT_UNLIMITED ? CN_MAX(now, 0) + valid_ms : INT64_MAX;
+    client->dirty = true;
+    cn_client_wake(client);
+}
+#endif
+
 /* #### src/client/client.c ######################################################################################### */
-/* A client for the server at one address.
+/* A client: the calls, and what they wait for. Where they go is known to balance.c, by which connection to pool.c, by
+   which addresses to name.c; when they are made again to retry.c.
 
-   Calls wait in line for a connection of the HTTP version they need. A connection takes as many as it can (HTTP/1.1:
-   one, HTTP/2: what the peer allows); if none can and there may be more (CN_CLIENT_HTTP1_MAX, CN_CLIENT_HTTP2_MAX),
-   one is dialled. When a connection that never opened is lost, the calls that waited for it end with its reason,
-   UNAVAILABLE; when one that was open is lost, those that wait go on waiting for another.
+     start ---> begun, if a connection has room and nobody waits ahead -------------------> calls
+         \ \--> waiting, in order, for one of its lane ---> (a step places it) -----------/   |
+          \        ^                                                                          |
+           \--> paused: an interceptor holds it back; or before it is made again <--- may be, and lost or failed
 
-   A call's deadline runs from its start. Where the time comes from the transport of the user's (dial) and nothing was
-   fed yet, it runs from the first feed on.
+   Everything that can wait happens in a step: at the end of whatever was fed to a connection, or by the host's timer.
+   A step asks for addresses, places calls, has pools dial, ends calls whose time is over, and runs what was put off
+   (pokes), until nothing has changed any more; at last it says when the next one is due. Functions that the application
+   calls only take notes and wake the client. So callbacks never come out of them.
+
+   Time. With sockets the loop is the host: its clock, its timer. Without, connections are (api/conn.h): what they are
+   fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
+   start dials before it returns.
+
+   Failures. When a round of dialling fails and nothing is left that could become a connection, the calls that wait
+   end with its reason, UNAVAILABLE or what the dialer said; those that come while the backend rests wait for its next
+   round. So no call waits longer than one attempt, or its deadline, which counts from start on.
+
+   Members. A spread is a client without addresses. Its calls begin on connections of its members, which therefore
+   step it, too, after themselves.
 
    base_url (RFC 3986): "http://" authority [path]. The path is put before the methods' own. */
 
-#define CN_CLIENT_HTTP1_MAX 8u
-#define CN_CLIENT_HTTP2_MAX 1u
+#define CN_CLIENT_ROUNDS 8u       /* of a step; more in the next */
+#define CN_CLIENT_HTTP1_MISSES 8u /* calls of a lane that a step looks at though they find no connection */
 
 #if CONNECT_ENABLE_CLIENT
-static void cn_client_assign(connect_client_t *client);
-static bool cn_client_dial(connect_client_t *client, connect_http_version_t http);
-
-/* -1: not known yet. */
-static int64_t cn_client_now_ms(const connect_client_t *client) {
-    return client->clock ? client->clock(client) : client->now_ms;
+static connect_call_t *cn_client_call_of(cn_list_t *node) {
+    return CN_CONTAINER(node, connect_call_t, node);
 }
 
-/* ---- Callbacks and pokes ---- */
+CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client) {
+    return client->host ? client->host->now_ms(client) : client->now_ms;
+}
 
-static void cn_client_enter(void *owner, int64_t now_ms) {
+/* ---- Entering, leaving, waking ---- */
+
+/* Any connection: without a host it wakes the client. NULL: there is none. */
+static connect_conn_t *cn_client_any_conn(const connect_client_t *client) {
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next) {
+        const cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, node);
+        connect_conn_t *conn = backend->member ? cn_client_any_conn(backend->member) : NULL;
+        unsigned lane;
+        for (lane = 0; !conn && lane < CN_LANES; lane++)
+            if (!cn_list_empty(&backend->pools[lane].conns))
+                conn = CN_CONTAINER(backend->pools[lane].conns.next, connect_conn_t, node);
+        if (conn) return conn;
+    }
+    return NULL;
+}
+
+CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms) {
     connect_client_t *client = (connect_client_t *)owner;
     client->busy++;
     client->now_ms = CN_MAX(client->now_ms, now_ms);
@@ -21657,52 +22996,89 @@ static void cn_client_run_pokes(connect_client_t *client) {
         cn_call_on_poke(CN_CONTAINER(node, connect_call_t, poke_node));
 }
 
-static void cn_client_leave(void *owner) {
+static void cn_client_work(connect_client_t *client);
+
+static void cn_client_tell_backends(connect_client_t *client) {
+    if (!client->changed) return;
+    client->changed = false;
+    if (client->on_backends) client->on_backends(client, client->user);
+}
+
+/* What is due, until nothing has changed any more. */
+static void cn_client_settle(connect_client_t *client) {
+    unsigned round;
+    for (round = 0; round < CN_CLIENT_ROUNDS && !client->free_wanted; round++) {
+        if (!client->dirty && client->due_ms > cn_client_now_ms(client) && cn_list_empty(&client->pokes)) break;
+        if (client->dirty || client->due_ms <= cn_client_now_ms(client)) cn_client_work(client);
+        cn_client_run_pokes(client);
+        if (!client->free_wanted) cn_client_tell_backends(client);
+    }
+    cn_client_run_pokes(client);
+    if (client->free_wanted) return;
+    if (client->dirty) client->due_ms = CN_MAX(cn_client_now_ms(client), 0);
+    if (client->host) {
+        client->host->wake_at(client, client->due_ms);
+    } else {
+        connect_conn_t *conn = cn_client_any_conn(client);
+        if (conn) cn_conn_set_owner_due(conn, client->due_ms);
+    }
+}
+
+/* Has those step that have this client as a member. */
+static void cn_client_step_watchers(connect_client_t *client) {
+    cn_list_t *node = client->watchers.next;
+    unsigned steps = 0;
+    while (node != &client->watchers && !client->free_wanted) {
+        connect_client_t *spread = CN_CONTAINER(node, cn_backend_t, watch_node)->client;
+        node = node->next;
+        if (!spread->dirty || spread->busy) continue;
+        cn_client_enter(spread, client->now_ms);
+        cn_client_leave(spread);
+        if (++steps > CN_CLIENT_ROUNDS) break;
+        node = client->watchers.next; /* the spread may be gone */
+    }
+}
+
+CN_PRIVATE void cn_client_leave(void *owner) {
     connect_client_t *client = (connect_client_t *)owner;
     if (client->busy == 1) {
-        do {
-            client->unassigned = false;
-            if (!client->free_wanted) cn_client_assign(client);
-            cn_client_run_pokes(client); /* these may start more */
-        } while (client->unassigned);
+        cn_client_settle(client);
+        cn_client_step_watchers(client);
     }
     if (--client->busy == 0 && client->free_wanted && !client->waits) connect_client_free(client);
 }
 
-#if CONNECT_ENABLE_SOCKETS
-static void cn_client_on_poke_task(void *arg) {
-    cn_client_enter(arg, -1);
-    cn_client_leave(arg);
+CN_PRIVATE void cn_client_step(connect_client_t *client) {
+    client->dirty = true;
+    cn_client_enter(client, -1);
+    cn_client_leave(client);
 }
-#endif
 
-/* Has enter and leave run soon, out of a turn or a feed. */
-static void cn_client_wake(connect_client_t *client) {
+CN_PRIVATE void cn_client_wake(connect_client_t *client) {
+    connect_conn_t *conn;
     if (client->busy) return;
-#if CONNECT_ENABLE_SOCKETS
-    if (client->loop) {
-        connect_loop_after(client->loop, &client->poke_task, 0, cn_client_on_poke_task, client);
+    if (client->host) {
+        client->due_ms = 0;
+        client->host->wake_at(client, 0);
         return;
     }
-#endif
-    if (cn_list_empty(&client->conns) && !cn_list_empty(&client->waiting)) { /* lost while an interceptor decided */
+    conn = cn_client_any_conn(client);
+    if (!conn) { /* lost while an interceptor or a resolver took its time */
         client->busy++;
-        cn_client_dial(client, CN_CONTAINER(client->waiting.next, connect_call_t, node)->info.peer.http);
+        client->pressed[cn_balance_lane(client, client->protocol)] = true;
+        cn_client_work(client);
         client->busy--;
+        conn = cn_client_any_conn(client);
     }
-    if (!cn_list_empty(&client->conns)) cn_http_wake(&CN_CONTAINER(client->conns.next, connect_conn_t, node)->http);
+    if (conn)
+        cn_http_wake(&conn->http);
+    else
+        cn_client_step(client); /* nothing could put it off */
 }
 
 static void cn_client_poke(connect_call_t *call) {
     connect_client_t *client = (connect_client_t *)call->owner;
     cn_list_append(&client->pokes, &call->poke_node);
-    cn_client_wake(client);
-}
-
-/* A call waits for a connection now. */
-static void cn_client_on_passed(connect_call_t *call) {
-    connect_client_t *client = (connect_client_t *)call->owner;
-    client->unassigned = true;
     cn_client_wake(client);
 }
 
@@ -21716,55 +23092,189 @@ static void cn_client_on_released(connect_call_t *call) {
     cn_call_recycle(&client->pool, call);
 }
 
-/* ---- Connections ---- */
+/* ---- Calls that wait ---- */
 
-static connect_conn_t *cn_client_conn_of(cn_list_t *node) {
-    return CN_CONTAINER(node, connect_conn_t, node);
+/* before: &list to append, list.next to put it first. */
+static void cn_client_move(connect_call_t *call, cn_list_t *before) {
+    cn_list_remove(&call->node);
+    cn_list_append(before, &call->node);
 }
 
-static connect_call_t *cn_client_call_of(cn_list_t *node) {
-    return CN_CONTAINER(node, connect_call_t, node);
+static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool first) {
+    const int64_t now = cn_client_now_ms(client);
+    int64_t due_ms = call->deadline_ms;
+    cn_list_t *list = &client->waiting[call->lane];
+    if (call->opening || (call->not_before_ms > now && (client->host || cn_client_any_conn(client)))) {
+        list = &client->paused;
+        due_ms = CN_MIN(due_ms, call->not_before_ms);
+    }
+    cn_client_move(call, first ? list->next : list);
+    client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
+    client->dirty = true;
 }
 
-static bool cn_client_fits(const connect_conn_t *conn, const connect_call_t *call) {
-    const connect_http_version_t http = call->info.peer.http;
-    return !conn->dead &&
-        ((http != CONNECT_HTTP_2 && conn->allow_http1) || (http != CONNECT_HTTP_1 && conn->allow_http2));
-}
-
-/* Ends the waiting calls whose deadline has come, and has on_due called for the next. */
-static void cn_client_watch_waiting(connect_client_t *client) {
+/* Looks at one list's deadlines and pauses. Returns when the next is due. */
+static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, int64_t now_ms) {
+    const bool fresh = client->host || client->told_now;
     cn_list_t *node, *next;
-    const bool fresh = client->clock || client->told_now;
-    int64_t due = INT64_MAX, now = cn_client_now_ms(client);
-    for (node = client->waiting.next; node != &client->waiting; node = next) {
+    int64_t due_ms = INT64_MAX;
+    for (node = list->next; node != list; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
         if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE && fresh)
-            call->deadline_ms = now + call->rpc.timeout_ms;
-        if (call->over || call->deadline_ms <= now) {
-            cn_list_remove(&call->node);
-            cn_list_append(&client->calls, &call->node);
-            cn_error_set(call->over ? NULL : &call->rpc.error, CONNECT_DEADLINE_EXCEEDED,
-                "the deadline has passed before there was a connection");
+            call->deadline_ms = now_ms + call->rpc.timeout_ms;
+        if (call->over || call->deadline_ms <= now_ms) {
+            cn_client_move(call, &client->calls);
+            if (!call->over)
+                cn_error_print(&call->rpc.error, &call->arena, CONNECT_DEADLINE_EXCEEDED,
+                    "the deadline has passed before there was a connection%s%s", client->failure.text[0] ? ": " : "",
+                    client->failure.text);
             cn_invoke_end(call);
             cn_call_release_if_done(call);
+        } else if (list == &client->paused && call->not_before_ms <= now_ms) {
+            cn_client_move(call, client->waiting[call->lane].next);
+            client->waiting_due_ms = CN_MIN(client->waiting_due_ms, call->deadline_ms);
         } else {
-            due = CN_MIN(due, call->deadline_ms);
+            due_ms = CN_MIN(due_ms, call->deadline_ms);
+            if (list == &client->paused) due_ms = CN_MIN(due_ms, call->not_before_ms);
         }
     }
-    if (due != INT64_MAX && !cn_list_empty(&client->conns))
-        cn_conn_set_owner_due(cn_client_conn_of(client->conns.next), due);
+    return due_ms;
 }
 
-static void cn_client_on_due(connect_conn_t *conn) {
-    connect_client_t *client = (connect_client_t *)conn->owner;
-    cn_client_watch_waiting(client);
+static void cn_client_expire(connect_client_t *client, int64_t now_ms) {
+    unsigned lane;
+    int64_t due_ms, list_due_ms;
+    if (client->host && client->waiting_due_ms > now_ms) return;
+    client->waiting_due_ms = INT64_MAX;
+    due_ms = cn_client_expire_list(client, &client->paused, now_ms);
+    for (lane = 0; lane < CN_LANES; lane++) {
+        list_due_ms = cn_client_expire_list(client, &client->waiting[lane], now_ms);
+        due_ms = CN_MIN(due_ms, list_due_ms);
+    }
+    client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
 }
+
+/* Ends the calls that wait for a connection, as none can be had. */
+static void cn_client_fail_waiting(connect_client_t *client, unsigned lane) {
+    cn_list_t *list = &client->waiting[lane], failed, *node;
+    cn_list_init(&failed);
+    while ((node = cn_list_pop(list)) != NULL)
+        cn_list_append(&failed, node);
+    while ((node = cn_list_pop(&failed)) != NULL) {
+        connect_call_t *call = cn_client_call_of(node);
+        cn_list_append(&client->calls, node);
+        if (!call->over) {
+            cn_error_print(&call->rpc.error, &call->arena, client->failure.code, "%s", client->failure.text);
+            call->rpc.error.os_error = client->failure.os_error;
+            call->unprocessed = true;
+            if (!call->attempts++) call->own_headers = call->rpc.headers.count;
+            cn_invoke_decide(call);
+        }
+        cn_call_release_if_done(call);
+    }
+}
+
+/* ---- Calls that begin ---- */
+
+/* What the connection's client has to add to a call of this one. */
+static bool cn_client_prepare(connect_client_t *owner, connect_call_t *call, const connect_conn_t *conn) {
+    const char *path = call->rpc.method->path;
+    size_t i;
+    call->info.peer.http = conn->http.version->number;
+    cn_call_set_tls(call, conn->tls);
+    call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(conn->peer)).data;
+    if (call->attempts == 1) call->own_headers = call->rpc.headers.count;
+    call->rpc.headers.count = call->own_headers;
+    if (owner != call->owner) {
+        for (i = 0; i < owner->headers.count; i++)
+            if (!cn_headers_put(&call->rpc.headers, &call->arena, owner->headers.items[i].name,
+                    owner->headers.items[i].value))
+                return false;
+    }
+    if (owner->prefix.len)
+        path = connect_arena_printf(&call->arena, "%s%s", owner->prefix.data, call->rpc.method->path).data;
+    call->info.path = path ? path : call->rpc.method->path;
+    return path && call->info.peer.address;
+}
+
+/* Returns false: no connection has room. */
+static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
+    connect_client_t *owner;
+    cn_pool_t *pool = cn_balance_pick(client, call, call->lane, &owner);
+    connect_conn_t *conn = pool ? cn_pool_room(pool) : NULL;
+    if (!pool) cn_balance_want(client, call->lane);
+    if (pool && !conn) {
+        pool->wanted++;
+        if (owner != client) cn_balance_press(owner, pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY);
+    }
+    if (!conn || !conn->http.version->begin(&conn->http, &call->x)) return false;
+    cn_buf_borrow(&conn->http.out, conn->pool);
+    cn_list_remove(&conn->node);
+    cn_list_append(&pool->conns, &conn->node);
+    cn_client_move(call, &client->calls);
+    call->attempts++;
+    call->backend = pool->backend;
+    call->unprocessed = false;
+    call->begun_ms = cn_client_now_ms(client);
+    if (!cn_client_prepare(owner, call, conn)) {
+        cn_error_memory(&call->rpc.error);
+        cn_invoke_end(call);
+        return true;
+    }
+    cn_invoke_begun(call, owner->authority, connect_str_of(call->info.path));
+    return true;
+}
+
+static void cn_client_place_waiting(connect_client_t *client, unsigned lane) {
+    const uint32_t most = client->connections ? client->connections : CN_CLIENT_HTTP1_MISSES;
+    cn_list_t *node, *next;
+    uint32_t misses = 0;
+    for (node = client->waiting[lane].next; node != &client->waiting[lane] && misses < most; node = next) {
+        connect_call_t *call = cn_client_call_of(node);
+        next = node->next;
+        if (call->over)
+            cn_client_move(call, &client->calls);
+        else if (!cn_client_place(client, call))
+            misses = lane == CN_LANE_HTTP2 ? most : misses + 1;
+    }
+}
+
+/* What a step does but for calling the application. */
+static void cn_client_work(connect_client_t *client) {
+    const int64_t now = cn_client_now_ms(client);
+    cn_list_t *node;
+    int64_t due_ms, pool_due_ms;
+    unsigned lane;
+    client->dirty = false;
+    due_ms = cn_name_advance(client, now);
+    cn_client_expire(client, now);
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        for (lane = 0; lane < CN_LANES; lane++)
+            CN_CONTAINER(node, cn_backend_t, node)->pools[lane].wanted = 0;
+    for (lane = 0; lane < CN_LANES; lane++)
+        cn_client_place_waiting(client, lane);
+    cn_balance_keep(client);
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        for (lane = 0; lane < CN_LANES; lane++) {
+            pool_due_ms = cn_pool_advance(&CN_CONTAINER(node, cn_backend_t, node)->pools[lane], now);
+            due_ms = CN_MIN(due_ms, pool_due_ms);
+        }
+    for (lane = 0; lane < CN_LANES; lane++) {
+        if (client->lane_failed[lane] && !cn_balance_has_hope(client, lane)) cn_client_fail_waiting(client, lane);
+        client->lane_failed[lane] = false;
+    }
+    cn_balance_look(client);
+    cn_balance_sweep(client);
+    client->due_ms = CN_MIN(due_ms, client->waiting_due_ms);
+}
+
+/* ---- Events of connections and of calls ---- */
 
 static void cn_client_on_room(connect_conn_t *conn) {
+    connect_client_t *client = (connect_client_t *)conn->owner;
     cn_list_t *node;
-    cn_client_assign((connect_client_t *)conn->owner);
+    cn_pool_on_room(conn);
     if (!conn->http.draining) return;
     for (node = conn->http.exchanges.next; node != &conn->http.exchanges; node = node->next) {
         connect_call_t *call = cn_call_of(CN_CONTAINER(node, cn_exchange_t, node));
@@ -21772,146 +23282,38 @@ static void cn_client_on_room(connect_conn_t *conn) {
         call->draining = true;
         cn_call_poke(call);
     }
+    client->dirty = true;
 }
 
-static bool cn_client_has_conn_for(connect_client_t *client, const connect_call_t *call) {
-    cn_list_t *node;
-    for (node = client->conns.next; node != &client->conns; node = node->next)
-        if (cn_client_fits(cn_client_conn_of(node), call)) return true;
-    return false;
-}
-
-/* Ends the calls that wait for a connection of this HTTP version, unless there is another. os_error: 0 if none. */
-static void cn_client_fail_waiting(
-    connect_client_t *client, bool http1, bool http2, connect_code_t code, const char *text, int os_error) {
-    cn_list_t *node, *next;
-    for (node = client->waiting.next; node != &client->waiting; node = next) {
-        connect_call_t *call = cn_client_call_of(node);
-        next = node->next;
-        if (call->opening || cn_client_has_conn_for(client, call)) continue;
-        if (!(call->info.peer.http != CONNECT_HTTP_2 && http1) && !(call->info.peer.http != CONNECT_HTTP_1 && http2))
-            continue;
-        cn_list_remove(&call->node);
-        cn_list_append(&client->calls, &call->node);
-        if (!call->over) {
-            cn_error_print(&call->rpc.error, &call->arena, code, "%s", text);
-            call->rpc.error.os_error = os_error;
-        }
-        cn_invoke_end(call);
-        cn_call_release_if_done(call);
-    }
-}
-
-/* A connection that never opened takes the calls with it that wait for one of its kind. */
-static void cn_client_on_lost(connect_conn_t *conn) {
+static void cn_client_on_due(connect_conn_t *conn) {
     connect_client_t *client = (connect_client_t *)conn->owner;
-    cn_list_remove(&conn->node);
-    if (conn->opened) return;
-    cn_client_fail_waiting(client, conn->allow_http1, conn->allow_http2,
-        conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE,
-        conn->failure[0] ? conn->failure : "the connection could not be opened", conn->os_error);
+    client->dirty = true;
 }
 
-/* Returns false: it cannot be dialled, and the waiting calls that need it have failed. */
-static bool cn_client_dial(connect_client_t *client, connect_http_version_t http) {
+static const cn_conn_owner_t *cn_client_conn_events(void) {
     static const cn_conn_owner_t events = {
-        NULL, cn_client_on_room, cn_client_on_due, cn_client_on_lost, cn_client_enter, cn_client_leave};
-    cn_conn_options_t options;
-    connect_conn_t *conn;
-    connect_code_t code;
-    memset(&options, 0, sizeof options);
-    options.allocator = client->allocator;
-    options.limits = &client->limits;
-    options.pool = &client->buffers;
-    options.events = &events;
-    options.owner = client;
-    options.peer = client->address;
-    options.allow_http1 = http != CONNECT_HTTP_2;
-    options.allow_http2 = http != CONNECT_HTTP_1 && CONNECT_ENABLE_HTTP2;
-    options.tls = client->tls;
-    options.server_name = client->server_name;
-    options.turn = &client->turn;
-    conn = cn_conn_new(&options);
-    if (!conn) {
-        cn_client_fail_waiting(
-            client, options.allow_http1, options.allow_http2, CONNECT_RESOURCE_EXHAUSTED, "out of memory", ENOMEM);
-        return false;
-    }
-    cn_list_append(&client->conns, &conn->node);
-    code = client->dial(conn, client->address, client->dial_user);
-    if (code == CONNECT_OK) return true;
-    conn->dial_code = code;
-    if (!conn->failure[0]) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
-    connect_conn_close(conn);
-    return false;
+        NULL, cn_client_on_room, cn_client_on_due, cn_pool_on_lost, cn_client_enter, cn_client_leave};
+    return &events;
 }
 
-static connect_conn_t *cn_client_find_room(connect_client_t *client, const connect_call_t *call, uint32_t *others) {
-    cn_list_t *node;
-    *others = 0;
-    for (node = client->conns.next; node != &client->conns; node = node->next) {
-        connect_conn_t *conn = cn_client_conn_of(node);
-        if (!cn_client_fits(conn, call)) continue;
-        if (conn->http.version && !conn->http.draining && !conn->http.closing &&
-            conn->http.version->can_begin(&conn->http))
-            return conn;
-        if (!conn->http.draining && !conn->http.closing) ++*others;
-    }
-    return NULL;
+static void cn_client_on_answer(connect_call_t *call) {
+    const connect_client_t *client = (const connect_client_t *)call->owner;
+    if (call->begun_ms >= 0) cn_balance_on_answer(call->backend, cn_client_now_ms(client) - call->begun_ms);
 }
 
-static uint32_t cn_client_count_dialling(connect_client_t *client, const connect_call_t *call) {
-    uint32_t count = 0;
-    cn_list_t *node;
-    for (node = client->conns.next; node != &client->conns; node = node->next)
-        count += cn_client_fits(cn_client_conn_of(node), call) && !cn_client_conn_of(node)->opened;
-    return count;
+static void cn_client_on_outcome(connect_call_t *call) {
+    if (call->backend) cn_balance_on_outcome(call->backend, call->rpc.error.code);
 }
 
-/* How many connections there may be for such a call. Before the first has negotiated, one is enough to learn from. */
-static uint32_t cn_client_most(connect_client_t *client, connect_http_version_t http) {
-    cn_list_t *node;
-    if (http) return http == CONNECT_HTTP_2 ? CN_CLIENT_HTTP2_MAX : CN_CLIENT_HTTP1_MAX;
-    for (node = client->conns.next; node != &client->conns; node = node->next)
-        if (!cn_client_conn_of(node)->allow_http2) return CN_CLIENT_HTTP1_MAX;
-    return CN_CLIENT_HTTP2_MAX;
+static bool cn_client_may_retry(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    return !client->free_wanted && cn_retry_take(client, call, call->rpc.error.code);
 }
 
-/* Gives connections to the calls that wait, in their order, and dials what is missing. */
-static void cn_client_assign(connect_client_t *client) {
-    cn_list_t *node, *next;
-    uint32_t before[3] = {0, 0, 0}; /* calls of each version that wait further ahead for one that is being dialled */
-    bool failed[3] = {false, false, false}; /* dialling: not again before something else happens */
-    if (client->assigning) return;
-    client->assigning = true;
-    for (node = client->waiting.next; node != &client->waiting; node = next) {
-        connect_call_t *call = cn_client_call_of(node);
-        const connect_http_version_t http = call->info.peer.http;
-        uint32_t others;
-        connect_conn_t *conn = cn_client_find_room(client, call, &others);
-        next = node->next;
-        if (call->over) {
-            cn_list_remove(&call->node);
-            cn_list_append(&client->calls, &call->node);
-        } else if (call->opening) {
-            continue;
-        } else if (conn && conn->http.version->begin(&conn->http, &call->x)) {
-            cn_list_remove(&call->node);
-            cn_list_append(&client->calls, &call->node);
-            call->info.peer.http = conn->http.version->number;
-            cn_call_set_tls(call, conn->tls);
-            cn_invoke_begun(call, client->authority, cn_str(call->info.path, strlen(call->info.path)));
-        } else if (!conn && !failed[http] && others < cn_client_most(client, http) &&
-            before[http] >= cn_client_count_dialling(client, call)) {
-            failed[http] = !cn_client_dial(client, http);
-            next = client->waiting.next; /* it may have failed, and calls with it */
-            memset(before, 0, sizeof before);
-        } else {
-            before[http]++;
-        }
-    }
-    client->assigning = false;
-    cn_client_watch_waiting(client);
+static void cn_client_again(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    cn_client_wait(client, call, true);
+    cn_client_wake(client);
 }
 
 /* ---- The client ---- */
@@ -21926,13 +23328,16 @@ static connect_str_t cn_client_host(connect_str_t authority) {
 }
 
 static bool cn_client_set_tls(
-    connect_client_t *client, bool is_https, connect_tls_t *tls_or_null, connect_error_t *error) {
+    connect_client_t *client, bool is_https, const connect_client_options_t *options, connect_error_t *error) {
+    connect_tls_t *tls_or_null = options->tls;
     connect_tls_options_t defaults;
     if (!is_https)
         return !tls_or_null ||
             cn_error_set(error, CONNECT_INVALID_ARGUMENT, "tls is set, and base_url is http://; write https://");
     memset(&defaults, 0, sizeof defaults);
     defaults.allocator = client->allocator;
+    if (options->loopback)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback stays in memory: base_url must be http://");
     client->tls = tls_or_null ? cn_tls_hold(tls_or_null) : connect_tls_new(&defaults, error);
     if (!client->tls) return false;
     client->server_name = connect_arena_copy(&client->arena, cn_client_host(client->authority)).data;
@@ -21962,7 +23367,7 @@ static bool cn_client_parse_url(
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
     if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
-    return cn_client_set_tls(client, is_https, options->tls, error);
+    return cn_client_set_tls(client, is_https, options, error);
 }
 
 /* Where to dial: the URL's authority, with the scheme's port if it names none. */
@@ -22031,32 +23436,67 @@ static bool cn_client_set_codings(
         cn_codings_choose(&client->codings, options->compression, &client->coding, error);
 }
 
-static bool cn_client_setup(
+static bool cn_client_add_members(
+    connect_client_t *client, const connect_client_options_t *options, connect_error_t *error) {
+    size_t i;
+    for (i = 0; i < options->member_count; i++) {
+        connect_client_t *member = options->members[i];
+        if (!member || member->loop != options->members[0]->loop)
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "members has a NULL, or they run on different loops");
+        if (client->protocol == CONNECT_PROTOCOL_GRPC && member->http == CONNECT_HTTP_1)
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "gRPC needs members with http = CONNECT_HTTP_2");
+        if (!cn_balance_add_member(client, member)) return cn_error_memory(error);
+    }
+    client->is_spread = true;
+    client->loop = options->members[0]->loop;
+    client->host = options->members[0]->host;
+    client->host_data = options->members[0]->host_data;
+    client->url = "";
+    return true;
+}
+
+static bool cn_client_set_target(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
-    const char *address = options->loopback ? "memory:" : options->address;
-    if (!cn_limits_resolve(&client->limits, &options->limits, error) ||
-        !cn_client_parse_url(client, base_url, options, error) || !cn_client_set_address(client, address, error) ||
-        !cn_client_copy_headers(client, options->headers, error) ||
-        !cn_client_codec(options->codec ? options->codec : "proto", &client->json, error) ||
-        !cn_client_set_codings(client, options, error))
+    if (options->member_count) {
+        if (!options->members || base_url || options->dial || options->address || options->resolve ||
+            options->loopback || options->tls)
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT,
+                "with members there is no base_url, address, loopback, tls, dial or resolve: they have their own");
+        return cn_client_add_members(client, options, error);
+    }
+    if (!base_url) return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "base_url is NULL, and there are no members");
+    if (!cn_client_parse_url(client, base_url, options, error) ||
+        !cn_client_set_address(client, options->loopback ? "memory:" : options->address, error))
         return false;
-    if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
-        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
 #if CONNECT_ENABLE_SERVER
-    if (options->loopback) return cn_client_use_loopback(client, options->loopback, error);
+    if (options->loopback && !cn_client_use_loopback(client, options->loopback, error)) return false;
 #endif
 #if CONNECT_ENABLE_SOCKETS
-    return cn_client_use_sockets(client, error);
-#else
-    return client->dial ||
-        cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
+    if (!cn_client_use_sockets(client, error)) return false;
 #endif
+    if (!client->dial)
+        return cn_error_set(
+            error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
+    return cn_name_init(client, error);
+}
+
+static bool cn_client_setup(
+    connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
+    if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
+    return cn_limits_resolve(&client->limits, &options->limits, error) &&
+        cn_retry_resolve(&client->retry, &options->retry, error) &&
+        cn_client_set_target(client, base_url, options, error) &&
+        cn_client_copy_headers(client, options->headers, error) &&
+        cn_client_codec(options->codec ? options->codec : "proto", &client->json, error) &&
+        cn_client_set_codings(client, options, error);
 }
 
 connect_client_t *connect_client_new(
-    const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
+    const char *base_url_or_null, const connect_client_options_t *options, connect_error_t *error) {
     static const connect_client_options_t defaults;
     connect_client_t *client;
+    unsigned lane;
     if (!options) options = &defaults;
     client = (connect_client_t *)cn_mem_acquire(options->allocator, sizeof *client);
     if (!client) {
@@ -22071,39 +23511,67 @@ connect_client_t *connect_client_new(
     client->get = options->get;
     client->interceptors = options->interceptors;
     client->interceptor_count = options->interceptor_count;
+    client->no_queue = options->no_queue;
     client->timeout_ms = options->timeout_ms;
+    client->connections = options->connections;
     client->dial = options->dial;
-    client->dial_user = options->user;
+    client->resolve = options->resolve;
+    client->pick = options->pick;
+    if (client->pick == connect_pick_first && !options->member_count) client->pick = NULL;
+    client->on_backends = options->on_backends;
+    client->user = client->dial_user = client->resolve_user = options->user;
+    client->conn_events = cn_client_conn_events();
     client->arena.private_allocator = options->allocator;
     client->now_ms = -1;
-    cn_list_init(&client->conns);
+    client->due_ms = client->waiting_due_ms = INT64_MAX;
+    client->random = (uint64_t)(uintptr_t)client * 0x9E3779B97F4A7C15u;
+    client->retry_tokens = UINT32_MAX / 2; /* the first call cuts it to what is allowed */
+    cn_list_init(&client->backends);
+    cn_list_init(&client->leaving);
+    cn_list_init(&client->watchers);
     cn_list_init(&client->calls);
-    cn_list_init(&client->waiting);
+    cn_list_init(&client->paused);
+    for (lane = 0; lane < CN_LANES; lane++)
+        cn_list_init(&client->waiting[lane]);
     cn_list_init(&client->pokes);
-    if (cn_client_setup(client, base_url, options, error)) return client;
+    if (cn_client_setup(client, base_url_or_null, options, error)) return client;
     connect_client_free(client);
     return NULL;
 }
 
+static void cn_client_cancel_list(cn_list_t *list) {
+    cn_list_t *node, *next;
+    for (node = list->next; node != list; node = next) {
+        connect_call_t *call = cn_client_call_of(node);
+        next = node->next;
+        cn_error_set(call->over ? NULL : &call->rpc.error, CONNECT_CANCELED, "the client was freed");
+        cn_invoke_end(call);
+    }
+}
+
 static void cn_client_cancel_all(connect_client_t *client) {
-    cn_list_t *lists[2], *node, *next;
-    size_t i;
-    lists[0] = &client->waiting;
-    lists[1] = &client->calls;
-    for (i = 0; i < CN_LEN(lists); i++) {
-        for (node = lists[i]->next; node != lists[i]; node = next) {
-            connect_call_t *call = cn_client_call_of(node);
-            next = node->next;
-            cn_error_set(call->over ? NULL : &call->rpc.error, CONNECT_CANCELED, "the client was freed");
-            cn_invoke_end(call);
-        }
+    unsigned lane;
+    cn_client_cancel_list(&client->calls);
+    cn_client_cancel_list(&client->paused);
+    for (lane = 0; lane < CN_LANES; lane++)
+        cn_client_cancel_list(&client->waiting[lane]);
+}
+
+/* What is left are calls that the user frees by connect_call_free, and those on connections of a member. */
+static void cn_client_leave_calls(cn_list_t *list) {
+    cn_list_t *node;
+    while ((node = cn_list_pop(list)) != NULL) {
+        connect_call_t *call = cn_client_call_of(node);
+        cn_call_tell_closed(call);
+        call->owner = NULL;
+        call->poked = false;
+        cn_call_release_if_done(call);
     }
 }
 
 void connect_client_free(connect_client_t *client) {
     const connect_allocator_t *allocator;
-    cn_list_t *lists[2], *node;
-    size_t i;
+    unsigned lane;
     if (!client) return;
     if (client->busy || client->waits) {
         if (!client->free_wanted) cn_client_cancel_all(client);
@@ -22112,24 +23580,17 @@ void connect_client_free(connect_client_t *client) {
     }
     allocator = client->allocator;
     client->busy = 1;
-    client->assigning = true;
     client->free_wanted = true; /* nothing is started any more */
     cn_client_cancel_all(client);
-    lists[0] = &client->waiting;
-    lists[1] = &client->calls;
-    while (!cn_list_empty(&client->conns))
-        cn_conn_abort(cn_client_conn_of(client->conns.next));
+    cn_name_forget(client);
+    cn_balance_free(client);
     cn_client_run_pokes(client);
-    for (i = 0; i < CN_LEN(lists); i++) {
-        while ((node = cn_list_pop(lists[i])) != NULL) { /* what the user frees by connect_call_free */
-            connect_call_t *call = cn_client_call_of(node);
-            call->owner = NULL;
-            call->poked = false;
-            cn_call_release_if_done(call);
-        }
-    }
+    cn_client_leave_calls(&client->calls);
+    cn_client_leave_calls(&client->paused);
+    for (lane = 0; lane < CN_LANES; lane++)
+        cn_client_leave_calls(&client->waiting[lane]);
+    if (client->host) client->host->wake_at(client, INT64_MAX);
 #if CONNECT_ENABLE_SOCKETS
-    if (client->loop) connect_loop_after(client->loop, &client->poke_task, -1, NULL, NULL);
     if (client->owns_loop) connect_loop_free(client->loop);
 #endif
 #if CONNECT_ENABLE_SERVER
@@ -22141,6 +23602,11 @@ void connect_client_free(connect_client_t *client) {
     connect_arena_free(&client->arena);
     cn_codings_free(&client->codings);
     cn_mem_release(allocator, client);
+}
+
+void connect_client_connect(connect_client_t *client) {
+    client->kept = client->dirty = true;
+    cn_client_wake(client);
 }
 
 /* ---- Calls ---- */
@@ -22165,24 +23631,20 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     connect_protocol_t protocol = options->protocol ? options->protocol : client->protocol;
     uint32_t timeout = options->timeout_ms ? options->timeout_ms : client->timeout_ms;
     int64_t now = cn_client_now_ms(client);
-    connect_str_t path;
     call->rpc.json = client->json;
     if (options->codec && !cn_client_codec(options->codec, &call->rpc.json, error)) return false;
     call->rpc.protocol = cn_protocol_of(protocol, method);
     if (!call->rpc.protocol)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol is none that this build has");
-    call->info.peer.http = client->http; /* 0, in TLS: by ALPN */
-    if (!client->http && protocol == CONNECT_PROTOCOL_GRPC) call->info.peer.http = CONNECT_HTTP_2;
-    if (!call->info.peer.http && !client->tls) call->info.peer.http = CONNECT_HTTP_1;
-    if (protocol == CONNECT_PROTOCOL_GRPC && call->info.peer.http != CONNECT_HTTP_2)
+    call->lane = (uint8_t)cn_balance_lane(client, protocol);
+    if (protocol == CONNECT_PROTOCOL_GRPC && call->lane != CN_LANE_HTTP2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "gRPC needs http = CONNECT_HTTP_2");
-    if (call->info.peer.http == CONNECT_HTTP_2 && !CONNECT_ENABLE_HTTP2)
+    if (call->lane == CN_LANE_HTTP2 && !CONNECT_ENABLE_HTTP2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "this build has no HTTP/2");
-    path = connect_arena_printf(&call->arena, "%s%s", client->prefix.data, method->path);
-    if (!path.data) return cn_error_memory(error);
     if (!method->input || !method->output) {
         call->own_method = *method;
-        call->own_method.path = path.data + client->prefix.len;
+        call->own_method.path = connect_arena_copy(&call->arena, connect_str_of(method->path)).data;
+        if (!call->own_method.path) return cn_error_memory(error);
         call->rpc.method = method = &call->own_method;
     }
     call->rpc.codings = &client->codings;
@@ -22196,39 +23658,65 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.compression_received = cn_coding_name(NULL);
     call->info.compression_sent = cn_coding_name(call->rpc.coding_sent);
     call->info.method = method;
-    call->info.path = path.data;
+    call->info.path = method->path;
     call->info.kind = method->kind == CONNECT_ANY_KIND ? CONNECT_BIDI_STREAM : method->kind;
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
-    call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(client->address)).data;
-    if (!call->info.peer.address) return cn_error_memory(error);
+    call->info.peer.address = client->address ? client->address : "";
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
     if (timeout && timeout != CONNECT_UNLIMITED) {
         call->rpc.timeout_ms = timeout;
-        if (client->clock) call->deadline_ms = now + (int64_t)timeout; /* else from the next feed on */
+        if (client->host) call->deadline_ms = now + (int64_t)timeout; /* else from the next feed on */
     }
     connect_call_set_limits(call, options->receive_bytes, options->send_bytes);
-    return cn_client_set_call_headers(call, client->headers, true, error) &&
-        cn_client_set_call_headers(call, options->headers, false, error);
+    if (!cn_client_set_call_headers(call, client->headers, true, error) ||
+        !cn_client_set_call_headers(call, options->headers, false, error))
+        return false;
+    return true;
 }
 
-/* Without a loop it is connections that make the client run: so there is one from the first call on. */
-static bool cn_client_dial_first(connect_client_t *client, connect_http_version_t http, connect_error_t *error) {
-    bool dialled;
-    if (client->busy || client->loop || !cn_list_empty(&client->conns)) return true;
+/* Tells whether a call could begin, or wait. Without a host nobody else would begin to dial. */
+static bool cn_client_admits(connect_client_t *client, unsigned lane, connect_error_t *error) {
+    if (client->no_queue) {
+        if (cn_balance_has_room(client, lane)) return true;
+        cn_balance_press(client, lane);
+        return cn_error_set(error, CONNECT_UNAVAILABLE, "no connection is ready to take a call (no_queue)");
+    }
+    if (client->busy || client->host || cn_client_any_conn(client)) return true;
+    client->pressed[lane] = true;
     client->busy++; /* what is caused here is told later */
-    dialled = cn_client_dial(client, http);
+    cn_client_work(client);
     client->busy--;
-    return dialled || cn_error_set(error, CONNECT_UNAVAILABLE, "the connection could not be dialled");
+    client->pressed[lane] = false;
+    if (client->name.question || cn_client_any_conn(client)) return true;
+    cn_error_set(error, client->failure.code ? client->failure.code : CONNECT_UNAVAILABLE,
+        "the connection could not be dialled");
+    if (error) error->os_error = client->failure.os_error;
+    return false;
+}
+
+/* No interceptor holds the call back: it begins, or waits. */
+static void cn_client_on_passed(connect_call_t *call) {
+    connect_client_t *client = (connect_client_t *)call->owner;
+    call->not_before_ms = 0;
+    if (cn_list_empty(&client->waiting[call->lane]) && cn_client_place(client, call)) return;
+    if (client->no_queue) {
+        cn_error_set(&call->rpc.error, CONNECT_UNAVAILABLE, "no connection is ready to take a call (no_queue)");
+        cn_invoke_end(call);
+        return;
+    }
+    cn_client_wait(client, call, false);
+    cn_client_wake(client);
 }
 
 connect_call_t *connect_client_start(connect_client_t *client, const connect_method_t *method,
     const connect_events_t *events_or_null, void *user_or_null, const connect_call_options_t *options,
     connect_error_t *error) {
-    static const cn_call_owner_t owner_events = {
-        NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms, cn_client_on_passed};
+    static const cn_call_owner_t owner_events = {NULL, cn_client_on_released, cn_client_poke, cn_client_call_now_ms,
+        cn_client_on_passed, cn_client_on_answer, cn_client_on_outcome, cn_client_may_retry, cn_client_again};
     static const connect_call_options_t defaults;
     connect_call_t *call;
+    if (!options) options = &defaults;
     if (client->free_wanted) {
         cn_error_set(error, CONNECT_CANCELED, "the client was freed");
         return NULL;
@@ -22247,25 +23735,31 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->pull = events_or_null == NULL;
     call->entered = true;
     call->user = user_or_null;
+    call->serial = ++client->serial;
+    call->retriable = client->retry.attempts > 1;
     if (events_or_null) call->events = *events_or_null;
     call->interceptors.outer = client->interceptors;
     call->interceptors.outer_count = client->interceptor_count;
-    call->context = options ? options->context : NULL;
-    if (!cn_client_setup_call(client, call, method, options ? options : &defaults, error)) {
+    call->context = options->context;
+    client->used = true;
+    if (client->pick || client->is_spread) client->kept = true;
+    if (!cn_client_setup_call(client, call, method, options, error) ||
+        !cn_client_admits(client, call->lane, error)) {
         cn_call_recycle(&client->pool, call);
         return NULL;
     }
-    if (!cn_client_dial_first(client, call->info.peer.http, error)) {
-        cn_call_recycle(&client->pool, call);
-        return NULL;
-    }
+    cn_retry_count_call(client);
+    cn_list_append(&client->calls, &call->node);
     call->writable = !cn_call_single_request(call);
-    cn_list_append(&client->waiting, &call->node);
     if (call->writable && call->events.on_writable) cn_call_poke(call);
     client->busy++; /* what interceptors cause is told later */
     cn_invoke_open(call);
+    if (call->opening) {
+        call->not_before_ms = INT64_MAX;
+        cn_client_wait(client, call, false);
+    }
     client->busy--;
-    cn_client_wake(client);
+    if (client->dirty || !cn_list_empty(&client->pokes)) cn_client_wake(client);
     return call;
 }
 
@@ -22436,6 +23930,9 @@ typedef struct cn_endpoint_t {
     struct sockaddr_storage address;
     socklen_t len;
 } cn_endpoint_t;
+/* The same, without looking a name up: 0 if the host is one. */
+CN_PRIVATE size_t cn_address_literal(
+    const cn_address_t *address, bool to_listen, cn_endpoint_t *endpoints, size_t capacity);
 /* Gives what to bind or connect to, at most so many; not for CN_ADDRESS_FD. Blocks if the host is a name. to_listen: an
    empty host is all interfaces; else it is loopback. Returns how many, 0 after a failure. */
 CN_PRIVATE size_t cn_address_resolve(
@@ -22666,8 +24163,8 @@ static size_t cn_address_look_up(
     return count;
 }
 
-CN_PRIVATE size_t cn_address_resolve(
-    const cn_address_t *address, bool to_listen, cn_endpoint_t *endpoints, size_t capacity, cn_failure_t *failure) {
+CN_PRIVATE size_t cn_address_literal(
+    const cn_address_t *address, bool to_listen, cn_endpoint_t *endpoints, size_t capacity) {
     char host[CN_ADDRESS_HOST_MAX + 1];
     struct in6_addr in6;
     struct in_addr in;
@@ -22692,6 +24189,16 @@ CN_PRIVATE size_t cn_address_resolve(
         cn_endpoint_set_ipv6(endpoints, in6, address->port);
         return 1;
     }
+    return 0;
+}
+
+CN_PRIVATE size_t cn_address_resolve(
+    const cn_address_t *address, bool to_listen, cn_endpoint_t *endpoints, size_t capacity, cn_failure_t *failure) {
+    char host[CN_ADDRESS_HOST_MAX + 1];
+    const size_t count = cn_address_literal(address, to_listen, endpoints, capacity);
+    if (count) return count;
+    memcpy(host, address->host.data, address->host.len);
+    host[address->host.len] = 0;
     return cn_address_look_up(address, host, endpoints, capacity, failure);
 }
 
@@ -24329,7 +25836,10 @@ static void cn_listen_stop(connect_server_t *server) {
 
 static connect_conn_t *cn_listen_on_accept(void *user, const char *peer) {
     const cn_listen_entry_t *entry = (const cn_listen_entry_t *)user;
-    return cn_server_accept(entry->server, peer, entry->tls, NULL);
+    connect_listen_options_t options;
+    memset(&options, 0, sizeof options);
+    options.tls = entry->tls;
+    return connect_server_accept(entry->server, peer, &options, NULL);
 }
 
 CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error) {
@@ -24382,10 +25892,184 @@ void connect_server_run(connect_server_t *server) {
 }
 #endif
 
+/* #### src/loop/resolve.h ########################################################################################## */
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
+/* The default resolver of a client: answers by the system's resolver, on the loop's thread. */
+CN_PRIVATE void cn_resolve_by_system(connect_resolve_t *question, const char *host, const char *port, void *user);
+#endif
+
+/* #### src/loop/resolve.c ########################################################################################## */
+/* The default resolver: getaddrinfo, which knows all that the system is set up for (hosts file, DNS, mDNS, NSS) and may
+   block for many seconds. So it runs in a thread of its own, which lives only while a name is looked up; a literal
+   address, and an empty host (loopback), need none. It touches nothing but its job, and posts it to the loop.
+
+   A job is owned by both, the thread and the question. `lock` guards `abandoned` and the post: a client that is freed
+   abandons its job, after which the thread does not know the loop any more, and frees the job at its end; what was
+   posted before is taken back. Its memory is libc's, as the user's allocator belongs to one thread.
+
+   The order is getaddrinfo's (RFC 6724), but the families take turns (RFC 8305 4): so that of two addresses that are
+   tried soon one is of the other family. An answer is good for CN_RESOLVE_VALID_MS: getaddrinfo tells no TTL. */
+
+#if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
+#define CN_RESOLVE_VALID_MS 30000u
+#define CN_RESOLVE_MOST 16
+#define CN_RESOLVE_STACK (256u * 1024u)
+
+typedef struct cn_resolve_job_t {
+    pthread_mutex_t lock;
+    bool abandoned; /* by the question: it is gone */
+    connect_loop_t *loop;
+    connect_resolve_t *question;
+    connect_task_t task;
+    cn_endpoint_t endpoints[CN_RESOLVE_MOST];
+    size_t count;
+    cn_failure_t failure;
+    uint16_t port;
+    char host[256];
+} cn_resolve_job_t;
+
+static void cn_resolve_job_free(cn_resolve_job_t *job) {
+    pthread_mutex_destroy(&job->lock);
+    free(job);
+}
+
+/* The families take turns, beginning with that of the first. */
+static void cn_resolve_interleave(cn_endpoint_t *endpoints, size_t count) {
+    size_t i, k;
+    for (i = 1; i < count; i++) {
+        for (k = i; k < count && endpoints[k].address.ss_family == endpoints[i - 1].address.ss_family;)
+            k++;
+        if (k == i || k == count) continue;
+        {
+            const cn_endpoint_t other = endpoints[k];
+            memmove(&endpoints[i + 1], &endpoints[i], (k - i) * sizeof *endpoints);
+            endpoints[i] = other;
+        }
+    }
+}
+
+static void cn_resolve_answer(connect_resolve_t *question, const cn_endpoint_t *endpoints, size_t count,
+    const cn_failure_t *failure, uint32_t valid_ms) {
+    char texts[CN_RESOLVE_MOST][CN_PEER_TEXT];
+    const char *addresses[CN_RESOLVE_MOST];
+    size_t i;
+    if (count == 0) {
+        cn_name_fail(question, failure->code, failure->os_error, failure->text);
+        return;
+    }
+    for (i = 0; i < count; i++) {
+        cn_address_print(texts[i], &endpoints[i].address);
+        addresses[i] = texts[i];
+    }
+    connect_resolve_finish(question, addresses, count, valid_ms);
+}
+
+static void cn_resolve_on_posted(void *arg) {
+    cn_resolve_job_t *job = (cn_resolve_job_t *)arg;
+    pthread_mutex_lock(&job->lock); /* the thread may not have let go of it yet */
+    pthread_mutex_unlock(&job->lock);
+    cn_name_set_abandon(job->question, NULL, NULL);
+    cn_resolve_answer(job->question, job->endpoints, job->count, &job->failure, CN_RESOLVE_VALID_MS);
+    cn_resolve_job_free(job);
+}
+
+static void *cn_resolve_run(void *arg) {
+    cn_resolve_job_t *job = (cn_resolve_job_t *)arg;
+    cn_address_t address;
+    bool abandoned;
+    memset(&address, 0, sizeof address);
+    address.kind = CN_ADDRESS_TCP;
+    address.text = job->host;
+    address.host = connect_str_of(job->host);
+    address.port = job->port;
+    job->count = cn_address_resolve(&address, false, job->endpoints, CN_RESOLVE_MOST, &job->failure);
+    cn_resolve_interleave(job->endpoints, job->count);
+    pthread_mutex_lock(&job->lock);
+    abandoned = job->abandoned;
+    if (!abandoned) connect_loop_post(job->loop, &job->task, cn_resolve_on_posted, job);
+    pthread_mutex_unlock(&job->lock);
+    if (abandoned) cn_resolve_job_free(job);
+    return NULL;
+}
+
+static void cn_resolve_abandon(void *arg) {
+    cn_resolve_job_t *job = (cn_resolve_job_t *)arg;
+    bool was_posted;
+    pthread_mutex_lock(&job->lock);
+    job->abandoned = true;
+    was_posted = __atomic_load_n(&job->task.private_waits, __ATOMIC_ACQUIRE) != 0;
+    pthread_mutex_unlock(&job->lock);
+    if (!was_posted) return;
+    connect_loop_after(job->loop, &job->task, -1, NULL, NULL);
+    cn_resolve_job_free(job);
+}
+
+/* A thread that no signal of the application's is handled in. */
+static bool cn_resolve_start(cn_resolve_job_t *job) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all, before;
+    int failed;
+    if (pthread_attr_init(&attributes) != 0) return false;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, CN_RESOLVE_STACK); /* if it is too small, the default stays */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&thread, &attributes, cn_resolve_run, job);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return !failed;
+}
+
+static void cn_resolve_in_thread(
+    connect_resolve_t *question, connect_loop_t *loop, connect_str_t host, uint16_t port) {
+    cn_resolve_job_t *job = (cn_resolve_job_t *)calloc(1, sizeof *job);
+    if (!job || host.len >= sizeof job->host || pthread_mutex_init(&job->lock, NULL) != 0) {
+        free(job);
+        cn_name_fail(question, CONNECT_RESOURCE_EXHAUSTED, ENOMEM, "cannot resolve: out of memory");
+        return;
+    }
+    job->loop = loop;
+    job->question = question;
+    job->port = port;
+    memcpy(job->host, host.data, host.len);
+    cn_name_set_abandon(question, cn_resolve_abandon, job);
+    if (cn_resolve_start(job)) return;
+    cn_name_set_abandon(question, NULL, NULL);
+    cn_resolve_job_free(job);
+    cn_name_fail(question, CONNECT_RESOURCE_EXHAUSTED, EAGAIN, "cannot resolve: no thread can be made");
+}
+
+CN_PRIVATE void cn_resolve_by_system(connect_resolve_t *question, const char *host, const char *port, void *user) {
+    connect_client_t *client = (connect_client_t *)user;
+    cn_endpoint_t endpoints[CN_RESOLVE_MOST];
+    cn_address_t address;
+    cn_failure_t failure;
+    size_t count;
+    if (!cn_address_parse(&address, client->address, &failure)) {
+        cn_name_fail(question, failure.code, failure.os_error, failure.text);
+        return;
+    }
+    (void)host;
+    (void)port;
+    if (address.port == 0) {
+        cn_failure_print(&failure, CONNECT_INVALID_ARGUMENT, 0, "bad address \"%s\": expected a port from 1 to 65535",
+            client->address);
+        cn_name_fail(question, failure.code, 0, failure.text);
+        return;
+    }
+    count = cn_address_literal(&address, false, endpoints, CN_RESOLVE_MOST);
+    if (count)
+        cn_resolve_answer(question, endpoints, count, NULL, CONNECT_UNLIMITED);
+    else
+        cn_resolve_in_thread(question, client->loop, address.host, address.port);
+}
+#endif
+
 /* #### src/loop/wait.c ############################################################################################# */
-/* Where a client meets the loop: its dialer and its clock, and the functions that wait. A blocking call is a call
-   without events and a loop that is run until there is an answer; there is no second way. In a callback of the loop
-   they fail with FAILED_PRECONDITION: the loop runs already.
+/* Where a client meets the loop: its host, its dialer and its resolver, and the functions that wait. A blocking
+   call is a call without events and a loop that is run until there is an answer; there is no second way. In a callback
+   of the loop they fail with FAILED_PRECONDITION: the loop runs already.
 
    A client of a server in memory shares the server's loop, which carries between them as a task. Without sockets there
    is no loop and no clock: a function that waits carries itself, and when nothing moves any more the time jumps to
@@ -24394,22 +26078,46 @@ void connect_server_run(connect_server_t *server) {
 #if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
 static connect_code_t cn_wait_dial(connect_conn_t *conn, const char *address, void *user) {
     connect_client_t *client = (connect_client_t *)user;
-    return cn_loop_dial(client->loop, conn, address, client->limits.dial_ms);
+    return cn_loop_dial(client->loop, conn, address, 0);
 }
 
-static int64_t cn_wait_clock(const connect_client_t *client) {
+static int64_t cn_wait_now_ms(const connect_client_t *client) {
     return cn_loop_now_ms(client->loop);
+}
+
+static void cn_wait_on_timer(void *arg) {
+    connect_client_t *client = (connect_client_t *)arg;
+    cn_client_step(client);
+}
+
+static void cn_wait_wake_at(connect_client_t *client, int64_t due_ms) {
+    const bool is_armed = client->timer.private_place == CN_TASK_TIMED;
+    if (due_ms == INT64_MAX)
+        cn_task_disarm(client->loop, &client->timer);
+    else if (!is_armed || due_ms != client->timer.private_due_ms)
+        cn_task_arm(client->loop, &client->timer, due_ms, cn_wait_on_timer, client);
+}
+
+static void cn_wait_be_host(connect_client_t *client) {
+    static const cn_client_host_t host = {cn_wait_now_ms, cn_wait_wake_at};
+    client->host = &host;
+    client->random ^= (uint64_t)cn_loop_now_ms(client->loop);
 }
 
 CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error) {
     if (client->dial) return true;
+    if (!client->loop) {
+        client->loop = connect_loop_new(client->allocator, error);
+        client->owns_loop = client->loop != NULL;
+        if (!client->loop) return false;
+    }
+    cn_wait_be_host(client);
     client->dial = cn_wait_dial;
     client->dial_user = client;
-    client->clock = cn_wait_clock;
-    if (client->loop) return true;
-    client->loop = connect_loop_new(client->allocator, error);
-    client->owns_loop = client->loop != NULL;
-    return client->owns_loop;
+    if (client->resolve) return true;
+    client->resolve = cn_resolve_by_system;
+    client->resolve_user = client;
+    return true;
 }
 #endif
 
@@ -24439,18 +26147,14 @@ static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *serve
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback: the server has another loop than options.loop");
     client->loop = client->loopback->loop = server->loop;
     client->loopback->wake = cn_wait_wake;
-    client->clock = cn_wait_clock;
+    cn_wait_be_host(client);
     return true;
 }
 #else
-static int64_t cn_wait_clock(const connect_client_t *client) {
-    return client->loopback->now_ms;
-}
-
 static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    (void)client;
     (void)server;
     (void)error;
-    client->clock = cn_wait_clock;
     return true;
 }
 #endif
@@ -24461,6 +26165,7 @@ CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_
     if (!client->loopback) return cn_error_memory(error);
     client->dial = cn_loopback_dial;
     client->dial_user = client->loopback;
+    client->resolve = NULL;
     return cn_wait_share_loop(client, server, error);
 }
 #endif
@@ -24535,6 +26240,52 @@ static bool cn_wait_received(void *arg) {
     wait->result = cn_invoke_receive(wait->call, wait->message, wait->arena, wait->error);
     return wait->result != CONNECT_IO_AGAIN;
 }
+
+#if CONNECT_ENABLE_SOCKETS
+static void cn_wait_on_late(void *arg) {
+    bool *is_late = (bool *)arg;
+    *is_late = true;
+}
+
+typedef struct cn_wait_ready_t {
+    connect_client_t *client;
+    bool is_late;
+} cn_wait_ready_t;
+
+static bool cn_wait_is_ready(void *arg) {
+    const cn_wait_ready_t *wait = (const cn_wait_ready_t *)arg;
+    return wait->is_late || wait->client->free_wanted || cn_balance_is_ready(wait->client);
+}
+
+bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, connect_error_t *error) {
+    const char *why = client->failure.text;
+    connect_loop_t *loop = client->loop;
+    cn_wait_ready_t wait;
+    connect_task_t timer;
+    bool is_ready;
+    if (cn_wait_refuse(client, error)) return false;
+    memset(&timer, 0, sizeof timer);
+    wait.client = client;
+    wait.is_late = false;
+    cn_wait_begin(client);
+    connect_client_connect(client);
+    cn_task_arm(
+        loop, &timer, cn_loop_now_ms(loop) + (timeout_ms ? timeout_ms : 30000), cn_wait_on_late, &wait.is_late);
+    cn_wait_run(client, cn_wait_is_ready, &wait);
+    cn_task_disarm(loop, &timer);
+    is_ready = !client->free_wanted && cn_balance_is_ready(client);
+    if (client->free_wanted) {
+        cn_error_set(error, CONNECT_CANCELED, "the client was freed");
+    } else if (!is_ready) {
+        cn_failure_print(&loop->failure, CONNECT_DEADLINE_EXCEEDED, client->failure.os_error,
+            "no connection was ready in time%s%s", why[0] ? ": " : "", why);
+        cn_error_set(error, CONNECT_DEADLINE_EXCEEDED, loop->failure.text);
+        if (error) error->os_error = client->failure.os_error;
+    }
+    cn_wait_end(client);
+    return is_ready;
+}
+#endif
 
 connect_io_t connect_call_receive_wait(
     connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {
@@ -24692,6 +26443,7 @@ const char *connect_build_info(void) {
 #undef CN_ARENA_ALIGN
 #undef CN_ARENA_FIRST
 #undef CN_ARENA_LARGEST
+#undef CN_BALANCE_SMOOTH
 #undef CN_BEAR_ALERT_RECORD
 #undef CN_BEAR_BUFFER
 #undef CN_BEAR_CHAIN_BYTES
@@ -24718,8 +26470,8 @@ const char *connect_build_info(void) {
 #undef CN_CARRIER_LINGER_MS
 #undef CN_CARRIER_ROUNDS
 #undef CN_CARRIER_WRITES
-#undef CN_CLIENT_HTTP1_MAX
-#undef CN_CLIENT_HTTP2_MAX
+#undef CN_CLIENT_HTTP1_MISSES
+#undef CN_CLIENT_ROUNDS
 #undef CN_CODINGS_BUILT_IN_MAX
 #undef CN_CODINGS_KEPT_MAX
 #undef CN_CODINGS_MIN
@@ -24797,6 +26549,9 @@ const char *connect_build_info(void) {
 #undef CN_MESSAGE_DEPTH_COPY
 #undef CN_MESSAGE_MEMORY
 #undef CN_MIN
+#undef CN_NAME_ADDRESSES
+#undef CN_NAME_REST_MAX_MS
+#undef CN_NAME_REST_MS
 #undef CN_NUMBER_POWER_MAX
 #undef CN_NUMBER_POWER_MIN
 #undef CN_NUMBER_POWER_STEP
@@ -24822,6 +26577,11 @@ const char *connect_build_info(void) {
 #undef CN_PEER_TEXT
 #undef CN_PEM_FILE_MAX
 #undef CN_POLLER_KQUEUE
+#undef CN_POOL_HTTP1_MOST
+#undef CN_POOL_HTTP2_MOST
+#undef CN_POOL_NEXT_MS
+#undef CN_POOL_REST_MAX_MS
+#undef CN_POOL_REST_MS
 #undef CN_PRIVATE
 #undef CN_REPORT_CLIENT
 #undef CN_REPORT_GRPC
@@ -24832,6 +26592,12 @@ const char *connect_build_info(void) {
 #undef CN_REPORT_SOCKETS
 #undef CN_REPORT_TLS
 #undef CN_REPORT_ZSTD
+#undef CN_RESOLVE_MOST
+#undef CN_RESOLVE_STACK
+#undef CN_RESOLVE_VALID_MS
+#undef CN_RETRY_ATTEMPTS_MAX
+#undef CN_RETRY_BURST
+#undef CN_RETRY_COST
 #undef CN_ROUTE_FIRST
 #undef CN_SCHEMA_DEPTH
 #undef CN_SCHEMA_NAME

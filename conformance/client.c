@@ -17,6 +17,7 @@ typedef struct peer {
     struct peer *next;
     uint32_t port;
     int32_t http;
+    bool has_creds;
     connect_client_t *client;
 } peer;
 
@@ -202,14 +203,30 @@ static const connect_method_t *method_of(const run *r) {
 static connect_client_t *client_of(const run *r, connect_error_t *error) {
     static const connect_file_t *const files[] = {&NAME(service_file)};
     connect_client_options_t options = CONNECT_DEFAULTS;
+    connect_tls_options_t tls = CONNECT_DEFAULTS;
+    const NAME(TLSCreds) *creds = r->request.client_tls_creds;
+    const bool is_secure = r->request.server_tls_cert.len != 0;
     char url[64];
     peer *p;
     for (p = peers; p; p = p->next)
-        if (p->port == r->request.port && p->http == r->request.http_version) return p->client;
+        if (p->port == r->request.port && p->http == r->request.http_version && p->has_creds == (creds != NULL))
+            return p->client;
     p = (peer *)calloc(1, sizeof *p);
     if (!p) return NULL;
-    snprintf(
-        url, sizeof url, "http://" CONNECT_STR_FMT ":%u", CONNECT_STR_ARG(r->request.host), (unsigned)r->request.port);
+    snprintf(url, sizeof url, "%s://" CONNECT_STR_FMT ":%u", is_secure ? "https" : "http",
+        CONNECT_STR_ARG(r->request.host), (unsigned)r->request.port);
+    if (is_secure) {
+        tls.trust_anchors = r->request.server_tls_cert;
+        if (creds) {
+            tls.identity.certificate = creds->cert;
+            tls.identity.private_key = creds->key;
+        }
+        options.tls = connect_tls_new(&tls, error);
+        if (!options.tls) {
+            free(p);
+            return NULL;
+        }
+    }
     options.loop = loop;
     options.compress_min = 1;
     options.codec_options.schema.files = files;
@@ -217,7 +234,9 @@ static connect_client_t *client_of(const run *r, connect_error_t *error) {
     options.http = r->request.http_version == NAME(HTTP_VERSION_2) ? CONNECT_HTTP_2 : CONNECT_HTTP_1;
     p->port = r->request.port;
     p->http = r->request.http_version;
+    p->has_creds = creds != NULL;
     p->client = connect_client_new(url, &options, error);
+    connect_tls_free(options.tls);
     if (!p->client) {
         free(p);
         return NULL;

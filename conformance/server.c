@@ -420,6 +420,7 @@ int main(void) {
     NAME(ConformanceService_handlers) handlers = CONNECT_DEFAULTS;
     NAME(ServerCompatRequest) request;
     NAME(ServerCompatResponse) response = CONNECT_DEFAULTS;
+    connect_listen_options_t listen = CONNECT_DEFAULTS;
     int port;
 
     handlers.Unary = unary;
@@ -442,8 +443,20 @@ int main(void) {
         return 1;
     }
     if (request.use_tls) {
-        fprintf(stderr, "conformance server: this build has no TLS\n");
-        return 1;
+        connect_tls_options_t tls = CONNECT_DEFAULTS;
+        if (!request.server_creds) return 1;
+        tls.identity.certificate = request.server_creds->cert;
+        tls.identity.private_key = request.server_creds->key;
+        if (request.client_tls_cert.len) {
+            tls.trust_anchors = request.client_tls_cert;
+            tls.client_auth = CONNECT_CLIENT_AUTH_REQUIRED;
+        }
+        response.pem_cert = request.server_creds->cert;
+        listen.tls = connect_tls_new(&tls, &error);
+        if (!listen.tls) {
+            fprintf(stderr, "conformance server: %s\n", error.message.data);
+            return 1;
+        }
     }
     loop = connect_loop_new(NULL, &error);
     options.loop = loop;
@@ -453,7 +466,7 @@ int main(void) {
     options.codec_options.schema.count = 1;
     server = loop ? connect_server_new(&options, &error) : NULL;
     if (!server || !NAME(ConformanceService_serve)(server, &handlers, NULL, NULL, &error) ||
-        (port = connect_server_listen(server, "127.0.0.1:0", NULL, &error)) < 0) {
+        (port = connect_server_listen(server, "127.0.0.1:0", &listen, &error)) < 0) {
         fprintf(stderr, "conformance server: %s\n", error.message.data);
         return 1;
     }
@@ -463,6 +476,7 @@ int main(void) {
     signal(SIGTERM, on_sigterm);
     connect_server_run(server);
     connect_server_free(server);
+    connect_tls_free(listen.tls);
     connect_loop_free(loop);
     connect_arena_free(&arena);
     return 0;

@@ -88,7 +88,7 @@ typedef struct wire {
 static connect_code_t wire_dial(connect_conn_t *conn, const char *address, void *user) {
     wire *w = (wire *)user;
     w->client = conn;
-    w->server = connect_server_accept(w->listener, address, NULL);
+    w->server = connect_server_accept(w->listener, address, NULL, NULL);
     return w->server ? CONNECT_OK : CONNECT_UNAVAILABLE;
 }
 

@@ -32,5 +32,5 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
     uint32_t write_stall_ms;              /* nothing could be written                        30 s           30 s */
     uint32_t idle_http1_ms, idle_http2_ms; /*                                               60 s, 5 min    15 s, 60 s */
     uint32_t drain_ms;                    /*                                                 10 s           5 s */
-    uint32_t dial_ms;                     /* client: for each address of a name              5 s            5 s */
+    uint32_t dial_ms, establish_ms;       /* client: one address; until the first request    5 s, 20 s      5 s, 20 s */
 } connect_limits_t;

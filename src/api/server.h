@@ -89,8 +89,9 @@ CONNECT_API int connect_server_listen(connect_server_t *server, const char *addr
 /* Serves until connect_server_drain has done its work, deferred calls included. */
 CONNECT_API void connect_server_run(connect_server_t *server);
 #endif
-/* Takes a connection over a transport of yours. peer: its address, for info. */
-CONNECT_API connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer, connect_error_t *error);
+/* Takes a connection over a transport of yours. peer: its address, for info. options: tls. */
+CONNECT_API connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
+    const connect_listen_options_t *options, connect_error_t *error);
 /* Takes no more connections and calls, tells peers and on_drain, and at last closes what still runs.
    grace_ms: until then; 0: limits.drain_ms. In a signal handler: post a task that calls it. */
 CONNECT_API void connect_server_drain(connect_server_t *server, uint32_t grace_ms);

@@ -12,6 +12,10 @@ typedef struct cn_call_owner_t {                   /* the server or the client o
     void (*poke)(connect_call_t *call);            /* have cn_call_on_poke called soon, though it has no exchange */
     int64_t (*now_ms)(const connect_call_t *call); /* the time, of a call without an exchange; -1: not known */
     void (*on_passed)(connect_call_t *call);       /* client: no interceptor holds it back any more */
+    void (*on_answer)(connect_call_t *call);       /* client: the response has begun */
+    void (*on_outcome)(connect_call_t *call);      /* client: rpc.error is what came of it on this connection */
+    bool (*may_retry)(connect_call_t *call);       /* client: the failed call may be made again, but for what it sent */
+    void (*again)(connect_call_t *call);           /* client: it has no exchange any more, and is to get another */
 } cn_call_owner_t;
 
 typedef struct cn_interceptors_t { /* of a call: those around all calls, and inside them those of its route */
@@ -65,6 +69,18 @@ struct connect_call_t {
     void *cancel_arg;
     cn_value_t values[6], *more_values;
     uint32_t messages_in, messages_out;
+    struct cn_backend_t *backend;      /* client: where its exchange runs */
+    size_t request_start, request_len; /* client, single request: where it stood in x.out */
+    size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
+    int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    uint64_t serial;                   /* client: of its calls */
+    uint32_t attempts;                 /* client: made so far */
+    uint8_t lane;                      /* client: which connections it needs */
+    bool unprocessed;                  /* client: the peer did nothing for it, in the last attempt */
+    bool resent;                       /* client: once, without the application's policy */
+    bool again;                        /* client: once its exchange is closed */
+    bool retriable;                    /* client: its owner may make it again */
+    bool open_due;                     /* client: on_open waits for the outcome */
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
     bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */

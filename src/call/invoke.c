@@ -28,6 +28,13 @@
    through the codec, as if it had come from there, and through the interceptors outside. A single response is decoded,
    and seen by interceptors, before the outcome is, and given to the application after it.
 
+   Made again. A call that its exchange was lost for and that the peer did not process (it never left this side,
+   REFUSED_STREAM, beyond GOAWAY's last stream) gets another exchange, once; so does one without side effects whose
+   connection broke before a response came, as a connection may be closed in the moment it is used again. What fails
+   otherwise may be made again by its owner's policy. In any case nothing of a response was given to the application,
+   and the request is still there: a single one stands in x.out's block although it was sent, as nothing follows it; of
+   a stream nothing was sent yet. With a policy on_open of a call with a single response waits for the outcome.
+
    Without events (`pull`) messages stay in `in` until cn_invoke_receive asks, and the window stays shut meanwhile.
 
    Invariants: after `over` rpc.error does not change. on_closed is told once, never inside a function of the user's. */
@@ -58,18 +65,24 @@ static void cn_invoke_conclude(connect_call_t *call) {
     if (!call->response) cn_error_memory(&call->rpc.error);
 }
 
-CN_PRIVATE void cn_invoke_end(connect_call_t *call) {
+/* The exchange has no more to say. */
+static void cn_invoke_let_go(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
-    if (call->over) return;
-    call->over = call->drop_input = true;
-    cn_invoke_set_metadata(call);
-    cn_invoke_conclude(call);
     if (x->http && !call->in_end)
         x->http->version->reset(x, CN_RESET_CANCEL);
     else if (x->http && !x->sent_end)
         x->http->version->reset(x, CN_RESET_NO_ERROR);
     else
         cn_call_consume(call);
+}
+
+CN_PRIVATE void cn_invoke_end(connect_call_t *call) {
+    if (call->over) return;
+    call->over = call->drop_input = true;
+    call->again = false;
+    cn_invoke_set_metadata(call);
+    cn_invoke_conclude(call);
+    cn_invoke_let_go(call);
     if (call->pull) call->told = true;
     if (!call->told) cn_call_poke(call);
 }
@@ -132,6 +145,88 @@ static void cn_invoke_tell(connect_call_t *call) {
     cn_call_tell_closed(call);
 }
 
+/* ---- Made again ---- */
+
+/* Takes the call back to where it waited for its first exchange. */
+static void cn_invoke_restart(connect_call_t *call) {
+    cn_rpc_t *rpc = &call->rpc;
+    cn_exchange_t fresh;
+    const connect_headers_t none = {NULL, 0};
+    memset(&fresh, 0, sizeof fresh);
+    fresh.events = call->x.events;
+    fresh.arena = call->x.arena;
+    fresh.due_ms = INT64_MAX;
+    fresh.out = call->x.out;
+    fresh.over_high_water = call->x.over_high_water;
+    call->x = fresh;
+    if (call->finished && cn_call_single_request(call)) {
+        call->x.out.start = call->request_start;
+        call->x.out.end = call->request_start + call->request_len;
+    }
+    cn_buf_clear(&call->in);
+    call->unconsumed = call->messages_in = 0;
+    call->held.len = 0;
+    call->response = NULL;
+    call->in_end = call->drop_input = call->again = call->packed = call->open_due = false;
+    call->backend = NULL;
+    rpc->error.code = CONNECT_OK;
+    rpc->error.from_peer = false;
+    rpc->error.details.count = 0;
+    rpc->error.metadata = rpc->received_headers = rpc->received_trailers = none;
+    rpc->coding_received = NULL;
+    rpc->error_body = rpc->received_body = rpc->ended = false;
+    call->info.headers = call->info.trailers = none;
+    call->owner_events->again(call);
+    if (call->poked) call->owner_events->poke(call);
+}
+
+/* Tells whether what was sent can be sent once more, and nothing of a response was seen by the application. */
+static bool cn_invoke_can_restart(const connect_call_t *call) {
+    const bool request_is_here = cn_call_single_request(call) || call->x.out_taken == 0;
+    const bool untold = call->open_due || !call->x.received_head || !call->events.on_open;
+    const bool single = cn_call_single_response(call);
+    return call->owner && request_is_here && untold && (single || call->messages_in == 0) && !call->over;
+}
+
+/* The exchange was lost before a response came. */
+static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
+    const bool is_safe = call->unprocessed ||
+        (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
+    if (call->resent || call->x.received_head || !is_safe || !cn_invoke_can_restart(call)) return false;
+    call->resent = true;
+    call->not_before_ms = 0;
+    cn_invoke_restart(call);
+    return true;
+}
+
+static void cn_invoke_tell_open(connect_call_t *call) {
+    connect_code_t code;
+    call->open_due = false;
+    cn_call_enter(call);
+    code = call->events.on_open(call, call->user);
+    cn_call_leave(call);
+    if (code == CONNECT_OK || call->over) return;
+    call->entered = false; /* the first event ended it */
+    call->rpc.error = cn_call_failure(call, code);
+    cn_invoke_end(call);
+}
+
+CN_PRIVATE void cn_invoke_decide(connect_call_t *call) {
+    if (call->over) return;
+    if (call->owner) call->owner_events->on_outcome(call);
+    if (call->rpc.error.code != CONNECT_OK && cn_invoke_can_restart(call) && call->owner_events->may_retry(call)) {
+        if (!call->x.http) {
+            cn_invoke_restart(call);
+            return;
+        }
+        call->again = call->drop_input = true;
+        cn_invoke_let_go(call);
+        return;
+    }
+    if (call->open_due) cn_invoke_tell_open(call);
+    cn_invoke_end(call);
+}
+
 /* The response has ended and all of it was taken. */
 static void cn_invoke_settle(connect_call_t *call) {
     bool ok;
@@ -149,10 +244,10 @@ static void cn_invoke_settle(connect_call_t *call) {
     if (ok && cn_call_single_response(call)) {
         if (call->rpc.protocol->enveloped && !call->messages_in)
             cn_error_set(&call->rpc.error, CONNECT_UNIMPLEMENTED, "the response has no message");
-        else if (!call->pull || call->passed)
-            cn_invoke_take_single(call);
+        else if ((!call->pull || call->passed) && !cn_invoke_take_single(call))
+            cn_invoke_end(call);
     }
-    cn_invoke_end(call);
+    cn_invoke_decide(call);
 }
 
 /* ---- The response ---- */
@@ -232,7 +327,7 @@ static bool cn_invoke_end_envelope(connect_call_t *call, connect_str_t payload, 
 }
 
 static void cn_invoke_pump(connect_call_t *call) {
-    while (!call->over) {
+    while (!call->over && !cn_exchange_is_stopped(&call->x)) {
         connect_str_t payload = {"", 0};
         size_t whole = 0;
         cn_front_t front;
@@ -273,27 +368,24 @@ static void cn_invoke_pump(connect_call_t *call) {
 
 static void cn_invoke_on_head(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
-    connect_code_t code = CONNECT_OK;
-    if (call->over) return;
+    if (call->over || call->again) return;
+    if (call->owner) call->owner_events->on_answer(call);
     if (!call->rpc.protocol->client_open(&call->rpc)) {
-        cn_invoke_end(call);
+        cn_invoke_decide(call);
         return;
     }
     call->info.headers = call->rpc.received_headers;
     call->info.compression_received = cn_coding_name(call->rpc.coding_received);
     if (!call->events.on_open || call->rpc.error_body) return;
-    cn_call_enter(call);
-    code = call->events.on_open(call, call->user);
-    cn_call_leave(call);
-    if (code == CONNECT_OK || call->over) return;
-    call->entered = false; /* the first event ended it */
-    call->rpc.error = cn_call_failure(call, code);
-    cn_invoke_end(call);
+    if (call->retriable && cn_call_single_response(call))
+        call->open_due = true;
+    else
+        cn_invoke_tell_open(call);
 }
 
 static void cn_invoke_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
     connect_call_t *call = cn_call_of(x);
-    if (call->over) {
+    if (call->over || call->again) {
         x->http->version->consume(x, len);
         return;
     }
@@ -306,7 +398,7 @@ static void cn_invoke_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
 static void cn_invoke_on_end(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
     call->in_end = true;
-    if (!call->over) cn_invoke_pump(call);
+    if (!call->over && !call->again) cn_invoke_pump(call);
 }
 
 static void cn_invoke_on_writable(cn_exchange_t *x) {
@@ -330,16 +422,25 @@ static void cn_invoke_on_due(cn_exchange_t *x) {
 
 static void cn_invoke_on_closed(cn_exchange_t *x, connect_code_t code, const char *why) {
     connect_call_t *call = cn_call_of(x);
+    if (call->again) {
+        cn_invoke_restart(call);
+        return;
+    }
     if (!call->over && !call->in_end) {
+        call->unprocessed = x->unprocessed;
         if (call->deadline_ms <= cn_call_now_ms(call)) { /* the peer's deadline is ours, and its word may come first */
             code = CONNECT_DEADLINE_EXCEEDED;
             why = "the deadline has passed";
+        } else if (cn_invoke_resend(call, code)) {
+            return;
         } else if (code == CONNECT_OK) {
             code = CONNECT_UNAVAILABLE;
         }
         cn_error_print(&call->rpc.error, &call->arena, code, "%s", why ? why : "the connection was lost");
-        cn_invoke_end(call);
+        cn_invoke_decide(call);
+        if (!call->over) return; /* it is made again */
     }
+    call->backend = NULL;
     if (call->poked)
         cn_call_on_poke(call); /* the exchange would have done it */
     else
@@ -366,7 +467,7 @@ CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call) {
     }
     if (call->over)
         cn_invoke_tell(call);
-    else
+    else if (!call->again)
         cn_invoke_pump(call);
     cn_call_release_if_done(call);
 }
@@ -472,6 +573,10 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
         return;
     }
     call->finished = true;
+    if (cn_call_single_request(call)) {
+        call->request_start = x->out.start;
+        call->request_len = cn_buf_len(&x->out);
+    }
     if (!x->http) return;
     if (!x->sent_head) {
         cn_invoke_send_head(call);

@@ -340,7 +340,7 @@ static void cn_serve_pump_single(connect_call_t *call) {
 }
 
 static void cn_serve_pump_stream(connect_call_t *call) {
-    while (!call->answered && !call->paused && !call->drop_input) {
+    while (!call->answered && !call->paused && !call->drop_input && !cn_exchange_is_stopped(&call->x)) {
         connect_str_t payload;
         size_t whole;
         cn_front_t front = cn_call_front(call, &payload, &whole);
@@ -358,7 +358,7 @@ static void cn_serve_pump_stream(connect_call_t *call) {
             return;
         }
     }
-    if (call->drop_input) {
+    if (call->drop_input && !cn_exchange_is_stopped(&call->x)) {
         cn_buf_clear(&call->in);
         cn_call_consume(call);
         if (call->in_end && !call->end_told && !call->answered) cn_serve_stream_end(call);

@@ -76,7 +76,7 @@ CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *add
     cn_loopback_t *loopback = (cn_loopback_t *)user;
     cn_loopback_link_t *link;
     connect_error_t error;
-    connect_conn_t *server = connect_server_accept(loopback->server, address, &error);
+    connect_conn_t *server = connect_server_accept(loopback->server, address, NULL, &error);
     if (!server) {
         cn_conn_set_failure(conn, 0, error.message.data);
         return error.code;

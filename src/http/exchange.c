@@ -16,6 +16,10 @@ CN_PRIVATE void cn_exchange_set_due(cn_exchange_t *x, int64_t due_ms) {
     }
 }
 
+CN_PRIVATE bool cn_exchange_is_stopped(const cn_exchange_t *x) {
+    return x->http && x->http->stopped;
+}
+
 CN_PRIVATE void cn_http_wake(cn_http_t *http) {
     if (http->feeding || http->woken) return;
     http->woken = true;
@@ -26,6 +30,7 @@ CN_PRIVATE void cn_exchange_attach(cn_http_t *http, cn_exchange_t *x) {
     x->http = http;
     x->content_length = -1;
     x->received_ms = http->now_ms;
+    x->written_before = http->written + cn_buf_len(&http->out);
     cn_list_append(&http->exchanges, &x->node);
     http->exchange_count++;
     if (x->due_ms < http->due_ms) http->due_ms = x->due_ms;
@@ -37,6 +42,7 @@ CN_PRIVATE void cn_exchange_close(cn_exchange_t *x) {
     cn_list_remove(&x->node);
     http->exchange_count--;
     x->http = NULL;
+    if (!x->received_head && http->written <= x->written_before) x->unprocessed = true;
     if (x->close_code == CONNECT_UNAVAILABLE && http->failure) x->close_why = http->failure;
     x->events->on_closed(x, x->close_code, x->close_why);
 }

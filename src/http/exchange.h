@@ -68,6 +68,8 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     bool over_high_water, is_head_request, reset;
     bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
     uint8_t interim_heads;         /* client: 1xx responses so far */
+    bool unprocessed;              /* client: the peer has not processed the request: it may be sent again */
+    uint64_t written_before;       /* http->written when nothing of this exchange had gone out */
     connect_code_t close_code;     /* what on_closed will say */
     const char *close_why;
     connect_headers_t out_trailers;
@@ -92,6 +94,7 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     void (*eof)(cn_http_t *http);  /* the peer sends no more: what is not whole is cut short */
     void (*pull)(cn_http_t *http); /* moves into http->out what may go out now, up to limits->connection_buffer */
     bool (*can_begin)(const cn_http_t *http);              /* client: begin would work */
+    uint32_t (*capacity)(const cn_http_t *http);           /* client: how many exchanges the peer allows at once */
     bool (*begin)(cn_http_t *http, cn_exchange_t *x);      /* client: attaches x; then send_head */
     void (*drain)(cn_http_t *http);                        /* no new exchanges; closes when the last one has ended */
     bool (*send_head)(cn_exchange_t *x, const cn_head_t *head, bool end); /* false: out of memory */
@@ -121,11 +124,16 @@ struct cn_http_t { /* embedded in the connection */
     bool read_blocked;                /* feed would take nothing now */
     bool draining;                    /* no exchange may begin any more */
     bool closing;                     /* close when out is empty */
+    bool settled;                     /* client: the peer has shown itself: by SETTINGS, or a response */
+    uint64_t written;                 /* bytes that the transport has taken out of `out` */
+    bool stopped;                     /* closed inside one of its events: no event but on_closed is to come */
     const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */
 };
 
 /* Sets when on_due is wanted; INT64_MAX: not any more. */
 CN_PRIVATE void cn_exchange_set_due(cn_exchange_t *x, int64_t due_ms);
+/* Tells whether an event of x, or beside it, has closed the connection. */
+CN_PRIVATE bool cn_exchange_is_stopped(const cn_exchange_t *x);
 /* Calls on_output, unless we are inside feed or it was called already. */
 CN_PRIVATE void cn_http_wake(cn_http_t *http);
 /* Puts x on the list of the open ones, and takes it off and says on_closed with x->close_code. */

@@ -557,7 +557,7 @@ static void cn_h1_shut(cn_http_t *http) {
 }
 
 static void cn_h1_tell_room(cn_http_t *http) {
-    if (!http->is_server && http->events->on_room) http->events->on_room(http);
+    if (!http->is_server && !http->stopped && http->events->on_room) http->events->on_room(http);
 }
 
 /* Ends the exchange before its time, and the connection with it. */
@@ -718,7 +718,7 @@ static bool cn_h1_write_body(cn_http_t *http, cn_exchange_t *x, size_t len) {
 static void cn_h1_transfer(cn_http_t *http) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     cn_exchange_t *x;
-    while ((x = s->x) != NULL) {
+    while ((x = s->x) != NULL && !http->stopped) {
         const size_t waiting = cn_buf_len(&x->out), used = cn_buf_len(&http->out);
         const size_t most = http->limits->connection_buffer;
         size_t len = used < most ? CN_MIN(waiting, most - used) : 0;
@@ -964,8 +964,9 @@ static void cn_h1_begin_body(cn_http_t *http, cn_exchange_t *x, cn_h1_read_t rea
     http->head_since_ms = -1;
     x->received_head = true;
     x->received_ms = http->now_ms;
+    if (http->stopped) return;
     x->events->on_head(x);
-    if (s->read == CN_H1_FIXED && s->left == 0 && !x->reset) cn_h1_message_end(http);
+    if (s->read == CN_H1_FIXED && s->left == 0 && !x->reset && !http->stopped) cn_h1_message_end(http);
 }
 
 static void cn_h1_request_head(cn_http_t *http, const char *base, const cn_h1_field_t *fields, size_t recorded) {
@@ -1028,6 +1029,7 @@ static void cn_h1_response_head(cn_http_t *http, const char *base, const cn_h1_f
         return;
     }
     x->status = head->status;
+    http->settled = true;
     x->content_length = head->content_length;
     if (head->close || (head->minor == 0 && !head->keep_alive)) s->keep = false;
     if (x->is_head_request || head->status == 204 || head->status == 304) {
@@ -1242,7 +1244,7 @@ static size_t cn_h1_feed_data(cn_http_t *http, const char *bytes, size_t len) {
         x->unread += (uint32_t)taken;
         if (s->read != CN_H1_UNTIL_EOF) s->left -= taken;
         x->events->on_data(x, bytes, taken);
-        if (x->reset) return taken;
+        if (x->reset || http->stopped) return taken;
     }
     if (s->left == 0 && s->read == CN_H1_FIXED) {
         cn_h1_message_end(http);
@@ -1274,7 +1276,7 @@ static size_t cn_h1_feed(cn_http_t *http, const char *bytes, size_t len) {
     const bool was_feeding = http->feeding;
     size_t at = 0;
     http->feeding = true;
-    while (at < len && !http->read_blocked) {
+    while (at < len && !http->read_blocked && !http->stopped) {
         if (s->x && s->x->reset) cn_h1_abort(http);
         switch ((cn_h1_read_t)s->read) {
         case CN_H1_HEAD:
@@ -1388,6 +1390,11 @@ static bool cn_h1_can_begin(const cn_http_t *http) {
     return !http->is_server && !s->x && s->read == CN_H1_HEAD && !http->draining && !http->closing;
 }
 
+static uint32_t cn_h1_capacity(const cn_http_t *http) {
+    (void)http;
+    return 1;
+}
+
 static bool cn_h1_begin(cn_http_t *http, cn_exchange_t *x) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     if (!cn_h1_can_begin(http)) return false;
@@ -1478,7 +1485,7 @@ static void cn_h1_consume(cn_exchange_t *x, size_t len) {
 
 CN_PRIVATE const cn_http_version_t *cn_http1_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_1, cn_h1_open, cn_h1_free, cn_h1_feed, cn_h1_eof, cn_h1_pull,
-        cn_h1_can_begin, cn_h1_begin, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end, cn_h1_reset,
-        cn_h1_consume};
+        cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
+        cn_h1_reset, cn_h1_consume};
     return &version;
 }

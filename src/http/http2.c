@@ -137,6 +137,13 @@ static void cn_http2_fail_memory(cn_http2_t *h) {
     cn_http2_fail(h, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
 }
 
+/* Whether nghttp2 is to return; an event may have closed the connection. */
+static bool cn_http2_stops(cn_http2_t *h) {
+    if (CN_UNLIKELY(h->http->stopped))
+        cn_http2_fail(h, NGHTTP2_CANCEL, CONNECT_UNAVAILABLE, "the connection is closed");
+    return h->fatal != 0;
+}
+
 /* ---- Memory for nghttp2 ---- */
 
 static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
@@ -271,7 +278,10 @@ static void cn_http2_end(cn_http2_t *h, connect_code_t code, const char *why) {
         if (x->close_code == CONNECT_OK && (http->is_server || !x->received_end)) {
             x->close_code = http->is_server || x->reset ? CONNECT_CANCELED : code;
             x->close_why = x->reset ? "the stream was reset by this end" : why;
-            if (!http->is_server && x->stream_id == 0) x->close_code = CONNECT_UNAVAILABLE; /* it was never sent */
+            if (!http->is_server && x->stream_id == 0) {
+                x->close_code = CONNECT_UNAVAILABLE; /* it was never sent */
+                x->unprocessed = true;
+            }
         }
         cn_exchange_close(x);
     }
@@ -290,12 +300,16 @@ static void cn_http2_abort(cn_http2_t *h) {
     cn_http2_end(h, h->fatal_code, h->fatal_why);
 }
 
+static uint32_t cn_http2_capacity(const cn_http_t *http) {
+    const cn_http2_t *h = (const cn_http2_t *)http->state;
+    uint32_t most = nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    return CN_MIN(most, http->limits->streams);
+}
+
 static bool cn_http2_can_begin(const cn_http_t *http) {
     const cn_http2_t *h = (const cn_http2_t *)http->state;
-    uint32_t most;
     if (http->draining || http->closing || h->ended || h->fatal) return false;
-    most = nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    return http->exchange_count < CN_MIN(most, http->limits->streams);
+    return http->exchange_count < cn_http2_capacity(http);
 }
 
 /* After nghttp2 ran: ends what is to be ended, and tells a client's owner whether another exchange may begin. Returns
@@ -313,7 +327,7 @@ static bool cn_http2_settle(cn_http2_t *h) {
     has_room = cn_http2_can_begin(http);
     told = (has_room && !h->had_room) || (http->draining && !was_draining);
     h->had_room = has_room;
-    if (told && http->events->on_room) http->events->on_room(http);
+    if (told && !http->stopped && http->events->on_room) http->events->on_room(http);
     return told && !h->ended;
 }
 
@@ -488,7 +502,7 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
     (void)nghttp2_session_set_stream_user_data(session, x->stream_id, x);
     h->current = x;
     h->update_credit = CN_MIN(h->update_credit + 2, CN_HTTP2_UPDATE_CREDIT);
-    return 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static connect_str_t cn_http2_view(const uint8_t *bytes, size_t len) {
@@ -568,7 +582,7 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
         h->block_refusal = 431;
     else
         cn_http2_give_up(h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* nghttp2 takes header texts as uint8_t *, and does not write to them. */
@@ -679,11 +693,14 @@ static int cn_http2_on_frame(nghttp2_session *session, const nghttp2_frame *fram
         if (frame->hd.type == NGHTTP2_HEADERS && !cn_http2_is_mute(x)) cn_http2_on_head(h, x);
         if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
             x->received_end = true;
-            if (!cn_http2_is_mute(x)) x->events->on_end(x);
+            if (!cn_http2_is_mute(x) && !h->http->stopped) x->events->on_end(x);
         }
         break;
     case NGHTTP2_SETTINGS:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) h->settings_received = true;
+        if (frame->hd.flags & NGHTTP2_FLAG_ACK) break;
+        h->settings_received = true;
+        if (!h->http->settled) h->had_room = false; /* so that the owner hears of it now */
+        h->http->settled = true;
         break;
     case NGHTTP2_GOAWAY: cn_http2_on_goaway(h); break;
     case NGHTTP2_PING:
@@ -693,7 +710,7 @@ static int cn_http2_on_frame(nghttp2_session *session, const nghttp2_frame *fram
         break;
     default: break;
     }
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int cn_http2_on_data(
@@ -708,7 +725,7 @@ static int cn_http2_on_data(
         x->received_ms = h->http->now_ms;
         x->events->on_data(x, (const char *)bytes, len);
     }
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int cn_http2_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user) {
@@ -777,11 +794,13 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
         if (x->unread) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, x->unread));
         x->unread = 0;
         cn_http2_set_close_code(h, x, error);
+        /* RFC 9113 8.7; nghttp2 says the same of streams beyond the last one that GOAWAY names */
+        if (error == NGHTTP2_REFUSED_STREAM && !x->reset && !x->received_head) x->unprocessed = true;
         cn_http2_close(h, x);
     }
     if (counts && !cn_http2_bucket_take(&h->resets, limits->reset_burst, limits->reset_rate, h->http->now_ms))
         cn_http2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, "too many streams were reset");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- What is sent ---- */
@@ -876,7 +895,7 @@ static int cn_http2_on_send_data(nghttp2_session *session, nghttp2_frame *frame,
     if (x->over_high_water && cn_buf_len(&x->out) < http->limits->stream_buffer / 2) {
         x->over_high_water = false;
         if (!x->sent_end && !cn_http2_is_mute(x)) x->events->on_writable(x);
-        if (h->fatal) return NGHTTP2_ERR_CALLBACK_FAILURE;
+        if (cn_http2_stops(h)) return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     return cn_buf_len(&http->out) >= http->limits->connection_buffer ? NGHTTP2_ERR_PAUSE : 0;
 }
@@ -890,7 +909,7 @@ static int cn_http2_on_frame_not_sent(nghttp2_session *session, const nghttp2_fr
     if (x)
         cn_http2_give_up(
             h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "the headers to be sent are too large");
-    return h->fatal ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- Open, free ---- */
@@ -1299,8 +1318,8 @@ static void cn_http2_drain(cn_http_t *http) {
 
 CN_PRIVATE const cn_http_version_t *cn_http2_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_2, cn_http2_open, cn_http2_free, cn_http2_feed, cn_http2_eof,
-        cn_http2_pull, cn_http2_can_begin, cn_http2_begin, cn_http2_drain, cn_http2_send_head, cn_http2_flush,
-        cn_http2_send_end, cn_http2_reset, cn_http2_consume};
+        cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_drain, cn_http2_send_head,
+        cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
     return &version;
 }
 #endif

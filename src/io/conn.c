@@ -254,7 +254,7 @@ static void cn_conn_tick_exchanges(connect_conn_t *conn) {
     int64_t now = http->now_ms, due = INT64_MAX;
     if (http->due_ms > now) return;
     http->due_ms = INT64_MAX;
-    for (node = http->exchanges.next; node != &http->exchanges; node = next) {
+    for (node = http->exchanges.next; node != &http->exchanges && !http->stopped; node = next) {
         cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
         next = node->next;
         if (x->due_ms <= now) {
@@ -295,6 +295,7 @@ static bool cn_conn_tick(connect_conn_t *conn) {
     bool due = !conn->dead && connect_conn_deadline_ms(conn) <= now;
     if (conn->dead) return false;
     cn_conn_tick_exchanges(conn);
+    if (http->stopped) return due;
     if (conn->owner_due_ms <= now && conn->owner) {
         conn->owner_due_ms = INT64_MAX;
         conn->events->on_due(conn);
@@ -543,6 +544,7 @@ void connect_conn_sent(connect_conn_t *conn, size_t len) {
     cn_http_t *http = &conn->http;
     cn_buf_t *wire = cn_conn_wire(conn);
     cn_buf_drop(wire, len);
+    http->written += len;
     if (len) conn->stalled_since_ms = cn_buf_len(wire) ? http->now_ms : -1;
     if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->pool, http->allocator);
 }
@@ -572,6 +574,7 @@ void connect_conn_on_output(connect_conn_t *conn, void (*output)(connect_conn_t 
 
 void connect_conn_close(connect_conn_t *conn) {
     conn->dead = true;
+    conn->http.stopped = true;
     if (conn->depth)
         conn->close_wanted = true;
     else

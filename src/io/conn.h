@@ -48,6 +48,11 @@ struct connect_conn_t {
     bool *gone;        /* set when conn is freed, or its output is: connect_conn_output asks */
     int os_error;
     connect_code_t dial_code; /* client: what dial returned; 0: it began */
+    struct cn_pool_t *home;   /* client: the connections it belongs to; the rest is for these to use */
+    size_t address;           /* which of the backend's it was dialled to */
+    int64_t dialled_ms;
+    bool met;                 /* they have heard that it is open */
+    bool given_up;            /* another was faster: no failure */
     char failure[256];
     char peer[110]; /* a Unix path is at most 108 bytes */
     void (*output)(connect_conn_t *conn, void *user);

@@ -219,8 +219,8 @@ static size_t cn_address_look_up(
     return count;
 }
 
-CN_PRIVATE size_t cn_address_resolve(
-    const cn_address_t *address, bool to_listen, cn_endpoint_t *endpoints, size_t capacity, cn_failure_t *failure) {
+CN_PRIVATE size_t cn_address_literal(
+    const cn_address_t *address, bool to_listen, cn_endpoint_t *endpoints, size_t capacity) {
     char host[CN_ADDRESS_HOST_MAX + 1];
     struct in6_addr in6;
     struct in_addr in;
@@ -245,6 +245,16 @@ CN_PRIVATE size_t cn_address_resolve(
         cn_endpoint_set_ipv6(endpoints, in6, address->port);
         return 1;
     }
+    return 0;
+}
+
+CN_PRIVATE size_t cn_address_resolve(
+    const cn_address_t *address, bool to_listen, cn_endpoint_t *endpoints, size_t capacity, cn_failure_t *failure) {
+    char host[CN_ADDRESS_HOST_MAX + 1];
+    const size_t count = cn_address_literal(address, to_listen, endpoints, capacity);
+    if (count) return count;
+    memcpy(host, address->host.data, address->host.len);
+    host[address->host.len] = 0;
     return cn_address_look_up(address, host, endpoints, capacity, failure);
 }
 

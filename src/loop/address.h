@@ -34,6 +34,9 @@ typedef struct cn_endpoint_t {
     struct sockaddr_storage address;
     socklen_t len;
 } cn_endpoint_t;
+/* The same, without looking a name up: 0 if the host is one. */
+CN_PRIVATE size_t cn_address_literal(
+    const cn_address_t *address, bool to_listen, cn_endpoint_t *endpoints, size_t capacity);
 /* Gives what to bind or connect to, at most so many; not for CN_ADDRESS_FD. Blocks if the host is a name. to_listen: an
    empty host is all interfaces; else it is loopback. Returns how many, 0 after a failure. */
 CN_PRIVATE size_t cn_address_resolve(

@@ -30,7 +30,10 @@ static void cn_listen_stop(connect_server_t *server) {
 
 static connect_conn_t *cn_listen_on_accept(void *user, const char *peer) {
     const cn_listen_entry_t *entry = (const cn_listen_entry_t *)user;
-    return cn_server_accept(entry->server, peer, entry->tls, NULL);
+    connect_listen_options_t options;
+    memset(&options, 0, sizeof options);
+    options.tls = entry->tls;
+    return connect_server_accept(entry->server, peer, &options, NULL);
 }
 
 CN_PRIVATE bool cn_server_need_loop(connect_server_t *server, connect_error_t *error) {

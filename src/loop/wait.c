@@ -2,16 +2,19 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "call/invoke.h"
+#include "client/balance.h"
 #include "client/client.h"
 #include "client/loopback.h"
 #include "io/conn.h"
+#include "loop/core.h"
 #include "loop/loop.h"
+#include "loop/resolve.h"
 #include "protocol/error.h"
 #include "server/server.h"
 
-/* Where a client meets the loop: its dialer and its clock, and the functions that wait. A blocking call is a call
-   without events and a loop that is run until there is an answer; there is no second way. In a callback of the loop
-   they fail with FAILED_PRECONDITION: the loop runs already.
+/* Where a client meets the loop: its host, its dialer and its resolver, and the functions that wait. A blocking
+   call is a call without events and a loop that is run until there is an answer; there is no second way. In a callback
+   of the loop they fail with FAILED_PRECONDITION: the loop runs already.
 
    A client of a server in memory shares the server's loop, which carries between them as a task. Without sockets there
    is no loop and no clock: a function that waits carries itself, and when nothing moves any more the time jumps to
@@ -20,22 +23,46 @@
 #if CONNECT_ENABLE_CLIENT && CONNECT_ENABLE_SOCKETS
 static connect_code_t cn_wait_dial(connect_conn_t *conn, const char *address, void *user) {
     connect_client_t *client = (connect_client_t *)user;
-    return cn_loop_dial(client->loop, conn, address, client->limits.dial_ms);
+    return cn_loop_dial(client->loop, conn, address, 0);
 }
 
-static int64_t cn_wait_clock(const connect_client_t *client) {
+static int64_t cn_wait_now_ms(const connect_client_t *client) {
     return cn_loop_now_ms(client->loop);
+}
+
+static void cn_wait_on_timer(void *arg) {
+    connect_client_t *client = (connect_client_t *)arg;
+    cn_client_step(client);
+}
+
+static void cn_wait_wake_at(connect_client_t *client, int64_t due_ms) {
+    const bool is_armed = client->timer.private_place == CN_TASK_TIMED;
+    if (due_ms == INT64_MAX)
+        cn_task_disarm(client->loop, &client->timer);
+    else if (!is_armed || due_ms != client->timer.private_due_ms)
+        cn_task_arm(client->loop, &client->timer, due_ms, cn_wait_on_timer, client);
+}
+
+static void cn_wait_be_host(connect_client_t *client) {
+    static const cn_client_host_t host = {cn_wait_now_ms, cn_wait_wake_at};
+    client->host = &host;
+    client->random ^= (uint64_t)cn_loop_now_ms(client->loop);
 }
 
 CN_PRIVATE bool cn_client_use_sockets(connect_client_t *client, connect_error_t *error) {
     if (client->dial) return true;
+    if (!client->loop) {
+        client->loop = connect_loop_new(client->allocator, error);
+        client->owns_loop = client->loop != NULL;
+        if (!client->loop) return false;
+    }
+    cn_wait_be_host(client);
     client->dial = cn_wait_dial;
     client->dial_user = client;
-    client->clock = cn_wait_clock;
-    if (client->loop) return true;
-    client->loop = connect_loop_new(client->allocator, error);
-    client->owns_loop = client->loop != NULL;
-    return client->owns_loop;
+    if (client->resolve) return true;
+    client->resolve = cn_resolve_by_system;
+    client->resolve_user = client;
+    return true;
 }
 #endif
 
@@ -65,18 +92,14 @@ static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *serve
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "loopback: the server has another loop than options.loop");
     client->loop = client->loopback->loop = server->loop;
     client->loopback->wake = cn_wait_wake;
-    client->clock = cn_wait_clock;
+    cn_wait_be_host(client);
     return true;
 }
 #else
-static int64_t cn_wait_clock(const connect_client_t *client) {
-    return client->loopback->now_ms;
-}
-
 static bool cn_wait_share_loop(connect_client_t *client, connect_server_t *server, connect_error_t *error) {
+    (void)client;
     (void)server;
     (void)error;
-    client->clock = cn_wait_clock;
     return true;
 }
 #endif
@@ -87,6 +110,7 @@ CN_PRIVATE bool cn_client_use_loopback(connect_client_t *client, connect_server_
     if (!client->loopback) return cn_error_memory(error);
     client->dial = cn_loopback_dial;
     client->dial_user = client->loopback;
+    client->resolve = NULL;
     return cn_wait_share_loop(client, server, error);
 }
 #endif
@@ -161,6 +185,52 @@ static bool cn_wait_received(void *arg) {
     wait->result = cn_invoke_receive(wait->call, wait->message, wait->arena, wait->error);
     return wait->result != CONNECT_IO_AGAIN;
 }
+
+#if CONNECT_ENABLE_SOCKETS
+static void cn_wait_on_late(void *arg) {
+    bool *is_late = (bool *)arg;
+    *is_late = true;
+}
+
+typedef struct cn_wait_ready_t {
+    connect_client_t *client;
+    bool is_late;
+} cn_wait_ready_t;
+
+static bool cn_wait_is_ready(void *arg) {
+    const cn_wait_ready_t *wait = (const cn_wait_ready_t *)arg;
+    return wait->is_late || wait->client->free_wanted || cn_balance_is_ready(wait->client);
+}
+
+bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, connect_error_t *error) {
+    const char *why = client->failure.text;
+    connect_loop_t *loop = client->loop;
+    cn_wait_ready_t wait;
+    connect_task_t timer;
+    bool is_ready;
+    if (cn_wait_refuse(client, error)) return false;
+    memset(&timer, 0, sizeof timer);
+    wait.client = client;
+    wait.is_late = false;
+    cn_wait_begin(client);
+    connect_client_connect(client);
+    cn_task_arm(
+        loop, &timer, cn_loop_now_ms(loop) + (timeout_ms ? timeout_ms : 30000), cn_wait_on_late, &wait.is_late);
+    cn_wait_run(client, cn_wait_is_ready, &wait);
+    cn_task_disarm(loop, &timer);
+    is_ready = !client->free_wanted && cn_balance_is_ready(client);
+    if (client->free_wanted) {
+        cn_error_set(error, CONNECT_CANCELED, "the client was freed");
+    } else if (!is_ready) {
+        cn_failure_print(&loop->failure, CONNECT_DEADLINE_EXCEEDED, client->failure.os_error,
+            "no connection was ready in time%s%s", why[0] ? ": " : "", why);
+        cn_error_set(error, CONNECT_DEADLINE_EXCEEDED, loop->failure.text);
+        if (error) error->os_error = client->failure.os_error;
+    }
+    cn_wait_end(client);
+    return is_ready;
+}
+#endif
 
 connect_io_t connect_call_receive_wait(
     connect_call_t *call, void *message, connect_arena_t *arena, connect_error_t *error) {

@@ -47,9 +47,6 @@ struct connect_server_t {
     void (*stop_listening)(connect_server_t *server);
 };
 
-/* As connect_server_accept. tls: NULL: clear text. */
-CN_PRIVATE connect_conn_t *cn_server_accept(
-    connect_server_t *server, const char *peer, connect_tls_t *tls, connect_error_t *error);
 /* True once a drained server has nothing left to do. */
 CN_PRIVATE bool cn_server_is_done(const connect_server_t *server);
 #if CONNECT_ENABLE_SOCKETS

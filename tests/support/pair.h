@@ -132,7 +132,7 @@ static SUPPORT_UNUSED connect_code_t pair_dial(connect_conn_t *conn, const char 
     p->dials++;
     if (p->dial_code != CONNECT_OK) return p->dial_code;
     if (p->server) {
-        server = connect_server_accept(p->server, "memory:", &error);
+        server = connect_server_accept(p->server, "memory:", NULL, &error);
         if (!server) return CONNECT_UNAVAILABLE;
     }
     pair_add(p, conn, server);

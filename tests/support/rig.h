@@ -81,7 +81,7 @@ static SUPPORT_UNUSED void rig_init(rig *r, int http) {
 }
 static SUPPORT_UNUSED void rig_accept(rig *r) {
     connect_error_t error;
-    connect_conn_t *conn = connect_server_accept(r->p.server, "memory:", &error);
+    connect_conn_t *conn = connect_server_accept(r->p.server, "memory:", NULL, &error);
     assert_non_null(conn);
     r->link = pair_add(&r->p, NULL, conn);
     r->link->up.sender_gone = false;

@@ -41,6 +41,7 @@ typedef struct world { /* the owner, and one exchange after the other */
     bool x_busy, refuse, silent; /* silent: a request is not answered */
     size_t body;                 /* of the response */
     event close_in;
+    bool closed_inside; /* only on_closed may come after it */
     unsigned seen[EVENTS], lost, outputs, abandoned;
     int depth; /* of enter and leave */
     bool left; /* since the last enter */
@@ -53,8 +54,10 @@ static void happens(world *w, event e) {
     assert_true(w->depth > 0); /* all callbacks run between enter and leave */
     assert_int_equal(w->lost, 0);
     w->seen[e]++;
+    if (w->closed_inside && e != ON_CLOSED) fail_msg("event %d after the connection was closed", (int)e);
     if (w->close_in == e) {
         w->close_in = NO_EVENT;
+        w->closed_inside = true;
         connect_conn_close(w->conn);
         assert_int_equal(w->lost, 0); /* not here, but when the outermost has ended */
         assert_int_equal(connect_conn_wants(w->conn), 0);

@@ -364,6 +364,7 @@ static void run_server_gone(world *w) {
     step_until(w, server_has_message);
     connect_server_free(w->server);
     w->server = w->pair.server = NULL;
+    w->pair.dial_code = CONNECT_UNAVAILABLE; /* what has no side effects is sent again: in vain */
     step_until(w, both_closed);
     EXPECT(w, w->called.code == CONNECT_UNAVAILABLE);
     EXPECT(w, w->kind.kind == CONNECT_UNARY ? w->served.canceled == 1 : w->served.closed == 1);

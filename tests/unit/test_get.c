@@ -111,7 +111,7 @@ static void ask_try(const ask *a, pair_mode mode, bool no_get, bool strict) {
     s.server.require_connect_header = strict;
     s.p.server = connect_server_new(&s.server, &error);
     pair_serve(&s.p, &s.events, &s);
-    link = pair_add(&s.p, NULL, connect_server_accept(s.p.server, "raw:", &error));
+    link = pair_add(&s.p, NULL, connect_server_accept(s.p.server, "raw:", NULL, &error));
     link->up.sender_gone = false;
     bytes_print(&link->up.sent, "%s %s HTTP/1.1\r\nhost: a\r\n%s%s", a->method, a->target, a->more,
         strstr(a->more, "\r\n\r\n") ? "" : "\r\n");

@@ -312,7 +312,7 @@ static void raw_try(const raw *r, pair_mode mode, size_t cut, int tail) {
     s.server.limits.receive_bytes = 1000;
     s.p.server = connect_server_new(&s.server, &error);
     pair_serve(&s.p, &s.events, &s);
-    link = pair_add(&s.p, NULL, connect_server_accept(s.p.server, "raw:", &error));
+    link = pair_add(&s.p, NULL, connect_server_accept(s.p.server, "raw:", NULL, &error));
     link->up.sender_gone = false;
     for (i = 0; i < codings.count; i++) {
         size_t n = strlen(codings.items[i].name);

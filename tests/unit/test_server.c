@@ -303,7 +303,7 @@ static void test_drain(void **state) {
             assert_int_equal(d.drained, 0);
             pair_pump(&d.p);
             assert_int_equal(d.drained, 1);
-            assert_null(connect_server_accept(d.p.server, "late", NULL));
+            assert_null(connect_server_accept(d.p.server, "late", NULL, NULL));
             if (ignore) {
                 pair_advance(&d.p, 2999);
                 assert_int_equal(d.closed, 0);

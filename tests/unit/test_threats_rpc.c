@@ -593,6 +593,63 @@ static void test_slow_requests(void **state) {
     }
 }
 
+/* ---- A connection that is closed inside an event: nothing is handed over any more, though it is there ---- */
+static rig *closing;
+static int closing_after; /* so many events */
+static void closing_count(void) {
+    connect_conn_t *conn = closing->link->server;
+    if (--closing_after > 0) return;
+    assert_int_equal(closing_after, 0);
+    closing->link->server = NULL;
+    connect_conn_close(conn);
+}
+static connect_io_t closing_message(connect_call_t *call, const void *message, void *user) {
+    connect_io_t taken = rig_on_message(call, message, user);
+    closing_count();
+    return taken;
+}
+static connect_code_t closing_request(connect_call_t *call, const void *request, void *response, void *user) {
+    connect_code_t code = rig_on_request(call, request, response, user);
+    closing_count();
+    return code;
+}
+static void test_closed_inside(void **state) {
+    int http, after, i;
+    (void)state;
+    for (http = 1; http <= 2; http++) {
+        for (after = 1; after <= 3; after++) {
+            bytes body = {NULL, 0, 0};
+            rig r;
+            rig_init(&r, http);
+            r.events.on_message = closing_message;
+            r.events.on_request = closing_request;
+            closing = &r;
+            closing_after = after;
+            rig_open(&r);
+            for (i = 0; i < 3; i++)
+                envelope_add(&body, 0, NULL, 0);
+            if (http == 1) { /* three messages at once, and the end */
+                bytes_print(rig_up(&r), "%s HTTP/1.1\r\nhost: a\r\ncontent-type: application/connect+proto\r\n", K);
+                bytes_print(rig_up(&r), "content-length: %lu\r\n\r\n", (unsigned long)body.len);
+                bytes_add(rig_up(&r), body.data, body.len);
+            } else { /* and three requests behind them */
+                h2_headers(rig_up(&r), 0, 1, RIG_HEAD ":path: /test.v1.Notes/Client\n" STREAM);
+                h2_frame(rig_up(&r), 0, 1, 1, body.data, body.len);
+                for (i = 0; i < 3; i++)
+                    h2_headers(rig_up(&r), 1, (uint32_t)(3 + 2 * i), RIG_UNARY);
+            }
+            pair_pump(&r.p);
+            assert_int_equal(r.messages, after);
+            assert_int_equal(r.requests, 0);
+            assert_int_equal(r.ends, 0);
+            assert_int_equal(r.closed, 1);
+            assert_int_equal(r.clean, 0);
+            bytes_free(&body);
+            rig_close(&r);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
@@ -600,6 +657,7 @@ int main(void) {
         cmocka_unit_test(test_quotes_are_bounded),
         cmocka_unit_test(test_metadata_of_the_application),
         cmocka_unit_test(test_slow_requests),
+        cmocka_unit_test(test_closed_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
