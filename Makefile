@@ -30,14 +30,14 @@ BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server buil
 CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb yyjson buffa prost)
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
-CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples readme bench-build \
+CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples footprint readme bench-build \
     conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
 ALONE := $(addprefix build/passed/,interop h2spec demo conformance-server conformance-client conformance-server-odd)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix other-systems examples interop demo \
+.PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix other-systems examples footprint interop demo \
     bench setup conformance conformance-protobuf format clean
 .SECONDARY:
 
@@ -81,7 +81,7 @@ unit: amalgamate generate
 	@$(MAKE) --no-print-directory -k $(UNIT:%=build/passed/unit/%)
 unit-asan: amalgamate generate
 	@$(MAKE) --no-print-directory -k $(UNIT:%=build/passed/asan/%)
-modules build-matrix other-systems examples: amalgamate generate
+modules build-matrix other-systems examples footprint: amalgamate generate
 	@rm -f build/passed/$@
 	@$(MAKE) --no-print-directory build/passed/$@
 interop: setup
@@ -124,6 +124,8 @@ build/passed/other-systems: connect.h connect_gen.c tests/other_systems.sh
 	@WARNINGS="$(WARNINGS)" TIMEOUT=900 sh tests/check.sh other-systems sh tests/other_systems.sh
 build/passed/examples: connect.h build/gen/.done $(wildcard examples/*) tests/examples.sh
 	@WARNINGS="$(WARNINGS)" sh tests/check.sh examples sh tests/examples.sh
+build/passed/footprint: build/bench/bench_server_static bench/footprint/idle.py
+	@sh tests/check.sh footprint $(PYTHON) bench/footprint/idle.py --check $<
 build/passed/bench-build: $(BENCH)
 	@sh tests/check.sh bench-build true
 build/passed/interop: build/interop/server build/interop/client build/interop/peers tests/interop/run.py
@@ -233,6 +235,9 @@ build/bench/floor_%: bench/floors/floor_%.c | build/.dir
 build/bench/bench_server: bench/servers/bench_server.c connect.h build/gen/.done
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 -g $(WARNINGS) $(INCLUDES) $< -o $@ $(LIBS)
+build/bench/bench_server_static: bench/servers/bench_server.c connect.h build/gen/.done
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -O2 -static $(INCLUDES) $< -o $@ $(LIBS)
 build/bench/malloc_count.so: bench/malloc_count.c | build/.dir
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 $(WARNINGS) -shared -fPIC $< -o $@ -ldl
