@@ -7,6 +7,7 @@
 #
 # Work on it:     make amalgamate | fuzz | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
 #                 make conformance-protobuf: the official suite of protobuf
+#                 make test-utf8-all: all 2^32 strings of four bytes
 # One test:       make build/passed/unit/test_json     or, under the sanitizers, build/passed/asan/test_json
 # Other compiler: make CC=clang unit
 
@@ -88,11 +89,16 @@ interop: setup
 	@rm -f build/passed/$@
 	@$(MAKE) --no-print-directory build/passed/$@
 
+# Certificates of all kinds, good and bad.
+build/certificates/ca.pem: tests/tls/certificates.sh
+	@mkdir -p build
+	sh tests/tls/certificates.sh build/certificates
+
 # The header as it is, but for the #undef of the private macros at its end: tests may use these, too.
 build/private/connect.h: connect.h
 	@mkdir -p $(@D)
 	sed '/^#undef CN_/d' connect.h > $@
-UNIT_NEEDS := build/private/connect.h build/gen/.done $(wildcard tests/support/*)
+UNIT_NEEDS := build/certificates/ca.pem build/private/connect.h build/gen/.done $(wildcard tests/support/*)
 UNIT_FLAGS := -std=c99 $(TEST_WARNINGS) -Ibuild/private $(INCLUDES) -Itests -Itests/support
 build/unit/%: tests/unit/%.c $(UNIT_NEEDS)
 	@mkdir -p $(@D)
@@ -147,6 +153,20 @@ build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h build/private/connect.h buil
 	    -Ibuild/private $(INCLUDES) $< -o $@ -lm
 build/passed/fuzz/%: build/fuzz/% tests/fuzz/run.sh
 	@TIMEOUT=$$(( $${FUZZ_SECONDS:-60} + 120 )) sh tests/check.sh fuzz/$* sh tests/fuzz/run.sh $*
+
+# ---- Exhaustive: numbers against libc, and UTF-8, of which `make test` has a slice ----
+
+CHECKS += build/passed/exhaustive/numbers build/passed/exhaustive/utf8
+.PHONY: test-utf8-all
+test-utf8-all: build/exhaustive/utf8
+	$< 00 FF 383270912
+build/exhaustive/%: tests/exhaustive/%.c build/private/connect.h build/gen/.done
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -O2 -g $(TEST_WARNINGS) -Ibuild/private $(INCLUDES) $< -o $@ -lm
+build/passed/exhaustive/numbers: build/exhaustive/numbers
+	@sh tests/check.sh exhaustive/numbers $< 10000000
+build/passed/exhaustive/utf8: build/exhaustive/utf8
+	@sh tests/check.sh exhaustive/utf8 $< E0 FF 8912896
 
 # ---- Interop: ours in C, with sanitizers; and connect-go and grpc-go in one Go program ----
 

@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 ab81868d276f11de. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 58ae3ba67f75af95. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -321,7 +321,8 @@ struct connect_type_t {
     const connect_field_t *fields;      /* by number */
     const connect_type_t *const *types; /* of message fields */
     const connect_enum_t *const *enums; /* of enum fields */
-    const char *names;                  /* of fields, and their JSON names: each with its zero; at most 64 KiB */
+    const char *names;                  /* of fields, and their JSON names: each between its length, 0 if it has more
+                                           than 255 bytes or an escape in JSON, and its zero; at most 64 KiB */
     const void *defaults;               /* a struct with the defaults set; NULL: all zero */
     const connect_file_t *file;
     const uint8_t *name_slots;          /* perfect hash from both names to fields; NULL: they are compared in turn */
@@ -1156,6 +1157,50 @@ CONNECT_API const char *connect_build_info(void);
 #define CN_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* #### src/base/mem.h ############################################################################################## */
+/* memcpy and memcmp == 0 for what is mostly short: words that overlap, and no call. */
+static inline CN_HOT void cn_mem_copy(char *to, const char *from, size_t len) {
+    if (len > 16) {
+        memcpy(to, from, len);
+    } else if (len >= 8) {
+        uint64_t first, last;
+        memcpy(&first, from, 8);
+        memcpy(&last, from + len - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + len - 8, &last, 8);
+    } else if (len >= 4) {
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + len - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+    } else if (len) {
+        to[0] = from[0];
+        to[len >> 1] = from[len >> 1];
+        to[len - 1] = from[len - 1];
+    }
+}
+
+static inline CN_HOT bool cn_mem_equal(const char *a, const char *b, size_t len) {
+    if (len > 16) return memcmp(a, b, len) == 0;
+    if (len >= 8) {
+        uint64_t a_first, a_last, b_first, b_last;
+        memcpy(&a_first, a, 8);
+        memcpy(&a_last, a + len - 8, 8);
+        memcpy(&b_first, b, 8);
+        memcpy(&b_last, b + len - 8, 8);
+        return ((a_first ^ b_first) | (a_last ^ b_last)) == 0;
+    }
+    if (len >= 4) {
+        uint32_t a_first, a_last, b_first, b_last;
+        memcpy(&a_first, a, 4);
+        memcpy(&a_last, a + len - 4, 4);
+        memcpy(&b_first, b, 4);
+        memcpy(&b_last, b + len - 4, 4);
+        return ((a_first ^ b_first) | (a_last ^ b_last)) == 0;
+    }
+    return len == 0 || (a[0] == b[0] && a[len >> 1] == b[len >> 1] && a[len - 1] == b[len - 1]);
+}
+
 /* Allocator calls; allocator: NULL is libc. cn_mem_acquire gives zeroed memory; size 0 is taken as 1. */
 CN_PRIVATE void *cn_mem_acquire(const connect_allocator_t *allocator, size_t size);
 CN_PRIVATE void *cn_mem_resize(const connect_allocator_t *allocator, void *block, size_t size);
@@ -1202,6 +1247,8 @@ CN_PRIVATE uint32_t cn_str_hash(connect_str_t text);
    256 KiB, one block holds all, and nothing is allocated any more. A first block may be the caller's (a stack array,
    or the tail of a struct); it is never released here.
 
+   Encoders take from the end of the block, by moving private_end.
+
    Invariants: private_next <= private_end; both are NULL until the first block. Every block taken here starts with a
    cn_arena_block_t, the newest first. private_fixed says that the arena has an allocator field of NULL on purpose:
    the first block is all there is. All memory given out is aligned to CN_ARENA_ALIGN. */
@@ -1213,7 +1260,7 @@ CN_PRIVATE uint32_t cn_str_hash(connect_str_t text);
 typedef struct cn_arena_block_t {
     struct cn_arena_block_t *older;
     size_t size; /* of the whole block, this head included; 0: the caller's block, never released here */
-    char *begin;
+    char *begin, *end;
 } cn_arena_block_t;
 
 static void *cn_mem_libc_acquire(void *ctx, size_t size) {
@@ -1280,8 +1327,9 @@ static bool cn_arena_add_block(connect_arena_t *arena, size_t size) {
     block->size = whole;
     block->begin = cn_arena_align((char *)block + sizeof *block);
     arena->private_blocks = block;
+    block->end = (char *)block + whole;
     arena->private_next = block->begin;
-    arena->private_end = (char *)block + whole;
+    arena->private_end = block->end;
     return true;
 }
 
@@ -1297,8 +1345,9 @@ void connect_arena_init(
         block->size = 0;
         block->begin = cn_arena_align(begin + sizeof *block);
         arena->private_blocks = block;
+        block->end = (char *)first + first_size;
         arena->private_next = block->begin;
-        arena->private_end = (char *)first + first_size;
+        arena->private_end = block->end;
     }
 }
 
@@ -1418,7 +1467,6 @@ static cn_arena_block_t *cn_arena_lift_largest(connect_arena_t *arena) {
         before->older = largest->older;
         largest->older = (cn_arena_block_t *)arena->private_blocks;
         arena->private_blocks = largest;
-        arena->private_end = (char *)largest + largest->size;
     }
     return largest;
 }
@@ -1430,6 +1478,7 @@ void connect_arena_reset(connect_arena_t *arena) {
     block = cn_arena_lift_largest(arena);
     cn_arena_release_older(arena, block);
     arena->private_next = block->begin;
+    arena->private_end = block->end;
 }
 
 void connect_arena_free(connect_arena_t *arena) {
@@ -2536,21 +2585,10 @@ static void cn_number_first_digits(cn_number_t *number) {
     number->first_exponent += dropped;
 }
 
-CN_PRIVATE const char *cn_number_scan(cn_number_t *number, const char *at, const char *end, const char **bad) {
-    const char *begin;
-    uint64_t first = 0;
+/* What comes behind the integer: a fraction, an exponent. first: the integer's digits. */
+static CN_APART const char *cn_number_scan_rest(
+    cn_number_t *number, uint64_t first, const char *at, const char *end, const char **bad) {
     int32_t exponent = 0;
-    if (end - at > CN_NUMBER_TEXT_MAX) end = at + CN_NUMBER_TEXT_MAX; /* the rest is for the caller to refuse */
-    number->more = false;
-    number->negative = at < end && *at == '-';
-    at += number->negative;
-    begin = at;
-    *bad = at;
-    if (CN_UNLIKELY(!cn_number_is_digit(at, end))) return NULL;
-    if (CN_UNLIKELY(*at == '0' && cn_number_is_digit(at + 1, end))) return NULL;
-    do
-        first = first * 10 + (uint64_t)(*at++ - '0');
-    while (cn_number_is_digit(at, end));
     if (at < end && *at == '.') {
         const char *point = at++;
         uint64_t eight;
@@ -2564,7 +2602,6 @@ CN_PRIVATE const char *cn_number_scan(cn_number_t *number, const char *at, const
             first = first * 10 + (uint64_t)(*at++ - '0');
         exponent = -(int32_t)(at - point - 1);
     }
-    number->digits = begin;
     number->digits_end = at;
     if (at < end && (*at | 0x20) == 'e') {
         int32_t written = 0;
@@ -2582,7 +2619,33 @@ CN_PRIVATE const char *cn_number_scan(cn_number_t *number, const char *at, const
     }
     number->exponent = number->first_exponent = exponent;
     number->first = first;
-    if (CN_UNLIKELY(number->digits_end - begin > 19)) cn_number_first_digits(number);
+    if (CN_UNLIKELY(number->digits_end - number->digits > 19)) cn_number_first_digits(number);
+    return at;
+}
+
+CN_PRIVATE const char *cn_number_scan(cn_number_t *number, const char *at, const char *end, const char **bad) {
+    const char *begin;
+    uint64_t first;
+    unsigned digit;
+    if (end - at > CN_NUMBER_TEXT_MAX) end = at + CN_NUMBER_TEXT_MAX; /* the rest is for the caller to refuse */
+    number->more = false;
+    number->negative = at < end && *at == '-';
+    at += number->negative;
+    number->digits = begin = at;
+    *bad = at;
+    if (CN_UNLIKELY(at == end)) return NULL;
+    first = digit = (unsigned char)(*at++ - '0');
+    if (CN_UNLIKELY(digit > 9)) return NULL;
+    if (CN_UNLIKELY(digit == 0 && cn_number_is_digit(at, end))) return NULL;
+    while (at < end && (digit = (unsigned char)(*at - '0')) < 10) {
+        first = first * 10 + digit;
+        at++;
+    }
+    if (at < end && (*at == '.' || (*at | 0x20) == 'e')) return cn_number_scan_rest(number, first, at, end, bad);
+    number->digits_end = at;
+    number->exponent = number->first_exponent = 0;
+    number->first = first;
+    if (CN_UNLIKELY(at - begin > 19)) cn_number_first_digits(number);
     return at;
 }
 
@@ -2898,6 +2961,9 @@ typedef struct cn_json_reader_t {
 /* depth_max: how deep arrays and objects may nest; at most CN_JSON_DEPTH_MAX. */
 CN_PRIVATE void cn_json_read(cn_json_reader_t *reader, connect_str_t text, connect_arena_t *arena, uint32_t depth_max);
 CN_PRIVATE cn_json_token_t cn_json_next(cn_json_reader_t *reader);
+/* The next item of an array, if it is a plain number: up to 18 digits, no space around them. Returns false if it is
+   not; then nothing was read. */
+CN_PRIVATE bool cn_json_next_uint(cn_json_reader_t *reader, uint64_t *value);
 /* Skips the value whose first token is given. Returns false on an error in it. */
 CN_PRIVATE bool cn_json_skip(cn_json_reader_t *reader, cn_json_token_t first);
 /* Line and column, from 1, of a place in the text: for error texts. Columns are characters, not bytes. */
@@ -2923,6 +2989,8 @@ CN_PRIVATE void cn_json_object_end(cn_json_writer_t *writer);
 CN_PRIVATE void cn_json_array_begin(cn_json_writer_t *writer);
 CN_PRIVATE void cn_json_array_end(cn_json_writer_t *writer);
 CN_PRIVATE void cn_json_name(cn_json_writer_t *writer, connect_str_t name);
+/* The same for a short name that needs no escape. */
+CN_PRIVATE void cn_json_clean_name(cn_json_writer_t *writer, connect_str_t name);
 CN_PRIVATE void cn_json_string(cn_json_writer_t *writer, connect_str_t text);
 /* Bytes as a string of base64. */
 CN_PRIVATE void cn_json_base64(cn_json_writer_t *writer, connect_str_t bytes, bool padded);
@@ -2964,6 +3032,7 @@ CN_PRIVATE void cn_json_float(cn_json_writer_t *writer, float value);
 
 enum { CN_JSON_VALUE, CN_JSON_FIRST_ITEM, CN_JSON_FIRST_NAME, CN_JSON_AFTER, CN_JSON_FAILED };
 
+#define CN_JSON_DIGITS 18 /* of an integer that has no more than 63 bits whatever they are */
 #define CN_JSON_ONES 0x0101010101010101u
 #define CN_JSON_HIGHS 0x8080808080808080u
 
@@ -3032,7 +3101,7 @@ CN_PRIVATE void cn_json_read(cn_json_reader_t *reader, connect_str_t text, conne
     reader->state = CN_JSON_VALUE;
 }
 
-static cn_json_token_t cn_json_fail(cn_json_reader_t *reader, const char *at, const char *error) {
+static CN_COLD cn_json_token_t cn_json_fail(cn_json_reader_t *reader, const char *at, const char *error) {
     reader->at = at < reader->end ? at : reader->end;
     reader->error = error;
     reader->state = CN_JSON_FAILED;
@@ -3044,8 +3113,8 @@ static bool cn_json_in_object(const cn_json_reader_t *reader) {
     return (reader->nesting[level / 64] >> (level % 64)) & 1;
 }
 
-static const char *cn_json_space(const char *at, const char *end) {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+static inline CN_HOT const char *cn_json_space(const char *at, const char *end) {
+    while (at < end && (unsigned char)*at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
         at++;
     return at;
 }
@@ -3116,65 +3185,68 @@ static cn_json_token_t cn_json_unescape(cn_json_reader_t *reader, char *to, cons
     return CN_JSON_STRING;
 }
 
-/* The place of the quote that ends a string, or NULL; *escapes and *wide say what stands before it. */
-static const char *cn_json_string_end(
-    cn_json_reader_t *reader, const char *at, size_t len_max, bool *escapes, bool *wide) {
-    const char *end = reader->end, *begin = at;
-    uint64_t high = 0;
-    *escapes = false;
-    for (;;) {
-        if (CN_LIKELY(end - at >= 8)) {
-            uint64_t word, stops;
-            memcpy(&word, at, 8);
-            stops = cn_json_word_stops(word);
-            if (!stops) {
-                high |= word;
-                at += 8;
-                continue;
-            }
-            high |= cn_json_before_stop(at, word, stops);
-            at += cn_json_stop_index(at, stops);
-        } else {
-            while (at < end && !cn_json_is_stop(*at))
-                high |= (unsigned char)*at++;
-            if (at == end) break;
+/* The first byte of a text that ends a clean run, or its end; *wide is set if one above 0x7F stands before it. */
+static inline CN_HOT const char *cn_json_clean_end(const char *at, const char *end, bool *wide) {
+    uint64_t all = 0;
+#if CN_JSON_SSE2
+    while (CN_LIKELY(end - at >= 16)) {
+        const __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
+        const unsigned stops = cn_json_block_stops(block), high = (unsigned)_mm_movemask_epi8(block);
+        if (stops) {
+            *wide = *wide || (all | (high & ((stops & (0 - stops)) - 1))) != 0;
+            return at + __builtin_ctz(stops);
         }
-        if (*at == '"') {
-            if ((size_t)(at - begin) > len_max) {
-                cn_json_fail(reader, begin, "a name longer than 64 KiB");
-                return NULL;
-            }
-            *wide = (high & CN_JSON_HIGHS) != 0;
-            return at;
-        }
-        if (*at == '\\') {
-            *escapes = true;
-            at++;
-            if (at == end) break;
-        }
-        if ((unsigned char)*at < 0x20) {
-            cn_json_fail(reader, at, "a control character in a string");
-            return NULL;
-        }
-        high |= (unsigned char)*at;
-        at++;
+        all |= high;
+        at += 16;
     }
-    cn_json_fail(reader, end, "a string without its closing quote");
+    *wide = *wide || all != 0;
+    all = 0;
+#endif
+    while (end - at >= 8) {
+        uint64_t word, stops;
+        memcpy(&word, at, 8);
+        stops = cn_json_word_stops(word);
+        if (stops) {
+            *wide = *wide || ((all | cn_json_before_stop(at, word, stops)) & CN_JSON_HIGHS) != 0;
+            return at + cn_json_stop_index(at, stops);
+        }
+        all |= word;
+        at += 8;
+    }
+    for (; at < end && !cn_json_is_stop(*at); at++)
+        all |= (unsigned char)*at;
+    *wide = *wide || (all & CN_JSON_HIGHS) != 0;
+    return at;
+}
+
+/* Goes on behind a backslash or at a control character. Returns the place of the quote that ends the string, or
+   NULL. */
+static const char *cn_json_escaped_end(cn_json_reader_t *reader, const char *at, bool *wide) {
+    const char *end = reader->end;
+    while (at < end && *at == '\\') {
+        at++;
+        if (at == end) break;
+        if ((unsigned char)*at < 0x20) break;
+        *wide = *wide || (unsigned char)*at >= 0x80;
+        at = cn_json_clean_end(at + 1, end, wide);
+        if (at < end && *at == '"') return at;
+    }
+    cn_json_fail(reader, at, at < end ? "a control character in a string" : "a string without its closing quote");
     return NULL;
 }
 
-/* at: behind the opening quote. */
-static cn_json_token_t cn_json_take_string(cn_json_reader_t *reader, const char *at, size_t len_max) {
-    bool escapes, wide = false;
-    const char *quote = cn_json_string_end(reader, at, len_max, &escapes, &wide);
+static CN_APART cn_json_token_t cn_json_take_escaped(
+    cn_json_reader_t *reader, const char *at, const char *stop, size_t len_max, bool wide) {
+    const char *quote = stop < reader->end && *stop == '"' ? stop : cn_json_escaped_end(reader, stop, &wide);
+    size_t room;
+    char *to = NULL;
     if (!quote) return CN_JSON_ERROR;
-    reader->text = cn_str(at, (size_t)(quote - at));
-    reader->escaped = escapes;
-    if (CN_UNLIKELY(wide) && !cn_utf8_valid(reader->text))
-        return cn_json_fail(reader, at, "a string that is not UTF-8");
-    if (CN_UNLIKELY(escapes)) {
-        size_t room = (size_t)(quote - at);
-        char *to = NULL;
+    room = (size_t)(quote - at);
+    if (room > len_max) return cn_json_fail(reader, at, "a name longer than 64 KiB");
+    reader->text = cn_str(at, room);
+    reader->escaped = quote != stop;
+    if (wide && !cn_utf8_valid(reader->text)) return cn_json_fail(reader, at, "a string that is not UTF-8");
+    if (reader->escaped) {
         if (!reader->discard) {
             to = (char *)cn_arena_raw(reader->arena, room);
             if (!to) {
@@ -3189,17 +3261,34 @@ static cn_json_token_t cn_json_take_string(cn_json_reader_t *reader, const char 
     return CN_JSON_STRING;
 }
 
-static cn_json_token_t cn_json_take_number(cn_json_reader_t *reader, const char *at) {
+/* at: behind the opening quote. */
+static inline CN_HOT cn_json_token_t cn_json_take_string(cn_json_reader_t *reader, const char *at, size_t len_max) {
+    bool wide = false;
+    const char *stop = cn_json_clean_end(at, reader->end, &wide);
+    if (CN_UNLIKELY(stop == reader->end || *stop != '"' || wide || (size_t)(stop - at) > len_max))
+        return cn_json_take_escaped(reader, at, stop, len_max, wide);
+    reader->text.data = at;
+    reader->text.len = (size_t)(stop - at);
+    reader->escaped = false;
+    reader->at = stop + 1;
+    return CN_JSON_STRING;
+}
+
+static CN_COLD cn_json_token_t cn_json_bad_number(cn_json_reader_t *reader, const char *at, const char *bad) {
+    return cn_json_fail(reader, bad,
+        bad - at >= CN_NUMBER_TEXT_MAX - 1     ? "a number longer than 1 KiB"
+            : bad < reader->end && *bad == '0' ? "a number with a leading zero"
+                                               : "expected a digit");
+}
+
+static inline CN_HOT cn_json_token_t cn_json_take_number(cn_json_reader_t *reader, const char *at) {
     const char *bad, *end = cn_number_scan(&reader->number, at, reader->end, &bad);
-    if (CN_UNLIKELY(!end))
-        return cn_json_fail(reader, bad,
-            bad - at >= CN_NUMBER_TEXT_MAX - 1     ? "a number longer than 1 KiB"
-                : bad < reader->end && *bad == '0' ? "a number with a leading zero"
-                                                   : "expected a digit");
+    if (CN_UNLIKELY(!end)) return cn_json_bad_number(reader, at, bad);
     if (CN_UNLIKELY(end - at == CN_NUMBER_TEXT_MAX) && end < reader->end &&
         (strchr(".eE", *end) || (unsigned char)(*end - '0') < 10))
         return cn_json_fail(reader, at, "a number longer than 1 KiB");
-    reader->text = cn_str(at, (size_t)(end - at));
+    reader->text.data = at;
+    reader->text.len = (size_t)(end - at);
     reader->at = end;
     reader->state = CN_JSON_AFTER;
     return CN_JSON_NUMBER;
@@ -3235,13 +3324,12 @@ static cn_json_token_t cn_json_close(cn_json_reader_t *reader, const char *at, c
     return token;
 }
 
-static cn_json_token_t cn_json_take_value(cn_json_reader_t *reader, const char *at) {
-    if (at >= reader->end) return cn_json_fail(reader, at, "expected a value");
-    reader->token = at;
+static inline CN_HOT cn_json_token_t cn_json_take_value(cn_json_reader_t *reader, const char *at) {
+    if (CN_UNLIKELY(at >= reader->end)) return cn_json_fail(reader, at, "expected a value");
     switch (*at) {
     case '"': {
         cn_json_token_t token = cn_json_take_string(reader, at + 1, SIZE_MAX);
-        if (token == CN_JSON_STRING) reader->state = CN_JSON_AFTER;
+        if (CN_LIKELY(token == CN_JSON_STRING)) reader->state = CN_JSON_AFTER;
         return token;
     }
     case '{': return cn_json_open(reader, at, true);
@@ -3264,10 +3352,9 @@ static cn_json_token_t cn_json_take_value(cn_json_reader_t *reader, const char *
     }
 }
 
-static cn_json_token_t cn_json_take_name(cn_json_reader_t *reader, const char *at, const char *expected) {
-    if (at >= reader->end || *at != '"') return cn_json_fail(reader, at, expected);
-    reader->token = at;
-    if (cn_json_take_string(reader, at + 1, CN_JSON_NAME_MAX) == CN_JSON_ERROR) return CN_JSON_ERROR;
+static inline CN_HOT cn_json_token_t cn_json_take_name(cn_json_reader_t *reader, const char *at, const char *expected) {
+    if (CN_UNLIKELY(at >= reader->end || *at != '"')) return cn_json_fail(reader, at, expected);
+    if (CN_UNLIKELY(cn_json_take_string(reader, at + 1, CN_JSON_NAME_MAX) == CN_JSON_ERROR)) return CN_JSON_ERROR;
     at = reader->at;
     if (CN_UNLIKELY(at >= reader->end || *at != ':')) {
         at = cn_json_space(at, reader->end);
@@ -3279,33 +3366,58 @@ static cn_json_token_t cn_json_take_name(cn_json_reader_t *reader, const char *a
 }
 
 CN_PRIVATE cn_json_token_t cn_json_next(cn_json_reader_t *reader) {
-    const char *at, *end = reader->end;
-    if (CN_UNLIKELY(reader->state == CN_JSON_FAILED)) return CN_JSON_ERROR;
-    at = cn_json_space(reader->at, end);
+    const char *end = reader->end, *at = cn_json_space(reader->at, end), *name = NULL;
+    const char c = at < end ? *at : 0;
     reader->token = at;
     switch (reader->state) {
-    case CN_JSON_VALUE: return cn_json_take_value(reader, at);
+    case CN_JSON_VALUE: break;
     case CN_JSON_FIRST_ITEM:
-        if (at < end && *at == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
-        return cn_json_take_value(reader, at);
+        if (c == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
+        break;
     case CN_JSON_FIRST_NAME:
-        if (at < end && *at == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
-        return cn_json_take_name(reader, at, "expected a name or }");
-    default: break;
+        if (c == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
+        name = "expected a name or }";
+        break;
+    case CN_JSON_FAILED: return CN_JSON_ERROR;
+    default: /* AFTER */
+        if (reader->depth == 0) {
+            if (at < end) return cn_json_fail(reader, at, "expected nothing after the value");
+            reader->at = at;
+            return CN_JSON_END;
+        }
+        if (cn_json_in_object(reader)) {
+            if (c == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
+            if (CN_UNLIKELY(c != ',')) return cn_json_fail(reader, at, "expected a comma or }");
+            name = "expected a name";
+        } else {
+            if (c == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
+            if (CN_UNLIKELY(c != ',')) return cn_json_fail(reader, at, "expected a comma or ]");
+        }
+        reader->token = at = cn_json_space(at + 1, end);
+        break;
     }
-    if (reader->depth == 0) {
-        if (at < end) return cn_json_fail(reader, at, "expected nothing after the value");
-        reader->at = at;
-        return CN_JSON_END;
+    return name ? cn_json_take_name(reader, at, name) : cn_json_take_value(reader, at);
+}
+
+CN_PRIVATE bool cn_json_next_uint(cn_json_reader_t *reader, uint64_t *value) {
+    const char *at = reader->at, *end = reader->end, *begin;
+    uint64_t sum, digit;
+    if (reader->state == CN_JSON_AFTER) {
+        if (at == end || *at != ',') return false;
+        at++;
+    } else if (reader->state != CN_JSON_FIRST_ITEM) {
+        return false;
     }
-    if (cn_json_in_object(reader)) {
-        if (at < end && *at == ',') return cn_json_take_name(reader, cn_json_space(at + 1, end), "expected a name");
-        if (at < end && *at == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
-        return cn_json_fail(reader, at, "expected a comma or }");
-    }
-    if (at < end && *at == ',') return cn_json_take_value(reader, cn_json_space(at + 1, end));
-    if (at < end && *at == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
-    return cn_json_fail(reader, at, "expected a comma or ]");
+    begin = at;
+    if (end - at > CN_JSON_DIGITS) end = at + CN_JSON_DIGITS + 1;
+    for (sum = 0; at < end && (digit = (unsigned char)(*at - '0')) < 10; at++)
+        sum = sum * 10 + digit;
+    if (at == end || (*at != ',' && *at != ']') || at == begin || (*begin == '0' && at != begin + 1)) return false;
+    reader->token = begin;
+    reader->at = at;
+    reader->state = CN_JSON_AFTER;
+    *value = sum;
+    return true;
 }
 
 CN_PRIVATE bool cn_json_skip(cn_json_reader_t *reader, cn_json_token_t first) {
@@ -3559,6 +3671,18 @@ CN_PRIVATE void cn_json_name(cn_json_writer_t *writer, connect_str_t name) {
     cn_json_wrote(writer, to + writer->pretty);
 }
 
+CN_PRIVATE void cn_json_clean_name(cn_json_writer_t *writer, connect_str_t name) {
+    char *to = cn_json_item(writer, name.len + 4);
+    writer->comma = false;
+    writer->named = true;
+    if (CN_UNLIKELY(!to)) return;
+    *to++ = '"';
+    cn_mem_copy(to, name.data, name.len);
+    to += name.len;
+    memcpy(to, "\": ", 3);
+    cn_json_wrote(writer, to + 2 + writer->pretty);
+}
+
 CN_PRIVATE void cn_json_string(cn_json_writer_t *writer, connect_str_t text) {
     char *to = cn_json_text_item(writer, text.len);
     if (CN_LIKELY(to != NULL)) to = cn_json_put_string(writer, to, text);
@@ -3741,6 +3865,11 @@ CN_PRIVATE bool cn_message_enum_has(const connect_enum_t *type, int32_t number);
 /* The slot of a name in name_slots: name_slots[0] is log2 of how many slots follow it (1 to 15), and each of these is
    0, empty, or 1 + a field's index. The generator calls the same formula. */
 CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsigned bits);
+/* The length of the name at a place in a type's names, if it needs no escape in JSON: the byte before it tells. 0: it
+   does not, or it is longer than 255. */
+static inline size_t cn_message_name_len(const char *names, size_t at) {
+    return at ? (unsigned char)names[at - 1] : 0;
+}
 
 /* #### src/codec/message.c ######################################################################################### */
 /* Messages as plain structs, seen through their tables: defaults, presence, equality, deep copy and merge, access by
@@ -4311,7 +4440,14 @@ typedef struct cn_pb_failure_t {
     char text[CN_PB_PATH];
 } cn_pb_failure_t;
 
-CN_PRIVATE CN_COLD void cn_pb_failure_init(cn_pb_failure_t *failure);
+static inline void cn_pb_failure_init(cn_pb_failure_t *failure) {
+    failure->code = CONNECT_OK;
+    failure->reason = NULL;
+    failure->no_offset = failure->cut = false;
+    failure->offset = 0;
+    failure->begin = CN_PB_PATH - 1;
+    failure->text[CN_PB_PATH - 1] = 0;
+}
 /* Puts ".name" or ".name[index]" in front of the path. */
 CN_PRIVATE CN_COLD void cn_pb_failure_at(
     cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index);
@@ -4400,28 +4536,27 @@ static inline CN_HOT size_t cn_pb_varint_len(uint64_t value) {
 #endif
 }
 
-/* ASCII is seen here, the rest elsewhere. Words overlap at the end, so nothing behind the text is read. */
+/* ASCII is seen here, the rest elsewhere. Blocks overlap at the end, so nothing behind the text is read. */
 static inline CN_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
     const uint64_t high = 0x8080808080808080u;
-    uint64_t a, b;
+#if defined(__SSE2__) && defined(__GNUC__)
+    if (len >= 16) {
+        const char *last = p + len - 16;
+        __m128i all = _mm_loadu_si128((const __m128i *)(const void *)last);
+        for (; p < last; p += 16)
+            all = _mm_or_si128(all, _mm_loadu_si128((const __m128i *)(const void *)p));
+        return _mm_movemask_epi8(all) == 0;
+    }
+#endif
     if (len >= 8) {
         const char *last = p + len - 8;
-        uint64_t bits = 0;
-        while (last - p >= 32) {
-            uint64_t c, d;
-            memcpy(&a, p, 8);
-            memcpy(&b, p + 8, 8);
-            memcpy(&c, p + 16, 8);
-            memcpy(&d, p + 24, 8);
-            if ((a | b | c | d) & high) return false;
-            p += 32;
-        }
+        uint64_t all, word;
+        memcpy(&all, last, 8);
         for (; p < last; p += 8) {
-            memcpy(&a, p, 8);
-            bits |= a;
+            memcpy(&word, p, 8);
+            all |= word;
         }
-        memcpy(&b, last, 8);
-        return ((bits | b) & high) == 0;
+        return (all & high) == 0;
     }
     if (len >= 4) {
         uint32_t first, second;
@@ -4444,15 +4579,6 @@ static inline CN_HOT bool cn_pb_is_utf8(const char *p, size_t len) {
 /* #### src/codec/pb_wire.c ######################################################################################### */
 /* Errors of protobuf binary name the path, "acme.v1.Reading.samples[3].value". It is put together while the failed call
    returns: each level puts its own part in front; a path that is too long loses its front. */
-
-CN_PRIVATE CN_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
-    failure->code = CONNECT_OK;
-    failure->reason = NULL;
-    failure->no_offset = failure->cut = false;
-    failure->offset = 0;
-    failure->begin = CN_PB_PATH - 1;
-    failure->text[CN_PB_PATH - 1] = 0;
-}
 
 static CN_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const char *part, size_t len) {
     if (failure->cut) return;
@@ -4500,8 +4626,8 @@ CN_PRIVATE CN_COLD bool cn_pb_failure_report(
    numbers are 1 to 2^29 - 1; a tag has at most 5 bytes; a varint has at most 10, the tenth at most 1.
 
    Decoding
-   - The field is found by number: fields[number - 1] for the dense ones, else the one after the last found, else by
-     bisection. What happens then is one jump on cn_pb_ops[kind][wire type].
+   - The field is found by number: fields[number - 1] for the dense ones, else the next one behind the last found, else
+     by bisection. What happens then is one jump on cn_pb_ops[kind][wire type].
    - Known number, unfitting wire type: an unknown field. Numeric fields that are repeated take both forms. A closed
      enum's unknown number goes to the unknown fields as the record it came in, from a packed record as records of its
      own, from a map's entry as the whole entry.
@@ -4868,22 +4994,54 @@ static inline CN_HOT void cn_pb_unpack_one(unsigned op, char *items, size_t i, u
     }
 }
 
-/* Reads n varints, which are known to end before `end`. Eight short ones in a row go together. */
+/* Takes a varint of one or two bytes off a word, without a branch on which. Bit 15 of *longer is set if it has more.
+   Returns how many bytes. */
+static inline CN_HOT size_t cn_pb_unpack_short(unsigned op, char *items, size_t i, uint64_t *word, uint64_t *longer) {
+    const uint64_t w = *word, two = 0 - (w >> 7 & 1); /* a mask */
+    cn_pb_unpack_one(op, items, i, (w & 0x7F) | (w >> 1 & 0x3F80 & two));
+    *longer |= w & two;
+    *word = w >> (8 + (two & 8));
+    return (size_t)(1 - two);
+}
+
+/* Reads n varints, which are known to end before `end`: four at once as long as they are short. */
 static inline CN_HOT const char *cn_pb_unpack(
     cn_pb_decoder_t *d, unsigned op, char *items, size_t n, const char *p, const char *end) {
-    size_t i = 0;
+    const char *const limit = d->limit;
+    size_t i = 0, stop;
     while (i < n) {
-        size_t stop = i + 8 <= n ? i + 8 : n;
-        if (stop - i == 8) {
-            uint64_t word;
-            memcpy(&word, p, 8);
-            if (!(word & 0x8080808080808080u)) {
-                unsigned j;
-                for (j = 0; j < 8; j++)
-                    cn_pb_unpack_one(op, items, i + j, (unsigned char)p[j]);
-                p += 8;
-                i = stop;
+        if (CN_UNLIKELY(limit - p < 8)) {
+            stop = n;
+        } else if (CN_UNLIKELY(n - i < 4)) {
+            uint64_t w = cn_pb_load64(p), longer = 0;
+            const size_t used = cn_pb_unpack_short(op, items, i, &w, &longer);
+            stop = i + 1;
+            if (CN_LIKELY(!(longer & 0x8000))) {
+                p += used;
+                i++;
                 continue;
+            }
+        } else {
+            uint64_t w = cn_pb_load64(p), longer = 0;
+            stop = i + 4;
+            if (!(w & 0x80808080u)) {
+                cn_pb_unpack_one(op, items, i, w & 0x7F);
+                cn_pb_unpack_one(op, items, i + 1, w >> 8 & 0x7F);
+                cn_pb_unpack_one(op, items, i + 2, w >> 16 & 0x7F);
+                cn_pb_unpack_one(op, items, i + 3, w >> 24 & 0x7F);
+                p += 4;
+                i += 4;
+                continue;
+            } else {
+                size_t used = cn_pb_unpack_short(op, items, i, &w, &longer);
+                used += cn_pb_unpack_short(op, items, i + 1, &w, &longer);
+                used += cn_pb_unpack_short(op, items, i + 2, &w, &longer);
+                used += cn_pb_unpack_short(op, items, i + 3, &w, &longer);
+                if (CN_LIKELY(!(longer & 0x8000))) {
+                    p += used;
+                    i += 4;
+                    continue;
+                }
             }
         }
         for (; i < stop; i++) {
@@ -5068,12 +5226,16 @@ static const char *cn_pb_records(
         number = tag >> 3;
         if (CN_LIKELY(number - 1 < dense)) {
             field = fields + (number - 1);
-        } else if (next < type->field_count && fields[next].number == number) {
-            field = fields + next++;
         } else {
-            field = cn_message_field_number(type, number);
-            if (!field) goto unknown;
-            next = (size_t)(field - fields) + 1;
+            while (next < type->field_count && fields[next].number < number)
+                next++;
+            if (CN_LIKELY(next < type->field_count && fields[next].number == number)) {
+                field = fields + next++;
+            } else {
+                field = cn_message_field_number(type, number);
+                if (!field) goto unknown;
+                next = (size_t)(field - fields) + 1;
+            }
         }
         flags = field->flags;
         at = p;
@@ -5272,15 +5434,17 @@ static bool cn_pb_complete(cn_pb_failure_t *failure, const connect_type_t *type,
         const connect_field_t *field = &type->fields[i];
         const connect_type_t *sub;
         const char *at = message + field->offset;
+        const bool required = (field->flags & CONNECT_FIELD_REQUIRED) != 0;
+        if (!required && !cn_message_is_message(field)) continue;
         if (!cn_message_has(field, message)) {
-            if (!(field->flags & CONNECT_FIELD_REQUIRED)) continue;
+            if (!required) continue;
             failure->code = CONNECT_INVALID_ARGUMENT;
             failure->reason = "required field is missing";
             failure->no_offset = true;
             cn_pb_failure_at(failure, type, field, 0);
             return false;
         }
-        if (field->kind != CONNECT_KIND_MESSAGE && field->kind != CONNECT_KIND_GROUP) continue;
+        if (!cn_message_is_message(field)) continue;
         sub = type->types[field->type];
         if (!sub->has_required || depth == 0) continue;
         if (field->flags & CONNECT_FIELD_REPEATED) {
@@ -5447,15 +5611,21 @@ bool connect_record_get(const connect_record_t *record, connect_kind_t kind, voi
 /* #### src/codec/pb_encode.c ####################################################################################### */
 /* Writing protobuf binary; the format is told in pb_decode.c.
 
-   Encoding goes backwards, from the last byte of a window to the first: lengths are known when they are to be written,
-   and nothing is measured first. The window is the room that the queue or the arena has, up to CN_PB_WINDOW; what was
-   written is then moved to its start. A message that does not fit, or has a field of CN_PB_LARGE bytes, is measured (in
-   linear time) and written again, to where it stays. */
+   Encoding goes backwards, from the last byte of a window to the first: lengths are known when they are to be
+   written, and nothing is measured first. In an arena the window is all that its block has left, and the message
+   stays at the block's end. In a queue it is the room there, up to CN_PB_WINDOW, and what was written is moved to
+   its start. A message that does not fit, or has a field of CN_PB_LARGE bytes that would be moved, is measured (in
+   linear time) and written again, to where it stays.
+
+   Whether there is room is looked at once for a field, after its number or its head was written, or its text's
+   length is known: p, the lowest byte written, may be up to CN_PB_MARGIN bytes below `start`, which are the
+   encoder's, too. What is below p holds nothing yet, so that whole words may be stored there. */
 
 #define CN_PB_WINDOW (64u * 1024u)
-#define CN_PB_LARGE (8u * 1024u) /* bytes that are not to be moved: with one of them, a message is measured first */
+#define CN_PB_LARGE (8u * 1024u)
+#define CN_PB_MARGIN 64u
 
-/* Its opposite, for up to 56 bits. */
+/* Puts 7 bits into each byte, of up to 56. */
 static inline CN_HOT uint64_t cn_pb_spread(uint64_t w) {
     w = (w & 0x000000000FFFFFFFu) | (w & 0x00FFFFFFF0000000u) << 4;
     w = (w & 0x00003FFF00003FFFu) | (w & 0x0FFFC0000FFFC000u) << 2;
@@ -5563,12 +5733,13 @@ size_t connect_message_size(const connect_type_t *type, const void *message) {
 /* ---- Encoding ---- */
 
 typedef struct cn_pb_encoder_t {
-    char *start;              /* of the window */
+    char *start;              /* of the window, behind its margin */
     connect_arena_t *scratch; /* for sorting maps; NULL: the allocator */
     const connect_allocator_t *allocator;
     uint32_t depth_left;
-    bool partial, deterministic, measured; /* the window has the exact size */
-    cn_pb_failure_t failure;               /* reason NULL after a failure: the window is full */
+    bool partial, deterministic;
+    bool stays;              /* what is written is not moved afterwards */
+    cn_pb_failure_t failure; /* reason NULL after a failure: the window is full */
 } cn_pb_encoder_t;
 
 static CN_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const char *reason) {
@@ -5578,17 +5749,28 @@ static CN_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const
     return NULL;
 }
 
-static CN_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_t value) {
+/* Two bytes: of a number from 0x80 to 0x3FFF. */
+static inline CN_HOT char *cn_pb_put_pair(char *p, uint32_t value) {
+    const uint16_t pair = (uint16_t)((value & 0x7F) | 0x80 | (value << 1 & 0x7F00));
+#if CN_PB_LITTLE
+    memcpy(p - 2, &pair, 2);
+#else
+    p[-2] = (char)(unsigned char)(pair & 0xFF);
+    p[-1] = (char)(unsigned char)(pair >> 8);
+#endif
+    return p - 2;
+}
+
+static CN_APART char *cn_pb_put_varint_long(char *p, uint64_t value) {
     const size_t len = cn_pb_varint_len(value);
     char *to;
 #if CN_PB_LITTLE
-    if (CN_LIKELY(len - 2 <= 6 && p - e->start >= 8)) { /* what is below the varint's own bytes is not written yet */
-        uint64_t w = cn_pb_spread(value) | (0x8080808080808080u >> (8 * (9 - len)));
+    if (CN_LIKELY(len <= 8)) {
+        const uint64_t w = cn_pb_spread(value) | (0x8080808080808080u >> (8 * (9 - len)));
         cn_pb_store64(p - 8, w << (8 * (8 - len)));
         return p - len;
     }
 #endif
-    if ((size_t)(p - e->start) < len) return NULL;
     p -= len;
     for (to = p; value >= 0x80; value >>= 7)
         *to++ = (char)(unsigned char)((value & 0x7F) | 0x80);
@@ -5596,69 +5778,40 @@ static CN_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_
     return p;
 }
 
-static inline CN_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
-    if (CN_LIKELY(value < 0x80 && p != e->start)) {
+static inline CN_HOT char *cn_pb_put_varint(char *p, uint64_t value) {
+    if (CN_LIKELY(value < 0x80)) {
         *--p = (char)(unsigned char)value;
         return p;
     }
-    return cn_pb_put_varint_long(e, p, value);
+    return value < 0x4000 ? cn_pb_put_pair(p, (uint32_t)value) : cn_pb_put_varint_long(p, value);
 }
 
-static inline CN_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
+static inline CN_HOT char *cn_pb_put_tag(char *p, uint32_t number, unsigned wire) {
     const uint32_t tag = number << 3 | wire;
-    if (CN_LIKELY(tag < 0x80 && p != e->start)) {
+    if (CN_LIKELY(tag < 0x80)) {
         *--p = (char)(unsigned char)tag;
         return p;
     }
-    if (CN_LIKELY(tag < 0x4000 && p - e->start >= 2)) {
-        p -= 2;
-        p[0] = (char)(unsigned char)((tag & 0x7F) | 0x80);
-        p[1] = (char)(unsigned char)(tag >> 7);
-        return p;
-    }
-    return cn_pb_put_varint_long(e, p, tag);
+    if (CN_UNLIKELY(tag >= 0x4000)) return cn_pb_put_varint_long(p, tag);
+    return cn_pb_put_pair(p, tag);
 }
 
-static inline CN_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
+static inline CN_HOT char *cn_pb_put_bytes(const cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
     if (CN_UNLIKELY((size_t)(p - e->start) < len)) return NULL;
-    if (CN_UNLIKELY(len >= CN_PB_LARGE && !e->measured)) return NULL;
+    if (CN_UNLIKELY(len >= CN_PB_LARGE) && !e->stays) return NULL;
     p -= len;
-    if (len <= 16) { /* short ones by overlapping words: no call */
-        if (len >= 8) {
-            uint64_t first, last;
-            memcpy(&first, data, 8);
-            memcpy(&last, data + len - 8, 8);
-            memcpy(p, &first, 8);
-            memcpy(p + len - 8, &last, 8);
-        } else if (len >= 4) {
-            uint32_t first, last;
-            memcpy(&first, data, 4);
-            memcpy(&last, data + len - 4, 4);
-            memcpy(p, &first, 4);
-            memcpy(p + len - 4, &last, 4);
-        } else if (len) {
-            p[0] = data[0];
-            p[len >> 1] = data[len >> 1];
-            p[len - 1] = data[len - 1];
-        }
-    } else {
-        memcpy(p, data, len);
-    }
+    cn_mem_copy(p, data, len);
     return p;
 }
 
-static inline CN_HOT char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
-    if (CN_UNLIKELY(p - e->start < 8)) return NULL;
-    p -= 8;
-    cn_pb_store64(p, value);
-    return p;
+static inline CN_HOT char *cn_pb_put_fixed64(char *p, uint64_t value) {
+    cn_pb_store64(p - 8, value);
+    return p - 8;
 }
 
-static inline CN_HOT char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
-    if (CN_UNLIKELY(p - e->start < 4)) return NULL;
-    p -= 4;
-    cn_pb_store32(p, value);
-    return p;
+static inline CN_HOT char *cn_pb_put_fixed32(char *p, uint32_t value) {
+    cn_pb_store32(p - 4, value);
+    return p - 4;
 }
 
 static inline CN_HOT char *cn_pb_put_text(
@@ -5666,8 +5819,9 @@ static inline CN_HOT char *cn_pb_put_text(
     if ((field->flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8(text.data, text.len)))
         return cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "not UTF-8");
     p = cn_pb_put_bytes(e, p, text.data, text.len);
-    if (CN_LIKELY(p != NULL)) p = cn_pb_put_varint(e, p, text.len);
-    return CN_LIKELY(p != NULL) ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
+    if (CN_UNLIKELY(!p)) return NULL;
+    p = cn_pb_put_tag(cn_pb_put_varint(p, text.len), field->number, CONNECT_WIRE_BYTES);
+    return CN_LIKELY(p >= e->start) ? p : NULL;
 }
 
 static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message);
@@ -5680,8 +5834,8 @@ static inline CN_HOT char *cn_pb_put_sub(
     if (CN_UNLIKELY(e->depth_left == 0))
         return cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "nested deeper than depth_max");
     if (group) {
-        p = cn_pb_put_tag(e, p, field->number, CN_PB_WIRE_END);
-        if (!p) return NULL;
+        p = cn_pb_put_tag(p, field->number, CN_PB_WIRE_END);
+        if (p < e->start) return NULL;
     }
     end = p;
     if (CN_LIKELY(sub != NULL)) {
@@ -5690,33 +5844,30 @@ static inline CN_HOT char *cn_pb_put_sub(
         e->depth_left++;
         if (CN_UNLIKELY(!p)) return NULL;
     }
-    if (group) return cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_GROUP);
-    p = cn_pb_put_varint(e, p, (size_t)(end - p));
-    return CN_LIKELY(p != NULL) ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
+    if (group)
+        p = cn_pb_put_tag(p, field->number, CONNECT_WIRE_GROUP);
+    else
+        p = cn_pb_put_tag(cn_pb_put_varint(p, (size_t)(end - p)), field->number, CONNECT_WIRE_BYTES);
+    return CN_LIKELY(p >= e->start) ? p : NULL;
 }
 
-/* Writes numbers, the last one first. kind is a constant wherever it matters. */
+/* Writes numbers, the last one first; those of one and of two bytes without a branch between them, since which comes
+   next is rarely to be guessed. kind is a constant wherever it matters. */
 static inline CN_HOT char *cn_pb_put_varints(
-    cn_pb_encoder_t *e, char *p, uint8_t kind, const char *items, size_t size, size_t count) {
+    const cn_pb_encoder_t *e, char *p, uint8_t kind, const char *items, size_t size, size_t count) {
     const char *item = items + count * size;
     while (item != items) {
         uint64_t value;
         item -= size;
         value = cn_pb_varint_of(kind, item);
-        if (CN_LIKELY(p - e->start >= 10)) {
-            if (value < 0x80) {
-                *--p = (char)(unsigned char)value;
-                continue;
-            }
-            if (value < 0x4000) {
-                p -= 2;
-                p[0] = (char)(unsigned char)((value & 0x7F) | 0x80);
-                p[1] = (char)(unsigned char)(value >> 7);
-                continue;
-            }
+        if (CN_LIKELY(value < 0x4000)) {
+            const uint32_t two = value >= 0x80, low = (uint32_t)value;
+            cn_pb_put_pair(p, two ? low : low << 7); /* a single byte is the upper one */
+            p -= 1 + two;
+        } else {
+            p = cn_pb_put_varint_long(p, value);
         }
-        p = cn_pb_put_varint(e, p, value);
-        if (CN_UNLIKELY(!p)) return NULL;
+        if (CN_UNLIKELY(p < e->start)) return NULL;
     }
     return p;
 }
@@ -5733,18 +5884,18 @@ static CN_APART char *cn_pb_put_packed(
         p -= list.count * fixed;
         memcpy(p, items, list.count * fixed);
 #else
-        while (p && i-- > 0) {
+        while (i-- > 0) {
             if (fixed == 8) {
                 uint64_t value;
                 memcpy(&value, items + i * 8, 8);
-                p = cn_pb_put_fixed64(e, p, value);
+                p = cn_pb_put_fixed64(p, value);
             } else {
                 uint32_t value;
                 memcpy(&value, items + i * 4, 4);
-                p = cn_pb_put_fixed32(e, p, value);
+                p = cn_pb_put_fixed32(p, value);
             }
+            if (p < e->start) return NULL;
         }
-        if (!p) return NULL;
 #endif
     } else {
         switch (kind) {
@@ -5758,8 +5909,8 @@ static CN_APART char *cn_pb_put_packed(
         }
         if (!p) return NULL;
     }
-    p = cn_pb_put_varint(e, p, (size_t)(end - p));
-    return p ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
+    p = cn_pb_put_tag(cn_pb_put_varint(p, (size_t)(end - p)), field->number, CONNECT_WIRE_BYTES);
+    return p >= e->start ? p : NULL;
 }
 
 static CN_APART char *cn_pb_put_map(
@@ -5811,7 +5962,7 @@ static char *cn_pb_put_list(
     if (field->flags & CONNECT_FIELD_PACKED) return cn_pb_put_packed(e, p, type, field, list);
     size = cn_message_value_size(type, field);
     fixed = cn_pb_fixed_size(field->kind);
-    while (p && i-- > 0) {
+    while (i-- > 0) {
         if (fixed) {
             uint64_t wide = 0;
             uint32_t low = 0;
@@ -5819,12 +5970,13 @@ static char *cn_pb_put_list(
                 memcpy(&wide, items + i * size, 8);
             else
                 memcpy(&low, items + i * size, 4);
-            p = fixed == 8 ? cn_pb_put_fixed64(e, p, wide) : cn_pb_put_fixed32(e, p, low);
-            if (p) p = cn_pb_put_tag(e, p, field->number, fixed == 8 ? CONNECT_WIRE_FIXED64 : CONNECT_WIRE_FIXED32);
+            p = fixed == 8 ? cn_pb_put_fixed64(p, wide) : cn_pb_put_fixed32(p, low);
+            p = cn_pb_put_tag(p, field->number, fixed == 8 ? CONNECT_WIRE_FIXED64 : CONNECT_WIRE_FIXED32);
         } else {
-            p = cn_pb_put_varint(e, p, cn_pb_varint_of(field->kind, items + i * size));
-            if (p) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_VARINT);
+            p = cn_pb_put_varint(p, cn_pb_varint_of(field->kind, items + i * size));
+            p = cn_pb_put_tag(p, field->number, CONNECT_WIRE_VARINT);
         }
+        if (p < e->start) return NULL;
     }
     return p;
 failed:
@@ -5834,8 +5986,9 @@ failed:
 
 /* Writes all of a message in front of p. Returns its first byte, or NULL. */
 static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message) {
-    const connect_field_t *field = type->fields;
-    size_t left = type->field_count;
+    const connect_field_t *const fields = type->fields, *field = fields + type->field_count;
+    const bool in_entry = type->is_map_entry;
+    const char *const start = e->start;
     if (type->keeps_unknown) {
         connect_str_list_t unknown;
         memcpy(&unknown, message + type->unknown, sizeof unknown);
@@ -5845,15 +5998,22 @@ static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t
             if (!p) return NULL;
         }
     }
-    while (left--) {
-        field = &type->fields[left];
-        const char *at = message + field->offset;
-        const unsigned flags = field->flags;
-        bool explicit_presence = type->is_map_entry; /* both are written, always */
+    while (field != fields) {
+        unsigned flags;
+        bool present; /* although it is zero, or empty */
+        const char *at;
+        uint32_t low, number;
         uint64_t wide;
-        uint32_t low;
         bool truth;
-        if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
+        field--;
+        flags = field->flags;
+        number = field->number;
+        at = message + field->offset;
+        if (flags & CONNECT_FIELD_HAS) {
+            memcpy(&truth, message + field->presence, sizeof truth);
+            if (!truth) goto absent;
+            present = true;
+        } else if (CN_UNLIKELY(flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_ONEOF))) {
             if (flags & CONNECT_FIELD_REPEATED) {
                 cn_message_list_t list;
                 memcpy(&list, at, sizeof list);
@@ -5862,47 +6022,44 @@ static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t
                 if (CN_UNLIKELY(!p)) return NULL;
                 continue;
             }
-            if (flags & CONNECT_FIELD_HAS) {
-                memcpy(&truth, message + field->presence, sizeof truth);
-                if (!truth) goto absent;
-            } else {
-                memcpy(&low, message + field->presence, sizeof low);
-                if (low != field->number) goto absent;
-            }
-            explicit_presence = true;
+            memcpy(&low, message + field->presence, sizeof low);
+            if (low != number) continue;
+            present = true;
+        } else {
+            present = in_entry; /* both are written, always */
         }
         switch (field->kind) {
         case CONNECT_KIND_DOUBLE:
         case CONNECT_KIND_FIXED64:
         case CONNECT_KIND_SFIXED64:
             memcpy(&wide, at, 8);
-            if (!wide && !explicit_presence) continue;
-            p = cn_pb_put_fixed64(e, p, wide);
-            if (CN_LIKELY(p != NULL)) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_FIXED64);
+            if (!wide && !present) continue;
+            p = cn_pb_put_tag(cn_pb_put_fixed64(p, wide), number, CONNECT_WIRE_FIXED64);
             break;
         case CONNECT_KIND_FLOAT:
         case CONNECT_KIND_FIXED32:
         case CONNECT_KIND_SFIXED32:
             memcpy(&low, at, 4);
-            if (!low && !explicit_presence) continue;
-            p = cn_pb_put_fixed32(e, p, low);
-            if (CN_LIKELY(p != NULL)) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_FIXED32);
+            if (!low && !present) continue;
+            p = cn_pb_put_tag(cn_pb_put_fixed32(p, low), number, CONNECT_WIRE_FIXED32);
             break;
         case CONNECT_KIND_STRING:
         case CONNECT_KIND_BYTES: {
             connect_str_t text;
             memcpy(&text, at, sizeof text);
-            if (!explicit_presence && (flags & CONNECT_FIELD_NULLABLE ? !text.data : !text.len)) goto absent;
+            if (!present && (flags & CONNECT_FIELD_NULLABLE ? !text.data : !text.len)) goto absent;
             p = cn_pb_put_text(e, p, field, text);
-            break;
+            if (CN_UNLIKELY(!p)) goto failed;
+            continue;
         }
         case CONNECT_KIND_MESSAGE:
         case CONNECT_KIND_GROUP: {
             const char *sub;
             memcpy(&sub, at, sizeof sub);
-            if (!sub && !explicit_presence) goto absent;
+            if (!sub && !present) goto absent;
             p = cn_pb_put_sub(e, p, type, field, sub);
-            break;
+            if (CN_UNLIKELY(!p)) goto failed;
+            continue;
         }
         case CONNECT_KIND_INT64:
         case CONNECT_KIND_UINT64: memcpy(&wide, at, 8); goto varint;
@@ -5920,18 +6077,19 @@ static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t
             goto varint;
         case CONNECT_KIND_BOOL:
             memcpy(&truth, at, sizeof truth);
-            wide = truth;
-            goto varint;
+            if (!truth && !present) continue;
+            *--p = (char)truth;
+            p = cn_pb_put_tag(p, number, CONNECT_WIRE_VARINT);
+            break;
         default: /* INT32, ENUM */
             memcpy(&low, at, 4);
             wide = cn_pb_sign_extend(low);
         varint:
-            if (!wide && !explicit_presence) continue;
-            p = cn_pb_put_varint(e, p, wide);
-            if (CN_LIKELY(p != NULL)) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_VARINT);
+            if (!wide && !present) continue;
+            p = cn_pb_put_tag(cn_pb_put_varint(p, wide), number, CONNECT_WIRE_VARINT);
             break;
         }
-        if (CN_UNLIKELY(!p)) goto failed;
+        if (CN_UNLIKELY(p < start)) goto failed;
         continue;
     absent:
         if (CN_LIKELY(!(flags & CONNECT_FIELD_REQUIRED)) || e->partial) continue;
@@ -5951,20 +6109,16 @@ static void cn_pb_encoder_init(cn_pb_encoder_t *e, const connect_codec_options_t
     e->depth_left = options && options->depth_max ? options->depth_max : CN_MESSAGE_DEPTH;
     e->partial = options && options->partial;
     e->deterministic = options && options->deterministic;
-    e->measured = false;
+    e->stays = true;
     cn_pb_failure_init(&e->failure);
 }
 
-/* Writes into a window that ends at start + size. Returns the length and moves it to the start; SIZE_MAX: failed. */
-static size_t cn_pb_put(cn_pb_encoder_t *e, const connect_type_t *type, const void *message, char *start, size_t size) {
-    char *p;
-    size_t len;
-    e->start = start;
-    p = cn_pb_put_records(e, start + size, type, (const char *)message);
-    if (!p) return SIZE_MAX;
-    len = (size_t)(start + size - p);
-    if (p != start) memmove(start, p, len);
-    return len;
+/* Writes to where the window [start, end) ends; the first bytes of it are its margin. Returns the first byte, or
+   NULL. */
+static char *cn_pb_put(cn_pb_encoder_t *e, const connect_type_t *type, const void *message, char *start, char *end) {
+    if ((size_t)(end - start) < CN_PB_MARGIN) return NULL;
+    e->start = start + CN_PB_MARGIN;
+    return cn_pb_put_records(e, end, type, (const char *)message);
 }
 
 CN_PRIVATE bool cn_pb_encode(const connect_type_t *type, const void *message, cn_buf_t *out,
@@ -5972,20 +6126,25 @@ CN_PRIVATE bool cn_pb_encode(const connect_type_t *type, const void *message, cn
     connect_error_t *error) {
     cn_pb_encoder_t e;
     size_t len;
-    char *to;
+    char *to, *end, *p;
     cn_pb_encoder_init(&e, options, NULL, allocator);
-    to = cn_buf_reserve(out, allocator, 64);
+    to = cn_buf_reserve(out, allocator, CN_PB_MARGIN);
     if (!to) return cn_error_memory(error);
-    len = cn_pb_put(&e, type, message, to, CN_MIN(out->capacity - out->end, (size_t)CN_PB_WINDOW));
-    if (len == SIZE_MAX && !e.failure.reason) {
+    end = to + CN_MIN(out->capacity - out->end, (size_t)CN_PB_WINDOW);
+    e.stays = false;
+    p = cn_pb_put(&e, type, message, to, end);
+    if (!p && !e.failure.reason) {
         const size_t size = cn_pb_size(type, (const char *)message, e.depth_left);
-        to = cn_buf_reserve(out, allocator, size);
+        to = size < SIZE_MAX / 4 ? cn_buf_reserve(out, allocator, size + CN_PB_MARGIN) : NULL;
         if (!to) return cn_error_memory(error);
-        e.measured = true;
-        len = cn_pb_put(&e, type, message, to, size);
-        if (len == SIZE_MAX && !e.failure.reason) cn_pb_refuse(&e, CONNECT_RESOURCE_EXHAUSTED, "too large");
+        end = to + size + CN_PB_MARGIN;
+        e.stays = true;
+        p = cn_pb_put(&e, type, message, to, end);
+        if (!p && !e.failure.reason) cn_pb_refuse(&e, CONNECT_RESOURCE_EXHAUSTED, "too large");
     }
-    if (len == SIZE_MAX) return cn_pb_failure_report(&e.failure, type, arena, error);
+    if (!p) return cn_pb_failure_report(&e.failure, type, arena, error);
+    len = (size_t)(end - p);
+    memmove(to, p, len);
     cn_buf_commit(out, len);
     return true;
 }
@@ -5994,36 +6153,34 @@ connect_str_t connect_message_encode(const connect_type_t *type, const void *mes
     const connect_codec_options_t *options, connect_error_t *error) {
     connect_str_t written = {NULL, 0};
     cn_pb_encoder_t e;
-    size_t room = (size_t)(arena->private_end - arena->private_next), window, len = SIZE_MAX;
-    char *to = NULL;
+    char *p = NULL, *to;
     cn_pb_encoder_init(&e, options, arena, NULL);
-    window = CN_MIN(room & ~(size_t)15, (size_t)CN_PB_WINDOW);
-    if (window >= 64 && !e.deterministic) { /* sorting takes memory behind the window, which then cannot be cut */
-        to = (char *)cn_arena_raw(arena, window);
-        if (!to) goto full;
-        len = cn_pb_put(&e, type, message, to, window);
+    if (arena->private_next && !e.deterministic) { /* sorting takes of the same room */
+        p = cn_pb_put(&e, type, message, arena->private_next, arena->private_end);
+        if (CN_LIKELY(p != NULL)) {
+            written.data = p;
+            written.len = (size_t)(arena->private_end - p);
+            arena->private_end = p;
+            return written;
+        }
     }
-    if (len == SIZE_MAX && !e.failure.reason) {
-        const size_t size = cn_pb_size(type, (const char *)message, e.depth_left);
-        if (to) cn_arena_shrink(arena, to, window, 0);
-        to = (char *)cn_arena_raw(arena, size);
-        if (!to) goto full;
-        window = size;
-        e.measured = true;
-        len = cn_pb_put(&e, type, message, to, size);
-        if (len == SIZE_MAX && !e.failure.reason) cn_pb_refuse(&e, CONNECT_RESOURCE_EXHAUSTED, "too large");
+    if (!e.failure.reason) {
+        const size_t size = cn_pb_size(type, (const char *)message, e.depth_left), whole = size + CN_PB_MARGIN;
+        to = size < SIZE_MAX / 4 ? (char *)cn_arena_raw(arena, whole) : NULL;
+        if (!to) {
+            cn_error_memory(error);
+            return written;
+        }
+        p = cn_pb_put(&e, type, message, to, to + whole);
+        if (p) {
+            written.data = p;
+            written.len = (size_t)(to + whole - p);
+            return written;
+        }
+        cn_arena_shrink(arena, to, whole, 0);
+        if (!e.failure.reason) cn_pb_refuse(&e, CONNECT_RESOURCE_EXHAUSTED, "too large");
     }
-    if (len == SIZE_MAX) {
-        cn_arena_shrink(arena, to, window, 0);
-        cn_pb_failure_report(&e.failure, type, arena, error);
-        return written;
-    }
-    cn_arena_shrink(arena, to, window, len);
-    written.data = to;
-    written.len = len;
-    return written;
-full:
-    cn_error_memory(error);
+    cn_pb_failure_report(&e.failure, type, arena, error);
     return written;
 }
 
@@ -6045,45 +6202,42 @@ static char *cn_pb_writer_room(connect_writer_t *writer, size_t len) {
 }
 
 void connect_writer_put(connect_writer_t *writer, uint32_t number, connect_kind_t kind, const void *value) {
-    connect_field_t field = CONNECT_DEFAULTS;
-    cn_pb_encoder_t e;
     connect_str_t bytes = {NULL, 0};
-    char head[24], *p = head + sizeof head, *to, *tail;
+    char room[2 * CN_PB_MARGIN], *const tail_end = room + sizeof room, *const head_end = tail_end - CN_PB_MARGIN / 2;
+    char *p = head_end, *to, *tail = tail_end;
     uint64_t wide;
     uint32_t low;
     unsigned wire = CONNECT_WIRE_VARINT;
-    size_t tail_len = 0;
+    size_t head_len, tail_len;
     if (writer->failed) return;
     writer->failed = true;
     if (number == 0 || number > CN_PB_NUMBER_MAX) return;
-    field.number = number;
-    e.start = head;
     switch (kind) {
     case CONNECT_KIND_DOUBLE:
     case CONNECT_KIND_FIXED64:
     case CONNECT_KIND_SFIXED64:
         memcpy(&wide, value, 8);
         wire = CONNECT_WIRE_FIXED64;
-        p = cn_pb_put_fixed64(&e, p, wide);
+        p = cn_pb_put_fixed64(p, wide);
         break;
     case CONNECT_KIND_FLOAT:
     case CONNECT_KIND_FIXED32:
     case CONNECT_KIND_SFIXED32:
         memcpy(&low, value, 4);
         wire = CONNECT_WIRE_FIXED32;
-        p = cn_pb_put_fixed32(&e, p, low);
+        p = cn_pb_put_fixed32(p, low);
         break;
     case CONNECT_KIND_STRING:
     case CONNECT_KIND_BYTES:
     case CONNECT_KIND_MESSAGE:
         memcpy(&bytes, value, sizeof bytes);
         wire = CONNECT_WIRE_BYTES;
-        p = cn_pb_put_varint(&e, p, bytes.len);
+        p = cn_pb_put_varint(p, bytes.len);
         break;
     case CONNECT_KIND_GROUP:
         memcpy(&bytes, value, sizeof bytes);
         wire = CONNECT_WIRE_GROUP;
-        tail_len = cn_pb_tag_len(&field);
+        tail = cn_pb_put_tag(tail_end, number, CN_PB_WIRE_END);
         break;
     case CONNECT_KIND_INT64:
     case CONNECT_KIND_UINT64:
@@ -6092,23 +6246,19 @@ void connect_writer_put(connect_writer_t *writer, uint32_t number, connect_kind_
     case CONNECT_KIND_UINT32:
     case CONNECT_KIND_ENUM:
     case CONNECT_KIND_SINT32:
-    case CONNECT_KIND_SINT64: p = cn_pb_put_varint(&e, p, cn_pb_varint_of((uint8_t)kind, (const char *)value)); break;
+    case CONNECT_KIND_SINT64: p = cn_pb_put_varint(p, cn_pb_varint_of((uint8_t)kind, (const char *)value)); break;
     default: return;
     }
-    p = cn_pb_put_tag(&e, p, number, wire);
+    p = cn_pb_put_tag(p, number, wire);
     if (bytes.len > SIZE_MAX / 4) return;
-    to = cn_pb_writer_room(writer, (size_t)(head + sizeof head - p) + bytes.len + tail_len);
+    head_len = (size_t)(head_end - p);
+    tail_len = (size_t)(tail_end - tail);
+    to = cn_pb_writer_room(writer, head_len + bytes.len + tail_len);
     if (!to) return;
-    memcpy(to, p, (size_t)(head + sizeof head - p));
-    to += head + sizeof head - p;
-    if (bytes.len) memcpy(to, bytes.data, bytes.len);
-    to += bytes.len;
-    if (tail_len) {
-        e.start = to;
-        tail = cn_pb_put_tag(&e, to + tail_len, number, CN_PB_WIRE_END);
-        to = tail + tail_len;
-    }
-    writer->written.len = (size_t)(to - writer->written.data);
+    memcpy(to, p, head_len);
+    if (bytes.len) memcpy(to + head_len, bytes.data, bytes.len);
+    memcpy(to + head_len + bytes.len, tail, tail_len);
+    writer->written.len += head_len + bytes.len + tail_len;
     writer->failed = false;
 }
 
@@ -8665,7 +8815,7 @@ static bool cn_pbjson_refuse(cn_pbjson_decoder_t *decoder, cn_json_token_t token
 }
 
 /* Takes from the budget. */
-static bool cn_pbjson_pay(cn_pbjson_decoder_t *decoder, size_t size) {
+static inline bool cn_pbjson_pay(cn_pbjson_decoder_t *decoder, size_t size) {
     if (CN_UNLIKELY(size > decoder->memory_left))
         return cn_pbjson_fail_at(decoder, decoder->reader.token, CONNECT_RESOURCE_EXHAUSTED,
             "decoded elements need more than memory_max", NULL);
@@ -8902,25 +9052,26 @@ static bool cn_pbjson_takes_null(const connect_type_t *type, const connect_field
     return cn_pbjson_is_null_value(type, field);
 }
 
-typedef struct cn_pbjson_items_t { /* a list that grows */
+typedef struct cn_pbjson_items_t { /* a list that grows; its capacity is paid for */
     char *items;
     size_t count, capacity, size;
 } cn_pbjson_items_t;
 
+static CN_APART bool cn_pbjson_items_grow(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list) {
+    size_t capacity = list->capacity ? list->capacity * 2 : CN_MAX((size_t)64 / list->size, (size_t)2);
+    char *items;
+    if ((capacity - list->capacity) > decoder->memory_left / list->size) capacity = list->capacity + 1;
+    if (!cn_pbjson_pay(decoder, (capacity - list->capacity) * list->size)) return false;
+    items = (char *)cn_arena_grow(decoder->arena, list->items, list->capacity * list->size, capacity * list->size);
+    if (!items) return cn_pbjson_fail_memory(decoder);
+    list->items = items;
+    list->capacity = capacity;
+    return true;
+}
+
 /* Room for one item more; NULL: it failed. */
-static char *cn_pbjson_items_add(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list) {
-    if (!cn_pbjson_pay(decoder, list->size)) return NULL;
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : CN_MAX((size_t)64 / list->size, (size_t)2);
-        char *items =
-            (char *)cn_arena_grow(decoder->arena, list->items, list->capacity * list->size, capacity * list->size);
-        if (!items) {
-            cn_pbjson_fail_memory(decoder);
-            return NULL;
-        }
-        list->items = items;
-        list->capacity = capacity;
-    }
+static inline CN_HOT char *cn_pbjson_items_add(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list) {
+    if (CN_UNLIKELY(list->count == list->capacity) && !cn_pbjson_items_grow(decoder, list)) return NULL;
     return list->items + list->count * list->size;
 }
 
@@ -8930,19 +9081,58 @@ static void cn_pbjson_items_finish(cn_pbjson_decoder_t *decoder, cn_pbjson_items
     finished.count = list->count;
     if (list->items)
         cn_arena_shrink(decoder->arena, list->items, list->capacity * list->size, list->count * list->size);
+    decoder->memory_left += (list->capacity - list->count) * list->size;
     memcpy(to, &finished, sizeof finished);
+}
+
+/* The largest value of an integer kind; 0: another kind. */
+static uint64_t cn_pbjson_integer_max(uint8_t kind) {
+    switch (kind) {
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_SINT32:
+    case CONNECT_KIND_SFIXED32: return INT32_MAX;
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32: return UINT32_MAX;
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_SINT64:
+    case CONNECT_KIND_SFIXED64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64: return INT64_MAX;
+    default: return 0;
+    }
+}
+
+/* Reads plain integers as long as they come, one behind the other. Returns false if it failed. */
+static bool cn_pbjson_read_plain(
+    cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list, cn_pbjson_step_t *step, uint64_t max) {
+    uint64_t value;
+    for (; cn_json_next_uint(&decoder->reader, &value); step->index++) {
+        char *item = cn_pbjson_items_add(decoder, list);
+        if (CN_UNLIKELY(!item)) return false;
+        if (CN_UNLIKELY(value > max)) return cn_pbjson_fail_number(decoder, CN_NUMBER_RANGE);
+        if (list->size == 8) {
+            memcpy(item, &value, 8);
+        } else {
+            const uint32_t low = (uint32_t)value;
+            memcpy(item, &low, 4);
+        }
+        list->count++;
+    }
+    return true;
 }
 
 static bool cn_pbjson_read_list(cn_pbjson_decoder_t *decoder, const connect_type_t *type, const connect_field_t *field,
     cn_pbjson_step_t *step, cn_json_token_t token, char *to) {
     const connect_type_t *item_type = cn_message_is_message(field) ? type->types[field->type] : NULL;
     const bool takes_null = cn_pbjson_takes_null(type, field);
+    const uint64_t integer_max = cn_pbjson_integer_max(field->kind);
     cn_pbjson_items_t list = {NULL, 0, 0, 0};
     list.size = cn_message_value_size(type, field);
     if (token != CN_JSON_ARRAY_BEGIN) return cn_pbjson_refuse(decoder, token, "expected an array");
     step->place = CN_PBJSON_ITEM;
     for (step->index = 0;; step->index++) {
         char *item;
+        if (integer_max && !cn_pbjson_read_plain(decoder, &list, step, integer_max)) return false;
         token = cn_json_next(&decoder->reader);
         if (token == CN_JSON_ARRAY_END) break;
         if (token == CN_JSON_NULL && !takes_null) return cn_pbjson_fail(decoder, "null in a list");
@@ -9042,17 +9232,19 @@ static bool cn_pbjson_read_map(cn_pbjson_decoder_t *decoder, const connect_type_
     return true;
 }
 
-static bool cn_pbjson_name_equal(const char *text, connect_str_t name) {
-    size_t i;
+static inline CN_HOT bool cn_pbjson_name_equal(const char *names, size_t at, connect_str_t name) {
+    const char *text = names + at;
+    size_t i, len = cn_message_name_len(names, at);
+    if (CN_LIKELY(len != 0)) return len == name.len && cn_mem_equal(text, name.data, len);
     for (i = 0; i < name.len; i++)
         if (text[i] != name.data[i] || !text[i]) return false;
     return !text[i];
 }
 
-static bool cn_pbjson_field_named(const connect_type_t *type, size_t index, connect_str_t name) {
+static inline CN_HOT bool cn_pbjson_field_named(const connect_type_t *type, size_t index, connect_str_t name) {
     const connect_field_t *field = &type->fields[index];
-    return cn_pbjson_name_equal(type->names + field->json_name, name) ||
-        (field->json_name != field->name && cn_pbjson_name_equal(type->names + field->name, name));
+    return cn_pbjson_name_equal(type->names, field->json_name, name) ||
+        (field->json_name != field->name && cn_pbjson_name_equal(type->names, field->name, name));
 }
 
 /* The index of the field of that name; type->field_count: there is none. next: the one to try first. */
@@ -9739,6 +9931,16 @@ static bool cn_pbjson_write_extensions(cn_pbjson_encoder_t *encoder, const conne
     return true;
 }
 
+static void cn_pbjson_write_name(cn_pbjson_encoder_t *encoder, const connect_type_t *type, size_t at) {
+    connect_str_t name;
+    name.data = type->names + at;
+    name.len = cn_message_name_len(type->names, at);
+    if (CN_LIKELY(name.len != 0))
+        cn_json_clean_name(&encoder->writer, name);
+    else
+        cn_json_name(&encoder->writer, connect_str_of(name.data));
+}
+
 /* What stands between the braces. */
 static bool cn_pbjson_write_members(cn_pbjson_encoder_t *encoder, const connect_type_t *type, const void *message) {
     cn_pbjson_step_t step = {encoder->path, type, NULL, 0, {NULL, 0}, CN_PBJSON_MEMBER};
@@ -9754,8 +9956,7 @@ static bool cn_pbjson_write_members(cn_pbjson_encoder_t *encoder, const connect_
         if (!cn_message_has(field, message) && !(encoder->options->json_defaults && cn_pbjson_is_default_shown(field)))
             continue;
         step.field = field;
-        cn_json_name(&encoder->writer,
-            connect_str_of(type->names + (encoder->options->json_proto_names ? field->name : field->json_name)));
+        cn_pbjson_write_name(encoder, type, encoder->options->json_proto_names ? field->name : field->json_name);
         if (!cn_pbjson_write_value_of(encoder, type, field, &step, (const char *)message + field->offset)) return false;
     }
     encoder->path = step.outer;
@@ -11024,7 +11225,8 @@ CN_PRIVATE const cn_http_version_t *cn_http1_version(void);
    the peer is WHOLE, or nothing is read any more.
 
    Server, response complete before the request is: up to 64 KiB of the rest are thrown away, so that the connection can
-   be kept; then, or when it is known to be more, it is closed after the response (RFC 9112 9.3). No on_data and no
+   be kept; when it is more, or not known (chunked), the response says that the connection is closed after it (RFC 9112
+   9.3, 9.6): a client that takes it for open would send its next request into the close. No on_data and no
    on_end come after send_end. A client that waits for 100 (Continue) gets it when its body is awaited; if the final
    response comes first, it need not send the body, and the connection is closed.
 
@@ -11807,8 +12009,10 @@ static bool cn_h1_send_response(cn_http_t *http, cn_exchange_t *x, const cn_head
         s->expects = false;
     }
     if (http->draining) s->keep = false;
-    if (!x->received_end && s->read == CN_H1_FIXED && s->left > s->drain_left && (end || head->content_length >= 0))
+    if (!x->received_end && (end || head->content_length >= 0) && (s->read != CN_H1_FIXED || s->left > s->drain_left)) {
         s->keep = false;
+        s->drop_rest = true;
+    }
     s->write_left = head->content_length > 0 ? (uint64_t)head->content_length : 0;
     if (head->status == 204 || head->status == 304) {
         s->write = CN_H1_NO_BODY;
@@ -14306,6 +14510,8 @@ typedef struct cn_rpc_t {
     bool error_body;                                       /* client, Connect unary: the body is an error object */
     bool received_body;                                    /* client: at least one byte of it */
     bool ended;                                            /* client: the END_STREAM or trailer envelope was read */
+    char quantum[4];                                       /* server, gRPC-Web text: of a body's base64, what is not */
+    uint8_t quantum_len;                                   /* four characters yet */
 } cn_rpc_t;
 
 /* Functions that return false have set rpc->error; what may only run out of memory says so by RESOURCE_EXHAUSTED. */
@@ -14327,6 +14533,10 @@ struct cn_protocol_t {
     bool (*client_end_envelope)(cn_rpc_t *rpc, connect_str_t payload);
     /* Client: the response is whole. False: rpc->error is the outcome. body: of a protocol without envelopes. */
     bool (*client_end)(cn_rpc_t *rpc, connect_str_t body);
+    /* Server: appends to `in` what a piece of the body stands for; NULL: for itself. */
+    bool (*server_receive)(cn_rpc_t *rpc, connect_str_t piece, cn_buf_t *in);
+    /* Server: has what was appended to x->out, from so many bytes on, stand there as it is sent; NULL: as it is. */
+    bool (*server_send)(cn_rpc_t *rpc, size_t from);
 };
 
 enum { CN_PROTOCOL_NO_CONNECT = 1, CN_PROTOCOL_NO_GRPC = 2, CN_PROTOCOL_NO_GRPC_WEB = 4, CN_PROTOCOL_NO_JSON = 8 };
@@ -14793,13 +15003,13 @@ static bool cn_connect_stream_client_end(cn_rpc_t *rpc, connect_str_t body) {
 CN_PRIVATE const cn_protocol_t *cn_connect_unary_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_unary_server_open,
         cn_connect_unary_server_head, cn_connect_unary_server_end, cn_connect_unary_client_head,
-        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end};
+        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end, NULL, NULL};
     return &protocol;
 }
 
 CN_PRIVATE const cn_protocol_t *cn_connect_get_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_get_server_open,
-        cn_connect_unary_server_head, cn_connect_unary_server_end, NULL, NULL, NULL, NULL};
+        cn_connect_unary_server_head, cn_connect_unary_server_end, NULL, NULL, NULL, NULL, NULL, NULL};
     return &protocol;
 }
 
@@ -14807,7 +15017,7 @@ CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, true, CN_ENVELOPE_END_STREAM,
         cn_connect_stream_server_open, cn_connect_stream_server_head, cn_connect_stream_server_end,
         cn_connect_stream_client_head, cn_connect_stream_client_open, cn_connect_stream_client_end_envelope,
-        cn_connect_stream_client_end};
+        cn_connect_stream_client_end, NULL, NULL};
     return &protocol;
 }
 
@@ -14987,23 +15197,34 @@ static bool cn_grpc_client_end(cn_rpc_t *rpc, connect_str_t body) {
 CN_PRIVATE const cn_protocol_t *cn_grpc_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC, true, 0, cn_grpc_server_open,
         cn_grpc_protocol_server_head, cn_grpc_server_end, cn_grpc_client_head, cn_grpc_protocol_client_open, NULL,
-        cn_grpc_client_end};
+        cn_grpc_client_end, NULL, NULL};
     return &protocol;
 }
 #endif
 
 /* #### src/protocol/grpcweb.h ###################################################################################### */
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void);
+/* Its text mode; a server's only. */
+CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void);
 
 /* #### src/protocol/grpcweb.c ###################################################################################### */
 /* gRPC-Web ("PROTOCOL-WEB"): gRPC for what cannot read HTTP trailers, over HTTP/1.1 and HTTP/2. The response ends
    with an envelope of flag 0x80 whose payload is a block of HTTP/1 header lines: `name: value` CRLF, names in lower
    case, no empty line behind. A reader takes names in any case, spaces around values, LF alone, and a final empty
    line. A response without any body may have the status in its headers ("Trailers-Only"); ours never does. If there
-   is an envelope of trailers, a grpc-status in the headers means nothing. */
+   is an envelope of trailers, a grpc-status in the headers means nothing.
+
+   Text mode (application/grpc-web-text): both bodies are the same envelopes in base64, of the standard alphabet. It is
+   padded wherever something was flushed, so that padding may stand in the middle: each four characters are read by
+   themselves, and what a piece of the body leaves of them is kept in `quantum`. Written: each message, and the
+   trailers, padded by itself. The response is text if the request is; metadata in -bin stays in base64. */
 
 static bool cn_grpcweb_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     return cn_grpc_server_head(rpc, head, "application/grpc-web+proto", "application/grpc-web+json");
+}
+
+static bool cn_grpcweb_text_server_head(cn_rpc_t *rpc, cn_head_t *head) {
+    return cn_grpc_server_head(rpc, head, "application/grpc-web-text+proto", "application/grpc-web-text+json");
 }
 
 static bool cn_grpcweb_append(cn_rpc_t *rpc, const connect_header_t *header) {
@@ -15031,6 +15252,53 @@ static bool cn_grpcweb_server_end(cn_rpc_t *rpc, connect_headers_t *trailers) {
     }
     cn_envelope_write(out->block + out->start + before, CN_ENVELOPE_TRAILERS,
         (uint32_t)(cn_buf_len(out) - before - CN_ENVELOPE_HEAD));
+    return !rpc->protocol->server_send || rpc->protocol->server_send(rpc, before);
+}
+
+/* Decodes base64 that is padded at its end only, in groups of four. */
+static bool cn_grpcweb_decode(cn_rpc_t *rpc, connect_str_t text, cn_buf_t *in) {
+    char *to = cn_buf_reserve(in, rpc->allocator, cn_base64_decoded_max(text.len));
+    size_t len;
+    if (!to) return cn_protocol_memory(rpc);
+    if (!cn_base64_decode(to, &len, text))
+        return cn_error_set(&rpc->error, CONNECT_INVALID_ARGUMENT, "the body of the request is not valid base64");
+    cn_buf_commit(in, len);
+    return true;
+}
+
+static bool cn_grpcweb_server_receive(cn_rpc_t *rpc, connect_str_t piece, cn_buf_t *in) {
+    while (piece.len) {
+        const char *padding = (const char *)memchr(piece.data, '=', piece.len);
+        size_t whole = (padding ? (size_t)(padding - piece.data) : piece.len) / 4 * 4;
+        if (rpc->quantum_len || whole == 0) { /* one group by itself: it was begun before, is padded, or is cut off */
+            size_t take = CN_MIN(sizeof rpc->quantum - rpc->quantum_len, piece.len);
+            memcpy(rpc->quantum + rpc->quantum_len, piece.data, take);
+            rpc->quantum_len = (uint8_t)(rpc->quantum_len + take);
+            piece = cn_str(piece.data + take, piece.len - take);
+            if (rpc->quantum_len < sizeof rpc->quantum) return true;
+            rpc->quantum_len = 0;
+            if (!cn_grpcweb_decode(rpc, cn_str(rpc->quantum, sizeof rpc->quantum), in)) return false;
+        } else {
+            if (!cn_grpcweb_decode(rpc, cn_str(piece.data, whole), in)) return false;
+            piece = cn_str(piece.data + whole, piece.len - whole);
+        }
+    }
+    return true;
+}
+
+static bool cn_grpcweb_server_send(cn_rpc_t *rpc, size_t from) {
+    cn_buf_t *out = &rpc->x->out;
+    const size_t len = cn_buf_len(out) - from, encoded = cn_base64_encoded_len(len, true);
+    char *to = cn_buf_reserve(out, rpc->allocator, encoded), *bytes;
+    if (!to) {
+        cn_buf_truncate(out, from);
+        return cn_protocol_memory(rpc);
+    }
+    bytes = out->block + out->start + from;
+    cn_base64_encode(to, cn_str(bytes, len), true);
+    memmove(bytes, to, encoded);
+    cn_buf_truncate(out, from);
+    cn_buf_commit(out, encoded);
     return true;
 }
 
@@ -15098,14 +15366,21 @@ static bool cn_grpcweb_client_end(cn_rpc_t *rpc, connect_str_t body) {
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS, cn_grpc_server_open,
         cn_grpcweb_server_head, cn_grpcweb_server_end, cn_grpcweb_client_head, cn_grpcweb_client_open,
-        cn_grpcweb_client_end_envelope, cn_grpcweb_client_end};
+        cn_grpcweb_client_end_envelope, cn_grpcweb_client_end, NULL, NULL};
+    return &protocol;
+}
+
+CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void) {
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS, cn_grpc_server_open,
+        cn_grpcweb_text_server_head, cn_grpcweb_server_end, NULL, NULL, NULL, NULL, cn_grpcweb_server_receive,
+        cn_grpcweb_server_send};
     return &protocol;
 }
 
 /* #### src/protocol/recognise.c #################################################################################### */
 /* Which protocol a request speaks: by its content type, and for Connect by the kind of its method (unary calls have a
-   bare body, streams have envelopes). For gRPC all kinds are alike. One table is the server's decision, its
-   Accept-Post header, and nothing else. */
+   bare body, streams have envelopes). For gRPC all kinds are alike. One table, sorted, is the server's decision
+   and its Accept-Post header. */
 
 typedef struct cn_recognise_row_t {
     const char *type;
@@ -15115,23 +15390,33 @@ typedef struct cn_recognise_row_t {
 } cn_recognise_row_t;
 
 static const cn_recognise_row_t cn_recognise_table[] = {
-#if CONNECT_ENABLE_GRPC
-    {"application/grpc", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
-    {"application/grpc+proto", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #if CONNECT_ENABLE_JSON
-    {"application/grpc+json", CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpc_protocol},
-#endif
-#endif
-    {"application/grpc-web", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
-    {"application/grpc-web+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
-    {"application/proto", CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
-    {"application/connect+proto", CN_PROTOCOL_NO_CONNECT, false, false, true, cn_connect_stream_protocol},
-#if CONNECT_ENABLE_JSON
-    {"application/grpc-web+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpcweb_protocol},
-    {"application/json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false, cn_connect_unary_protocol},
     {"application/connect+json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, false, true,
         cn_connect_stream_protocol},
 #endif
+    {"application/connect+proto", CN_PROTOCOL_NO_CONNECT, false, false, true, cn_connect_stream_protocol},
+#if CONNECT_ENABLE_GRPC
+    {"application/grpc", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/grpc+json", CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpc_protocol},
+#endif
+    {"application/grpc+proto", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+#endif
+    {"application/grpc-web", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/grpc-web+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpcweb_protocol},
+#endif
+    {"application/grpc-web+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+    {"application/grpc-web-text", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/grpc-web-text+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
+        cn_grpcweb_text_protocol},
+#endif
+    {"application/grpc-web-text+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false, cn_connect_unary_protocol},
+#endif
+    {"application/proto", CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
 };
 
 static bool cn_recognise_fits(const cn_recognise_row_t *row, const connect_method_t *method, unsigned without) {
@@ -16007,6 +16292,11 @@ typedef struct cn_bear_peer_t { /* what a handshake found out about the peer: sh
     connect_str_t certificates[]; /* the bytes behind them */
 } cn_bear_peer_t;
 
+typedef struct cn_bear_resumable_t { /* a session that may be resumed */
+    br_ssl_session_parameters parameters;
+    cn_bear_peer_t *peer; /* NULL: it sent no certificate */
+    uint32_t name_hash;   /* of the server name */
+} cn_bear_resumable_t;
 typedef struct cn_bear_entry_t cn_bear_entry_t;
 typedef struct cn_bear_cache_t { /* sessions to be resumed, for both roles; of several threads */
     const connect_allocator_t *allocator;
@@ -16066,11 +16356,10 @@ CN_PRIVATE int64_t cn_bear_now(const cn_bear_config_t *config);
 CN_PRIVATE bool cn_bear_cache_init(cn_bear_cache_t *cache, const connect_allocator_t *allocator, uint32_t capacity);
 CN_PRIVATE void cn_bear_cache_free(cn_bear_cache_t *cache);
 /* Keeps a session for a day at most, and while the peer's certificates hold; if memory is out, it is not kept. */
-CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, const br_ssl_session_parameters *session,
-    cn_bear_peer_t *peer_or_null, int64_t now);
-/* Finds a session; *peer: held for the caller, or NULL. */
-CN_PRIVATE bool cn_bear_cache_get(
-    cn_bear_cache_t *cache, connect_str_t key, br_ssl_session_parameters *session, cn_bear_peer_t **peer, int64_t now);
+CN_PRIVATE void cn_bear_cache_put(
+    cn_bear_cache_t *cache, connect_str_t key, const cn_bear_resumable_t *session, int64_t now);
+/* Finds a session; session->peer: held for the caller, or NULL. */
+CN_PRIVATE bool cn_bear_cache_get(cn_bear_cache_t *cache, connect_str_t key, cn_bear_resumable_t *session, int64_t now);
 CN_PRIVATE void cn_bear_peer_hold(cn_bear_peer_t *peer_or_null);
 CN_PRIVATE void cn_bear_peer_release(cn_bear_peer_t *peer_or_null);
 
@@ -16087,10 +16376,9 @@ CN_PRIVATE const connect_tls_engine_t *cn_tls_bearssl(void);
 
 /* #### src/io/tls_bearssl_cache.c ################################################################################## */
 #if CONNECT_ENABLE_TLS
-/* Sessions to be resumed, of both roles. A server finds one by the session ID that the client sends, with the server
-   name of that handshake behind it (RFC 6066 3: a session is not resumed under another name); a client by the server's
-   name, address and protocols. What the full handshake found out about the peer is kept with the session: a resumed one
-   checks no certificates, so the identity must come from here, and never from anywhere else.
+/* Sessions to be resumed, of both roles. A server finds one by the session ID that the client sends; a client by the
+   server's name, address and protocols. What the full handshake found out about the peer is kept with the session: a
+   resumed one checks no certificates, so the identity must come from here, and never from anywhere else.
 
    Sets of CN_BEAR_WAYS entries, chosen by a hash of the key; the one used least recently goes. So memory is bounded,
    nothing is ever moved, and a flood of sessions costs each other one a quarter of a chance. A session ends after a day
@@ -16102,8 +16390,7 @@ CN_PRIVATE const connect_tls_engine_t *cn_tls_bearssl(void);
 struct cn_bear_entry_t {
     uint32_t used; /* when, by the cache's clock */
     int64_t expires;
-    cn_bear_peer_t *peer;
-    br_ssl_session_parameters session;
+    cn_bear_resumable_t session;
     size_t key_len;
     char key[];
 };
@@ -16132,10 +16419,10 @@ static void cn_bear_entry_free(const cn_bear_cache_t *cache, cn_bear_entry_t *en
     volatile unsigned char *secret;
     size_t i;
     if (!entry) return;
-    secret = entry->session.master_secret;
-    for (i = 0; i < sizeof entry->session.master_secret; i++)
+    secret = entry->session.parameters.master_secret;
+    for (i = 0; i < sizeof entry->session.parameters.master_secret; i++)
         secret[i] = 0;
-    cn_bear_peer_release(entry->peer);
+    cn_bear_peer_release(entry->session.peer);
     cn_mem_release(cache->allocator, entry);
 }
 
@@ -16157,16 +16444,16 @@ static bool cn_bear_entry_is(const cn_bear_entry_t *entry, connect_str_t key) {
     return entry && entry->key_len == key.len && memcmp(entry->key, key.data, key.len) == 0;
 }
 
-CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, const br_ssl_session_parameters *session,
-    cn_bear_peer_t *peer, int64_t now) {
+CN_PRIVATE void cn_bear_cache_put(
+    cn_bear_cache_t *cache, connect_str_t key, const cn_bear_resumable_t *session, int64_t now) {
+    const cn_bear_peer_t *peer = session->peer;
     cn_bear_entry_t *entry, **set, **chosen, *old;
     size_t i;
     if (cache->sets == 0) return;
     entry = (cn_bear_entry_t *)cn_mem_acquire(cache->allocator, sizeof *entry + key.len);
     if (!entry) return;
     entry->session = *session;
-    entry->peer = peer;
-    cn_bear_peer_hold(peer);
+    cn_bear_peer_hold(session->peer);
     entry->expires =
         peer && peer->is_verified ? CN_MIN(now + CN_BEAR_SESSION_S, peer->not_after) : now + CN_BEAR_SESSION_S;
     entry->key_len = key.len;
@@ -16189,11 +16476,11 @@ CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, con
 }
 
 CN_PRIVATE bool cn_bear_cache_get(
-    cn_bear_cache_t *cache, connect_str_t key, br_ssl_session_parameters *session, cn_bear_peer_t **peer, int64_t now) {
+    cn_bear_cache_t *cache, connect_str_t key, cn_bear_resumable_t *session, int64_t now) {
     cn_bear_entry_t **set, *expired = NULL;
     bool found = false;
     size_t i;
-    *peer = NULL;
+    memset(session, 0, sizeof *session);
     if (cache->sets == 0) return false;
     pthread_mutex_lock(&cache->mutex);
     set = cn_bear_cache_set(cache, key);
@@ -16206,8 +16493,7 @@ CN_PRIVATE bool cn_bear_cache_get(
         }
         set[i]->used = ++cache->clock;
         *session = set[i]->session;
-        *peer = set[i]->peer;
-        cn_bear_peer_hold(*peer);
+        cn_bear_peer_hold(session->peer);
         found = true;
     }
     pthread_mutex_unlock(&cache->mutex);
@@ -16292,12 +16578,26 @@ static void cn_bear_say_names(cn_bear_text_t *text) {
     cn_x509_names(&text->certs[0], &text->arena, &names);
     for (i = 0; i < names.count && len + 8 < sizeof list; i++) {
         const char *colon = names.items[i].data ? strchr(names.items[i].data, ':') : NULL;
-        if (!colon || (names.items[i].data[0] == 'C' && len)) continue;
+        if (!colon) continue;
+        if (cn_str_starts(names.items[i], CN_STR("CN:"))) {
+            if (!len) snprintf(list, sizeof list, "none but the CN %s, which does not count", colon + 1);
+            continue;
+        }
         len += (size_t)CN_MAX(snprintf(list + len, sizeof list - len, "%s%s", len ? ", " : "", colon + 1), 0);
     }
     if (len >= sizeof list) memcpy(list + sizeof list - 4, "...", 4);
     cn_bear_say(text, "no name in the certificate matches %s (it has %s)", text->verifier->server_name,
         list[0] ? list : "none");
+}
+
+static bool cn_bear_has_anchor_named(const cn_bear_config_t *config, connect_str_t name) {
+    size_t i;
+    for (i = 0; i < config->anchor_count; i++) {
+        const br_x500_name *dn = &config->anchors[i].dn;
+        if (dn->len >= name.len && name.len && memcmp(dn->data + dn->len - name.len, name.data, name.len) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void cn_bear_say_untrusted(cn_bear_text_t *text) {
@@ -16308,6 +16608,9 @@ static void cn_bear_say_untrusted(cn_bear_text_t *text) {
     if (connect_str_equal(last->issuer, last->subject))
         cn_bear_say(text, "certificate of %s is self-signed and none of the trust anchors (%zu%s)",
             cn_bear_whose(text, text->count - 1), config->anchor_count, skipped);
+    else if (cn_bear_has_anchor_named(config, last->issuer))
+        cn_bear_say(text, "certificate of %s is signed by another %s than the one among the trust anchors",
+            cn_bear_whose(text, text->count - 1), cn_bear_or(cn_x509_name_text(last->issuer, &text->arena)));
     else
         cn_bear_say(text, "certificate of %s is signed by %s, which is none of the trust anchors (%zu%s)",
             cn_bear_whose(text, text->count - 1), cn_bear_or(cn_x509_name_text(last->issuer, &text->arena)),
@@ -16355,7 +16658,7 @@ static void cn_bear_say_other(cn_bear_text_t *text, unsigned verdict) {
         return;
     case BR_ERR_X509_NOT_CA: cn_bear_say(text, "certificate of %s is signed by one that is no CA", whose); return;
     case BR_ERR_X509_FORBIDDEN_KEY_USAGE:
-        cn_bear_say(text, "certificate of %s: its key usage forbids this", whose);
+        cn_bear_say(text, "the key usage of certificate of %s, or of one that it rests on, forbids this", whose);
         return;
     case BR_ERR_X509_LIMIT_EXCEEDED:
         cn_bear_say(text, "the certificates of %s are larger than 64 KiB, or more than 16", whose);
@@ -16435,6 +16738,8 @@ static unsigned cn_bear_check_own(cn_bear_verifier_t *v, const cn_x509_t *leaf) 
     unsigned char address[16];
     size_t len = v->is_server ? 0 : cn_x509_address(v->server_name, address);
     if (!v->config->options->insecure_no_verify || v->is_server) {
+        const bool is_named = !v->is_server && v->server_name[0];
+        if (is_named && !leaf->alt_names.data) return BR_ERR_X509_BAD_SERVER_NAME; /* RFC 9525 6.3: CN is no name */
         if (len && !cn_x509_has_address(leaf, address, len)) return BR_ERR_X509_BAD_SERVER_NAME;
         if (!cn_x509_allows(leaf, v->is_server ? CN_X509_CLIENT_AUTH : CN_X509_SERVER_AUTH)) {
             char name[96];
@@ -16908,8 +17213,8 @@ CN_PRIVATE void cn_bear_config_free(void *arg) {
    Client certificates, optional: BearSSL then goes on after a bad one, too. The verifier's verdict is kept, and a
    session with a verdict has failed, whatever the engine says.
 
-   Resumption by session ID. Servers: cn_bear_save, cn_bear_load. The key ends with the server name; when BearSSL asks
-   for the session it has not read that name yet, so it is compared as the handshake ends (RFC 6066 3).
+   Resumption by session ID. Servers: cn_bear_save, cn_bear_load. A session belongs to the server name it began with
+   (RFC 6066 3); when BearSSL asks for it, it has not read the name yet, so names are compared as the handshake ends.
    Clients: the key is server name, address and protocols. Whether a session was resumed shows in that no certificate
    was looked at.
 
@@ -16920,6 +17225,7 @@ CN_PRIVATE void cn_bear_config_free(void *arg) {
 #define CN_BEAR_BUFFER BR_SSL_BUFSIZE_INPUT
 #define CN_BEAR_CONTEXT_64 3616 /* bytes of br_ssl_engine_context in BearSSL 0.6 with pointers of 64 bits */
 #define CN_BEAR_MAY_LEND (sizeof(br_ssl_engine_context) == CN_BEAR_CONTEXT_64)
+#define CN_BEAR_NOWHERE 16 /* an address that is no buffer's: BearSSL tells its state by pointers that are not NULL */
 #define CN_BEAR_RECORD_CCS 20
 #define CN_BEAR_ALERT_RECORD 7
 
@@ -16943,7 +17249,8 @@ typedef struct cn_bear_session_t {
     unsigned char *in, *out; /* the buffers it has now */
     unsigned char alert[CN_BEAR_ALERT_RECORD];
     uint8_t alert_left;
-    bool is_server, is_open, is_resumed, has_ccs, has_failed, is_told;
+    uint32_t name_hash; /* server: of the session that was resumed */
+    bool is_server, is_open, is_resumed, has_ccs, has_failed;
     char failure[240];
 } cn_bear_session_t;
 
@@ -16984,18 +17291,19 @@ static bool cn_bear_borrow(cn_bear_session_t *s, unsigned char **buffer, unsigne
 /* Gives back what holds nothing. */
 static void cn_bear_lend(cn_bear_session_t *s) {
     br_ssl_engine_context *engine = s->engine;
+    unsigned char *nowhere = (unsigned char *)(uintptr_t)CN_BEAR_NOWHERE;
     unsigned state;
     if (!CN_BEAR_MAY_LEND || !s->is_open) return;
     state = br_ssl_engine_current_state(engine);
     if (s->in && !(state & BR_SSL_RECVAPP) && engine->ixa == 0 && engine->ixb == 0) {
         cn_bear_give_buffer(s->config, s->in);
         s->in = NULL;
-        engine->ibuf = s->alert; /* only to be not NULL: its state is told by that */
+        engine->ibuf = nowhere;
     }
     if (s->out && !(state & BR_SSL_SENDREC) && engine->oxa == engine->oxc) {
         cn_bear_give_buffer(s->config, s->out);
         s->out = NULL;
-        engine->obuf = s->alert;
+        engine->obuf = nowhere;
     }
 }
 
@@ -17027,21 +17335,34 @@ static int cn_bear_choose(
     return 0;
 }
 
-static void cn_bear_save(
-    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, const br_ssl_session_parameters *session) {
+static uint32_t cn_bear_name_hash(const br_ssl_engine_context *engine) {
+    return cn_str_hash(connect_str_of(br_ssl_engine_get_server_name(engine)));
+}
+
+static void cn_bear_save(const br_ssl_session_cache_class **ctx, br_ssl_server_context *server,
+    const br_ssl_session_parameters *parameters) {
     cn_bear_session_t *s = CN_CONTAINER(ctx, cn_bear_session_t, cache);
-    (void)server;
-    cn_bear_cache_put(&s->config->cache, cn_str((const char *)session->session_id, session->session_id_len), session,
-        s->verifier ? s->verifier->peer : NULL, cn_bear_now(s->config));
+    cn_bear_resumable_t session;
+    session.parameters = *parameters;
+    session.peer = s->verifier ? s->verifier->peer : NULL;
+    session.name_hash = cn_bear_name_hash(&server->eng);
+    cn_bear_cache_put(&s->config->cache, cn_str((const char *)parameters->session_id, parameters->session_id_len),
+        &session, cn_bear_now(s->config));
 }
 
 static int cn_bear_load(
-    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, br_ssl_session_parameters *session) {
+    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, br_ssl_session_parameters *parameters) {
     cn_bear_session_t *s = CN_CONTAINER(ctx, cn_bear_session_t, cache);
+    cn_bear_resumable_t session;
     (void)server;
-    s->is_resumed = cn_bear_cache_get(&s->config->cache,
-        cn_str((const char *)session->session_id, session->session_id_len), session, &s->peer, cn_bear_now(s->config));
-    return s->is_resumed;
+    if (!cn_bear_cache_get(&s->config->cache, cn_str((const char *)parameters->session_id, parameters->session_id_len),
+            &session, cn_bear_now(s->config)))
+        return 0;
+    *parameters = session.parameters;
+    s->peer = session.peer;
+    s->name_hash = session.name_hash;
+    s->is_resumed = true;
+    return 1;
 }
 
 /* ---- Making a session ---- */
@@ -17124,11 +17445,12 @@ static bool cn_bear_begin(cn_bear_session_t *s) {
                 BR_KEYTYPE_SIGN, BR_KEYTYPE_EC, br_ec_get_default(), br_ecdsa_sign_asn1_get_default());
     }
     {
-        br_ssl_session_parameters session;
+        cn_bear_resumable_t session;
         bool is_host = s->server_name[0] && cn_x509_address(s->server_name, address) == 0;
-        bool is_known = cn_bear_cache_get(
-            &s->config->cache, cn_str(s->key, s->key_len), &session, &s->peer, cn_bear_now(s->config));
-        if (is_known) br_ssl_engine_set_session_parameters(s->engine, &session);
+        bool is_known =
+            cn_bear_cache_get(&s->config->cache, cn_str(s->key, s->key_len), &session, cn_bear_now(s->config));
+        if (is_known) br_ssl_engine_set_session_parameters(s->engine, &session.parameters);
+        s->peer = session.peer;
         return br_ssl_client_reset(&s->context.client, is_host ? s->server_name : NULL, is_known) != 0;
     }
 }
@@ -17202,7 +17524,8 @@ static const char *cn_bear_error_text(int err) {
     switch (err) {
     case BR_ERR_UNSUPPORTED_VERSION:
     case BR_ERR_BAD_VERSION: return "it does not speak TLS 1.2";
-    case BR_ERR_TOO_LARGE: return "it sent a record that is too large";
+    case BR_ERR_BAD_LENGTH:
+    case BR_ERR_TOO_LARGE: return "it sent a record of a length that is not allowed";
     case BR_ERR_BAD_MAC: return "it sent a record that does not decrypt";
     case BR_ERR_NO_RANDOM: return "there is no entropy";
     case BR_ERR_UNKNOWN_TYPE:
@@ -17266,20 +17589,27 @@ static const char *cn_bear_suite_name(unsigned suite) {
 
 static void cn_bear_finish_handshake(cn_bear_session_t *s) {
     const char *alpn = br_ssl_engine_get_selected_protocol(s->engine);
-    br_ssl_session_parameters session;
+    cn_bear_resumable_t session;
     if (!s->is_server) s->is_resumed = !s->verifier->was_asked;
+    if (s->is_server && s->is_resumed && s->name_hash != cn_bear_name_hash(s->engine)) {
+        s->has_failed = true;
+        snprintf(s->failure, sizeof s->failure, "the client resumed a session of another server name");
+        return;
+    }
     if (s->verifier && s->verifier->was_asked) {
         cn_bear_peer_release(s->peer);
         s->peer = s->verifier->peer;
         s->verifier->peer = NULL;
     }
-    br_ssl_engine_get_session_parameters(s->engine, &session);
-    if (!s->is_server && !s->is_resumed && session.session_id_len)
-        cn_bear_cache_put(&s->config->cache, cn_str(s->key, s->key_len), &session, s->peer, cn_bear_now(s->config));
+    br_ssl_engine_get_session_parameters(s->engine, &session.parameters);
+    session.peer = s->peer;
+    session.name_hash = 0;
+    if (!s->is_server && !s->is_resumed && session.parameters.session_id_len)
+        cn_bear_cache_put(&s->config->cache, cn_str(s->key, s->key_len), &session, cn_bear_now(s->config));
     if (s->verifier) cn_bear_verifier_free(s->verifier);
     s->verifier = NULL;
     s->info.version = "TLS 1.2";
-    s->info.cipher = cn_bear_suite_name(session.cipher_suite);
+    s->info.cipher = cn_bear_suite_name(session.parameters.cipher_suite);
     s->info.alpn = alpn ? alpn : "";
     s->info.server_name = br_ssl_engine_get_server_name(s->engine);
     s->info.peer_subject = "";
@@ -17328,7 +17658,8 @@ static char *cn_bear_buffer(void *session, connect_tls_channel_t channel, size_t
     }
     switch (channel) {
     case CONNECT_TLS_CIPHER_IN:
-        if ((state & BR_SSL_RECVREC) && cn_bear_borrow(s, &s->in, &s->engine->ibuf))
+        if ((state & BR_SSL_RECVREC) && cn_bear_borrow(s, &s->in, &s->engine->ibuf) &&
+            cn_bear_borrow(s, &s->out, &s->engine->obuf)) /* a record may be answered: by an alert */
             buffer = br_ssl_engine_recvrec_buf(s->engine, len);
         break;
     case CONNECT_TLS_CIPHER_OUT:
@@ -17874,6 +18205,8 @@ CN_PRIVATE void cn_conn_set_transport(
 /* Ends a connection now, as its owner goes away; outside of events. Through abandon; else (a transport of the user's)
    it has no owner from here on, and wants nothing until the user closes it. */
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn);
+/* The last bytes of a connection that is given up: TLS's close_notify, behind what waits to be written. */
+CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn);
 /* Says why the transport could not be opened or broke, before connect_conn_close: calls end with it. text: copied, at
    most 255 bytes. */
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text);
@@ -18254,23 +18587,38 @@ static void cn_conn_tls_open(connect_conn_t *conn) {
     }
 }
 
-/* Somebody who speaks no TLS: tells so. */
-static bool cn_conn_is_clear_text(connect_conn_t *conn, const char *bytes) {
+/* Looks whether the first bytes are TLS, and tells so who speaks clear text. *held: the bytes wait for more of them.
+   Returns true: it is over. */
+static bool cn_conn_is_clear_text(connect_conn_t *conn, const char *bytes, size_t len, bool *held) {
     static const char http1[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n"
                                 "Content-Length: 50\r\n\r\nThis port speaks TLS, not clear text: use https://\n";
-    const unsigned char first = (unsigned char)bytes[0];
-    if (conn->heard || first == CN_CONN_TLS_HANDSHAKE || first == CN_CONN_TLS_ALERT) return false;
+    /* RFC 9113: empty SETTINGS; GOAWAY of 42 bytes, INADEQUATE_SECURITY (7) */
+    static const char http2[] = "\0\0\0\4\0\0\0\0\0"
+                                "\0\0\x2A\7\0\0\0\0\0\0\0\0\0\0\0\0\xC"
+                                "This port speaks TLS: use https://";
+    const unsigned char first = (unsigned char)(conn->preface_len ? conn->preface[0] : bytes[0]);
+    *held = false;
+    if (conn->heard && !conn->preface_len) return false;
+    if (first == CN_CONN_TLS_HANDSHAKE || first == CN_CONN_TLS_ALERT) return false;
     if (conn->http.is_server) {
         if (first < 'A' || first > 'Z') return false; /* the engine has an alert for it */
-        cn_buf_append(&conn->tls->out, conn->http.allocator, http1, sizeof http1 - 1);
+        while (len-- && conn->preface_len < 3)
+            conn->preface[conn->preface_len++] = *bytes++;
+        *held = conn->preface_len < 3 && memcmp(conn->preface, cn_conn_preface, conn->preface_len) == 0;
+        if (*held) return false;
+        if (memcmp(conn->preface, cn_conn_preface, 3) == 0)
+            cn_buf_append(&conn->tls->out, conn->http.allocator, http2, sizeof http2 - 1);
+        else
+            cn_buf_append(&conn->tls->out, conn->http.allocator, http1, sizeof http1 - 1);
     }
     conn->tls->is_closed = true;
     conn->http.closing = true;
-    cn_conn_set_failure(conn, 0, "the server does not speak TLS here: use http://");
+    cn_conn_set_failure(conn, 0,
+        conn->http.is_server ? "the client does not speak TLS" : "the server does not speak TLS here: use http://");
     return true;
 }
 
-/* A step of a handshake is due: may it be taken now? */
+/* Is there time for a step of the handshake in this millisecond? */
 static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
     cn_conn_turn_t *turn = conn->turn;
     const int64_t now = conn->http.now_ms;
@@ -18278,17 +18626,15 @@ static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
     if (!turn || conn->tls->is_open) return true;
     if (turn->now_ms != now) turn->handshakes = 0;
     turn->now_ms = now;
-    if (turn->handshakes++ < CN_CONN_HANDSHAKES) return true;
+    if (turn->handshakes < CN_CONN_HANDSHAKES) return true;
     conn->handshake_ms = now + 1;
     return false;
 }
 
-static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+static size_t cn_conn_run_tls(connect_conn_t *conn, const char *bytes, size_t len) {
     cn_tls_t *tls = conn->tls;
     size_t taken = 0, used;
     connect_error_t error;
-    if (len && cn_conn_is_clear_text(conn, bytes)) return len;
-    if (len && !cn_conn_may_shake_hands(conn)) return 0;
     for (;;) {
         connect_str_t plain;
         size_t got = cn_tls_take(tls, bytes + taken, len - taken);
@@ -18314,6 +18660,25 @@ static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t l
     return taken;
 }
 
+static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+    const bool was_open = conn->tls->is_open;
+    const size_t answered = cn_buf_len(&conn->tls->out);
+    bool held;
+    if (conn->handshake_ms && conn->handshake_ms <= conn->http.now_ms) conn->handshake_ms = 0;
+    if (len && (cn_conn_is_clear_text(conn, bytes, len, &held) || held)) return len;
+    if (len && !cn_conn_may_shake_hands(conn)) return 0;
+    len = cn_conn_run_tls(conn, bytes, len);
+    if (!was_open && conn->turn && cn_buf_len(&conn->tls->out) > answered) conn->turn->handshakes++; /* it was work */
+    return len;
+}
+
+/* A server that answers a request in clear text with an alert of TLS. */
+static size_t cn_conn_refuse_tls(connect_conn_t *conn, size_t len) {
+    cn_conn_set_failure(conn, 0, "the server speaks TLS here: use https://");
+    cn_conn_kill(conn);
+    return len;
+}
+
 size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, int64_t now_ms) {
     const char *at = (const char *)bytes;
     size_t taken = 0;
@@ -18326,6 +18691,8 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
         cn_buf_borrow(&conn->http.out, conn->http.pool);
         if (conn->tls && !conn->http.closing)
             taken = cn_conn_feed_tls(conn, at, len);
+        else if (len && !conn->heard && !conn->http.is_server && at[0] == CN_CONN_TLS_ALERT)
+            taken = cn_conn_refuse_tls(conn, len);
         else
             taken = cn_conn_deliver(conn, at, len);
         if (taken) conn->heard = true;
@@ -18496,6 +18863,12 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
     conn->depth--;
 }
 
+CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {
+    if (!conn->tls || !conn->tls->is_open || conn->tls->is_closed) return CN_STR("");
+    cn_tls_close(conn->tls);
+    return cn_buf_view(&conn->tls->out);
+}
+
 CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {
     if (!conn->grace_ms || grace_ms < conn->grace_ms) conn->grace_ms = grace_ms;
     if (conn->http.version && !conn->dead)
@@ -18580,6 +18953,7 @@ struct connect_call_t {
     size_t request_start, request_len; /* client, single request: where it stood in x.out */
     size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
     int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    int64_t waits_since_ms;            /* client: for a connection */
     uint64_t serial;                   /* client: of its calls */
     uint32_t attempts;                 /* client: made so far */
     uint8_t lane;                      /* client: which connections it needs */
@@ -18939,9 +19313,10 @@ CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call) {
 
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len) {
     call->rpc.received_body = true;
-    if (!cn_buf_append(&call->in, call->rpc.allocator, bytes, len)) return cn_error_memory(&call->rpc.error);
     call->unconsumed += len;
-    return true;
+    if (call->rpc.protocol && call->rpc.protocol->server_receive)
+        return call->rpc.protocol->server_receive(&call->rpc, cn_str(bytes, len), &call->in);
+    return cn_buf_append(&call->in, call->rpc.allocator, bytes, len) || cn_error_memory(&call->rpc.error);
 }
 
 CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
@@ -19136,11 +19511,14 @@ static bool cn_call_append_message(
         cn_buf_truncate(out, before);
         return false;
     }
-    if (enveloped)
+    if (enveloped) {
         cn_envelope_write(out->block + out->start + before, packed ? CN_ENVELOPE_COMPRESSED : 0,
             (uint32_t)(cn_buf_len(out) - before - CN_ENVELOPE_HEAD));
-    else
+        if (call->rpc.protocol->server_send && !call->rpc.protocol->server_send(&call->rpc, before))
+            return cn_error_memory(error);
+    } else {
         call->rpc.coding_body = packed || cn_call_announces_empty(call, cn_buf_len(out)) ? call->rpc.coding_sent : NULL;
+    }
     call->messages_out++;
     return true;
 }
@@ -19848,6 +20226,7 @@ static void cn_serve_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
 static void cn_serve_on_end(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
     call->in_end = true;
+    if (call->rpc.quantum_len) cn_serve_fail(call, CONNECT_INTERNAL, "the request ends inside a group of base64");
     cn_serve_pump(call);
 }
 
@@ -21845,9 +22224,10 @@ struct cn_backend_t { /* what calls are spread over: an address, all addresses o
     size_t address_count;
     cn_pool_t pools[CN_LANES];
     uint32_t latency_us, failures;
-    uint32_t faults;        /* rounds that failed in a row */
-    int64_t rest_until_ms;  /* nothing is dialled before */
-    bool ready;             /* as last told */
+    uint32_t faults;       /* rounds that failed in a row */
+    int64_t fault_ms;      /* when the last one did; INT64_MIN: none has */
+    int64_t rest_until_ms; /* nothing is dialled before */
+    bool ready;            /* as last told */
 };
 
 typedef struct cn_client_failure_t { /* why the last attempt to connect failed */
@@ -21894,7 +22274,7 @@ struct connect_client_t {
     void *dial_user;
     connect_resolver_t *resolve; /* NULL: the address is dialled as it is */
     void *resolve_user;
-    connect_pick_t *pick;        /* NULL: one backend has all addresses */
+    connect_pick_t *pick; /* NULL: one backend has all addresses */
     void (*on_backends)(connect_client_t *client, void *user);
     void *user;
     /* where calls go */
@@ -21903,13 +22283,13 @@ struct connect_client_t {
     size_t backend_count, last_picked;
     connect_backend_t *described; /* backend_count of them, for pick */
     cn_client_failure_t failure;
-    bool lane_failed[CN_LANES];   /* a round failed, and nothing else is connected or being dialled */
-    cn_list_t watchers;           /* cn_backend_t.watch_node: of which it is the member */
+    bool lane_failed[CN_LANES]; /* a round failed, and nothing else is connected or being dialled */
+    cn_list_t watchers;         /* cn_backend_t.watch_node: of which it is the member */
     /* calls */
-    cn_list_t calls;              /* those that have an exchange, or are over */
-    cn_list_t waiting[CN_LANES];  /* for a connection */
-    cn_list_t paused;             /* an interceptor holds them back; or before they are made again */
-    int64_t waiting_due_ms;       /* none of these is due before */
+    cn_list_t calls;             /* those that have an exchange, or are over */
+    cn_list_t waiting[CN_LANES]; /* for a connection */
+    cn_list_t paused;            /* an interceptor holds them back; or before they are made again */
+    int64_t waiting_due_ms;      /* none of these is due before */
     connect_retry_t retry;
     uint32_t retry_tokens;
     uint64_t random, serial;
@@ -21917,18 +22297,18 @@ struct connect_client_t {
     cn_call_pool_t pool;
     cn_list_t pokes;
     connect_task_t timer;
-    int64_t now_ms;  /* as last told by a connection; -1: not yet */
-    int64_t due_ms;  /* a step is due; INT64_MAX: none */
-    bool told_now;   /* now_ms is of this moment */
-    unsigned waits;  /* functions that wait for a call of it */
+    int64_t now_ms; /* as last told by a connection; -1: not yet */
+    int64_t due_ms; /* a step is due; INT64_MAX: none */
+    bool told_now;  /* now_ms is of this moment */
+    unsigned waits; /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted;
-    bool is_spread; /* over members */
-    bool kept;    /* connected also without calls */
+    bool is_spread;         /* over members */
+    bool kept;              /* connected also without calls */
     bool pressed[CN_LANES]; /* one more connection is wanted, though no call of its own waits */
-    bool used;    /* a call was started */
-    bool dirty;   /* connections or backends have changed since the last step */
-    bool changed; /* on_backends is due */
+    bool used;              /* a call was started */
+    bool dirty;             /* connections or backends have changed since the last step */
+    bool changed;           /* on_backends is due */
 };
 
 /* Around everything that can run callbacks of its calls; now_ms: -1: not known. */
@@ -22033,9 +22413,9 @@ CN_PRIVATE bool cn_retry_take(connect_client_t *client, connect_call_t *call, co
 /* #### src/client/pool.h ########################################################################################### */
 #if CONNECT_ENABLE_CLIENT
 typedef struct cn_pool_state_t { /* of the connections that take calls */
-    uint32_t opening, live;   /* that are being dialled; that are open */
-    uint32_t calls, capacity; /* of the live ones, as their peers allow it */
-    bool has_room;            /* one of them takes a call, and its peer has shown itself */
+    uint32_t opening, live;      /* that are being dialled; that are open */
+    uint32_t calls, capacity;    /* of the live ones, as their peers allow it */
+    bool has_room;               /* one of them takes a call, and its peer has shown itself */
 } cn_pool_state_t;
 
 CN_PRIVATE void cn_pool_init(cn_pool_t *pool, cn_backend_t *backend, bool http2);
@@ -22170,8 +22550,9 @@ static void cn_pool_fault(cn_pool_t *pool) {
     int64_t now = cn_client_now_ms(client);
     pool->tried = 0;
     backend->faults++;
-    backend->rest_until_ms = CN_MAX(now, 0) +
-        cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
+    backend->fault_ms = now;
+    backend->rest_until_ms =
+        CN_MAX(now, 0) + cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
     client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
     client->name.is_stale = true; /* its addresses may be others by now */
 }
@@ -22317,7 +22698,10 @@ CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
         client->dirty = true;
     }
     if (conn->http.settled) pool->backend->faults = 0;
-    if (conn->http.draining || conn->http.exchange_count == 0) client->dirty = true;
+    /* over HTTP/1.1 it comes after every call, and mostly nobody waits for it */
+    if (conn->http.draining || !conn->http.version || conn->http.version->number == CONNECT_HTTP_2 ||
+        client->on_backends || !cn_list_empty(&client->watchers) || !cn_list_empty(&client->waiting[CN_LANE_ANY]))
+        client->dirty = true;
 }
 
 CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
@@ -22353,6 +22737,10 @@ CN_PRIVATE void cn_balance_want(connect_client_t *client, unsigned lane);
 CN_PRIVATE void cn_balance_press(connect_client_t *client, unsigned lane);
 /* The lane of a call of this protocol. */
 CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_protocol_t protocol);
+/* Since when each of them has failed at least once; INT64_MIN: not all have; INT64_MAX: there is none. */
+CN_PRIVATE int64_t cn_balance_failed_ms(const connect_client_t *client);
+/* Has those step that have this client as a member, and tells them of rounds that failed. */
+CN_PRIVATE void cn_balance_tell_watchers(connect_client_t *client);
 /* Looks at who is ready; sets client->changed if that is another than before. */
 CN_PRIVATE void cn_balance_look(connect_client_t *client);
 /* Tells whether one is ready. */
@@ -22397,6 +22785,7 @@ static cn_backend_t *cn_balance_new(connect_client_t *client) {
     cn_backend_t *backend = (cn_backend_t *)cn_mem_acquire(client->allocator, sizeof *backend);
     if (!backend) return NULL;
     backend->client = client;
+    backend->fault_ms = INT64_MIN;
     cn_pool_init(&backend->pools[CN_LANE_ANY], backend, false);
     cn_pool_init(&backend->pools[CN_LANE_HTTP2], backend, true);
     return backend;
@@ -22440,8 +22829,12 @@ static size_t cn_balance_index(const char *const *addresses, size_t count, const
 
 /* Gives a backend other addresses; its connections stay. */
 static bool cn_balance_change(cn_backend_t *backend, const char *const *addresses, size_t count) {
-    const char **copy = cn_balance_copy(backend->client->allocator, addresses, count);
-    size_t lane;
+    const char **copy;
+    size_t lane, same;
+    for (same = 0; same < count && same < backend->address_count; same++)
+        if (strcmp(addresses[same], backend->addresses[same]) != 0) break;
+    if (same == count && same == backend->address_count) return true; /* it goes on resting, too */
+    copy = cn_balance_copy(backend->client->allocator, addresses, count);
     if (!copy) return false;
     for (lane = 0; lane < CN_LANES; lane++) {
         cn_pool_t *pool = &backend->pools[lane];
@@ -22575,7 +22968,7 @@ CN_PRIVATE void cn_balance_free(connect_client_t *client) {
 
 CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_protocol_t protocol) {
     return client->http == CONNECT_HTTP_2 || (!client->http && protocol == CONNECT_PROTOCOL_GRPC) ? CN_LANE_HTTP2
-                                                                                                 : CN_LANE_ANY;
+                                                                                                  : CN_LANE_ANY;
 }
 
 static void cn_balance_describe_addresses(const cn_backend_t *backend, unsigned lane, connect_backend_t *to) {
@@ -22655,6 +23048,30 @@ CN_PRIVATE bool cn_balance_has_hope(const connect_client_t *client, unsigned lan
         if (state.live || state.opening || (backend->member && cn_balance_has_hope(backend->member, lane))) return true;
     }
     return client->name.question && client->name.is_answered;
+}
+
+CN_PRIVATE int64_t cn_balance_failed_ms(const connect_client_t *client) {
+    int64_t first_ms = INT64_MAX;
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        first_ms = CN_MIN(first_ms, cn_balance_of(node)->fault_ms);
+    return first_ms;
+}
+
+CN_PRIVATE void cn_balance_tell_watchers(connect_client_t *client) {
+    cn_list_t *node;
+    unsigned lane;
+    for (node = client->watchers.next; node != &client->watchers; node = node->next) {
+        cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, watch_node);
+        connect_client_t *spread = backend->client;
+        spread->dirty = true;
+        for (lane = 0; lane < CN_LANES; lane++) {
+            if (!client->lane_failed[lane]) continue;
+            backend->fault_ms = cn_client_now_ms(client);
+            spread->failure = client->failure;
+            spread->lane_failed[CN_LANE_ANY] = spread->lane_failed[CN_LANE_HTTP2] = true;
+        }
+    }
 }
 
 CN_PRIVATE void cn_balance_look(connect_client_t *client) {
@@ -22979,9 +23396,10 @@ void connect_resolve_finish(
    fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
    start dials before it returns.
 
-   Failures. When a round of dialling fails and nothing is left that could become a connection, the calls that wait
-   end with its reason, UNAVAILABLE or what the dialer said; those that come while the backend rests wait for its next
-   round. So no call waits longer than one attempt, or its deadline, which counts from start on.
+   Failures. When rounds of dialling fail and nothing is left that could become a connection, the calls that wait since
+   before each backend's last failure end with the reason, UNAVAILABLE or what the dialer said; those that come while
+   backends rest wait for the next rounds. So no call waits longer than one attempt, or its deadline, which counts from
+   start on.
 
    Members. A spread is a client without addresses. Its calls begin on connections of its members, which therefore
    step it, too, after themselves.
@@ -23142,6 +23560,7 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
+    call->waits_since_ms = now;
     cn_client_move(call, first ? list->next : list);
     client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
     client->dirty = true;
@@ -23166,6 +23585,7 @@ static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, 
             cn_invoke_end(call);
             cn_call_release_if_done(call);
         } else if (list == &client->paused && call->not_before_ms <= now_ms) {
+            call->waits_since_ms = now_ms;
             cn_client_move(call, client->waiting[call->lane].next);
             client->waiting_due_ms = CN_MIN(client->waiting_due_ms, call->deadline_ms);
         } else {
@@ -23189,12 +23609,17 @@ static void cn_client_expire(connect_client_t *client, int64_t now_ms) {
     client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
 }
 
-/* Ends the calls that wait for a connection, as none can be had. */
+/* Ends the calls that wait for a connection and have seen each backend fail. */
 static void cn_client_fail_waiting(connect_client_t *client, unsigned lane) {
-    cn_list_t *list = &client->waiting[lane], failed, *node;
+    cn_list_t *list = &client->waiting[lane], failed, *node, *next;
+    const int64_t failed_ms = cn_balance_failed_ms(client);
     cn_list_init(&failed);
-    while ((node = cn_list_pop(list)) != NULL)
+    for (node = list->next; node != list; node = next) {
+        next = node->next;
+        if (cn_client_call_of(node)->waits_since_ms > failed_ms) continue;
+        cn_list_remove(node);
         cn_list_append(&failed, node);
+    }
     while ((node = cn_list_pop(&failed)) != NULL) {
         connect_call_t *call = cn_client_call_of(node);
         cn_list_append(&client->calls, node);
@@ -23222,8 +23647,8 @@ static bool cn_client_prepare(connect_client_t *owner, connect_call_t *call, con
     call->rpc.headers.count = call->own_headers;
     if (owner != call->owner) {
         for (i = 0; i < owner->headers.count; i++)
-            if (!cn_headers_put(&call->rpc.headers, &call->arena, owner->headers.items[i].name,
-                    owner->headers.items[i].value))
+            if (!cn_headers_put(
+                    &call->rpc.headers, &call->arena, owner->headers.items[i].name, owner->headers.items[i].value))
                 return false;
     }
     if (owner->prefix.len)
@@ -23246,6 +23671,10 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
     cn_buf_borrow(&conn->http.out, conn->http.pool);
     cn_list_remove(&conn->node);
     cn_list_append(&pool->conns, &conn->node);
+    if ((owner->on_backends || !cn_list_empty(&owner->watchers)) && !conn->http.version->can_begin(&conn->http)) {
+        owner->dirty = true;
+        cn_client_wake(owner);
+    }
     cn_client_move(call, &client->calls);
     call->attempts++;
     call->backend = pool->backend;
@@ -23294,6 +23723,7 @@ static void cn_client_work(connect_client_t *client) {
             pool_due_ms = cn_pool_advance(&CN_CONTAINER(node, cn_backend_t, node)->pools[lane], now);
             due_ms = CN_MIN(due_ms, pool_due_ms);
         }
+    cn_balance_tell_watchers(client);
     for (lane = 0; lane < CN_LANES; lane++) {
         if (client->lane_failed[lane] && !cn_balance_has_hope(client, lane)) cn_client_fail_waiting(client, lane);
         client->lane_failed[lane] = false;
@@ -23398,9 +23828,10 @@ static bool cn_client_parse_url(
     path_len = strlen(path);
     while (path_len && path[path_len - 1] == '/')
         path_len--;
+    client->url = connect_arena_copy(&client->arena, connect_str_of(url)).data;
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
-    if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
+    if (!client->url || !client->authority.data || !client->prefix.data) return cn_error_memory(error);
     return cn_client_set_tls(client, is_https, options, error);
 }
 
@@ -23509,8 +23940,7 @@ static bool cn_client_set_target(
     if (!cn_client_use_sockets(client, error)) return false;
 #endif
     if (!client->dial)
-        return cn_error_set(
-            error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
+        return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "dial or loopback is needed: this build has no sockets");
     return cn_name_init(client, error);
 }
 
@@ -23777,8 +24207,7 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
     call->context = options->context;
     client->used = true;
     if (client->pick || client->is_spread) client->kept = true;
-    if (!cn_client_setup_call(client, call, method, options, error) ||
-        !cn_client_admits(client, call->lane, error)) {
+    if (!cn_client_setup_call(client, call, method, options, error) || !cn_client_admits(client, call->lane, error)) {
         cn_call_recycle(&client->pool, call);
         return NULL;
     }
@@ -25155,7 +25584,12 @@ static void cn_carrier_on_output(connect_conn_t *conn, void *user) {
 
 static void cn_carrier_abandon(connect_conn_t *conn, void *transport) {
     cn_carrier_t *carrier = (cn_carrier_t *)transport;
-    if (carrier->conn == conn) cn_carrier_end(carrier);
+    if (carrier->conn != conn) return;
+    if (carrier->state == CN_CARRIER_OPEN && !carrier->is_blocked) {
+        connect_str_t last = cn_conn_farewell(conn);
+        if (last.len && cn_socket_write(carrier->source.fd, last) < 0) {} /* it is over in any case */
+    }
+    cn_carrier_end(carrier);
 }
 
 /* Something came that cannot be taken now: it is not asked for again until it can. */
@@ -26055,8 +26489,7 @@ static bool cn_resolve_start(cn_resolve_job_t *job) {
     return !failed;
 }
 
-static void cn_resolve_in_thread(
-    connect_resolve_t *question, connect_loop_t *loop, connect_str_t host, uint16_t port) {
+static void cn_resolve_in_thread(connect_resolve_t *question, connect_loop_t *loop, connect_str_t host, uint16_t port) {
     cn_resolve_job_t *job = (cn_resolve_job_t *)calloc(1, sizeof *job);
     if (!job || host.len >= sizeof job->host || pthread_mutex_init(&job->lock, NULL) != 0) {
         free(job);
@@ -26303,8 +26736,7 @@ bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, 
     wait.is_late = false;
     cn_wait_begin(client);
     connect_client_connect(client);
-    cn_task_arm(
-        loop, &timer, cn_loop_now_ms(loop) + (timeout_ms ? timeout_ms : 30000), cn_wait_on_late, &wait.is_late);
+    cn_task_arm(loop, &timer, cn_loop_now_ms(loop) + (timeout_ms ? timeout_ms : 30000), cn_wait_on_late, &wait.is_late);
     cn_wait_run(client, cn_wait_is_ready, &wait);
     cn_task_disarm(loop, &timer);
     is_ready = !client->free_wanted && cn_balance_is_ready(client);
@@ -26484,6 +26916,7 @@ const char *connect_build_info(void) {
 #undef CN_BEAR_CONTEXT_64
 #undef CN_BEAR_DAYS_TO_1970
 #undef CN_BEAR_MAY_LEND
+#undef CN_BEAR_NOWHERE
 #undef CN_BEAR_PIN
 #undef CN_BEAR_RECORD_CCS
 #undef CN_BEAR_RSA_MIN_BITS
@@ -26560,6 +26993,7 @@ const char *connect_build_info(void) {
 #undef CN_HTTP2_STALLED_MAX
 #undef CN_HTTP2_UPDATE_CREDIT
 #undef CN_JSON_DEPTH_MAX
+#undef CN_JSON_DIGITS
 #undef CN_JSON_HIGHS
 #undef CN_JSON_NAME_MAX
 #undef CN_JSON_ONES
@@ -26605,6 +27039,7 @@ const char *connect_build_info(void) {
 #undef CN_PB_HEAD
 #undef CN_PB_LARGE
 #undef CN_PB_LITTLE
+#undef CN_PB_MARGIN
 #undef CN_PB_NUMBER_MAX
 #undef CN_PB_PATH
 #undef CN_PB_WINDOW

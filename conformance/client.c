@@ -232,6 +232,7 @@ static connect_client_t *client_of(const run *r, connect_error_t *error) {
     options.codec_options.schema.files = files;
     options.codec_options.schema.count = 1;
     options.http = r->request.http_version == NAME(HTTP_VERSION_2) ? CONNECT_HTTP_2 : CONNECT_HTTP_1;
+    if (options.http == CONNECT_HTTP_1) options.connections = CALLS_MAX; /* time in a queue would be taken off timeouts */
     p->port = r->request.port;
     p->http = r->request.http_version;
     p->has_creds = creds != NULL;

@@ -48,7 +48,8 @@ struct connect_type_t {
     const connect_field_t *fields;      /* by number */
     const connect_type_t *const *types; /* of message fields */
     const connect_enum_t *const *enums; /* of enum fields */
-    const char *names;                  /* of fields, and their JSON names: each with its zero; at most 64 KiB */
+    const char *names;                  /* of fields, and their JSON names: each between its length, 0 if it has more
+                                           than 255 bytes or an escape in JSON, and its zero; at most 64 KiB */
     const void *defaults;               /* a struct with the defaults set; NULL: all zero */
     const connect_file_t *file;
     const uint8_t *name_slots;          /* perfect hash from both names to fields; NULL: they are compared in turn */

@@ -9,6 +9,8 @@
    256 KiB, one block holds all, and nothing is allocated any more. A first block may be the caller's (a stack array,
    or the tail of a struct); it is never released here.
 
+   Encoders take from the end of the block, by moving private_end.
+
    Invariants: private_next <= private_end; both are NULL until the first block. Every block taken here starts with a
    cn_arena_block_t, the newest first. private_fixed says that the arena has an allocator field of NULL on purpose:
    the first block is all there is. All memory given out is aligned to CN_ARENA_ALIGN. */
@@ -20,7 +22,7 @@
 typedef struct cn_arena_block_t {
     struct cn_arena_block_t *older;
     size_t size; /* of the whole block, this head included; 0: the caller's block, never released here */
-    char *begin;
+    char *begin, *end;
 } cn_arena_block_t;
 
 static void *cn_mem_libc_acquire(void *ctx, size_t size) {
@@ -87,8 +89,9 @@ static bool cn_arena_add_block(connect_arena_t *arena, size_t size) {
     block->size = whole;
     block->begin = cn_arena_align((char *)block + sizeof *block);
     arena->private_blocks = block;
+    block->end = (char *)block + whole;
     arena->private_next = block->begin;
-    arena->private_end = (char *)block + whole;
+    arena->private_end = block->end;
     return true;
 }
 
@@ -104,8 +107,9 @@ void connect_arena_init(
         block->size = 0;
         block->begin = cn_arena_align(begin + sizeof *block);
         arena->private_blocks = block;
+        block->end = (char *)first + first_size;
         arena->private_next = block->begin;
-        arena->private_end = (char *)first + first_size;
+        arena->private_end = block->end;
     }
 }
 
@@ -225,7 +229,6 @@ static cn_arena_block_t *cn_arena_lift_largest(connect_arena_t *arena) {
         before->older = largest->older;
         largest->older = (cn_arena_block_t *)arena->private_blocks;
         arena->private_blocks = largest;
-        arena->private_end = (char *)largest + largest->size;
     }
     return largest;
 }
@@ -237,6 +240,7 @@ void connect_arena_reset(connect_arena_t *arena) {
     block = cn_arena_lift_largest(arena);
     cn_arena_release_older(arena, block);
     arena->private_next = block->begin;
+    arena->private_end = block->end;
 }
 
 void connect_arena_free(connect_arena_t *arena) {

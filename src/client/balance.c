@@ -34,6 +34,7 @@ static cn_backend_t *cn_balance_new(connect_client_t *client) {
     cn_backend_t *backend = (cn_backend_t *)cn_mem_acquire(client->allocator, sizeof *backend);
     if (!backend) return NULL;
     backend->client = client;
+    backend->fault_ms = INT64_MIN;
     cn_pool_init(&backend->pools[CN_LANE_ANY], backend, false);
     cn_pool_init(&backend->pools[CN_LANE_HTTP2], backend, true);
     return backend;
@@ -77,8 +78,12 @@ static size_t cn_balance_index(const char *const *addresses, size_t count, const
 
 /* Gives a backend other addresses; its connections stay. */
 static bool cn_balance_change(cn_backend_t *backend, const char *const *addresses, size_t count) {
-    const char **copy = cn_balance_copy(backend->client->allocator, addresses, count);
-    size_t lane;
+    const char **copy;
+    size_t lane, same;
+    for (same = 0; same < count && same < backend->address_count; same++)
+        if (strcmp(addresses[same], backend->addresses[same]) != 0) break;
+    if (same == count && same == backend->address_count) return true; /* it goes on resting, too */
+    copy = cn_balance_copy(backend->client->allocator, addresses, count);
     if (!copy) return false;
     for (lane = 0; lane < CN_LANES; lane++) {
         cn_pool_t *pool = &backend->pools[lane];
@@ -212,7 +217,7 @@ CN_PRIVATE void cn_balance_free(connect_client_t *client) {
 
 CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_protocol_t protocol) {
     return client->http == CONNECT_HTTP_2 || (!client->http && protocol == CONNECT_PROTOCOL_GRPC) ? CN_LANE_HTTP2
-                                                                                                 : CN_LANE_ANY;
+                                                                                                  : CN_LANE_ANY;
 }
 
 static void cn_balance_describe_addresses(const cn_backend_t *backend, unsigned lane, connect_backend_t *to) {
@@ -292,6 +297,30 @@ CN_PRIVATE bool cn_balance_has_hope(const connect_client_t *client, unsigned lan
         if (state.live || state.opening || (backend->member && cn_balance_has_hope(backend->member, lane))) return true;
     }
     return client->name.question && client->name.is_answered;
+}
+
+CN_PRIVATE int64_t cn_balance_failed_ms(const connect_client_t *client) {
+    int64_t first_ms = INT64_MAX;
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        first_ms = CN_MIN(first_ms, cn_balance_of(node)->fault_ms);
+    return first_ms;
+}
+
+CN_PRIVATE void cn_balance_tell_watchers(connect_client_t *client) {
+    cn_list_t *node;
+    unsigned lane;
+    for (node = client->watchers.next; node != &client->watchers; node = node->next) {
+        cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, watch_node);
+        connect_client_t *spread = backend->client;
+        spread->dirty = true;
+        for (lane = 0; lane < CN_LANES; lane++) {
+            if (!client->lane_failed[lane]) continue;
+            backend->fault_ms = cn_client_now_ms(client);
+            spread->failure = client->failure;
+            spread->lane_failed[CN_LANE_ANY] = spread->lane_failed[CN_LANE_HTTP2] = true;
+        }
+    }
 }
 
 CN_PRIVATE void cn_balance_look(connect_client_t *client) {

@@ -37,9 +37,10 @@ struct cn_backend_t { /* what calls are spread over: an address, all addresses o
     size_t address_count;
     cn_pool_t pools[CN_LANES];
     uint32_t latency_us, failures;
-    uint32_t faults;        /* rounds that failed in a row */
-    int64_t rest_until_ms;  /* nothing is dialled before */
-    bool ready;             /* as last told */
+    uint32_t faults;       /* rounds that failed in a row */
+    int64_t fault_ms;      /* when the last one did; INT64_MIN: none has */
+    int64_t rest_until_ms; /* nothing is dialled before */
+    bool ready;            /* as last told */
 };
 
 typedef struct cn_client_failure_t { /* why the last attempt to connect failed */
@@ -86,7 +87,7 @@ struct connect_client_t {
     void *dial_user;
     connect_resolver_t *resolve; /* NULL: the address is dialled as it is */
     void *resolve_user;
-    connect_pick_t *pick;        /* NULL: one backend has all addresses */
+    connect_pick_t *pick; /* NULL: one backend has all addresses */
     void (*on_backends)(connect_client_t *client, void *user);
     void *user;
     /* where calls go */
@@ -95,13 +96,13 @@ struct connect_client_t {
     size_t backend_count, last_picked;
     connect_backend_t *described; /* backend_count of them, for pick */
     cn_client_failure_t failure;
-    bool lane_failed[CN_LANES];   /* a round failed, and nothing else is connected or being dialled */
-    cn_list_t watchers;           /* cn_backend_t.watch_node: of which it is the member */
+    bool lane_failed[CN_LANES]; /* a round failed, and nothing else is connected or being dialled */
+    cn_list_t watchers;         /* cn_backend_t.watch_node: of which it is the member */
     /* calls */
-    cn_list_t calls;              /* those that have an exchange, or are over */
-    cn_list_t waiting[CN_LANES];  /* for a connection */
-    cn_list_t paused;             /* an interceptor holds them back; or before they are made again */
-    int64_t waiting_due_ms;       /* none of these is due before */
+    cn_list_t calls;             /* those that have an exchange, or are over */
+    cn_list_t waiting[CN_LANES]; /* for a connection */
+    cn_list_t paused;            /* an interceptor holds them back; or before they are made again */
+    int64_t waiting_due_ms;      /* none of these is due before */
     connect_retry_t retry;
     uint32_t retry_tokens;
     uint64_t random, serial;
@@ -109,18 +110,18 @@ struct connect_client_t {
     cn_call_pool_t pool;
     cn_list_t pokes;
     connect_task_t timer;
-    int64_t now_ms;  /* as last told by a connection; -1: not yet */
-    int64_t due_ms;  /* a step is due; INT64_MAX: none */
-    bool told_now;   /* now_ms is of this moment */
-    unsigned waits;  /* functions that wait for a call of it */
+    int64_t now_ms; /* as last told by a connection; -1: not yet */
+    int64_t due_ms; /* a step is due; INT64_MAX: none */
+    bool told_now;  /* now_ms is of this moment */
+    unsigned waits; /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted;
-    bool is_spread; /* over members */
-    bool kept;    /* connected also without calls */
+    bool is_spread;         /* over members */
+    bool kept;              /* connected also without calls */
     bool pressed[CN_LANES]; /* one more connection is wanted, though no call of its own waits */
-    bool used;    /* a call was started */
-    bool dirty;   /* connections or backends have changed since the last step */
-    bool changed; /* on_backends is due */
+    bool used;              /* a call was started */
+    bool dirty;             /* connections or backends have changed since the last step */
+    bool changed;           /* on_backends is due */
 };
 
 /* Around everything that can run callbacks of its calls; now_ms: -1: not known. */

@@ -4,9 +4,9 @@
 
 #if CONNECT_ENABLE_CLIENT
 typedef struct cn_pool_state_t { /* of the connections that take calls */
-    uint32_t opening, live;   /* that are being dialled; that are open */
-    uint32_t calls, capacity; /* of the live ones, as their peers allow it */
-    bool has_room;            /* one of them takes a call, and its peer has shown itself */
+    uint32_t opening, live;      /* that are being dialled; that are open */
+    uint32_t calls, capacity;    /* of the live ones, as their peers allow it */
+    bool has_room;               /* one of them takes a call, and its peer has shown itself */
 } cn_pool_state_t;
 
 CN_PRIVATE void cn_pool_init(cn_pool_t *pool, cn_backend_t *backend, bool http2);

@@ -32,6 +32,7 @@
 
 enum { CN_JSON_VALUE, CN_JSON_FIRST_ITEM, CN_JSON_FIRST_NAME, CN_JSON_AFTER, CN_JSON_FAILED };
 
+#define CN_JSON_DIGITS 18 /* of an integer that has no more than 63 bits whatever they are */
 #define CN_JSON_ONES 0x0101010101010101u
 #define CN_JSON_HIGHS 0x8080808080808080u
 
@@ -100,7 +101,7 @@ CN_PRIVATE void cn_json_read(cn_json_reader_t *reader, connect_str_t text, conne
     reader->state = CN_JSON_VALUE;
 }
 
-static cn_json_token_t cn_json_fail(cn_json_reader_t *reader, const char *at, const char *error) {
+static CN_COLD cn_json_token_t cn_json_fail(cn_json_reader_t *reader, const char *at, const char *error) {
     reader->at = at < reader->end ? at : reader->end;
     reader->error = error;
     reader->state = CN_JSON_FAILED;
@@ -112,8 +113,8 @@ static bool cn_json_in_object(const cn_json_reader_t *reader) {
     return (reader->nesting[level / 64] >> (level % 64)) & 1;
 }
 
-static const char *cn_json_space(const char *at, const char *end) {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+static inline CN_HOT const char *cn_json_space(const char *at, const char *end) {
+    while (at < end && (unsigned char)*at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
         at++;
     return at;
 }
@@ -184,65 +185,68 @@ static cn_json_token_t cn_json_unescape(cn_json_reader_t *reader, char *to, cons
     return CN_JSON_STRING;
 }
 
-/* The place of the quote that ends a string, or NULL; *escapes and *wide say what stands before it. */
-static const char *cn_json_string_end(
-    cn_json_reader_t *reader, const char *at, size_t len_max, bool *escapes, bool *wide) {
-    const char *end = reader->end, *begin = at;
-    uint64_t high = 0;
-    *escapes = false;
-    for (;;) {
-        if (CN_LIKELY(end - at >= 8)) {
-            uint64_t word, stops;
-            memcpy(&word, at, 8);
-            stops = cn_json_word_stops(word);
-            if (!stops) {
-                high |= word;
-                at += 8;
-                continue;
-            }
-            high |= cn_json_before_stop(at, word, stops);
-            at += cn_json_stop_index(at, stops);
-        } else {
-            while (at < end && !cn_json_is_stop(*at))
-                high |= (unsigned char)*at++;
-            if (at == end) break;
+/* The first byte of a text that ends a clean run, or its end; *wide is set if one above 0x7F stands before it. */
+static inline CN_HOT const char *cn_json_clean_end(const char *at, const char *end, bool *wide) {
+    uint64_t all = 0;
+#if CN_JSON_SSE2
+    while (CN_LIKELY(end - at >= 16)) {
+        const __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
+        const unsigned stops = cn_json_block_stops(block), high = (unsigned)_mm_movemask_epi8(block);
+        if (stops) {
+            *wide = *wide || (all | (high & ((stops & (0 - stops)) - 1))) != 0;
+            return at + __builtin_ctz(stops);
         }
-        if (*at == '"') {
-            if ((size_t)(at - begin) > len_max) {
-                cn_json_fail(reader, begin, "a name longer than 64 KiB");
-                return NULL;
-            }
-            *wide = (high & CN_JSON_HIGHS) != 0;
-            return at;
-        }
-        if (*at == '\\') {
-            *escapes = true;
-            at++;
-            if (at == end) break;
-        }
-        if ((unsigned char)*at < 0x20) {
-            cn_json_fail(reader, at, "a control character in a string");
-            return NULL;
-        }
-        high |= (unsigned char)*at;
-        at++;
+        all |= high;
+        at += 16;
     }
-    cn_json_fail(reader, end, "a string without its closing quote");
+    *wide = *wide || all != 0;
+    all = 0;
+#endif
+    while (end - at >= 8) {
+        uint64_t word, stops;
+        memcpy(&word, at, 8);
+        stops = cn_json_word_stops(word);
+        if (stops) {
+            *wide = *wide || ((all | cn_json_before_stop(at, word, stops)) & CN_JSON_HIGHS) != 0;
+            return at + cn_json_stop_index(at, stops);
+        }
+        all |= word;
+        at += 8;
+    }
+    for (; at < end && !cn_json_is_stop(*at); at++)
+        all |= (unsigned char)*at;
+    *wide = *wide || (all & CN_JSON_HIGHS) != 0;
+    return at;
+}
+
+/* Goes on behind a backslash or at a control character. Returns the place of the quote that ends the string, or
+   NULL. */
+static const char *cn_json_escaped_end(cn_json_reader_t *reader, const char *at, bool *wide) {
+    const char *end = reader->end;
+    while (at < end && *at == '\\') {
+        at++;
+        if (at == end) break;
+        if ((unsigned char)*at < 0x20) break;
+        *wide = *wide || (unsigned char)*at >= 0x80;
+        at = cn_json_clean_end(at + 1, end, wide);
+        if (at < end && *at == '"') return at;
+    }
+    cn_json_fail(reader, at, at < end ? "a control character in a string" : "a string without its closing quote");
     return NULL;
 }
 
-/* at: behind the opening quote. */
-static cn_json_token_t cn_json_take_string(cn_json_reader_t *reader, const char *at, size_t len_max) {
-    bool escapes, wide = false;
-    const char *quote = cn_json_string_end(reader, at, len_max, &escapes, &wide);
+static CN_APART cn_json_token_t cn_json_take_escaped(
+    cn_json_reader_t *reader, const char *at, const char *stop, size_t len_max, bool wide) {
+    const char *quote = stop < reader->end && *stop == '"' ? stop : cn_json_escaped_end(reader, stop, &wide);
+    size_t room;
+    char *to = NULL;
     if (!quote) return CN_JSON_ERROR;
-    reader->text = cn_str(at, (size_t)(quote - at));
-    reader->escaped = escapes;
-    if (CN_UNLIKELY(wide) && !cn_utf8_valid(reader->text))
-        return cn_json_fail(reader, at, "a string that is not UTF-8");
-    if (CN_UNLIKELY(escapes)) {
-        size_t room = (size_t)(quote - at);
-        char *to = NULL;
+    room = (size_t)(quote - at);
+    if (room > len_max) return cn_json_fail(reader, at, "a name longer than 64 KiB");
+    reader->text = cn_str(at, room);
+    reader->escaped = quote != stop;
+    if (wide && !cn_utf8_valid(reader->text)) return cn_json_fail(reader, at, "a string that is not UTF-8");
+    if (reader->escaped) {
         if (!reader->discard) {
             to = (char *)cn_arena_raw(reader->arena, room);
             if (!to) {
@@ -257,17 +261,34 @@ static cn_json_token_t cn_json_take_string(cn_json_reader_t *reader, const char 
     return CN_JSON_STRING;
 }
 
-static cn_json_token_t cn_json_take_number(cn_json_reader_t *reader, const char *at) {
+/* at: behind the opening quote. */
+static inline CN_HOT cn_json_token_t cn_json_take_string(cn_json_reader_t *reader, const char *at, size_t len_max) {
+    bool wide = false;
+    const char *stop = cn_json_clean_end(at, reader->end, &wide);
+    if (CN_UNLIKELY(stop == reader->end || *stop != '"' || wide || (size_t)(stop - at) > len_max))
+        return cn_json_take_escaped(reader, at, stop, len_max, wide);
+    reader->text.data = at;
+    reader->text.len = (size_t)(stop - at);
+    reader->escaped = false;
+    reader->at = stop + 1;
+    return CN_JSON_STRING;
+}
+
+static CN_COLD cn_json_token_t cn_json_bad_number(cn_json_reader_t *reader, const char *at, const char *bad) {
+    return cn_json_fail(reader, bad,
+        bad - at >= CN_NUMBER_TEXT_MAX - 1     ? "a number longer than 1 KiB"
+            : bad < reader->end && *bad == '0' ? "a number with a leading zero"
+                                               : "expected a digit");
+}
+
+static inline CN_HOT cn_json_token_t cn_json_take_number(cn_json_reader_t *reader, const char *at) {
     const char *bad, *end = cn_number_scan(&reader->number, at, reader->end, &bad);
-    if (CN_UNLIKELY(!end))
-        return cn_json_fail(reader, bad,
-            bad - at >= CN_NUMBER_TEXT_MAX - 1     ? "a number longer than 1 KiB"
-                : bad < reader->end && *bad == '0' ? "a number with a leading zero"
-                                                   : "expected a digit");
+    if (CN_UNLIKELY(!end)) return cn_json_bad_number(reader, at, bad);
     if (CN_UNLIKELY(end - at == CN_NUMBER_TEXT_MAX) && end < reader->end &&
         (strchr(".eE", *end) || (unsigned char)(*end - '0') < 10))
         return cn_json_fail(reader, at, "a number longer than 1 KiB");
-    reader->text = cn_str(at, (size_t)(end - at));
+    reader->text.data = at;
+    reader->text.len = (size_t)(end - at);
     reader->at = end;
     reader->state = CN_JSON_AFTER;
     return CN_JSON_NUMBER;
@@ -303,13 +324,12 @@ static cn_json_token_t cn_json_close(cn_json_reader_t *reader, const char *at, c
     return token;
 }
 
-static cn_json_token_t cn_json_take_value(cn_json_reader_t *reader, const char *at) {
-    if (at >= reader->end) return cn_json_fail(reader, at, "expected a value");
-    reader->token = at;
+static inline CN_HOT cn_json_token_t cn_json_take_value(cn_json_reader_t *reader, const char *at) {
+    if (CN_UNLIKELY(at >= reader->end)) return cn_json_fail(reader, at, "expected a value");
     switch (*at) {
     case '"': {
         cn_json_token_t token = cn_json_take_string(reader, at + 1, SIZE_MAX);
-        if (token == CN_JSON_STRING) reader->state = CN_JSON_AFTER;
+        if (CN_LIKELY(token == CN_JSON_STRING)) reader->state = CN_JSON_AFTER;
         return token;
     }
     case '{': return cn_json_open(reader, at, true);
@@ -332,10 +352,9 @@ static cn_json_token_t cn_json_take_value(cn_json_reader_t *reader, const char *
     }
 }
 
-static cn_json_token_t cn_json_take_name(cn_json_reader_t *reader, const char *at, const char *expected) {
-    if (at >= reader->end || *at != '"') return cn_json_fail(reader, at, expected);
-    reader->token = at;
-    if (cn_json_take_string(reader, at + 1, CN_JSON_NAME_MAX) == CN_JSON_ERROR) return CN_JSON_ERROR;
+static inline CN_HOT cn_json_token_t cn_json_take_name(cn_json_reader_t *reader, const char *at, const char *expected) {
+    if (CN_UNLIKELY(at >= reader->end || *at != '"')) return cn_json_fail(reader, at, expected);
+    if (CN_UNLIKELY(cn_json_take_string(reader, at + 1, CN_JSON_NAME_MAX) == CN_JSON_ERROR)) return CN_JSON_ERROR;
     at = reader->at;
     if (CN_UNLIKELY(at >= reader->end || *at != ':')) {
         at = cn_json_space(at, reader->end);
@@ -347,33 +366,58 @@ static cn_json_token_t cn_json_take_name(cn_json_reader_t *reader, const char *a
 }
 
 CN_PRIVATE cn_json_token_t cn_json_next(cn_json_reader_t *reader) {
-    const char *at, *end = reader->end;
-    if (CN_UNLIKELY(reader->state == CN_JSON_FAILED)) return CN_JSON_ERROR;
-    at = cn_json_space(reader->at, end);
+    const char *end = reader->end, *at = cn_json_space(reader->at, end), *name = NULL;
+    const char c = at < end ? *at : 0;
     reader->token = at;
     switch (reader->state) {
-    case CN_JSON_VALUE: return cn_json_take_value(reader, at);
+    case CN_JSON_VALUE: break;
     case CN_JSON_FIRST_ITEM:
-        if (at < end && *at == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
-        return cn_json_take_value(reader, at);
+        if (c == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
+        break;
     case CN_JSON_FIRST_NAME:
-        if (at < end && *at == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
-        return cn_json_take_name(reader, at, "expected a name or }");
-    default: break;
+        if (c == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
+        name = "expected a name or }";
+        break;
+    case CN_JSON_FAILED: return CN_JSON_ERROR;
+    default: /* AFTER */
+        if (reader->depth == 0) {
+            if (at < end) return cn_json_fail(reader, at, "expected nothing after the value");
+            reader->at = at;
+            return CN_JSON_END;
+        }
+        if (cn_json_in_object(reader)) {
+            if (c == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
+            if (CN_UNLIKELY(c != ',')) return cn_json_fail(reader, at, "expected a comma or }");
+            name = "expected a name";
+        } else {
+            if (c == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
+            if (CN_UNLIKELY(c != ',')) return cn_json_fail(reader, at, "expected a comma or ]");
+        }
+        reader->token = at = cn_json_space(at + 1, end);
+        break;
     }
-    if (reader->depth == 0) {
-        if (at < end) return cn_json_fail(reader, at, "expected nothing after the value");
-        reader->at = at;
-        return CN_JSON_END;
+    return name ? cn_json_take_name(reader, at, name) : cn_json_take_value(reader, at);
+}
+
+CN_PRIVATE bool cn_json_next_uint(cn_json_reader_t *reader, uint64_t *value) {
+    const char *at = reader->at, *end = reader->end, *begin;
+    uint64_t sum, digit;
+    if (reader->state == CN_JSON_AFTER) {
+        if (at == end || *at != ',') return false;
+        at++;
+    } else if (reader->state != CN_JSON_FIRST_ITEM) {
+        return false;
     }
-    if (cn_json_in_object(reader)) {
-        if (at < end && *at == ',') return cn_json_take_name(reader, cn_json_space(at + 1, end), "expected a name");
-        if (at < end && *at == '}') return cn_json_close(reader, at, CN_JSON_OBJECT_END);
-        return cn_json_fail(reader, at, "expected a comma or }");
-    }
-    if (at < end && *at == ',') return cn_json_take_value(reader, cn_json_space(at + 1, end));
-    if (at < end && *at == ']') return cn_json_close(reader, at, CN_JSON_ARRAY_END);
-    return cn_json_fail(reader, at, "expected a comma or ]");
+    begin = at;
+    if (end - at > CN_JSON_DIGITS) end = at + CN_JSON_DIGITS + 1;
+    for (sum = 0; at < end && (digit = (unsigned char)(*at - '0')) < 10; at++)
+        sum = sum * 10 + digit;
+    if (at == end || (*at != ',' && *at != ']') || at == begin || (*begin == '0' && at != begin + 1)) return false;
+    reader->token = begin;
+    reader->at = at;
+    reader->state = CN_JSON_AFTER;
+    *value = sum;
+    return true;
 }
 
 CN_PRIVATE bool cn_json_skip(cn_json_reader_t *reader, cn_json_token_t first) {
@@ -625,6 +669,18 @@ CN_PRIVATE void cn_json_name(cn_json_writer_t *writer, connect_str_t name) {
     *to++ = ':';
     *to = ' ';
     cn_json_wrote(writer, to + writer->pretty);
+}
+
+CN_PRIVATE void cn_json_clean_name(cn_json_writer_t *writer, connect_str_t name) {
+    char *to = cn_json_item(writer, name.len + 4);
+    writer->comma = false;
+    writer->named = true;
+    if (CN_UNLIKELY(!to)) return;
+    *to++ = '"';
+    cn_mem_copy(to, name.data, name.len);
+    to += name.len;
+    memcpy(to, "\": ", 3);
+    cn_json_wrote(writer, to + 2 + writer->pretty);
 }
 
 CN_PRIVATE void cn_json_string(cn_json_writer_t *writer, connect_str_t text) {

@@ -39,6 +39,9 @@ typedef struct cn_json_reader_t {
 /* depth_max: how deep arrays and objects may nest; at most CN_JSON_DEPTH_MAX. */
 CN_PRIVATE void cn_json_read(cn_json_reader_t *reader, connect_str_t text, connect_arena_t *arena, uint32_t depth_max);
 CN_PRIVATE cn_json_token_t cn_json_next(cn_json_reader_t *reader);
+/* The next item of an array, if it is a plain number: up to 18 digits, no space around them. Returns false if it is
+   not; then nothing was read. */
+CN_PRIVATE bool cn_json_next_uint(cn_json_reader_t *reader, uint64_t *value);
 /* Skips the value whose first token is given. Returns false on an error in it. */
 CN_PRIVATE bool cn_json_skip(cn_json_reader_t *reader, cn_json_token_t first);
 /* Line and column, from 1, of a place in the text: for error texts. Columns are characters, not bytes. */
@@ -64,6 +67,8 @@ CN_PRIVATE void cn_json_object_end(cn_json_writer_t *writer);
 CN_PRIVATE void cn_json_array_begin(cn_json_writer_t *writer);
 CN_PRIVATE void cn_json_array_end(cn_json_writer_t *writer);
 CN_PRIVATE void cn_json_name(cn_json_writer_t *writer, connect_str_t name);
+/* The same for a short name that needs no escape. */
+CN_PRIVATE void cn_json_clean_name(cn_json_writer_t *writer, connect_str_t name);
 CN_PRIVATE void cn_json_string(cn_json_writer_t *writer, connect_str_t text);
 /* Bytes as a string of base64. */
 CN_PRIVATE void cn_json_base64(cn_json_writer_t *writer, connect_str_t bytes, bool padded);

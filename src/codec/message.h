@@ -112,3 +112,8 @@ CN_PRIVATE bool cn_message_enum_has(const connect_enum_t *type, int32_t number);
 /* The slot of a name in name_slots: name_slots[0] is log2 of how many slots follow it (1 to 15), and each of these is
    0, empty, or 1 + a field's index. The generator calls the same formula. */
 CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsigned bits);
+/* The length of the name at a place in a type's names, if it needs no escape in JSON: the byte before it tells. 0: it
+   does not, or it is longer than 255. */
+static inline size_t cn_message_name_len(const char *names, size_t at) {
+    return at ? (unsigned char)names[at - 1] : 0;
+}

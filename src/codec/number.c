@@ -375,21 +375,10 @@ static void cn_number_first_digits(cn_number_t *number) {
     number->first_exponent += dropped;
 }
 
-CN_PRIVATE const char *cn_number_scan(cn_number_t *number, const char *at, const char *end, const char **bad) {
-    const char *begin;
-    uint64_t first = 0;
+/* What comes behind the integer: a fraction, an exponent. first: the integer's digits. */
+static CN_APART const char *cn_number_scan_rest(
+    cn_number_t *number, uint64_t first, const char *at, const char *end, const char **bad) {
     int32_t exponent = 0;
-    if (end - at > CN_NUMBER_TEXT_MAX) end = at + CN_NUMBER_TEXT_MAX; /* the rest is for the caller to refuse */
-    number->more = false;
-    number->negative = at < end && *at == '-';
-    at += number->negative;
-    begin = at;
-    *bad = at;
-    if (CN_UNLIKELY(!cn_number_is_digit(at, end))) return NULL;
-    if (CN_UNLIKELY(*at == '0' && cn_number_is_digit(at + 1, end))) return NULL;
-    do
-        first = first * 10 + (uint64_t)(*at++ - '0');
-    while (cn_number_is_digit(at, end));
     if (at < end && *at == '.') {
         const char *point = at++;
         uint64_t eight;
@@ -403,7 +392,6 @@ CN_PRIVATE const char *cn_number_scan(cn_number_t *number, const char *at, const
             first = first * 10 + (uint64_t)(*at++ - '0');
         exponent = -(int32_t)(at - point - 1);
     }
-    number->digits = begin;
     number->digits_end = at;
     if (at < end && (*at | 0x20) == 'e') {
         int32_t written = 0;
@@ -421,7 +409,33 @@ CN_PRIVATE const char *cn_number_scan(cn_number_t *number, const char *at, const
     }
     number->exponent = number->first_exponent = exponent;
     number->first = first;
-    if (CN_UNLIKELY(number->digits_end - begin > 19)) cn_number_first_digits(number);
+    if (CN_UNLIKELY(number->digits_end - number->digits > 19)) cn_number_first_digits(number);
+    return at;
+}
+
+CN_PRIVATE const char *cn_number_scan(cn_number_t *number, const char *at, const char *end, const char **bad) {
+    const char *begin;
+    uint64_t first;
+    unsigned digit;
+    if (end - at > CN_NUMBER_TEXT_MAX) end = at + CN_NUMBER_TEXT_MAX; /* the rest is for the caller to refuse */
+    number->more = false;
+    number->negative = at < end && *at == '-';
+    at += number->negative;
+    number->digits = begin = at;
+    *bad = at;
+    if (CN_UNLIKELY(at == end)) return NULL;
+    first = digit = (unsigned char)(*at++ - '0');
+    if (CN_UNLIKELY(digit > 9)) return NULL;
+    if (CN_UNLIKELY(digit == 0 && cn_number_is_digit(at, end))) return NULL;
+    while (at < end && (digit = (unsigned char)(*at - '0')) < 10) {
+        first = first * 10 + digit;
+        at++;
+    }
+    if (at < end && (*at == '.' || (*at | 0x20) == 'e')) return cn_number_scan_rest(number, first, at, end, bad);
+    number->digits_end = at;
+    number->exponent = number->first_exponent = 0;
+    number->first = first;
+    if (CN_UNLIKELY(at - begin > 19)) cn_number_first_digits(number);
     return at;
 }
 

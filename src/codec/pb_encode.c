@@ -7,15 +7,21 @@
 
 /* Writing protobuf binary; the format is told in pb_decode.c.
 
-   Encoding goes backwards, from the last byte of a window to the first: lengths are known when they are to be written,
-   and nothing is measured first. The window is the room that the queue or the arena has, up to CN_PB_WINDOW; what was
-   written is then moved to its start. A message that does not fit, or has a field of CN_PB_LARGE bytes, is measured (in
-   linear time) and written again, to where it stays. */
+   Encoding goes backwards, from the last byte of a window to the first: lengths are known when they are to be
+   written, and nothing is measured first. In an arena the window is all that its block has left, and the message
+   stays at the block's end. In a queue it is the room there, up to CN_PB_WINDOW, and what was written is moved to
+   its start. A message that does not fit, or has a field of CN_PB_LARGE bytes that would be moved, is measured (in
+   linear time) and written again, to where it stays.
+
+   Whether there is room is looked at once for a field, after its number or its head was written, or its text's
+   length is known: p, the lowest byte written, may be up to CN_PB_MARGIN bytes below `start`, which are the
+   encoder's, too. What is below p holds nothing yet, so that whole words may be stored there. */
 
 #define CN_PB_WINDOW (64u * 1024u)
-#define CN_PB_LARGE (8u * 1024u) /* bytes that are not to be moved: with one of them, a message is measured first */
+#define CN_PB_LARGE (8u * 1024u)
+#define CN_PB_MARGIN 64u
 
-/* Its opposite, for up to 56 bits. */
+/* Puts 7 bits into each byte, of up to 56. */
 static inline CN_HOT uint64_t cn_pb_spread(uint64_t w) {
     w = (w & 0x000000000FFFFFFFu) | (w & 0x00FFFFFFF0000000u) << 4;
     w = (w & 0x00003FFF00003FFFu) | (w & 0x0FFFC0000FFFC000u) << 2;
@@ -123,12 +129,13 @@ size_t connect_message_size(const connect_type_t *type, const void *message) {
 /* ---- Encoding ---- */
 
 typedef struct cn_pb_encoder_t {
-    char *start;              /* of the window */
+    char *start;              /* of the window, behind its margin */
     connect_arena_t *scratch; /* for sorting maps; NULL: the allocator */
     const connect_allocator_t *allocator;
     uint32_t depth_left;
-    bool partial, deterministic, measured; /* the window has the exact size */
-    cn_pb_failure_t failure;               /* reason NULL after a failure: the window is full */
+    bool partial, deterministic;
+    bool stays;              /* what is written is not moved afterwards */
+    cn_pb_failure_t failure; /* reason NULL after a failure: the window is full */
 } cn_pb_encoder_t;
 
 static CN_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const char *reason) {
@@ -138,17 +145,28 @@ static CN_COLD char *cn_pb_refuse(cn_pb_encoder_t *e, connect_code_t code, const
     return NULL;
 }
 
-static CN_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_t value) {
+/* Two bytes: of a number from 0x80 to 0x3FFF. */
+static inline CN_HOT char *cn_pb_put_pair(char *p, uint32_t value) {
+    const uint16_t pair = (uint16_t)((value & 0x7F) | 0x80 | (value << 1 & 0x7F00));
+#if CN_PB_LITTLE
+    memcpy(p - 2, &pair, 2);
+#else
+    p[-2] = (char)(unsigned char)(pair & 0xFF);
+    p[-1] = (char)(unsigned char)(pair >> 8);
+#endif
+    return p - 2;
+}
+
+static CN_APART char *cn_pb_put_varint_long(char *p, uint64_t value) {
     const size_t len = cn_pb_varint_len(value);
     char *to;
 #if CN_PB_LITTLE
-    if (CN_LIKELY(len - 2 <= 6 && p - e->start >= 8)) { /* what is below the varint's own bytes is not written yet */
-        uint64_t w = cn_pb_spread(value) | (0x8080808080808080u >> (8 * (9 - len)));
+    if (CN_LIKELY(len <= 8)) {
+        const uint64_t w = cn_pb_spread(value) | (0x8080808080808080u >> (8 * (9 - len)));
         cn_pb_store64(p - 8, w << (8 * (8 - len)));
         return p - len;
     }
 #endif
-    if ((size_t)(p - e->start) < len) return NULL;
     p -= len;
     for (to = p; value >= 0x80; value >>= 7)
         *to++ = (char)(unsigned char)((value & 0x7F) | 0x80);
@@ -156,69 +174,40 @@ static CN_APART char *cn_pb_put_varint_long(cn_pb_encoder_t *e, char *p, uint64_
     return p;
 }
 
-static inline CN_HOT char *cn_pb_put_varint(cn_pb_encoder_t *e, char *p, uint64_t value) {
-    if (CN_LIKELY(value < 0x80 && p != e->start)) {
+static inline CN_HOT char *cn_pb_put_varint(char *p, uint64_t value) {
+    if (CN_LIKELY(value < 0x80)) {
         *--p = (char)(unsigned char)value;
         return p;
     }
-    return cn_pb_put_varint_long(e, p, value);
+    return value < 0x4000 ? cn_pb_put_pair(p, (uint32_t)value) : cn_pb_put_varint_long(p, value);
 }
 
-static inline CN_HOT char *cn_pb_put_tag(cn_pb_encoder_t *e, char *p, uint32_t number, unsigned wire) {
+static inline CN_HOT char *cn_pb_put_tag(char *p, uint32_t number, unsigned wire) {
     const uint32_t tag = number << 3 | wire;
-    if (CN_LIKELY(tag < 0x80 && p != e->start)) {
+    if (CN_LIKELY(tag < 0x80)) {
         *--p = (char)(unsigned char)tag;
         return p;
     }
-    if (CN_LIKELY(tag < 0x4000 && p - e->start >= 2)) {
-        p -= 2;
-        p[0] = (char)(unsigned char)((tag & 0x7F) | 0x80);
-        p[1] = (char)(unsigned char)(tag >> 7);
-        return p;
-    }
-    return cn_pb_put_varint_long(e, p, tag);
+    if (CN_UNLIKELY(tag >= 0x4000)) return cn_pb_put_varint_long(p, tag);
+    return cn_pb_put_pair(p, tag);
 }
 
-static inline CN_HOT char *cn_pb_put_bytes(cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
+static inline CN_HOT char *cn_pb_put_bytes(const cn_pb_encoder_t *e, char *p, const char *data, size_t len) {
     if (CN_UNLIKELY((size_t)(p - e->start) < len)) return NULL;
-    if (CN_UNLIKELY(len >= CN_PB_LARGE && !e->measured)) return NULL;
+    if (CN_UNLIKELY(len >= CN_PB_LARGE) && !e->stays) return NULL;
     p -= len;
-    if (len <= 16) { /* short ones by overlapping words: no call */
-        if (len >= 8) {
-            uint64_t first, last;
-            memcpy(&first, data, 8);
-            memcpy(&last, data + len - 8, 8);
-            memcpy(p, &first, 8);
-            memcpy(p + len - 8, &last, 8);
-        } else if (len >= 4) {
-            uint32_t first, last;
-            memcpy(&first, data, 4);
-            memcpy(&last, data + len - 4, 4);
-            memcpy(p, &first, 4);
-            memcpy(p + len - 4, &last, 4);
-        } else if (len) {
-            p[0] = data[0];
-            p[len >> 1] = data[len >> 1];
-            p[len - 1] = data[len - 1];
-        }
-    } else {
-        memcpy(p, data, len);
-    }
+    cn_mem_copy(p, data, len);
     return p;
 }
 
-static inline CN_HOT char *cn_pb_put_fixed64(cn_pb_encoder_t *e, char *p, uint64_t value) {
-    if (CN_UNLIKELY(p - e->start < 8)) return NULL;
-    p -= 8;
-    cn_pb_store64(p, value);
-    return p;
+static inline CN_HOT char *cn_pb_put_fixed64(char *p, uint64_t value) {
+    cn_pb_store64(p - 8, value);
+    return p - 8;
 }
 
-static inline CN_HOT char *cn_pb_put_fixed32(cn_pb_encoder_t *e, char *p, uint32_t value) {
-    if (CN_UNLIKELY(p - e->start < 4)) return NULL;
-    p -= 4;
-    cn_pb_store32(p, value);
-    return p;
+static inline CN_HOT char *cn_pb_put_fixed32(char *p, uint32_t value) {
+    cn_pb_store32(p - 4, value);
+    return p - 4;
 }
 
 static inline CN_HOT char *cn_pb_put_text(
@@ -226,8 +215,9 @@ static inline CN_HOT char *cn_pb_put_text(
     if ((field->flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8(text.data, text.len)))
         return cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "not UTF-8");
     p = cn_pb_put_bytes(e, p, text.data, text.len);
-    if (CN_LIKELY(p != NULL)) p = cn_pb_put_varint(e, p, text.len);
-    return CN_LIKELY(p != NULL) ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
+    if (CN_UNLIKELY(!p)) return NULL;
+    p = cn_pb_put_tag(cn_pb_put_varint(p, text.len), field->number, CONNECT_WIRE_BYTES);
+    return CN_LIKELY(p >= e->start) ? p : NULL;
 }
 
 static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message);
@@ -240,8 +230,8 @@ static inline CN_HOT char *cn_pb_put_sub(
     if (CN_UNLIKELY(e->depth_left == 0))
         return cn_pb_refuse(e, CONNECT_INVALID_ARGUMENT, "nested deeper than depth_max");
     if (group) {
-        p = cn_pb_put_tag(e, p, field->number, CN_PB_WIRE_END);
-        if (!p) return NULL;
+        p = cn_pb_put_tag(p, field->number, CN_PB_WIRE_END);
+        if (p < e->start) return NULL;
     }
     end = p;
     if (CN_LIKELY(sub != NULL)) {
@@ -250,33 +240,30 @@ static inline CN_HOT char *cn_pb_put_sub(
         e->depth_left++;
         if (CN_UNLIKELY(!p)) return NULL;
     }
-    if (group) return cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_GROUP);
-    p = cn_pb_put_varint(e, p, (size_t)(end - p));
-    return CN_LIKELY(p != NULL) ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
+    if (group)
+        p = cn_pb_put_tag(p, field->number, CONNECT_WIRE_GROUP);
+    else
+        p = cn_pb_put_tag(cn_pb_put_varint(p, (size_t)(end - p)), field->number, CONNECT_WIRE_BYTES);
+    return CN_LIKELY(p >= e->start) ? p : NULL;
 }
 
-/* Writes numbers, the last one first. kind is a constant wherever it matters. */
+/* Writes numbers, the last one first; those of one and of two bytes without a branch between them, since which comes
+   next is rarely to be guessed. kind is a constant wherever it matters. */
 static inline CN_HOT char *cn_pb_put_varints(
-    cn_pb_encoder_t *e, char *p, uint8_t kind, const char *items, size_t size, size_t count) {
+    const cn_pb_encoder_t *e, char *p, uint8_t kind, const char *items, size_t size, size_t count) {
     const char *item = items + count * size;
     while (item != items) {
         uint64_t value;
         item -= size;
         value = cn_pb_varint_of(kind, item);
-        if (CN_LIKELY(p - e->start >= 10)) {
-            if (value < 0x80) {
-                *--p = (char)(unsigned char)value;
-                continue;
-            }
-            if (value < 0x4000) {
-                p -= 2;
-                p[0] = (char)(unsigned char)((value & 0x7F) | 0x80);
-                p[1] = (char)(unsigned char)(value >> 7);
-                continue;
-            }
+        if (CN_LIKELY(value < 0x4000)) {
+            const uint32_t two = value >= 0x80, low = (uint32_t)value;
+            cn_pb_put_pair(p, two ? low : low << 7); /* a single byte is the upper one */
+            p -= 1 + two;
+        } else {
+            p = cn_pb_put_varint_long(p, value);
         }
-        p = cn_pb_put_varint(e, p, value);
-        if (CN_UNLIKELY(!p)) return NULL;
+        if (CN_UNLIKELY(p < e->start)) return NULL;
     }
     return p;
 }
@@ -293,18 +280,18 @@ static CN_APART char *cn_pb_put_packed(
         p -= list.count * fixed;
         memcpy(p, items, list.count * fixed);
 #else
-        while (p && i-- > 0) {
+        while (i-- > 0) {
             if (fixed == 8) {
                 uint64_t value;
                 memcpy(&value, items + i * 8, 8);
-                p = cn_pb_put_fixed64(e, p, value);
+                p = cn_pb_put_fixed64(p, value);
             } else {
                 uint32_t value;
                 memcpy(&value, items + i * 4, 4);
-                p = cn_pb_put_fixed32(e, p, value);
+                p = cn_pb_put_fixed32(p, value);
             }
+            if (p < e->start) return NULL;
         }
-        if (!p) return NULL;
 #endif
     } else {
         switch (kind) {
@@ -318,8 +305,8 @@ static CN_APART char *cn_pb_put_packed(
         }
         if (!p) return NULL;
     }
-    p = cn_pb_put_varint(e, p, (size_t)(end - p));
-    return p ? cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_BYTES) : NULL;
+    p = cn_pb_put_tag(cn_pb_put_varint(p, (size_t)(end - p)), field->number, CONNECT_WIRE_BYTES);
+    return p >= e->start ? p : NULL;
 }
 
 static CN_APART char *cn_pb_put_map(
@@ -371,7 +358,7 @@ static char *cn_pb_put_list(
     if (field->flags & CONNECT_FIELD_PACKED) return cn_pb_put_packed(e, p, type, field, list);
     size = cn_message_value_size(type, field);
     fixed = cn_pb_fixed_size(field->kind);
-    while (p && i-- > 0) {
+    while (i-- > 0) {
         if (fixed) {
             uint64_t wide = 0;
             uint32_t low = 0;
@@ -379,12 +366,13 @@ static char *cn_pb_put_list(
                 memcpy(&wide, items + i * size, 8);
             else
                 memcpy(&low, items + i * size, 4);
-            p = fixed == 8 ? cn_pb_put_fixed64(e, p, wide) : cn_pb_put_fixed32(e, p, low);
-            if (p) p = cn_pb_put_tag(e, p, field->number, fixed == 8 ? CONNECT_WIRE_FIXED64 : CONNECT_WIRE_FIXED32);
+            p = fixed == 8 ? cn_pb_put_fixed64(p, wide) : cn_pb_put_fixed32(p, low);
+            p = cn_pb_put_tag(p, field->number, fixed == 8 ? CONNECT_WIRE_FIXED64 : CONNECT_WIRE_FIXED32);
         } else {
-            p = cn_pb_put_varint(e, p, cn_pb_varint_of(field->kind, items + i * size));
-            if (p) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_VARINT);
+            p = cn_pb_put_varint(p, cn_pb_varint_of(field->kind, items + i * size));
+            p = cn_pb_put_tag(p, field->number, CONNECT_WIRE_VARINT);
         }
+        if (p < e->start) return NULL;
     }
     return p;
 failed:
@@ -394,8 +382,9 @@ failed:
 
 /* Writes all of a message in front of p. Returns its first byte, or NULL. */
 static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message) {
-    const connect_field_t *field = type->fields;
-    size_t left = type->field_count;
+    const connect_field_t *const fields = type->fields, *field = fields + type->field_count;
+    const bool in_entry = type->is_map_entry;
+    const char *const start = e->start;
     if (type->keeps_unknown) {
         connect_str_list_t unknown;
         memcpy(&unknown, message + type->unknown, sizeof unknown);
@@ -405,15 +394,22 @@ static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t
             if (!p) return NULL;
         }
     }
-    while (left--) {
-        field = &type->fields[left];
-        const char *at = message + field->offset;
-        const unsigned flags = field->flags;
-        bool explicit_presence = type->is_map_entry; /* both are written, always */
+    while (field != fields) {
+        unsigned flags;
+        bool present; /* although it is zero, or empty */
+        const char *at;
+        uint32_t low, number;
         uint64_t wide;
-        uint32_t low;
         bool truth;
-        if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
+        field--;
+        flags = field->flags;
+        number = field->number;
+        at = message + field->offset;
+        if (flags & CONNECT_FIELD_HAS) {
+            memcpy(&truth, message + field->presence, sizeof truth);
+            if (!truth) goto absent;
+            present = true;
+        } else if (CN_UNLIKELY(flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_ONEOF))) {
             if (flags & CONNECT_FIELD_REPEATED) {
                 cn_message_list_t list;
                 memcpy(&list, at, sizeof list);
@@ -422,47 +418,44 @@ static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t
                 if (CN_UNLIKELY(!p)) return NULL;
                 continue;
             }
-            if (flags & CONNECT_FIELD_HAS) {
-                memcpy(&truth, message + field->presence, sizeof truth);
-                if (!truth) goto absent;
-            } else {
-                memcpy(&low, message + field->presence, sizeof low);
-                if (low != field->number) goto absent;
-            }
-            explicit_presence = true;
+            memcpy(&low, message + field->presence, sizeof low);
+            if (low != number) continue;
+            present = true;
+        } else {
+            present = in_entry; /* both are written, always */
         }
         switch (field->kind) {
         case CONNECT_KIND_DOUBLE:
         case CONNECT_KIND_FIXED64:
         case CONNECT_KIND_SFIXED64:
             memcpy(&wide, at, 8);
-            if (!wide && !explicit_presence) continue;
-            p = cn_pb_put_fixed64(e, p, wide);
-            if (CN_LIKELY(p != NULL)) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_FIXED64);
+            if (!wide && !present) continue;
+            p = cn_pb_put_tag(cn_pb_put_fixed64(p, wide), number, CONNECT_WIRE_FIXED64);
             break;
         case CONNECT_KIND_FLOAT:
         case CONNECT_KIND_FIXED32:
         case CONNECT_KIND_SFIXED32:
             memcpy(&low, at, 4);
-            if (!low && !explicit_presence) continue;
-            p = cn_pb_put_fixed32(e, p, low);
-            if (CN_LIKELY(p != NULL)) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_FIXED32);
+            if (!low && !present) continue;
+            p = cn_pb_put_tag(cn_pb_put_fixed32(p, low), number, CONNECT_WIRE_FIXED32);
             break;
         case CONNECT_KIND_STRING:
         case CONNECT_KIND_BYTES: {
             connect_str_t text;
             memcpy(&text, at, sizeof text);
-            if (!explicit_presence && (flags & CONNECT_FIELD_NULLABLE ? !text.data : !text.len)) goto absent;
+            if (!present && (flags & CONNECT_FIELD_NULLABLE ? !text.data : !text.len)) goto absent;
             p = cn_pb_put_text(e, p, field, text);
-            break;
+            if (CN_UNLIKELY(!p)) goto failed;
+            continue;
         }
         case CONNECT_KIND_MESSAGE:
         case CONNECT_KIND_GROUP: {
             const char *sub;
             memcpy(&sub, at, sizeof sub);
-            if (!sub && !explicit_presence) goto absent;
+            if (!sub && !present) goto absent;
             p = cn_pb_put_sub(e, p, type, field, sub);
-            break;
+            if (CN_UNLIKELY(!p)) goto failed;
+            continue;
         }
         case CONNECT_KIND_INT64:
         case CONNECT_KIND_UINT64: memcpy(&wide, at, 8); goto varint;
@@ -480,18 +473,19 @@ static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t
             goto varint;
         case CONNECT_KIND_BOOL:
             memcpy(&truth, at, sizeof truth);
-            wide = truth;
-            goto varint;
+            if (!truth && !present) continue;
+            *--p = (char)truth;
+            p = cn_pb_put_tag(p, number, CONNECT_WIRE_VARINT);
+            break;
         default: /* INT32, ENUM */
             memcpy(&low, at, 4);
             wide = cn_pb_sign_extend(low);
         varint:
-            if (!wide && !explicit_presence) continue;
-            p = cn_pb_put_varint(e, p, wide);
-            if (CN_LIKELY(p != NULL)) p = cn_pb_put_tag(e, p, field->number, CONNECT_WIRE_VARINT);
+            if (!wide && !present) continue;
+            p = cn_pb_put_tag(cn_pb_put_varint(p, wide), number, CONNECT_WIRE_VARINT);
             break;
         }
-        if (CN_UNLIKELY(!p)) goto failed;
+        if (CN_UNLIKELY(p < start)) goto failed;
         continue;
     absent:
         if (CN_LIKELY(!(flags & CONNECT_FIELD_REQUIRED)) || e->partial) continue;
@@ -511,20 +505,16 @@ static void cn_pb_encoder_init(cn_pb_encoder_t *e, const connect_codec_options_t
     e->depth_left = options && options->depth_max ? options->depth_max : CN_MESSAGE_DEPTH;
     e->partial = options && options->partial;
     e->deterministic = options && options->deterministic;
-    e->measured = false;
+    e->stays = true;
     cn_pb_failure_init(&e->failure);
 }
 
-/* Writes into a window that ends at start + size. Returns the length and moves it to the start; SIZE_MAX: failed. */
-static size_t cn_pb_put(cn_pb_encoder_t *e, const connect_type_t *type, const void *message, char *start, size_t size) {
-    char *p;
-    size_t len;
-    e->start = start;
-    p = cn_pb_put_records(e, start + size, type, (const char *)message);
-    if (!p) return SIZE_MAX;
-    len = (size_t)(start + size - p);
-    if (p != start) memmove(start, p, len);
-    return len;
+/* Writes to where the window [start, end) ends; the first bytes of it are its margin. Returns the first byte, or
+   NULL. */
+static char *cn_pb_put(cn_pb_encoder_t *e, const connect_type_t *type, const void *message, char *start, char *end) {
+    if ((size_t)(end - start) < CN_PB_MARGIN) return NULL;
+    e->start = start + CN_PB_MARGIN;
+    return cn_pb_put_records(e, end, type, (const char *)message);
 }
 
 CN_PRIVATE bool cn_pb_encode(const connect_type_t *type, const void *message, cn_buf_t *out,
@@ -532,20 +522,25 @@ CN_PRIVATE bool cn_pb_encode(const connect_type_t *type, const void *message, cn
     connect_error_t *error) {
     cn_pb_encoder_t e;
     size_t len;
-    char *to;
+    char *to, *end, *p;
     cn_pb_encoder_init(&e, options, NULL, allocator);
-    to = cn_buf_reserve(out, allocator, 64);
+    to = cn_buf_reserve(out, allocator, CN_PB_MARGIN);
     if (!to) return cn_error_memory(error);
-    len = cn_pb_put(&e, type, message, to, CN_MIN(out->capacity - out->end, (size_t)CN_PB_WINDOW));
-    if (len == SIZE_MAX && !e.failure.reason) {
+    end = to + CN_MIN(out->capacity - out->end, (size_t)CN_PB_WINDOW);
+    e.stays = false;
+    p = cn_pb_put(&e, type, message, to, end);
+    if (!p && !e.failure.reason) {
         const size_t size = cn_pb_size(type, (const char *)message, e.depth_left);
-        to = cn_buf_reserve(out, allocator, size);
+        to = size < SIZE_MAX / 4 ? cn_buf_reserve(out, allocator, size + CN_PB_MARGIN) : NULL;
         if (!to) return cn_error_memory(error);
-        e.measured = true;
-        len = cn_pb_put(&e, type, message, to, size);
-        if (len == SIZE_MAX && !e.failure.reason) cn_pb_refuse(&e, CONNECT_RESOURCE_EXHAUSTED, "too large");
+        end = to + size + CN_PB_MARGIN;
+        e.stays = true;
+        p = cn_pb_put(&e, type, message, to, end);
+        if (!p && !e.failure.reason) cn_pb_refuse(&e, CONNECT_RESOURCE_EXHAUSTED, "too large");
     }
-    if (len == SIZE_MAX) return cn_pb_failure_report(&e.failure, type, arena, error);
+    if (!p) return cn_pb_failure_report(&e.failure, type, arena, error);
+    len = (size_t)(end - p);
+    memmove(to, p, len);
     cn_buf_commit(out, len);
     return true;
 }
@@ -554,36 +549,34 @@ connect_str_t connect_message_encode(const connect_type_t *type, const void *mes
     const connect_codec_options_t *options, connect_error_t *error) {
     connect_str_t written = {NULL, 0};
     cn_pb_encoder_t e;
-    size_t room = (size_t)(arena->private_end - arena->private_next), window, len = SIZE_MAX;
-    char *to = NULL;
+    char *p = NULL, *to;
     cn_pb_encoder_init(&e, options, arena, NULL);
-    window = CN_MIN(room & ~(size_t)15, (size_t)CN_PB_WINDOW);
-    if (window >= 64 && !e.deterministic) { /* sorting takes memory behind the window, which then cannot be cut */
-        to = (char *)cn_arena_raw(arena, window);
-        if (!to) goto full;
-        len = cn_pb_put(&e, type, message, to, window);
+    if (arena->private_next && !e.deterministic) { /* sorting takes of the same room */
+        p = cn_pb_put(&e, type, message, arena->private_next, arena->private_end);
+        if (CN_LIKELY(p != NULL)) {
+            written.data = p;
+            written.len = (size_t)(arena->private_end - p);
+            arena->private_end = p;
+            return written;
+        }
     }
-    if (len == SIZE_MAX && !e.failure.reason) {
-        const size_t size = cn_pb_size(type, (const char *)message, e.depth_left);
-        if (to) cn_arena_shrink(arena, to, window, 0);
-        to = (char *)cn_arena_raw(arena, size);
-        if (!to) goto full;
-        window = size;
-        e.measured = true;
-        len = cn_pb_put(&e, type, message, to, size);
-        if (len == SIZE_MAX && !e.failure.reason) cn_pb_refuse(&e, CONNECT_RESOURCE_EXHAUSTED, "too large");
+    if (!e.failure.reason) {
+        const size_t size = cn_pb_size(type, (const char *)message, e.depth_left), whole = size + CN_PB_MARGIN;
+        to = size < SIZE_MAX / 4 ? (char *)cn_arena_raw(arena, whole) : NULL;
+        if (!to) {
+            cn_error_memory(error);
+            return written;
+        }
+        p = cn_pb_put(&e, type, message, to, to + whole);
+        if (p) {
+            written.data = p;
+            written.len = (size_t)(to + whole - p);
+            return written;
+        }
+        cn_arena_shrink(arena, to, whole, 0);
+        if (!e.failure.reason) cn_pb_refuse(&e, CONNECT_RESOURCE_EXHAUSTED, "too large");
     }
-    if (len == SIZE_MAX) {
-        cn_arena_shrink(arena, to, window, 0);
-        cn_pb_failure_report(&e.failure, type, arena, error);
-        return written;
-    }
-    cn_arena_shrink(arena, to, window, len);
-    written.data = to;
-    written.len = len;
-    return written;
-full:
-    cn_error_memory(error);
+    cn_pb_failure_report(&e.failure, type, arena, error);
     return written;
 }
 
@@ -605,45 +598,42 @@ static char *cn_pb_writer_room(connect_writer_t *writer, size_t len) {
 }
 
 void connect_writer_put(connect_writer_t *writer, uint32_t number, connect_kind_t kind, const void *value) {
-    connect_field_t field = CONNECT_DEFAULTS;
-    cn_pb_encoder_t e;
     connect_str_t bytes = {NULL, 0};
-    char head[24], *p = head + sizeof head, *to, *tail;
+    char room[2 * CN_PB_MARGIN], *const tail_end = room + sizeof room, *const head_end = tail_end - CN_PB_MARGIN / 2;
+    char *p = head_end, *to, *tail = tail_end;
     uint64_t wide;
     uint32_t low;
     unsigned wire = CONNECT_WIRE_VARINT;
-    size_t tail_len = 0;
+    size_t head_len, tail_len;
     if (writer->failed) return;
     writer->failed = true;
     if (number == 0 || number > CN_PB_NUMBER_MAX) return;
-    field.number = number;
-    e.start = head;
     switch (kind) {
     case CONNECT_KIND_DOUBLE:
     case CONNECT_KIND_FIXED64:
     case CONNECT_KIND_SFIXED64:
         memcpy(&wide, value, 8);
         wire = CONNECT_WIRE_FIXED64;
-        p = cn_pb_put_fixed64(&e, p, wide);
+        p = cn_pb_put_fixed64(p, wide);
         break;
     case CONNECT_KIND_FLOAT:
     case CONNECT_KIND_FIXED32:
     case CONNECT_KIND_SFIXED32:
         memcpy(&low, value, 4);
         wire = CONNECT_WIRE_FIXED32;
-        p = cn_pb_put_fixed32(&e, p, low);
+        p = cn_pb_put_fixed32(p, low);
         break;
     case CONNECT_KIND_STRING:
     case CONNECT_KIND_BYTES:
     case CONNECT_KIND_MESSAGE:
         memcpy(&bytes, value, sizeof bytes);
         wire = CONNECT_WIRE_BYTES;
-        p = cn_pb_put_varint(&e, p, bytes.len);
+        p = cn_pb_put_varint(p, bytes.len);
         break;
     case CONNECT_KIND_GROUP:
         memcpy(&bytes, value, sizeof bytes);
         wire = CONNECT_WIRE_GROUP;
-        tail_len = cn_pb_tag_len(&field);
+        tail = cn_pb_put_tag(tail_end, number, CN_PB_WIRE_END);
         break;
     case CONNECT_KIND_INT64:
     case CONNECT_KIND_UINT64:
@@ -652,22 +642,18 @@ void connect_writer_put(connect_writer_t *writer, uint32_t number, connect_kind_
     case CONNECT_KIND_UINT32:
     case CONNECT_KIND_ENUM:
     case CONNECT_KIND_SINT32:
-    case CONNECT_KIND_SINT64: p = cn_pb_put_varint(&e, p, cn_pb_varint_of((uint8_t)kind, (const char *)value)); break;
+    case CONNECT_KIND_SINT64: p = cn_pb_put_varint(p, cn_pb_varint_of((uint8_t)kind, (const char *)value)); break;
     default: return;
     }
-    p = cn_pb_put_tag(&e, p, number, wire);
+    p = cn_pb_put_tag(p, number, wire);
     if (bytes.len > SIZE_MAX / 4) return;
-    to = cn_pb_writer_room(writer, (size_t)(head + sizeof head - p) + bytes.len + tail_len);
+    head_len = (size_t)(head_end - p);
+    tail_len = (size_t)(tail_end - tail);
+    to = cn_pb_writer_room(writer, head_len + bytes.len + tail_len);
     if (!to) return;
-    memcpy(to, p, (size_t)(head + sizeof head - p));
-    to += head + sizeof head - p;
-    if (bytes.len) memcpy(to, bytes.data, bytes.len);
-    to += bytes.len;
-    if (tail_len) {
-        e.start = to;
-        tail = cn_pb_put_tag(&e, to + tail_len, number, CN_PB_WIRE_END);
-        to = tail + tail_len;
-    }
-    writer->written.len = (size_t)(to - writer->written.data);
+    memcpy(to, p, head_len);
+    if (bytes.len) memcpy(to + head_len, bytes.data, bytes.len);
+    memcpy(to + head_len + bytes.len, tail, tail_len);
+    writer->written.len += head_len + bytes.len + tail_len;
     writer->failed = false;
 }

@@ -4,15 +4,6 @@
 /* Errors of protobuf binary name the path, "acme.v1.Reading.samples[3].value". It is put together while the failed call
    returns: each level puts its own part in front; a path that is too long loses its front. */
 
-CN_PRIVATE CN_COLD void cn_pb_failure_init(cn_pb_failure_t *failure) {
-    failure->code = CONNECT_OK;
-    failure->reason = NULL;
-    failure->no_offset = failure->cut = false;
-    failure->offset = 0;
-    failure->begin = CN_PB_PATH - 1;
-    failure->text[CN_PB_PATH - 1] = 0;
-}
-
 static CN_COLD void cn_pb_failure_prepend(cn_pb_failure_t *failure, const char *part, size_t len) {
     if (failure->cut) return;
     if (len + 3 > failure->begin) { /* no room: the front is left out */

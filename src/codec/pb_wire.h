@@ -29,7 +29,14 @@ typedef struct cn_pb_failure_t {
     char text[CN_PB_PATH];
 } cn_pb_failure_t;
 
-CN_PRIVATE CN_COLD void cn_pb_failure_init(cn_pb_failure_t *failure);
+static inline void cn_pb_failure_init(cn_pb_failure_t *failure) {
+    failure->code = CONNECT_OK;
+    failure->reason = NULL;
+    failure->no_offset = failure->cut = false;
+    failure->offset = 0;
+    failure->begin = CN_PB_PATH - 1;
+    failure->text[CN_PB_PATH - 1] = 0;
+}
 /* Puts ".name" or ".name[index]" in front of the path. */
 CN_PRIVATE CN_COLD void cn_pb_failure_at(
     cn_pb_failure_t *failure, const connect_type_t *type, const connect_field_t *field, size_t index);
@@ -118,28 +125,27 @@ static inline CN_HOT size_t cn_pb_varint_len(uint64_t value) {
 #endif
 }
 
-/* ASCII is seen here, the rest elsewhere. Words overlap at the end, so nothing behind the text is read. */
+/* ASCII is seen here, the rest elsewhere. Blocks overlap at the end, so nothing behind the text is read. */
 static inline CN_HOT bool cn_pb_is_ascii(const char *p, size_t len) {
     const uint64_t high = 0x8080808080808080u;
-    uint64_t a, b;
+#if defined(__SSE2__) && defined(__GNUC__)
+    if (len >= 16) {
+        const char *last = p + len - 16;
+        __m128i all = _mm_loadu_si128((const __m128i *)(const void *)last);
+        for (; p < last; p += 16)
+            all = _mm_or_si128(all, _mm_loadu_si128((const __m128i *)(const void *)p));
+        return _mm_movemask_epi8(all) == 0;
+    }
+#endif
     if (len >= 8) {
         const char *last = p + len - 8;
-        uint64_t bits = 0;
-        while (last - p >= 32) {
-            uint64_t c, d;
-            memcpy(&a, p, 8);
-            memcpy(&b, p + 8, 8);
-            memcpy(&c, p + 16, 8);
-            memcpy(&d, p + 24, 8);
-            if ((a | b | c | d) & high) return false;
-            p += 32;
-        }
+        uint64_t all, word;
+        memcpy(&all, last, 8);
         for (; p < last; p += 8) {
-            memcpy(&a, p, 8);
-            bits |= a;
+            memcpy(&word, p, 8);
+            all |= word;
         }
-        memcpy(&b, last, 8);
-        return ((bits | b) & high) == 0;
+        return (all & high) == 0;
     }
     if (len >= 4) {
         uint32_t first, second;

@@ -93,7 +93,7 @@ static bool cn_pbjson_refuse(cn_pbjson_decoder_t *decoder, cn_json_token_t token
 }
 
 /* Takes from the budget. */
-static bool cn_pbjson_pay(cn_pbjson_decoder_t *decoder, size_t size) {
+static inline bool cn_pbjson_pay(cn_pbjson_decoder_t *decoder, size_t size) {
     if (CN_UNLIKELY(size > decoder->memory_left))
         return cn_pbjson_fail_at(decoder, decoder->reader.token, CONNECT_RESOURCE_EXHAUSTED,
             "decoded elements need more than memory_max", NULL);
@@ -330,25 +330,26 @@ static bool cn_pbjson_takes_null(const connect_type_t *type, const connect_field
     return cn_pbjson_is_null_value(type, field);
 }
 
-typedef struct cn_pbjson_items_t { /* a list that grows */
+typedef struct cn_pbjson_items_t { /* a list that grows; its capacity is paid for */
     char *items;
     size_t count, capacity, size;
 } cn_pbjson_items_t;
 
+static CN_APART bool cn_pbjson_items_grow(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list) {
+    size_t capacity = list->capacity ? list->capacity * 2 : CN_MAX((size_t)64 / list->size, (size_t)2);
+    char *items;
+    if ((capacity - list->capacity) > decoder->memory_left / list->size) capacity = list->capacity + 1;
+    if (!cn_pbjson_pay(decoder, (capacity - list->capacity) * list->size)) return false;
+    items = (char *)cn_arena_grow(decoder->arena, list->items, list->capacity * list->size, capacity * list->size);
+    if (!items) return cn_pbjson_fail_memory(decoder);
+    list->items = items;
+    list->capacity = capacity;
+    return true;
+}
+
 /* Room for one item more; NULL: it failed. */
-static char *cn_pbjson_items_add(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list) {
-    if (!cn_pbjson_pay(decoder, list->size)) return NULL;
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : CN_MAX((size_t)64 / list->size, (size_t)2);
-        char *items =
-            (char *)cn_arena_grow(decoder->arena, list->items, list->capacity * list->size, capacity * list->size);
-        if (!items) {
-            cn_pbjson_fail_memory(decoder);
-            return NULL;
-        }
-        list->items = items;
-        list->capacity = capacity;
-    }
+static inline CN_HOT char *cn_pbjson_items_add(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list) {
+    if (CN_UNLIKELY(list->count == list->capacity) && !cn_pbjson_items_grow(decoder, list)) return NULL;
     return list->items + list->count * list->size;
 }
 
@@ -358,19 +359,58 @@ static void cn_pbjson_items_finish(cn_pbjson_decoder_t *decoder, cn_pbjson_items
     finished.count = list->count;
     if (list->items)
         cn_arena_shrink(decoder->arena, list->items, list->capacity * list->size, list->count * list->size);
+    decoder->memory_left += (list->capacity - list->count) * list->size;
     memcpy(to, &finished, sizeof finished);
+}
+
+/* The largest value of an integer kind; 0: another kind. */
+static uint64_t cn_pbjson_integer_max(uint8_t kind) {
+    switch (kind) {
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_SINT32:
+    case CONNECT_KIND_SFIXED32: return INT32_MAX;
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_FIXED32: return UINT32_MAX;
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_SINT64:
+    case CONNECT_KIND_SFIXED64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_FIXED64: return INT64_MAX;
+    default: return 0;
+    }
+}
+
+/* Reads plain integers as long as they come, one behind the other. Returns false if it failed. */
+static bool cn_pbjson_read_plain(
+    cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list, cn_pbjson_step_t *step, uint64_t max) {
+    uint64_t value;
+    for (; cn_json_next_uint(&decoder->reader, &value); step->index++) {
+        char *item = cn_pbjson_items_add(decoder, list);
+        if (CN_UNLIKELY(!item)) return false;
+        if (CN_UNLIKELY(value > max)) return cn_pbjson_fail_number(decoder, CN_NUMBER_RANGE);
+        if (list->size == 8) {
+            memcpy(item, &value, 8);
+        } else {
+            const uint32_t low = (uint32_t)value;
+            memcpy(item, &low, 4);
+        }
+        list->count++;
+    }
+    return true;
 }
 
 static bool cn_pbjson_read_list(cn_pbjson_decoder_t *decoder, const connect_type_t *type, const connect_field_t *field,
     cn_pbjson_step_t *step, cn_json_token_t token, char *to) {
     const connect_type_t *item_type = cn_message_is_message(field) ? type->types[field->type] : NULL;
     const bool takes_null = cn_pbjson_takes_null(type, field);
+    const uint64_t integer_max = cn_pbjson_integer_max(field->kind);
     cn_pbjson_items_t list = {NULL, 0, 0, 0};
     list.size = cn_message_value_size(type, field);
     if (token != CN_JSON_ARRAY_BEGIN) return cn_pbjson_refuse(decoder, token, "expected an array");
     step->place = CN_PBJSON_ITEM;
     for (step->index = 0;; step->index++) {
         char *item;
+        if (integer_max && !cn_pbjson_read_plain(decoder, &list, step, integer_max)) return false;
         token = cn_json_next(&decoder->reader);
         if (token == CN_JSON_ARRAY_END) break;
         if (token == CN_JSON_NULL && !takes_null) return cn_pbjson_fail(decoder, "null in a list");
@@ -470,17 +510,19 @@ static bool cn_pbjson_read_map(cn_pbjson_decoder_t *decoder, const connect_type_
     return true;
 }
 
-static bool cn_pbjson_name_equal(const char *text, connect_str_t name) {
-    size_t i;
+static inline CN_HOT bool cn_pbjson_name_equal(const char *names, size_t at, connect_str_t name) {
+    const char *text = names + at;
+    size_t i, len = cn_message_name_len(names, at);
+    if (CN_LIKELY(len != 0)) return len == name.len && cn_mem_equal(text, name.data, len);
     for (i = 0; i < name.len; i++)
         if (text[i] != name.data[i] || !text[i]) return false;
     return !text[i];
 }
 
-static bool cn_pbjson_field_named(const connect_type_t *type, size_t index, connect_str_t name) {
+static inline CN_HOT bool cn_pbjson_field_named(const connect_type_t *type, size_t index, connect_str_t name) {
     const connect_field_t *field = &type->fields[index];
-    return cn_pbjson_name_equal(type->names + field->json_name, name) ||
-        (field->json_name != field->name && cn_pbjson_name_equal(type->names + field->name, name));
+    return cn_pbjson_name_equal(type->names, field->json_name, name) ||
+        (field->json_name != field->name && cn_pbjson_name_equal(type->names, field->name, name));
 }
 
 /* The index of the field of that name; type->field_count: there is none. next: the one to try first. */

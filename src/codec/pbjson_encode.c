@@ -371,6 +371,16 @@ static bool cn_pbjson_write_extensions(cn_pbjson_encoder_t *encoder, const conne
     return true;
 }
 
+static void cn_pbjson_write_name(cn_pbjson_encoder_t *encoder, const connect_type_t *type, size_t at) {
+    connect_str_t name;
+    name.data = type->names + at;
+    name.len = cn_message_name_len(type->names, at);
+    if (CN_LIKELY(name.len != 0))
+        cn_json_clean_name(&encoder->writer, name);
+    else
+        cn_json_name(&encoder->writer, connect_str_of(name.data));
+}
+
 /* What stands between the braces. */
 static bool cn_pbjson_write_members(cn_pbjson_encoder_t *encoder, const connect_type_t *type, const void *message) {
     cn_pbjson_step_t step = {encoder->path, type, NULL, 0, {NULL, 0}, CN_PBJSON_MEMBER};
@@ -386,8 +396,7 @@ static bool cn_pbjson_write_members(cn_pbjson_encoder_t *encoder, const connect_
         if (!cn_message_has(field, message) && !(encoder->options->json_defaults && cn_pbjson_is_default_shown(field)))
             continue;
         step.field = field;
-        cn_json_name(&encoder->writer,
-            connect_str_of(type->names + (encoder->options->json_proto_names ? field->name : field->json_name)));
+        cn_pbjson_write_name(encoder, type, encoder->options->json_proto_names ? field->name : field->json_name);
         if (!cn_pbjson_write_value_of(encoder, type, field, &step, (const char *)message + field->offset)) return false;
     }
     encoder->path = step.outer;

@@ -26,12 +26,21 @@ typedef struct gen_emit_names_t {
     gen_text_t text; /* with zeros inside; the last zero is C's own */
 } gen_emit_names_t;
 
-static size_t gen_emit_names_put(gen_emit_names_t *names, const char *name) {
-    size_t at = names->text.len ? names->text.len + 1 : 0;
-    if (at) {
-        gen_text_put(&names->text, " ");
-        names->text.data[at - 1] = 0;
+/* What stands before a name: its length, if JSON has no escape in it. */
+static char gen_emit_names_length(const char *name) {
+    size_t len = 0;
+    for (; name[len]; len++) {
+        unsigned char c = (unsigned char)name[len];
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\' || len == 255) return 0;
     }
+    return (char)(unsigned char)len;
+}
+
+static size_t gen_emit_names_put(gen_emit_names_t *names, const char *name) {
+    size_t at = names->text.len ? names->text.len + 2 : 1;
+    gen_text_put(&names->text, at > 1 ? "  " : " ");
+    if (at > 1) names->text.data[at - 2] = 0;
+    names->text.data[at - 1] = gen_emit_names_length(name);
     gen_text_put(&names->text, name);
     return at;
 }
@@ -52,7 +61,7 @@ static void gen_emit_tables_names(const gen_emit_names_t *names, bool is_array, 
     bytes.len = names->text.len;
     if (is_array) {
         gen_text_line(text, "    .names = %s_names", c_name);
-    } else if (bytes.len <= 90) {
+    } else if (bytes.len <= 24) { /* one line, whatever is escaped */
         gen_text_literal(text, "    .names = ", bytes);
         gen_text_put(text, "\n");
     } else {

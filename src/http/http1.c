@@ -41,7 +41,8 @@
    the peer is WHOLE, or nothing is read any more.
 
    Server, response complete before the request is: up to 64 KiB of the rest are thrown away, so that the connection can
-   be kept; then, or when it is known to be more, it is closed after the response (RFC 9112 9.3). No on_data and no
+   be kept; when it is more, or not known (chunked), the response says that the connection is closed after it (RFC 9112
+   9.3, 9.6): a client that takes it for open would send its next request into the close. No on_data and no
    on_end come after send_end. A client that waits for 100 (Continue) gets it when its body is awaited; if the final
    response comes first, it need not send the body, and the connection is closed.
 
@@ -824,8 +825,10 @@ static bool cn_h1_send_response(cn_http_t *http, cn_exchange_t *x, const cn_head
         s->expects = false;
     }
     if (http->draining) s->keep = false;
-    if (!x->received_end && s->read == CN_H1_FIXED && s->left > s->drain_left && (end || head->content_length >= 0))
+    if (!x->received_end && (end || head->content_length >= 0) && (s->read != CN_H1_FIXED || s->left > s->drain_left)) {
         s->keep = false;
+        s->drop_rest = true;
+    }
     s->write_left = head->content_length > 0 ? (uint64_t)head->content_length : 0;
     if (head->status == 204 || head->status == 304) {
         s->write = CN_H1_NO_BODY;

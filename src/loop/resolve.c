@@ -127,8 +127,7 @@ static bool cn_resolve_start(cn_resolve_job_t *job) {
     return !failed;
 }
 
-static void cn_resolve_in_thread(
-    connect_resolve_t *question, connect_loop_t *loop, connect_str_t host, uint16_t port) {
+static void cn_resolve_in_thread(connect_resolve_t *question, connect_loop_t *loop, connect_str_t host, uint16_t port) {
     cn_resolve_job_t *job = (cn_resolve_job_t *)calloc(1, sizeof *job);
     if (!job || host.len >= sizeof job->host || pthread_mutex_init(&job->lock, NULL) != 0) {
         free(job);

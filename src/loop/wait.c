@@ -214,8 +214,7 @@ bool connect_client_connect_wait(connect_client_t *client, uint32_t timeout_ms, 
     wait.is_late = false;
     cn_wait_begin(client);
     connect_client_connect(client);
-    cn_task_arm(
-        loop, &timer, cn_loop_now_ms(loop) + (timeout_ms ? timeout_ms : 30000), cn_wait_on_late, &wait.is_late);
+    cn_task_arm(loop, &timer, cn_loop_now_ms(loop) + (timeout_ms ? timeout_ms : 30000), cn_wait_on_late, &wait.is_late);
     cn_wait_run(client, cn_wait_is_ready, &wait);
     cn_task_disarm(loop, &timer);
     is_ready = !client->free_wanted && cn_balance_is_ready(client);

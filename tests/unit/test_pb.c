@@ -7,6 +7,7 @@
 /* Private macros end with connect.h; these are used here, too. */
 #define CN_SLACK 16
 #define CN_PB_WINDOW (64u * 1024u)
+#define CN_PB_MARGIN 64u
 
 /* ---- Helpers ---- */
 
@@ -705,29 +706,120 @@ static void test_everything(void **state) {
     cn_buf_free(&out, NULL);
 }
 
-/* A window that ends after every possible number of bytes. */
+/* Packed lists of every length, their numbers of up to so many bits, written and read against a loop of three lines. */
+static void test_packed_lengths(void **state) {
+    static const unsigned most_bits[] = {7, 9, 14, 15, 22, 32, 64};
+    const uint32_t number = connect_message_field(&all_types_type, CN_STR("packed_uint64"))->number;
+    uint64_t random = 1, values[40];
+    size_t count, i, width, slack;
+    (void)state;
+    for (width = 0; width < sizeof most_bits / sizeof *most_bits; width++) {
+        for (count = 1; count <= 40; count++) {
+            char bytes[400];
+            size_t len = 0;
+            connect_str_t record;
+            all_types m;
+            for (i = 0; i < count; i++) {
+                uint64_t rest;
+                random = random * 6364136223846793005u + 1442695040888963407u;
+                values[i] = rest = random >> (64 - 1 - (random >> 20) % most_bits[width]);
+                for (; rest >= 0x80; rest >>= 7)
+                    bytes[len++] = (char)(unsigned char)(rest | 0x80);
+                bytes[len++] = (char)(unsigned char)rest;
+            }
+            record.data = bytes;
+            record.len = len;
+            record = wrap(number, record);
+            for (slack = 0; slack <= CN_SLACK; slack += CN_SLACK) {
+                guarded g = guarded_copy(record.data, record.len, slack);
+                connect_str_t view;
+                view.data = g.data;
+                view.len = record.len;
+                assert_true(cn_pb_decode_slack(&all_types_type, &m, view, slack, &arena, NULL, NULL));
+                assert_int_equal(m.packed_uint64.count, count);
+                assert_memory_equal(m.packed_uint64.items, values, count * sizeof *values);
+                assert_bytes(encoded(&all_types_type, &m), record);
+                guarded_free(&g);
+            }
+            connect_arena_reset(&arena);
+        }
+    }
+}
+
+/* A repeated decode into an arena that was reset takes nothing more from the allocator; nor does encoding. */
+static void test_no_malloc_when_repeated(void **state) {
+    all_types m = all_types_full(&arena), again;
+    connect_str_t bytes = encoded(&all_types_type, &m);
+    failing_allocator counting;
+    connect_arena_t reused;
+    size_t calls = 0;
+    int i;
+    (void)state;
+    failing_init(&counting, SIZE_MAX, false);
+    connect_arena_init(&reused, NULL, 0, &counting.allocator);
+    for (i = 0; i < 10; i++) {
+        connect_arena_reset(&reused);
+        assert_true(connect_message_decode(&all_types_type, &again, bytes, &reused, NULL, NULL));
+        assert_bytes(connect_message_encode(&all_types_type, &again, &reused, NULL, NULL), bytes);
+        if (i == 4) calls = counting.calls;
+    }
+    assert_true(calls > 0);
+    assert_int_equal(counting.calls, calls);
+    connect_arena_free(&reused);
+}
+
+/* A window of every possible size; nothing outside of it is written. */
 static void test_every_window(void **state) {
     all_types m = all_types_full(&arena);
     connect_str_t bytes = encoded(&all_types_type, &m);
-    char *room = (char *)connect_arena_take(&arena, 1, bytes.len + 64);
+    char *room = (char *)connect_arena_take(&arena, 1, bytes.len + CN_PB_MARGIN + 64);
     size_t size;
     (void)state;
-    for (size = 0; size <= bytes.len + 40; size++) {
+    for (size = 0; size <= bytes.len + CN_PB_MARGIN + 40; size++) {
         cn_pb_encoder_t e;
-        size_t len;
-        memset(room, 0x5A, bytes.len + 64);
+        char *p;
+        memset(room, 0x5A, bytes.len + CN_PB_MARGIN + 64);
         cn_pb_encoder_init(&e, NULL, &arena, NULL);
-        len = cn_pb_put(&e, &all_types_type, &m, room + 8, size);
-        if (size < bytes.len) {
-            assert_true(len == SIZE_MAX);
+        p = cn_pb_put(&e, &all_types_type, &m, room + 8, room + 8 + size);
+        if (size < bytes.len + CN_PB_MARGIN) {
+            assert_null(p);
             assert_null(e.failure.reason);
         } else {
-            assert_int_equal(len, bytes.len);
-            assert_memory_equal(room + 8, bytes.data, len);
+            assert_ptr_equal(p + bytes.len, room + 8 + size);
+            assert_memory_equal(p, bytes.data, bytes.len);
         }
         assert_memory_equal(room, "ZZZZZZZZ", 8);
         assert_memory_equal(room + 8 + size, "ZZZZZZZZ", 8);
     }
+}
+
+/* Messages stand at the end of the arena's block, each before the last one; a reset gives all of it back. */
+static void test_end_of_arena(void **state) {
+    all_types m = all_types_full(&arena);
+    connect_str_t expected = encoded(&all_types_type, &m), written[16];
+    const size_t room = 8 * (expected.len + CN_PB_MARGIN);
+    char *block = (char *)malloc(room), *low;
+    connect_arena_t fixed;
+    size_t count, first_count = 0, turn, i;
+    (void)state;
+    connect_arena_init(&fixed, block, room, NULL);
+    for (turn = 0; turn < 2; turn++) {
+        low = (char *)connect_arena_take(&fixed, 1, 16);
+        memset(low, 0x5A, 16);
+        for (count = 0; count < 16; count++) {
+            written[count] = connect_message_encode(&all_types_type, &m, &fixed, NULL, NULL);
+            if (!written[count].data) break;
+        }
+        assert_true(count >= 7 && count < 16);
+        for (i = 0; i < count; i++)
+            assert_bytes(written[i], expected);
+        assert_memory_equal(low, "ZZZZZZZZZZZZZZZZ", 16);
+        if (turn) assert_int_equal(count, first_count);
+        first_count = count;
+        connect_arena_reset(&fixed);
+    }
+    connect_arena_free(&fixed);
+    free(block);
 }
 
 static void test_fixed_arena(void **state) {
@@ -1065,8 +1157,8 @@ int main(void) {
         TEST(test_malformed), TEST(test_truncated_everywhere), TEST(test_slack_is_not_content), TEST(test_depth),
         TEST(test_memory), TEST(test_interleaved_lists), TEST(test_long_lists), TEST(test_required),
         TEST(test_merge_option), TEST(test_copy_option), TEST(test_everything), TEST(test_every_window),
-        TEST(test_fixed_arena), TEST(test_encode_fails), TEST(test_null_messages), TEST(test_deterministic),
-        TEST(test_writer_and_reader), TEST(test_reader_malformed), TEST(test_writer_large), TEST(test_out_of_memory),
-        TEST(test_random_damage)};
+        TEST(test_end_of_arena), TEST(test_packed_lengths), TEST(test_no_malloc_when_repeated), TEST(test_fixed_arena),
+        TEST(test_encode_fails), TEST(test_null_messages), TEST(test_deterministic), TEST(test_writer_and_reader),
+        TEST(test_reader_malformed), TEST(test_writer_large), TEST(test_out_of_memory), TEST(test_random_damage)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

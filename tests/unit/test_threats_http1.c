@@ -303,6 +303,36 @@ static void test_rest_of_a_refused_request(void **state) {
     free(body);
 }
 
+/* Of a chunked request nobody knows how much is to come: an answer that does not wait for it says that the connection is
+   closed. A client that takes it for open would send its next request into the close. */
+static void test_rest_of_a_chunked_request(void **state) {
+    static const char *const lines[] = {"POST /nowhere HTTP/1.1\r\n" HOST TYPE,
+        "POST /test.v1.Notes/Client HTTP/1.1\r\n" HOST "Content-Type: application/connect+proto\r\n"};
+    char *body = (char *)malloc(100000);
+    size_t i, chunks;
+    (void)state;
+    memset(body, 0xFF, 100000); /* an envelope with unknown flags: refused by its first bytes */
+    for (i = 0; i < 2; i++) {
+        for (chunks = 1; chunks <= 2; chunks++) {
+            bytes text;
+            rig r;
+            rig_init(&r, 1);
+            rig_open(&r);
+            bytes_print(rig_up(&r), "%sTransfer-Encoding: chunked\r\n\r\n186a0\r\n", lines[i]);
+            bytes_add(rig_up(&r), body, chunks == 2 ? 100000 : 1000);
+            if (chunks == 2) bytes_text(rig_up(&r), "\r\n0\r\n\r\n");
+            pair_pump(&r.p);
+            text = rig_answer(&r, 0);
+            assert_int_equal(bytes_count(&text, "HTTP/1.1 "), 1);
+            assert_true(bytes_have(&text, "connection: close\n"));
+            assert_false(rig_lives(&r));
+            bytes_free(&text);
+            rig_close(&r);
+        }
+    }
+    free(body);
+}
+
 /* ---- 25: a head that comes too slowly ---- */
 static void test_slow_heads(void **state) {
     size_t i;
@@ -397,6 +427,7 @@ int main(void) {
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_count_of_fields),
         cmocka_unit_test(test_rest_of_a_refused_request),
+        cmocka_unit_test(test_rest_of_a_chunked_request),
         cmocka_unit_test(test_slow_heads),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_honest),

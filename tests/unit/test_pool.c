@@ -1,0 +1,476 @@
+/* Connections of a client: which addresses are dialled when, how many connections there are, when they go and come
+   again, what is sent again and what is not; names; with a clock of the test's. */
+#define CONNECT_IMPLEMENTATION
+#include "connect.h"
+#include "support.h"
+#include "pair.h"
+#include "town.h"
+
+#define ok(c) ((c).closed == 1 && (c).code == CONNECT_OK)
+
+/* ---- Rounds ---- */
+
+/* RFC 8305: the next address after 250 ms; the first to open wins, the others are given up. */
+static void test_eyeballs(void **state) {
+    town t;
+    town_call c, d;
+    (void)state;
+    town_init(&t, 3, CONNECT_HTTP_1);
+    t.places[0].mode = t.places[1].mode = TOWN_SILENT;
+    town_open(&t, 2, 0);
+    town_build(&t);
+    assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+    town_advance(&t, 499);
+    assert_int_equal(c.closed, 0);
+    town_advance(&t, 1);
+    assert_true(ok(c) && c.from == 2);
+    assert_string_equal(t.log.data, "a@0 b@250 c@500 ");
+    assert_int_equal(t.held_count, 0); /* the losers are gone */
+    /* the winner is dialled first from now on */
+    pair_close(&t.p);
+    town_settle(&t);
+    assert_true(town_ask(&t, &d, &town_unsafe, "x", NULL));
+    town_settle(&t);
+    assert_true(ok(d) && d.from == 2);
+    assert_string_equal(t.log.data, "a@0 b@250 c@500 c@500 ");
+    town_free(&t);
+}
+
+/* An address that fails is no reason to wait. */
+static void test_next_at_once(void **state) {
+    int mode;
+    (void)state;
+    for (mode = TOWN_REFUSES; mode <= TOWN_LOSES; mode++) {
+        town t;
+        town_call c;
+        town_init(&t, 3, CONNECT_HTTP_2);
+        t.places[0].mode = t.places[1].mode = (town_mode)mode;
+        town_open(&t, 2, 0);
+        town_build(&t);
+        assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+        town_settle(&t);
+        assert_true(ok(c) && c.from == 2);
+        assert_string_equal(t.log.data, "a@0 b@0 c@0 ");
+        town_free(&t);
+    }
+}
+
+/* Nobody is there: the call ends with the reason, the next ones wait for the next round, and rounds become rare. */
+static void test_backoff(void **state) {
+    int mode;
+    (void)state;
+    for (mode = TOWN_REFUSES; mode <= TOWN_CLOSES; mode++) {
+        town t;
+        town_call c, d;
+        int64_t at, last = 0, gap;
+        size_t dials = 0, rounds = 0;
+        if (mode == TOWN_SILENT) continue;
+        town_init(&t, 1, CONNECT_HTTP_2);
+        t.places[0].mode = (town_mode)mode;
+        town_build(&t);
+        assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+        town_settle(&t);
+        assert_int_equal(c.closed, 1);
+        assert_int_equal(c.code, CONNECT_UNAVAILABLE);
+        assert_string_equal(c.text,
+            mode == TOWN_REFUSES     ? "refused"
+                : mode == TOWN_LOSES ? "refused later"
+                                     : "the connection was closed");
+        dials = t.places[0].dials;
+        gap = 0;
+        for (at = 0; at < 120 * 1000; at += 50) { /* there is always a call that waits */
+            town_call *one = at == 0 || c.closed ? &c : NULL;
+            if (one) assert_true(town_ask(&t, one, &town_unsafe, "x", NULL));
+            town_advance(&t, 50);
+            if (t.places[0].dials == dials) continue;
+            if (rounds > 10) { /* the pause is between 5 and 10 s by now */
+                assert_true(t.p.now - last >= 4900 && t.p.now - last <= 10100);
+                gap = t.p.now - last;
+            }
+            last = t.p.now;
+            rounds++;
+            dials = t.places[0].dials;
+        }
+        assert_true(gap > 0);
+        assert_true(rounds > 12 && rounds < 40);
+        /* somebody is there again: it is found in the next round, and the pause is forgotten */
+        town_advance(&t, 20 * 1000);
+        town_open(&t, 0, 0);
+        assert_true(town_ask(&t, &d, &town_unsafe, "x", NULL));
+        town_advance(&t, 10 * 1000);
+        assert_true(ok(d));
+        town_shut(&t, 0);
+        town_settle(&t);
+        dials = t.places[0].dials;
+        assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+        town_advance(&t, 150);
+        assert_true(c.closed == 1 && t.places[0].dials == dials + 1);
+        town_free(&t);
+    }
+}
+
+static void test_time_limits(void **state) {
+    int mute;
+    (void)state;
+    for (mute = 0; mute < 2; mute++) {
+        town t;
+        town_call c;
+        town_init(&t, 1, CONNECT_HTTP_2);
+        t.places[0].mode = mute ? TOWN_MUTE : TOWN_SILENT;
+        town_build(&t);
+        assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+        town_advance(&t, mute ? 19999 : 4999);
+        assert_int_equal(c.closed, 0);
+        town_advance(&t, 1);
+        assert_int_equal(c.closed, 1);
+        assert_int_equal(c.code, CONNECT_UNAVAILABLE);
+        assert_string_equal(c.text,
+            mute ? "cannot connect to a: no answer within 20000 ms (limits.establish_ms)"
+                 : "cannot connect to a: no answer within 5000 ms (limits.dial_ms)");
+        town_free(&t);
+    }
+}
+
+/* The deadline counts from start, also while a name is looked up or an address is dialled. */
+static void test_deadline(void **state) {
+    int where;
+    (void)state;
+    for (where = 0; where < 3; where++) {
+        connect_call_options_t options = CONNECT_DEFAULTS;
+        town t;
+        town_call c;
+        town_init(&t, 1, CONNECT_HTTP_2);
+        options.timeout_ms = 300;
+        if (where == 0) t.resolves_later = true;
+        if (where == 1) t.places[0].mode = TOWN_SILENT;
+        if (where == 2) town_open(&t, 0, 0);
+        town_build(&t);
+        assert_true(town_ask(&t, &c, &town_unsafe, "hold", &options));
+        town_advance(&t, 299);
+        assert_int_equal(c.closed, 0);
+        town_advance(&t, 1);
+        assert_int_equal(c.closed, 1);
+        assert_int_equal(c.code, CONNECT_DEADLINE_EXCEEDED);
+        town_free(&t);
+    }
+}
+
+/* ---- How many ---- */
+
+static void test_http1_connections(void **state) {
+    uint32_t most;
+    (void)state;
+    for (most = 0; most <= 3; most += 3) {
+        town t;
+        town_call c[20];
+        size_t i, live;
+        town_init(&t, 1, CONNECT_HTTP_1);
+        town_open(&t, 0, 0);
+        t.places[0].answers_after_ms = 100;
+        t.options.connections = most;
+        town_build(&t);
+        for (i = 0; i < 20; i++)
+            assert_true(town_ask(&t, &c[i], &town_unsafe, "x", NULL));
+        town_advance(&t, 1000);
+        for (i = 0; i < 20; i++)
+            assert_true(ok(c[i]));
+        assert_int_equal(t.places[0].dials, most ? most : 8);
+        assert_int_equal(t.places[0].most, most ? most : 8);
+        /* one after the other: one connection is enough, the others become idle and are closed */
+        for (i = 0; i < 100; i++) {
+            assert_true(town_ask(&t, &c[0], &town_unsafe, "x", NULL));
+            town_advance(&t, 1000);
+            assert_true(ok(c[0]));
+        }
+        for (i = live = 0; i < t.p.count; i++)
+            live += t.p.links[i].client != NULL;
+        assert_int_equal(live, 1);
+        assert_int_equal(t.places[0].dials, most ? most : 8);
+        town_free(&t);
+    }
+}
+
+/* Multiplexed up to what the peer allows; more connections only if that is wanted. */
+static void test_http2_streams(void **state) {
+    uint32_t connections;
+    (void)state;
+    for (connections = 0; connections <= 2; connections += 2) {
+        town t;
+        town_call c[20];
+        size_t i;
+        town_init(&t, 1, CONNECT_HTTP_2);
+        town_open(&t, 0, 3);
+        t.places[0].answers_after_ms = 100;
+        t.options.connections = connections;
+        town_build(&t);
+        assert_true(town_ask(&t, &c[0], &town_unsafe, "x", NULL)); /* so that the limit is known */
+        town_advance(&t, 200);
+        for (i = 0; i < 20; i++)
+            assert_true(town_ask(&t, &c[i], &town_unsafe, "x", NULL));
+        town_advance(&t, 1000);
+        for (i = 0; i < 20; i++)
+            assert_true(ok(c[i]));
+        assert_int_equal(t.places[0].dials, connections ? 2 : 1);
+        assert_int_equal(t.places[0].most, connections ? 6 : 3);
+        town_free(&t);
+    }
+}
+
+/* ---- Sent again, or not ---- */
+
+/* A server that drains: what runs is finished there, what comes meanwhile goes over a new connection. */
+static void test_goaway_with_calls(void **state) {
+    town t;
+    town_call c[3], d;
+    size_t i;
+    (void)state;
+    town_init(&t, 1, CONNECT_HTTP_2);
+    town_open(&t, 0, 0);
+    town_build(&t);
+    for (i = 0; i < 3; i++)
+        assert_true(town_ask(&t, &c[i], &town_unsafe, "hold", NULL));
+    town_advance(&t, 10);
+    assert_int_equal(t.answer_count, 3);
+    cn_conn_drain(t.p.links[0].server, 60000);
+    town_advance(&t, 10);
+    assert_true(town_ask(&t, &d, &town_unsafe, "x", NULL));
+    town_advance(&t, 10);
+    assert_true(ok(d));
+    assert_int_equal(t.places[0].dials, 2);
+    while (t.answer_count)
+        town_finish(&t, 0, CONNECT_OK);
+    town_advance(&t, 10);
+    for (i = 0; i < 3; i++)
+        assert_true(ok(c[i]));
+    assert_null(t.p.links[0].client);
+    town_free(&t);
+}
+
+typedef enum refusal { GOAWAY_BEFORE, RST_REFUSED, GOAWAY_AFTER, RST_CANCEL, CUT } refusal;
+/* What a server says of stream 1, byte for byte; and which calls are made again, once. */
+static void test_refusals(void **state) {
+    static const char settings[] = "\0\0\0\4\0\0\0\0\0";
+    static const char frames[][18] = {"\0\0\10\7\0\0\0\0\0\0\0\0\0\0\0\0\0", "\0\0\4\3\0\0\0\0\1\0\0\0\7",
+        "\0\0\10\7\0\0\0\0\0\0\0\0\1\0\0\0\0", "\0\0\4\3\0\0\0\0\1\0\0\0\10"};
+    static const size_t lens[] = {17, 13, 17, 13};
+    int what, safe;
+    (void)state;
+    for (what = GOAWAY_BEFORE; what <= CUT; what++) {
+        for (safe = 0; safe < 2; safe++) {
+            const bool lost = what == CUT || what == GOAWAY_AFTER;
+            const bool again = what <= RST_REFUSED || (lost && safe);
+            bytes *down;
+            town t;
+            town_call c;
+            town_init(&t, 1, CONNECT_HTTP_2);
+            t.places[0].mode = TOWN_MUTE;
+            town_build(&t);
+            assert_true(town_ask(&t, &c, safe ? &town_safe : &town_unsafe, "x", NULL));
+            town_settle(&t);
+            down = &t.p.links[0].down.sent;
+            bytes_add(down, settings, sizeof settings - 1);
+            town_settle(&t);
+            if (again) town_open(&t, 0, 0);
+            if (what != CUT) bytes_add(down, frames[what], lens[what]);
+            if (lost) t.p.links[0].down.sender_gone = true;
+            if (what == RST_REFUSED && !safe) { /* the same once more: not a second time */
+                t.places[0].mode = TOWN_MUTE;
+                town_settle(&t);
+                assert_int_equal(c.closed, 0);
+                assert_int_equal(t.places[0].dials, 1); /* the connection is good */
+                bytes_add(down, "\0\0\4\3\0\0\0\0\3\0\0\0\7", 13);
+                town_settle(&t);
+                assert_int_equal(c.closed, 1);
+                assert_int_equal(c.code, CONNECT_UNAVAILABLE);
+                town_free(&t);
+                continue;
+            }
+            if (what == RST_REFUSED) { /* on the same connection, by hand */
+                town_settle(&t);
+                h2_headers(down, 0, 3, ":status: 200\ncontent-type: application/proto\n");
+                h2_frame(down, 0, 1, 3, "\x10\x05", 2);
+            }
+            town_advance(&t, 200);
+            assert_int_equal(c.closed, 1);
+            if (again)
+                assert_int_equal(c.code, CONNECT_OK);
+            else
+                assert_int_equal(c.code, what == RST_CANCEL ? CONNECT_CANCELED : CONNECT_UNAVAILABLE);
+            assert_int_equal(t.places[0].calls, again && what != RST_REFUSED ? 1 : 0);
+            town_free(&t);
+        }
+    }
+}
+
+/* HTTP/1.1: the server closes an idle connection in the moment it is used again. Before anything went out any call
+   gets another connection; after that only one without side effects. */
+static void test_idle_close(void **state) {
+    int written, safe;
+    (void)state;
+    for (written = 0; written < 2; written++) {
+        for (safe = 0; safe < 2; safe++) {
+            const bool again = !written || safe;
+            town t;
+            town_call c;
+            town_init(&t, 1, CONNECT_HTTP_1);
+            town_open(&t, 0, 0);
+            town_build(&t);
+            assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+            town_settle(&t);
+            assert_true(ok(c));
+            assert_true(town_ask(&t, &c, safe ? &town_safe : &town_unsafe, "x", NULL));
+            if (written) { /* the request is on its way when the connection is cut */
+                connect_str_t out;
+                connect_conn_feed(t.p.links[0].client, "", 0, t.p.now);
+                out = connect_conn_output(t.p.links[0].client);
+                assert_true(out.len > 0);
+                connect_conn_sent(t.p.links[0].client, out.len);
+            }
+            if (!written) cn_conn_eof(t.p.links[0].client, t.p.now);
+            pair_close_server(&t.p.links[0]);
+            town_advance(&t, 200);
+            assert_int_equal(c.closed, 1);
+            assert_int_equal(c.code, again ? CONNECT_OK : CONNECT_UNAVAILABLE);
+            assert_int_equal(t.places[0].dials, again ? 2 : 1);
+            assert_int_equal(t.places[0].calls, again ? 2 : 1);
+            town_free(&t);
+        }
+    }
+}
+
+/* ---- Names ---- */
+
+static void test_names(void **state) {
+    town t;
+    town_call c;
+    int i;
+    (void)state;
+    town_init(&t, 3, CONNECT_HTTP_1);
+    for (i = 0; i < 3; i++)
+        town_open(&t, (size_t)i, 0);
+    t.options.pick = connect_pick_round_robin;
+    t.valid_ms = 30000;
+    t.listed[0] = "a";
+    t.listed[1] = "b";
+    t.listed_count = 2;
+    town_build(&t);
+    for (i = 0; i < 10; i++) {
+        assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+        town_advance(&t, 100);
+        assert_true(ok(c));
+    }
+    assert_int_equal(t.questions, 1);
+    assert_int_equal(t.places[0].calls + t.places[1].calls, 10);
+    assert_true(t.places[0].calls >= 4 && t.places[1].calls >= 4);
+    assert_int_equal(connect_client_backends(t.p.client, NULL, 0), 2);
+    /* another answer: b stays with its connection, a is drained, c comes */
+    t.listed[0] = "c";
+    town_advance(&t, 30000);
+    assert_int_equal(t.questions, 2);
+    town_advance(&t, 100);
+    for (i = 0; i < 10; i++) {
+        assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+        town_advance(&t, 100);
+        assert_true(ok(c) && c.from != 0);
+    }
+    assert_true(t.places[2].calls >= 4);
+    assert_int_equal(t.places[1].dials, 1);
+    assert_int_equal(connect_client_backends(t.p.client, NULL, 0), 2);
+    /* no answer: the old one stays */
+    t.listed_count = 0;
+    town_advance(&t, 40000);
+    assert_true(t.questions > 2);
+    assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+    town_advance(&t, 100);
+    assert_true(ok(c));
+    town_free(&t);
+}
+
+static void test_no_name(void **state) {
+    town t;
+    town_call c;
+    (void)state;
+    town_init(&t, 1, CONNECT_HTTP_1);
+    t.listed[0] = "a";
+    town_build(&t);
+    assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+    town_settle(&t);
+    assert_int_equal(c.closed, 1);
+    assert_int_equal(c.code, CONNECT_UNAVAILABLE);
+    assert_string_equal(c.text, "cannot resolve town: no address");
+    assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+    town_settle(&t);
+    assert_int_equal(t.questions, 1); /* not at once again */
+    t.listed_count = 1;
+    town_open(&t, 0, 0);
+    town_advance(&t, 150);
+    assert_true(ok(c));
+    assert_int_equal(t.questions, 2);
+    town_free(&t);
+}
+
+/* The client goes before the answer comes. */
+static void test_late_answer(void **state) {
+    failing_allocator memory;
+    town t;
+    town_call c;
+    (void)state;
+    failing_init(&memory, SIZE_MAX, false);
+    town_init(&t, 1, CONNECT_HTTP_1);
+    t.resolves_later = true;
+    t.options.allocator = &memory.allocator;
+    town_build(&t);
+    assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+    town_settle(&t);
+    assert_non_null(t.question);
+    connect_client_free(t.p.client);
+    t.p.client = NULL;
+    assert_true(c.closed == 1 && c.code == CONNECT_CANCELED);
+    town_answer_question(&t);
+    town_free(&t);
+    assert_int_equal(memory.live, 0);
+}
+
+/* ---- Memory that runs out ---- */
+
+static bool sweep_run(const connect_allocator_t *allocator, void *arg) {
+    const int *policy = (const int *)arg;
+    connect_error_t error;
+    town t;
+    town_call c;
+    bool done;
+    town_init(&t, 2, CONNECT_HTTP_2);
+    town_open(&t, 0, 0);
+    town_open(&t, 1, 0);
+    t.options.allocator = allocator;
+    if (*policy) t.options.pick = connect_pick_least_loaded;
+    t.p.client = connect_client_new("http://town", &t.options, &error);
+    done = t.p.client != NULL;
+    if (done) {
+        town_be_host(&t, t.p.client);
+        done = town_ask(&t, &c, &town_unsafe, "x", NULL);
+        if (done) {
+            town_advance(&t, 40000);
+            assert_int_equal(c.closed, 1);
+            done = c.code == CONNECT_OK;
+        }
+    }
+    town_free(&t);
+    return done;
+}
+static void test_allocations(void **state) {
+    int policy;
+    (void)state;
+    for (policy = 0; policy < 2; policy++)
+        sweep_allocations(sweep_run, &policy);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_eyeballs), cmocka_unit_test(test_next_at_once),
+        cmocka_unit_test(test_backoff), cmocka_unit_test(test_time_limits), cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_http1_connections), cmocka_unit_test(test_http2_streams),
+        cmocka_unit_test(test_goaway_with_calls), cmocka_unit_test(test_refusals), cmocka_unit_test(test_idle_close),
+        cmocka_unit_test(test_names), cmocka_unit_test(test_no_name), cmocka_unit_test(test_late_answer),
+        cmocka_unit_test(test_allocations)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
