@@ -132,7 +132,8 @@ build/passed/examples: connect.h build/gen/.done $(wildcard examples/*) tests/ex
 	@WARNINGS="$(WARNINGS)" sh tests/check.sh examples sh tests/examples.sh
 build/passed/bench-build: $(BENCH)
 	@sh tests/check.sh bench-build true
-build/passed/interop: build/interop/server build/interop/client build/interop/peers tests/interop/run.py
+build/passed/interop: build/interop/server build/interop/client build/interop/peers build/interop/telemetry.pb \
+    $(wildcard tests/interop/*/*) tests/interop/run.py
 	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
 build/passed/h2spec: build/interop/server tests/h2spec.sh
 	@sh tests/check.sh h2spec sh tests/h2spec.sh build/interop/server
@@ -166,11 +167,14 @@ build/passed/exhaustive/numbers: build/exhaustive/numbers
 build/passed/exhaustive/utf8: build/exhaustive/utf8
 	@sh tests/check.sh exhaustive/utf8 $< E0 FF 8912896
 
-# ---- Interop: ours in C, with sanitizers; and connect-go and grpc-go in one Go program ----
+# ---- Interop: ours in C, with sanitizers; connect-go and grpc-go in one Go program; the rest are scripts ----
 
 build/interop/%: tests/interop/%.c connect.h build/gen/.done
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(SANITIZE) $(WARNINGS) -Werror $(INCLUDES) $< -o $@ $(LIBS)
+build/interop/telemetry.pb: examples/telemetry.proto build/connect_gen
+	@mkdir -p $(@D)
+	build/connect_gen -I examples --descriptor_set_out $@ --include_imports telemetry.proto
 build/interop/peers: $(wildcard tests/interop/go/*) examples/telemetry.proto tests/interop/build_peers.sh
 	sh tests/interop/build_peers.sh $@
 
