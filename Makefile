@@ -31,7 +31,7 @@ BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server buil
 CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb yyjson buffa prost)
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
-CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples readme bench-build \
+CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples readme docs bench-build \
     conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
 ALONE := $(addprefix build/passed/,interop h2spec demo conformance-server conformance-client conformance-server-odd)
@@ -121,6 +121,8 @@ build/passed/amalgamation: $(SOURCES) connect.h connect_gen.c amalgamate.py
 	@sh tests/check.sh amalgamation $(PYTHON) amalgamate.py --check
 build/passed/readme: README.md build/gen/.done
 	@sh tests/check.sh readme $(PYTHON) tests/readme.py
+build/passed/docs: $(wildcard docs/*.md) tests/docs.py build/gen/.done connect.h
+	@CC="$(CC)" sh tests/check.sh docs $(PYTHON) tests/docs.py
 build/passed/modules: $(SOURCES) tests/modules.sh
 	@CFLAGS="-O0 $(WARNINGS) -Werror" LIBS="$(LIBS)" sh tests/check.sh modules sh tests/modules.sh
 build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
