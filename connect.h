@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 bbe643c0e3756a2f. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 0d49328a8ea3b047. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -18839,7 +18839,7 @@ struct connect_call_t {
     bool resent;                       /* client: once, without the application's policy */
     bool again;                        /* client: once its exchange is closed */
     bool retriable;                    /* client: its owner may make it again */
-    bool open_due;                     /* client: on_open waits for the outcome */
+    bool open_due, open_told;          /* client: on_open waits for the outcome; was called */
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
     bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
@@ -20424,9 +20424,8 @@ static void cn_invoke_restart(connect_call_t *call) {
 /* Tells whether what was sent can be sent once more, and nothing of a response was seen by the application. */
 static bool cn_invoke_can_restart(const connect_call_t *call) {
     const bool request_is_here = cn_call_single_request(call) || call->x.out_taken == 0;
-    const bool untold = call->open_due || !call->x.received_head || !call->events.on_open;
     const bool single = cn_call_single_response(call);
-    return call->owner && request_is_here && untold && (single || call->messages_in == 0) && !call->over;
+    return call->owner && request_is_here && !call->open_told && (single || call->messages_in == 0) && !call->over;
 }
 
 /* The exchange was lost before a response came. */
@@ -20443,6 +20442,7 @@ static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
 static void cn_invoke_tell_open(connect_call_t *call) {
     connect_code_t code;
     call->open_due = false;
+    call->open_told = true;
     cn_call_enter(call);
     code = call->events.on_open(call, call->user);
     cn_call_leave(call);
@@ -25272,6 +25272,8 @@ static void cn_carrier_end(cn_carrier_t *carrier) {
 }
 
 static void cn_carrier_fail(cn_carrier_t *carrier, const cn_failure_t *failure) {
+    if (carrier->state == CN_CARRIER_DIALING) /* no file: its server has not begun to listen */
+        carrier->conn->dial_code = failure->os_error == ENOENT ? CONNECT_UNAVAILABLE : failure->code;
     cn_conn_set_failure(carrier->conn, failure->os_error, failure->text);
     cn_carrier_end(carrier);
 }

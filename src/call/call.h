@@ -81,7 +81,7 @@ struct connect_call_t {
     bool resent;                       /* client: once, without the application's policy */
     bool again;                        /* client: once its exchange is closed */
     bool retriable;                    /* client: its owner may make it again */
-    bool open_due;                     /* client: on_open waits for the outcome */
+    bool open_due, open_told;          /* client: on_open waits for the outcome; was called */
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
     bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
