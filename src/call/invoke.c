@@ -1,6 +1,7 @@
 #include "call/invoke.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/list.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "call/call.h"
@@ -189,8 +190,8 @@ static bool cn_invoke_can_restart(const connect_call_t *call) {
 
 /* The exchange was lost before a response came. */
 static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
-    const bool is_safe = call->unprocessed ||
-        (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
+    const bool is_safe =
+        call->unprocessed || (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
     if (call->resent || call->x.received_head || !is_safe || !cn_invoke_can_restart(call)) return false;
     call->resent = true;
     call->not_before_ms = 0;
@@ -362,6 +363,16 @@ static void cn_invoke_pump(connect_call_t *call) {
             cn_invoke_settle(call);
         return;
     }
+}
+
+CN_PRIVATE void cn_invoke_end_child(connect_call_t *call) {
+    if (!call->over) cn_invoke_fail(call, CONNECT_CANCELED, "the call that it was made for has ended");
+    if (!call->pull && !call->callbacks) {
+        cn_list_remove(&call->poke_node);
+        call->poked = false;
+        cn_invoke_tell(call);
+    }
+    cn_call_release_if_done(call);
 }
 
 /* ---- The exchange's events ---- */
