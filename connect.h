@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 754d63ca36a670a1. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 e145907006804797. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -16144,7 +16144,7 @@ static bool cn_pem_wanted(cn_pem_kind_t kind, connect_str_t label) {
 
 static bool cn_pem_check(const cn_pem_reader_t *reader, connect_str_t der) {
     cn_x509_t cert;
-    if (cn_x509_element(der).len != der.len) return cn_pem_fail(reader, "this block is no DER");
+    if (der.len == 0 || cn_x509_element(der).len != der.len) return cn_pem_fail(reader, "this block is no DER");
     if (reader->kind == CN_PEM_CHAIN && !cn_x509_parse(&cert, der))
         return cn_pem_fail(reader, "this is no X.509 certificate");
     return true;
