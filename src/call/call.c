@@ -223,9 +223,10 @@ CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call) {
 
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len) {
     call->rpc.received_body = true;
-    if (!cn_buf_append(&call->in, call->rpc.allocator, bytes, len)) return cn_error_memory(&call->rpc.error);
     call->unconsumed += len;
-    return true;
+    if (call->rpc.protocol && call->rpc.protocol->server_receive)
+        return call->rpc.protocol->server_receive(&call->rpc, cn_str(bytes, len), &call->in);
+    return cn_buf_append(&call->in, call->rpc.allocator, bytes, len) || cn_error_memory(&call->rpc.error);
 }
 
 CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
@@ -420,11 +421,14 @@ static bool cn_call_append_message(
         cn_buf_truncate(out, before);
         return false;
     }
-    if (enveloped)
+    if (enveloped) {
         cn_envelope_write(out->block + out->start + before, packed ? CN_ENVELOPE_COMPRESSED : 0,
             (uint32_t)(cn_buf_len(out) - before - CN_ENVELOPE_HEAD));
-    else
+        if (call->rpc.protocol->server_send && !call->rpc.protocol->server_send(&call->rpc, before))
+            return cn_error_memory(error);
+    } else {
         call->rpc.coding_body = packed || cn_call_announces_empty(call, cn_buf_len(out)) ? call->rpc.coding_sent : NULL;
+    }
     call->messages_out++;
     return true;
 }

@@ -401,6 +401,7 @@ static void cn_serve_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
 static void cn_serve_on_end(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
     call->in_end = true;
+    if (call->rpc.quantum_len) cn_serve_fail(call, CONNECT_INTERNAL, "the request ends inside a group of base64");
     cn_serve_pump(call);
 }
 

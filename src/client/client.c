@@ -36,9 +36,10 @@
    fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
    start dials before it returns.
 
-   Failures. When a round of dialling fails and nothing is left that could become a connection, the calls that wait
-   end with its reason, UNAVAILABLE or what the dialer said; those that come while the backend rests wait for its next
-   round. So no call waits longer than one attempt, or its deadline, which counts from start on.
+   Failures. When rounds of dialling fail and nothing is left that could become a connection, the calls that wait since
+   before each backend's last failure end with the reason, UNAVAILABLE or what the dialer said; those that come while
+   backends rest wait for the next rounds. So no call waits longer than one attempt, or its deadline, which counts from
+   start on.
 
    Members. A spread is a client without addresses. Its calls begin on connections of its members, which therefore
    step it, too, after themselves.
@@ -199,6 +200,7 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
+    call->waits_since_ms = now;
     cn_client_move(call, first ? list->next : list);
     client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
     client->dirty = true;
@@ -223,6 +225,7 @@ static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, 
             cn_invoke_end(call);
             cn_call_release_if_done(call);
         } else if (list == &client->paused && call->not_before_ms <= now_ms) {
+            call->waits_since_ms = now_ms;
             cn_client_move(call, client->waiting[call->lane].next);
             client->waiting_due_ms = CN_MIN(client->waiting_due_ms, call->deadline_ms);
         } else {
@@ -246,12 +249,17 @@ static void cn_client_expire(connect_client_t *client, int64_t now_ms) {
     client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
 }
 
-/* Ends the calls that wait for a connection, as none can be had. */
+/* Ends the calls that wait for a connection and have seen each backend fail. */
 static void cn_client_fail_waiting(connect_client_t *client, unsigned lane) {
-    cn_list_t *list = &client->waiting[lane], failed, *node;
+    cn_list_t *list = &client->waiting[lane], failed, *node, *next;
+    const int64_t failed_ms = cn_balance_failed_ms(client);
     cn_list_init(&failed);
-    while ((node = cn_list_pop(list)) != NULL)
+    for (node = list->next; node != list; node = next) {
+        next = node->next;
+        if (cn_client_call_of(node)->waits_since_ms > failed_ms) continue;
+        cn_list_remove(node);
         cn_list_append(&failed, node);
+    }
     while ((node = cn_list_pop(&failed)) != NULL) {
         connect_call_t *call = cn_client_call_of(node);
         cn_list_append(&client->calls, node);
@@ -303,6 +311,10 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
     cn_buf_borrow(&conn->http.out, conn->pool);
     cn_list_remove(&conn->node);
     cn_list_append(&pool->conns, &conn->node);
+    if ((owner->on_backends || !cn_list_empty(&owner->watchers)) && !conn->http.version->can_begin(&conn->http)) {
+        owner->dirty = true;
+        cn_client_wake(owner);
+    }
     cn_client_move(call, &client->calls);
     call->attempts++;
     call->backend = pool->backend;
@@ -351,6 +363,7 @@ static void cn_client_work(connect_client_t *client) {
             pool_due_ms = cn_pool_advance(&CN_CONTAINER(node, cn_backend_t, node)->pools[lane], now);
             due_ms = CN_MIN(due_ms, pool_due_ms);
         }
+    cn_balance_tell_watchers(client);
     for (lane = 0; lane < CN_LANES; lane++) {
         if (client->lane_failed[lane] && !cn_balance_has_hope(client, lane)) cn_client_fail_waiting(client, lane);
         client->lane_failed[lane] = false;
@@ -455,9 +468,10 @@ static bool cn_client_parse_url(
     path_len = strlen(path);
     while (path_len && path[path_len - 1] == '/')
         path_len--;
+    client->url = connect_arena_copy(&client->arena, connect_str_of(url)).data;
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
-    if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
+    if (!client->url || !client->authority.data || !client->prefix.data) return cn_error_memory(error);
     return cn_client_set_tls(client, is_https, options, error);
 }
 

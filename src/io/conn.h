@@ -88,6 +88,8 @@ CN_PRIVATE void cn_conn_set_transport(
 /* Ends a connection now, as its owner goes away; outside of events. Through abandon; else (a transport of the user's)
    it has no owner from here on, and wants nothing until the user closes it. */
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn);
+/* The last bytes of a connection that is given up: TLS's close_notify, behind what waits to be written. */
+CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn);
 /* Says why the transport could not be opened or broke, before connect_conn_close: calls end with it. text: copied, at
    most 255 bytes. */
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text);

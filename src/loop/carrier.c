@@ -274,7 +274,12 @@ static void cn_carrier_on_output(connect_conn_t *conn, void *user) {
 
 static void cn_carrier_abandon(connect_conn_t *conn, void *transport) {
     cn_carrier_t *carrier = (cn_carrier_t *)transport;
-    if (carrier->conn == conn) cn_carrier_end(carrier);
+    if (carrier->conn != conn) return;
+    if (carrier->state == CN_CARRIER_OPEN && !carrier->is_blocked) {
+        connect_str_t last = cn_conn_farewell(conn);
+        if (last.len && cn_socket_write(carrier->source.fd, last) < 0) {} /* it is over in any case */
+    }
+    cn_carrier_end(carrier);
 }
 
 /* Something came that cannot be taken now: it is not asked for again until it can. */

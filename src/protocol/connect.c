@@ -340,13 +340,13 @@ static bool cn_connect_stream_client_end(cn_rpc_t *rpc, connect_str_t body) {
 CN_PRIVATE const cn_protocol_t *cn_connect_unary_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_unary_server_open,
         cn_connect_unary_server_head, cn_connect_unary_server_end, cn_connect_unary_client_head,
-        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end};
+        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end, NULL, NULL};
     return &protocol;
 }
 
 CN_PRIVATE const cn_protocol_t *cn_connect_get_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_get_server_open,
-        cn_connect_unary_server_head, cn_connect_unary_server_end, NULL, NULL, NULL, NULL};
+        cn_connect_unary_server_head, cn_connect_unary_server_end, NULL, NULL, NULL, NULL, NULL, NULL};
     return &protocol;
 }
 
@@ -354,6 +354,6 @@ CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, true, CN_ENVELOPE_END_STREAM,
         cn_connect_stream_server_open, cn_connect_stream_server_head, cn_connect_stream_server_end,
         cn_connect_stream_client_head, cn_connect_stream_client_open, cn_connect_stream_client_end_envelope,
-        cn_connect_stream_client_end};
+        cn_connect_stream_client_end, NULL, NULL};
     return &protocol;
 }

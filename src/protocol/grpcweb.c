@@ -1,4 +1,5 @@
 #include "protocol/grpcweb.h"
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -11,10 +12,19 @@
    with an envelope of flag 0x80 whose payload is a block of HTTP/1 header lines: `name: value` CRLF, names in lower
    case, no empty line behind. A reader takes names in any case, spaces around values, LF alone, and a final empty
    line. A response without any body may have the status in its headers ("Trailers-Only"); ours never does. If there
-   is an envelope of trailers, a grpc-status in the headers means nothing. */
+   is an envelope of trailers, a grpc-status in the headers means nothing.
+
+   Text mode (application/grpc-web-text): both bodies are the same envelopes in base64, of the standard alphabet. It is
+   padded wherever something was flushed, so that padding may stand in the middle: each four characters are read by
+   themselves, and what a piece of the body leaves of them is kept in `quantum`. Written: each message, and the
+   trailers, padded by itself. The response is text if the request is; metadata in -bin stays in base64. */
 
 static bool cn_grpcweb_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     return cn_grpc_server_head(rpc, head, "application/grpc-web+proto", "application/grpc-web+json");
+}
+
+static bool cn_grpcweb_text_server_head(cn_rpc_t *rpc, cn_head_t *head) {
+    return cn_grpc_server_head(rpc, head, "application/grpc-web-text+proto", "application/grpc-web-text+json");
 }
 
 static bool cn_grpcweb_append(cn_rpc_t *rpc, const connect_header_t *header) {
@@ -42,6 +52,53 @@ static bool cn_grpcweb_server_end(cn_rpc_t *rpc, connect_headers_t *trailers) {
     }
     cn_envelope_write(out->block + out->start + before, CN_ENVELOPE_TRAILERS,
         (uint32_t)(cn_buf_len(out) - before - CN_ENVELOPE_HEAD));
+    return !rpc->protocol->server_send || rpc->protocol->server_send(rpc, before);
+}
+
+/* Decodes base64 that is padded at its end only, in groups of four. */
+static bool cn_grpcweb_decode(cn_rpc_t *rpc, connect_str_t text, cn_buf_t *in) {
+    char *to = cn_buf_reserve(in, rpc->allocator, cn_base64_decoded_max(text.len));
+    size_t len;
+    if (!to) return cn_protocol_memory(rpc);
+    if (!cn_base64_decode(to, &len, text))
+        return cn_error_set(&rpc->error, CONNECT_INVALID_ARGUMENT, "the body of the request is not valid base64");
+    cn_buf_commit(in, len);
+    return true;
+}
+
+static bool cn_grpcweb_server_receive(cn_rpc_t *rpc, connect_str_t piece, cn_buf_t *in) {
+    while (piece.len) {
+        const char *padding = (const char *)memchr(piece.data, '=', piece.len);
+        size_t whole = (padding ? (size_t)(padding - piece.data) : piece.len) / 4 * 4;
+        if (rpc->quantum_len || whole == 0) { /* one group by itself: it was begun before, is padded, or is cut off */
+            size_t take = CN_MIN(sizeof rpc->quantum - rpc->quantum_len, piece.len);
+            memcpy(rpc->quantum + rpc->quantum_len, piece.data, take);
+            rpc->quantum_len = (uint8_t)(rpc->quantum_len + take);
+            piece = cn_str(piece.data + take, piece.len - take);
+            if (rpc->quantum_len < sizeof rpc->quantum) return true;
+            rpc->quantum_len = 0;
+            if (!cn_grpcweb_decode(rpc, cn_str(rpc->quantum, sizeof rpc->quantum), in)) return false;
+        } else {
+            if (!cn_grpcweb_decode(rpc, cn_str(piece.data, whole), in)) return false;
+            piece = cn_str(piece.data + whole, piece.len - whole);
+        }
+    }
+    return true;
+}
+
+static bool cn_grpcweb_server_send(cn_rpc_t *rpc, size_t from) {
+    cn_buf_t *out = &rpc->x->out;
+    const size_t len = cn_buf_len(out) - from, encoded = cn_base64_encoded_len(len, true);
+    char *to = cn_buf_reserve(out, rpc->allocator, encoded), *bytes;
+    if (!to) {
+        cn_buf_truncate(out, from);
+        return cn_protocol_memory(rpc);
+    }
+    bytes = out->block + out->start + from;
+    cn_base64_encode(to, cn_str(bytes, len), true);
+    memmove(bytes, to, encoded);
+    cn_buf_truncate(out, from);
+    cn_buf_commit(out, encoded);
     return true;
 }
 
@@ -109,6 +166,13 @@ static bool cn_grpcweb_client_end(cn_rpc_t *rpc, connect_str_t body) {
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS, cn_grpc_server_open,
         cn_grpcweb_server_head, cn_grpcweb_server_end, cn_grpcweb_client_head, cn_grpcweb_client_open,
-        cn_grpcweb_client_end_envelope, cn_grpcweb_client_end};
+        cn_grpcweb_client_end_envelope, cn_grpcweb_client_end, NULL, NULL};
+    return &protocol;
+}
+
+CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void) {
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS, cn_grpc_server_open,
+        cn_grpcweb_text_server_head, cn_grpcweb_server_end, NULL, NULL, NULL, NULL, cn_grpcweb_server_receive,
+        cn_grpcweb_server_send};
     return &protocol;
 }

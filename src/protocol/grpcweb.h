@@ -3,3 +3,5 @@
 #include "protocol/protocol.h"
 
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void);
+/* Its text mode; a server's only. */
+CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void);

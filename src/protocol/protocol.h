@@ -34,6 +34,8 @@ typedef struct cn_rpc_t {
     bool error_body;                                       /* client, Connect unary: the body is an error object */
     bool received_body;                                    /* client: at least one byte of it */
     bool ended;                                            /* client: the END_STREAM or trailer envelope was read */
+    char quantum[4];                                       /* server, gRPC-Web text: of a body's base64, what is not */
+    uint8_t quantum_len;                                   /* four characters yet */
 } cn_rpc_t;
 
 /* Functions that return false have set rpc->error; what may only run out of memory says so by RESOURCE_EXHAUSTED. */
@@ -55,6 +57,10 @@ struct cn_protocol_t {
     bool (*client_end_envelope)(cn_rpc_t *rpc, connect_str_t payload);
     /* Client: the response is whole. False: rpc->error is the outcome. body: of a protocol without envelopes. */
     bool (*client_end)(cn_rpc_t *rpc, connect_str_t body);
+    /* Server: appends to `in` what a piece of the body stands for; NULL: for itself. */
+    bool (*server_receive)(cn_rpc_t *rpc, connect_str_t piece, cn_buf_t *in);
+    /* Server: has what was appended to x->out, from so many bytes on, stand there as it is sent; NULL: as it is. */
+    bool (*server_send)(cn_rpc_t *rpc, size_t from);
 };
 
 enum { CN_PROTOCOL_NO_CONNECT = 1, CN_PROTOCOL_NO_GRPC = 2, CN_PROTOCOL_NO_GRPC_WEB = 4, CN_PROTOCOL_NO_JSON = 8 };

@@ -6,8 +6,8 @@
 #include "protocol/protocol.h"
 
 /* Which protocol a request speaks: by its content type, and for Connect by the kind of its method (unary calls have a
-   bare body, streams have envelopes). For gRPC all kinds are alike. One table is the server's decision, its
-   Accept-Post header, and nothing else. */
+   bare body, streams have envelopes). For gRPC all kinds are alike. One table, sorted, is the server's decision
+   and its Accept-Post header. */
 
 typedef struct cn_recognise_row_t {
     const char *type;
@@ -17,23 +17,33 @@ typedef struct cn_recognise_row_t {
 } cn_recognise_row_t;
 
 static const cn_recognise_row_t cn_recognise_table[] = {
-#if CONNECT_ENABLE_GRPC
-    {"application/grpc", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
-    {"application/grpc+proto", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #if CONNECT_ENABLE_JSON
-    {"application/grpc+json", CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpc_protocol},
-#endif
-#endif
-    {"application/grpc-web", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
-    {"application/grpc-web+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
-    {"application/proto", CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
-    {"application/connect+proto", CN_PROTOCOL_NO_CONNECT, false, false, true, cn_connect_stream_protocol},
-#if CONNECT_ENABLE_JSON
-    {"application/grpc-web+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpcweb_protocol},
-    {"application/json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false, cn_connect_unary_protocol},
     {"application/connect+json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, false, true,
         cn_connect_stream_protocol},
 #endif
+    {"application/connect+proto", CN_PROTOCOL_NO_CONNECT, false, false, true, cn_connect_stream_protocol},
+#if CONNECT_ENABLE_GRPC
+    {"application/grpc", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/grpc+json", CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpc_protocol},
+#endif
+    {"application/grpc+proto", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+#endif
+    {"application/grpc-web", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/grpc-web+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpcweb_protocol},
+#endif
+    {"application/grpc-web+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+    {"application/grpc-web-text", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/grpc-web-text+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
+        cn_grpcweb_text_protocol},
+#endif
+    {"application/grpc-web-text+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false, cn_connect_unary_protocol},
+#endif
+    {"application/proto", CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
 };
 
 static bool cn_recognise_fits(const cn_recognise_row_t *row, const connect_method_t *method, unsigned without) {
