@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 41a297f6fb8eaf0f. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 a943acc14341f42b. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -2213,7 +2213,8 @@ CN_PRIVATE connect_str_t cn_percent_decode(connect_arena_t *arena, connect_str_t
 #define CN_NUMBER_TEXT_MAX 1024 /* characters of a number that is read */
 #define CN_NUMBER_ROOM 32       /* what the longest number takes: -2.2250738585072014e-308 */
 
-/* Writes the shortest digits that read back as the same value; it is finite. Returns how many characters. */
+/* Writes the shortest digits that read back as the same value; it is finite. Returns how many characters. -0.0 gets its
+   fraction, since readers that take "-0" for an integer lose the sign. */
 CN_PRIVATE size_t cn_number_from_double(char *to, double value);
 CN_PRIVATE size_t cn_number_from_float(char *to, float value);
 CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value);
@@ -2568,8 +2569,8 @@ CN_PRIVATE size_t cn_number_from_double(char *to, double value) {
     sign = (size_t)(bits >> 63);
     *to = '-';
     if (!(bits << 1)) {
-        to[sign] = '0';
-        return sign + 1;
+        memcpy(to + sign, "0.0", 3);
+        return sign ? 4 : 1;
     }
     if (exponent)
         return sign +
@@ -2588,8 +2589,8 @@ CN_PRIVATE size_t cn_number_from_float(char *to, float value) {
     sign = bits >> 31;
     *to = '-';
     if (!(bits << 1)) {
-        to[sign] = '0';
-        return sign + 1;
+        memcpy(to + sign, "0.0", 3);
+        return sign ? 4 : 1;
     }
     if (exponent)
         return sign +
@@ -14578,6 +14579,8 @@ typedef struct cn_rpc_t {
     bool error_body;                                       /* client, Connect unary: the body is an error object */
     bool received_body;                                    /* client: at least one byte of it */
     bool ended;                                            /* client: the END_STREAM or trailer envelope was read */
+    char quantum[4];                                       /* server, gRPC-Web text: of a body's base64, what is not */
+    uint8_t quantum_len;                                   /* four characters yet */
 } cn_rpc_t;
 
 /* Functions that return false have set rpc->error; what may only run out of memory says so by RESOURCE_EXHAUSTED. */
@@ -14599,6 +14602,10 @@ struct cn_protocol_t {
     bool (*client_end_envelope)(cn_rpc_t *rpc, connect_str_t payload);
     /* Client: the response is whole. False: rpc->error is the outcome. body: of a protocol without envelopes. */
     bool (*client_end)(cn_rpc_t *rpc, connect_str_t body);
+    /* Server: appends to `in` what a piece of the body stands for; NULL: for itself. */
+    bool (*server_receive)(cn_rpc_t *rpc, connect_str_t piece, cn_buf_t *in);
+    /* Server: has what was appended to x->out, from so many bytes on, stand there as it is sent; NULL: as it is. */
+    bool (*server_send)(cn_rpc_t *rpc, size_t from);
 };
 
 enum { CN_PROTOCOL_NO_CONNECT = 1, CN_PROTOCOL_NO_GRPC = 2, CN_PROTOCOL_NO_GRPC_WEB = 4, CN_PROTOCOL_NO_JSON = 8 };
@@ -15065,13 +15072,13 @@ static bool cn_connect_stream_client_end(cn_rpc_t *rpc, connect_str_t body) {
 CN_PRIVATE const cn_protocol_t *cn_connect_unary_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_unary_server_open,
         cn_connect_unary_server_head, cn_connect_unary_server_end, cn_connect_unary_client_head,
-        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end};
+        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end, NULL, NULL};
     return &protocol;
 }
 
 CN_PRIVATE const cn_protocol_t *cn_connect_get_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_get_server_open,
-        cn_connect_unary_server_head, cn_connect_unary_server_end, NULL, NULL, NULL, NULL};
+        cn_connect_unary_server_head, cn_connect_unary_server_end, NULL, NULL, NULL, NULL, NULL, NULL};
     return &protocol;
 }
 
@@ -15079,7 +15086,7 @@ CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, true, CN_ENVELOPE_END_STREAM,
         cn_connect_stream_server_open, cn_connect_stream_server_head, cn_connect_stream_server_end,
         cn_connect_stream_client_head, cn_connect_stream_client_open, cn_connect_stream_client_end_envelope,
-        cn_connect_stream_client_end};
+        cn_connect_stream_client_end, NULL, NULL};
     return &protocol;
 }
 
@@ -15259,23 +15266,34 @@ static bool cn_grpc_client_end(cn_rpc_t *rpc, connect_str_t body) {
 CN_PRIVATE const cn_protocol_t *cn_grpc_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC, true, 0, cn_grpc_server_open,
         cn_grpc_protocol_server_head, cn_grpc_server_end, cn_grpc_client_head, cn_grpc_protocol_client_open, NULL,
-        cn_grpc_client_end};
+        cn_grpc_client_end, NULL, NULL};
     return &protocol;
 }
 #endif
 
 /* #### src/protocol/grpcweb.h ###################################################################################### */
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void);
+/* Its text mode; a server's only. */
+CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void);
 
 /* #### src/protocol/grpcweb.c ###################################################################################### */
 /* gRPC-Web ("PROTOCOL-WEB"): gRPC for what cannot read HTTP trailers, over HTTP/1.1 and HTTP/2. The response ends
    with an envelope of flag 0x80 whose payload is a block of HTTP/1 header lines: `name: value` CRLF, names in lower
    case, no empty line behind. A reader takes names in any case, spaces around values, LF alone, and a final empty
    line. A response without any body may have the status in its headers ("Trailers-Only"); ours never does. If there
-   is an envelope of trailers, a grpc-status in the headers means nothing. */
+   is an envelope of trailers, a grpc-status in the headers means nothing.
+
+   Text mode (application/grpc-web-text): both bodies are the same envelopes in base64, of the standard alphabet. It is
+   padded wherever something was flushed, so that padding may stand in the middle: each four characters are read by
+   themselves, and what a piece of the body leaves of them is kept in `quantum`. Written: each message, and the
+   trailers, padded by itself. The response is text if the request is; metadata in -bin stays in base64. */
 
 static bool cn_grpcweb_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     return cn_grpc_server_head(rpc, head, "application/grpc-web+proto", "application/grpc-web+json");
+}
+
+static bool cn_grpcweb_text_server_head(cn_rpc_t *rpc, cn_head_t *head) {
+    return cn_grpc_server_head(rpc, head, "application/grpc-web-text+proto", "application/grpc-web-text+json");
 }
 
 static bool cn_grpcweb_append(cn_rpc_t *rpc, const connect_header_t *header) {
@@ -15303,6 +15321,53 @@ static bool cn_grpcweb_server_end(cn_rpc_t *rpc, connect_headers_t *trailers) {
     }
     cn_envelope_write(out->block + out->start + before, CN_ENVELOPE_TRAILERS,
         (uint32_t)(cn_buf_len(out) - before - CN_ENVELOPE_HEAD));
+    return !rpc->protocol->server_send || rpc->protocol->server_send(rpc, before);
+}
+
+/* Decodes base64 that is padded at its end only, in groups of four. */
+static bool cn_grpcweb_decode(cn_rpc_t *rpc, connect_str_t text, cn_buf_t *in) {
+    char *to = cn_buf_reserve(in, rpc->allocator, cn_base64_decoded_max(text.len));
+    size_t len;
+    if (!to) return cn_protocol_memory(rpc);
+    if (!cn_base64_decode(to, &len, text))
+        return cn_error_set(&rpc->error, CONNECT_INVALID_ARGUMENT, "the body of the request is not valid base64");
+    cn_buf_commit(in, len);
+    return true;
+}
+
+static bool cn_grpcweb_server_receive(cn_rpc_t *rpc, connect_str_t piece, cn_buf_t *in) {
+    while (piece.len) {
+        const char *padding = (const char *)memchr(piece.data, '=', piece.len);
+        size_t whole = (padding ? (size_t)(padding - piece.data) : piece.len) / 4 * 4;
+        if (rpc->quantum_len || whole == 0) { /* one group by itself: it was begun before, is padded, or is cut off */
+            size_t take = CN_MIN(sizeof rpc->quantum - rpc->quantum_len, piece.len);
+            memcpy(rpc->quantum + rpc->quantum_len, piece.data, take);
+            rpc->quantum_len = (uint8_t)(rpc->quantum_len + take);
+            piece = cn_str(piece.data + take, piece.len - take);
+            if (rpc->quantum_len < sizeof rpc->quantum) return true;
+            rpc->quantum_len = 0;
+            if (!cn_grpcweb_decode(rpc, cn_str(rpc->quantum, sizeof rpc->quantum), in)) return false;
+        } else {
+            if (!cn_grpcweb_decode(rpc, cn_str(piece.data, whole), in)) return false;
+            piece = cn_str(piece.data + whole, piece.len - whole);
+        }
+    }
+    return true;
+}
+
+static bool cn_grpcweb_server_send(cn_rpc_t *rpc, size_t from) {
+    cn_buf_t *out = &rpc->x->out;
+    const size_t len = cn_buf_len(out) - from, encoded = cn_base64_encoded_len(len, true);
+    char *to = cn_buf_reserve(out, rpc->allocator, encoded), *bytes;
+    if (!to) {
+        cn_buf_truncate(out, from);
+        return cn_protocol_memory(rpc);
+    }
+    bytes = out->block + out->start + from;
+    cn_base64_encode(to, cn_str(bytes, len), true);
+    memmove(bytes, to, encoded);
+    cn_buf_truncate(out, from);
+    cn_buf_commit(out, encoded);
     return true;
 }
 
@@ -15370,14 +15435,21 @@ static bool cn_grpcweb_client_end(cn_rpc_t *rpc, connect_str_t body) {
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS, cn_grpc_server_open,
         cn_grpcweb_server_head, cn_grpcweb_server_end, cn_grpcweb_client_head, cn_grpcweb_client_open,
-        cn_grpcweb_client_end_envelope, cn_grpcweb_client_end};
+        cn_grpcweb_client_end_envelope, cn_grpcweb_client_end, NULL, NULL};
+    return &protocol;
+}
+
+CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void) {
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS, cn_grpc_server_open,
+        cn_grpcweb_text_server_head, cn_grpcweb_server_end, NULL, NULL, NULL, NULL, cn_grpcweb_server_receive,
+        cn_grpcweb_server_send};
     return &protocol;
 }
 
 /* #### src/protocol/recognise.c #################################################################################### */
 /* Which protocol a request speaks: by its content type, and for Connect by the kind of its method (unary calls have a
-   bare body, streams have envelopes). For gRPC all kinds are alike. One table is the server's decision, its
-   Accept-Post header, and nothing else. */
+   bare body, streams have envelopes). For gRPC all kinds are alike. One table, sorted, is the server's decision
+   and its Accept-Post header. */
 
 typedef struct cn_recognise_row_t {
     const char *type;
@@ -15387,23 +15459,33 @@ typedef struct cn_recognise_row_t {
 } cn_recognise_row_t;
 
 static const cn_recognise_row_t cn_recognise_table[] = {
-#if CONNECT_ENABLE_GRPC
-    {"application/grpc", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
-    {"application/grpc+proto", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #if CONNECT_ENABLE_JSON
-    {"application/grpc+json", CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpc_protocol},
-#endif
-#endif
-    {"application/grpc-web", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
-    {"application/grpc-web+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
-    {"application/proto", CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
-    {"application/connect+proto", CN_PROTOCOL_NO_CONNECT, false, false, true, cn_connect_stream_protocol},
-#if CONNECT_ENABLE_JSON
-    {"application/grpc-web+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpcweb_protocol},
-    {"application/json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false, cn_connect_unary_protocol},
     {"application/connect+json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, false, true,
         cn_connect_stream_protocol},
 #endif
+    {"application/connect+proto", CN_PROTOCOL_NO_CONNECT, false, false, true, cn_connect_stream_protocol},
+#if CONNECT_ENABLE_GRPC
+    {"application/grpc", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/grpc+json", CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpc_protocol},
+#endif
+    {"application/grpc+proto", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+#endif
+    {"application/grpc-web", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/grpc-web+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpcweb_protocol},
+#endif
+    {"application/grpc-web+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+    {"application/grpc-web-text", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/grpc-web-text+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
+        cn_grpcweb_text_protocol},
+#endif
+    {"application/grpc-web-text+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
+#if CONNECT_ENABLE_JSON
+    {"application/json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false, cn_connect_unary_protocol},
+#endif
+    {"application/proto", CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
 };
 
 static bool cn_recognise_fits(const cn_recognise_row_t *row, const connect_method_t *method, unsigned without) {
@@ -16279,6 +16361,11 @@ typedef struct cn_bear_peer_t { /* what a handshake found out about the peer: sh
     connect_str_t certificates[]; /* the bytes behind them */
 } cn_bear_peer_t;
 
+typedef struct cn_bear_resumable_t { /* a session that may be resumed */
+    br_ssl_session_parameters parameters;
+    cn_bear_peer_t *peer; /* NULL: it sent no certificate */
+    uint32_t name_hash;   /* of the server name */
+} cn_bear_resumable_t;
 typedef struct cn_bear_entry_t cn_bear_entry_t;
 typedef struct cn_bear_cache_t { /* sessions to be resumed, for both roles; of several threads */
     const connect_allocator_t *allocator;
@@ -16338,11 +16425,10 @@ CN_PRIVATE int64_t cn_bear_now(const cn_bear_config_t *config);
 CN_PRIVATE bool cn_bear_cache_init(cn_bear_cache_t *cache, const connect_allocator_t *allocator, uint32_t capacity);
 CN_PRIVATE void cn_bear_cache_free(cn_bear_cache_t *cache);
 /* Keeps a session for a day at most, and while the peer's certificates hold; if memory is out, it is not kept. */
-CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, const br_ssl_session_parameters *session,
-    cn_bear_peer_t *peer_or_null, int64_t now);
-/* Finds a session; *peer: held for the caller, or NULL. */
-CN_PRIVATE bool cn_bear_cache_get(
-    cn_bear_cache_t *cache, connect_str_t key, br_ssl_session_parameters *session, cn_bear_peer_t **peer, int64_t now);
+CN_PRIVATE void cn_bear_cache_put(
+    cn_bear_cache_t *cache, connect_str_t key, const cn_bear_resumable_t *session, int64_t now);
+/* Finds a session; session->peer: held for the caller, or NULL. */
+CN_PRIVATE bool cn_bear_cache_get(cn_bear_cache_t *cache, connect_str_t key, cn_bear_resumable_t *session, int64_t now);
 CN_PRIVATE void cn_bear_peer_hold(cn_bear_peer_t *peer_or_null);
 CN_PRIVATE void cn_bear_peer_release(cn_bear_peer_t *peer_or_null);
 
@@ -16359,10 +16445,9 @@ CN_PRIVATE const connect_tls_engine_t *cn_tls_bearssl(void);
 
 /* #### src/io/tls_bearssl_cache.c ################################################################################## */
 #if CONNECT_ENABLE_TLS
-/* Sessions to be resumed, of both roles. A server finds one by the session ID that the client sends, with the server
-   name of that handshake behind it (RFC 6066 3: a session is not resumed under another name); a client by the server's
-   name, address and protocols. What the full handshake found out about the peer is kept with the session: a resumed one
-   checks no certificates, so the identity must come from here, and never from anywhere else.
+/* Sessions to be resumed, of both roles. A server finds one by the session ID that the client sends; a client by the
+   server's name, address and protocols. What the full handshake found out about the peer is kept with the session: a
+   resumed one checks no certificates, so the identity must come from here, and never from anywhere else.
 
    Sets of CN_BEAR_WAYS entries, chosen by a hash of the key; the one used least recently goes. So memory is bounded,
    nothing is ever moved, and a flood of sessions costs each other one a quarter of a chance. A session ends after a day
@@ -16374,8 +16459,7 @@ CN_PRIVATE const connect_tls_engine_t *cn_tls_bearssl(void);
 struct cn_bear_entry_t {
     uint32_t used; /* when, by the cache's clock */
     int64_t expires;
-    cn_bear_peer_t *peer;
-    br_ssl_session_parameters session;
+    cn_bear_resumable_t session;
     size_t key_len;
     char key[];
 };
@@ -16404,10 +16488,10 @@ static void cn_bear_entry_free(const cn_bear_cache_t *cache, cn_bear_entry_t *en
     volatile unsigned char *secret;
     size_t i;
     if (!entry) return;
-    secret = entry->session.master_secret;
-    for (i = 0; i < sizeof entry->session.master_secret; i++)
+    secret = entry->session.parameters.master_secret;
+    for (i = 0; i < sizeof entry->session.parameters.master_secret; i++)
         secret[i] = 0;
-    cn_bear_peer_release(entry->peer);
+    cn_bear_peer_release(entry->session.peer);
     cn_mem_release(cache->allocator, entry);
 }
 
@@ -16429,16 +16513,16 @@ static bool cn_bear_entry_is(const cn_bear_entry_t *entry, connect_str_t key) {
     return entry && entry->key_len == key.len && memcmp(entry->key, key.data, key.len) == 0;
 }
 
-CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, const br_ssl_session_parameters *session,
-    cn_bear_peer_t *peer, int64_t now) {
+CN_PRIVATE void cn_bear_cache_put(
+    cn_bear_cache_t *cache, connect_str_t key, const cn_bear_resumable_t *session, int64_t now) {
+    const cn_bear_peer_t *peer = session->peer;
     cn_bear_entry_t *entry, **set, **chosen, *old;
     size_t i;
     if (cache->sets == 0) return;
     entry = (cn_bear_entry_t *)cn_mem_acquire(cache->allocator, sizeof *entry + key.len);
     if (!entry) return;
     entry->session = *session;
-    entry->peer = peer;
-    cn_bear_peer_hold(peer);
+    cn_bear_peer_hold(session->peer);
     entry->expires =
         peer && peer->is_verified ? CN_MIN(now + CN_BEAR_SESSION_S, peer->not_after) : now + CN_BEAR_SESSION_S;
     entry->key_len = key.len;
@@ -16461,11 +16545,11 @@ CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, con
 }
 
 CN_PRIVATE bool cn_bear_cache_get(
-    cn_bear_cache_t *cache, connect_str_t key, br_ssl_session_parameters *session, cn_bear_peer_t **peer, int64_t now) {
+    cn_bear_cache_t *cache, connect_str_t key, cn_bear_resumable_t *session, int64_t now) {
     cn_bear_entry_t **set, *expired = NULL;
     bool found = false;
     size_t i;
-    *peer = NULL;
+    memset(session, 0, sizeof *session);
     if (cache->sets == 0) return false;
     pthread_mutex_lock(&cache->mutex);
     set = cn_bear_cache_set(cache, key);
@@ -16478,8 +16562,7 @@ CN_PRIVATE bool cn_bear_cache_get(
         }
         set[i]->used = ++cache->clock;
         *session = set[i]->session;
-        *peer = set[i]->peer;
-        cn_bear_peer_hold(*peer);
+        cn_bear_peer_hold(session->peer);
         found = true;
     }
     pthread_mutex_unlock(&cache->mutex);
@@ -16564,12 +16647,26 @@ static void cn_bear_say_names(cn_bear_text_t *text) {
     cn_x509_names(&text->certs[0], &text->arena, &names);
     for (i = 0; i < names.count && len + 8 < sizeof list; i++) {
         const char *colon = names.items[i].data ? strchr(names.items[i].data, ':') : NULL;
-        if (!colon || (names.items[i].data[0] == 'C' && len)) continue;
+        if (!colon) continue;
+        if (cn_str_starts(names.items[i], CN_STR("CN:"))) {
+            if (!len) snprintf(list, sizeof list, "none but the CN %s, which does not count", colon + 1);
+            continue;
+        }
         len += (size_t)CN_MAX(snprintf(list + len, sizeof list - len, "%s%s", len ? ", " : "", colon + 1), 0);
     }
     if (len >= sizeof list) memcpy(list + sizeof list - 4, "...", 4);
     cn_bear_say(text, "no name in the certificate matches %s (it has %s)", text->verifier->server_name,
         list[0] ? list : "none");
+}
+
+static bool cn_bear_has_anchor_named(const cn_bear_config_t *config, connect_str_t name) {
+    size_t i;
+    for (i = 0; i < config->anchor_count; i++) {
+        const br_x500_name *dn = &config->anchors[i].dn;
+        if (dn->len >= name.len && name.len && memcmp(dn->data + dn->len - name.len, name.data, name.len) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void cn_bear_say_untrusted(cn_bear_text_t *text) {
@@ -16580,6 +16677,9 @@ static void cn_bear_say_untrusted(cn_bear_text_t *text) {
     if (connect_str_equal(last->issuer, last->subject))
         cn_bear_say(text, "certificate of %s is self-signed and none of the trust anchors (%zu%s)",
             cn_bear_whose(text, text->count - 1), config->anchor_count, skipped);
+    else if (cn_bear_has_anchor_named(config, last->issuer))
+        cn_bear_say(text, "certificate of %s is signed by another %s than the one among the trust anchors",
+            cn_bear_whose(text, text->count - 1), cn_bear_or(cn_x509_name_text(last->issuer, &text->arena)));
     else
         cn_bear_say(text, "certificate of %s is signed by %s, which is none of the trust anchors (%zu%s)",
             cn_bear_whose(text, text->count - 1), cn_bear_or(cn_x509_name_text(last->issuer, &text->arena)),
@@ -16627,7 +16727,7 @@ static void cn_bear_say_other(cn_bear_text_t *text, unsigned verdict) {
         return;
     case BR_ERR_X509_NOT_CA: cn_bear_say(text, "certificate of %s is signed by one that is no CA", whose); return;
     case BR_ERR_X509_FORBIDDEN_KEY_USAGE:
-        cn_bear_say(text, "certificate of %s: its key usage forbids this", whose);
+        cn_bear_say(text, "the key usage of certificate of %s, or of one that it rests on, forbids this", whose);
         return;
     case BR_ERR_X509_LIMIT_EXCEEDED:
         cn_bear_say(text, "the certificates of %s are larger than 64 KiB, or more than 16", whose);
@@ -16707,6 +16807,8 @@ static unsigned cn_bear_check_own(cn_bear_verifier_t *v, const cn_x509_t *leaf) 
     unsigned char address[16];
     size_t len = v->is_server ? 0 : cn_x509_address(v->server_name, address);
     if (!v->config->options->insecure_no_verify || v->is_server) {
+        const bool is_named = !v->is_server && v->server_name[0];
+        if (is_named && !leaf->alt_names.data) return BR_ERR_X509_BAD_SERVER_NAME; /* RFC 9525 6.3: CN is no name */
         if (len && !cn_x509_has_address(leaf, address, len)) return BR_ERR_X509_BAD_SERVER_NAME;
         if (!cn_x509_allows(leaf, v->is_server ? CN_X509_CLIENT_AUTH : CN_X509_SERVER_AUTH)) {
             char name[96];
@@ -17180,8 +17282,8 @@ CN_PRIVATE void cn_bear_config_free(void *arg) {
    Client certificates, optional: BearSSL then goes on after a bad one, too. The verifier's verdict is kept, and a
    session with a verdict has failed, whatever the engine says.
 
-   Resumption by session ID. Servers: cn_bear_save, cn_bear_load. The key ends with the server name; when BearSSL asks
-   for the session it has not read that name yet, so it is compared as the handshake ends (RFC 6066 3).
+   Resumption by session ID. Servers: cn_bear_save, cn_bear_load. A session belongs to the server name it began with
+   (RFC 6066 3); when BearSSL asks for it, it has not read the name yet, so names are compared as the handshake ends.
    Clients: the key is server name, address and protocols. Whether a session was resumed shows in that no certificate
    was looked at.
 
@@ -17192,6 +17294,7 @@ CN_PRIVATE void cn_bear_config_free(void *arg) {
 #define CN_BEAR_BUFFER BR_SSL_BUFSIZE_INPUT
 #define CN_BEAR_CONTEXT_64 3616 /* bytes of br_ssl_engine_context in BearSSL 0.6 with pointers of 64 bits */
 #define CN_BEAR_MAY_LEND (sizeof(br_ssl_engine_context) == CN_BEAR_CONTEXT_64)
+#define CN_BEAR_NOWHERE 16 /* an address that is no buffer's: BearSSL tells its state by pointers that are not NULL */
 #define CN_BEAR_RECORD_CCS 20
 #define CN_BEAR_ALERT_RECORD 7
 
@@ -17215,7 +17318,8 @@ typedef struct cn_bear_session_t {
     unsigned char *in, *out; /* the buffers it has now */
     unsigned char alert[CN_BEAR_ALERT_RECORD];
     uint8_t alert_left;
-    bool is_server, is_open, is_resumed, has_ccs, has_failed, is_told;
+    uint32_t name_hash; /* server: of the session that was resumed */
+    bool is_server, is_open, is_resumed, has_ccs, has_failed;
     char failure[240];
 } cn_bear_session_t;
 
@@ -17256,18 +17360,19 @@ static bool cn_bear_borrow(cn_bear_session_t *s, unsigned char **buffer, unsigne
 /* Gives back what holds nothing. */
 static void cn_bear_lend(cn_bear_session_t *s) {
     br_ssl_engine_context *engine = s->engine;
+    unsigned char *nowhere = (unsigned char *)(uintptr_t)CN_BEAR_NOWHERE;
     unsigned state;
     if (!CN_BEAR_MAY_LEND || !s->is_open) return;
     state = br_ssl_engine_current_state(engine);
     if (s->in && !(state & BR_SSL_RECVAPP) && engine->ixa == 0 && engine->ixb == 0) {
         cn_bear_give_buffer(s->config, s->in);
         s->in = NULL;
-        engine->ibuf = s->alert; /* only to be not NULL: its state is told by that */
+        engine->ibuf = nowhere;
     }
     if (s->out && !(state & BR_SSL_SENDREC) && engine->oxa == engine->oxc) {
         cn_bear_give_buffer(s->config, s->out);
         s->out = NULL;
-        engine->obuf = s->alert;
+        engine->obuf = nowhere;
     }
 }
 
@@ -17299,21 +17404,34 @@ static int cn_bear_choose(
     return 0;
 }
 
-static void cn_bear_save(
-    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, const br_ssl_session_parameters *session) {
+static uint32_t cn_bear_name_hash(const br_ssl_engine_context *engine) {
+    return cn_str_hash(connect_str_of(br_ssl_engine_get_server_name(engine)));
+}
+
+static void cn_bear_save(const br_ssl_session_cache_class **ctx, br_ssl_server_context *server,
+    const br_ssl_session_parameters *parameters) {
     cn_bear_session_t *s = CN_CONTAINER(ctx, cn_bear_session_t, cache);
-    (void)server;
-    cn_bear_cache_put(&s->config->cache, cn_str((const char *)session->session_id, session->session_id_len), session,
-        s->verifier ? s->verifier->peer : NULL, cn_bear_now(s->config));
+    cn_bear_resumable_t session;
+    session.parameters = *parameters;
+    session.peer = s->verifier ? s->verifier->peer : NULL;
+    session.name_hash = cn_bear_name_hash(&server->eng);
+    cn_bear_cache_put(&s->config->cache, cn_str((const char *)parameters->session_id, parameters->session_id_len),
+        &session, cn_bear_now(s->config));
 }
 
 static int cn_bear_load(
-    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, br_ssl_session_parameters *session) {
+    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, br_ssl_session_parameters *parameters) {
     cn_bear_session_t *s = CN_CONTAINER(ctx, cn_bear_session_t, cache);
+    cn_bear_resumable_t session;
     (void)server;
-    s->is_resumed = cn_bear_cache_get(&s->config->cache,
-        cn_str((const char *)session->session_id, session->session_id_len), session, &s->peer, cn_bear_now(s->config));
-    return s->is_resumed;
+    if (!cn_bear_cache_get(&s->config->cache, cn_str((const char *)parameters->session_id, parameters->session_id_len),
+            &session, cn_bear_now(s->config)))
+        return 0;
+    *parameters = session.parameters;
+    s->peer = session.peer;
+    s->name_hash = session.name_hash;
+    s->is_resumed = true;
+    return 1;
 }
 
 /* ---- Making a session ---- */
@@ -17396,11 +17514,12 @@ static bool cn_bear_begin(cn_bear_session_t *s) {
                 BR_KEYTYPE_SIGN, BR_KEYTYPE_EC, br_ec_get_default(), br_ecdsa_sign_asn1_get_default());
     }
     {
-        br_ssl_session_parameters session;
+        cn_bear_resumable_t session;
         bool is_host = s->server_name[0] && cn_x509_address(s->server_name, address) == 0;
-        bool is_known = cn_bear_cache_get(
-            &s->config->cache, cn_str(s->key, s->key_len), &session, &s->peer, cn_bear_now(s->config));
-        if (is_known) br_ssl_engine_set_session_parameters(s->engine, &session);
+        bool is_known =
+            cn_bear_cache_get(&s->config->cache, cn_str(s->key, s->key_len), &session, cn_bear_now(s->config));
+        if (is_known) br_ssl_engine_set_session_parameters(s->engine, &session.parameters);
+        s->peer = session.peer;
         return br_ssl_client_reset(&s->context.client, is_host ? s->server_name : NULL, is_known) != 0;
     }
 }
@@ -17474,7 +17593,8 @@ static const char *cn_bear_error_text(int err) {
     switch (err) {
     case BR_ERR_UNSUPPORTED_VERSION:
     case BR_ERR_BAD_VERSION: return "it does not speak TLS 1.2";
-    case BR_ERR_TOO_LARGE: return "it sent a record that is too large";
+    case BR_ERR_BAD_LENGTH:
+    case BR_ERR_TOO_LARGE: return "it sent a record of a length that is not allowed";
     case BR_ERR_BAD_MAC: return "it sent a record that does not decrypt";
     case BR_ERR_NO_RANDOM: return "there is no entropy";
     case BR_ERR_UNKNOWN_TYPE:
@@ -17538,20 +17658,27 @@ static const char *cn_bear_suite_name(unsigned suite) {
 
 static void cn_bear_finish_handshake(cn_bear_session_t *s) {
     const char *alpn = br_ssl_engine_get_selected_protocol(s->engine);
-    br_ssl_session_parameters session;
+    cn_bear_resumable_t session;
     if (!s->is_server) s->is_resumed = !s->verifier->was_asked;
+    if (s->is_server && s->is_resumed && s->name_hash != cn_bear_name_hash(s->engine)) {
+        s->has_failed = true;
+        snprintf(s->failure, sizeof s->failure, "the client resumed a session of another server name");
+        return;
+    }
     if (s->verifier && s->verifier->was_asked) {
         cn_bear_peer_release(s->peer);
         s->peer = s->verifier->peer;
         s->verifier->peer = NULL;
     }
-    br_ssl_engine_get_session_parameters(s->engine, &session);
-    if (!s->is_server && !s->is_resumed && session.session_id_len)
-        cn_bear_cache_put(&s->config->cache, cn_str(s->key, s->key_len), &session, s->peer, cn_bear_now(s->config));
+    br_ssl_engine_get_session_parameters(s->engine, &session.parameters);
+    session.peer = s->peer;
+    session.name_hash = 0;
+    if (!s->is_server && !s->is_resumed && session.parameters.session_id_len)
+        cn_bear_cache_put(&s->config->cache, cn_str(s->key, s->key_len), &session, cn_bear_now(s->config));
     if (s->verifier) cn_bear_verifier_free(s->verifier);
     s->verifier = NULL;
     s->info.version = "TLS 1.2";
-    s->info.cipher = cn_bear_suite_name(session.cipher_suite);
+    s->info.cipher = cn_bear_suite_name(session.parameters.cipher_suite);
     s->info.alpn = alpn ? alpn : "";
     s->info.server_name = br_ssl_engine_get_server_name(s->engine);
     s->info.peer_subject = "";
@@ -17600,7 +17727,8 @@ static char *cn_bear_buffer(void *session, connect_tls_channel_t channel, size_t
     }
     switch (channel) {
     case CONNECT_TLS_CIPHER_IN:
-        if ((state & BR_SSL_RECVREC) && cn_bear_borrow(s, &s->in, &s->engine->ibuf))
+        if ((state & BR_SSL_RECVREC) && cn_bear_borrow(s, &s->in, &s->engine->ibuf) &&
+            cn_bear_borrow(s, &s->out, &s->engine->obuf)) /* a record may be answered: by an alert */
             buffer = br_ssl_engine_recvrec_buf(s->engine, len);
         break;
     case CONNECT_TLS_CIPHER_OUT:
@@ -18146,6 +18274,8 @@ CN_PRIVATE void cn_conn_set_transport(
 /* Ends a connection now, as its owner goes away; outside of events. Through abandon; else (a transport of the user's)
    it has no owner from here on, and wants nothing until the user closes it. */
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn);
+/* The last bytes of a connection that is given up: TLS's close_notify, behind what waits to be written. */
+CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn);
 /* Says why the transport could not be opened or broke, before connect_conn_close: calls end with it. text: copied, at
    most 255 bytes. */
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text);
@@ -18523,23 +18653,38 @@ static void cn_conn_tls_open(connect_conn_t *conn) {
     }
 }
 
-/* Somebody who speaks no TLS: tells so. */
-static bool cn_conn_is_clear_text(connect_conn_t *conn, const char *bytes) {
+/* Looks whether the first bytes are TLS, and tells so who speaks clear text. *held: the bytes wait for more of them.
+   Returns true: it is over. */
+static bool cn_conn_is_clear_text(connect_conn_t *conn, const char *bytes, size_t len, bool *held) {
     static const char http1[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n"
                                 "Content-Length: 50\r\n\r\nThis port speaks TLS, not clear text: use https://\n";
-    const unsigned char first = (unsigned char)bytes[0];
-    if (conn->heard || first == CN_CONN_TLS_HANDSHAKE || first == CN_CONN_TLS_ALERT) return false;
+    /* RFC 9113: empty SETTINGS; GOAWAY of 42 bytes, INADEQUATE_SECURITY (7) */
+    static const char http2[] = "\0\0\0\4\0\0\0\0\0"
+                                "\0\0\x2A\7\0\0\0\0\0\0\0\0\0\0\0\0\xC"
+                                "This port speaks TLS: use https://";
+    const unsigned char first = (unsigned char)(conn->preface_len ? conn->preface[0] : bytes[0]);
+    *held = false;
+    if (conn->heard && !conn->preface_len) return false;
+    if (first == CN_CONN_TLS_HANDSHAKE || first == CN_CONN_TLS_ALERT) return false;
     if (conn->http.is_server) {
         if (first < 'A' || first > 'Z') return false; /* the engine has an alert for it */
-        cn_buf_append(&conn->tls->out, conn->http.allocator, http1, sizeof http1 - 1);
+        while (len-- && conn->preface_len < 3)
+            conn->preface[conn->preface_len++] = *bytes++;
+        *held = conn->preface_len < 3 && memcmp(conn->preface, cn_conn_preface, conn->preface_len) == 0;
+        if (*held) return false;
+        if (memcmp(conn->preface, cn_conn_preface, 3) == 0)
+            cn_buf_append(&conn->tls->out, conn->http.allocator, http2, sizeof http2 - 1);
+        else
+            cn_buf_append(&conn->tls->out, conn->http.allocator, http1, sizeof http1 - 1);
     }
     conn->tls->is_closed = true;
     conn->http.closing = true;
-    cn_conn_set_failure(conn, 0, "the server does not speak TLS here: use http://");
+    cn_conn_set_failure(conn, 0,
+        conn->http.is_server ? "the client does not speak TLS" : "the server does not speak TLS here: use http://");
     return true;
 }
 
-/* A step of a handshake is due: may it be taken now? */
+/* Is there time for a step of the handshake in this millisecond? */
 static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
     cn_conn_turn_t *turn = conn->turn;
     const int64_t now = conn->http.now_ms;
@@ -18547,17 +18692,15 @@ static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
     if (!turn || conn->tls->is_open) return true;
     if (turn->now_ms != now) turn->handshakes = 0;
     turn->now_ms = now;
-    if (turn->handshakes++ < CN_CONN_HANDSHAKES) return true;
+    if (turn->handshakes < CN_CONN_HANDSHAKES) return true;
     conn->handshake_ms = now + 1;
     return false;
 }
 
-static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+static size_t cn_conn_run_tls(connect_conn_t *conn, const char *bytes, size_t len) {
     cn_tls_t *tls = conn->tls;
     size_t taken = 0, used;
     connect_error_t error;
-    if (len && cn_conn_is_clear_text(conn, bytes)) return len;
-    if (len && !cn_conn_may_shake_hands(conn)) return 0;
     for (;;) {
         connect_str_t plain;
         size_t got = cn_tls_take(tls, bytes + taken, len - taken);
@@ -18583,6 +18726,25 @@ static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t l
     return taken;
 }
 
+static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+    const bool was_open = conn->tls->is_open;
+    const size_t answered = cn_buf_len(&conn->tls->out);
+    bool held;
+    if (conn->handshake_ms && conn->handshake_ms <= conn->http.now_ms) conn->handshake_ms = 0;
+    if (len && (cn_conn_is_clear_text(conn, bytes, len, &held) || held)) return len;
+    if (len && !cn_conn_may_shake_hands(conn)) return 0;
+    len = cn_conn_run_tls(conn, bytes, len);
+    if (!was_open && conn->turn && cn_buf_len(&conn->tls->out) > answered) conn->turn->handshakes++; /* it was work */
+    return len;
+}
+
+/* A server that answers a request in clear text with an alert of TLS. */
+static size_t cn_conn_refuse_tls(connect_conn_t *conn, size_t len) {
+    cn_conn_set_failure(conn, 0, "the server speaks TLS here: use https://");
+    cn_conn_kill(conn);
+    return len;
+}
+
 size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, int64_t now_ms) {
     const char *at = (const char *)bytes;
     size_t taken = 0;
@@ -18595,6 +18757,8 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
         cn_buf_borrow(&conn->http.out, conn->pool);
         if (conn->tls && !conn->http.closing)
             taken = cn_conn_feed_tls(conn, at, len);
+        else if (len && !conn->heard && !conn->http.is_server && at[0] == CN_CONN_TLS_ALERT)
+            taken = cn_conn_refuse_tls(conn, len);
         else
             taken = cn_conn_deliver(conn, at, len);
         if (taken) conn->heard = true;
@@ -18762,6 +18926,12 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
     conn->depth--;
 }
 
+CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {
+    if (!conn->tls || !conn->tls->is_open || conn->tls->is_closed) return CN_STR("");
+    cn_tls_close(conn->tls);
+    return cn_buf_view(&conn->tls->out);
+}
+
 CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {
     if (!conn->grace_ms || grace_ms < conn->grace_ms) conn->grace_ms = grace_ms;
     if (conn->http.version && !conn->dead)
@@ -18846,6 +19016,7 @@ struct connect_call_t {
     size_t request_start, request_len; /* client, single request: where it stood in x.out */
     size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
     int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    int64_t waits_since_ms;            /* client: for a connection */
     uint64_t serial;                   /* client: of its calls */
     uint32_t attempts;                 /* client: made so far */
     uint8_t lane;                      /* client: which connections it needs */
@@ -19205,9 +19376,10 @@ CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call) {
 
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len) {
     call->rpc.received_body = true;
-    if (!cn_buf_append(&call->in, call->rpc.allocator, bytes, len)) return cn_error_memory(&call->rpc.error);
     call->unconsumed += len;
-    return true;
+    if (call->rpc.protocol && call->rpc.protocol->server_receive)
+        return call->rpc.protocol->server_receive(&call->rpc, cn_str(bytes, len), &call->in);
+    return cn_buf_append(&call->in, call->rpc.allocator, bytes, len) || cn_error_memory(&call->rpc.error);
 }
 
 CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
@@ -19402,11 +19574,14 @@ static bool cn_call_append_message(
         cn_buf_truncate(out, before);
         return false;
     }
-    if (enveloped)
+    if (enveloped) {
         cn_envelope_write(out->block + out->start + before, packed ? CN_ENVELOPE_COMPRESSED : 0,
             (uint32_t)(cn_buf_len(out) - before - CN_ENVELOPE_HEAD));
-    else
+        if (call->rpc.protocol->server_send && !call->rpc.protocol->server_send(&call->rpc, before))
+            return cn_error_memory(error);
+    } else {
         call->rpc.coding_body = packed || cn_call_announces_empty(call, cn_buf_len(out)) ? call->rpc.coding_sent : NULL;
+    }
     call->messages_out++;
     return true;
 }
@@ -20114,6 +20289,7 @@ static void cn_serve_on_data(cn_exchange_t *x, const char *bytes, size_t len) {
 static void cn_serve_on_end(cn_exchange_t *x) {
     connect_call_t *call = cn_call_of(x);
     call->in_end = true;
+    if (call->rpc.quantum_len) cn_serve_fail(call, CONNECT_INTERNAL, "the request ends inside a group of base64");
     cn_serve_pump(call);
 }
 
@@ -22112,6 +22288,7 @@ struct cn_backend_t { /* what calls are spread over: an address, all addresses o
     cn_pool_t pools[CN_LANES];
     uint32_t latency_us, failures;
     uint32_t faults;       /* rounds that failed in a row */
+    int64_t fault_ms;      /* when the last one did; INT64_MIN: none has */
     int64_t rest_until_ms; /* nothing is dialled before */
     bool ready;            /* as last told */
 };
@@ -22436,6 +22613,7 @@ static void cn_pool_fault(cn_pool_t *pool) {
     int64_t now = cn_client_now_ms(client);
     pool->tried = 0;
     backend->faults++;
+    backend->fault_ms = now;
     backend->rest_until_ms =
         CN_MAX(now, 0) + cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
     client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
@@ -22583,7 +22761,10 @@ CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
         client->dirty = true;
     }
     if (conn->http.settled) pool->backend->faults = 0;
-    if (conn->http.draining || conn->http.exchange_count == 0) client->dirty = true;
+    /* over HTTP/1.1 it comes after every call, and mostly nobody waits for it */
+    if (conn->http.draining || !conn->http.version || conn->http.version->number == CONNECT_HTTP_2 ||
+        client->on_backends || !cn_list_empty(&client->watchers) || !cn_list_empty(&client->waiting[CN_LANE_ANY]))
+        client->dirty = true;
 }
 
 CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
@@ -22619,6 +22800,10 @@ CN_PRIVATE void cn_balance_want(connect_client_t *client, unsigned lane);
 CN_PRIVATE void cn_balance_press(connect_client_t *client, unsigned lane);
 /* The lane of a call of this protocol. */
 CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_protocol_t protocol);
+/* Since when each of them has failed at least once; INT64_MIN: not all have; INT64_MAX: there is none. */
+CN_PRIVATE int64_t cn_balance_failed_ms(const connect_client_t *client);
+/* Has those step that have this client as a member, and tells them of rounds that failed. */
+CN_PRIVATE void cn_balance_tell_watchers(connect_client_t *client);
 /* Looks at who is ready; sets client->changed if that is another than before. */
 CN_PRIVATE void cn_balance_look(connect_client_t *client);
 /* Tells whether one is ready. */
@@ -22663,6 +22848,7 @@ static cn_backend_t *cn_balance_new(connect_client_t *client) {
     cn_backend_t *backend = (cn_backend_t *)cn_mem_acquire(client->allocator, sizeof *backend);
     if (!backend) return NULL;
     backend->client = client;
+    backend->fault_ms = INT64_MIN;
     cn_pool_init(&backend->pools[CN_LANE_ANY], backend, false);
     cn_pool_init(&backend->pools[CN_LANE_HTTP2], backend, true);
     return backend;
@@ -22925,6 +23111,30 @@ CN_PRIVATE bool cn_balance_has_hope(const connect_client_t *client, unsigned lan
         if (state.live || state.opening || (backend->member && cn_balance_has_hope(backend->member, lane))) return true;
     }
     return client->name.question && client->name.is_answered;
+}
+
+CN_PRIVATE int64_t cn_balance_failed_ms(const connect_client_t *client) {
+    int64_t first_ms = INT64_MAX;
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        first_ms = CN_MIN(first_ms, cn_balance_of(node)->fault_ms);
+    return first_ms;
+}
+
+CN_PRIVATE void cn_balance_tell_watchers(connect_client_t *client) {
+    cn_list_t *node;
+    unsigned lane;
+    for (node = client->watchers.next; node != &client->watchers; node = node->next) {
+        cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, watch_node);
+        connect_client_t *spread = backend->client;
+        spread->dirty = true;
+        for (lane = 0; lane < CN_LANES; lane++) {
+            if (!client->lane_failed[lane]) continue;
+            backend->fault_ms = cn_client_now_ms(client);
+            spread->failure = client->failure;
+            spread->lane_failed[CN_LANE_ANY] = spread->lane_failed[CN_LANE_HTTP2] = true;
+        }
+    }
 }
 
 CN_PRIVATE void cn_balance_look(connect_client_t *client) {
@@ -23249,9 +23459,10 @@ void connect_resolve_finish(
    fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
    start dials before it returns.
 
-   Failures. When a round of dialling fails and nothing is left that could become a connection, the calls that wait
-   end with its reason, UNAVAILABLE or what the dialer said; those that come while the backend rests wait for its next
-   round. So no call waits longer than one attempt, or its deadline, which counts from start on.
+   Failures. When rounds of dialling fail and nothing is left that could become a connection, the calls that wait since
+   before each backend's last failure end with the reason, UNAVAILABLE or what the dialer said; those that come while
+   backends rest wait for the next rounds. So no call waits longer than one attempt, or its deadline, which counts from
+   start on.
 
    Members. A spread is a client without addresses. Its calls begin on connections of its members, which therefore
    step it, too, after themselves.
@@ -23412,6 +23623,7 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
+    call->waits_since_ms = now;
     cn_client_move(call, first ? list->next : list);
     client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
     client->dirty = true;
@@ -23436,6 +23648,7 @@ static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, 
             cn_invoke_end(call);
             cn_call_release_if_done(call);
         } else if (list == &client->paused && call->not_before_ms <= now_ms) {
+            call->waits_since_ms = now_ms;
             cn_client_move(call, client->waiting[call->lane].next);
             client->waiting_due_ms = CN_MIN(client->waiting_due_ms, call->deadline_ms);
         } else {
@@ -23459,12 +23672,17 @@ static void cn_client_expire(connect_client_t *client, int64_t now_ms) {
     client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
 }
 
-/* Ends the calls that wait for a connection, as none can be had. */
+/* Ends the calls that wait for a connection and have seen each backend fail. */
 static void cn_client_fail_waiting(connect_client_t *client, unsigned lane) {
-    cn_list_t *list = &client->waiting[lane], failed, *node;
+    cn_list_t *list = &client->waiting[lane], failed, *node, *next;
+    const int64_t failed_ms = cn_balance_failed_ms(client);
     cn_list_init(&failed);
-    while ((node = cn_list_pop(list)) != NULL)
+    for (node = list->next; node != list; node = next) {
+        next = node->next;
+        if (cn_client_call_of(node)->waits_since_ms > failed_ms) continue;
+        cn_list_remove(node);
         cn_list_append(&failed, node);
+    }
     while ((node = cn_list_pop(&failed)) != NULL) {
         connect_call_t *call = cn_client_call_of(node);
         cn_list_append(&client->calls, node);
@@ -23516,6 +23734,10 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
     cn_buf_borrow(&conn->http.out, conn->pool);
     cn_list_remove(&conn->node);
     cn_list_append(&pool->conns, &conn->node);
+    if ((owner->on_backends || !cn_list_empty(&owner->watchers)) && !conn->http.version->can_begin(&conn->http)) {
+        owner->dirty = true;
+        cn_client_wake(owner);
+    }
     cn_client_move(call, &client->calls);
     call->attempts++;
     call->backend = pool->backend;
@@ -23564,6 +23786,7 @@ static void cn_client_work(connect_client_t *client) {
             pool_due_ms = cn_pool_advance(&CN_CONTAINER(node, cn_backend_t, node)->pools[lane], now);
             due_ms = CN_MIN(due_ms, pool_due_ms);
         }
+    cn_balance_tell_watchers(client);
     for (lane = 0; lane < CN_LANES; lane++) {
         if (client->lane_failed[lane] && !cn_balance_has_hope(client, lane)) cn_client_fail_waiting(client, lane);
         client->lane_failed[lane] = false;
@@ -23668,9 +23891,10 @@ static bool cn_client_parse_url(
     path_len = strlen(path);
     while (path_len && path[path_len - 1] == '/')
         path_len--;
+    client->url = connect_arena_copy(&client->arena, connect_str_of(url)).data;
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
-    if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
+    if (!client->url || !client->authority.data || !client->prefix.data) return cn_error_memory(error);
     return cn_client_set_tls(client, is_https, options, error);
 }
 
@@ -25423,7 +25647,12 @@ static void cn_carrier_on_output(connect_conn_t *conn, void *user) {
 
 static void cn_carrier_abandon(connect_conn_t *conn, void *transport) {
     cn_carrier_t *carrier = (cn_carrier_t *)transport;
-    if (carrier->conn == conn) cn_carrier_end(carrier);
+    if (carrier->conn != conn) return;
+    if (carrier->state == CN_CARRIER_OPEN && !carrier->is_blocked) {
+        connect_str_t last = cn_conn_farewell(conn);
+        if (last.len && cn_socket_write(carrier->source.fd, last) < 0) {} /* it is over in any case */
+    }
+    cn_carrier_end(carrier);
 }
 
 /* Something came that cannot be taken now: it is not asked for again until it can. */
@@ -26752,6 +26981,7 @@ const char *connect_build_info(void) {
 #undef CN_BEAR_CONTEXT_64
 #undef CN_BEAR_DAYS_TO_1970
 #undef CN_BEAR_MAY_LEND
+#undef CN_BEAR_NOWHERE
 #undef CN_BEAR_PIN
 #undef CN_BEAR_RECORD_CCS
 #undef CN_BEAR_RSA_MIN_BITS
