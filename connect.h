@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 a943acc14341f42b. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 72b524c7489247d5. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -830,6 +830,7 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
     uint32_t body_gap_ms;                 /* between two pieces of a request's body          30 s           30 s */
     uint32_t write_stall_ms;              /* nothing could be written                        30 s           30 s */
     uint32_t idle_http1_ms, idle_http2_ms; /*                                               60 s, 5 min    15 s, 60 s */
+    uint32_t ping_ms, ping_answer_ms;     /* HTTP/2 keepalive; clients: after 5 min          2 h, 20 s      off, 20 s */
     uint32_t drain_ms;                    /*                                                 10 s           5 s */
     uint32_t dial_ms, establish_ms;       /* client: one address; until the first request    5 s, 20 s      5 s, 20 s */
 } connect_limits_t;
@@ -999,6 +1000,7 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
     const char *compression, *codec;
     connect_protocol_t protocol;
     bool get, no_get;
+    connect_call_t *parent;                /* call it is made for, same loop: shares its deadline, ends before it */
     void *context;                         /* for interceptors: connect_call_value(call, NULL) */
     connect_reply_t *reply;                /* unary _wait: takes headers and trailers, in the arena; NULL: not wanted */
 } connect_call_options_t;
@@ -11156,6 +11158,7 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     bool (*can_begin)(const cn_http_t *http);              /* client: begin would work */
     uint32_t (*capacity)(const cn_http_t *http);           /* client: how many exchanges the peer allows at once */
     bool (*begin)(cn_http_t *http, cn_exchange_t *x);      /* client: attaches x; then send_head */
+    void (*ping)(cn_http_t *http);                         /* asks the peer for a sign of life; HTTP/1.1: NULL */
     void (*drain)(cn_http_t *http);                        /* no new exchanges; closes when the last one has ended */
     bool (*send_head)(cn_exchange_t *x, const cn_head_t *head, bool end); /* false: out of memory */
     void (*flush)(cn_exchange_t *x);                                      /* bytes were appended to x->out */
@@ -12733,7 +12736,7 @@ static void cn_h1_consume(cn_exchange_t *x, size_t len) {
 
 CN_PRIVATE const cn_http_version_t *cn_http1_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_1, cn_h1_open, cn_h1_free, cn_h1_feed, cn_h1_eof, cn_h1_pull,
-        cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
+        cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, NULL, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
         cn_h1_reset, cn_h1_consume};
     return &version;
 }
@@ -14042,6 +14045,14 @@ static void cn_http2_consume(cn_exchange_t *x, size_t len) {
     if (h->fatal || nghttp2_session_get_outbound_queue_size(h->session) > 0) cn_http_wake(x->http);
 }
 
+static void cn_http2_ping(cn_http_t *http) {
+    static const uint8_t opaque[8] = {'a', 'l', 'i', 'v', 'e', '?', 0, 0};
+    cn_http2_t *h = (cn_http2_t *)http->state;
+    if (h->ended) return;
+    (void)cn_http2_check(h, nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, opaque));
+    cn_http_wake(http);
+}
+
 static void cn_http2_drain(cn_http_t *http) {
     cn_http2_t *h = (cn_http2_t *)http->state;
     if (h->ended || http->draining) return;
@@ -14057,8 +14068,8 @@ static void cn_http2_drain(cn_http_t *http) {
 
 CN_PRIVATE const cn_http_version_t *cn_http2_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_2, cn_http2_open, cn_http2_free, cn_http2_feed, cn_http2_eof,
-        cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_drain, cn_http2_send_head,
-        cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
+        cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_ping, cn_http2_drain,
+        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
     return &version;
 }
 #endif
@@ -15569,19 +15580,19 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
         64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) \
         row(header_bytes, 16 * CN_LIMITS_KIB, 8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, \
             8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-            row(send_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-                row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) \
-                    row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(reset_burst, 200, 50) \
-                        row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) row(frame_rate, 1000, 100) \
-                            row(handshake_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
-                                row(header_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
-                                    row(body_gap_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
-                                        row(write_stall_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
-                                            row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
-                                                row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
-                                                    row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                                        row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                            row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
+            row(send_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) row(decode_bytes, 16 * CN_LIMITS_MIB, \
+                1 * CN_LIMITS_MIB) row(depth, 100, 32) row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) \
+                row(reset_burst, 200, 50) row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) \
+                    row(frame_rate, 1000, 100) row(handshake_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
+                        row(header_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) row(body_gap_ms, \
+                            30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) row(write_stall_ms, 30 * CN_LIMITS_SECOND, \
+                            30 * CN_LIMITS_SECOND) row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
+                            row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
+                                row(ping_ms, 7200 * CN_LIMITS_SECOND, CONNECT_UNLIMITED) \
+                                    row(ping_answer_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND) \
+                                        row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                            row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                                row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
     bool tiny;
@@ -18213,6 +18224,8 @@ struct connect_conn_t {
     cn_buf_pool_t *pool;
     int64_t owner_due_ms;     /* set by cn_conn_set_owner_due */
     int64_t opened_ms;        /* when it was opened; -1: the time is not known yet */
+    int64_t heard_ms;         /* when something came last */
+    int64_t pinged_ms;        /* when it was asked for a sign of life, and none came since; -1: it was not */
     int64_t idle_since_ms;    /* no exchange since; -1: there is one */
     int64_t stalled_since_ms; /* output waits and none of it was written since; -1: none waits */
     int64_t abort_ms;         /* drained too long; INT64_MAX: not drained */
@@ -18295,9 +18308,10 @@ CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http);
    any other is HTTP/1.1; up to then the bytes are held in `preface`. A client knows beforehand.
 
    Clocks: header_ms (a head is awaited in the middle of it, or nothing came at all), idle_http1_ms and idle_http2_ms
-   (no exchange), write_stall_ms (output waits and the transport takes none), abort_ms (drained too long), the
-   exchanges' own due_ms and the owner's. The clock is the user's: it is known from the first feed on. deadline_ms is
-   the earliest; a step called `tick` at the end of each feed acts on what has come.
+   (no exchange), write_stall_ms (output waits and the transport takes none), ping_ms and ping_answer_ms (nothing is
+   heard), abort_ms (drained too long), the exchanges' own due_ms and the owner's. The clock is the user's: it is known
+   from the first feed on. deadline_ms is the earliest; a step called `tick` at the end of each feed acts on what has
+   come.
 
    Events run only inside feed, output, eof, opened, and close. `depth` counts them: a connection that is closed inside
    one of its own events is freed when the outermost has ended, and owner->leave is the last thing of all, as the owner
@@ -18361,6 +18375,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     conn->owner_due_ms = conn->abort_ms = conn->stall_check_ms = INT64_MAX;
     conn->opened_ms = -1;
     conn->idle_since_ms = -1;
+    conn->pinged_ms = -1;
     conn->stalled_since_ms = -1;
     conn->connected = options->is_server;
     conn->opened = options->is_server;
@@ -18382,7 +18397,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
 
 static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
     if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
-    if (conn->opened_ms < 0) conn->opened_ms = conn->http.now_ms;
+    if (conn->opened_ms < 0) conn->opened_ms = conn->heard_ms = conn->http.now_ms;
     if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, conn->http.now_ms);
     conn->http.feeding = true;
 }
@@ -18508,6 +18523,28 @@ static int64_t cn_conn_idle_due(const connect_conn_t *conn) {
         conn->http.version->number == CONNECT_HTTP_2 ? limits->idle_http2_ms : limits->idle_http1_ms);
 }
 
+/* A peer of which nothing was heard for ping_ms is asked, one that does not answer is gone. */
+static int64_t cn_conn_ping_due(const connect_conn_t *conn) {
+    const cn_http_t *http = &conn->http;
+    if (!http->version || !http->version->ping || http->closing) return INT64_MAX;
+    return conn->pinged_ms >= 0 ? cn_conn_add_ms(conn->pinged_ms, http->limits->ping_answer_ms)
+                                : cn_conn_add_ms(conn->heard_ms, http->limits->ping_ms);
+}
+
+static void cn_conn_kill(connect_conn_t *conn);
+
+static void cn_conn_tick_ping(connect_conn_t *conn) {
+    const int64_t now = conn->http.now_ms;
+    if (cn_conn_ping_due(conn) > now) return;
+    if (conn->pinged_ms < 0) {
+        conn->pinged_ms = now;
+        conn->http.version->ping(&conn->http);
+        return;
+    }
+    cn_conn_set_failure(conn, ETIMEDOUT, "the peer does not answer (limits.ping_answer_ms)");
+    cn_conn_kill(conn);
+}
+
 int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     const cn_http_t *http = &conn->http;
     int64_t due = CN_MIN(http->due_ms, conn->owner_due_ms);
@@ -18517,6 +18554,7 @@ int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     due = CN_MIN(due, cn_conn_add_ms(http->head_since_ms, http->limits->header_ms));
     due = CN_MIN(due, cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms));
     due = CN_MIN(due, cn_conn_idle_due(conn));
+    due = CN_MIN(due, cn_conn_ping_due(conn));
     due = CN_MIN(due, conn->stall_check_ms);
     return CN_MIN(due, conn->abort_ms);
 }
@@ -18600,6 +18638,8 @@ static bool cn_conn_tick(connect_conn_t *conn) {
         http->closing = true;
         http->read_blocked = true;
     }
+    cn_conn_tick_ping(conn);
+    if (conn->dead) return due;
     if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
     if (conn->stall_check_ms <= now) conn->stall_check_ms = cn_conn_look_for_stalls(http, false);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
@@ -18761,7 +18801,11 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
             taken = cn_conn_refuse_tls(conn, len);
         else
             taken = cn_conn_deliver(conn, at, len);
-        if (taken) conn->heard = true;
+        if (taken) {
+            conn->heard = true;
+            conn->heard_ms = conn->http.now_ms;
+            conn->pinged_ms = -1;
+        }
     }
     due = cn_conn_tick(conn);
     conn->output_due = conn->output_due || len || woken || due;
@@ -18996,6 +19040,8 @@ struct connect_call_t {
     connect_loop_t *loop; /* NULL: no sockets */
     const connect_codec_options_t *codec_options;
     cn_list_t node;      /* in a list of the owner's */
+    cn_list_t children;  /* child_node: calls that were made for this one */
+    cn_list_t child_node;
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
@@ -19024,7 +19070,7 @@ struct connect_call_t {
     bool resent;                       /* client: once, without the application's policy */
     bool again;                        /* client: once its exchange is closed */
     bool retriable;                    /* client: its owner may make it again */
-    bool open_due;                     /* client: on_open waits for the outcome */
+    bool open_due, open_told;          /* client: on_open waits for the outcome; was called */
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
     bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
@@ -19079,6 +19125,10 @@ CN_PRIVATE void cn_call_release_if_done(connect_call_t *call);
 /* Has cn_call_on_poke called out of the next feed. */
 CN_PRIVATE void cn_call_poke(connect_call_t *call);
 CN_PRIVATE void cn_call_on_poke(connect_call_t *call);
+/* Makes a client's call one that is made for another. */
+CN_PRIVATE void cn_call_adopt(connect_call_t *parent, connect_call_t *child);
+/* Cancels the calls that were made for this one, and has them told before it. */
+CN_PRIVATE void cn_call_end_children(connect_call_t *call);
 /* Calls on_closed, once. */
 CN_PRIVATE void cn_call_tell_closed(connect_call_t *call);
 /* Tells whether an application may set a header of this name, in any case. */
@@ -19162,6 +19212,8 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
 CN_PRIVATE void cn_invoke_end(connect_call_t *call);
 /* The same, of what the peer or the network did: the call may be made again. */
 CN_PRIVATE void cn_invoke_decide(connect_call_t *call);
+/* Ends a call because that which it was made for ends, and tells its application now. */
+CN_PRIVATE void cn_invoke_end_child(connect_call_t *call);
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call);
 /* For the _wait functions. Takes the next response: OK: decoded into the arena; AGAIN: none yet; END, ERROR: over. */
 CN_PRIVATE connect_io_t cn_invoke_receive(
@@ -19303,8 +19355,8 @@ CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x) {
 }
 
 CN_PRIVATE int64_t cn_call_now_ms(const connect_call_t *call) {
-    if (call->x.http) return call->x.http->now_ms;
-    return call->owner ? call->owner_events->now_ms(call) : call->x.received_ms;
+    const int64_t now_ms = call->owner ? call->owner_events->now_ms(call) : call->x.received_ms;
+    return call->x.http ? CN_MAX(now_ms, call->x.http->now_ms) : now_ms; /* a connection is told it now and then */
 }
 
 CN_PRIVATE void cn_call_enter(connect_call_t *call) {
@@ -19320,6 +19372,7 @@ CN_PRIVATE void cn_call_release_if_done(connect_call_t *call) {
     if (call->x.http || user_has_it || call->callbacks || call->released || !call->told || call->poked) return;
     call->released = true;
     cn_list_remove(&call->poke_node);
+    cn_list_remove(&call->child_node);
     if (call->owner)
         call->owner_events->on_released(call);
     else
@@ -19345,9 +19398,25 @@ CN_PRIVATE void cn_call_on_poke(connect_call_t *call) {
 #endif
 }
 
+CN_PRIVATE void cn_call_adopt(connect_call_t *parent, connect_call_t *child) {
+    if (!parent->children.next) cn_list_init(&parent->children);
+    cn_list_append(&parent->children, &child->child_node);
+}
+
+CN_PRIVATE void cn_call_end_children(connect_call_t *call) {
+#if CONNECT_ENABLE_CLIENT
+    cn_list_t *node;
+    while ((node = cn_list_pop(&call->children)) != NULL)
+        cn_invoke_end_child(CN_CONTAINER(node, connect_call_t, child_node));
+#else
+    (void)call;
+#endif
+}
+
 CN_PRIVATE void cn_call_tell_closed(connect_call_t *call) {
     if (call->told) return;
     call->told = true;
+    cn_call_end_children(call);
     if (!call->entered || !call->events.on_closed) return;
     cn_call_enter(call);
     call->events.on_closed(call, call->rpc.error.code == CONNECT_OK ? NULL : &call->rpc.error, call->user);
@@ -20299,6 +20368,7 @@ static void cn_serve_on_writable(cn_exchange_t *x) {
 
 static void cn_serve_canceled(connect_call_t *call) {
     void (*cancel)(connect_call_t *, void *) = call->cancel;
+    cn_call_end_children(call);
     call->cancel = NULL;
     if (!cancel || !call->promised) return;
     cn_call_enter(call);
@@ -20609,15 +20679,14 @@ static void cn_invoke_restart(connect_call_t *call) {
 /* Tells whether what was sent can be sent once more, and nothing of a response was seen by the application. */
 static bool cn_invoke_can_restart(const connect_call_t *call) {
     const bool request_is_here = cn_call_single_request(call) || call->x.out_taken == 0;
-    const bool untold = call->open_due || !call->x.received_head || !call->events.on_open;
     const bool single = cn_call_single_response(call);
-    return call->owner && request_is_here && untold && (single || call->messages_in == 0) && !call->over;
+    return call->owner && request_is_here && !call->open_told && (single || call->messages_in == 0) && !call->over;
 }
 
 /* The exchange was lost before a response came. */
 static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
-    const bool is_safe = call->unprocessed ||
-        (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
+    const bool is_safe =
+        call->unprocessed || (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
     if (call->resent || call->x.received_head || !is_safe || !cn_invoke_can_restart(call)) return false;
     call->resent = true;
     call->not_before_ms = 0;
@@ -20628,6 +20697,7 @@ static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
 static void cn_invoke_tell_open(connect_call_t *call) {
     connect_code_t code;
     call->open_due = false;
+    call->open_told = true;
     cn_call_enter(call);
     code = call->events.on_open(call, call->user);
     cn_call_leave(call);
@@ -20788,6 +20858,16 @@ static void cn_invoke_pump(connect_call_t *call) {
             cn_invoke_settle(call);
         return;
     }
+}
+
+CN_PRIVATE void cn_invoke_end_child(connect_call_t *call) {
+    if (!call->over) cn_invoke_fail(call, CONNECT_CANCELED, "the call that it was made for has ended");
+    if (!call->pull && !call->callbacks) {
+        cn_list_remove(&call->poke_node);
+        call->poked = false;
+        cn_invoke_tell(call);
+    }
+    cn_call_release_if_done(call);
 }
 
 /* ---- The exchange's events ---- */
@@ -23469,7 +23549,8 @@ void connect_resolve_finish(
 
    base_url (RFC 3986): "http://" authority [path]. The path is put before the methods' own. */
 
-#define CN_CLIENT_ROUNDS 8u       /* of a step; more in the next */
+#define CN_CLIENT_ROUNDS 8u /* of a step; more in the next */
+#define CN_CLIENT_PING_MS (5u * 60 * 1000)
 #define CN_CLIENT_HTTP1_MISSES 8u /* calls of a lane that a step looks at though they find no connection */
 
 #if CONNECT_ENABLE_CLIENT
@@ -24007,11 +24088,17 @@ static bool cn_client_set_target(
     return cn_name_init(client, error);
 }
 
+static bool cn_client_set_limits(connect_client_t *client, const connect_limits_t *limits, connect_error_t *error) {
+    if (!cn_limits_resolve(&client->limits, limits, error)) return false;
+    if (!limits->ping_ms && limits->preset == CONNECT_PRESET_GATEWAY) client->limits.ping_ms = CN_CLIENT_PING_MS;
+    return true;
+}
+
 static bool cn_client_setup(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
     if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
-    return cn_limits_resolve(&client->limits, &options->limits, error) &&
+    return cn_client_set_limits(client, &options->limits, error) &&
         cn_retry_resolve(&client->retry, &options->retry, error) &&
         cn_client_set_target(client, base_url, options, error) &&
         cn_client_copy_headers(client, options->headers, error) &&
@@ -24191,6 +24278,15 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = client->address ? client->address : "";
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
+    if (options->parent) {
+        const int64_t due_ms = options->parent->deadline_ms;
+        const int64_t left =
+            CN_MAX(due_ms != INT64_MAX && client->host ? due_ms - now : connect_call_time_left_ms(options->parent), 1);
+        if (options->parent->loop != client->loop)
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "parent runs on another loop");
+        if (options->parent->over) return cn_error_set(error, CONNECT_CANCELED, "the parent call has ended");
+        if (left < CONNECT_UNLIMITED && (!timeout || left < timeout)) timeout = (uint32_t)left;
+    }
     if (timeout && timeout != CONNECT_UNLIMITED) {
         call->rpc.timeout_ms = timeout;
         if (client->host) call->deadline_ms = now + (int64_t)timeout; /* else from the next feed on */
@@ -24274,6 +24370,7 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
         cn_call_recycle(&client->pool, call);
         return NULL;
     }
+    if (options->parent) cn_call_adopt(options->parent, call);
     cn_retry_count_call(client);
     cn_list_append(&client->calls, &call->node);
     call->writable = !cn_call_single_request(call);
@@ -25457,6 +25554,8 @@ static void cn_carrier_end(cn_carrier_t *carrier) {
 }
 
 static void cn_carrier_fail(cn_carrier_t *carrier, const cn_failure_t *failure) {
+    if (carrier->state == CN_CARRIER_DIALING) /* no file: its server has not begun to listen */
+        carrier->conn->dial_code = failure->os_error == ENOENT ? CONNECT_UNAVAILABLE : failure->code;
     cn_conn_set_failure(carrier->conn, failure->os_error, failure->text);
     cn_carrier_end(carrier);
 }
@@ -27003,6 +27102,7 @@ const char *connect_build_info(void) {
 #undef CN_CARRIER_ROUNDS
 #undef CN_CARRIER_WRITES
 #undef CN_CLIENT_HTTP1_MISSES
+#undef CN_CLIENT_PING_MS
 #undef CN_CLIENT_ROUNDS
 #undef CN_CODINGS_BUILT_IN_MAX
 #undef CN_CODINGS_KEPT_MAX
