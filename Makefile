@@ -4,6 +4,7 @@
 #   make test     everything that must hold, in less than ten minutes on two cores
 #   make conformance   the official Connect conformance suite, server and client
 #   make bench    speed against the floors, and of the codec against its peers, side by side
+#   make bench-gates   instruction counts and sizes against the committed ones
 #
 # Work on it:     make amalgamate | fuzz | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
 #                 make conformance-protobuf: the official suite of protobuf
@@ -258,6 +259,12 @@ build/bench/bench_server: bench/servers/bench_server.c connect.h build/gen/.done
 build/bench/malloc_count.so: bench/malloc_count.c | build/.dir
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 $(WARNINGS) -shared -fPIC $< -o $@ -ldl
+
+# What does not depend on the machine's mood: instruction counts and sizes, beside the committed ones.
+.PHONY: bench-gates
+bench-gates: build/bench/codec/data/.done build/bench/codec/connect_h
+	@sh tests/setup/debian.sh valgrind libnghttp2-dev
+	$(PYTHON) bench/gates.py
 
 # The codec's peers: each gets the schema through its own generator, and the same data.
 CODEC_SCHEMA := bench/codec/shapes.proto bench/codec/sparse.proto
