@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 58ae3ba67f75af95. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 a46163d32317a608. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -830,6 +830,7 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
     uint32_t body_gap_ms;                 /* between two pieces of a request's body          30 s           30 s */
     uint32_t write_stall_ms;              /* nothing could be written                        30 s           30 s */
     uint32_t idle_http1_ms, idle_http2_ms; /*                                               60 s, 5 min    15 s, 60 s */
+    uint32_t ping_ms, ping_answer_ms;     /* HTTP/2 keepalive; clients: after 5 min          2 h, 20 s      off, 20 s */
     uint32_t drain_ms;                    /*                                                 10 s           5 s */
     uint32_t dial_ms, establish_ms;       /* client: one address; until the first request    5 s, 20 s      5 s, 20 s */
 } connect_limits_t;
@@ -999,6 +1000,7 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
     const char *compression, *codec;
     connect_protocol_t protocol;
     bool get, no_get;
+    connect_call_t *parent;                /* call it is made for, same loop: shares its deadline, ends before it */
     void *context;                         /* for interceptors: connect_call_value(call, NULL) */
     connect_reply_t *reply;                /* unary _wait: takes headers and trailers, in the arena; NULL: not wanted */
 } connect_call_options_t;
@@ -1984,16 +1986,71 @@ CN_PRIVATE bool cn_base64_decode(char *to, size_t *len, connect_str_t text);
    multiple of four or not padded at all; the bits left over in the last character must be zero in neither form, as
    peers differ there. Used for metadata in -bin and for error details (Connect, gRPC), and for bytes in JSON. */
 
-/* A character's value and one; 0: it is none of them. */
-static const uint8_t cn_base64_values[256] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 63, 0, 63, 0, 64, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 0,
-    0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 0,
-    0, 0, 0, 64, 0, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51,
-    52, 0, 0, 0, 0, 0};
+/* A character's value; CN_BASE64_BAD: it is none of them. */
+#define CN_BASE64_BAD 0x80u
+static const uint8_t cn_base64_values[256] = {128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 62, 128, 62, 128, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 128, 128, 128, 128, 128, 128,
+    128, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 128, 128, 128,
+    128, 63, 128, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50,
+    51, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128};
 
-static int cn_base64_value(char c) {
-    return cn_base64_values[(unsigned char)c] - 1;
+static uint32_t cn_base64_value(char c) {
+    return cn_base64_values[(unsigned char)c];
 }
+
+/* Eight bytes of a number, the highest first. */
+static inline CN_HOT void cn_base64_store(char *to, uint64_t word) {
+#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    word = __builtin_bswap64(word);
+    memcpy(to, &word, 8);
+#else
+    int i;
+    for (i = 7; i >= 0; i--, word >>= 8)
+        to[i] = (char)(unsigned char)(word & 0xFF);
+#endif
+}
+
+#if defined(__SSE2__) && defined(__GNUC__)
+#define CN_BASE64_SSE2
+/* Six bytes as a number, the first one the highest; eight are loaded. */
+static inline uint64_t cn_base64_load(const void *at) {
+    uint64_t word;
+    memcpy(&word, at, 8);
+    return __builtin_bswap64(word) >> 16;
+}
+
+static inline __m128i cn_base64_spread(__m128i bits, uint64_t upper, uint64_t lower, int by) {
+    const __m128i high = _mm_and_si128(bits, _mm_set1_epi64x((int64_t)upper));
+    return _mm_or_si128(_mm_slli_epi64(high, by), _mm_and_si128(bits, _mm_set1_epi64x((int64_t)lower)));
+}
+
+/* What is to be added to the values above a limit. */
+static inline __m128i cn_base64_above(__m128i values, char limit, char difference) {
+    return _mm_and_si128(_mm_cmpgt_epi8(values, _mm_set1_epi8(limit)), _mm_set1_epi8(difference));
+}
+
+/* 16 characters of 12 bytes; as many as 14 are loaded. The bits are spread to 6 in each byte, the bytes of each half
+   turned round, and all changed at once: the alphabet is the runs A-Z from 0, a-z from 26, 0-9 from 52, and + and /. */
+static inline void cn_base64_sixteen(char *to, const unsigned char *at) {
+    __m128i x = _mm_set_epi64x((int64_t)cn_base64_load(at + 6), (int64_t)cn_base64_load(at));
+    x = cn_base64_spread(x, 0x0000FFFFFF000000u, 0x0000000000FFFFFFu, 8);
+    x = cn_base64_spread(x, 0x00FFF00000FFF000u, 0x00000FFF00000FFFu, 4);
+    x = cn_base64_spread(x, 0x0FC00FC00FC00FC0u, 0x003F003F003F003Fu, 2);
+    x = _mm_or_si128(_mm_slli_epi16(x, 8), _mm_srli_epi16(x, 8));
+    x = _mm_shufflehi_epi16(_mm_shufflelo_epi16(x, _MM_SHUFFLE(0, 1, 2, 3)), _MM_SHUFFLE(0, 1, 2, 3));
+    _mm_storeu_si128((__m128i *)(void *)to,
+        _mm_add_epi8(_mm_add_epi8(_mm_add_epi8(x, _mm_set1_epi8('A')), cn_base64_above(x, 25, 'a' - 26 - 'A')),
+            _mm_add_epi8(_mm_add_epi8(cn_base64_above(x, 51, '0' - 52 - ('a' - 26)),
+                             cn_base64_above(x, 61, '+' - 62 - ('0' - 52))),
+                cn_base64_above(x, 62, '/' - 63 - ('+' - 62)))));
+}
+#endif
 
 CN_PRIVATE size_t cn_base64_encoded_len(size_t len, bool padded) {
     size_t rest = len % 3;
@@ -2009,6 +2066,10 @@ CN_PRIVATE size_t cn_base64_encode(char *to, connect_str_t bytes, bool padded) {
     const unsigned char *at = (const unsigned char *)bytes.data;
     char *begin = to;
     size_t left = bytes.len;
+#if defined(CN_BASE64_SSE2)
+    for (; left >= 14; left -= 12, at += 12, to += 16)
+        cn_base64_sixteen(to, at);
+#endif
     for (; left >= 3; left -= 3, at += 3) {
         uint32_t bits = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
         *to++ = alphabet[bits >> 18];
@@ -2038,18 +2099,27 @@ CN_PRIVATE bool cn_base64_decode(char *to, size_t *len, connect_str_t text) {
     text.len -= padding;
     rest = text.len % 4;
     if (rest == 1 || (padding && rest != 4 - padding)) return false;
-    for (i = 0; i + 4 <= text.len; i += 4) {
-        int a = cn_base64_value(text.data[i]), b = cn_base64_value(text.data[i + 1]);
-        int c = cn_base64_value(text.data[i + 2]), d = cn_base64_value(text.data[i + 3]);
-        if ((a | b | c | d) < 0) return false;
+    for (i = 0; i + 12 <= text.len; i += 8, to += 6) { /* eight are stored, and the next ones go over the last two */
+        const char *at = text.data + i;
+        const uint32_t a = cn_base64_value(at[0]), b = cn_base64_value(at[1]), c = cn_base64_value(at[2]);
+        const uint32_t d = cn_base64_value(at[3]), e = cn_base64_value(at[4]), f = cn_base64_value(at[5]);
+        const uint32_t g = cn_base64_value(at[6]), h = cn_base64_value(at[7]);
+        if (CN_UNLIKELY((a | b | c | d | e | f | g | h) & CN_BASE64_BAD)) return false;
+        cn_base64_store(
+            to, (uint64_t)(a << 18 | b << 12 | c << 6 | d) << 40 | (uint64_t)(e << 18 | f << 12 | g << 6 | h) << 16);
+    }
+    for (; i + 4 <= text.len; i += 4) {
+        const uint32_t a = cn_base64_value(text.data[i]), b = cn_base64_value(text.data[i + 1]);
+        const uint32_t c = cn_base64_value(text.data[i + 2]), d = cn_base64_value(text.data[i + 3]);
+        if ((a | b | c | d) & CN_BASE64_BAD) return false;
         *to++ = (char)(unsigned char)(a << 2 | b >> 4);
         *to++ = (char)(unsigned char)((b & 15) << 4 | c >> 2);
         *to++ = (char)(unsigned char)((c & 3) << 6 | d);
     }
     if (rest) {
-        int a = cn_base64_value(text.data[i]), b = cn_base64_value(text.data[i + 1]);
-        int c = rest == 3 ? cn_base64_value(text.data[i + 2]) : 0;
-        if ((a | b | c) < 0) return false;
+        const uint32_t a = cn_base64_value(text.data[i]), b = cn_base64_value(text.data[i + 1]);
+        const uint32_t c = rest == 3 ? cn_base64_value(text.data[i + 2]) : 0;
+        if ((a | b | c) & CN_BASE64_BAD) return false;
         *to++ = (char)(unsigned char)(a << 2 | b >> 4);
         if (rest == 3) *to++ = (char)(unsigned char)((b & 15) << 4 | c >> 2);
     }
@@ -2180,7 +2250,8 @@ CN_PRIVATE connect_str_t cn_percent_decode(connect_arena_t *arena, connect_str_t
 #define CN_NUMBER_TEXT_MAX 1024 /* characters of a number that is read */
 #define CN_NUMBER_ROOM 32       /* what the longest number takes: -2.2250738585072014e-308 */
 
-/* Writes the shortest digits that read back as the same value; it is finite. Returns how many characters. */
+/* Writes the shortest digits that read back as the same value; it is finite. Returns how many characters. -0.0 gets its
+   fraction, since readers that take "-0" for an integer lose the sign. */
 CN_PRIVATE size_t cn_number_from_double(char *to, double value);
 CN_PRIVATE size_t cn_number_from_float(char *to, float value);
 CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value);
@@ -2387,18 +2458,46 @@ static void cn_number_put_digits(char *to, uint64_t value, size_t count) {
     if (count) *to = (char)('0' + value % 10);
 }
 
-CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value) {
-    size_t count;
-    if (value < 100) {
-        const char *pair = cn_number_pairs + value * 2;
-        count = value >= 10;
-        to[0] = pair[!count]; /* one digit stands in the second place */
-        to[count] = pair[1];
-        return count + 1;
+/* Writes a value below 10,000: without zeros in front, or all four digits. */
+static inline CN_HOT char *cn_number_put_first(char *to, uint32_t value) {
+    const char *pair;
+    if (value >= 100) {
+        const uint32_t high = value / 100;
+        pair = cn_number_pairs + high * 2;
+        *to = *pair; /* written over if it is a zero */
+        to += high >= 10;
+        *to++ = pair[1];
+        memcpy(to, cn_number_pairs + (value - high * 100) * 2, 2);
+        return to + 2;
     }
-    count = cn_number_digit_count(value);
-    cn_number_put_digits(to, value, count);
-    return count;
+    pair = cn_number_pairs + value * 2;
+    *to = *pair;
+    to += value >= 10;
+    *to++ = pair[1];
+    return to;
+}
+
+static inline CN_HOT char *cn_number_put_four(char *to, uint32_t value) {
+    const uint32_t high = value / 100;
+    memcpy(to, cn_number_pairs + high * 2, 2);
+    memcpy(to + 2, cn_number_pairs + (value - high * 100) * 2, 2);
+    return to + 4;
+}
+
+CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value) {
+    const char *begin = to;
+    uint32_t eight;
+    if (CN_LIKELY(value < 10000)) return (size_t)(cn_number_put_first(to, (uint32_t)value) - begin);
+    if (value >= 100000000) {
+        const uint64_t high = value / 100000000;
+        to += cn_number_from_uint(to, high); /* twice at most */
+        eight = (uint32_t)(value - high * 100000000);
+        to = cn_number_put_four(to, eight / 10000);
+    } else {
+        eight = (uint32_t)value;
+        to = cn_number_put_first(to, eight / 10000);
+    }
+    return (size_t)(cn_number_put_four(to, eight % 10000) - begin);
 }
 
 CN_PRIVATE size_t cn_number_from_int(char *to, int64_t value) {
@@ -2507,8 +2606,8 @@ CN_PRIVATE size_t cn_number_from_double(char *to, double value) {
     sign = (size_t)(bits >> 63);
     *to = '-';
     if (!(bits << 1)) {
-        to[sign] = '0';
-        return sign + 1;
+        memcpy(to + sign, "0.0", 3);
+        return sign ? 4 : 1;
     }
     if (exponent)
         return sign +
@@ -2527,8 +2626,8 @@ CN_PRIVATE size_t cn_number_from_float(char *to, float value) {
     sign = bits >> 31;
     *to = '-';
     if (!(bits << 1)) {
-        to[sign] = '0';
-        return sign + 1;
+        memcpy(to + sign, "0.0", 3);
+        return sign ? 4 : 1;
     }
     if (exponent)
         return sign +
@@ -3802,7 +3901,7 @@ static inline size_t cn_message_value_size(const connect_type_t *type, const con
 }
 
 /* Tells whether a field is present: has_x, the oneof's case, not NULL, not zero, not empty. */
-static inline bool cn_message_has(const connect_field_t *field, const void *message) {
+static inline CN_HOT bool cn_message_has(const connect_field_t *field, const void *message) {
     const char *at = (const char *)message + field->offset;
     const unsigned flags = field->flags;
     if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
@@ -9638,7 +9737,7 @@ static void cn_pbjson_write_enum(
 }
 
 /* at: where the member stands, or an item of a list. quoted: as a map's key. */
-static bool cn_pbjson_write_scalar(
+static inline CN_HOT bool cn_pbjson_write_scalar(
     cn_pbjson_encoder_t *encoder, const connect_type_t *type, const connect_field_t *field, const char *at) {
     switch (field->kind) {
     case CONNECT_KIND_BOOL: {
@@ -9876,7 +9975,7 @@ static bool cn_pbjson_is_default_shown(const connect_field_t *field) {
         !(field->flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF | CONNECT_FIELD_NULLABLE));
 }
 
-static bool cn_pbjson_write_value_of(cn_pbjson_encoder_t *encoder, const connect_type_t *type,
+static inline CN_HOT bool cn_pbjson_write_value_of(cn_pbjson_encoder_t *encoder, const connect_type_t *type,
     const connect_field_t *field, cn_pbjson_step_t *step, const char *at) {
     if (field->flags & CONNECT_FIELD_MAP) return cn_pbjson_write_map(encoder, type, field, step, at);
     if (field->flags & CONNECT_FIELD_REPEATED) return cn_pbjson_write_list(encoder, type, field, step, at);
@@ -11094,6 +11193,7 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     bool (*can_begin)(const cn_http_t *http);              /* client: begin would work */
     uint32_t (*capacity)(const cn_http_t *http);           /* client: how many exchanges the peer allows at once */
     bool (*begin)(cn_http_t *http, cn_exchange_t *x);      /* client: attaches x; then send_head */
+    void (*ping)(cn_http_t *http);                         /* asks the peer for a sign of life; HTTP/1.1: NULL */
     void (*drain)(cn_http_t *http);                        /* no new exchanges; closes when the last one has ended */
     bool (*send_head)(cn_exchange_t *x, const cn_head_t *head, bool end); /* false: out of memory */
     void (*flush)(cn_exchange_t *x);                                      /* bytes were appended to x->out */
@@ -12672,7 +12772,7 @@ static void cn_h1_consume(cn_exchange_t *x, size_t len) {
 
 CN_PRIVATE const cn_http_version_t *cn_http1_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_1, cn_h1_open, cn_h1_free, cn_h1_feed, cn_h1_eof, cn_h1_pull,
-        cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
+        cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, NULL, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
         cn_h1_reset, cn_h1_consume};
     return &version;
 }
@@ -13973,6 +14073,14 @@ static void cn_http2_consume(cn_exchange_t *x, size_t len) {
     if (h->fatal || nghttp2_session_get_outbound_queue_size(h->session) > 0) cn_http_wake(x->http);
 }
 
+static void cn_http2_ping(cn_http_t *http) {
+    static const uint8_t opaque[8] = {'a', 'l', 'i', 'v', 'e', '?', 0, 0};
+    cn_http2_t *h = (cn_http2_t *)http->state;
+    if (h->ended) return;
+    (void)cn_http2_check(h, nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, opaque));
+    cn_http_wake(http);
+}
+
 static void cn_http2_drain(cn_http_t *http) {
     cn_http2_t *h = (cn_http2_t *)http->state;
     if (h->ended || http->draining) return;
@@ -13988,8 +14096,8 @@ static void cn_http2_drain(cn_http_t *http) {
 
 CN_PRIVATE const cn_http_version_t *cn_http2_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_2, cn_http2_open, cn_http2_free, cn_http2_feed, cn_http2_eof,
-        cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_drain, cn_http2_send_head,
-        cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
+        cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_ping, cn_http2_drain,
+        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
     return &version;
 }
 #endif
@@ -15500,19 +15608,19 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
         64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) \
         row(header_bytes, 16 * CN_LIMITS_KIB, 8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, \
             8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-            row(send_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-                row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) \
-                    row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(reset_burst, 200, 50) \
-                        row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) row(frame_rate, 1000, 100) \
-                            row(handshake_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
-                                row(header_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
-                                    row(body_gap_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
-                                        row(write_stall_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
-                                            row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
-                                                row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
-                                                    row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                                        row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                            row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
+            row(send_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) row(decode_bytes, 16 * CN_LIMITS_MIB, \
+                1 * CN_LIMITS_MIB) row(depth, 100, 32) row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) \
+                row(reset_burst, 200, 50) row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) \
+                    row(frame_rate, 1000, 100) row(handshake_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
+                        row(header_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) row(body_gap_ms, \
+                            30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) row(write_stall_ms, 30 * CN_LIMITS_SECOND, \
+                            30 * CN_LIMITS_SECOND) row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
+                            row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
+                                row(ping_ms, 7200 * CN_LIMITS_SECOND, CONNECT_UNLIMITED) \
+                                    row(ping_answer_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND) \
+                                        row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                            row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                                row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
     bool tiny;
@@ -16160,7 +16268,7 @@ static bool cn_pem_wanted(cn_pem_kind_t kind, connect_str_t label) {
 
 static bool cn_pem_check(const cn_pem_reader_t *reader, connect_str_t der) {
     cn_x509_t cert;
-    if (cn_x509_element(der).len != der.len) return cn_pem_fail(reader, "this block is no DER");
+    if (der.len == 0 || cn_x509_element(der).len != der.len) return cn_pem_fail(reader, "this block is no DER");
     if (reader->kind == CN_PEM_CHAIN && !cn_x509_parse(&cert, der))
         return cn_pem_fail(reader, "this is no X.509 certificate");
     return true;
@@ -18143,6 +18251,8 @@ struct connect_conn_t {
     cn_list_t node; /* in the owner's list */
     int64_t owner_due_ms;     /* set by cn_conn_set_owner_due */
     int64_t opened_ms;        /* when it was opened; -1: the time is not known yet */
+    int64_t heard_ms;         /* when something came last */
+    int64_t pinged_ms;        /* when it was asked for a sign of life, and none came since; -1: it was not */
     int64_t idle_since_ms;    /* no exchange since; -1: there is one */
     int64_t stalled_since_ms; /* output waits and none of it was written since; -1: none waits */
     int64_t abort_ms;         /* drained too long; INT64_MAX: not drained */
@@ -18226,9 +18336,10 @@ CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http);
    any other is HTTP/1.1; up to then the bytes are held in `preface`. A client knows beforehand.
 
    Clocks: header_ms (a head is awaited in the middle of it, or nothing came at all), idle_http1_ms and idle_http2_ms
-   (no exchange), write_stall_ms (output waits and the transport takes none), abort_ms (drained too long), the
-   exchanges' own due_ms and the owner's. The clock is the user's: it is known from the first feed on. deadline_ms is
-   the earliest; a step called `tick` at the end of each feed acts on what has come.
+   (no exchange), write_stall_ms (output waits and the transport takes none), ping_ms and ping_answer_ms (nothing is
+   heard), abort_ms (drained too long), the exchanges' own due_ms and the owner's. The clock is the user's: it is known
+   from the first feed on. deadline_ms is the earliest; a step called `tick` at the end of each feed acts on what has
+   come.
 
    Events run only inside feed, output, eof, opened, and close. `depth` counts them: a connection that is closed inside
    one of its own events is freed when the outermost has ended, and owner->leave is the last thing of all, as the owner
@@ -18295,6 +18406,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     conn->owner_due_ms = conn->abort_ms = conn->stall_check_ms = INT64_MAX;
     conn->opened_ms = -1;
     conn->idle_since_ms = -1;
+    conn->pinged_ms = -1;
     conn->stalled_since_ms = -1;
     conn->connected = options->is_server;
     conn->opened = options->is_server;
@@ -18315,7 +18427,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
 
 static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
     if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
-    if (conn->opened_ms < 0) conn->opened_ms = conn->http.now_ms;
+    if (conn->opened_ms < 0) conn->opened_ms = conn->heard_ms = conn->http.now_ms;
     if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, conn->http.now_ms);
     conn->http.feeding = true;
 }
@@ -18442,6 +18554,28 @@ static int64_t cn_conn_idle_due(const connect_conn_t *conn) {
         conn->http.version->number == CONNECT_HTTP_2 ? limits->idle_http2_ms : limits->idle_http1_ms);
 }
 
+/* A peer of which nothing was heard for ping_ms is asked, one that does not answer is gone. */
+static int64_t cn_conn_ping_due(const connect_conn_t *conn) {
+    const cn_http_t *http = &conn->http;
+    if (!http->version || !http->version->ping || http->closing) return INT64_MAX;
+    return conn->pinged_ms >= 0 ? cn_conn_add_ms(conn->pinged_ms, http->limits->ping_answer_ms)
+                                : cn_conn_add_ms(conn->heard_ms, http->limits->ping_ms);
+}
+
+static void cn_conn_kill(connect_conn_t *conn);
+
+static void cn_conn_tick_ping(connect_conn_t *conn) {
+    const int64_t now = conn->http.now_ms;
+    if (cn_conn_ping_due(conn) > now) return;
+    if (conn->pinged_ms < 0) {
+        conn->pinged_ms = now;
+        conn->http.version->ping(&conn->http);
+        return;
+    }
+    cn_conn_set_failure(conn, ETIMEDOUT, "the peer does not answer (limits.ping_answer_ms)");
+    cn_conn_kill(conn);
+}
+
 int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     const cn_http_t *http = &conn->http;
     int64_t due = CN_MIN(http->due_ms, conn->owner_due_ms);
@@ -18451,6 +18585,7 @@ int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     due = CN_MIN(due, cn_conn_add_ms(http->head_since_ms, http->limits->header_ms));
     due = CN_MIN(due, cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms));
     due = CN_MIN(due, cn_conn_idle_due(conn));
+    due = CN_MIN(due, cn_conn_ping_due(conn));
     due = CN_MIN(due, conn->stall_check_ms);
     return CN_MIN(due, conn->abort_ms);
 }
@@ -18534,6 +18669,8 @@ static bool cn_conn_tick(connect_conn_t *conn) {
         http->closing = true;
         http->read_blocked = true;
     }
+    cn_conn_tick_ping(conn);
+    if (conn->dead) return due;
     if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
     if (conn->stall_check_ms <= now) conn->stall_check_ms = cn_conn_look_for_stalls(http, false);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
@@ -18695,7 +18832,11 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
             taken = cn_conn_refuse_tls(conn, len);
         else
             taken = cn_conn_deliver(conn, at, len);
-        if (taken) conn->heard = true;
+        if (taken) {
+            conn->heard = true;
+            conn->heard_ms = conn->http.now_ms;
+            conn->pinged_ms = -1;
+        }
     }
     due = cn_conn_tick(conn);
     conn->output_due = conn->output_due || len || woken || due;
@@ -18933,6 +19074,8 @@ struct connect_call_t {
     connect_loop_t *loop; /* NULL: no sockets */
     const connect_codec_options_t *codec_options;
     cn_list_t node;      /* in a list of the owner's */
+    cn_list_t children;  /* child_node: calls that were made for this one */
+    cn_list_t child_node;
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
@@ -18961,7 +19104,7 @@ struct connect_call_t {
     bool resent;                       /* client: once, without the application's policy */
     bool again;                        /* client: once its exchange is closed */
     bool retriable;                    /* client: its owner may make it again */
-    bool open_due;                     /* client: on_open waits for the outcome */
+    bool open_due, open_told;          /* client: on_open waits for the outcome; was called */
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
     bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
@@ -19016,6 +19159,10 @@ CN_PRIVATE void cn_call_release_if_done(connect_call_t *call);
 /* Has cn_call_on_poke called out of the next feed. */
 CN_PRIVATE void cn_call_poke(connect_call_t *call);
 CN_PRIVATE void cn_call_on_poke(connect_call_t *call);
+/* Makes a client's call one that is made for another. */
+CN_PRIVATE void cn_call_adopt(connect_call_t *parent, connect_call_t *child);
+/* Cancels the calls that were made for this one, and has them told before it. */
+CN_PRIVATE void cn_call_end_children(connect_call_t *call);
 /* Calls on_closed, once. */
 CN_PRIVATE void cn_call_tell_closed(connect_call_t *call);
 /* Tells whether an application may set a header of this name, in any case. */
@@ -19099,6 +19246,8 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
 CN_PRIVATE void cn_invoke_end(connect_call_t *call);
 /* The same, of what the peer or the network did: the call may be made again. */
 CN_PRIVATE void cn_invoke_decide(connect_call_t *call);
+/* Ends a call because that which it was made for ends, and tells its application now. */
+CN_PRIVATE void cn_invoke_end_child(connect_call_t *call);
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call);
 /* For the _wait functions. Takes the next response: OK: decoded into the arena; AGAIN: none yet; END, ERROR: over. */
 CN_PRIVATE connect_io_t cn_invoke_receive(
@@ -19240,8 +19389,8 @@ CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x) {
 }
 
 CN_PRIVATE int64_t cn_call_now_ms(const connect_call_t *call) {
-    if (call->x.http) return call->x.http->now_ms;
-    return call->owner ? call->owner_events->now_ms(call) : call->x.received_ms;
+    const int64_t now_ms = call->owner ? call->owner_events->now_ms(call) : call->x.received_ms;
+    return call->x.http ? CN_MAX(now_ms, call->x.http->now_ms) : now_ms; /* a connection is told it now and then */
 }
 
 CN_PRIVATE void cn_call_enter(connect_call_t *call) {
@@ -19257,6 +19406,7 @@ CN_PRIVATE void cn_call_release_if_done(connect_call_t *call) {
     if (call->x.http || user_has_it || call->callbacks || call->released || !call->told || call->poked) return;
     call->released = true;
     cn_list_remove(&call->poke_node);
+    cn_list_remove(&call->child_node);
     if (call->owner)
         call->owner_events->on_released(call);
     else
@@ -19282,9 +19432,25 @@ CN_PRIVATE void cn_call_on_poke(connect_call_t *call) {
 #endif
 }
 
+CN_PRIVATE void cn_call_adopt(connect_call_t *parent, connect_call_t *child) {
+    if (!parent->children.next) cn_list_init(&parent->children);
+    cn_list_append(&parent->children, &child->child_node);
+}
+
+CN_PRIVATE void cn_call_end_children(connect_call_t *call) {
+#if CONNECT_ENABLE_CLIENT
+    cn_list_t *node;
+    while ((node = cn_list_pop(&call->children)) != NULL)
+        cn_invoke_end_child(CN_CONTAINER(node, connect_call_t, child_node));
+#else
+    (void)call;
+#endif
+}
+
 CN_PRIVATE void cn_call_tell_closed(connect_call_t *call) {
     if (call->told) return;
     call->told = true;
+    cn_call_end_children(call);
     if (!call->entered || !call->events.on_closed) return;
     cn_call_enter(call);
     call->events.on_closed(call, call->rpc.error.code == CONNECT_OK ? NULL : &call->rpc.error, call->user);
@@ -20236,6 +20402,7 @@ static void cn_serve_on_writable(cn_exchange_t *x) {
 
 static void cn_serve_canceled(connect_call_t *call) {
     void (*cancel)(connect_call_t *, void *) = call->cancel;
+    cn_call_end_children(call);
     call->cancel = NULL;
     if (!cancel || !call->promised) return;
     cn_call_enter(call);
@@ -20546,15 +20713,14 @@ static void cn_invoke_restart(connect_call_t *call) {
 /* Tells whether what was sent can be sent once more, and nothing of a response was seen by the application. */
 static bool cn_invoke_can_restart(const connect_call_t *call) {
     const bool request_is_here = cn_call_single_request(call) || call->x.out_taken == 0;
-    const bool untold = call->open_due || !call->x.received_head || !call->events.on_open;
     const bool single = cn_call_single_response(call);
-    return call->owner && request_is_here && untold && (single || call->messages_in == 0) && !call->over;
+    return call->owner && request_is_here && !call->open_told && (single || call->messages_in == 0) && !call->over;
 }
 
 /* The exchange was lost before a response came. */
 static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
-    const bool is_safe = call->unprocessed ||
-        (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
+    const bool is_safe =
+        call->unprocessed || (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
     if (call->resent || call->x.received_head || !is_safe || !cn_invoke_can_restart(call)) return false;
     call->resent = true;
     call->not_before_ms = 0;
@@ -20565,6 +20731,7 @@ static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
 static void cn_invoke_tell_open(connect_call_t *call) {
     connect_code_t code;
     call->open_due = false;
+    call->open_told = true;
     cn_call_enter(call);
     code = call->events.on_open(call, call->user);
     cn_call_leave(call);
@@ -20725,6 +20892,16 @@ static void cn_invoke_pump(connect_call_t *call) {
             cn_invoke_settle(call);
         return;
     }
+}
+
+CN_PRIVATE void cn_invoke_end_child(connect_call_t *call) {
+    if (!call->over) cn_invoke_fail(call, CONNECT_CANCELED, "the call that it was made for has ended");
+    if (!call->pull && !call->callbacks) {
+        cn_list_remove(&call->poke_node);
+        call->poked = false;
+        cn_invoke_tell(call);
+    }
+    cn_call_release_if_done(call);
 }
 
 /* ---- The exchange's events ---- */
@@ -23406,7 +23583,8 @@ void connect_resolve_finish(
 
    base_url (RFC 3986): "http://" authority [path]. The path is put before the methods' own. */
 
-#define CN_CLIENT_ROUNDS 8u       /* of a step; more in the next */
+#define CN_CLIENT_ROUNDS 8u /* of a step; more in the next */
+#define CN_CLIENT_PING_MS (5u * 60 * 1000)
 #define CN_CLIENT_HTTP1_MISSES 8u /* calls of a lane that a step looks at though they find no connection */
 
 #if CONNECT_ENABLE_CLIENT
@@ -23944,11 +24122,17 @@ static bool cn_client_set_target(
     return cn_name_init(client, error);
 }
 
+static bool cn_client_set_limits(connect_client_t *client, const connect_limits_t *limits, connect_error_t *error) {
+    if (!cn_limits_resolve(&client->limits, limits, error)) return false;
+    if (!limits->ping_ms && limits->preset == CONNECT_PRESET_GATEWAY) client->limits.ping_ms = CN_CLIENT_PING_MS;
+    return true;
+}
+
 static bool cn_client_setup(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
     if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
-    return cn_limits_resolve(&client->limits, &options->limits, error) &&
+    return cn_client_set_limits(client, &options->limits, error) &&
         cn_retry_resolve(&client->retry, &options->retry, error) &&
         cn_client_set_target(client, base_url, options, error) &&
         cn_client_copy_headers(client, options->headers, error) &&
@@ -24128,6 +24312,15 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = client->address ? client->address : "";
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
+    if (options->parent) {
+        const int64_t due_ms = options->parent->deadline_ms;
+        const int64_t left =
+            CN_MAX(due_ms != INT64_MAX && client->host ? due_ms - now : connect_call_time_left_ms(options->parent), 1);
+        if (options->parent->loop != client->loop)
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "parent runs on another loop");
+        if (options->parent->over) return cn_error_set(error, CONNECT_CANCELED, "the parent call has ended");
+        if (left < CONNECT_UNLIMITED && (!timeout || left < timeout)) timeout = (uint32_t)left;
+    }
     if (timeout && timeout != CONNECT_UNLIMITED) {
         call->rpc.timeout_ms = timeout;
         if (client->host) call->deadline_ms = now + (int64_t)timeout; /* else from the next feed on */
@@ -24211,6 +24404,7 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
         cn_call_recycle(&client->pool, call);
         return NULL;
     }
+    if (options->parent) cn_call_adopt(options->parent, call);
     cn_retry_count_call(client);
     cn_list_append(&client->calls, &call->node);
     call->writable = !cn_call_single_request(call);
@@ -25394,6 +25588,8 @@ static void cn_carrier_end(cn_carrier_t *carrier) {
 }
 
 static void cn_carrier_fail(cn_carrier_t *carrier, const cn_failure_t *failure) {
+    if (carrier->state == CN_CARRIER_DIALING) /* no file: its server has not begun to listen */
+        carrier->conn->dial_code = failure->os_error == ENOENT ? CONNECT_UNAVAILABLE : failure->code;
     cn_conn_set_failure(carrier->conn, failure->os_error, failure->text);
     cn_carrier_end(carrier);
 }
@@ -26910,6 +27106,8 @@ const char *connect_build_info(void) {
 #undef CN_ARENA_FIRST
 #undef CN_ARENA_LARGEST
 #undef CN_BALANCE_SMOOTH
+#undef CN_BASE64_BAD
+#undef CN_BASE64_SSE2
 #undef CN_BEAR_ALERT_RECORD
 #undef CN_BEAR_BUFFER
 #undef CN_BEAR_CHAIN_BYTES
@@ -26938,6 +27136,7 @@ const char *connect_build_info(void) {
 #undef CN_CARRIER_ROUNDS
 #undef CN_CARRIER_WRITES
 #undef CN_CLIENT_HTTP1_MISSES
+#undef CN_CLIENT_PING_MS
 #undef CN_CLIENT_ROUNDS
 #undef CN_CODINGS_BUILT_IN_MAX
 #undef CN_CODINGS_KEPT_MAX

@@ -16,9 +16,10 @@
    any other is HTTP/1.1; up to then the bytes are held in `preface`. A client knows beforehand.
 
    Clocks: header_ms (a head is awaited in the middle of it, or nothing came at all), idle_http1_ms and idle_http2_ms
-   (no exchange), write_stall_ms (output waits and the transport takes none), abort_ms (drained too long), the
-   exchanges' own due_ms and the owner's. The clock is the user's: it is known from the first feed on. deadline_ms is
-   the earliest; a step called `tick` at the end of each feed acts on what has come.
+   (no exchange), write_stall_ms (output waits and the transport takes none), ping_ms and ping_answer_ms (nothing is
+   heard), abort_ms (drained too long), the exchanges' own due_ms and the owner's. The clock is the user's: it is known
+   from the first feed on. deadline_ms is the earliest; a step called `tick` at the end of each feed acts on what has
+   come.
 
    Events run only inside feed, output, eof, opened, and close. `depth` counts them: a connection that is closed inside
    one of its own events is freed when the outermost has ended, and owner->leave is the last thing of all, as the owner
@@ -85,6 +86,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     conn->owner_due_ms = conn->abort_ms = conn->stall_check_ms = INT64_MAX;
     conn->opened_ms = -1;
     conn->idle_since_ms = -1;
+    conn->pinged_ms = -1;
     conn->stalled_since_ms = -1;
     conn->connected = options->is_server;
     conn->opened = options->is_server;
@@ -105,7 +107,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
 
 static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
     if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
-    if (conn->opened_ms < 0) conn->opened_ms = conn->http.now_ms;
+    if (conn->opened_ms < 0) conn->opened_ms = conn->heard_ms = conn->http.now_ms;
     if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, conn->http.now_ms);
     conn->http.feeding = true;
 }
@@ -232,6 +234,28 @@ static int64_t cn_conn_idle_due(const connect_conn_t *conn) {
         conn->http.version->number == CONNECT_HTTP_2 ? limits->idle_http2_ms : limits->idle_http1_ms);
 }
 
+/* A peer of which nothing was heard for ping_ms is asked, one that does not answer is gone. */
+static int64_t cn_conn_ping_due(const connect_conn_t *conn) {
+    const cn_http_t *http = &conn->http;
+    if (!http->version || !http->version->ping || http->closing) return INT64_MAX;
+    return conn->pinged_ms >= 0 ? cn_conn_add_ms(conn->pinged_ms, http->limits->ping_answer_ms)
+                                : cn_conn_add_ms(conn->heard_ms, http->limits->ping_ms);
+}
+
+static void cn_conn_kill(connect_conn_t *conn);
+
+static void cn_conn_tick_ping(connect_conn_t *conn) {
+    const int64_t now = conn->http.now_ms;
+    if (cn_conn_ping_due(conn) > now) return;
+    if (conn->pinged_ms < 0) {
+        conn->pinged_ms = now;
+        conn->http.version->ping(&conn->http);
+        return;
+    }
+    cn_conn_set_failure(conn, ETIMEDOUT, "the peer does not answer (limits.ping_answer_ms)");
+    cn_conn_kill(conn);
+}
+
 int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     const cn_http_t *http = &conn->http;
     int64_t due = CN_MIN(http->due_ms, conn->owner_due_ms);
@@ -241,6 +265,7 @@ int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     due = CN_MIN(due, cn_conn_add_ms(http->head_since_ms, http->limits->header_ms));
     due = CN_MIN(due, cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms));
     due = CN_MIN(due, cn_conn_idle_due(conn));
+    due = CN_MIN(due, cn_conn_ping_due(conn));
     due = CN_MIN(due, conn->stall_check_ms);
     return CN_MIN(due, conn->abort_ms);
 }
@@ -324,6 +349,8 @@ static bool cn_conn_tick(connect_conn_t *conn) {
         http->closing = true;
         http->read_blocked = true;
     }
+    cn_conn_tick_ping(conn);
+    if (conn->dead) return due;
     if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
     if (conn->stall_check_ms <= now) conn->stall_check_ms = cn_conn_look_for_stalls(http, false);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
@@ -485,7 +512,11 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
             taken = cn_conn_refuse_tls(conn, len);
         else
             taken = cn_conn_deliver(conn, at, len);
-        if (taken) conn->heard = true;
+        if (taken) {
+            conn->heard = true;
+            conn->heard_ms = conn->http.now_ms;
+            conn->pinged_ms = -1;
+        }
     }
     due = cn_conn_tick(conn);
     conn->output_due = conn->output_due || len || woken || due;

@@ -26,6 +26,8 @@ struct connect_conn_t {
     cn_list_t node; /* in the owner's list */
     int64_t owner_due_ms;     /* set by cn_conn_set_owner_due */
     int64_t opened_ms;        /* when it was opened; -1: the time is not known yet */
+    int64_t heard_ms;         /* when something came last */
+    int64_t pinged_ms;        /* when it was asked for a sign of life, and none came since; -1: it was not */
     int64_t idle_since_ms;    /* no exchange since; -1: there is one */
     int64_t stalled_since_ms; /* output waits and none of it was written since; -1: none waits */
     int64_t abort_ms;         /* drained too long; INT64_MAX: not drained */
