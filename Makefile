@@ -89,11 +89,16 @@ interop: setup
 	@rm -f build/passed/$@
 	@$(MAKE) --no-print-directory build/passed/$@
 
+# Certificates of all kinds, good and bad.
+build/certificates/ca.pem: tests/tls/certificates.sh
+	@mkdir -p build
+	sh tests/tls/certificates.sh build/certificates
+
 # The header as it is, but for the #undef of the private macros at its end: tests may use these, too.
 build/private/connect.h: connect.h
 	@mkdir -p $(@D)
 	sed '/^#undef CN_/d' connect.h > $@
-UNIT_NEEDS := build/private/connect.h build/gen/.done $(wildcard tests/support/*)
+UNIT_NEEDS := build/certificates/ca.pem build/private/connect.h build/gen/.done $(wildcard tests/support/*)
 UNIT_FLAGS := -std=c99 $(TEST_WARNINGS) -Ibuild/private $(INCLUDES) -Itests -Itests/support
 build/unit/%: tests/unit/%.c $(UNIT_NEEDS)
 	@mkdir -p $(@D)

@@ -297,8 +297,8 @@ CN_PRIVATE size_t cn_number_from_double(char *to, double value) {
     sign = (size_t)(bits >> 63);
     *to = '-';
     if (!(bits << 1)) {
-        to[sign] = '0';
-        return sign + 1;
+        memcpy(to + sign, "0.0", 3);
+        return sign ? 4 : 1;
     }
     if (exponent)
         return sign +
@@ -317,8 +317,8 @@ CN_PRIVATE size_t cn_number_from_float(char *to, float value) {
     sign = bits >> 31;
     *to = '-';
     if (!(bits << 1)) {
-        to[sign] = '0';
-        return sign + 1;
+        memcpy(to + sign, "0.0", 3);
+        return sign ? 4 : 1;
     }
     if (exponent)
         return sign +
