@@ -4,6 +4,7 @@
 #   make test     everything that must hold, in less than ten minutes on two cores
 #   make conformance   the official Connect conformance suite, server and client
 #   make bench    speed against the floors, and of the codec against its peers, side by side
+#   make bench-gates   instruction counts and sizes against the committed ones
 #
 # Work on it:     make amalgamate | fuzz | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
 #                 make conformance-protobuf: the official suite of protobuf
@@ -31,7 +32,7 @@ BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server buil
 CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb yyjson buffa prost)
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
-CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples readme bench-build \
+CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples readme docs bench-build \
     conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
 ALONE := $(addprefix build/passed/,interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
@@ -121,6 +122,8 @@ build/passed/amalgamation: $(SOURCES) connect.h connect_gen.c amalgamate.py
 	@sh tests/check.sh amalgamation $(PYTHON) amalgamate.py --check
 build/passed/readme: README.md build/gen/.done
 	@sh tests/check.sh readme $(PYTHON) tests/readme.py
+build/passed/docs: $(wildcard docs/*.md) tests/docs.py build/gen/.done connect.h
+	@CC="$(CC)" sh tests/check.sh docs $(PYTHON) tests/docs.py
 build/passed/modules: $(SOURCES) tests/modules.sh
 	@CFLAGS="-O0 $(WARNINGS) -Werror" LIBS="$(LIBS)" sh tests/check.sh modules sh tests/modules.sh
 build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
@@ -132,7 +135,8 @@ build/passed/examples: connect.h build/gen/.done $(wildcard examples/*) tests/ex
 	@WARNINGS="$(WARNINGS)" sh tests/check.sh examples sh tests/examples.sh
 build/passed/bench-build: $(BENCH)
 	@sh tests/check.sh bench-build true
-build/passed/interop: build/interop/server build/interop/client build/interop/peers tests/interop/run.py
+build/passed/interop: build/interop/server build/interop/client build/interop/peers build/interop/telemetry.pb \
+    $(wildcard tests/interop/*/*) tests/interop/run.py
 	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
 build/passed/h2spec: build/interop/server tests/h2spec.sh
 	@sh tests/check.sh h2spec sh tests/h2spec.sh build/interop/server
@@ -173,11 +177,14 @@ build/passed/exhaustive/numbers: build/exhaustive/numbers
 build/passed/exhaustive/utf8: build/exhaustive/utf8
 	@sh tests/check.sh exhaustive/utf8 $< E0 FF 8912896
 
-# ---- Interop: ours in C, with sanitizers; and connect-go and grpc-go in one Go program ----
+# ---- Interop: ours in C, with sanitizers; connect-go and grpc-go in one Go program; the rest are scripts ----
 
 build/interop/%: tests/interop/%.c connect.h build/gen/.done
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(SANITIZE) $(WARNINGS) -Werror $(INCLUDES) $< -o $@ $(LIBS)
+build/interop/telemetry.pb: examples/telemetry.proto build/connect_gen
+	@mkdir -p $(@D)
+	build/connect_gen -I examples --descriptor_set_out $@ --include_imports telemetry.proto
 build/interop/peers: $(wildcard tests/interop/go/*) examples/telemetry.proto tests/interop/build_peers.sh
 	sh tests/interop/build_peers.sh $@
 
@@ -263,6 +270,12 @@ build/bench/bench_server: bench/servers/bench_server.c connect.h build/gen/.done
 build/bench/malloc_count.so: bench/malloc_count.c | build/.dir
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 $(WARNINGS) -shared -fPIC $< -o $@ -ldl
+
+# What does not depend on the machine's mood: instruction counts and sizes, beside the committed ones.
+.PHONY: bench-gates
+bench-gates: build/bench/codec/data/.done build/bench/codec/connect_h
+	@sh tests/setup/debian.sh valgrind libnghttp2-dev
+	$(PYTHON) bench/gates.py
 
 # The codec's peers: each gets the schema through its own generator, and the same data.
 CODEC_SCHEMA := bench/codec/shapes.proto bench/codec/sparse.proto
