@@ -35,7 +35,7 @@ CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples footprint readme docs \
     bench-build conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,interop h2spec demo conformance-server conformance-client conformance-server-odd)
+ALONE := $(addprefix build/passed/,interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -142,6 +142,13 @@ build/passed/interop: build/interop/server build/interop/client build/interop/pe
 	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
 build/passed/h2spec: build/interop/server tests/h2spec.sh
 	@sh tests/check.sh h2spec sh tests/h2spec.sh build/interop/server
+build/passed/h2specd: build/interop/one_call tests/h2specd.sh
+	@sh tests/check.sh h2specd sh tests/h2specd.sh build/interop/one_call
+build/passed/faults: build/faults/faults
+	@sh tests/check.sh faults build/faults/faults
+build/faults/faults: tests/faults/faults.c tests/faults/relay.h connect.h build/gen/.done
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L $(SANITIZE) $(WARNINGS) -Werror $(INCLUDES) $< -o $@ $(LIBS)
 build/passed/demo: connect.h connect_gen.c $(wildcard examples/*)
 	@CC="$(CC)" sh tests/check.sh demo sh examples/demo.sh
 

@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 a46163d32317a608. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 0989068566528681. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -11163,6 +11163,8 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     bool out_waited;               /* some waited then */
     bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
     bool over_high_water, is_head_request, reset;
+    bool has_reset_due;            /* HTTP/2: RST_STREAM with reset_error goes out after what is being fed */
+    uint32_t reset_error;
     bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
     uint8_t interim_heads;         /* client: 1xx responses so far */
     bool unprocessed;              /* client: the peer has not processed the request: it may be sent again */
@@ -12873,6 +12875,8 @@ typedef struct cn_http2_t {
     bool has_early_end;  /* server: a response may have ended before its request */
     bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
     bool has_stray;      /* client: an exchange was reset that nghttp2 may not know */
+    bool is_receiving;   /* bytes are on their way through nghttp2 */
+    bool has_reset_due;  /* an exchange has a reset_error */
     uint32_t fatal;      /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
     connect_code_t fatal_code;
     const char *fatal_why;
@@ -13229,6 +13233,11 @@ static bool cn_http2_is_mute(const cn_exchange_t *x) {
 /* Gives an exchange up with an HTTP/2 error code; what on_closed will say is in it already. */
 static void cn_http2_reset_stream(cn_http2_t *h, cn_exchange_t *x, uint32_t error) {
     x->reset = true;
+    if (h->is_receiving) { /* what else was received may be a stream error, which goes first */
+        x->has_reset_due = h->has_reset_due = true;
+        x->reset_error = error;
+        return;
+    }
     (void)cn_http2_check(h, nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, x->stream_id, error));
 }
 
@@ -13237,6 +13246,18 @@ static void cn_http2_give_up(cn_http2_t *h, cn_exchange_t *x, uint32_t error, co
     x->close_code = code;
     x->close_why = why;
     cn_http2_reset_stream(h, x, error);
+}
+
+/* Resets that what was fed has caused. */
+static void cn_http2_reset_due(cn_http2_t *h) {
+    cn_list_t *node;
+    h->has_reset_due = false;
+    for (node = h->http->exchanges.next; node != &h->http->exchanges; node = node->next) {
+        cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
+        if (!x->has_reset_due) continue;
+        x->has_reset_due = false;
+        cn_http2_reset_stream(h, x, x->reset_error);
+    }
 }
 
 static int cn_http2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user) {
@@ -13842,13 +13863,16 @@ static size_t cn_http2_feed(cn_http_t *http, const char *bytes, size_t len) {
     }
     h->early_end_seen = h->has_early_end;
     http->feeding = true;
+    h->is_receiving = true;
     cn_http2_receive_frames(h, (const uint8_t *)bytes, len);
+    h->is_receiving = false;
     if (h->settings_received || !http->is_server) {
         if (!h->in_block)
             http->head_since_ms = -1;
         else if (http->head_since_ms < 0)
             http->head_since_ms = http->now_ms;
     }
+    if (h->has_reset_due && !h->ended) cn_http2_reset_due(h);
     (void)cn_http2_settle(h);
     http->feeding = was_feeding;
     return len;

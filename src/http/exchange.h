@@ -66,6 +66,8 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     bool out_waited;               /* some waited then */
     bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
     bool over_high_water, is_head_request, reset;
+    bool has_reset_due;            /* HTTP/2: RST_STREAM with reset_error goes out after what is being fed */
+    uint32_t reset_error;
     bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
     uint8_t interim_heads;         /* client: 1xx responses so far */
     bool unprocessed;              /* client: the peer has not processed the request: it may be sent again */

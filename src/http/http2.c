@@ -95,6 +95,8 @@ typedef struct cn_http2_t {
     bool has_early_end;  /* server: a response may have ended before its request */
     bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
     bool has_stray;      /* client: an exchange was reset that nghttp2 may not know */
+    bool is_receiving;   /* bytes are on their way through nghttp2 */
+    bool has_reset_due;  /* an exchange has a reset_error */
     uint32_t fatal;      /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
     connect_code_t fatal_code;
     const char *fatal_why;
@@ -451,6 +453,11 @@ static bool cn_http2_is_mute(const cn_exchange_t *x) {
 /* Gives an exchange up with an HTTP/2 error code; what on_closed will say is in it already. */
 static void cn_http2_reset_stream(cn_http2_t *h, cn_exchange_t *x, uint32_t error) {
     x->reset = true;
+    if (h->is_receiving) { /* what else was received may be a stream error, which goes first */
+        x->has_reset_due = h->has_reset_due = true;
+        x->reset_error = error;
+        return;
+    }
     (void)cn_http2_check(h, nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, x->stream_id, error));
 }
 
@@ -459,6 +466,18 @@ static void cn_http2_give_up(cn_http2_t *h, cn_exchange_t *x, uint32_t error, co
     x->close_code = code;
     x->close_why = why;
     cn_http2_reset_stream(h, x, error);
+}
+
+/* Resets that what was fed has caused. */
+static void cn_http2_reset_due(cn_http2_t *h) {
+    cn_list_t *node;
+    h->has_reset_due = false;
+    for (node = h->http->exchanges.next; node != &h->http->exchanges; node = node->next) {
+        cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
+        if (!x->has_reset_due) continue;
+        x->has_reset_due = false;
+        cn_http2_reset_stream(h, x, x->reset_error);
+    }
 }
 
 static int cn_http2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user) {
@@ -1064,13 +1083,16 @@ static size_t cn_http2_feed(cn_http_t *http, const char *bytes, size_t len) {
     }
     h->early_end_seen = h->has_early_end;
     http->feeding = true;
+    h->is_receiving = true;
     cn_http2_receive_frames(h, (const uint8_t *)bytes, len);
+    h->is_receiving = false;
     if (h->settings_received || !http->is_server) {
         if (!h->in_block)
             http->head_since_ms = -1;
         else if (http->head_since_ms < 0)
             http->head_since_ms = http->now_ms;
     }
+    if (h->has_reset_due && !h->ended) cn_http2_reset_due(h);
     (void)cn_http2_settle(h);
     http->feeding = was_feeding;
     return len;
