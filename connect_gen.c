@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 c9c622cb7e698aa4. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 0568533be24168b5. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -1968,7 +1968,6 @@ static bool gen_parser_extend(gen_parser_t *parser, gen_type_t *parent) {
     if (!gen_parser_expect(parser, "{", "after the name of the message that is extended")) return false;
     if (gen_lexer_is(&parser->lexer, "}")) gen_parser_wrong(parser, "an extension");
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
-        if (gen_parser_take(parser, ";")) continue;
         if (!gen_parser_field(parser, parent, NULL, &template)) gen_parser_recover(parser);
     }
     return gen_parser_expect(parser, "}", "at the end of the extensions");
@@ -7423,13 +7422,8 @@ static const char *gen_emit_tables_default(gen_context_t *ctx, const gen_field_t
     double number;
     if (field->label == GEN_LABEL_REPEATED || field->type || (field->oneof && !field->oneof->synthetic)) return NULL;
     if (field->enumeration) {
-        for (choice = field->enumeration->values.first; choice; choice = choice->next) {
-            if (!value ||
-                (strlen(choice->name) == value->text.len &&
-                    memcmp(choice->name, value->text.data, value->text.len) == 0)) {
-                return choice->number ? choice->c_name : NULL;
-            }
-        }
+        choice = value ? gen_scalar_enum_value(ctx, field->enumeration, value->text) : field->enumeration->values.first;
+        return choice && choice->number ? choice->c_name : NULL;
     }
     if (!value) return NULL;
     switch (field->kind) {

@@ -53,6 +53,8 @@ struct connect_call_t {
     connect_loop_t *loop; /* NULL: no sockets */
     const connect_codec_options_t *codec_options;
     cn_list_t node;      /* in a list of the owner's */
+    cn_list_t children;  /* child_node: calls that were made for this one */
+    cn_list_t child_node;
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
@@ -81,7 +83,7 @@ struct connect_call_t {
     bool resent;                       /* client: once, without the application's policy */
     bool again;                        /* client: once its exchange is closed */
     bool retriable;                    /* client: its owner may make it again */
-    bool open_due;                     /* client: on_open waits for the outcome */
+    bool open_due, open_told;          /* client: on_open waits for the outcome; was called */
     unsigned callbacks; /* depth of user's callbacks */
     bool is_server;
     bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
@@ -136,6 +138,10 @@ CN_PRIVATE void cn_call_release_if_done(connect_call_t *call);
 /* Has cn_call_on_poke called out of the next feed. */
 CN_PRIVATE void cn_call_poke(connect_call_t *call);
 CN_PRIVATE void cn_call_on_poke(connect_call_t *call);
+/* Makes a client's call one that is made for another. */
+CN_PRIVATE void cn_call_adopt(connect_call_t *parent, connect_call_t *child);
+/* Cancels the calls that were made for this one, and has them told before it. */
+CN_PRIVATE void cn_call_end_children(connect_call_t *call);
 /* Calls on_closed, once. */
 CN_PRIVATE void cn_call_tell_closed(connect_call_t *call);
 /* Tells whether an application may set a header of this name, in any case. */

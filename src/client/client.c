@@ -46,7 +46,8 @@
 
    base_url (RFC 3986): "http://" authority [path]. The path is put before the methods' own. */
 
-#define CN_CLIENT_ROUNDS 8u       /* of a step; more in the next */
+#define CN_CLIENT_ROUNDS 8u /* of a step; more in the next */
+#define CN_CLIENT_PING_MS (5u * 60 * 1000)
 #define CN_CLIENT_HTTP1_MISSES 8u /* calls of a lane that a step looks at though they find no connection */
 
 #if CONNECT_ENABLE_CLIENT
@@ -308,7 +309,7 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
         if (owner != client) cn_balance_press(owner, pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY);
     }
     if (!conn || !conn->http.version->begin(&conn->http, &call->x)) return false;
-    cn_buf_borrow(&conn->http.out, conn->pool);
+    cn_buf_borrow(&conn->http.out, conn->http.pool);
     cn_list_remove(&conn->node);
     cn_list_append(&pool->conns, &conn->node);
     if ((owner->on_backends || !cn_list_empty(&owner->watchers)) && !conn->http.version->can_begin(&conn->http)) {
@@ -584,11 +585,17 @@ static bool cn_client_set_target(
     return cn_name_init(client, error);
 }
 
+static bool cn_client_set_limits(connect_client_t *client, const connect_limits_t *limits, connect_error_t *error) {
+    if (!cn_limits_resolve(&client->limits, limits, error)) return false;
+    if (!limits->ping_ms && limits->preset == CONNECT_PRESET_GATEWAY) client->limits.ping_ms = CN_CLIENT_PING_MS;
+    return true;
+}
+
 static bool cn_client_setup(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
     if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
-    return cn_limits_resolve(&client->limits, &options->limits, error) &&
+    return cn_client_set_limits(client, &options->limits, error) &&
         cn_retry_resolve(&client->retry, &options->retry, error) &&
         cn_client_set_target(client, base_url, options, error) &&
         cn_client_copy_headers(client, options->headers, error) &&
@@ -768,6 +775,15 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = client->address ? client->address : "";
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
+    if (options->parent) {
+        const int64_t due_ms = options->parent->deadline_ms;
+        const int64_t left =
+            CN_MAX(due_ms != INT64_MAX && client->host ? due_ms - now : connect_call_time_left_ms(options->parent), 1);
+        if (options->parent->loop != client->loop)
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "parent runs on another loop");
+        if (options->parent->over) return cn_error_set(error, CONNECT_CANCELED, "the parent call has ended");
+        if (left < CONNECT_UNLIMITED && (!timeout || left < timeout)) timeout = (uint32_t)left;
+    }
     if (timeout && timeout != CONNECT_UNLIMITED) {
         call->rpc.timeout_ms = timeout;
         if (client->host) call->deadline_ms = now + (int64_t)timeout; /* else from the next feed on */
@@ -851,6 +867,7 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
         cn_call_recycle(&client->pool, call);
         return NULL;
     }
+    if (options->parent) cn_call_adopt(options->parent, call);
     cn_retry_count_call(client);
     cn_list_append(&client->calls, &call->node);
     call->writable = !cn_call_single_request(call);

@@ -475,7 +475,6 @@ static bool gen_parser_extend(gen_parser_t *parser, gen_type_t *parent) {
     if (!gen_parser_expect(parser, "{", "after the name of the message that is extended")) return false;
     if (gen_lexer_is(&parser->lexer, "}")) gen_parser_wrong(parser, "an extension");
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
-        if (gen_parser_take(parser, ";")) continue;
         if (!gen_parser_field(parser, parent, NULL, &template)) gen_parser_recover(parser);
     }
     return gen_parser_expect(parser, "}", "at the end of the extensions");

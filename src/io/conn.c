@@ -16,9 +16,10 @@
    any other is HTTP/1.1; up to then the bytes are held in `preface`. A client knows beforehand.
 
    Clocks: header_ms (a head is awaited in the middle of it, or nothing came at all), idle_http1_ms and idle_http2_ms
-   (no exchange), write_stall_ms (output waits and the transport takes none), abort_ms (drained too long), the
-   exchanges' own due_ms and the owner's. The clock is the user's: it is known from the first feed on. deadline_ms is
-   the earliest; a step called `tick` at the end of each feed acts on what has come.
+   (no exchange), write_stall_ms (output waits and the transport takes none), ping_ms and ping_answer_ms (nothing is
+   heard), abort_ms (drained too long), the exchanges' own due_ms and the owner's. The clock is the user's: it is known
+   from the first feed on. deadline_ms is the earliest; a step called `tick` at the end of each feed acts on what has
+   come.
 
    Events run only inside feed, output, eof, opened, and close. `depth` counts them: a connection that is closed inside
    one of its own events is freed when the outermost has ended, and owner->leave is the last thing of all, as the owner
@@ -65,8 +66,11 @@ static void cn_conn_on_room(cn_http_t *http) {
 
 CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     static const cn_http_events_t events = {cn_conn_on_begin, cn_conn_on_http_output, cn_conn_on_room};
-    connect_conn_t *conn = (connect_conn_t *)cn_mem_acquire(options->allocator, sizeof *conn);
+    const char *peer = options->peer ? options->peer : "";
+    const size_t peer_len = strlen(peer);
+    connect_conn_t *conn = (connect_conn_t *)cn_mem_acquire(options->allocator, sizeof *conn + peer_len + 1);
     if (!conn) return NULL;
+    memcpy(conn->peer, peer, peer_len + 1);
     conn->http.events = &events;
     conn->http.allocator = options->allocator;
     conn->http.limits = options->limits;
@@ -76,12 +80,13 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     cn_list_init(&conn->http.exchanges);
     conn->events = options->events;
     conn->owner = options->owner;
-    conn->pool = options->pool;
+    conn->http.pool = options->pool;
     conn->allow_http1 = options->allow_http1;
     conn->allow_http2 = options->allow_http2;
     conn->owner_due_ms = conn->abort_ms = conn->stall_check_ms = INT64_MAX;
     conn->opened_ms = -1;
     conn->idle_since_ms = -1;
+    conn->pinged_ms = -1;
     conn->stalled_since_ms = -1;
     conn->connected = options->is_server;
     conn->opened = options->is_server;
@@ -95,7 +100,6 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
             return NULL;
         }
     }
-    snprintf(conn->peer, sizeof conn->peer, "%s", options->peer ? options->peer : "");
     return conn;
 }
 
@@ -103,7 +107,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
 
 static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
     if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
-    if (conn->opened_ms < 0) conn->opened_ms = conn->http.now_ms;
+    if (conn->opened_ms < 0) conn->opened_ms = conn->heard_ms = conn->http.now_ms;
     if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, conn->http.now_ms);
     conn->http.feeding = true;
 }
@@ -123,10 +127,11 @@ static void cn_conn_free(connect_conn_t *conn) {
     if (conn->owner) {
         events->on_lost(conn);
         cn_list_remove(&conn->node);
-        cn_buf_give_back(&conn->http.out, conn->pool, allocator);
+        cn_buf_give_back(&conn->http.out, conn->http.pool, allocator);
     }
     cn_buf_free(&conn->http.out, allocator);
     cn_tls_unref(conn->tls);
+    cn_mem_release(allocator, conn->failure_block);
     cn_mem_release(allocator, conn);
     if (owner) events->leave(owner);
 }
@@ -229,6 +234,28 @@ static int64_t cn_conn_idle_due(const connect_conn_t *conn) {
         conn->http.version->number == CONNECT_HTTP_2 ? limits->idle_http2_ms : limits->idle_http1_ms);
 }
 
+/* A peer of which nothing was heard for ping_ms is asked, one that does not answer is gone. */
+static int64_t cn_conn_ping_due(const connect_conn_t *conn) {
+    const cn_http_t *http = &conn->http;
+    if (!http->version || !http->version->ping || http->closing) return INT64_MAX;
+    return conn->pinged_ms >= 0 ? cn_conn_add_ms(conn->pinged_ms, http->limits->ping_answer_ms)
+                                : cn_conn_add_ms(conn->heard_ms, http->limits->ping_ms);
+}
+
+static void cn_conn_kill(connect_conn_t *conn);
+
+static void cn_conn_tick_ping(connect_conn_t *conn) {
+    const int64_t now = conn->http.now_ms;
+    if (cn_conn_ping_due(conn) > now) return;
+    if (conn->pinged_ms < 0) {
+        conn->pinged_ms = now;
+        conn->http.version->ping(&conn->http);
+        return;
+    }
+    cn_conn_set_failure(conn, ETIMEDOUT, "the peer does not answer (limits.ping_answer_ms)");
+    cn_conn_kill(conn);
+}
+
 int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     const cn_http_t *http = &conn->http;
     int64_t due = CN_MIN(http->due_ms, conn->owner_due_ms);
@@ -238,6 +265,7 @@ int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     due = CN_MIN(due, cn_conn_add_ms(http->head_since_ms, http->limits->header_ms));
     due = CN_MIN(due, cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms));
     due = CN_MIN(due, cn_conn_idle_due(conn));
+    due = CN_MIN(due, cn_conn_ping_due(conn));
     due = CN_MIN(due, conn->stall_check_ms);
     return CN_MIN(due, conn->abort_ms);
 }
@@ -321,6 +349,8 @@ static bool cn_conn_tick(connect_conn_t *conn) {
         http->closing = true;
         http->read_blocked = true;
     }
+    cn_conn_tick_ping(conn);
+    if (conn->dead) return due;
     if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
     if (conn->stall_check_ms <= now) conn->stall_check_ms = cn_conn_look_for_stalls(http, false);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
@@ -345,7 +375,7 @@ static size_t cn_conn_deliver(connect_conn_t *conn, const char *bytes, size_t le
 /* TLS is over: by close_notify, or for the reason that is in error. What the engine has to say still goes out. */
 static void cn_conn_tls_over(connect_conn_t *conn, const connect_error_t *error) {
     cn_http_t *http = &conn->http;
-    char text[sizeof conn->failure];
+    char text[CN_CONN_FAILURE_TEXT];
     if (error->code != CONNECT_OK) {
         snprintf(text, sizeof text, "TLS with %s: %s", conn->peer, error->message.data);
         cn_conn_set_failure(conn, 0, text);
@@ -475,14 +505,18 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
     woken = conn->http.woken;
     conn->http.woken = false;
     if (!conn->dead && conn->connected) {
-        cn_buf_borrow(&conn->http.out, conn->pool);
+        cn_buf_borrow(&conn->http.out, conn->http.pool);
         if (conn->tls && !conn->http.closing)
             taken = cn_conn_feed_tls(conn, at, len);
         else if (len && !conn->heard && !conn->http.is_server && at[0] == CN_CONN_TLS_ALERT)
             taken = cn_conn_refuse_tls(conn, len);
         else
             taken = cn_conn_deliver(conn, at, len);
-        if (taken) conn->heard = true;
+        if (taken) {
+            conn->heard = true;
+            conn->heard_ms = conn->http.now_ms;
+            conn->pinged_ms = -1;
+        }
     }
     due = cn_conn_tick(conn);
     conn->output_due = conn->output_due || len || woken || due;
@@ -493,7 +527,7 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
 
 /* The bytes ended, and TLS did not. */
 static void cn_conn_tls_cut(connect_conn_t *conn) {
-    char text[sizeof conn->failure];
+    char text[CN_CONN_FAILURE_TEXT];
     snprintf(text, sizeof text, conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
                                                    : "%s closed the connection during the TLS handshake",
         conn->peer);
@@ -529,7 +563,7 @@ static void cn_conn_seal(connect_conn_t *conn) {
     }
     if (cn_buf_len(&http->out) == 0) {
         if (http->closing) cn_tls_close(tls);
-        if (conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
+        if (conn->owner) cn_buf_give_back(&http->out, conn->http.pool, http->allocator);
     }
     if (tls->has_no_memory) {
         cn_conn_set_failure(conn, ENOMEM, "out of memory");
@@ -546,11 +580,11 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     cn_conn_enter(conn, http->now_ms);
     if (http->exchange_count) conn->idle_since_ms = -1;
     if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
-        cn_buf_borrow(&http->out, conn->pool);
+        cn_buf_borrow(&http->out, conn->http.pool);
         http->version->pull(http);
     }
     if (conn->tls) {
-        cn_buf_borrow(&conn->tls->out, conn->pool);
+        cn_buf_borrow(&conn->tls->out, conn->http.pool);
         cn_conn_seal(conn);
     }
     if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
@@ -566,7 +600,7 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     if (conn->dead) return CN_STR("");
     view = cn_buf_view(cn_conn_wire(conn));
     if (view.len == 0) {
-        if (conn->owner) cn_buf_give_back(cn_conn_wire(conn), conn->pool, http->allocator);
+        if (conn->owner) cn_buf_give_back(cn_conn_wire(conn), conn->http.pool, http->allocator);
         conn->stalled_since_ms = -1;
     } else if (conn->stalled_since_ms < 0) {
         conn->stalled_since_ms = http->now_ms;
@@ -580,7 +614,7 @@ void connect_conn_sent(connect_conn_t *conn, size_t len) {
     cn_buf_drop(wire, len);
     http->written += len;
     if (len) conn->stalled_since_ms = cn_buf_len(wire) ? http->now_ms : -1;
-    if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->pool, http->allocator);
+    if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->http.pool, http->allocator);
 }
 
 unsigned connect_conn_wants(const connect_conn_t *conn) {
@@ -622,10 +656,13 @@ CN_PRIVATE void cn_conn_set_transport(
 }
 
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text) {
-    if (conn->failure[0]) return;
+    size_t len = strlen(text);
+    if (conn->http.failure) return;
     conn->os_error = os_error;
-    snprintf(conn->failure, sizeof conn->failure, "%s", text);
-    conn->http.failure = conn->failure;
+    len = CN_MIN(len, CN_CONN_FAILURE_TEXT - 1);
+    conn->failure_block = (char *)cn_mem_acquire(conn->http.allocator, len + 1);
+    if (conn->failure_block) memcpy(conn->failure_block, text, len);
+    conn->http.failure = conn->failure_block ? conn->failure_block : "out of memory";
 }
 
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {

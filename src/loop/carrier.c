@@ -84,6 +84,8 @@ static void cn_carrier_end(cn_carrier_t *carrier) {
 }
 
 static void cn_carrier_fail(cn_carrier_t *carrier, const cn_failure_t *failure) {
+    if (carrier->state == CN_CARRIER_DIALING) /* no file: its server has not begun to listen */
+        carrier->conn->dial_code = failure->os_error == ENOENT ? CONNECT_UNAVAILABLE : failure->code;
     cn_conn_set_failure(carrier->conn, failure->os_error, failure->text);
     cn_carrier_end(carrier);
 }

@@ -234,7 +234,7 @@ AGGREGATES = (
     '{f:1e400}|{f:"1"}|{f:1f}|{f:1.5f}|{t:true}|{t:1}|{t:2}|{t:True}|{t:t}|{t:yes}|{e:E1}|{e:1}|{e:5}|{e:-1}|{e:E9}|{e:"E1"}|'
     "{x:1 y:2}|{nope:1}|{i:1;}|{i:1,}|{,}|{i:1;;}|{i:-1}|{i:- 1}|{i:+1}|{i:0x10}|{i:010}|{i:08}|{i:2147483648}|"
     '{i:-2147483648}|{i:99999999999999999999}|{i:1.0}|{m:{key:"a" value:1}}|{m{key:"a"}}|{m:[{key:"a"},{}]}|{[x]:1}|'
-    "{[p.ext]:1}|{[type.googleapis.com/B]{}}|{i:1 /* c */}|{i:1 // c\n}|{\"i\":1}|{1:1}|{i:1]|{i:1|}|{i:}|{:1}|"
+    "{[p.ext]:1}|{[type.googleapis.com/B]{}}|{i:1 /* c */}|{i:1 // c\n}|{i:1 # c\n}|{\"i\":1}|{1:1}|{i:1]|{i:1|}|{i:}|{:1}|"
     "{b:{b:{b:{i:1}}}}|{s:'x'}|{s:\"\\x\"}|{i:-}|{i:E1}|{i:true}|{t:0}|{t:-1}|{b}|{b:}|{rb}|{b:[{}]}|{r:1,r:2;r:3}"
 ).split("|")
 SCALARS = (
@@ -343,7 +343,8 @@ def cases():
 # What protoc takes and connect_gen does not, for a reason.
 REFUSED_BY_US = {
     "its struct would have": "a limit of connect_type_t",
-    "is not below an -I folder": "a name that leaves its folder",
+    "cannot be the name of a file": "it leaves its folder",
+    'of the option\'s value, found "#"': "protoc takes what follows for a comment, and silently loses it",
 }
 
 

@@ -39,6 +39,7 @@ typedef struct call_t {
 
 struct end_t {
     cn_http_t http; /* first: a cn_http_t is cast back */
+    cn_buf_pool_t pool;
     connect_limits_t limits;
     const connect_allocator_t *allocator;
     call_t *calls[MAX_CALLS];
@@ -257,6 +258,7 @@ static end_t *end_new_limited(
     end->http.version = cn_http2_version();
     end->http.events = &end_events;
     end->http.allocator = allocator;
+    end->http.pool = &end->pool;
     end->http.limits = &end->limits;
     end->http.is_server = is_server;
     end->http.now_ms = 1000;
@@ -287,6 +289,7 @@ static void end_free(end_t *end) {
         free(call);
     }
     cn_buf_free(&end->http.out, end->allocator);
+    cn_buf_pool_free(&end->pool, end->allocator);
     free(end);
 }
 
@@ -1319,7 +1322,7 @@ static void test_begin_in_room(void **state) {
     assert_true(move_raw_end(raw, client, 0));
     assert_true(move_end_raw(client, raw));
     assert_int_equal(raw->begun, 3);
-    assert_int_equal(client->rooms, 2);
+    assert_int_equal(client->rooms, 3); /* the first: by SETTINGS */
     raw_free(raw);
     end_free(client);
 }
@@ -1381,7 +1384,7 @@ static void test_goaway_at_client(void **state) {
         assert_int_equal(nghttp2_submit_goaway(raw->session, 0, 1, NGHTTP2_NO_ERROR, NULL, 0), 0);
         pump_raw(raw, client);
         assert_true(client->http.draining);
-        assert_int_equal(client->rooms, 1);
+        assert_int_equal(client->rooms, 2); /* by SETTINGS, and by GOAWAY */
         assert_false(client->http.version->can_begin(&client->http));
         for (i = 1; i < streams; i++) {
             assert_int_equal(calls[i]->code, CONNECT_UNAVAILABLE);
@@ -1576,7 +1579,7 @@ static void test_eof_everywhere_at_client(void **state) {
         assert_int_equal(call->ends, at == view.len);
         assert_int_equal(call->code, at == view.len ? CONNECT_OK : CONNECT_UNAVAILABLE);
         assert_true(client->http.draining);
-        assert_int_equal(client->rooms, 1);
+        assert_int_equal(client->rooms, 1 + client->http.settled);
         end_free(client);
     }
     cn_buf_free(&bytes, NULL);
