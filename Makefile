@@ -35,7 +35,7 @@ CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples readme docs tls-idle bench-build \
     conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,interop h2spec demo conformance-server conformance-client conformance-server-odd)
+ALONE := $(addprefix build/passed/,tls-storm interop h2spec demo conformance-server conformance-client conformance-server-odd)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -125,8 +125,8 @@ build/passed/readme: README.md build/gen/.done
 build/tls/%: tests/tls/%.c connect.h build/gen/.done
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -g $(TEST_WARNINGS) $(INCLUDES) $< -o $@ $(LIBS)
-build/passed/tls-idle: build/tls/idle build/certificates/ca.pem
-	@sh tests/check.sh tls-idle $<
+build/passed/tls-%: build/tls/% build/certificates/ca.pem
+	@sh tests/check.sh tls-$* $<
 build/passed/docs: $(wildcard docs/*.md) tests/docs.py build/gen/.done connect.h
 	@CC="$(CC)" sh tests/check.sh docs $(PYTHON) tests/docs.py
 build/passed/modules: $(SOURCES) tests/modules.sh
