@@ -8,7 +8,7 @@
 #
 # Work on it:     make amalgamate | fuzz | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
 #                 make conformance-protobuf: the official suite of protobuf
-#                 make test-utf8-all: all 2^32 strings of four bytes
+#                 make test-utf8-all: all 2^32 strings of four bytes; make other-architectures: 32 bits, big-endian
 # One test:       make build/passed/unit/test_json     or, under the sanitizers, build/passed/asan/test_json
 # Other compiler: make CC=clang unit
 
@@ -181,6 +181,16 @@ build/passed/exhaustive/numbers: build/exhaustive/numbers
 	@sh tests/check.sh exhaustive/numbers $< 10000000
 build/passed/exhaustive/utf8: build/exhaustive/utf8
 	@sh tests/check.sh exhaustive/utf8 $< E0 FF 8912896
+
+# ---- Other architectures: the codec's tests with pointers of 32 bits, and with bytes in the other order ----
+
+.PHONY: other-architectures
+other-architectures: build/private/connect.h build/gen/.done
+	@sh tests/setup/debian.sh qemu-s390x=qemu-user
+	@sh tests/setup/tools.sh
+	sh tests/other_architectures.sh
+
+# ---- Interop: ours in C, with sanitizers; and connect-go and grpc-go in one Go program ----
 
 # ---- Interop: ours in C, with sanitizers; connect-go and grpc-go in one Go program; the rest are scripts ----
 
