@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 1cf0d021c2d6e5af. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 070658a2b29e8426. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -812,6 +812,7 @@ typedef struct connect_compression_t { /* beyond identity, gzip and zstd */
 typedef enum connect_preset_t { CONNECT_PRESET_GATEWAY, CONNECT_PRESET_TINY } connect_preset_t;
 typedef struct connect_limits_t {         /* a zero takes the preset's value:                GATEWAY        TINY */
     connect_preset_t preset;
+    size_t memory;                        /* bytes, all of a server; nothing begins above 3/4  64 MiB         4 MiB */
     uint32_t connections;                 /*                                                 256            32 */
     uint32_t requests;                    /* in the life of an HTTP/1.1 connection           10,000         1,000 */
     uint32_t streams;                     /* at once on a connection                         100            16 */
@@ -1620,6 +1621,110 @@ CN_PRIVATE uint32_t cn_str_hash(connect_str_t text) {
     for (i = 0; i < text.len; i++)
         hash = (hash ^ (unsigned char)text.data[i]) * 16777619u;
     return hash;
+}
+
+/* #### src/base/meter.h ############################################################################################ */
+typedef struct cn_meter_t {        /* an allocator that counts, and stops at a limit */
+    connect_allocator_t allocator; /* over `under`, for all that is counted */
+    const connect_allocator_t *under;
+    size_t limit, used;
+    bool waiting; /* something waits until it is not high any more */
+    bool freed;   /* by its owner: it goes with the last block */
+} cn_meter_t;
+
+/* Makes one; NULL: out of memory. under: NULL is libc. limit: SIZE_MAX: none. */
+CN_PRIVATE cn_meter_t *cn_meter_new(const connect_allocator_t *under, size_t limit);
+/* Frees it, at the latest when its last block is released. */
+CN_PRIVATE void cn_meter_free(cn_meter_t *meter_or_null);
+/* Tells whether so much is used that nothing new should begin: three quarters of the limit. */
+CN_PRIVATE bool cn_meter_is_high(const cn_meter_t *meter);
+
+/* #### src/base/meter.c ############################################################################################ */
+/* All memory of a server in one number. Every block carries its size before it, as the allocator's interface gives none
+   back; CN_METER_HEAD bytes, so that the alignment stays. What would pass the limit is refused as if there were no
+   more memory.
+
+   Blocks may outlive their server (a call that is promised, a connection of the user's transport): the meter stays for
+   them.
+
+   `used` is changed with atomic operations: a handler that answers later may take from its call's arena in another
+   thread. */
+
+#define CN_METER_HEAD 16u
+
+static bool cn_meter_take(cn_meter_t *meter, size_t size) {
+    const size_t used = __atomic_add_fetch(&meter->used, size, __ATOMIC_RELAXED);
+    if (used <= meter->limit && used >= size) return true;
+    __atomic_sub_fetch(&meter->used, size, __ATOMIC_RELAXED);
+    return false;
+}
+
+static void cn_meter_give_back(cn_meter_t *meter, size_t size) {
+    __atomic_sub_fetch(&meter->used, size, __ATOMIC_RELAXED);
+}
+
+static void *cn_meter_resize(void *ctx, void *block, size_t size) {
+    cn_meter_t *meter = (cn_meter_t *)ctx;
+    char *whole = block ? (char *)block - CN_METER_HEAD : NULL;
+    size_t before = 0, after = size + CN_METER_HEAD;
+    if (after < size) return NULL;
+    if (whole) memcpy(&before, whole, sizeof before);
+    if (after > before && !cn_meter_take(meter, after - before)) return NULL;
+    whole = (char *)meter->under->resize(meter->under->ctx, whole, after);
+    if (!whole) {
+        if (after > before) cn_meter_give_back(meter, after - before);
+        return NULL;
+    }
+    if (before > after) cn_meter_give_back(meter, before - after);
+    memcpy(whole, &after, sizeof after);
+    return whole + CN_METER_HEAD;
+}
+
+static void *cn_meter_acquire(void *ctx, size_t size) {
+    cn_meter_t *meter = (cn_meter_t *)ctx;
+    const size_t whole = size + CN_METER_HEAD;
+    char *block;
+    if (whole < size || !cn_meter_take(meter, whole)) return NULL;
+    block = (char *)meter->under->acquire(meter->under->ctx, whole);
+    if (!block) {
+        cn_meter_give_back(meter, whole);
+        return NULL;
+    }
+    memcpy(block, &whole, sizeof whole);
+    return block + CN_METER_HEAD;
+}
+
+static void cn_meter_release(void *ctx, void *block) {
+    cn_meter_t *meter = (cn_meter_t *)ctx;
+    char *whole = block ? (char *)block - CN_METER_HEAD : NULL;
+    size_t size;
+    if (!whole) return;
+    memcpy(&size, whole, sizeof size);
+    meter->under->release(meter->under->ctx, whole);
+    cn_meter_give_back(meter, size);
+    if (meter->freed) cn_meter_free(meter);
+}
+
+CN_PRIVATE cn_meter_t *cn_meter_new(const connect_allocator_t *under, size_t limit) {
+    cn_meter_t *meter = (cn_meter_t *)cn_mem_acquire(under, sizeof *meter);
+    if (!meter) return NULL;
+    meter->allocator.acquire = cn_meter_acquire;
+    meter->allocator.resize = cn_meter_resize;
+    meter->allocator.release = cn_meter_release;
+    meter->allocator.ctx = meter;
+    meter->under = under ? under : connect_allocator_libc();
+    meter->limit = limit;
+    return meter;
+}
+
+CN_PRIVATE void cn_meter_free(cn_meter_t *meter) {
+    if (!meter) return;
+    meter->freed = true;
+    if (meter->used == 0) cn_mem_release(meter->under, meter);
+}
+
+CN_PRIVATE bool cn_meter_is_high(const cn_meter_t *meter) {
+    return __atomic_load_n(&meter->used, __ATOMIC_RELAXED) > meter->limit - meter->limit / 4;
 }
 
 /* #### src/base/error.h ############################################################################################ */
@@ -15467,13 +15572,13 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
 #define CN_LIMITS_DEPTH_MAX 256u
 
 #define CN_LIMITS_FIELDS(row) \
-    row(connections, 256, 32) row(requests, 10000, 1000) row(streams, 100, 16) row(stream_window, 64 * CN_LIMITS_KIB, \
-        16 * CN_LIMITS_KIB) row(connection_window, 256 * CN_LIMITS_KIB, 64 * CN_LIMITS_KIB) row(stream_buffer, \
-        64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) \
-        row(header_bytes, 16 * CN_LIMITS_KIB, 8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, \
-            8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-            row(send_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-                row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) \
+    row(memory, 64 * CN_LIMITS_MIB, 4 * CN_LIMITS_MIB) row(connections, 256, 32) row(requests, 10000, 1000) \
+        row(streams, 100, 16) row(stream_window, 64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_window, \
+            256 * CN_LIMITS_KIB, 64 * CN_LIMITS_KIB) row(stream_buffer, 64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) \
+            row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) row(header_bytes, 16 * CN_LIMITS_KIB, \
+                8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, 8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) \
+                row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) row(send_bytes, 4 * CN_LIMITS_MIB, \
+                    256 * CN_LIMITS_KIB) row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) \
                     row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(reset_burst, 200, 50) \
                         row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) row(frame_rate, 1000, 100) \
                             row(handshake_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
@@ -18810,6 +18915,7 @@ struct connect_call_t {
     cn_tls_t *tls;        /* of its connection; NULL: clear text */
     connect_loop_t *loop; /* NULL: no sockets */
     const connect_codec_options_t *codec_options;
+    cn_meter_t *meter;   /* server: while it is high the peer's window stays shut */
     cn_list_t node;      /* in a list of the owner's */
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
@@ -18839,8 +18945,9 @@ struct connect_call_t {
     bool again;                        /* client: once its exchange is closed */
     bool retriable;                    /* client: its owner may make it again */
     bool open_due;                     /* client: on_open waits for the outcome */
-    unsigned callbacks; /* depth of user's callbacks */
+    unsigned callbacks;                /* depth of user's callbacks */
     bool is_server;
+    bool starved;     /* server: the window stayed shut, as memory was short */
     bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
     bool proceed_due; /* connect_call_proceed is */
     bool concluding;  /* on_finish of interceptors runs */
@@ -18908,8 +19015,10 @@ CN_PRIVATE bool cn_call_expand(connect_call_t *call, connect_str_t *payload);
 /* Appends received bytes. Returns false: out of memory, rpc.error says so. */
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len);
 CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole);
-/* Lets the peer send as many bytes as were used up. */
+/* Lets the peer send as many bytes as were used up; not while memory is short, then it is starved. */
 CN_PRIVATE void cn_call_consume(connect_call_t *call);
+/* The same in any case. */
+CN_PRIVATE void cn_call_open_window(connect_call_t *call);
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error);
 /* Makes a message with its defaults; type NULL: raw bytes, none. Returns NULL: out of memory. */
@@ -18956,6 +19065,8 @@ CN_PRIVATE void cn_serve_plain(connect_call_t *call, int status, connect_headers
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines);
 /* Ends it with rpc.error, which is set: on the wire, once. */
 CN_PRIVATE void cn_serve_answer(connect_call_t *call);
+/* Ends a call that has not got all of its request, as memory is short. */
+CN_PRIVATE void cn_serve_shed(connect_call_t *call);
 CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
 CN_PRIVATE void cn_serve_proceed(connect_call_t *call, connect_code_t code, const void *answer);
 CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message);
@@ -19200,10 +19311,18 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
     cn_buf_drop(&call->in, whole);
 }
 
-CN_PRIVATE void cn_call_consume(connect_call_t *call) {
+CN_PRIVATE void cn_call_open_window(connect_call_t *call) {
     size_t len = call->unconsumed;
+    call->starved = false;
     call->unconsumed = 0;
     if (len && call->x.http) call->x.http->version->consume(&call->x, len);
+}
+
+CN_PRIVATE void cn_call_consume(connect_call_t *call) {
+    if (call->unconsumed && call->meter && !call->answered && cn_meter_is_high(call->meter))
+        call->starved = call->meter->waiting = true;
+    else
+        cn_call_open_window(call);
 }
 
 static cn_front_t cn_call_bad(connect_call_t *call, connect_code_t code, const char *text) {
@@ -20019,6 +20138,13 @@ static void cn_serve_fail(connect_call_t *call, connect_code_t code, const char 
     cn_serve_answer(call);
 }
 
+CN_PRIVATE void cn_serve_shed(connect_call_t *call) {
+    cn_serve_fail(call, CONNECT_RESOURCE_EXHAUSTED, "too little memory for the request (limits.memory)");
+    cn_call_open_window(call);
+    cn_buf_free(&call->in, call->rpc.allocator);
+    cn_buf_free(&call->expanded, call->rpc.allocator);
+}
+
 /* A request of one message: hands it over once the request has ended. */
 static void cn_serve_pump_single(connect_call_t *call) {
     connect_str_t payload = {"", 0};
@@ -20430,8 +20556,8 @@ static bool cn_invoke_can_restart(const connect_call_t *call) {
 
 /* The exchange was lost before a response came. */
 static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
-    const bool is_safe = call->unprocessed ||
-        (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
+    const bool is_safe =
+        call->unprocessed || (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
     if (call->resent || call->x.received_head || !is_safe || !cn_invoke_can_restart(call)) return false;
     call->resent = true;
     call->not_before_ms = 0;
@@ -21099,8 +21225,9 @@ typedef struct cn_handlers_t { /* a copied table of handlers */
 } cn_handlers_t;
 
 struct connect_server_t {
-    const connect_allocator_t *allocator;
-    connect_loop_t *loop; /* NULL: not needed yet */
+    cn_meter_t *meter;
+    const connect_allocator_t *allocator; /* the meter's */
+    connect_loop_t *loop;                 /* NULL: not needed yet */
     bool owns_loop;
     connect_limits_t limits;
     connect_deadlines_t deadlines;
@@ -21337,6 +21464,10 @@ CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page) {
    Draining: no listener any more, GOAWAY or Connection: close to every peer, on_drain to every stream; what still runs
    when the grace is over is cut. The server is done when the last connection and the last deferred call are gone.
 
+   Memory: all that a server takes is counted (base/meter.c). Above three quarters of limits.memory no connection and
+   no request begins (503, REFUSED_STREAM), and of the requests whose bodies are still to come the youngest end with
+   RESOURCE_EXHAUSTED; at the limit there is no more.
+
    `busy` counts what runs callbacks; a server freed in one of them goes when the outermost has ended. */
 
 #if CONNECT_ENABLE_SERVER
@@ -21354,9 +21485,32 @@ static void cn_server_run_pokes(connect_server_t *server) {
         cn_call_on_poke(CN_CONTAINER(node, connect_call_t, poke_node));
 }
 
+/* While memory is short those that wait for more of their requests would wait for each other: the youngest give way,
+   until there is room or one is left, which goes on. With room, all go on. */
+static void cn_server_relieve(connect_server_t *server) {
+    cn_list_t *node, *before;
+    connect_call_t *youngest = NULL;
+    if (!server->meter->waiting) return;
+    server->meter->waiting = false;
+    for (node = server->calls.prev; node != &server->calls; node = before) {
+        connect_call_t *call = CN_CONTAINER(node, connect_call_t, node);
+        before = node->prev;
+        if (!call->starved) continue;
+        if (youngest && cn_meter_is_high(server->meter))
+            cn_serve_shed(youngest);
+        else if (youngest)
+            cn_call_open_window(youngest);
+        youngest = call;
+    }
+    if (youngest) cn_call_open_window(youngest);
+}
+
 static void cn_server_leave(void *owner) {
     connect_server_t *server = (connect_server_t *)owner;
-    if (server->busy == 1) cn_server_run_pokes(server);
+    if (server->busy == 1) {
+        cn_server_run_pokes(server);
+        cn_server_relieve(server);
+    }
     if (--server->busy == 0 && server->free_wanted && !server->runs) connect_server_free(server);
 }
 
@@ -21530,7 +21684,7 @@ static void cn_server_on_released(connect_call_t *call) {
     connect_server_t *server = (connect_server_t *)call->owner;
     cn_list_remove(&call->node);
     server->call_count--;
-    cn_call_recycle(&server->pool, call);
+    cn_call_recycle(cn_meter_is_high(server->meter) ? NULL : &server->pool, call);
 }
 
 static int64_t cn_server_now_ms(const connect_call_t *call) {
@@ -21539,12 +21693,23 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 /* ---- Connections ---- */
 
+/* Tells whether there is too little memory for anything new; what is kept for it goes first. */
+static bool cn_server_is_full(connect_server_t *server) {
+    if (!cn_meter_is_high(server->meter)) return false;
+    cn_call_pool_free(&server->pool, server->allocator);
+    cn_buf_pool_free(&server->buffers, server->allocator);
+    return cn_meter_is_high(server->meter);
+}
+
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
         cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
     connect_server_t *server = (connect_server_t *)conn->owner;
-    connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
+    connect_call_t *call;
+    if (cn_server_is_full(server)) return NULL;
+    call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
+    call->meter = server->meter;
     call->owner_events = &events;
     call->owner = server;
     call->draining = server->draining;
@@ -21570,6 +21735,10 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
     }
     if (server->conn_count >= server->limits.connections) {
         cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED, "too many connections (limits.connections)");
+        return NULL;
+    }
+    if (cn_server_is_full(server)) {
+        cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED, "too little memory for another connection (limits.memory)");
         return NULL;
     }
     memset(&options, 0, sizeof options);
@@ -21619,6 +21788,7 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     static const connect_server_options_t defaults;
     connect_server_t *server;
     connect_limits_t limits;
+    cn_meter_t *meter;
     const char *prefix;
     if (!options) options = &defaults;
     prefix = options->prefix ? options->prefix : "";
@@ -21628,12 +21798,15 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
         cn_error_set(error, CONNECT_INVALID_ARGUMENT, "no_http1 and no_http2 leave nothing to speak");
         return NULL;
     }
-    server = (connect_server_t *)cn_mem_acquire(options->allocator, sizeof *server);
+    meter = cn_meter_new(options->allocator, limits.memory == CONNECT_UNLIMITED ? SIZE_MAX : limits.memory);
+    server = meter ? (connect_server_t *)cn_mem_acquire(&meter->allocator, sizeof *server) : NULL;
     if (!server) {
+        cn_meter_free(meter);
         cn_error_memory(error);
         return NULL;
     }
-    server->allocator = options->allocator;
+    server->meter = meter;
+    server->allocator = &server->meter->allocator;
     server->loop = options->loop;
     server->limits = limits;
     server->deadlines = options->deadlines;
@@ -21653,21 +21826,23 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     cn_list_init(&server->calls);
     cn_list_init(&server->pokes);
     server->no_get = options->no_get;
-    server->prefix = (char *)cn_mem_acquire(options->allocator, strlen(prefix) + 1);
+    server->prefix = (char *)cn_mem_acquire(server->allocator, strlen(prefix) + 1);
     if (server->prefix)
         memcpy(server->prefix, prefix, strlen(prefix) + 1);
     else
         cn_error_memory(error);
     if (server->prefix && cn_server_set_codings(server, options, error)) return server;
     cn_codings_free(&server->codings);
-    cn_mem_release(options->allocator, server->prefix);
-    cn_mem_release(options->allocator, server);
+    cn_mem_release(server->allocator, server->prefix);
+    cn_mem_release(server->allocator, server);
+    cn_meter_free(meter);
     return NULL;
 }
 
 void connect_server_free(connect_server_t *server) {
     const connect_allocator_t *allocator;
     cn_handlers_t *handlers;
+    cn_meter_t *meter;
     cn_list_t *node;
     if (!server) return;
     if (server->busy || server->runs) {
@@ -21697,7 +21872,9 @@ void connect_server_free(connect_server_t *server) {
         cn_mem_release(allocator, handlers);
     }
     cn_mem_release(allocator, server->prefix);
+    meter = server->meter;
     cn_mem_release(allocator, server);
+    cn_meter_free(meter);
 }
 
 /* ---- Routes ---- */
@@ -26839,6 +27016,7 @@ const char *connect_build_info(void) {
 #undef CN_MESSAGE_DEPTH
 #undef CN_MESSAGE_DEPTH_COPY
 #undef CN_MESSAGE_MEMORY
+#undef CN_METER_HEAD
 #undef CN_MIN
 #undef CN_NAME_ADDRESSES
 #undef CN_NAME_REST_MAX_MS

@@ -190,8 +190,8 @@ static bool cn_invoke_can_restart(const connect_call_t *call) {
 
 /* The exchange was lost before a response came. */
 static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
-    const bool is_safe = call->unprocessed ||
-        (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
+    const bool is_safe =
+        call->unprocessed || (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
     if (call->resent || call->x.received_head || !is_safe || !cn_invoke_can_restart(call)) return false;
     call->resent = true;
     call->not_before_ms = 0;

@@ -317,6 +317,13 @@ static void cn_serve_fail(connect_call_t *call, connect_code_t code, const char 
     cn_serve_answer(call);
 }
 
+CN_PRIVATE void cn_serve_shed(connect_call_t *call) {
+    cn_serve_fail(call, CONNECT_RESOURCE_EXHAUSTED, "too little memory for the request (limits.memory)");
+    cn_call_open_window(call);
+    cn_buf_free(&call->in, call->rpc.allocator);
+    cn_buf_free(&call->expanded, call->rpc.allocator);
+}
+
 /* A request of one message: hands it over once the request has ended. */
 static void cn_serve_pump_single(connect_call_t *call) {
     connect_str_t payload = {"", 0};

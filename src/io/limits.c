@@ -15,13 +15,13 @@
 #define CN_LIMITS_DEPTH_MAX 256u
 
 #define CN_LIMITS_FIELDS(row) \
-    row(connections, 256, 32) row(requests, 10000, 1000) row(streams, 100, 16) row(stream_window, 64 * CN_LIMITS_KIB, \
-        16 * CN_LIMITS_KIB) row(connection_window, 256 * CN_LIMITS_KIB, 64 * CN_LIMITS_KIB) row(stream_buffer, \
-        64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) \
-        row(header_bytes, 16 * CN_LIMITS_KIB, 8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, \
-            8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-            row(send_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-                row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) \
+    row(memory, 64 * CN_LIMITS_MIB, 4 * CN_LIMITS_MIB) row(connections, 256, 32) row(requests, 10000, 1000) \
+        row(streams, 100, 16) row(stream_window, 64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_window, \
+            256 * CN_LIMITS_KIB, 64 * CN_LIMITS_KIB) row(stream_buffer, 64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) \
+            row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) row(header_bytes, 16 * CN_LIMITS_KIB, \
+                8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, 8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) \
+                row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) row(send_bytes, 4 * CN_LIMITS_MIB, \
+                    256 * CN_LIMITS_KIB) row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) \
                     row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(reset_burst, 200, 50) \
                         row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) row(frame_rate, 1000, 100) \
                             row(handshake_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
