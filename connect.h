@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 070658a2b29e8426. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 117941381f9dc435. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -605,7 +605,7 @@ CONNECT_API bool connect_call_set_value(connect_call_t *call, const void *key, v
 /* Returns a pointer kept; NULL for an unknown key. key_or_null: NULL is connect_call_options_t.context. */
 CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key_or_null);
 /* Adds a header to what this end sends, or a trailer to what the server sends; on the client: in on_open of
-   interceptors, and headers only.
+   interceptors, and headers only. An etag header turns the answer to a matching GET into 304.
    Returns false: they are gone already, the name is the protocol's own, the text is not allowed (-bin: not base64). */
 CONNECT_API bool connect_call_set_header(connect_call_t *call, const char *name, connect_str_t value);
 CONNECT_API bool connect_call_set_trailer(connect_call_t *call, const char *name, connect_str_t value);
@@ -841,7 +841,7 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
 typedef struct connect_deadlines_t { /* what becomes of the client's timeout */
     uint32_t default_ms;             /* if it gives none; default: no deadline */
     uint32_t min_ms, max_ms;         /* it is raised or cut to these; default: as given */
-    bool spare_streams;              /* streams need only begin in time */
+    bool spare_streams;              /* these are for unary calls: streams have what the client asks for */
 } connect_deadlines_t;
 typedef struct connect_http_request_t { /* any HTTP request: a plain one, or an RPC before its body */
     connect_str_t method, path, query;   /* query: undecoded; absent if there is none */
@@ -14573,6 +14573,7 @@ typedef struct cn_rpc_t {
     bool json;                                             /* the codec: proto or json */
     bool require_version;                                  /* server: Connect-Protocol-Version must be there */
     bool get;                                              /* a Connect GET: the request is in the URL */
+    bool not_modified;                                     /* server: a GET whose answer the client has already */
     bool list_codings;                                     /* server: the answer tells what it accepts */
     cn_codings_t *codings;                                 /* what this end knows; below, NULL is identity */
     const cn_coding_t *coding_received;                    /* as the other end announced it */
@@ -14768,6 +14769,9 @@ CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void);
      encoding     proto or json; else 415
      message      required, percent-encoded; + is a space
 
+   A response with an etag header, to a GET whose if-none-match has the same (compared weakly, RFC 9110 13.1.2), is 304
+   without a body.
+
    Written in this order, so that caches see one URL for one request; read in any, the first of a name counts. The
    message goes as text if it is JSON and not compressed, else as base64url without padding. A URL over
    limits.url_bytes makes the request a POST.
@@ -14866,15 +14870,37 @@ static bool cn_connect_get_server_open(cn_rpc_t *rpc) {
     return cn_connect_read_timeout(rpc);
 }
 
+/* "a", W/"a": weakly they are the same. */
+static connect_str_t cn_connect_weak_etag(connect_str_t etag) {
+    etag = cn_str_trim(etag);
+    return cn_str_starts(etag, CN_STR("W/")) ? cn_str(etag.data + 2, etag.len - 2) : etag;
+}
+
+static bool cn_connect_has_it(const cn_rpc_t *rpc) {
+    connect_str_t etag = cn_headers_find(&rpc->headers, "etag"), list, known;
+    size_t i;
+    if (!rpc->get || !etag.data) return false;
+    for (i = 0; i < rpc->x->headers.count; i++) {
+        if (strcmp(rpc->x->headers.items[i].name, "if-none-match") != 0) continue;
+        list = rpc->x->headers.items[i].value;
+        while (cn_str_split(&list, ',', &known))
+            if (connect_str_equal(cn_str_trim(known), CN_STR("*")) ||
+                connect_str_equal(cn_connect_weak_etag(known), cn_connect_weak_etag(etag)))
+                return true;
+    }
+    return false;
+}
+
 static bool cn_connect_unary_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     cn_headers_t headers;
     bool failed = rpc->error.code != CONNECT_OK, ok;
     size_t i;
     memset(&headers, 0, sizeof headers);
-    head->status = failed ? cn_code_to_http(rpc->error.code) : 200;
-    ok = cn_headers_put(&headers, rpc->arena, "content-type",
-        rpc->json || failed ? CN_STR("application/json") : CN_STR("application/proto"));
-    if (ok && !failed && rpc->coding_body)
+    head->status = failed ? cn_code_to_http(rpc->error.code) : rpc->not_modified ? 304 : 200;
+    ok = rpc->not_modified ||
+        cn_headers_put(&headers, rpc->arena, "content-type",
+            rpc->json || failed ? CN_STR("application/json") : CN_STR("application/proto"));
+    if (ok && !failed && rpc->coding_body && !rpc->not_modified)
         ok = cn_headers_put(&headers, rpc->arena, "content-encoding", connect_str_of(rpc->coding_body->name));
     if (ok && rpc->list_codings)
         ok = cn_headers_put(&headers, rpc->arena, "accept-encoding",
@@ -14893,8 +14919,10 @@ static bool cn_connect_unary_server_head(cn_rpc_t *rpc, cn_head_t *head) {
 
 static bool cn_connect_unary_server_end(cn_rpc_t *rpc, connect_headers_t *trailers) {
     (void)trailers;
-    if (rpc->error.code == CONNECT_OK) return true;
+    rpc->not_modified = rpc->error.code == CONNECT_OK && cn_connect_has_it(rpc);
+    if (rpc->error.code == CONNECT_OK && !rpc->not_modified) return true;
     cn_buf_clear(&rpc->x->out);
+    if (rpc->not_modified) return true;
     return cn_error_write_json(&rpc->x->out, rpc->allocator, rpc->arena, &rpc->error) || cn_protocol_memory(rpc);
 }
 
@@ -20345,13 +20373,14 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
 
 static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_t *policy) {
     int64_t ms = call->rpc.timeout_ms;
-    if (ms == CN_TIMEOUT_NONE && policy->default_ms && policy->default_ms != CONNECT_UNLIMITED) ms = policy->default_ms;
-    if (ms != CN_TIMEOUT_NONE && ms < (int64_t)policy->min_ms) ms = policy->min_ms;
-    if (policy->max_ms && policy->max_ms != CONNECT_UNLIMITED &&
-        (ms == CN_TIMEOUT_NONE || ms > (int64_t)policy->max_ms))
-        ms = policy->max_ms;
-    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->info.kind != CONNECT_UNARY)) return;
-    call->deadline_ms = cn_call_now_ms(call) + ms;
+    if (!policy->spare_streams || call->info.kind == CONNECT_UNARY) {
+        const bool has_default = policy->default_ms && policy->default_ms != CONNECT_UNLIMITED;
+        const bool has_max = policy->max_ms && policy->max_ms != CONNECT_UNLIMITED;
+        if (ms == CN_TIMEOUT_NONE && has_default) ms = policy->default_ms;
+        if (ms != CN_TIMEOUT_NONE) ms = CN_MAX(ms, (int64_t)policy->min_ms);
+        if (has_max) ms = ms == CN_TIMEOUT_NONE ? (int64_t)policy->max_ms : CN_MIN(ms, (int64_t)policy->max_ms);
+    }
+    if (ms != CN_TIMEOUT_NONE) call->deadline_ms = cn_call_now_ms(call) + ms;
 }
 
 /* The request of a GET stands in its URL. */

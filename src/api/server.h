@@ -5,7 +5,7 @@
 typedef struct connect_deadlines_t { /* what becomes of the client's timeout */
     uint32_t default_ms;             /* if it gives none; default: no deadline */
     uint32_t min_ms, max_ms;         /* it is raised or cut to these; default: as given */
-    bool spare_streams;              /* streams need only begin in time */
+    bool spare_streams;              /* these are for unary calls: streams have what the client asks for */
 } connect_deadlines_t;
 typedef struct connect_http_request_t { /* any HTTP request: a plain one, or an RPC before its body */
     connect_str_t method, path, query;   /* query: undecoded; absent if there is none */

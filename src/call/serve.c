@@ -524,13 +524,14 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
 
 static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_t *policy) {
     int64_t ms = call->rpc.timeout_ms;
-    if (ms == CN_TIMEOUT_NONE && policy->default_ms && policy->default_ms != CONNECT_UNLIMITED) ms = policy->default_ms;
-    if (ms != CN_TIMEOUT_NONE && ms < (int64_t)policy->min_ms) ms = policy->min_ms;
-    if (policy->max_ms && policy->max_ms != CONNECT_UNLIMITED &&
-        (ms == CN_TIMEOUT_NONE || ms > (int64_t)policy->max_ms))
-        ms = policy->max_ms;
-    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->info.kind != CONNECT_UNARY)) return;
-    call->deadline_ms = cn_call_now_ms(call) + ms;
+    if (!policy->spare_streams || call->info.kind == CONNECT_UNARY) {
+        const bool has_default = policy->default_ms && policy->default_ms != CONNECT_UNLIMITED;
+        const bool has_max = policy->max_ms && policy->max_ms != CONNECT_UNLIMITED;
+        if (ms == CN_TIMEOUT_NONE && has_default) ms = policy->default_ms;
+        if (ms != CN_TIMEOUT_NONE) ms = CN_MAX(ms, (int64_t)policy->min_ms);
+        if (has_max) ms = ms == CN_TIMEOUT_NONE ? (int64_t)policy->max_ms : CN_MIN(ms, (int64_t)policy->max_ms);
+    }
+    if (ms != CN_TIMEOUT_NONE) call->deadline_ms = cn_call_now_ms(call) + ms;
 }
 
 /* The request of a GET stands in its URL. */
