@@ -4,6 +4,7 @@
 #   make test     everything that must hold, in less than ten minutes on two cores
 #   make conformance   the official Connect conformance suite, server and client
 #   make bench    speed against the floors, and of the codec against its peers, side by side
+#   make bench-gates   instruction counts and sizes against the committed ones
 #
 # Work on it:     make amalgamate | fuzz | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
 #                 make conformance-protobuf: the official suite of protobuf
@@ -89,11 +90,16 @@ interop: setup
 	@rm -f build/passed/$@
 	@$(MAKE) --no-print-directory build/passed/$@
 
+# Certificates of all kinds, good and bad.
+build/certificates/ca.pem: tests/tls/certificates.sh
+	@mkdir -p build
+	sh tests/tls/certificates.sh build/certificates
+
 # The header as it is, but for the #undef of the private macros at its end: tests may use these, too.
 build/private/connect.h: connect.h
 	@mkdir -p $(@D)
 	sed '/^#undef CN_/d' connect.h > $@
-UNIT_NEEDS := build/private/connect.h build/gen/.done $(wildcard tests/support/*)
+UNIT_NEEDS := build/certificates/ca.pem build/private/connect.h build/gen/.done $(wildcard tests/support/*)
 UNIT_FLAGS := -std=c99 $(TEST_WARNINGS) -Ibuild/private $(INCLUDES) -Itests -Itests/support
 build/unit/%: tests/unit/%.c $(UNIT_NEEDS)
 	@mkdir -p $(@D)
@@ -251,6 +257,12 @@ build/bench/bench_server: bench/servers/bench_server.c connect.h build/gen/.done
 build/bench/malloc_count.so: bench/malloc_count.c | build/.dir
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 $(WARNINGS) -shared -fPIC $< -o $@ -ldl
+
+# What does not depend on the machine's mood: instruction counts and sizes, beside the committed ones.
+.PHONY: bench-gates
+bench-gates: build/bench/codec/data/.done build/bench/codec/connect_h
+	@sh tests/setup/debian.sh valgrind libnghttp2-dev
+	$(PYTHON) bench/gates.py
 
 # The codec's peers: each gets the schema through its own generator, and the same data.
 CODEC_SCHEMA := bench/codec/shapes.proto bench/codec/sparse.proto

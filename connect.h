@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 117941381f9dc435. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 33a1fc2a44d77aa0. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -831,6 +831,7 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
     uint32_t body_gap_ms;                 /* between two pieces of a request's body          30 s           30 s */
     uint32_t write_stall_ms;              /* nothing could be written                        30 s           30 s */
     uint32_t idle_http1_ms, idle_http2_ms; /*                                               60 s, 5 min    15 s, 60 s */
+    uint32_t ping_ms, ping_answer_ms;     /* HTTP/2 keepalive; clients: after 5 min          2 h, 20 s      off, 20 s */
     uint32_t drain_ms;                    /*                                                 10 s           5 s */
     uint32_t dial_ms, establish_ms;       /* client: one address; until the first request    5 s, 20 s      5 s, 20 s */
 } connect_limits_t;
@@ -1000,6 +1001,7 @@ typedef struct connect_call_options_t {    /* of one call; default: the client's
     const char *compression, *codec;
     connect_protocol_t protocol;
     bool get, no_get;
+    connect_call_t *parent;                /* call it is made for, same loop: shares its deadline, ends before it */
     void *context;                         /* for interceptors: connect_call_value(call, NULL) */
     connect_reply_t *reply;                /* unary _wait: takes headers and trailers, in the arena; NULL: not wanted */
 } connect_call_options_t;
@@ -2054,16 +2056,71 @@ CN_PRIVATE bool cn_base64_decode(char *to, size_t *len, connect_str_t text);
    multiple of four or not padded at all; the bits left over in the last character must be zero in neither form, as
    peers differ there. Used for metadata in -bin and for error details (Connect, gRPC), and for bytes in JSON. */
 
-/* A character's value and one; 0: it is none of them. */
-static const uint8_t cn_base64_values[256] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 63, 0, 63, 0, 64, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 0,
-    0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 0,
-    0, 0, 0, 64, 0, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51,
-    52, 0, 0, 0, 0, 0};
+/* A character's value; CN_BASE64_BAD: it is none of them. */
+#define CN_BASE64_BAD 0x80u
+static const uint8_t cn_base64_values[256] = {128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 62, 128, 62, 128, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 128, 128, 128, 128, 128, 128,
+    128, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 128, 128, 128,
+    128, 63, 128, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50,
+    51, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128};
 
-static int cn_base64_value(char c) {
-    return cn_base64_values[(unsigned char)c] - 1;
+static uint32_t cn_base64_value(char c) {
+    return cn_base64_values[(unsigned char)c];
 }
+
+/* Eight bytes of a number, the highest first. */
+static inline CN_HOT void cn_base64_store(char *to, uint64_t word) {
+#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    word = __builtin_bswap64(word);
+    memcpy(to, &word, 8);
+#else
+    int i;
+    for (i = 7; i >= 0; i--, word >>= 8)
+        to[i] = (char)(unsigned char)(word & 0xFF);
+#endif
+}
+
+#if defined(__SSE2__) && defined(__GNUC__)
+#define CN_BASE64_SSE2
+/* Six bytes as a number, the first one the highest; eight are loaded. */
+static inline uint64_t cn_base64_load(const void *at) {
+    uint64_t word;
+    memcpy(&word, at, 8);
+    return __builtin_bswap64(word) >> 16;
+}
+
+static inline __m128i cn_base64_spread(__m128i bits, uint64_t upper, uint64_t lower, int by) {
+    const __m128i high = _mm_and_si128(bits, _mm_set1_epi64x((int64_t)upper));
+    return _mm_or_si128(_mm_slli_epi64(high, by), _mm_and_si128(bits, _mm_set1_epi64x((int64_t)lower)));
+}
+
+/* What is to be added to the values above a limit. */
+static inline __m128i cn_base64_above(__m128i values, char limit, char difference) {
+    return _mm_and_si128(_mm_cmpgt_epi8(values, _mm_set1_epi8(limit)), _mm_set1_epi8(difference));
+}
+
+/* 16 characters of 12 bytes; as many as 14 are loaded. The bits are spread to 6 in each byte, the bytes of each half
+   turned round, and all changed at once: the alphabet is the runs A-Z from 0, a-z from 26, 0-9 from 52, and + and /. */
+static inline void cn_base64_sixteen(char *to, const unsigned char *at) {
+    __m128i x = _mm_set_epi64x((int64_t)cn_base64_load(at + 6), (int64_t)cn_base64_load(at));
+    x = cn_base64_spread(x, 0x0000FFFFFF000000u, 0x0000000000FFFFFFu, 8);
+    x = cn_base64_spread(x, 0x00FFF00000FFF000u, 0x00000FFF00000FFFu, 4);
+    x = cn_base64_spread(x, 0x0FC00FC00FC00FC0u, 0x003F003F003F003Fu, 2);
+    x = _mm_or_si128(_mm_slli_epi16(x, 8), _mm_srli_epi16(x, 8));
+    x = _mm_shufflehi_epi16(_mm_shufflelo_epi16(x, _MM_SHUFFLE(0, 1, 2, 3)), _MM_SHUFFLE(0, 1, 2, 3));
+    _mm_storeu_si128((__m128i *)(void *)to,
+        _mm_add_epi8(_mm_add_epi8(_mm_add_epi8(x, _mm_set1_epi8('A')), cn_base64_above(x, 25, 'a' - 26 - 'A')),
+            _mm_add_epi8(_mm_add_epi8(cn_base64_above(x, 51, '0' - 52 - ('a' - 26)),
+                             cn_base64_above(x, 61, '+' - 62 - ('0' - 52))),
+                cn_base64_above(x, 62, '/' - 63 - ('+' - 62)))));
+}
+#endif
 
 CN_PRIVATE size_t cn_base64_encoded_len(size_t len, bool padded) {
     size_t rest = len % 3;
@@ -2079,6 +2136,10 @@ CN_PRIVATE size_t cn_base64_encode(char *to, connect_str_t bytes, bool padded) {
     const unsigned char *at = (const unsigned char *)bytes.data;
     char *begin = to;
     size_t left = bytes.len;
+#if defined(CN_BASE64_SSE2)
+    for (; left >= 14; left -= 12, at += 12, to += 16)
+        cn_base64_sixteen(to, at);
+#endif
     for (; left >= 3; left -= 3, at += 3) {
         uint32_t bits = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
         *to++ = alphabet[bits >> 18];
@@ -2108,18 +2169,27 @@ CN_PRIVATE bool cn_base64_decode(char *to, size_t *len, connect_str_t text) {
     text.len -= padding;
     rest = text.len % 4;
     if (rest == 1 || (padding && rest != 4 - padding)) return false;
-    for (i = 0; i + 4 <= text.len; i += 4) {
-        int a = cn_base64_value(text.data[i]), b = cn_base64_value(text.data[i + 1]);
-        int c = cn_base64_value(text.data[i + 2]), d = cn_base64_value(text.data[i + 3]);
-        if ((a | b | c | d) < 0) return false;
+    for (i = 0; i + 12 <= text.len; i += 8, to += 6) { /* eight are stored, and the next ones go over the last two */
+        const char *at = text.data + i;
+        const uint32_t a = cn_base64_value(at[0]), b = cn_base64_value(at[1]), c = cn_base64_value(at[2]);
+        const uint32_t d = cn_base64_value(at[3]), e = cn_base64_value(at[4]), f = cn_base64_value(at[5]);
+        const uint32_t g = cn_base64_value(at[6]), h = cn_base64_value(at[7]);
+        if (CN_UNLIKELY((a | b | c | d | e | f | g | h) & CN_BASE64_BAD)) return false;
+        cn_base64_store(
+            to, (uint64_t)(a << 18 | b << 12 | c << 6 | d) << 40 | (uint64_t)(e << 18 | f << 12 | g << 6 | h) << 16);
+    }
+    for (; i + 4 <= text.len; i += 4) {
+        const uint32_t a = cn_base64_value(text.data[i]), b = cn_base64_value(text.data[i + 1]);
+        const uint32_t c = cn_base64_value(text.data[i + 2]), d = cn_base64_value(text.data[i + 3]);
+        if ((a | b | c | d) & CN_BASE64_BAD) return false;
         *to++ = (char)(unsigned char)(a << 2 | b >> 4);
         *to++ = (char)(unsigned char)((b & 15) << 4 | c >> 2);
         *to++ = (char)(unsigned char)((c & 3) << 6 | d);
     }
     if (rest) {
-        int a = cn_base64_value(text.data[i]), b = cn_base64_value(text.data[i + 1]);
-        int c = rest == 3 ? cn_base64_value(text.data[i + 2]) : 0;
-        if ((a | b | c) < 0) return false;
+        const uint32_t a = cn_base64_value(text.data[i]), b = cn_base64_value(text.data[i + 1]);
+        const uint32_t c = rest == 3 ? cn_base64_value(text.data[i + 2]) : 0;
+        if ((a | b | c) & CN_BASE64_BAD) return false;
         *to++ = (char)(unsigned char)(a << 2 | b >> 4);
         if (rest == 3) *to++ = (char)(unsigned char)((b & 15) << 4 | c >> 2);
     }
@@ -2250,7 +2320,8 @@ CN_PRIVATE connect_str_t cn_percent_decode(connect_arena_t *arena, connect_str_t
 #define CN_NUMBER_TEXT_MAX 1024 /* characters of a number that is read */
 #define CN_NUMBER_ROOM 32       /* what the longest number takes: -2.2250738585072014e-308 */
 
-/* Writes the shortest digits that read back as the same value; it is finite. Returns how many characters. */
+/* Writes the shortest digits that read back as the same value; it is finite. Returns how many characters. -0.0 gets its
+   fraction, since readers that take "-0" for an integer lose the sign. */
 CN_PRIVATE size_t cn_number_from_double(char *to, double value);
 CN_PRIVATE size_t cn_number_from_float(char *to, float value);
 CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value);
@@ -2457,18 +2528,46 @@ static void cn_number_put_digits(char *to, uint64_t value, size_t count) {
     if (count) *to = (char)('0' + value % 10);
 }
 
-CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value) {
-    size_t count;
-    if (value < 100) {
-        const char *pair = cn_number_pairs + value * 2;
-        count = value >= 10;
-        to[0] = pair[!count]; /* one digit stands in the second place */
-        to[count] = pair[1];
-        return count + 1;
+/* Writes a value below 10,000: without zeros in front, or all four digits. */
+static inline CN_HOT char *cn_number_put_first(char *to, uint32_t value) {
+    const char *pair;
+    if (value >= 100) {
+        const uint32_t high = value / 100;
+        pair = cn_number_pairs + high * 2;
+        *to = *pair; /* written over if it is a zero */
+        to += high >= 10;
+        *to++ = pair[1];
+        memcpy(to, cn_number_pairs + (value - high * 100) * 2, 2);
+        return to + 2;
     }
-    count = cn_number_digit_count(value);
-    cn_number_put_digits(to, value, count);
-    return count;
+    pair = cn_number_pairs + value * 2;
+    *to = *pair;
+    to += value >= 10;
+    *to++ = pair[1];
+    return to;
+}
+
+static inline CN_HOT char *cn_number_put_four(char *to, uint32_t value) {
+    const uint32_t high = value / 100;
+    memcpy(to, cn_number_pairs + high * 2, 2);
+    memcpy(to + 2, cn_number_pairs + (value - high * 100) * 2, 2);
+    return to + 4;
+}
+
+CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value) {
+    const char *begin = to;
+    uint32_t eight;
+    if (CN_LIKELY(value < 10000)) return (size_t)(cn_number_put_first(to, (uint32_t)value) - begin);
+    if (value >= 100000000) {
+        const uint64_t high = value / 100000000;
+        to += cn_number_from_uint(to, high); /* twice at most */
+        eight = (uint32_t)(value - high * 100000000);
+        to = cn_number_put_four(to, eight / 10000);
+    } else {
+        eight = (uint32_t)value;
+        to = cn_number_put_first(to, eight / 10000);
+    }
+    return (size_t)(cn_number_put_four(to, eight % 10000) - begin);
 }
 
 CN_PRIVATE size_t cn_number_from_int(char *to, int64_t value) {
@@ -2577,8 +2676,8 @@ CN_PRIVATE size_t cn_number_from_double(char *to, double value) {
     sign = (size_t)(bits >> 63);
     *to = '-';
     if (!(bits << 1)) {
-        to[sign] = '0';
-        return sign + 1;
+        memcpy(to + sign, "0.0", 3);
+        return sign ? 4 : 1;
     }
     if (exponent)
         return sign +
@@ -2597,8 +2696,8 @@ CN_PRIVATE size_t cn_number_from_float(char *to, float value) {
     sign = bits >> 31;
     *to = '-';
     if (!(bits << 1)) {
-        to[sign] = '0';
-        return sign + 1;
+        memcpy(to + sign, "0.0", 3);
+        return sign ? 4 : 1;
     }
     if (exponent)
         return sign +
@@ -3872,7 +3971,7 @@ static inline size_t cn_message_value_size(const connect_type_t *type, const con
 }
 
 /* Tells whether a field is present: has_x, the oneof's case, not NULL, not zero, not empty. */
-static inline bool cn_message_has(const connect_field_t *field, const void *message) {
+static inline CN_HOT bool cn_message_has(const connect_field_t *field, const void *message) {
     const char *at = (const char *)message + field->offset;
     const unsigned flags = field->flags;
     if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
@@ -9708,7 +9807,7 @@ static void cn_pbjson_write_enum(
 }
 
 /* at: where the member stands, or an item of a list. quoted: as a map's key. */
-static bool cn_pbjson_write_scalar(
+static inline CN_HOT bool cn_pbjson_write_scalar(
     cn_pbjson_encoder_t *encoder, const connect_type_t *type, const connect_field_t *field, const char *at) {
     switch (field->kind) {
     case CONNECT_KIND_BOOL: {
@@ -9946,7 +10045,7 @@ static bool cn_pbjson_is_default_shown(const connect_field_t *field) {
         !(field->flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF | CONNECT_FIELD_NULLABLE));
 }
 
-static bool cn_pbjson_write_value_of(cn_pbjson_encoder_t *encoder, const connect_type_t *type,
+static inline CN_HOT bool cn_pbjson_write_value_of(cn_pbjson_encoder_t *encoder, const connect_type_t *type,
     const connect_field_t *field, cn_pbjson_step_t *step, const char *at) {
     if (field->flags & CONNECT_FIELD_MAP) return cn_pbjson_write_map(encoder, type, field, step, at);
     if (field->flags & CONNECT_FIELD_REPEATED) return cn_pbjson_write_list(encoder, type, field, step, at);
@@ -11164,6 +11263,7 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     bool (*can_begin)(const cn_http_t *http);              /* client: begin would work */
     uint32_t (*capacity)(const cn_http_t *http);           /* client: how many exchanges the peer allows at once */
     bool (*begin)(cn_http_t *http, cn_exchange_t *x);      /* client: attaches x; then send_head */
+    void (*ping)(cn_http_t *http);                         /* asks the peer for a sign of life; HTTP/1.1: NULL */
     void (*drain)(cn_http_t *http);                        /* no new exchanges; closes when the last one has ended */
     bool (*send_head)(cn_exchange_t *x, const cn_head_t *head, bool end); /* false: out of memory */
     void (*flush)(cn_exchange_t *x);                                      /* bytes were appended to x->out */
@@ -12741,7 +12841,7 @@ static void cn_h1_consume(cn_exchange_t *x, size_t len) {
 
 CN_PRIVATE const cn_http_version_t *cn_http1_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_1, cn_h1_open, cn_h1_free, cn_h1_feed, cn_h1_eof, cn_h1_pull,
-        cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
+        cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, NULL, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
         cn_h1_reset, cn_h1_consume};
     return &version;
 }
@@ -14050,6 +14150,14 @@ static void cn_http2_consume(cn_exchange_t *x, size_t len) {
     if (h->fatal || nghttp2_session_get_outbound_queue_size(h->session) > 0) cn_http_wake(x->http);
 }
 
+static void cn_http2_ping(cn_http_t *http) {
+    static const uint8_t opaque[8] = {'a', 'l', 'i', 'v', 'e', '?', 0, 0};
+    cn_http2_t *h = (cn_http2_t *)http->state;
+    if (h->ended) return;
+    (void)cn_http2_check(h, nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, opaque));
+    cn_http_wake(http);
+}
+
 static void cn_http2_drain(cn_http_t *http) {
     cn_http2_t *h = (cn_http2_t *)http->state;
     if (h->ended || http->draining) return;
@@ -14065,8 +14173,8 @@ static void cn_http2_drain(cn_http_t *http) {
 
 CN_PRIVATE const cn_http_version_t *cn_http2_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_2, cn_http2_open, cn_http2_free, cn_http2_feed, cn_http2_eof,
-        cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_drain, cn_http2_send_head,
-        cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
+        cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_ping, cn_http2_drain,
+        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
     return &version;
 }
 #endif
@@ -15607,17 +15715,18 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
                 8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, 8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) \
                 row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) row(send_bytes, 4 * CN_LIMITS_MIB, \
                     256 * CN_LIMITS_KIB) row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) \
-                    row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(reset_burst, 200, 50) \
-                        row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) row(frame_rate, 1000, 100) \
-                            row(handshake_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
-                                row(header_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
-                                    row(body_gap_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
-                                        row(write_stall_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
-                                            row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
-                                                row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
-                                                    row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                                        row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                            row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
+                    row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(reset_burst, 200, 50) row( \
+                        reset_rate, 33, 10) row(frame_burst, 10000, 1000) row(frame_rate, 1000, 100) row(handshake_ms, \
+                        10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) row(header_ms, 10 * CN_LIMITS_SECOND, \
+                        10 * CN_LIMITS_SECOND) row(body_gap_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
+                        row(write_stall_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
+                            row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
+                                row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
+                                    row(ping_ms, 7200 * CN_LIMITS_SECOND, CONNECT_UNLIMITED) \
+                                        row(ping_answer_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND) \
+                                            row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                                row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                                    row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
     bool tiny;
@@ -16265,7 +16374,7 @@ static bool cn_pem_wanted(cn_pem_kind_t kind, connect_str_t label) {
 
 static bool cn_pem_check(const cn_pem_reader_t *reader, connect_str_t der) {
     cn_x509_t cert;
-    if (cn_x509_element(der).len != der.len) return cn_pem_fail(reader, "this block is no DER");
+    if (der.len == 0 || cn_x509_element(der).len != der.len) return cn_pem_fail(reader, "this block is no DER");
     if (reader->kind == CN_PEM_CHAIN && !cn_x509_parse(&cert, der))
         return cn_pem_fail(reader, "this is no X.509 certificate");
     return true;
@@ -16397,6 +16506,11 @@ typedef struct cn_bear_peer_t { /* what a handshake found out about the peer: sh
     connect_str_t certificates[]; /* the bytes behind them */
 } cn_bear_peer_t;
 
+typedef struct cn_bear_resumable_t { /* a session that may be resumed */
+    br_ssl_session_parameters parameters;
+    cn_bear_peer_t *peer; /* NULL: it sent no certificate */
+    uint32_t name_hash;   /* of the server name */
+} cn_bear_resumable_t;
 typedef struct cn_bear_entry_t cn_bear_entry_t;
 typedef struct cn_bear_cache_t { /* sessions to be resumed, for both roles; of several threads */
     const connect_allocator_t *allocator;
@@ -16456,11 +16570,10 @@ CN_PRIVATE int64_t cn_bear_now(const cn_bear_config_t *config);
 CN_PRIVATE bool cn_bear_cache_init(cn_bear_cache_t *cache, const connect_allocator_t *allocator, uint32_t capacity);
 CN_PRIVATE void cn_bear_cache_free(cn_bear_cache_t *cache);
 /* Keeps a session for a day at most, and while the peer's certificates hold; if memory is out, it is not kept. */
-CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, const br_ssl_session_parameters *session,
-    cn_bear_peer_t *peer_or_null, int64_t now);
-/* Finds a session; *peer: held for the caller, or NULL. */
-CN_PRIVATE bool cn_bear_cache_get(
-    cn_bear_cache_t *cache, connect_str_t key, br_ssl_session_parameters *session, cn_bear_peer_t **peer, int64_t now);
+CN_PRIVATE void cn_bear_cache_put(
+    cn_bear_cache_t *cache, connect_str_t key, const cn_bear_resumable_t *session, int64_t now);
+/* Finds a session; session->peer: held for the caller, or NULL. */
+CN_PRIVATE bool cn_bear_cache_get(cn_bear_cache_t *cache, connect_str_t key, cn_bear_resumable_t *session, int64_t now);
 CN_PRIVATE void cn_bear_peer_hold(cn_bear_peer_t *peer_or_null);
 CN_PRIVATE void cn_bear_peer_release(cn_bear_peer_t *peer_or_null);
 
@@ -16477,10 +16590,9 @@ CN_PRIVATE const connect_tls_engine_t *cn_tls_bearssl(void);
 
 /* #### src/io/tls_bearssl_cache.c ################################################################################## */
 #if CONNECT_ENABLE_TLS
-/* Sessions to be resumed, of both roles. A server finds one by the session ID that the client sends, with the server
-   name of that handshake behind it (RFC 6066 3: a session is not resumed under another name); a client by the server's
-   name, address and protocols. What the full handshake found out about the peer is kept with the session: a resumed one
-   checks no certificates, so the identity must come from here, and never from anywhere else.
+/* Sessions to be resumed, of both roles. A server finds one by the session ID that the client sends; a client by the
+   server's name, address and protocols. What the full handshake found out about the peer is kept with the session: a
+   resumed one checks no certificates, so the identity must come from here, and never from anywhere else.
 
    Sets of CN_BEAR_WAYS entries, chosen by a hash of the key; the one used least recently goes. So memory is bounded,
    nothing is ever moved, and a flood of sessions costs each other one a quarter of a chance. A session ends after a day
@@ -16492,8 +16604,7 @@ CN_PRIVATE const connect_tls_engine_t *cn_tls_bearssl(void);
 struct cn_bear_entry_t {
     uint32_t used; /* when, by the cache's clock */
     int64_t expires;
-    cn_bear_peer_t *peer;
-    br_ssl_session_parameters session;
+    cn_bear_resumable_t session;
     size_t key_len;
     char key[];
 };
@@ -16522,10 +16633,10 @@ static void cn_bear_entry_free(const cn_bear_cache_t *cache, cn_bear_entry_t *en
     volatile unsigned char *secret;
     size_t i;
     if (!entry) return;
-    secret = entry->session.master_secret;
-    for (i = 0; i < sizeof entry->session.master_secret; i++)
+    secret = entry->session.parameters.master_secret;
+    for (i = 0; i < sizeof entry->session.parameters.master_secret; i++)
         secret[i] = 0;
-    cn_bear_peer_release(entry->peer);
+    cn_bear_peer_release(entry->session.peer);
     cn_mem_release(cache->allocator, entry);
 }
 
@@ -16547,16 +16658,16 @@ static bool cn_bear_entry_is(const cn_bear_entry_t *entry, connect_str_t key) {
     return entry && entry->key_len == key.len && memcmp(entry->key, key.data, key.len) == 0;
 }
 
-CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, const br_ssl_session_parameters *session,
-    cn_bear_peer_t *peer, int64_t now) {
+CN_PRIVATE void cn_bear_cache_put(
+    cn_bear_cache_t *cache, connect_str_t key, const cn_bear_resumable_t *session, int64_t now) {
+    const cn_bear_peer_t *peer = session->peer;
     cn_bear_entry_t *entry, **set, **chosen, *old;
     size_t i;
     if (cache->sets == 0) return;
     entry = (cn_bear_entry_t *)cn_mem_acquire(cache->allocator, sizeof *entry + key.len);
     if (!entry) return;
     entry->session = *session;
-    entry->peer = peer;
-    cn_bear_peer_hold(peer);
+    cn_bear_peer_hold(session->peer);
     entry->expires =
         peer && peer->is_verified ? CN_MIN(now + CN_BEAR_SESSION_S, peer->not_after) : now + CN_BEAR_SESSION_S;
     entry->key_len = key.len;
@@ -16579,11 +16690,11 @@ CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, con
 }
 
 CN_PRIVATE bool cn_bear_cache_get(
-    cn_bear_cache_t *cache, connect_str_t key, br_ssl_session_parameters *session, cn_bear_peer_t **peer, int64_t now) {
+    cn_bear_cache_t *cache, connect_str_t key, cn_bear_resumable_t *session, int64_t now) {
     cn_bear_entry_t **set, *expired = NULL;
     bool found = false;
     size_t i;
-    *peer = NULL;
+    memset(session, 0, sizeof *session);
     if (cache->sets == 0) return false;
     pthread_mutex_lock(&cache->mutex);
     set = cn_bear_cache_set(cache, key);
@@ -16596,8 +16707,7 @@ CN_PRIVATE bool cn_bear_cache_get(
         }
         set[i]->used = ++cache->clock;
         *session = set[i]->session;
-        *peer = set[i]->peer;
-        cn_bear_peer_hold(*peer);
+        cn_bear_peer_hold(session->peer);
         found = true;
     }
     pthread_mutex_unlock(&cache->mutex);
@@ -16682,12 +16792,26 @@ static void cn_bear_say_names(cn_bear_text_t *text) {
     cn_x509_names(&text->certs[0], &text->arena, &names);
     for (i = 0; i < names.count && len + 8 < sizeof list; i++) {
         const char *colon = names.items[i].data ? strchr(names.items[i].data, ':') : NULL;
-        if (!colon || (names.items[i].data[0] == 'C' && len)) continue;
+        if (!colon) continue;
+        if (cn_str_starts(names.items[i], CN_STR("CN:"))) {
+            if (!len) snprintf(list, sizeof list, "none but the CN %s, which does not count", colon + 1);
+            continue;
+        }
         len += (size_t)CN_MAX(snprintf(list + len, sizeof list - len, "%s%s", len ? ", " : "", colon + 1), 0);
     }
     if (len >= sizeof list) memcpy(list + sizeof list - 4, "...", 4);
     cn_bear_say(text, "no name in the certificate matches %s (it has %s)", text->verifier->server_name,
         list[0] ? list : "none");
+}
+
+static bool cn_bear_has_anchor_named(const cn_bear_config_t *config, connect_str_t name) {
+    size_t i;
+    for (i = 0; i < config->anchor_count; i++) {
+        const br_x500_name *dn = &config->anchors[i].dn;
+        if (dn->len >= name.len && name.len && memcmp(dn->data + dn->len - name.len, name.data, name.len) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void cn_bear_say_untrusted(cn_bear_text_t *text) {
@@ -16698,6 +16822,9 @@ static void cn_bear_say_untrusted(cn_bear_text_t *text) {
     if (connect_str_equal(last->issuer, last->subject))
         cn_bear_say(text, "certificate of %s is self-signed and none of the trust anchors (%zu%s)",
             cn_bear_whose(text, text->count - 1), config->anchor_count, skipped);
+    else if (cn_bear_has_anchor_named(config, last->issuer))
+        cn_bear_say(text, "certificate of %s is signed by another %s than the one among the trust anchors",
+            cn_bear_whose(text, text->count - 1), cn_bear_or(cn_x509_name_text(last->issuer, &text->arena)));
     else
         cn_bear_say(text, "certificate of %s is signed by %s, which is none of the trust anchors (%zu%s)",
             cn_bear_whose(text, text->count - 1), cn_bear_or(cn_x509_name_text(last->issuer, &text->arena)),
@@ -16745,7 +16872,7 @@ static void cn_bear_say_other(cn_bear_text_t *text, unsigned verdict) {
         return;
     case BR_ERR_X509_NOT_CA: cn_bear_say(text, "certificate of %s is signed by one that is no CA", whose); return;
     case BR_ERR_X509_FORBIDDEN_KEY_USAGE:
-        cn_bear_say(text, "certificate of %s: its key usage forbids this", whose);
+        cn_bear_say(text, "the key usage of certificate of %s, or of one that it rests on, forbids this", whose);
         return;
     case BR_ERR_X509_LIMIT_EXCEEDED:
         cn_bear_say(text, "the certificates of %s are larger than 64 KiB, or more than 16", whose);
@@ -16825,6 +16952,8 @@ static unsigned cn_bear_check_own(cn_bear_verifier_t *v, const cn_x509_t *leaf) 
     unsigned char address[16];
     size_t len = v->is_server ? 0 : cn_x509_address(v->server_name, address);
     if (!v->config->options->insecure_no_verify || v->is_server) {
+        const bool is_named = !v->is_server && v->server_name[0];
+        if (is_named && !leaf->alt_names.data) return BR_ERR_X509_BAD_SERVER_NAME; /* RFC 9525 6.3: CN is no name */
         if (len && !cn_x509_has_address(leaf, address, len)) return BR_ERR_X509_BAD_SERVER_NAME;
         if (!cn_x509_allows(leaf, v->is_server ? CN_X509_CLIENT_AUTH : CN_X509_SERVER_AUTH)) {
             char name[96];
@@ -17298,8 +17427,8 @@ CN_PRIVATE void cn_bear_config_free(void *arg) {
    Client certificates, optional: BearSSL then goes on after a bad one, too. The verifier's verdict is kept, and a
    session with a verdict has failed, whatever the engine says.
 
-   Resumption by session ID. Servers: cn_bear_save, cn_bear_load. The key ends with the server name; when BearSSL asks
-   for the session it has not read that name yet, so it is compared as the handshake ends (RFC 6066 3).
+   Resumption by session ID. Servers: cn_bear_save, cn_bear_load. A session belongs to the server name it began with
+   (RFC 6066 3); when BearSSL asks for it, it has not read the name yet, so names are compared as the handshake ends.
    Clients: the key is server name, address and protocols. Whether a session was resumed shows in that no certificate
    was looked at.
 
@@ -17310,6 +17439,7 @@ CN_PRIVATE void cn_bear_config_free(void *arg) {
 #define CN_BEAR_BUFFER BR_SSL_BUFSIZE_INPUT
 #define CN_BEAR_CONTEXT_64 3616 /* bytes of br_ssl_engine_context in BearSSL 0.6 with pointers of 64 bits */
 #define CN_BEAR_MAY_LEND (sizeof(br_ssl_engine_context) == CN_BEAR_CONTEXT_64)
+#define CN_BEAR_NOWHERE 16 /* an address that is no buffer's: BearSSL tells its state by pointers that are not NULL */
 #define CN_BEAR_RECORD_CCS 20
 #define CN_BEAR_ALERT_RECORD 7
 
@@ -17333,7 +17463,8 @@ typedef struct cn_bear_session_t {
     unsigned char *in, *out; /* the buffers it has now */
     unsigned char alert[CN_BEAR_ALERT_RECORD];
     uint8_t alert_left;
-    bool is_server, is_open, is_resumed, has_ccs, has_failed, is_told;
+    uint32_t name_hash; /* server: of the session that was resumed */
+    bool is_server, is_open, is_resumed, has_ccs, has_failed;
     char failure[240];
 } cn_bear_session_t;
 
@@ -17374,18 +17505,19 @@ static bool cn_bear_borrow(cn_bear_session_t *s, unsigned char **buffer, unsigne
 /* Gives back what holds nothing. */
 static void cn_bear_lend(cn_bear_session_t *s) {
     br_ssl_engine_context *engine = s->engine;
+    unsigned char *nowhere = (unsigned char *)(uintptr_t)CN_BEAR_NOWHERE;
     unsigned state;
     if (!CN_BEAR_MAY_LEND || !s->is_open) return;
     state = br_ssl_engine_current_state(engine);
     if (s->in && !(state & BR_SSL_RECVAPP) && engine->ixa == 0 && engine->ixb == 0) {
         cn_bear_give_buffer(s->config, s->in);
         s->in = NULL;
-        engine->ibuf = s->alert; /* only to be not NULL: its state is told by that */
+        engine->ibuf = nowhere;
     }
     if (s->out && !(state & BR_SSL_SENDREC) && engine->oxa == engine->oxc) {
         cn_bear_give_buffer(s->config, s->out);
         s->out = NULL;
-        engine->obuf = s->alert;
+        engine->obuf = nowhere;
     }
 }
 
@@ -17417,21 +17549,34 @@ static int cn_bear_choose(
     return 0;
 }
 
-static void cn_bear_save(
-    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, const br_ssl_session_parameters *session) {
+static uint32_t cn_bear_name_hash(const br_ssl_engine_context *engine) {
+    return cn_str_hash(connect_str_of(br_ssl_engine_get_server_name(engine)));
+}
+
+static void cn_bear_save(const br_ssl_session_cache_class **ctx, br_ssl_server_context *server,
+    const br_ssl_session_parameters *parameters) {
     cn_bear_session_t *s = CN_CONTAINER(ctx, cn_bear_session_t, cache);
-    (void)server;
-    cn_bear_cache_put(&s->config->cache, cn_str((const char *)session->session_id, session->session_id_len), session,
-        s->verifier ? s->verifier->peer : NULL, cn_bear_now(s->config));
+    cn_bear_resumable_t session;
+    session.parameters = *parameters;
+    session.peer = s->verifier ? s->verifier->peer : NULL;
+    session.name_hash = cn_bear_name_hash(&server->eng);
+    cn_bear_cache_put(&s->config->cache, cn_str((const char *)parameters->session_id, parameters->session_id_len),
+        &session, cn_bear_now(s->config));
 }
 
 static int cn_bear_load(
-    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, br_ssl_session_parameters *session) {
+    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, br_ssl_session_parameters *parameters) {
     cn_bear_session_t *s = CN_CONTAINER(ctx, cn_bear_session_t, cache);
+    cn_bear_resumable_t session;
     (void)server;
-    s->is_resumed = cn_bear_cache_get(&s->config->cache,
-        cn_str((const char *)session->session_id, session->session_id_len), session, &s->peer, cn_bear_now(s->config));
-    return s->is_resumed;
+    if (!cn_bear_cache_get(&s->config->cache, cn_str((const char *)parameters->session_id, parameters->session_id_len),
+            &session, cn_bear_now(s->config)))
+        return 0;
+    *parameters = session.parameters;
+    s->peer = session.peer;
+    s->name_hash = session.name_hash;
+    s->is_resumed = true;
+    return 1;
 }
 
 /* ---- Making a session ---- */
@@ -17514,11 +17659,12 @@ static bool cn_bear_begin(cn_bear_session_t *s) {
                 BR_KEYTYPE_SIGN, BR_KEYTYPE_EC, br_ec_get_default(), br_ecdsa_sign_asn1_get_default());
     }
     {
-        br_ssl_session_parameters session;
+        cn_bear_resumable_t session;
         bool is_host = s->server_name[0] && cn_x509_address(s->server_name, address) == 0;
-        bool is_known = cn_bear_cache_get(
-            &s->config->cache, cn_str(s->key, s->key_len), &session, &s->peer, cn_bear_now(s->config));
-        if (is_known) br_ssl_engine_set_session_parameters(s->engine, &session);
+        bool is_known =
+            cn_bear_cache_get(&s->config->cache, cn_str(s->key, s->key_len), &session, cn_bear_now(s->config));
+        if (is_known) br_ssl_engine_set_session_parameters(s->engine, &session.parameters);
+        s->peer = session.peer;
         return br_ssl_client_reset(&s->context.client, is_host ? s->server_name : NULL, is_known) != 0;
     }
 }
@@ -17592,7 +17738,8 @@ static const char *cn_bear_error_text(int err) {
     switch (err) {
     case BR_ERR_UNSUPPORTED_VERSION:
     case BR_ERR_BAD_VERSION: return "it does not speak TLS 1.2";
-    case BR_ERR_TOO_LARGE: return "it sent a record that is too large";
+    case BR_ERR_BAD_LENGTH:
+    case BR_ERR_TOO_LARGE: return "it sent a record of a length that is not allowed";
     case BR_ERR_BAD_MAC: return "it sent a record that does not decrypt";
     case BR_ERR_NO_RANDOM: return "there is no entropy";
     case BR_ERR_UNKNOWN_TYPE:
@@ -17656,20 +17803,27 @@ static const char *cn_bear_suite_name(unsigned suite) {
 
 static void cn_bear_finish_handshake(cn_bear_session_t *s) {
     const char *alpn = br_ssl_engine_get_selected_protocol(s->engine);
-    br_ssl_session_parameters session;
+    cn_bear_resumable_t session;
     if (!s->is_server) s->is_resumed = !s->verifier->was_asked;
+    if (s->is_server && s->is_resumed && s->name_hash != cn_bear_name_hash(s->engine)) {
+        s->has_failed = true;
+        snprintf(s->failure, sizeof s->failure, "the client resumed a session of another server name");
+        return;
+    }
     if (s->verifier && s->verifier->was_asked) {
         cn_bear_peer_release(s->peer);
         s->peer = s->verifier->peer;
         s->verifier->peer = NULL;
     }
-    br_ssl_engine_get_session_parameters(s->engine, &session);
-    if (!s->is_server && !s->is_resumed && session.session_id_len)
-        cn_bear_cache_put(&s->config->cache, cn_str(s->key, s->key_len), &session, s->peer, cn_bear_now(s->config));
+    br_ssl_engine_get_session_parameters(s->engine, &session.parameters);
+    session.peer = s->peer;
+    session.name_hash = 0;
+    if (!s->is_server && !s->is_resumed && session.parameters.session_id_len)
+        cn_bear_cache_put(&s->config->cache, cn_str(s->key, s->key_len), &session, cn_bear_now(s->config));
     if (s->verifier) cn_bear_verifier_free(s->verifier);
     s->verifier = NULL;
     s->info.version = "TLS 1.2";
-    s->info.cipher = cn_bear_suite_name(session.cipher_suite);
+    s->info.cipher = cn_bear_suite_name(session.parameters.cipher_suite);
     s->info.alpn = alpn ? alpn : "";
     s->info.server_name = br_ssl_engine_get_server_name(s->engine);
     s->info.peer_subject = "";
@@ -17718,7 +17872,8 @@ static char *cn_bear_buffer(void *session, connect_tls_channel_t channel, size_t
     }
     switch (channel) {
     case CONNECT_TLS_CIPHER_IN:
-        if ((state & BR_SSL_RECVREC) && cn_bear_borrow(s, &s->in, &s->engine->ibuf))
+        if ((state & BR_SSL_RECVREC) && cn_bear_borrow(s, &s->in, &s->engine->ibuf) &&
+            cn_bear_borrow(s, &s->out, &s->engine->obuf)) /* a record may be answered: by an alert */
             buffer = br_ssl_engine_recvrec_buf(s->engine, len);
         break;
     case CONNECT_TLS_CIPHER_OUT:
@@ -18203,6 +18358,8 @@ struct connect_conn_t {
     cn_buf_pool_t *pool;
     int64_t owner_due_ms;     /* set by cn_conn_set_owner_due */
     int64_t opened_ms;        /* when it was opened; -1: the time is not known yet */
+    int64_t heard_ms;         /* when something came last */
+    int64_t pinged_ms;        /* when it was asked for a sign of life, and none came since; -1: it was not */
     int64_t idle_since_ms;    /* no exchange since; -1: there is one */
     int64_t stalled_since_ms; /* output waits and none of it was written since; -1: none waits */
     int64_t abort_ms;         /* drained too long; INT64_MAX: not drained */
@@ -18264,6 +18421,8 @@ CN_PRIVATE void cn_conn_set_transport(
 /* Ends a connection now, as its owner goes away; outside of events. Through abandon; else (a transport of the user's)
    it has no owner from here on, and wants nothing until the user closes it. */
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn);
+/* The last bytes of a connection that is given up: TLS's close_notify, behind what waits to be written. */
+CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn);
 /* Says why the transport could not be opened or broke, before connect_conn_close: calls end with it. text: copied, at
    most 255 bytes. */
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text);
@@ -18283,9 +18442,10 @@ CN_PRIVATE connect_conn_t *cn_conn_of(cn_http_t *http);
    any other is HTTP/1.1; up to then the bytes are held in `preface`. A client knows beforehand.
 
    Clocks: header_ms (a head is awaited in the middle of it, or nothing came at all), idle_http1_ms and idle_http2_ms
-   (no exchange), write_stall_ms (output waits and the transport takes none), abort_ms (drained too long), the
-   exchanges' own due_ms and the owner's. The clock is the user's: it is known from the first feed on. deadline_ms is
-   the earliest; a step called `tick` at the end of each feed acts on what has come.
+   (no exchange), write_stall_ms (output waits and the transport takes none), ping_ms and ping_answer_ms (nothing is
+   heard), abort_ms (drained too long), the exchanges' own due_ms and the owner's. The clock is the user's: it is known
+   from the first feed on. deadline_ms is the earliest; a step called `tick` at the end of each feed acts on what has
+   come.
 
    Events run only inside feed, output, eof, opened, and close. `depth` counts them: a connection that is closed inside
    one of its own events is freed when the outermost has ended, and owner->leave is the last thing of all, as the owner
@@ -18349,6 +18509,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     conn->owner_due_ms = conn->abort_ms = conn->stall_check_ms = INT64_MAX;
     conn->opened_ms = -1;
     conn->idle_since_ms = -1;
+    conn->pinged_ms = -1;
     conn->stalled_since_ms = -1;
     conn->connected = options->is_server;
     conn->opened = options->is_server;
@@ -18370,7 +18531,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
 
 static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
     if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
-    if (conn->opened_ms < 0) conn->opened_ms = conn->http.now_ms;
+    if (conn->opened_ms < 0) conn->opened_ms = conn->heard_ms = conn->http.now_ms;
     if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, conn->http.now_ms);
     conn->http.feeding = true;
 }
@@ -18496,6 +18657,28 @@ static int64_t cn_conn_idle_due(const connect_conn_t *conn) {
         conn->http.version->number == CONNECT_HTTP_2 ? limits->idle_http2_ms : limits->idle_http1_ms);
 }
 
+/* A peer of which nothing was heard for ping_ms is asked, one that does not answer is gone. */
+static int64_t cn_conn_ping_due(const connect_conn_t *conn) {
+    const cn_http_t *http = &conn->http;
+    if (!http->version || !http->version->ping || http->closing) return INT64_MAX;
+    return conn->pinged_ms >= 0 ? cn_conn_add_ms(conn->pinged_ms, http->limits->ping_answer_ms)
+                                : cn_conn_add_ms(conn->heard_ms, http->limits->ping_ms);
+}
+
+static void cn_conn_kill(connect_conn_t *conn);
+
+static void cn_conn_tick_ping(connect_conn_t *conn) {
+    const int64_t now = conn->http.now_ms;
+    if (cn_conn_ping_due(conn) > now) return;
+    if (conn->pinged_ms < 0) {
+        conn->pinged_ms = now;
+        conn->http.version->ping(&conn->http);
+        return;
+    }
+    cn_conn_set_failure(conn, ETIMEDOUT, "the peer does not answer (limits.ping_answer_ms)");
+    cn_conn_kill(conn);
+}
+
 int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     const cn_http_t *http = &conn->http;
     int64_t due = CN_MIN(http->due_ms, conn->owner_due_ms);
@@ -18505,6 +18688,7 @@ int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     due = CN_MIN(due, cn_conn_add_ms(http->head_since_ms, http->limits->header_ms));
     due = CN_MIN(due, cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms));
     due = CN_MIN(due, cn_conn_idle_due(conn));
+    due = CN_MIN(due, cn_conn_ping_due(conn));
     due = CN_MIN(due, conn->stall_check_ms);
     return CN_MIN(due, conn->abort_ms);
 }
@@ -18588,6 +18772,8 @@ static bool cn_conn_tick(connect_conn_t *conn) {
         http->closing = true;
         http->read_blocked = true;
     }
+    cn_conn_tick_ping(conn);
+    if (conn->dead) return due;
     if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
     if (conn->stall_check_ms <= now) conn->stall_check_ms = cn_conn_look_for_stalls(http, false);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
@@ -18641,23 +18827,38 @@ static void cn_conn_tls_open(connect_conn_t *conn) {
     }
 }
 
-/* Somebody who speaks no TLS: tells so. */
-static bool cn_conn_is_clear_text(connect_conn_t *conn, const char *bytes) {
+/* Looks whether the first bytes are TLS, and tells so who speaks clear text. *held: the bytes wait for more of them.
+   Returns true: it is over. */
+static bool cn_conn_is_clear_text(connect_conn_t *conn, const char *bytes, size_t len, bool *held) {
     static const char http1[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n"
                                 "Content-Length: 50\r\n\r\nThis port speaks TLS, not clear text: use https://\n";
-    const unsigned char first = (unsigned char)bytes[0];
-    if (conn->heard || first == CN_CONN_TLS_HANDSHAKE || first == CN_CONN_TLS_ALERT) return false;
+    /* RFC 9113: empty SETTINGS; GOAWAY of 42 bytes, INADEQUATE_SECURITY (7) */
+    static const char http2[] = "\0\0\0\4\0\0\0\0\0"
+                                "\0\0\x2A\7\0\0\0\0\0\0\0\0\0\0\0\0\xC"
+                                "This port speaks TLS: use https://";
+    const unsigned char first = (unsigned char)(conn->preface_len ? conn->preface[0] : bytes[0]);
+    *held = false;
+    if (conn->heard && !conn->preface_len) return false;
+    if (first == CN_CONN_TLS_HANDSHAKE || first == CN_CONN_TLS_ALERT) return false;
     if (conn->http.is_server) {
         if (first < 'A' || first > 'Z') return false; /* the engine has an alert for it */
-        cn_buf_append(&conn->tls->out, conn->http.allocator, http1, sizeof http1 - 1);
+        while (len-- && conn->preface_len < 3)
+            conn->preface[conn->preface_len++] = *bytes++;
+        *held = conn->preface_len < 3 && memcmp(conn->preface, cn_conn_preface, conn->preface_len) == 0;
+        if (*held) return false;
+        if (memcmp(conn->preface, cn_conn_preface, 3) == 0)
+            cn_buf_append(&conn->tls->out, conn->http.allocator, http2, sizeof http2 - 1);
+        else
+            cn_buf_append(&conn->tls->out, conn->http.allocator, http1, sizeof http1 - 1);
     }
     conn->tls->is_closed = true;
     conn->http.closing = true;
-    cn_conn_set_failure(conn, 0, "the server does not speak TLS here: use http://");
+    cn_conn_set_failure(conn, 0,
+        conn->http.is_server ? "the client does not speak TLS" : "the server does not speak TLS here: use http://");
     return true;
 }
 
-/* A step of a handshake is due: may it be taken now? */
+/* Is there time for a step of the handshake in this millisecond? */
 static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
     cn_conn_turn_t *turn = conn->turn;
     const int64_t now = conn->http.now_ms;
@@ -18665,17 +18866,15 @@ static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
     if (!turn || conn->tls->is_open) return true;
     if (turn->now_ms != now) turn->handshakes = 0;
     turn->now_ms = now;
-    if (turn->handshakes++ < CN_CONN_HANDSHAKES) return true;
+    if (turn->handshakes < CN_CONN_HANDSHAKES) return true;
     conn->handshake_ms = now + 1;
     return false;
 }
 
-static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+static size_t cn_conn_run_tls(connect_conn_t *conn, const char *bytes, size_t len) {
     cn_tls_t *tls = conn->tls;
     size_t taken = 0, used;
     connect_error_t error;
-    if (len && cn_conn_is_clear_text(conn, bytes)) return len;
-    if (len && !cn_conn_may_shake_hands(conn)) return 0;
     for (;;) {
         connect_str_t plain;
         size_t got = cn_tls_take(tls, bytes + taken, len - taken);
@@ -18701,6 +18900,25 @@ static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t l
     return taken;
 }
 
+static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+    const bool was_open = conn->tls->is_open;
+    const size_t answered = cn_buf_len(&conn->tls->out);
+    bool held;
+    if (conn->handshake_ms && conn->handshake_ms <= conn->http.now_ms) conn->handshake_ms = 0;
+    if (len && (cn_conn_is_clear_text(conn, bytes, len, &held) || held)) return len;
+    if (len && !cn_conn_may_shake_hands(conn)) return 0;
+    len = cn_conn_run_tls(conn, bytes, len);
+    if (!was_open && conn->turn && cn_buf_len(&conn->tls->out) > answered) conn->turn->handshakes++; /* it was work */
+    return len;
+}
+
+/* A server that answers a request in clear text with an alert of TLS. */
+static size_t cn_conn_refuse_tls(connect_conn_t *conn, size_t len) {
+    cn_conn_set_failure(conn, 0, "the server speaks TLS here: use https://");
+    cn_conn_kill(conn);
+    return len;
+}
+
 size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, int64_t now_ms) {
     const char *at = (const char *)bytes;
     size_t taken = 0;
@@ -18713,9 +18931,15 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
         cn_buf_borrow(&conn->http.out, conn->pool);
         if (conn->tls && !conn->http.closing)
             taken = cn_conn_feed_tls(conn, at, len);
+        else if (len && !conn->heard && !conn->http.is_server && at[0] == CN_CONN_TLS_ALERT)
+            taken = cn_conn_refuse_tls(conn, len);
         else
             taken = cn_conn_deliver(conn, at, len);
-        if (taken) conn->heard = true;
+        if (taken) {
+            conn->heard = true;
+            conn->heard_ms = conn->http.now_ms;
+            conn->pinged_ms = -1;
+        }
     }
     due = cn_conn_tick(conn);
     conn->output_due = conn->output_due || len || woken || due;
@@ -18880,6 +19104,12 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
     conn->depth--;
 }
 
+CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {
+    if (!conn->tls || !conn->tls->is_open || conn->tls->is_closed) return CN_STR("");
+    cn_tls_close(conn->tls);
+    return cn_buf_view(&conn->tls->out);
+}
+
 CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {
     if (!conn->grace_ms || grace_ms < conn->grace_ms) conn->grace_ms = grace_ms;
     if (conn->http.version && !conn->dead)
@@ -18943,8 +19173,10 @@ struct connect_call_t {
     cn_tls_t *tls;        /* of its connection; NULL: clear text */
     connect_loop_t *loop; /* NULL: no sockets */
     const connect_codec_options_t *codec_options;
-    cn_meter_t *meter;   /* server: while it is high the peer's window stays shut */
-    cn_list_t node;      /* in a list of the owner's */
+    cn_meter_t *meter;  /* server: while it is high the peer's window stays shut */
+    cn_list_t node;     /* in a list of the owner's */
+    cn_list_t children; /* child_node: calls that were made for this one */
+    cn_list_t child_node;
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
@@ -18965,6 +19197,7 @@ struct connect_call_t {
     size_t request_start, request_len; /* client, single request: where it stood in x.out */
     size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
     int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    int64_t waits_since_ms;            /* client: for a connection */
     uint64_t serial;                   /* client: of its calls */
     uint32_t attempts;                 /* client: made so far */
     uint8_t lane;                      /* client: which connections it needs */
@@ -18972,7 +19205,7 @@ struct connect_call_t {
     bool resent;                       /* client: once, without the application's policy */
     bool again;                        /* client: once its exchange is closed */
     bool retriable;                    /* client: its owner may make it again */
-    bool open_due;                     /* client: on_open waits for the outcome */
+    bool open_due, open_told;          /* client: on_open waits for the outcome; was called */
     unsigned callbacks;                /* depth of user's callbacks */
     bool is_server;
     bool starved;     /* server: the window stayed shut, as memory was short */
@@ -19028,6 +19261,10 @@ CN_PRIVATE void cn_call_release_if_done(connect_call_t *call);
 /* Has cn_call_on_poke called out of the next feed. */
 CN_PRIVATE void cn_call_poke(connect_call_t *call);
 CN_PRIVATE void cn_call_on_poke(connect_call_t *call);
+/* Makes a client's call one that is made for another. */
+CN_PRIVATE void cn_call_adopt(connect_call_t *parent, connect_call_t *child);
+/* Cancels the calls that were made for this one, and has them told before it. */
+CN_PRIVATE void cn_call_end_children(connect_call_t *call);
 /* Calls on_closed, once. */
 CN_PRIVATE void cn_call_tell_closed(connect_call_t *call);
 /* Tells whether an application may set a header of this name, in any case. */
@@ -19115,6 +19352,8 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
 CN_PRIVATE void cn_invoke_end(connect_call_t *call);
 /* The same, of what the peer or the network did: the call may be made again. */
 CN_PRIVATE void cn_invoke_decide(connect_call_t *call);
+/* Ends a call because that which it was made for ends, and tells its application now. */
+CN_PRIVATE void cn_invoke_end_child(connect_call_t *call);
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call);
 /* For the _wait functions. Takes the next response: OK: decoded into the arena; AGAIN: none yet; END, ERROR: over. */
 CN_PRIVATE connect_io_t cn_invoke_receive(
@@ -19256,8 +19495,8 @@ CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x) {
 }
 
 CN_PRIVATE int64_t cn_call_now_ms(const connect_call_t *call) {
-    if (call->x.http) return call->x.http->now_ms;
-    return call->owner ? call->owner_events->now_ms(call) : call->x.received_ms;
+    const int64_t now_ms = call->owner ? call->owner_events->now_ms(call) : call->x.received_ms;
+    return call->x.http ? CN_MAX(now_ms, call->x.http->now_ms) : now_ms; /* a connection is told it now and then */
 }
 
 CN_PRIVATE void cn_call_enter(connect_call_t *call) {
@@ -19273,6 +19512,7 @@ CN_PRIVATE void cn_call_release_if_done(connect_call_t *call) {
     if (call->x.http || user_has_it || call->callbacks || call->released || !call->told || call->poked) return;
     call->released = true;
     cn_list_remove(&call->poke_node);
+    cn_list_remove(&call->child_node);
     if (call->owner)
         call->owner_events->on_released(call);
     else
@@ -19298,9 +19538,25 @@ CN_PRIVATE void cn_call_on_poke(connect_call_t *call) {
 #endif
 }
 
+CN_PRIVATE void cn_call_adopt(connect_call_t *parent, connect_call_t *child) {
+    if (!parent->children.next) cn_list_init(&parent->children);
+    cn_list_append(&parent->children, &child->child_node);
+}
+
+CN_PRIVATE void cn_call_end_children(connect_call_t *call) {
+#if CONNECT_ENABLE_CLIENT
+    cn_list_t *node;
+    while ((node = cn_list_pop(&call->children)) != NULL)
+        cn_invoke_end_child(CN_CONTAINER(node, connect_call_t, child_node));
+#else
+    (void)call;
+#endif
+}
+
 CN_PRIVATE void cn_call_tell_closed(connect_call_t *call) {
     if (call->told) return;
     call->told = true;
+    cn_call_end_children(call);
     if (!call->entered || !call->events.on_closed) return;
     cn_call_enter(call);
     call->events.on_closed(call, call->rpc.error.code == CONNECT_OK ? NULL : &call->rpc.error, call->user);
@@ -20267,6 +20523,7 @@ static void cn_serve_on_writable(cn_exchange_t *x) {
 
 static void cn_serve_canceled(connect_call_t *call) {
     void (*cancel)(connect_call_t *, void *) = call->cancel;
+    cn_call_end_children(call);
     call->cancel = NULL;
     if (!cancel || !call->promised) return;
     cn_call_enter(call);
@@ -20578,9 +20835,8 @@ static void cn_invoke_restart(connect_call_t *call) {
 /* Tells whether what was sent can be sent once more, and nothing of a response was seen by the application. */
 static bool cn_invoke_can_restart(const connect_call_t *call) {
     const bool request_is_here = cn_call_single_request(call) || call->x.out_taken == 0;
-    const bool untold = call->open_due || !call->x.received_head || !call->events.on_open;
     const bool single = cn_call_single_response(call);
-    return call->owner && request_is_here && untold && (single || call->messages_in == 0) && !call->over;
+    return call->owner && request_is_here && !call->open_told && (single || call->messages_in == 0) && !call->over;
 }
 
 /* The exchange was lost before a response came. */
@@ -20597,6 +20853,7 @@ static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
 static void cn_invoke_tell_open(connect_call_t *call) {
     connect_code_t code;
     call->open_due = false;
+    call->open_told = true;
     cn_call_enter(call);
     code = call->events.on_open(call, call->user);
     cn_call_leave(call);
@@ -20757,6 +21014,16 @@ static void cn_invoke_pump(connect_call_t *call) {
             cn_invoke_settle(call);
         return;
     }
+}
+
+CN_PRIVATE void cn_invoke_end_child(connect_call_t *call) {
+    if (!call->over) cn_invoke_fail(call, CONNECT_CANCELED, "the call that it was made for has ended");
+    if (!call->pull && !call->callbacks) {
+        cn_list_remove(&call->poke_node);
+        call->poked = false;
+        cn_invoke_tell(call);
+    }
+    cn_call_release_if_done(call);
 }
 
 /* ---- The exchange's events ---- */
@@ -22308,6 +22575,7 @@ struct cn_backend_t { /* what calls are spread over: an address, all addresses o
     cn_pool_t pools[CN_LANES];
     uint32_t latency_us, failures;
     uint32_t faults;       /* rounds that failed in a row */
+    int64_t fault_ms;      /* when the last one did; INT64_MIN: none has */
     int64_t rest_until_ms; /* nothing is dialled before */
     bool ready;            /* as last told */
 };
@@ -22632,6 +22900,7 @@ static void cn_pool_fault(cn_pool_t *pool) {
     int64_t now = cn_client_now_ms(client);
     pool->tried = 0;
     backend->faults++;
+    backend->fault_ms = now;
     backend->rest_until_ms =
         CN_MAX(now, 0) + cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
     client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
@@ -22779,7 +23048,10 @@ CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
         client->dirty = true;
     }
     if (conn->http.settled) pool->backend->faults = 0;
-    if (conn->http.draining || conn->http.exchange_count == 0) client->dirty = true;
+    /* over HTTP/1.1 it comes after every call, and mostly nobody waits for it */
+    if (conn->http.draining || !conn->http.version || conn->http.version->number == CONNECT_HTTP_2 ||
+        client->on_backends || !cn_list_empty(&client->watchers) || !cn_list_empty(&client->waiting[CN_LANE_ANY]))
+        client->dirty = true;
 }
 
 CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
@@ -22815,6 +23087,10 @@ CN_PRIVATE void cn_balance_want(connect_client_t *client, unsigned lane);
 CN_PRIVATE void cn_balance_press(connect_client_t *client, unsigned lane);
 /* The lane of a call of this protocol. */
 CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_protocol_t protocol);
+/* Since when each of them has failed at least once; INT64_MIN: not all have; INT64_MAX: there is none. */
+CN_PRIVATE int64_t cn_balance_failed_ms(const connect_client_t *client);
+/* Has those step that have this client as a member, and tells them of rounds that failed. */
+CN_PRIVATE void cn_balance_tell_watchers(connect_client_t *client);
 /* Looks at who is ready; sets client->changed if that is another than before. */
 CN_PRIVATE void cn_balance_look(connect_client_t *client);
 /* Tells whether one is ready. */
@@ -22859,6 +23135,7 @@ static cn_backend_t *cn_balance_new(connect_client_t *client) {
     cn_backend_t *backend = (cn_backend_t *)cn_mem_acquire(client->allocator, sizeof *backend);
     if (!backend) return NULL;
     backend->client = client;
+    backend->fault_ms = INT64_MIN;
     cn_pool_init(&backend->pools[CN_LANE_ANY], backend, false);
     cn_pool_init(&backend->pools[CN_LANE_HTTP2], backend, true);
     return backend;
@@ -23121,6 +23398,30 @@ CN_PRIVATE bool cn_balance_has_hope(const connect_client_t *client, unsigned lan
         if (state.live || state.opening || (backend->member && cn_balance_has_hope(backend->member, lane))) return true;
     }
     return client->name.question && client->name.is_answered;
+}
+
+CN_PRIVATE int64_t cn_balance_failed_ms(const connect_client_t *client) {
+    int64_t first_ms = INT64_MAX;
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        first_ms = CN_MIN(first_ms, cn_balance_of(node)->fault_ms);
+    return first_ms;
+}
+
+CN_PRIVATE void cn_balance_tell_watchers(connect_client_t *client) {
+    cn_list_t *node;
+    unsigned lane;
+    for (node = client->watchers.next; node != &client->watchers; node = node->next) {
+        cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, watch_node);
+        connect_client_t *spread = backend->client;
+        spread->dirty = true;
+        for (lane = 0; lane < CN_LANES; lane++) {
+            if (!client->lane_failed[lane]) continue;
+            backend->fault_ms = cn_client_now_ms(client);
+            spread->failure = client->failure;
+            spread->lane_failed[CN_LANE_ANY] = spread->lane_failed[CN_LANE_HTTP2] = true;
+        }
+    }
 }
 
 CN_PRIVATE void cn_balance_look(connect_client_t *client) {
@@ -23445,16 +23746,18 @@ void connect_resolve_finish(
    fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
    start dials before it returns.
 
-   Failures. When a round of dialling fails and nothing is left that could become a connection, the calls that wait
-   end with its reason, UNAVAILABLE or what the dialer said; those that come while the backend rests wait for its next
-   round. So no call waits longer than one attempt, or its deadline, which counts from start on.
+   Failures. When rounds of dialling fail and nothing is left that could become a connection, the calls that wait since
+   before each backend's last failure end with the reason, UNAVAILABLE or what the dialer said; those that come while
+   backends rest wait for the next rounds. So no call waits longer than one attempt, or its deadline, which counts from
+   start on.
 
    Members. A spread is a client without addresses. Its calls begin on connections of its members, which therefore
    step it, too, after themselves.
 
    base_url (RFC 3986): "http://" authority [path]. The path is put before the methods' own. */
 
-#define CN_CLIENT_ROUNDS 8u       /* of a step; more in the next */
+#define CN_CLIENT_ROUNDS 8u /* of a step; more in the next */
+#define CN_CLIENT_PING_MS (5u * 60 * 1000)
 #define CN_CLIENT_HTTP1_MISSES 8u /* calls of a lane that a step looks at though they find no connection */
 
 #if CONNECT_ENABLE_CLIENT
@@ -23608,6 +23911,7 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
+    call->waits_since_ms = now;
     cn_client_move(call, first ? list->next : list);
     client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
     client->dirty = true;
@@ -23632,6 +23936,7 @@ static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, 
             cn_invoke_end(call);
             cn_call_release_if_done(call);
         } else if (list == &client->paused && call->not_before_ms <= now_ms) {
+            call->waits_since_ms = now_ms;
             cn_client_move(call, client->waiting[call->lane].next);
             client->waiting_due_ms = CN_MIN(client->waiting_due_ms, call->deadline_ms);
         } else {
@@ -23655,12 +23960,17 @@ static void cn_client_expire(connect_client_t *client, int64_t now_ms) {
     client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
 }
 
-/* Ends the calls that wait for a connection, as none can be had. */
+/* Ends the calls that wait for a connection and have seen each backend fail. */
 static void cn_client_fail_waiting(connect_client_t *client, unsigned lane) {
-    cn_list_t *list = &client->waiting[lane], failed, *node;
+    cn_list_t *list = &client->waiting[lane], failed, *node, *next;
+    const int64_t failed_ms = cn_balance_failed_ms(client);
     cn_list_init(&failed);
-    while ((node = cn_list_pop(list)) != NULL)
+    for (node = list->next; node != list; node = next) {
+        next = node->next;
+        if (cn_client_call_of(node)->waits_since_ms > failed_ms) continue;
+        cn_list_remove(node);
         cn_list_append(&failed, node);
+    }
     while ((node = cn_list_pop(&failed)) != NULL) {
         connect_call_t *call = cn_client_call_of(node);
         cn_list_append(&client->calls, node);
@@ -23712,6 +24022,10 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
     cn_buf_borrow(&conn->http.out, conn->pool);
     cn_list_remove(&conn->node);
     cn_list_append(&pool->conns, &conn->node);
+    if ((owner->on_backends || !cn_list_empty(&owner->watchers)) && !conn->http.version->can_begin(&conn->http)) {
+        owner->dirty = true;
+        cn_client_wake(owner);
+    }
     cn_client_move(call, &client->calls);
     call->attempts++;
     call->backend = pool->backend;
@@ -23760,6 +24074,7 @@ static void cn_client_work(connect_client_t *client) {
             pool_due_ms = cn_pool_advance(&CN_CONTAINER(node, cn_backend_t, node)->pools[lane], now);
             due_ms = CN_MIN(due_ms, pool_due_ms);
         }
+    cn_balance_tell_watchers(client);
     for (lane = 0; lane < CN_LANES; lane++) {
         if (client->lane_failed[lane] && !cn_balance_has_hope(client, lane)) cn_client_fail_waiting(client, lane);
         client->lane_failed[lane] = false;
@@ -23864,9 +24179,10 @@ static bool cn_client_parse_url(
     path_len = strlen(path);
     while (path_len && path[path_len - 1] == '/')
         path_len--;
+    client->url = connect_arena_copy(&client->arena, connect_str_of(url)).data;
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
-    if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
+    if (!client->url || !client->authority.data || !client->prefix.data) return cn_error_memory(error);
     return cn_client_set_tls(client, is_https, options, error);
 }
 
@@ -23979,11 +24295,17 @@ static bool cn_client_set_target(
     return cn_name_init(client, error);
 }
 
+static bool cn_client_set_limits(connect_client_t *client, const connect_limits_t *limits, connect_error_t *error) {
+    if (!cn_limits_resolve(&client->limits, limits, error)) return false;
+    if (!limits->ping_ms && limits->preset == CONNECT_PRESET_GATEWAY) client->limits.ping_ms = CN_CLIENT_PING_MS;
+    return true;
+}
+
 static bool cn_client_setup(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
     if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
-    return cn_limits_resolve(&client->limits, &options->limits, error) &&
+    return cn_client_set_limits(client, &options->limits, error) &&
         cn_retry_resolve(&client->retry, &options->retry, error) &&
         cn_client_set_target(client, base_url, options, error) &&
         cn_client_copy_headers(client, options->headers, error) &&
@@ -24163,6 +24485,15 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = client->address ? client->address : "";
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
+    if (options->parent) {
+        const int64_t due_ms = options->parent->deadline_ms;
+        const int64_t left =
+            CN_MAX(due_ms != INT64_MAX && client->host ? due_ms - now : connect_call_time_left_ms(options->parent), 1);
+        if (options->parent->loop != client->loop)
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "parent runs on another loop");
+        if (options->parent->over) return cn_error_set(error, CONNECT_CANCELED, "the parent call has ended");
+        if (left < CONNECT_UNLIMITED && (!timeout || left < timeout)) timeout = (uint32_t)left;
+    }
     if (timeout && timeout != CONNECT_UNLIMITED) {
         call->rpc.timeout_ms = timeout;
         if (client->host) call->deadline_ms = now + (int64_t)timeout; /* else from the next feed on */
@@ -24246,6 +24577,7 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
         cn_call_recycle(&client->pool, call);
         return NULL;
     }
+    if (options->parent) cn_call_adopt(options->parent, call);
     cn_retry_count_call(client);
     cn_list_append(&client->calls, &call->node);
     call->writable = !cn_call_single_request(call);
@@ -25429,6 +25761,8 @@ static void cn_carrier_end(cn_carrier_t *carrier) {
 }
 
 static void cn_carrier_fail(cn_carrier_t *carrier, const cn_failure_t *failure) {
+    if (carrier->state == CN_CARRIER_DIALING) /* no file: its server has not begun to listen */
+        carrier->conn->dial_code = failure->os_error == ENOENT ? CONNECT_UNAVAILABLE : failure->code;
     cn_conn_set_failure(carrier->conn, failure->os_error, failure->text);
     cn_carrier_end(carrier);
 }
@@ -25619,7 +25953,12 @@ static void cn_carrier_on_output(connect_conn_t *conn, void *user) {
 
 static void cn_carrier_abandon(connect_conn_t *conn, void *transport) {
     cn_carrier_t *carrier = (cn_carrier_t *)transport;
-    if (carrier->conn == conn) cn_carrier_end(carrier);
+    if (carrier->conn != conn) return;
+    if (carrier->state == CN_CARRIER_OPEN && !carrier->is_blocked) {
+        connect_str_t last = cn_conn_farewell(conn);
+        if (last.len && cn_socket_write(carrier->source.fd, last) < 0) {} /* it is over in any case */
+    }
+    cn_carrier_end(carrier);
 }
 
 /* Something came that cannot be taken now: it is not asked for again until it can. */
@@ -26940,12 +27279,15 @@ const char *connect_build_info(void) {
 #undef CN_ARENA_FIRST
 #undef CN_ARENA_LARGEST
 #undef CN_BALANCE_SMOOTH
+#undef CN_BASE64_BAD
+#undef CN_BASE64_SSE2
 #undef CN_BEAR_ALERT_RECORD
 #undef CN_BEAR_BUFFER
 #undef CN_BEAR_CHAIN_BYTES
 #undef CN_BEAR_CONTEXT_64
 #undef CN_BEAR_DAYS_TO_1970
 #undef CN_BEAR_MAY_LEND
+#undef CN_BEAR_NOWHERE
 #undef CN_BEAR_PIN
 #undef CN_BEAR_RECORD_CCS
 #undef CN_BEAR_RSA_MIN_BITS
@@ -26967,6 +27309,7 @@ const char *connect_build_info(void) {
 #undef CN_CARRIER_ROUNDS
 #undef CN_CARRIER_WRITES
 #undef CN_CLIENT_HTTP1_MISSES
+#undef CN_CLIENT_PING_MS
 #undef CN_CLIENT_ROUNDS
 #undef CN_CODINGS_BUILT_IN_MAX
 #undef CN_CODINGS_KEPT_MAX

@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 d5f16b3ad362c8c1. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 0568533be24168b5. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -421,7 +421,7 @@ GEN_PRIVATE connect_str_t gen_lexer_comment_text(gen_context_t *ctx, connect_str
    which comment belongs to what.
 
    Words: letter or _, then letters, digits, _; at most GEN_WORD_MAX bytes. Integers: decimal, 0 octal, 0x hex.
-   Floats: digits with a point or an exponent, or .5; a trailing f is accepted. Strings: '...' or "...", in one line,
+   Floats: digits with a point or an exponent, or .5. Strings: '...' or "...", in one line,
    escapes \a \b \f \n \r \t \v \\ \' \" \? \ooo \xhh \uhhhh \Uhhhhhhhh. Comments: // and, not nested, block comments.
 
    Comments belong to tokens by the rules of protoc (descriptor.proto, SourceCodeInfo.Location), so that it does not
@@ -621,10 +621,6 @@ static void gen_lexer_number(gen_lexer_t *lexer) {
         }
     }
     token->text.len = (size_t)(at - begin);
-    if ((*at == 'f' || *at == 'F') && base == 10) {
-        token->kind = GEN_TOKEN_FLOAT;
-        at++;
-    }
     if (base == 8 && (!octal || token->kind == GEN_TOKEN_FLOAT)) {
         gen_lexer_bad(lexer, begin, "a number that starts with 0 is octal: digits 0 to 7 only");
     }
@@ -765,8 +761,7 @@ static size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
             continue;
         }
         if (*at >= '0' && *at <= '7') {
-            gen_lexer_digits(&at, end, 3, 8, &value);
-            good = value <= 0xFF;
+            gen_lexer_digits(&at, end, 3, 8, &value); /* more than a byte: the low one, as protoc has it */
             text[len++] = (char)(value & 0xFF);
         } else if (*at == 'x' || *at == 'X') {
             at++;
@@ -775,7 +770,7 @@ static size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
         } else if (*at == 'u' || *at == 'U') {
             size_t max = *at == 'u' ? 4 : 8;
             const char *digits = ++at;
-            good = gen_lexer_digits(&at, end, max, 16, &value) && (size_t)(at - digits) == max && value <= 0x10FFFF;
+            good = gen_lexer_digits(&at, end, max, 16, &value) && (size_t)(at - digits) == max && value <= 0x1FFFFF;
             if (good && max == 4 && value >= 0xD800 && value < 0xDC00 && end - at >= 6 && at[0] == '\\' &&
                 at[1] == 'u') {
                 uint32_t low;
@@ -785,7 +780,10 @@ static size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
                     at = second;
                 }
             }
-            if (good) len += gen_lexer_utf8(value, text + len);
+            if (good && value > 0x10FFFF) /* stays as it is written, as protoc has it */
+                len += (size_t)sprintf(text + len, "\\U%08lx", (unsigned long)value);
+            else if (good)
+                len += gen_lexer_utf8(value, text + len);
         } else {
             good = false;
             at++;
@@ -819,10 +817,11 @@ GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text) {
 
 GEN_PRIVATE connect_str_t gen_lexer_comment_text(gen_context_t *ctx, connect_str_t comment) {
     connect_str_t result = {NULL, 0};
-    const char *at = comment.data, *end = at + comment.len;
+    const char *at = comment.data, *end;
     size_t len = 0;
     char *text;
     if (!comment.len) return result;
+    end = at + comment.len;
     text = CONNECT_NEW(&ctx->arena, char, comment.len + 1);
     if (at[1] == '/') {
         while (at < end) {
@@ -1040,7 +1039,8 @@ struct gen_field_t {
     gen_label_t label;
     int kind; /* connect_kind_t; 0: a name that is not resolved yet */
     int32_t number;
-    bool has_json_name, proto3_optional, is_map, is_group;
+    bool has_json_name; /* another than the default one */
+    bool proto3_optional, is_map, is_group;
     bool required, packed, nullable, has, utf8, deprecated;
     const char *c_name, *c_has; /* members */
     const char *c_choice;       /* the enumerator in its oneof */
@@ -1294,8 +1294,8 @@ static bool gen_scalar_integer(gen_item_t *item, const gen_option_t *value, int 
     const bool is_unsigned = kind == CONNECT_KIND_UINT64 || kind == CONNECT_KIND_FIXED64 ||
         kind == CONNECT_KIND_UINT32 || kind == CONNECT_KIND_FIXED32;
     uint64_t max = is_unsigned ? (wide ? UINT64_MAX : UINT32_MAX) : (wide ? (uint64_t)INT64_MAX : INT32_MAX);
-    if (value->negative) max = is_unsigned ? 0 : max + 1;
-    if (value->kind != GEN_VALUE_INTEGER || value->integer > max) return false;
+    if (value->negative) max++;
+    if (value->kind != GEN_VALUE_INTEGER || value->integer > max || (value->negative && is_unsigned)) return false;
     item->bits = value->negative ? (uint64_t)0 - value->integer : value->integer;
     return true;
 }
@@ -1335,7 +1335,7 @@ GEN_PRIVATE bool gen_scalar_read(gen_context_t *ctx, gen_item_t *item, const gen
         break;
     default:
         if (gen_scalar_integer(item, value, field->kind)) return true;
-        wanted = gen_source_printf(ctx, "an integer in the range of its type, %s", gen_scalar_kind_name(field->kind));
+        wanted = gen_source_printf(ctx, "an integer in the range of %s", gen_scalar_kind_name(field->kind));
         break;
     }
     gen_source_error(ctx, value->value_at, "%s must be %s", what, wanted);
@@ -1822,7 +1822,7 @@ static bool gen_parser_map(gen_parser_t *parser, gen_type_t *parent, gen_field_t
     if (!gen_parser_word(parser, "the name of a field", &field->name)) return false;
     field->is_map = true;
     field->kind = CONNECT_KIND_MESSAGE;
-    if (!parent) {
+    if (!parent || field->extendee_name) {
         gen_source_error(parser->ctx, field->type_at, "an extension must not be a map");
         return false;
     }
@@ -1947,7 +1947,6 @@ static bool gen_parser_oneof(gen_parser_t *parser, gen_type_t *parent) {
     GEN_APPEND(parent->oneofs, oneof);
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         bool good;
-        if (gen_parser_take(parser, ";")) continue;
         if (gen_lexer_is(&parser->lexer, "option"))
             good = gen_parse_option_statement(parser, &oneof->options);
         else
@@ -1969,7 +1968,6 @@ static bool gen_parser_extend(gen_parser_t *parser, gen_type_t *parent) {
     if (!gen_parser_expect(parser, "{", "after the name of the message that is extended")) return false;
     if (gen_lexer_is(&parser->lexer, "}")) gen_parser_wrong(parser, "an extension");
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
-        if (gen_parser_take(parser, ";")) continue;
         if (!gen_parser_field(parser, parent, NULL, &template)) gen_parser_recover(parser);
     }
     return gen_parser_expect(parser, "}", "at the end of the extensions");
@@ -2055,25 +2053,9 @@ static void gen_parser_message_body(gen_parser_t *parser, gen_type_t *type) {
 
 static bool gen_parser_method_type(gen_parser_t *parser, bool *streams, const char **name, gen_at_t *at) {
     if (!gen_parser_expect(parser, "(", "before the type of a method's message")) return false;
+    *streams = gen_parser_take(parser, "stream");
     *at = parser->lexer.token.at;
-    *name = NULL;
-    if (gen_lexer_is(&parser->lexer, "stream")) {
-        gen_lexer_next(&parser->lexer);
-        *streams = !gen_lexer_is(&parser->lexer, ")") && !gen_lexer_is(&parser->lexer, ".");
-        if (gen_lexer_is(&parser->lexer, ".")) {
-            /* `stream .pkg.Name` streams; `stream.Name` is a name that starts with a package called stream. */
-            *streams = parser->lexer.previous_end.offset != parser->lexer.token.at.offset;
-            if (!*streams) {
-                const char *rest;
-                if (!gen_parser_path(parser, "the type of a method's message", &rest)) return false;
-                *name = gen_source_printf(parser->ctx, "stream%s", rest);
-            }
-        } else if (!*streams) {
-            *name = "stream";
-        }
-        if (*streams) *at = parser->lexer.token.at;
-    }
-    if (!*name && !gen_parser_path(parser, "the type of a method's message", name)) return false;
+    if (!gen_parser_path(parser, "the type of a method's message", name)) return false;
     return gen_parser_expect(parser, ")", "after the type of a method's message");
 }
 
@@ -2138,7 +2120,7 @@ static bool gen_parser_import(gen_parser_t *parser) {
     gen_lexer_next(&parser->lexer);
     if (gen_parser_take(parser, "public"))
         import->is_public = true;
-    else if (gen_parser_take(parser, "weak"))
+    else if (parser->file->edition < GEN_EDITION_2024 && gen_parser_take(parser, "weak"))
         import->is_weak = true;
     else if (parser->file->edition >= GEN_EDITION_2024 && gen_parser_take(parser, "option"))
         is_option = true;
@@ -2157,6 +2139,8 @@ static bool gen_parser_import(gen_parser_t *parser) {
     } else if (is_option) {
         GEN_APPEND(parser->file->option_imports, import);
     } else {
+        if (parser->file->option_imports.first)
+            gen_source_error(parser->ctx, import->at, "imports stand in front of all imports for options");
         GEN_APPEND(parser->file->imports, import);
     }
     return gen_parser_expect(parser, ";", "after an import");
@@ -3702,13 +3686,13 @@ static const char *gen_resolve_json_name(gen_resolve_t *resolve, const char *nam
 
 static void gen_resolve_add_field(gen_resolve_t *resolve, const char *scope, gen_field_t *field) {
     gen_symbol_t *symbol;
+    const char *json_name;
     field->full_name = gen_resolve_join(resolve, scope, field->name);
     symbol = gen_resolve_add(resolve, field->full_name, GEN_SYMBOL_OTHER, field->at);
     if (symbol) symbol->field = field;
-    if (!field->json_name)
-        field->json_name = gen_resolve_json_name(resolve, field->name);
-    else if (strcmp(field->json_name, gen_resolve_json_name(resolve, field->name)) != 0)
-        field->has_json_name = true; /* descriptors tell all of them */
+    json_name = gen_resolve_json_name(resolve, field->name);
+    if (!field->json_name) field->json_name = json_name;
+    field->has_json_name = strcmp(field->json_name, json_name) != 0;
 }
 
 /* The oneof that stands for a proto3 optional in descriptors: "_name", with more underscores if that is taken. */
@@ -3990,6 +3974,8 @@ GEN_PRIVATE const gen_item_t *gen_object_get(const gen_object_t *object, const c
 GEN_PRIVATE gen_item_t *gen_object_find(const gen_object_t *object, const gen_field_t *field);
 /* Adds a value behind those of the same field. */
 GEN_PRIVATE gen_item_t *gen_object_add(gen_context_t *ctx, gen_object_t *object, const gen_field_t *field, gen_at_t at);
+/* Takes the values of a oneof's fields out. */
+GEN_PRIVATE void gen_object_clear_oneof(gen_object_t *object, const gen_oneof_t *oneof);
 /* Whether a bool field is set to true. */
 GEN_PRIVATE bool gen_object_is_true(const gen_object_t *object, const char *name);
 /* The number of an enum field or an integer; otherwise what it is without a value. */
@@ -4045,6 +4031,19 @@ GEN_PRIVATE gen_item_t *gen_object_add(
         item->message->type = field->type;
     }
     return item;
+}
+
+GEN_PRIVATE void gen_object_clear_oneof(gen_object_t *object, const gen_oneof_t *oneof) {
+    gen_item_t **link = &object->items;
+    object->last = NULL;
+    while (*link) {
+        if ((*link)->field->oneof == oneof) {
+            *link = (*link)->next;
+        } else {
+            object->last = *link;
+            link = &(*link)->next;
+        }
+    }
 }
 
 GEN_PRIVATE bool gen_object_is_true(const gen_object_t *object, const char *name) {
@@ -4257,6 +4256,7 @@ static bool gen_object_read_field(
         }
         return true;
     }
+    if (!item && field->oneof) gen_object_clear_oneof(object, field->oneof);
     if (!item) item = gen_object_add(ctx, object, field, reader->at);
     if (!field->type) return gen_object_value(record, item);
     if (record->wire != CONNECT_WIRE_BYTES && record->wire != CONNECT_WIRE_GROUP) return false;
@@ -4574,11 +4574,16 @@ static const char *const gen_option_types[] = {"", "FileOptions", "ExtensionRang
 static const char *const gen_option_things[] = {"", "a file", "extension numbers", "a message", "a field", "a oneof",
     "an enum", "an enum value", "a service", "a method"};
 
+/* All files are gone through three times: which values an enum takes depends on its features; where an option may be
+   set on the options of the extension that it is. */
+typedef enum gen_option_pass_t { GEN_OPTION_FEATURES, GEN_OPTION_OTHERS, GEN_OPTION_VALIDATION } gen_option_pass_t;
+
 typedef struct gen_option_reader_t {
     gen_model_t *schema; /* with descriptor.proto */
     gen_context_t *ctx;
     gen_resolve_t resolve;
     const gen_file_t *file;
+    gen_option_pass_t pass;
 } gen_option_reader_t;
 
 /* ---- From what is written to objects ---- */
@@ -4637,18 +4642,12 @@ static const gen_field_t *gen_option_field_of(gen_option_reader_t *reader, const
 static void gen_option_set(
     gen_option_reader_t *reader, gen_object_t *object, const gen_field_t *field, const gen_option_t *option) {
     gen_item_t *item = field->label == GEN_LABEL_REPEATED ? NULL : gen_object_find(object, field);
-    const gen_item_t *other;
     if (item) {
         gen_source_error(reader->ctx, option->at, "option \"%s\" is set already, at %s", option->name,
             gen_source_place(reader->ctx, item->at));
         return;
     }
-    for (other = object->items; other && field->oneof; other = other->next) {
-        if (other->field->oneof != field->oneof) continue;
-        gen_source_error(reader->ctx, option->at, "option \"%s\" is in a oneof with \"%s\", which is set already",
-            option->name, other->field->name);
-        return;
-    }
+    if (field->oneof) gen_object_clear_oneof(object, field->oneof);
     if (!field->kind && !field->type) return; /* its type was reported */
     item = gen_object_add(reader->ctx, object, field, option->at);
     if (!field->type) {
@@ -4757,7 +4756,7 @@ static void gen_option_inherit(gen_features_t *features, const gen_features_t *o
     }
 }
 
-static void gen_option_file_features(gen_file_t *file) {
+static void gen_option_file_features(const gen_option_reader_t *reader, gen_file_t *file) {
     static const gen_features_t proto2 = {
         {0, GEN_PRESENCE_EXPLICIT, GEN_ENUM_CLOSED, GEN_REPEATED_EXPANDED, GEN_UTF8_NONE, GEN_ENCODING_LENGTH_PREFIXED,
             GEN_JSON_LEGACY_BEST_EFFORT, GEN_STYLE_LEGACY, GEN_VISIBILITY_EXPORT_ALL}};
@@ -4770,39 +4769,69 @@ static void gen_option_file_features(gen_file_t *file) {
         features.of[GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY] = GEN_VISIBILITY_EXPORT_TOP_LEVEL;
     }
     gen_option_inherit(&file->features, &features, &file->options);
+    if (file->features.of[GEN_FEATURE_FIELD_PRESENCE] == GEN_PRESENCE_LEGACY_REQUIRED &&
+        reader->pass == GEN_OPTION_VALIDATION) {
+        const gen_item_t *set = gen_object_get(file->options.object, "features");
+        gen_source_error(reader->ctx, set->at, "required presence cannot be the default: set it on fields");
+    }
 }
 
 /* ---- All of them ---- */
 
-/* element: the full name of what they are set on. Returns whether it is deprecated. */
-static bool gen_option_apply(
-    gen_option_reader_t *reader, gen_options_t *options, gen_option_target_t target, const char *element, gen_at_t at) {
+static bool gen_option_is_feature(const gen_option_t *option) {
+    return strncmp(option->name, "features", 8) == 0 && (!option->name[8] || option->name[8] == '.');
+}
+
+/* Makes the object; NULL: there are no options. */
+static gen_object_t *gen_option_object(
+    gen_option_reader_t *reader, gen_options_t *options, gen_option_target_t target, gen_at_t at) {
     const char *name = gen_source_printf(reader->ctx, "google.protobuf.%s", gen_option_types[target]);
     const gen_symbol_t *symbol;
-    const gen_option_t *option;
-    const gen_item_t *features;
-    if ((!options->first && !options->encoded.data) || options->object) return false;
+    if (options->object || (!options->first && !options->encoded.data)) return options->object;
     symbol = gen_map_get(&reader->schema->symbols, name);
     if (!symbol || symbol->kind != GEN_SYMBOL_MESSAGE) {
         gen_source_error(reader->ctx, at, "there is no message \"%s\" in google/protobuf/descriptor.proto", name);
-        return false;
+        return NULL;
     }
     options->object = CONNECT_NEW(&reader->ctx->arena, gen_object_t, 1);
     options->object->type = symbol->type;
     if (options->encoded.data) gen_object_decode(reader->resolve.model, options->object, options->encoded, at);
+    return options->object;
+}
+
+static void gen_option_validate_all(
+    gen_option_reader_t *reader, const gen_object_t *object, gen_option_target_t target) {
+    const gen_item_t *features = gen_object_get(object, "features"), *item;
+    if (features && reader->file->syntax != GEN_SYNTAX_EDITIONS) {
+        gen_source_error(reader->ctx, features->at, "option \"features\" is for editions only");
+        return;
+    }
+    for (item = features ? features->message->items : NULL; item; item = item->next) {
+        if (!item->field->enumeration || item->field->extendee_name || item->bits) continue;
+        gen_source_error(reader->ctx, item->at, "feature \"%s\" must not be unknown", item->field->name);
+    }
+    gen_option_validate(reader, object, target);
+}
+
+/* element: the full name of what they are set on. Returns whether it is deprecated. */
+static bool gen_option_apply(
+    gen_option_reader_t *reader, gen_options_t *options, gen_option_target_t target, const char *element, gen_at_t at) {
+    gen_object_t *object = gen_option_object(reader, options, target, at);
+    const gen_option_t *option;
+    if (!object) return false;
+    if (reader->pass == GEN_OPTION_VALIDATION) {
+        gen_option_validate_all(reader, object, target);
+        return gen_object_is_true(object, "deprecated");
+    }
     for (option = options->first; option; option = option->next) {
+        if (gen_option_is_feature(option) != (reader->pass == GEN_OPTION_FEATURES)) continue;
         if (target == GEN_OPTION_OF_MESSAGE && strcmp(option->name, "map_entry") == 0) {
             gen_source_error(reader->ctx, option->at, "option \"map_entry\" must not be set: write map<...>");
         } else {
-            gen_option_interpret(reader, options->object, option, element);
+            gen_option_interpret(reader, object, option, element);
         }
     }
-    features = gen_object_get(options->object, "features");
-    if (features && reader->file->syntax != GEN_SYNTAX_EDITIONS)
-        gen_source_error(reader->ctx, features->at, "option \"features\" is for editions only");
-    else
-        gen_option_validate(reader, options->object, target);
-    return gen_object_is_true(options->object, "deprecated");
+    return gen_object_is_true(object, "deprecated");
 }
 
 static void gen_option_enum(gen_option_reader_t *reader, gen_enum_t *enumeration, const gen_features_t *outer) {
@@ -4852,8 +4881,10 @@ static void gen_option_type(gen_option_reader_t *reader, gen_type_t *type, const
     }
     for (field = type->extensions.first; field; field = field->next)
         gen_option_field(reader, field, &type->features);
-    for (range = type->extension_ranges.first; range; range = range->next)
+    for (range = type->extension_ranges.first; range; range = range->next) {
+        if (range->next && range->next->options == range->options) continue; /* once for each statement */
         gen_option_apply(reader, range->options, GEN_OPTION_OF_EXTENSION_RANGE, type->full_name, range->at);
+    }
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
         gen_option_enum(reader, enumeration, &type->features);
     }
@@ -4882,7 +4913,7 @@ static void gen_option_file(gen_option_reader_t *reader, gen_file_t *file) {
     const char *dummy = gen_source_printf(reader->ctx, "%s%s_", file->package, *file->package ? "." : "");
     const gen_at_t at = {file->source, 0};
     gen_option_apply(reader, &file->options, GEN_OPTION_OF_FILE, dummy, at);
-    gen_option_file_features(file);
+    gen_option_file_features(reader, file);
     for (type = file->types.first; type; type = type->next)
         gen_option_type(reader, type, &file->features);
     for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
@@ -4913,10 +4944,12 @@ GEN_PRIVATE void gen_option_model(gen_model_t *model) {
     memset(&reader, 0, sizeof reader);
     reader.schema = gen_option_schema(model);
     reader.ctx = model->ctx;
-    for (file = model->files.first; file; file = file->next) {
-        gen_resolve_see(&reader.resolve, model, file, true);
-        reader.file = file;
-        gen_option_file(&reader, file);
+    for (; reader.pass <= GEN_OPTION_VALIDATION; reader.pass++) {
+        for (file = model->files.first; file; file = file->next) {
+            gen_resolve_see(&reader.resolve, model, file, true);
+            reader.file = file;
+            gen_option_file(&reader, file);
+        }
     }
 }
 
@@ -4948,6 +4981,7 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model);
 typedef struct gen_check_t {
     gen_model_t *model;
     gen_context_t *ctx;
+    gen_map_t extensions; /* by the message they extend and their number */
 } gen_check_t;
 
 /* ---- Numbers ---- */
@@ -5027,7 +5061,7 @@ static void gen_check_numbers(gen_check_t *check, gen_type_t *type) {
         }
     }
     for (range = type->reserved.first; range; range = range->next) {
-        if (range->first < 1 || range->last > GEN_CHECK_NUMBER_MAX) {
+        if (range->first < 1 || range->last > GEN_CHECK_NUMBER_MAX + 1) { /* one more, as protoc has it */
             gen_source_error(check->ctx, range->at, "reserved numbers are 1 to 536870911");
         }
     }
@@ -5131,15 +5165,6 @@ static void gen_check_json_names(gen_check_t *check, const gen_type_t *type) {
             }
         }
     }
-    {
-        const gen_field_t *field;
-        for (field = type->fields.first; field; field = field->next) {
-            if (field->has_json_name && field->json_name[0] == '[' &&
-                field->json_name[strlen(field->json_name) - 1] == ']') {
-                gen_source_error(check->ctx, field->json_name_at, "a JSON name in [ ] is kept for extensions");
-            }
-        }
-    }
 }
 
 /* ---- Fields ---- */
@@ -5202,6 +5227,14 @@ static void gen_check_field_syntax(gen_check_t *check, const gen_field_t *field)
     if (field->default_value) gen_check_default(check, field);
 }
 
+static bool gen_check_has_strings(const gen_field_t *field) {
+    const gen_field_t *inner = field->is_map ? field->type->fields.first : NULL;
+    for (; inner; inner = inner->next) {
+        if (inner->kind == CONNECT_KIND_STRING) return true;
+    }
+    return field->kind == CONNECT_KIND_STRING;
+}
+
 /* Why a feature cannot be set on a field; NULL: it can. */
 static const char *gen_check_feature(const gen_field_t *field, const gen_item_t *feature) {
     const bool repeated = field->label == GEN_LABEL_REPEATED;
@@ -5213,12 +5246,12 @@ static const char *gen_check_feature(const gen_field_t *field, const gen_item_t 
         if (field->oneof) return "a field of a oneof has explicit presence";
         return is_message && feature->bits == GEN_PRESENCE_IMPLICIT ? "a message has explicit presence" : NULL;
     case GEN_FEATURE_REPEATED_FIELD_ENCODING:
-        if (!repeated || field->is_map) return "this is for repeated fields";
+        if (!repeated) return "this is for repeated fields";
         return feature->bits == GEN_REPEATED_PACKED && field->kind && !gen_check_is_number(field->kind)
             ? "only numbers, bools and enums can be packed"
             : NULL;
     case GEN_FEATURE_UTF8_VALIDATION:
-        return field->kind && field->kind != CONNECT_KIND_STRING && !field->is_map ? "this is for strings" : NULL;
+        return field->kind && !gen_check_has_strings(field) ? "this is for strings" : NULL;
     case GEN_FEATURE_MESSAGE_ENCODING:
         return (field->kind && !is_message) || field->is_map ? "this is for fields of messages" : NULL;
     default: return NULL;
@@ -5256,6 +5289,12 @@ static void gen_check_field_options(gen_check_t *check, const gen_field_t *field
     } else if (item && item->bits && !scalar_list && field->kind) {
         gen_source_error(check->ctx, item->at, "packed is for repeated fields of numbers, bools and enums");
     }
+    item = gen_object_get(options, "ctype");
+    if (item && field->file->edition >= GEN_EDITION_2024)
+        gen_source_error(check->ctx, item->at, "edition 2024 has no ctype: write features.(pb.cpp).string_type");
+    item = gen_object_get(options, "unverified_lazy");
+    if (item && item->bits && field->extendee_name)
+        gen_source_error(check->ctx, item->at, "an extension cannot be unverified_lazy");
     item = gen_object_get(options, "jstype");
     if (item && item->bits && field->kind != CONNECT_KIND_INT64 && field->kind != CONNECT_KIND_UINT64 &&
         field->kind != CONNECT_KIND_SINT64 && field->kind != CONNECT_KIND_FIXED64 &&
@@ -5273,6 +5312,8 @@ static void gen_check_field(gen_check_t *check, gen_field_t *field) {
     const uint8_t *of = field->features.of;
     bool scalar_list = field->label == GEN_LABEL_REPEATED && gen_check_is_number(field->kind);
     bool tracked;
+    if (field->json_name[0] == '[' && field->json_name[strlen(field->json_name) - 1] == ']')
+        gen_source_error(check->ctx, field->json_name_at, "a JSON name in [ ] is kept for extensions");
     gen_check_field_syntax(check, field);
     gen_check_field_features(check, field);
     gen_check_field_options(check, field, scalar_list);
@@ -5342,12 +5383,25 @@ static void gen_check_holder(gen_check_t *check, gen_field_t *field) {
     field->holder = holder;
 }
 
-static void gen_check_extension(gen_check_t *check, const gen_field_t *field) {
+/* Of two extensions with one number, in whatever files, the second is wrong. */
+static void gen_check_extension_twice(gen_check_t *check, gen_field_t *field) {
+    const char *key = gen_source_printf(check->ctx, "%s %ld", field->extendee->full_name, (long)field->number);
+    const gen_field_t *other = gen_map_get(&check->extensions, key);
+    if (!other) {
+        gen_map_put(check->ctx, &check->extensions, key, field);
+    } else if (other != field) {
+        gen_source_error(check->ctx, field->number_at, "number %ld is used already, by extension \"%s\" at %s",
+            (long)field->number, other->full_name, gen_source_place(check->ctx, other->number_at));
+    }
+}
+
+static void gen_check_extension(gen_check_t *check, gen_field_t *field) {
     const gen_type_t *extendee = field->extendee;
     const gen_range_t *range;
     bool of_options;
     gen_check_number(check, field);
     if (!extendee) return;
+    gen_check_extension_twice(check, field);
     of_options = strncmp(extendee->full_name, "google.protobuf.", 16) == 0 &&
         strcmp(extendee->full_name + strlen(extendee->full_name) - 7, "Options") == 0;
     if (field->file->syntax == GEN_SYNTAX_PROTO3 && !of_options) {
@@ -5467,6 +5521,7 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
     gen_enum_value_t *value;
     gen_range_t **reserved;
     gen_map_t names, bare;
+    const gen_item_t *alias;
     size_t i = 0, reserved_count = enumeration->reserved.count;
     bool has_alias = false;
     memset(&names, 0, sizeof names);
@@ -5494,7 +5549,10 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
                 (long)sorted[i]->number, sorted[i - 1]->name);
         }
     }
-    if (enumeration->allow_alias && !has_alias) {
+    alias = gen_object_get(enumeration->options.object, "allow_alias");
+    if (alias && !alias->bits) {
+        gen_source_error(check->ctx, alias->at, "allow_alias = false says nothing: leave it out");
+    } else if (enumeration->allow_alias && !has_alias) {
         gen_source_error(check->ctx, enumeration->at, "enum \"%s\" has allow_alias, but no two values share a number",
             enumeration->name);
     }
@@ -5512,8 +5570,8 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
         if (!other) {
             gen_map_put(check->ctx, &bare, bare_name, value);
         } else if (other->number != value->number && strcmp(other->name, value->name) != 0 &&
-            enumeration->features.of[GEN_FEATURE_JSON_FORMAT] == GEN_JSON_ALLOW &&
-            !gen_object_is_true(enumeration->options.object, "deprecated_legacy_json_field_conflicts")) {
+            (enumeration->file->syntax != GEN_SYNTAX_PROTO2 ||
+                !gen_object_is_true(enumeration->options.object, "deprecated_legacy_json_field_conflicts"))) {
             gen_source_error(check->ctx, value->at,
                 "\"%s\" and \"%s\" are the same without the enum's name, case and underscores", value->name,
                 other->name);
@@ -5584,6 +5642,7 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model) {
     gen_enum_t *enumeration;
     gen_field_t *field;
     bool changed = true;
+    memset(&check, 0, sizeof check);
     check.model = model;
     check.ctx = model->ctx;
     for (file = model->files.first; file; file = file->next) {
@@ -5610,6 +5669,314 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model) {
             gen_check_holders(&check, type);
         for (field = file->extensions.first; field; field = field->next)
             gen_check_holder(&check, field);
+    }
+}
+
+/* #### src/gen/declaration.h ####################################################################################### */
+/* Reports extension declarations that are wrong, and extensions that are not as their message declares them. */
+GEN_PRIVATE void gen_declaration_model(gen_model_t *model);
+
+/* #### src/gen/declaration.c ####################################################################################### */
+/* Extension declarations (protobuf.dev, "Extension Declarations"): the options of a range of extension numbers may say
+   which extension has which number, of which type.
+
+   A declaration has a number of its range, and unless it is reserved a full name and a type: both with a dot in front,
+   unless the type is a scalar one; no number and no name twice in a message. A range with declarations is not
+   UNVERIFIED, and its statement has no other range. An extension whose range has declarations, or verification =
+   DECLARATION, must be declared, by its name, type and whether it is repeated. */
+
+#define GEN_DECLARATION_UNVERIFIED 1
+
+/* The next declaration of a range's options from an item on; NULL: no more. */
+static const gen_item_t *gen_declaration_next(const gen_item_t *item) {
+    while (item && (item->field->extendee_name || strcmp(item->field->name, "declaration") != 0))
+        item = item->next;
+    return item;
+}
+
+static const gen_item_t *gen_declaration_first(const gen_range_t *range) {
+    const gen_object_t *options = range->options ? range->options->object : NULL;
+    return gen_declaration_next(options ? options->items : NULL);
+}
+
+/* ".a.b" */
+static bool gen_declaration_is_full_name(const char *name) {
+    const char *at;
+    if (*name != '.') return false;
+    for (at = name + 1; *at; at++) {
+        const bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_';
+        if (!letter && (at[-1] == '.' || (*at != '.' && !(*at >= '0' && *at <= '9')))) return false;
+    }
+    return at[-1] != '.';
+}
+
+static void gen_declaration_one(
+    gen_context_t *ctx, const gen_range_t *range, const gen_item_t *item, gen_map_t *names, gen_map_t *numbers) {
+    const gen_object_t *declaration = item->message;
+    const int32_t number = gen_object_number(declaration, "number", 0);
+    const char *key = gen_source_printf(ctx, "%ld", (long)number);
+    const char *name = gen_object_text(ctx, declaration, "full_name");
+    const char *type = gen_object_text(ctx, declaration, "type");
+    if (number < range->first || number > range->last)
+        gen_source_error(ctx, item->at, "number %ld is not in the range that this is an option of", (long)number);
+    if (gen_map_get(numbers, key))
+        gen_source_error(ctx, item->at, "number %ld is declared twice", (long)number);
+    else
+        gen_map_put(ctx, numbers, key, numbers);
+    if (name && gen_map_get(names, name))
+        gen_source_error(ctx, item->at, "\"%s\" is declared twice", name);
+    else if (name)
+        gen_map_put(ctx, names, name, names);
+    if (!gen_object_is_true(declaration, "reserved") && (!name || !type))
+        gen_source_error(ctx, item->at, "a declaration must have full_name and type, unless it is reserved");
+    if (name && !gen_declaration_is_full_name(name))
+        gen_source_error(ctx, item->at, "full_name must be a full name with a dot in front");
+    if (type && !gen_scalar_kind(type) && !gen_declaration_is_full_name(type))
+        gen_source_error(ctx, item->at, "type must be a scalar type, or a full name with a dot in front");
+}
+
+static void gen_declaration_range(gen_context_t *ctx, const gen_range_t *range, gen_map_t *names, gen_map_t *numbers) {
+    const gen_item_t *item = gen_declaration_first(range);
+    if (!item) return;
+    if (gen_object_number(range->options->object, "verification", 0) == GEN_DECLARATION_UNVERIFIED)
+        gen_source_error(ctx, item->at, "extension numbers with declarations cannot be UNVERIFIED");
+    if (range->next && range->next->options == range->options) {
+        gen_source_error(ctx, item->at, "a range with declarations stands alone in its statement");
+        return;
+    }
+    for (; item; item = gen_declaration_next(item->next))
+        gen_declaration_one(ctx, range, item, names, numbers);
+}
+
+/* Whether an extension is as it is declared. */
+static void gen_declaration_compare(gen_context_t *ctx, const gen_field_t *field, const gen_object_t *declaration) {
+    const char *name = gen_object_text(ctx, declaration, "full_name");
+    const char *type = gen_object_text(ctx, declaration, "type");
+    const char *own = field->type || field->enumeration
+        ? gen_source_printf(ctx, ".%s", field->type ? field->type->full_name : field->enumeration->full_name)
+        : gen_scalar_kind_name(field->kind);
+    if (gen_object_is_true(declaration, "reserved")) {
+        gen_source_error(ctx, field->number_at, "number %ld is reserved by a declaration in message \"%s\"",
+            (long)field->number, field->extendee->full_name);
+        return;
+    }
+    if (name && strcmp(name + (*name == '.'), field->full_name) != 0) {
+        gen_source_error(ctx, field->at, "message \"%s\" declares number %ld for \"%s\"", field->extendee->full_name,
+            (long)field->number, name);
+    }
+    if (type && *own && strcmp(type, own) != 0)
+        gen_source_error(ctx, field->type_at, "extension \"%s\" is declared to be a \"%s\"", field->full_name, type);
+    if (gen_object_is_true(declaration, "repeated") != (field->label == GEN_LABEL_REPEATED)) {
+        gen_source_error(ctx, field->at, "extension \"%s\" is declared to be %s", field->full_name,
+            field->label == GEN_LABEL_REPEATED ? "not repeated" : "repeated");
+    }
+}
+
+static void gen_declaration_field(gen_context_t *ctx, const gen_field_t *field) {
+    const gen_range_t *range = field->extendee ? field->extendee->extension_ranges.first : NULL;
+    const gen_object_t *options;
+    const gen_item_t *item;
+    while (range && (field->number < range->first || field->number > range->last))
+        range = range->next;
+    options = range && range->options ? range->options->object : NULL;
+    if (!options) return;
+    for (item = gen_declaration_first(range); item; item = gen_declaration_next(item->next)) {
+        if (gen_object_number(item->message, "number", 0) != field->number) continue;
+        gen_declaration_compare(ctx, field, item->message);
+        return;
+    }
+    if (!gen_declaration_first(range) &&
+        gen_object_number(options, "verification", GEN_DECLARATION_UNVERIFIED) == GEN_DECLARATION_UNVERIFIED) {
+        return;
+    }
+    gen_source_error(ctx, field->number_at, "message \"%s\" wants extensions of this range declared, and %ld is not",
+        field->extendee->full_name, (long)field->number);
+}
+
+static void gen_declaration_type(gen_context_t *ctx, const gen_type_t *type) {
+    const gen_type_t *inner;
+    const gen_range_t *range;
+    const gen_field_t *field;
+    gen_map_t names, numbers;
+    memset(&names, 0, sizeof names);
+    memset(&numbers, 0, sizeof numbers);
+    for (range = type->extension_ranges.first; range; range = range->next)
+        gen_declaration_range(ctx, range, &names, &numbers);
+    for (field = type->extensions.first; field; field = field->next)
+        gen_declaration_field(ctx, field);
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_declaration_type(ctx, inner);
+}
+
+GEN_PRIVATE void gen_declaration_model(gen_model_t *model) {
+    const gen_file_t *file;
+    const gen_type_t *type;
+    const gen_field_t *field;
+    for (file = model->files.first; file; file = file->next) {
+        for (type = file->types.first; type; type = type->next)
+            gen_declaration_type(model->ctx, type);
+        for (field = file->extensions.first; field; field = field->next)
+            gen_declaration_field(model->ctx, field);
+    }
+}
+
+/* #### src/gen/style.h ############################################################################################# */
+/* Reports names that are not as the edition wants them, and types that are used where they are not visible. */
+GEN_PRIVATE void gen_style_model(gen_model_t *model);
+
+/* #### src/gen/style.c ############################################################################################# */
+/* What edition 2024 adds, by two features (descriptor.proto, FeatureSet; protobuf.dev, "Feature Settings for
+   Editions").
+
+   enforce_naming_style = STYLE2024: messages, enums, services and methods are TitleCase; fields, oneofs, extensions and
+   packages lower_snake_case; enum values UPPER_SNAKE_CASE. In the snake cases a `_` stands between letters or behind a
+   digit, never first, last, twice or in front of a digit.
+
+   default_symbol_visibility: whether messages and enums that say neither `export` nor `local` may be used in other
+   files: all, those at the top level, or none. With STRICT what is nested cannot be exported, but for enums in a
+   message that is there for nothing else: local, at the top level, with all field numbers reserved. */
+
+enum { GEN_STYLE_LOCAL = 1, GEN_STYLE_EXPORT = 2 }; /* google.protobuf.SymbolVisibility */
+
+/* ---- Names ---- */
+
+typedef enum gen_style_case_t { GEN_STYLE_TITLE, GEN_STYLE_LOWER, GEN_STYLE_UPPER } gen_style_case_t;
+
+static bool gen_style_fits(const char *name, gen_style_case_t wanted) {
+    const char *at;
+    if (wanted == GEN_STYLE_TITLE ? !(*name >= 'A' && *name <= 'Z') : *name == '_') return false;
+    for (at = name; *at; at++) {
+        const bool lower = *at >= 'a' && *at <= 'z', upper = *at >= 'A' && *at <= 'Z';
+        const bool next_is_letter = (at[1] >= 'a' && at[1] <= 'z') || (at[1] >= 'A' && at[1] <= 'Z');
+        if (*at == '_' ? wanted == GEN_STYLE_TITLE || !next_is_letter
+                       : (lower && wanted == GEN_STYLE_UPPER) || (upper && wanted == GEN_STYLE_LOWER)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void gen_style_name(
+    gen_context_t *ctx, const gen_features_t *features, const char *name, gen_style_case_t wanted, gen_at_t at) {
+    static const char *const cases[] = {"TitleCase", "lower_snake_case", "UPPER_SNAKE_CASE"};
+    if (features->of[GEN_FEATURE_ENFORCE_NAMING_STYLE] != GEN_STYLE_2024 || gen_style_fits(name, wanted)) return;
+    gen_source_error(ctx, at,
+        "\"%s\" must be %s, a `_` only in front of a letter; or set features.enforce_naming_style = STYLE_LEGACY", name,
+        cases[wanted]);
+}
+
+static void gen_style_package(gen_context_t *ctx, const gen_file_t *file) {
+    const char *part = file->package;
+    while (*part) {
+        const connect_str_t name = {part, strcspn(part, ".")};
+        gen_style_name(ctx, &file->features, gen_source_copy(ctx, name), GEN_STYLE_LOWER, file->package_at);
+        part += name.len + (part[name.len] == '.');
+    }
+}
+
+/* ---- Visibility ---- */
+
+static bool gen_style_is_local(int32_t said, const gen_type_t *parent, const gen_file_t *file) {
+    if (said) return said == GEN_STYLE_LOCAL;
+    switch (file->features.of[GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY]) {
+    case GEN_VISIBILITY_EXPORT_TOP_LEVEL: return parent != NULL;
+    case GEN_VISIBILITY_LOCAL_ALL:
+    case GEN_VISIBILITY_STRICT: return true;
+    default: return false;
+    }
+}
+
+static void gen_style_use(
+    gen_context_t *ctx, const gen_file_t *user, const gen_type_t *type, const gen_enum_t *enumeration, gen_at_t at) {
+    const gen_file_t *file = type ? type->file : enumeration ? enumeration->file : user;
+    const gen_type_t *parent = type ? type->parent : enumeration ? enumeration->parent : NULL;
+    const int32_t said = type ? type->visibility : enumeration ? enumeration->visibility : 0;
+    if (file == user || !gen_style_is_local(said, parent, file)) return;
+    gen_source_error(ctx, at, "\"%s\" is local to \"%s\"%s; write `export` in front of it there",
+        type ? type->full_name : enumeration->full_name, file->name,
+        said ? "" : ", by features.default_symbol_visibility");
+}
+
+/* A message that is there for its enums only. */
+static bool gen_style_is_namespace(const gen_type_t *type) {
+    const gen_range_t *range = type->reserved.first;
+    return !type->parent && gen_style_is_local(type->visibility, NULL, type->file) && type->reserved.count == 1 &&
+        range->first == 1 && range->last == 536870911;
+}
+
+static void gen_style_strict(gen_context_t *ctx, const gen_file_t *file, const gen_type_t *parent, int32_t said,
+    bool is_enum, const char *name, gen_at_t at) {
+    if (file->features.of[GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY] != GEN_VISIBILITY_STRICT || !parent) return;
+    if (said != GEN_STYLE_EXPORT || (is_enum && gen_style_is_namespace(parent))) return;
+    gen_source_error(ctx, at, "\"%s\" is nested, so it cannot be exported: default_symbol_visibility is STRICT", name);
+}
+
+/* ---- All ---- */
+
+static void gen_style_field(gen_context_t *ctx, const gen_field_t *field) {
+    if (field->parent && field->parent->is_map_entry) { /* its value is what the user wrote */
+        if (field->number == 2) gen_style_use(ctx, field->file, field->type, field->enumeration, field->type_at);
+        return;
+    }
+    gen_style_name(ctx, &field->features, field->name, GEN_STYLE_LOWER, field->at);
+    gen_style_use(ctx, field->file, field->type, field->enumeration, field->type_at);
+    if (field->extendee) gen_style_use(ctx, field->file, field->extendee, NULL, field->extendee_at);
+}
+
+static void gen_style_enum(gen_context_t *ctx, const gen_enum_t *enumeration) {
+    const gen_enum_value_t *value;
+    gen_style_name(ctx, &enumeration->features, enumeration->name, GEN_STYLE_TITLE, enumeration->at);
+    gen_style_strict(
+        ctx, enumeration->file, enumeration->parent, enumeration->visibility, true, enumeration->name, enumeration->at);
+    for (value = enumeration->values.first; value; value = value->next)
+        gen_style_name(ctx, &value->features, value->name, GEN_STYLE_UPPER, value->at);
+}
+
+static void gen_style_type(gen_context_t *ctx, const gen_type_t *type) {
+    const gen_type_t *inner;
+    const gen_enum_t *enumeration;
+    const gen_field_t *field;
+    const gen_oneof_t *oneof;
+    if (!type->is_map_entry) gen_style_name(ctx, &type->features, type->name, GEN_STYLE_TITLE, type->at);
+    gen_style_strict(ctx, type->file, type->parent, type->visibility, false, type->name, type->at);
+    for (field = type->fields.first; field; field = field->next)
+        gen_style_field(ctx, field);
+    for (field = type->extensions.first; field; field = field->next)
+        gen_style_field(ctx, field);
+    for (oneof = type->oneofs.first; oneof; oneof = oneof->next)
+        gen_style_name(ctx, &oneof->features, oneof->name, GEN_STYLE_LOWER, oneof->at);
+    for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next)
+        gen_style_enum(ctx, enumeration);
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_style_type(ctx, inner);
+}
+
+static void gen_style_service(gen_context_t *ctx, const gen_service_t *service) {
+    const gen_method_t *method;
+    gen_style_name(ctx, &service->features, service->name, GEN_STYLE_TITLE, service->at);
+    for (method = service->methods.first; method; method = method->next) {
+        gen_style_name(ctx, &method->features, method->name, GEN_STYLE_TITLE, method->at);
+        gen_style_use(ctx, service->file, method->input, NULL, method->input_at);
+        gen_style_use(ctx, service->file, method->output, NULL, method->output_at);
+    }
+}
+
+GEN_PRIVATE void gen_style_model(gen_model_t *model) {
+    const gen_file_t *file;
+    const gen_type_t *type;
+    const gen_enum_t *enumeration;
+    const gen_field_t *field;
+    const gen_service_t *service;
+    for (file = model->files.first; file; file = file->next) {
+        gen_style_package(model->ctx, file);
+        for (type = file->types.first; type; type = type->next)
+            gen_style_type(model->ctx, type);
+        for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next)
+            gen_style_enum(model->ctx, enumeration);
+        for (field = file->extensions.first; field; field = field->next)
+            gen_style_field(model->ctx, field);
+        for (service = file->services.first; service; service = service->next)
+            gen_style_service(model->ctx, service);
     }
 }
 
@@ -7055,13 +7422,8 @@ static const char *gen_emit_tables_default(gen_context_t *ctx, const gen_field_t
     double number;
     if (field->label == GEN_LABEL_REPEATED || field->type || (field->oneof && !field->oneof->synthetic)) return NULL;
     if (field->enumeration) {
-        for (choice = field->enumeration->values.first; choice; choice = choice->next) {
-            if (!value ||
-                (strlen(choice->name) == value->text.len &&
-                    memcmp(choice->name, value->text.data, value->text.len) == 0)) {
-                return choice->number ? choice->c_name : NULL;
-            }
-        }
+        choice = value ? gen_scalar_enum_value(ctx, field->enumeration, value->text) : field->enumeration->values.first;
+        return choice && choice->number ? choice->c_name : NULL;
     }
     if (!value) return NULL;
     switch (field->kind) {
@@ -8493,17 +8855,24 @@ static void gen_generate_headers(gen_model_t *model, gen_outputs_t *outputs) {
     }
 }
 
+/* Everything behind loading. */
+static void gen_generate_loaded(gen_model_t *model, bool with_headers, gen_outputs_t *outputs) {
+    gen_resolve_model(model);
+    gen_option_model(model);
+    gen_check_model(model);
+    gen_declaration_model(model);
+    gen_style_model(model);
+    if (model->ctx->error_count || !with_headers) return;
+    gen_names_model(model);
+    gen_generate_headers(model, outputs);
+}
+
 GEN_PRIVATE void gen_generate(gen_model_t *model, const gen_command_t *command, const gen_load_from_t *from,
     bool with_headers, gen_outputs_t *outputs) {
     memset(outputs, 0, sizeof *outputs);
     model->style = command->style;
     gen_load_inputs(model, from, command->inputs, command->input_count);
-    gen_resolve_model(model);
-    gen_option_model(model);
-    gen_check_model(model);
-    if (model->ctx->error_count || !with_headers) return;
-    gen_names_model(model);
-    gen_generate_headers(model, outputs);
+    gen_generate_loaded(model, with_headers, outputs);
 }
 
 GEN_PRIVATE void gen_generate_free(gen_outputs_t *outputs) {

@@ -22,8 +22,8 @@ def main():
     with open(os.path.join(ROOT, "README.md")) as file:
         text = file.read()
     blocks = dict(re.findall(r"```c\n/\* (\w+\.c) \*/\n(.*?)```", text, re.S))
-    assert sorted(blocks) == ["client.c", "impl.c", "server.c"], "C blocks in README.md: %s" % sorted(blocks)
-    assert len(re.findall("```c", text)) == 3, "a C block without a name"
+    assert sorted(blocks) == ["client.c", "codec.c", "impl.c", "server.c"], "C blocks in README.md: %s" % sorted(blocks)
+    assert len(re.findall("```c", text)) == 4, "a C block without a name"
     os.makedirs(WORK, exist_ok=True)
     for name, code in blocks.items():
         with open(os.path.join(WORK, name), "w") as file:
@@ -36,6 +36,10 @@ def main():
     run(CC, *FLAGS, "-I" + ROOT, "-I.", "-c", "impl.c")
     for name in ["server", "client"]:
         run(CC, *FLAGS, "-I" + ROOT, "-I.", "-o", name, name + ".c", "impl.o", "-lnghttp2", "-lz", "-lzstd", "-lbearssl", "-lpthread")
+
+    assert "cc -o codec codec.c" in text
+    run(CC, *FLAGS, "-I" + ROOT, "-I.", "-o", "codec", "codec.c")
+    assert run("./codec", capture_output=True).stdout.startswith(b'{"sensor":"boiler","takenAt":"2')
 
     # The server says nothing, so the kernel is asked where it listens.
     server = subprocess.Popen([os.path.join(WORK, "server")], stdin=subprocess.DEVNULL)

@@ -1,10 +1,8 @@
 /* connect.h: an arena that is reset after each message; strings are views of the input. */
 #include "harness.h"
 #define CONNECT_IMPLEMENTATION
-#define CONNECT_ENABLE_SOCKETS 0
-#define CONNECT_ENABLE_HTTP2 0
-#define CONNECT_ENABLE_GZIP 0
-#define CONNECT_ENABLE_ZSTD 0
+#define CONNECT_ENABLE_CLIENT 0
+#define CONNECT_ENABLE_SERVER 0
 #include "codec/shapes.connect.h"
 #include "codec/sparse.connect.h"
 

@@ -1,10 +1,8 @@
 /* Makes the messages that the codec benchmark reads: FOLDER/SHAPE.pb and FOLDER/SHAPE.json for each shape, as harness.h
    wants them. The same seed, the same bytes, on every machine. */
 #define CONNECT_IMPLEMENTATION
-#define CONNECT_ENABLE_SOCKETS 0
-#define CONNECT_ENABLE_HTTP2 0
-#define CONNECT_ENABLE_GZIP 0
-#define CONNECT_ENABLE_ZSTD 0
+#define CONNECT_ENABLE_CLIENT 0
+#define CONNECT_ENABLE_SERVER 0
 #include "codec/shapes.connect.h"
 #include "codec/sparse.connect.h"
 

@@ -32,6 +32,7 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
     uint32_t body_gap_ms;                 /* between two pieces of a request's body          30 s           30 s */
     uint32_t write_stall_ms;              /* nothing could be written                        30 s           30 s */
     uint32_t idle_http1_ms, idle_http2_ms; /*                                               60 s, 5 min    15 s, 60 s */
+    uint32_t ping_ms, ping_answer_ms;     /* HTTP/2 keepalive; clients: after 5 min          2 h, 20 s      off, 20 s */
     uint32_t drain_ms;                    /*                                                 10 s           5 s */
     uint32_t dial_ms, establish_ms;       /* client: one address; until the first request    5 s, 20 s      5 s, 20 s */
 } connect_limits_t;

@@ -150,8 +150,8 @@ CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x) {
 }
 
 CN_PRIVATE int64_t cn_call_now_ms(const connect_call_t *call) {
-    if (call->x.http) return call->x.http->now_ms;
-    return call->owner ? call->owner_events->now_ms(call) : call->x.received_ms;
+    const int64_t now_ms = call->owner ? call->owner_events->now_ms(call) : call->x.received_ms;
+    return call->x.http ? CN_MAX(now_ms, call->x.http->now_ms) : now_ms; /* a connection is told it now and then */
 }
 
 CN_PRIVATE void cn_call_enter(connect_call_t *call) {
@@ -167,6 +167,7 @@ CN_PRIVATE void cn_call_release_if_done(connect_call_t *call) {
     if (call->x.http || user_has_it || call->callbacks || call->released || !call->told || call->poked) return;
     call->released = true;
     cn_list_remove(&call->poke_node);
+    cn_list_remove(&call->child_node);
     if (call->owner)
         call->owner_events->on_released(call);
     else
@@ -192,9 +193,25 @@ CN_PRIVATE void cn_call_on_poke(connect_call_t *call) {
 #endif
 }
 
+CN_PRIVATE void cn_call_adopt(connect_call_t *parent, connect_call_t *child) {
+    if (!parent->children.next) cn_list_init(&parent->children);
+    cn_list_append(&parent->children, &child->child_node);
+}
+
+CN_PRIVATE void cn_call_end_children(connect_call_t *call) {
+#if CONNECT_ENABLE_CLIENT
+    cn_list_t *node;
+    while ((node = cn_list_pop(&call->children)) != NULL)
+        cn_invoke_end_child(CN_CONTAINER(node, connect_call_t, child_node));
+#else
+    (void)call;
+#endif
+}
+
 CN_PRIVATE void cn_call_tell_closed(connect_call_t *call) {
     if (call->told) return;
     call->told = true;
+    cn_call_end_children(call);
     if (!call->entered || !call->events.on_closed) return;
     cn_call_enter(call);
     call->events.on_closed(call, call->rpc.error.code == CONNECT_OK ? NULL : &call->rpc.error, call->user);

@@ -53,8 +53,10 @@ struct connect_call_t {
     cn_tls_t *tls;        /* of its connection; NULL: clear text */
     connect_loop_t *loop; /* NULL: no sockets */
     const connect_codec_options_t *codec_options;
-    cn_meter_t *meter;   /* server: while it is high the peer's window stays shut */
-    cn_list_t node;      /* in a list of the owner's */
+    cn_meter_t *meter;  /* server: while it is high the peer's window stays shut */
+    cn_list_t node;     /* in a list of the owner's */
+    cn_list_t children; /* child_node: calls that were made for this one */
+    cn_list_t child_node;
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
@@ -75,6 +77,7 @@ struct connect_call_t {
     size_t request_start, request_len; /* client, single request: where it stood in x.out */
     size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
     int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    int64_t waits_since_ms;            /* client: for a connection */
     uint64_t serial;                   /* client: of its calls */
     uint32_t attempts;                 /* client: made so far */
     uint8_t lane;                      /* client: which connections it needs */
@@ -82,7 +85,7 @@ struct connect_call_t {
     bool resent;                       /* client: once, without the application's policy */
     bool again;                        /* client: once its exchange is closed */
     bool retriable;                    /* client: its owner may make it again */
-    bool open_due;                     /* client: on_open waits for the outcome */
+    bool open_due, open_told;          /* client: on_open waits for the outcome; was called */
     unsigned callbacks;                /* depth of user's callbacks */
     bool is_server;
     bool starved;     /* server: the window stayed shut, as memory was short */
@@ -138,6 +141,10 @@ CN_PRIVATE void cn_call_release_if_done(connect_call_t *call);
 /* Has cn_call_on_poke called out of the next feed. */
 CN_PRIVATE void cn_call_poke(connect_call_t *call);
 CN_PRIVATE void cn_call_on_poke(connect_call_t *call);
+/* Makes a client's call one that is made for another. */
+CN_PRIVATE void cn_call_adopt(connect_call_t *parent, connect_call_t *child);
+/* Cancels the calls that were made for this one, and has them told before it. */
+CN_PRIVATE void cn_call_end_children(connect_call_t *call);
 /* Calls on_closed, once. */
 CN_PRIVATE void cn_call_tell_closed(connect_call_t *call);
 /* Tells whether an application may set a header of this name, in any case. */

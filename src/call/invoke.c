@@ -1,6 +1,7 @@
 #include "call/invoke.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/list.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "call/call.h"
@@ -183,9 +184,8 @@ static void cn_invoke_restart(connect_call_t *call) {
 /* Tells whether what was sent can be sent once more, and nothing of a response was seen by the application. */
 static bool cn_invoke_can_restart(const connect_call_t *call) {
     const bool request_is_here = cn_call_single_request(call) || call->x.out_taken == 0;
-    const bool untold = call->open_due || !call->x.received_head || !call->events.on_open;
     const bool single = cn_call_single_response(call);
-    return call->owner && request_is_here && untold && (single || call->messages_in == 0) && !call->over;
+    return call->owner && request_is_here && !call->open_told && (single || call->messages_in == 0) && !call->over;
 }
 
 /* The exchange was lost before a response came. */
@@ -202,6 +202,7 @@ static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
 static void cn_invoke_tell_open(connect_call_t *call) {
     connect_code_t code;
     call->open_due = false;
+    call->open_told = true;
     cn_call_enter(call);
     code = call->events.on_open(call, call->user);
     cn_call_leave(call);
@@ -362,6 +363,16 @@ static void cn_invoke_pump(connect_call_t *call) {
             cn_invoke_settle(call);
         return;
     }
+}
+
+CN_PRIVATE void cn_invoke_end_child(connect_call_t *call) {
+    if (!call->over) cn_invoke_fail(call, CONNECT_CANCELED, "the call that it was made for has ended");
+    if (!call->pull && !call->callbacks) {
+        cn_list_remove(&call->poke_node);
+        call->poked = false;
+        cn_invoke_tell(call);
+    }
+    cn_call_release_if_done(call);
 }
 
 /* ---- The exchange's events ---- */

@@ -15,6 +15,8 @@ CN_PRIVATE void cn_invoke_finish(connect_call_t *call, connect_code_t code, cons
 CN_PRIVATE void cn_invoke_end(connect_call_t *call);
 /* The same, of what the peer or the network did: the call may be made again. */
 CN_PRIVATE void cn_invoke_decide(connect_call_t *call);
+/* Ends a call because that which it was made for ends, and tells its application now. */
+CN_PRIVATE void cn_invoke_end_child(connect_call_t *call);
 CN_PRIVATE void cn_invoke_on_poke(connect_call_t *call);
 /* For the _wait functions. Takes the next response: OK: decoded into the arena; AGAIN: none yet; END, ERROR: over. */
 CN_PRIVATE connect_io_t cn_invoke_receive(

@@ -418,6 +418,7 @@ static void cn_serve_on_writable(cn_exchange_t *x) {
 
 static void cn_serve_canceled(connect_call_t *call) {
     void (*cancel)(connect_call_t *, void *) = call->cancel;
+    cn_call_end_children(call);
     call->cancel = NULL;
     if (!cancel || !call->promised) return;
     cn_call_enter(call);

@@ -34,6 +34,7 @@ static cn_backend_t *cn_balance_new(connect_client_t *client) {
     cn_backend_t *backend = (cn_backend_t *)cn_mem_acquire(client->allocator, sizeof *backend);
     if (!backend) return NULL;
     backend->client = client;
+    backend->fault_ms = INT64_MIN;
     cn_pool_init(&backend->pools[CN_LANE_ANY], backend, false);
     cn_pool_init(&backend->pools[CN_LANE_HTTP2], backend, true);
     return backend;
@@ -296,6 +297,30 @@ CN_PRIVATE bool cn_balance_has_hope(const connect_client_t *client, unsigned lan
         if (state.live || state.opening || (backend->member && cn_balance_has_hope(backend->member, lane))) return true;
     }
     return client->name.question && client->name.is_answered;
+}
+
+CN_PRIVATE int64_t cn_balance_failed_ms(const connect_client_t *client) {
+    int64_t first_ms = INT64_MAX;
+    cn_list_t *node;
+    for (node = client->backends.next; node != &client->backends; node = node->next)
+        first_ms = CN_MIN(first_ms, cn_balance_of(node)->fault_ms);
+    return first_ms;
+}
+
+CN_PRIVATE void cn_balance_tell_watchers(connect_client_t *client) {
+    cn_list_t *node;
+    unsigned lane;
+    for (node = client->watchers.next; node != &client->watchers; node = node->next) {
+        cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, watch_node);
+        connect_client_t *spread = backend->client;
+        spread->dirty = true;
+        for (lane = 0; lane < CN_LANES; lane++) {
+            if (!client->lane_failed[lane]) continue;
+            backend->fault_ms = cn_client_now_ms(client);
+            spread->failure = client->failure;
+            spread->lane_failed[CN_LANE_ANY] = spread->lane_failed[CN_LANE_HTTP2] = true;
+        }
+    }
 }
 
 CN_PRIVATE void cn_balance_look(connect_client_t *client) {

@@ -20,6 +20,10 @@ CN_PRIVATE void cn_balance_want(connect_client_t *client, unsigned lane);
 CN_PRIVATE void cn_balance_press(connect_client_t *client, unsigned lane);
 /* The lane of a call of this protocol. */
 CN_PRIVATE unsigned cn_balance_lane(const connect_client_t *client, connect_protocol_t protocol);
+/* Since when each of them has failed at least once; INT64_MIN: not all have; INT64_MAX: there is none. */
+CN_PRIVATE int64_t cn_balance_failed_ms(const connect_client_t *client);
+/* Has those step that have this client as a member, and tells them of rounds that failed. */
+CN_PRIVATE void cn_balance_tell_watchers(connect_client_t *client);
 /* Looks at who is ready; sets client->changed if that is another than before. */
 CN_PRIVATE void cn_balance_look(connect_client_t *client);
 /* Tells whether one is ready. */

@@ -36,16 +36,18 @@
    fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
    start dials before it returns.
 
-   Failures. When a round of dialling fails and nothing is left that could become a connection, the calls that wait
-   end with its reason, UNAVAILABLE or what the dialer said; those that come while the backend rests wait for its next
-   round. So no call waits longer than one attempt, or its deadline, which counts from start on.
+   Failures. When rounds of dialling fail and nothing is left that could become a connection, the calls that wait since
+   before each backend's last failure end with the reason, UNAVAILABLE or what the dialer said; those that come while
+   backends rest wait for the next rounds. So no call waits longer than one attempt, or its deadline, which counts from
+   start on.
 
    Members. A spread is a client without addresses. Its calls begin on connections of its members, which therefore
    step it, too, after themselves.
 
    base_url (RFC 3986): "http://" authority [path]. The path is put before the methods' own. */
 
-#define CN_CLIENT_ROUNDS 8u       /* of a step; more in the next */
+#define CN_CLIENT_ROUNDS 8u /* of a step; more in the next */
+#define CN_CLIENT_PING_MS (5u * 60 * 1000)
 #define CN_CLIENT_HTTP1_MISSES 8u /* calls of a lane that a step looks at though they find no connection */
 
 #if CONNECT_ENABLE_CLIENT
@@ -199,6 +201,7 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
+    call->waits_since_ms = now;
     cn_client_move(call, first ? list->next : list);
     client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
     client->dirty = true;
@@ -223,6 +226,7 @@ static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, 
             cn_invoke_end(call);
             cn_call_release_if_done(call);
         } else if (list == &client->paused && call->not_before_ms <= now_ms) {
+            call->waits_since_ms = now_ms;
             cn_client_move(call, client->waiting[call->lane].next);
             client->waiting_due_ms = CN_MIN(client->waiting_due_ms, call->deadline_ms);
         } else {
@@ -246,12 +250,17 @@ static void cn_client_expire(connect_client_t *client, int64_t now_ms) {
     client->waiting_due_ms = CN_MIN(client->waiting_due_ms, due_ms);
 }
 
-/* Ends the calls that wait for a connection, as none can be had. */
+/* Ends the calls that wait for a connection and have seen each backend fail. */
 static void cn_client_fail_waiting(connect_client_t *client, unsigned lane) {
-    cn_list_t *list = &client->waiting[lane], failed, *node;
+    cn_list_t *list = &client->waiting[lane], failed, *node, *next;
+    const int64_t failed_ms = cn_balance_failed_ms(client);
     cn_list_init(&failed);
-    while ((node = cn_list_pop(list)) != NULL)
+    for (node = list->next; node != list; node = next) {
+        next = node->next;
+        if (cn_client_call_of(node)->waits_since_ms > failed_ms) continue;
+        cn_list_remove(node);
         cn_list_append(&failed, node);
+    }
     while ((node = cn_list_pop(&failed)) != NULL) {
         connect_call_t *call = cn_client_call_of(node);
         cn_list_append(&client->calls, node);
@@ -303,6 +312,10 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
     cn_buf_borrow(&conn->http.out, conn->pool);
     cn_list_remove(&conn->node);
     cn_list_append(&pool->conns, &conn->node);
+    if ((owner->on_backends || !cn_list_empty(&owner->watchers)) && !conn->http.version->can_begin(&conn->http)) {
+        owner->dirty = true;
+        cn_client_wake(owner);
+    }
     cn_client_move(call, &client->calls);
     call->attempts++;
     call->backend = pool->backend;
@@ -351,6 +364,7 @@ static void cn_client_work(connect_client_t *client) {
             pool_due_ms = cn_pool_advance(&CN_CONTAINER(node, cn_backend_t, node)->pools[lane], now);
             due_ms = CN_MIN(due_ms, pool_due_ms);
         }
+    cn_balance_tell_watchers(client);
     for (lane = 0; lane < CN_LANES; lane++) {
         if (client->lane_failed[lane] && !cn_balance_has_hope(client, lane)) cn_client_fail_waiting(client, lane);
         client->lane_failed[lane] = false;
@@ -455,9 +469,10 @@ static bool cn_client_parse_url(
     path_len = strlen(path);
     while (path_len && path[path_len - 1] == '/')
         path_len--;
+    client->url = connect_arena_copy(&client->arena, connect_str_of(url)).data;
     client->authority = connect_arena_copy(&client->arena, host);
     client->prefix = connect_arena_copy(&client->arena, cn_str(path, path_len));
-    if (!client->authority.data || !client->prefix.data) return cn_error_memory(error);
+    if (!client->url || !client->authority.data || !client->prefix.data) return cn_error_memory(error);
     return cn_client_set_tls(client, is_https, options, error);
 }
 
@@ -570,11 +585,17 @@ static bool cn_client_set_target(
     return cn_name_init(client, error);
 }
 
+static bool cn_client_set_limits(connect_client_t *client, const connect_limits_t *limits, connect_error_t *error) {
+    if (!cn_limits_resolve(&client->limits, limits, error)) return false;
+    if (!limits->ping_ms && limits->preset == CONNECT_PRESET_GATEWAY) client->limits.ping_ms = CN_CLIENT_PING_MS;
+    return true;
+}
+
 static bool cn_client_setup(
     connect_client_t *client, const char *base_url, const connect_client_options_t *options, connect_error_t *error) {
     if (client->protocol > CONNECT_PROTOCOL_GRPC_WEB || client->http > CONNECT_HTTP_2)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "protocol or http is no value of its enum");
-    return cn_limits_resolve(&client->limits, &options->limits, error) &&
+    return cn_client_set_limits(client, &options->limits, error) &&
         cn_retry_resolve(&client->retry, &options->retry, error) &&
         cn_client_set_target(client, base_url, options, error) &&
         cn_client_copy_headers(client, options->headers, error) &&
@@ -754,6 +775,15 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = client->address ? client->address : "";
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
+    if (options->parent) {
+        const int64_t due_ms = options->parent->deadline_ms;
+        const int64_t left =
+            CN_MAX(due_ms != INT64_MAX && client->host ? due_ms - now : connect_call_time_left_ms(options->parent), 1);
+        if (options->parent->loop != client->loop)
+            return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "parent runs on another loop");
+        if (options->parent->over) return cn_error_set(error, CONNECT_CANCELED, "the parent call has ended");
+        if (left < CONNECT_UNLIMITED && (!timeout || left < timeout)) timeout = (uint32_t)left;
+    }
     if (timeout && timeout != CONNECT_UNLIMITED) {
         call->rpc.timeout_ms = timeout;
         if (client->host) call->deadline_ms = now + (int64_t)timeout; /* else from the next feed on */
@@ -837,6 +867,7 @@ connect_call_t *connect_client_start(connect_client_t *client, const connect_met
         cn_call_recycle(&client->pool, call);
         return NULL;
     }
+    if (options->parent) cn_call_adopt(options->parent, call);
     cn_retry_count_call(client);
     cn_list_append(&client->calls, &call->node);
     call->writable = !cn_call_single_request(call);

@@ -38,6 +38,7 @@ struct cn_backend_t { /* what calls are spread over: an address, all addresses o
     cn_pool_t pools[CN_LANES];
     uint32_t latency_us, failures;
     uint32_t faults;       /* rounds that failed in a row */
+    int64_t fault_ms;      /* when the last one did; INT64_MIN: none has */
     int64_t rest_until_ms; /* nothing is dialled before */
     bool ready;            /* as last told */
 };

@@ -118,6 +118,7 @@ static void cn_pool_fault(cn_pool_t *pool) {
     int64_t now = cn_client_now_ms(client);
     pool->tried = 0;
     backend->faults++;
+    backend->fault_ms = now;
     backend->rest_until_ms =
         CN_MAX(now, 0) + cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
     client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
@@ -265,7 +266,10 @@ CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
         client->dirty = true;
     }
     if (conn->http.settled) pool->backend->faults = 0;
-    if (conn->http.draining || conn->http.exchange_count == 0) client->dirty = true;
+    /* over HTTP/1.1 it comes after every call, and mostly nobody waits for it */
+    if (conn->http.draining || !conn->http.version || conn->http.version->number == CONNECT_HTTP_2 ||
+        client->on_backends || !cn_list_empty(&client->watchers) || !cn_list_empty(&client->waiting[CN_LANE_ANY]))
+        client->dirty = true;
 }
 
 CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {

@@ -49,7 +49,7 @@ static inline size_t cn_message_value_size(const connect_type_t *type, const con
 }
 
 /* Tells whether a field is present: has_x, the oneof's case, not NULL, not zero, not empty. */
-static inline bool cn_message_has(const connect_field_t *field, const void *message) {
+static inline CN_HOT bool cn_message_has(const connect_field_t *field, const void *message) {
     const char *at = (const char *)message + field->offset;
     const unsigned flags = field->flags;
     if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {

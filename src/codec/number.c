@@ -177,18 +177,46 @@ static void cn_number_put_digits(char *to, uint64_t value, size_t count) {
     if (count) *to = (char)('0' + value % 10);
 }
 
-CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value) {
-    size_t count;
-    if (value < 100) {
-        const char *pair = cn_number_pairs + value * 2;
-        count = value >= 10;
-        to[0] = pair[!count]; /* one digit stands in the second place */
-        to[count] = pair[1];
-        return count + 1;
+/* Writes a value below 10,000: without zeros in front, or all four digits. */
+static inline CN_HOT char *cn_number_put_first(char *to, uint32_t value) {
+    const char *pair;
+    if (value >= 100) {
+        const uint32_t high = value / 100;
+        pair = cn_number_pairs + high * 2;
+        *to = *pair; /* written over if it is a zero */
+        to += high >= 10;
+        *to++ = pair[1];
+        memcpy(to, cn_number_pairs + (value - high * 100) * 2, 2);
+        return to + 2;
     }
-    count = cn_number_digit_count(value);
-    cn_number_put_digits(to, value, count);
-    return count;
+    pair = cn_number_pairs + value * 2;
+    *to = *pair;
+    to += value >= 10;
+    *to++ = pair[1];
+    return to;
+}
+
+static inline CN_HOT char *cn_number_put_four(char *to, uint32_t value) {
+    const uint32_t high = value / 100;
+    memcpy(to, cn_number_pairs + high * 2, 2);
+    memcpy(to + 2, cn_number_pairs + (value - high * 100) * 2, 2);
+    return to + 4;
+}
+
+CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value) {
+    const char *begin = to;
+    uint32_t eight;
+    if (CN_LIKELY(value < 10000)) return (size_t)(cn_number_put_first(to, (uint32_t)value) - begin);
+    if (value >= 100000000) {
+        const uint64_t high = value / 100000000;
+        to += cn_number_from_uint(to, high); /* twice at most */
+        eight = (uint32_t)(value - high * 100000000);
+        to = cn_number_put_four(to, eight / 10000);
+    } else {
+        eight = (uint32_t)value;
+        to = cn_number_put_first(to, eight / 10000);
+    }
+    return (size_t)(cn_number_put_four(to, eight % 10000) - begin);
 }
 
 CN_PRIVATE size_t cn_number_from_int(char *to, int64_t value) {
@@ -297,8 +325,8 @@ CN_PRIVATE size_t cn_number_from_double(char *to, double value) {
     sign = (size_t)(bits >> 63);
     *to = '-';
     if (!(bits << 1)) {
-        to[sign] = '0';
-        return sign + 1;
+        memcpy(to + sign, "0.0", 3);
+        return sign ? 4 : 1;
     }
     if (exponent)
         return sign +
@@ -317,8 +345,8 @@ CN_PRIVATE size_t cn_number_from_float(char *to, float value) {
     sign = bits >> 31;
     *to = '-';
     if (!(bits << 1)) {
-        to[sign] = '0';
-        return sign + 1;
+        memcpy(to + sign, "0.0", 3);
+        return sign ? 4 : 1;
     }
     if (exponent)
         return sign +

@@ -6,7 +6,8 @@
 #define CN_NUMBER_TEXT_MAX 1024 /* characters of a number that is read */
 #define CN_NUMBER_ROOM 32       /* what the longest number takes: -2.2250738585072014e-308 */
 
-/* Writes the shortest digits that read back as the same value; it is finite. Returns how many characters. */
+/* Writes the shortest digits that read back as the same value; it is finite. Returns how many characters. -0.0 gets its
+   fraction, since readers that take "-0" for an integer lose the sign. */
 CN_PRIVATE size_t cn_number_from_double(char *to, double value);
 CN_PRIVATE size_t cn_number_from_float(char *to, float value);
 CN_PRIVATE size_t cn_number_from_uint(char *to, uint64_t value);

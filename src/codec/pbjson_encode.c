@@ -78,7 +78,7 @@ static void cn_pbjson_write_enum(
 }
 
 /* at: where the member stands, or an item of a list. quoted: as a map's key. */
-static bool cn_pbjson_write_scalar(
+static inline CN_HOT bool cn_pbjson_write_scalar(
     cn_pbjson_encoder_t *encoder, const connect_type_t *type, const connect_field_t *field, const char *at) {
     switch (field->kind) {
     case CONNECT_KIND_BOOL: {
@@ -316,7 +316,7 @@ static bool cn_pbjson_is_default_shown(const connect_field_t *field) {
         !(field->flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF | CONNECT_FIELD_NULLABLE));
 }
 
-static bool cn_pbjson_write_value_of(cn_pbjson_encoder_t *encoder, const connect_type_t *type,
+static inline CN_HOT bool cn_pbjson_write_value_of(cn_pbjson_encoder_t *encoder, const connect_type_t *type,
     const connect_field_t *field, cn_pbjson_step_t *step, const char *at) {
     if (field->flags & CONNECT_FIELD_MAP) return cn_pbjson_write_map(encoder, type, field, step, at);
     if (field->flags & CONNECT_FIELD_REPEATED) return cn_pbjson_write_list(encoder, type, field, step, at);

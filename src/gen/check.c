@@ -24,6 +24,7 @@
 typedef struct gen_check_t {
     gen_model_t *model;
     gen_context_t *ctx;
+    gen_map_t extensions; /* by the message they extend and their number */
 } gen_check_t;
 
 /* ---- Numbers ---- */
@@ -103,7 +104,7 @@ static void gen_check_numbers(gen_check_t *check, gen_type_t *type) {
         }
     }
     for (range = type->reserved.first; range; range = range->next) {
-        if (range->first < 1 || range->last > GEN_CHECK_NUMBER_MAX) {
+        if (range->first < 1 || range->last > GEN_CHECK_NUMBER_MAX + 1) { /* one more, as protoc has it */
             gen_source_error(check->ctx, range->at, "reserved numbers are 1 to 536870911");
         }
     }
@@ -207,15 +208,6 @@ static void gen_check_json_names(gen_check_t *check, const gen_type_t *type) {
             }
         }
     }
-    {
-        const gen_field_t *field;
-        for (field = type->fields.first; field; field = field->next) {
-            if (field->has_json_name && field->json_name[0] == '[' &&
-                field->json_name[strlen(field->json_name) - 1] == ']') {
-                gen_source_error(check->ctx, field->json_name_at, "a JSON name in [ ] is kept for extensions");
-            }
-        }
-    }
 }
 
 /* ---- Fields ---- */
@@ -278,6 +270,14 @@ static void gen_check_field_syntax(gen_check_t *check, const gen_field_t *field)
     if (field->default_value) gen_check_default(check, field);
 }
 
+static bool gen_check_has_strings(const gen_field_t *field) {
+    const gen_field_t *inner = field->is_map ? field->type->fields.first : NULL;
+    for (; inner; inner = inner->next) {
+        if (inner->kind == CONNECT_KIND_STRING) return true;
+    }
+    return field->kind == CONNECT_KIND_STRING;
+}
+
 /* Why a feature cannot be set on a field; NULL: it can. */
 static const char *gen_check_feature(const gen_field_t *field, const gen_item_t *feature) {
     const bool repeated = field->label == GEN_LABEL_REPEATED;
@@ -289,12 +289,12 @@ static const char *gen_check_feature(const gen_field_t *field, const gen_item_t 
         if (field->oneof) return "a field of a oneof has explicit presence";
         return is_message && feature->bits == GEN_PRESENCE_IMPLICIT ? "a message has explicit presence" : NULL;
     case GEN_FEATURE_REPEATED_FIELD_ENCODING:
-        if (!repeated || field->is_map) return "this is for repeated fields";
+        if (!repeated) return "this is for repeated fields";
         return feature->bits == GEN_REPEATED_PACKED && field->kind && !gen_check_is_number(field->kind)
             ? "only numbers, bools and enums can be packed"
             : NULL;
     case GEN_FEATURE_UTF8_VALIDATION:
-        return field->kind && field->kind != CONNECT_KIND_STRING && !field->is_map ? "this is for strings" : NULL;
+        return field->kind && !gen_check_has_strings(field) ? "this is for strings" : NULL;
     case GEN_FEATURE_MESSAGE_ENCODING:
         return (field->kind && !is_message) || field->is_map ? "this is for fields of messages" : NULL;
     default: return NULL;
@@ -332,6 +332,12 @@ static void gen_check_field_options(gen_check_t *check, const gen_field_t *field
     } else if (item && item->bits && !scalar_list && field->kind) {
         gen_source_error(check->ctx, item->at, "packed is for repeated fields of numbers, bools and enums");
     }
+    item = gen_object_get(options, "ctype");
+    if (item && field->file->edition >= GEN_EDITION_2024)
+        gen_source_error(check->ctx, item->at, "edition 2024 has no ctype: write features.(pb.cpp).string_type");
+    item = gen_object_get(options, "unverified_lazy");
+    if (item && item->bits && field->extendee_name)
+        gen_source_error(check->ctx, item->at, "an extension cannot be unverified_lazy");
     item = gen_object_get(options, "jstype");
     if (item && item->bits && field->kind != CONNECT_KIND_INT64 && field->kind != CONNECT_KIND_UINT64 &&
         field->kind != CONNECT_KIND_SINT64 && field->kind != CONNECT_KIND_FIXED64 &&
@@ -349,6 +355,8 @@ static void gen_check_field(gen_check_t *check, gen_field_t *field) {
     const uint8_t *of = field->features.of;
     bool scalar_list = field->label == GEN_LABEL_REPEATED && gen_check_is_number(field->kind);
     bool tracked;
+    if (field->json_name[0] == '[' && field->json_name[strlen(field->json_name) - 1] == ']')
+        gen_source_error(check->ctx, field->json_name_at, "a JSON name in [ ] is kept for extensions");
     gen_check_field_syntax(check, field);
     gen_check_field_features(check, field);
     gen_check_field_options(check, field, scalar_list);
@@ -418,12 +426,25 @@ static void gen_check_holder(gen_check_t *check, gen_field_t *field) {
     field->holder = holder;
 }
 
-static void gen_check_extension(gen_check_t *check, const gen_field_t *field) {
+/* Of two extensions with one number, in whatever files, the second is wrong. */
+static void gen_check_extension_twice(gen_check_t *check, gen_field_t *field) {
+    const char *key = gen_source_printf(check->ctx, "%s %ld", field->extendee->full_name, (long)field->number);
+    const gen_field_t *other = gen_map_get(&check->extensions, key);
+    if (!other) {
+        gen_map_put(check->ctx, &check->extensions, key, field);
+    } else if (other != field) {
+        gen_source_error(check->ctx, field->number_at, "number %ld is used already, by extension \"%s\" at %s",
+            (long)field->number, other->full_name, gen_source_place(check->ctx, other->number_at));
+    }
+}
+
+static void gen_check_extension(gen_check_t *check, gen_field_t *field) {
     const gen_type_t *extendee = field->extendee;
     const gen_range_t *range;
     bool of_options;
     gen_check_number(check, field);
     if (!extendee) return;
+    gen_check_extension_twice(check, field);
     of_options = strncmp(extendee->full_name, "google.protobuf.", 16) == 0 &&
         strcmp(extendee->full_name + strlen(extendee->full_name) - 7, "Options") == 0;
     if (field->file->syntax == GEN_SYNTAX_PROTO3 && !of_options) {
@@ -543,6 +564,7 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
     gen_enum_value_t *value;
     gen_range_t **reserved;
     gen_map_t names, bare;
+    const gen_item_t *alias;
     size_t i = 0, reserved_count = enumeration->reserved.count;
     bool has_alias = false;
     memset(&names, 0, sizeof names);
@@ -570,7 +592,10 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
                 (long)sorted[i]->number, sorted[i - 1]->name);
         }
     }
-    if (enumeration->allow_alias && !has_alias) {
+    alias = gen_object_get(enumeration->options.object, "allow_alias");
+    if (alias && !alias->bits) {
+        gen_source_error(check->ctx, alias->at, "allow_alias = false says nothing: leave it out");
+    } else if (enumeration->allow_alias && !has_alias) {
         gen_source_error(check->ctx, enumeration->at, "enum \"%s\" has allow_alias, but no two values share a number",
             enumeration->name);
     }
@@ -588,8 +613,8 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
         if (!other) {
             gen_map_put(check->ctx, &bare, bare_name, value);
         } else if (other->number != value->number && strcmp(other->name, value->name) != 0 &&
-            enumeration->features.of[GEN_FEATURE_JSON_FORMAT] == GEN_JSON_ALLOW &&
-            !gen_object_is_true(enumeration->options.object, "deprecated_legacy_json_field_conflicts")) {
+            (enumeration->file->syntax != GEN_SYNTAX_PROTO2 ||
+                !gen_object_is_true(enumeration->options.object, "deprecated_legacy_json_field_conflicts"))) {
             gen_source_error(check->ctx, value->at,
                 "\"%s\" and \"%s\" are the same without the enum's name, case and underscores", value->name,
                 other->name);
@@ -660,6 +685,7 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model) {
     gen_enum_t *enumeration;
     gen_field_t *field;
     bool changed = true;
+    memset(&check, 0, sizeof check);
     check.model = model;
     check.ctx = model->ctx;
     for (file = model->files.first; file; file = file->next) {

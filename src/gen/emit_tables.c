@@ -14,6 +14,7 @@
    A literal over GEN_EMIT_TABLES_LITERAL bytes is written as an array: C99 does not promise more. */
 #include "gen/emit_tables.h"
 #include "gen/descriptor.h"
+#include "gen/scalar.h"
 #include "gen/wellknown.h"
 
 #define GEN_EMIT_TABLES_LITERAL 4000u
@@ -172,13 +173,8 @@ static const char *gen_emit_tables_default(gen_context_t *ctx, const gen_field_t
     double number;
     if (field->label == GEN_LABEL_REPEATED || field->type || (field->oneof && !field->oneof->synthetic)) return NULL;
     if (field->enumeration) {
-        for (choice = field->enumeration->values.first; choice; choice = choice->next) {
-            if (!value ||
-                (strlen(choice->name) == value->text.len &&
-                    memcmp(choice->name, value->text.data, value->text.len) == 0)) {
-                return choice->number ? choice->c_name : NULL;
-            }
-        }
+        choice = value ? gen_scalar_enum_value(ctx, field->enumeration, value->text) : field->enumeration->values.first;
+        return choice && choice->number ? choice->c_name : NULL;
     }
     if (!value) return NULL;
     switch (field->kind) {

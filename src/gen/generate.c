@@ -3,10 +3,12 @@
    which together report as much as they can. */
 #include "gen/generate.h"
 #include "gen/check.h"
+#include "gen/declaration.h"
 #include "gen/emit.h"
 #include "gen/names.h"
 #include "gen/option.h"
 #include "gen/resolve.h"
+#include "gen/style.h"
 
 static void gen_generate_headers(gen_model_t *model, gen_outputs_t *outputs) {
     const gen_at_t nowhere = {NULL, 0};
@@ -30,17 +32,24 @@ static void gen_generate_headers(gen_model_t *model, gen_outputs_t *outputs) {
     }
 }
 
+/* Everything behind loading. */
+static void gen_generate_loaded(gen_model_t *model, bool with_headers, gen_outputs_t *outputs) {
+    gen_resolve_model(model);
+    gen_option_model(model);
+    gen_check_model(model);
+    gen_declaration_model(model);
+    gen_style_model(model);
+    if (model->ctx->error_count || !with_headers) return;
+    gen_names_model(model);
+    gen_generate_headers(model, outputs);
+}
+
 GEN_PRIVATE void gen_generate(gen_model_t *model, const gen_command_t *command, const gen_load_from_t *from,
     bool with_headers, gen_outputs_t *outputs) {
     memset(outputs, 0, sizeof *outputs);
     model->style = command->style;
     gen_load_inputs(model, from, command->inputs, command->input_count);
-    gen_resolve_model(model);
-    gen_option_model(model);
-    gen_check_model(model);
-    if (model->ctx->error_count || !with_headers) return;
-    gen_names_model(model);
-    gen_generate_headers(model, outputs);
+    gen_generate_loaded(model, with_headers, outputs);
 }
 
 GEN_PRIVATE void gen_generate_free(gen_outputs_t *outputs) {

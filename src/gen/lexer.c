@@ -2,7 +2,7 @@
    which comment belongs to what.
 
    Words: letter or _, then letters, digits, _; at most GEN_WORD_MAX bytes. Integers: decimal, 0 octal, 0x hex.
-   Floats: digits with a point or an exponent, or .5; a trailing f is accepted. Strings: '...' or "...", in one line,
+   Floats: digits with a point or an exponent, or .5. Strings: '...' or "...", in one line,
    escapes \a \b \f \n \r \t \v \\ \' \" \? \ooo \xhh \uhhhh \Uhhhhhhhh. Comments: // and, not nested, block comments.
 
    Comments belong to tokens by the rules of protoc (descriptor.proto, SourceCodeInfo.Location), so that it does not
@@ -203,10 +203,6 @@ static void gen_lexer_number(gen_lexer_t *lexer) {
         }
     }
     token->text.len = (size_t)(at - begin);
-    if ((*at == 'f' || *at == 'F') && base == 10) {
-        token->kind = GEN_TOKEN_FLOAT;
-        at++;
-    }
     if (base == 8 && (!octal || token->kind == GEN_TOKEN_FLOAT)) {
         gen_lexer_bad(lexer, begin, "a number that starts with 0 is octal: digits 0 to 7 only");
     }
@@ -347,8 +343,7 @@ static size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
             continue;
         }
         if (*at >= '0' && *at <= '7') {
-            gen_lexer_digits(&at, end, 3, 8, &value);
-            good = value <= 0xFF;
+            gen_lexer_digits(&at, end, 3, 8, &value); /* more than a byte: the low one, as protoc has it */
             text[len++] = (char)(value & 0xFF);
         } else if (*at == 'x' || *at == 'X') {
             at++;
@@ -357,7 +352,7 @@ static size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
         } else if (*at == 'u' || *at == 'U') {
             size_t max = *at == 'u' ? 4 : 8;
             const char *digits = ++at;
-            good = gen_lexer_digits(&at, end, max, 16, &value) && (size_t)(at - digits) == max && value <= 0x10FFFF;
+            good = gen_lexer_digits(&at, end, max, 16, &value) && (size_t)(at - digits) == max && value <= 0x1FFFFF;
             if (good && max == 4 && value >= 0xD800 && value < 0xDC00 && end - at >= 6 && at[0] == '\\' &&
                 at[1] == 'u') {
                 uint32_t low;
@@ -367,7 +362,10 @@ static size_t gen_lexer_unescape(gen_lexer_t *lexer, char *text) {
                     at = second;
                 }
             }
-            if (good) len += gen_lexer_utf8(value, text + len);
+            if (good && value > 0x10FFFF) /* stays as it is written, as protoc has it */
+                len += (size_t)sprintf(text + len, "\\U%08lx", (unsigned long)value);
+            else if (good)
+                len += gen_lexer_utf8(value, text + len);
         } else {
             good = false;
             at++;
@@ -401,10 +399,11 @@ GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text) {
 
 GEN_PRIVATE connect_str_t gen_lexer_comment_text(gen_context_t *ctx, connect_str_t comment) {
     connect_str_t result = {NULL, 0};
-    const char *at = comment.data, *end = at + comment.len;
+    const char *at = comment.data, *end;
     size_t len = 0;
     char *text;
     if (!comment.len) return result;
+    end = at + comment.len;
     text = CONNECT_NEW(&ctx->arena, char, comment.len + 1);
     if (at[1] == '/') {
         while (at < end) {

@@ -138,7 +138,8 @@ struct gen_field_t {
     gen_label_t label;
     int kind; /* connect_kind_t; 0: a name that is not resolved yet */
     int32_t number;
-    bool has_json_name, proto3_optional, is_map, is_group;
+    bool has_json_name; /* another than the default one */
+    bool proto3_optional, is_map, is_group;
     bool required, packed, nullable, has, utf8, deprecated;
     const char *c_name, *c_has; /* members */
     const char *c_choice;       /* the enumerator in its oneof */

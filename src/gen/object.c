@@ -44,6 +44,19 @@ GEN_PRIVATE gen_item_t *gen_object_add(
     return item;
 }
 
+GEN_PRIVATE void gen_object_clear_oneof(gen_object_t *object, const gen_oneof_t *oneof) {
+    gen_item_t **link = &object->items;
+    object->last = NULL;
+    while (*link) {
+        if ((*link)->field->oneof == oneof) {
+            *link = (*link)->next;
+        } else {
+            object->last = *link;
+            link = &(*link)->next;
+        }
+    }
+}
+
 GEN_PRIVATE bool gen_object_is_true(const gen_object_t *object, const char *name) {
     const gen_item_t *item = gen_object_get(object, name);
     return item && item->bits != 0;
@@ -254,6 +267,7 @@ static bool gen_object_read_field(
         }
         return true;
     }
+    if (!item && field->oneof) gen_object_clear_oneof(object, field->oneof);
     if (!item) item = gen_object_add(ctx, object, field, reader->at);
     if (!field->type) return gen_object_value(record, item);
     if (record->wire != CONNECT_WIRE_BYTES && record->wire != CONNECT_WIRE_GROUP) return false;

@@ -32,11 +32,16 @@ static const char *const gen_option_types[] = {"", "FileOptions", "ExtensionRang
 static const char *const gen_option_things[] = {"", "a file", "extension numbers", "a message", "a field", "a oneof",
     "an enum", "an enum value", "a service", "a method"};
 
+/* All files are gone through three times: which values an enum takes depends on its features; where an option may be
+   set on the options of the extension that it is. */
+typedef enum gen_option_pass_t { GEN_OPTION_FEATURES, GEN_OPTION_OTHERS, GEN_OPTION_VALIDATION } gen_option_pass_t;
+
 typedef struct gen_option_reader_t {
     gen_model_t *schema; /* with descriptor.proto */
     gen_context_t *ctx;
     gen_resolve_t resolve;
     const gen_file_t *file;
+    gen_option_pass_t pass;
 } gen_option_reader_t;
 
 /* ---- From what is written to objects ---- */
@@ -95,18 +100,12 @@ static const gen_field_t *gen_option_field_of(gen_option_reader_t *reader, const
 static void gen_option_set(
     gen_option_reader_t *reader, gen_object_t *object, const gen_field_t *field, const gen_option_t *option) {
     gen_item_t *item = field->label == GEN_LABEL_REPEATED ? NULL : gen_object_find(object, field);
-    const gen_item_t *other;
     if (item) {
         gen_source_error(reader->ctx, option->at, "option \"%s\" is set already, at %s", option->name,
             gen_source_place(reader->ctx, item->at));
         return;
     }
-    for (other = object->items; other && field->oneof; other = other->next) {
-        if (other->field->oneof != field->oneof) continue;
-        gen_source_error(reader->ctx, option->at, "option \"%s\" is in a oneof with \"%s\", which is set already",
-            option->name, other->field->name);
-        return;
-    }
+    if (field->oneof) gen_object_clear_oneof(object, field->oneof);
     if (!field->kind && !field->type) return; /* its type was reported */
     item = gen_object_add(reader->ctx, object, field, option->at);
     if (!field->type) {
@@ -215,7 +214,7 @@ static void gen_option_inherit(gen_features_t *features, const gen_features_t *o
     }
 }
 
-static void gen_option_file_features(gen_file_t *file) {
+static void gen_option_file_features(const gen_option_reader_t *reader, gen_file_t *file) {
     static const gen_features_t proto2 = {
         {0, GEN_PRESENCE_EXPLICIT, GEN_ENUM_CLOSED, GEN_REPEATED_EXPANDED, GEN_UTF8_NONE, GEN_ENCODING_LENGTH_PREFIXED,
             GEN_JSON_LEGACY_BEST_EFFORT, GEN_STYLE_LEGACY, GEN_VISIBILITY_EXPORT_ALL}};
@@ -228,39 +227,69 @@ static void gen_option_file_features(gen_file_t *file) {
         features.of[GEN_FEATURE_DEFAULT_SYMBOL_VISIBILITY] = GEN_VISIBILITY_EXPORT_TOP_LEVEL;
     }
     gen_option_inherit(&file->features, &features, &file->options);
+    if (file->features.of[GEN_FEATURE_FIELD_PRESENCE] == GEN_PRESENCE_LEGACY_REQUIRED &&
+        reader->pass == GEN_OPTION_VALIDATION) {
+        const gen_item_t *set = gen_object_get(file->options.object, "features");
+        gen_source_error(reader->ctx, set->at, "required presence cannot be the default: set it on fields");
+    }
 }
 
 /* ---- All of them ---- */
 
-/* element: the full name of what they are set on. Returns whether it is deprecated. */
-static bool gen_option_apply(
-    gen_option_reader_t *reader, gen_options_t *options, gen_option_target_t target, const char *element, gen_at_t at) {
+static bool gen_option_is_feature(const gen_option_t *option) {
+    return strncmp(option->name, "features", 8) == 0 && (!option->name[8] || option->name[8] == '.');
+}
+
+/* Makes the object; NULL: there are no options. */
+static gen_object_t *gen_option_object(
+    gen_option_reader_t *reader, gen_options_t *options, gen_option_target_t target, gen_at_t at) {
     const char *name = gen_source_printf(reader->ctx, "google.protobuf.%s", gen_option_types[target]);
     const gen_symbol_t *symbol;
-    const gen_option_t *option;
-    const gen_item_t *features;
-    if ((!options->first && !options->encoded.data) || options->object) return false;
+    if (options->object || (!options->first && !options->encoded.data)) return options->object;
     symbol = gen_map_get(&reader->schema->symbols, name);
     if (!symbol || symbol->kind != GEN_SYMBOL_MESSAGE) {
         gen_source_error(reader->ctx, at, "there is no message \"%s\" in google/protobuf/descriptor.proto", name);
-        return false;
+        return NULL;
     }
     options->object = CONNECT_NEW(&reader->ctx->arena, gen_object_t, 1);
     options->object->type = symbol->type;
     if (options->encoded.data) gen_object_decode(reader->resolve.model, options->object, options->encoded, at);
+    return options->object;
+}
+
+static void gen_option_validate_all(
+    gen_option_reader_t *reader, const gen_object_t *object, gen_option_target_t target) {
+    const gen_item_t *features = gen_object_get(object, "features"), *item;
+    if (features && reader->file->syntax != GEN_SYNTAX_EDITIONS) {
+        gen_source_error(reader->ctx, features->at, "option \"features\" is for editions only");
+        return;
+    }
+    for (item = features ? features->message->items : NULL; item; item = item->next) {
+        if (!item->field->enumeration || item->field->extendee_name || item->bits) continue;
+        gen_source_error(reader->ctx, item->at, "feature \"%s\" must not be unknown", item->field->name);
+    }
+    gen_option_validate(reader, object, target);
+}
+
+/* element: the full name of what they are set on. Returns whether it is deprecated. */
+static bool gen_option_apply(
+    gen_option_reader_t *reader, gen_options_t *options, gen_option_target_t target, const char *element, gen_at_t at) {
+    gen_object_t *object = gen_option_object(reader, options, target, at);
+    const gen_option_t *option;
+    if (!object) return false;
+    if (reader->pass == GEN_OPTION_VALIDATION) {
+        gen_option_validate_all(reader, object, target);
+        return gen_object_is_true(object, "deprecated");
+    }
     for (option = options->first; option; option = option->next) {
+        if (gen_option_is_feature(option) != (reader->pass == GEN_OPTION_FEATURES)) continue;
         if (target == GEN_OPTION_OF_MESSAGE && strcmp(option->name, "map_entry") == 0) {
             gen_source_error(reader->ctx, option->at, "option \"map_entry\" must not be set: write map<...>");
         } else {
-            gen_option_interpret(reader, options->object, option, element);
+            gen_option_interpret(reader, object, option, element);
         }
     }
-    features = gen_object_get(options->object, "features");
-    if (features && reader->file->syntax != GEN_SYNTAX_EDITIONS)
-        gen_source_error(reader->ctx, features->at, "option \"features\" is for editions only");
-    else
-        gen_option_validate(reader, options->object, target);
-    return gen_object_is_true(options->object, "deprecated");
+    return gen_object_is_true(object, "deprecated");
 }
 
 static void gen_option_enum(gen_option_reader_t *reader, gen_enum_t *enumeration, const gen_features_t *outer) {
@@ -310,8 +339,10 @@ static void gen_option_type(gen_option_reader_t *reader, gen_type_t *type, const
     }
     for (field = type->extensions.first; field; field = field->next)
         gen_option_field(reader, field, &type->features);
-    for (range = type->extension_ranges.first; range; range = range->next)
+    for (range = type->extension_ranges.first; range; range = range->next) {
+        if (range->next && range->next->options == range->options) continue; /* once for each statement */
         gen_option_apply(reader, range->options, GEN_OPTION_OF_EXTENSION_RANGE, type->full_name, range->at);
+    }
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
         gen_option_enum(reader, enumeration, &type->features);
     }
@@ -340,7 +371,7 @@ static void gen_option_file(gen_option_reader_t *reader, gen_file_t *file) {
     const char *dummy = gen_source_printf(reader->ctx, "%s%s_", file->package, *file->package ? "." : "");
     const gen_at_t at = {file->source, 0};
     gen_option_apply(reader, &file->options, GEN_OPTION_OF_FILE, dummy, at);
-    gen_option_file_features(file);
+    gen_option_file_features(reader, file);
     for (type = file->types.first; type; type = type->next)
         gen_option_type(reader, type, &file->features);
     for (enumeration = file->enums.first; enumeration; enumeration = enumeration->next) {
@@ -371,9 +402,11 @@ GEN_PRIVATE void gen_option_model(gen_model_t *model) {
     memset(&reader, 0, sizeof reader);
     reader.schema = gen_option_schema(model);
     reader.ctx = model->ctx;
-    for (file = model->files.first; file; file = file->next) {
-        gen_resolve_see(&reader.resolve, model, file, true);
-        reader.file = file;
-        gen_option_file(&reader, file);
+    for (; reader.pass <= GEN_OPTION_VALIDATION; reader.pass++) {
+        for (file = model->files.first; file; file = file->next) {
+            gen_resolve_see(&reader.resolve, model, file, true);
+            reader.file = file;
+            gen_option_file(&reader, file);
+        }
     }
 }

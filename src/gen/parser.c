@@ -329,7 +329,7 @@ static bool gen_parser_map(gen_parser_t *parser, gen_type_t *parent, gen_field_t
     if (!gen_parser_word(parser, "the name of a field", &field->name)) return false;
     field->is_map = true;
     field->kind = CONNECT_KIND_MESSAGE;
-    if (!parent) {
+    if (!parent || field->extendee_name) {
         gen_source_error(parser->ctx, field->type_at, "an extension must not be a map");
         return false;
     }
@@ -454,7 +454,6 @@ static bool gen_parser_oneof(gen_parser_t *parser, gen_type_t *parent) {
     GEN_APPEND(parent->oneofs, oneof);
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
         bool good;
-        if (gen_parser_take(parser, ";")) continue;
         if (gen_lexer_is(&parser->lexer, "option"))
             good = gen_parse_option_statement(parser, &oneof->options);
         else
@@ -476,7 +475,6 @@ static bool gen_parser_extend(gen_parser_t *parser, gen_type_t *parent) {
     if (!gen_parser_expect(parser, "{", "after the name of the message that is extended")) return false;
     if (gen_lexer_is(&parser->lexer, "}")) gen_parser_wrong(parser, "an extension");
     while (!gen_lexer_is(&parser->lexer, "}") && parser->lexer.token.kind != GEN_TOKEN_END) {
-        if (gen_parser_take(parser, ";")) continue;
         if (!gen_parser_field(parser, parent, NULL, &template)) gen_parser_recover(parser);
     }
     return gen_parser_expect(parser, "}", "at the end of the extensions");
@@ -562,25 +560,9 @@ static void gen_parser_message_body(gen_parser_t *parser, gen_type_t *type) {
 
 static bool gen_parser_method_type(gen_parser_t *parser, bool *streams, const char **name, gen_at_t *at) {
     if (!gen_parser_expect(parser, "(", "before the type of a method's message")) return false;
+    *streams = gen_parser_take(parser, "stream");
     *at = parser->lexer.token.at;
-    *name = NULL;
-    if (gen_lexer_is(&parser->lexer, "stream")) {
-        gen_lexer_next(&parser->lexer);
-        *streams = !gen_lexer_is(&parser->lexer, ")") && !gen_lexer_is(&parser->lexer, ".");
-        if (gen_lexer_is(&parser->lexer, ".")) {
-            /* `stream .pkg.Name` streams; `stream.Name` is a name that starts with a package called stream. */
-            *streams = parser->lexer.previous_end.offset != parser->lexer.token.at.offset;
-            if (!*streams) {
-                const char *rest;
-                if (!gen_parser_path(parser, "the type of a method's message", &rest)) return false;
-                *name = gen_source_printf(parser->ctx, "stream%s", rest);
-            }
-        } else if (!*streams) {
-            *name = "stream";
-        }
-        if (*streams) *at = parser->lexer.token.at;
-    }
-    if (!*name && !gen_parser_path(parser, "the type of a method's message", name)) return false;
+    if (!gen_parser_path(parser, "the type of a method's message", name)) return false;
     return gen_parser_expect(parser, ")", "after the type of a method's message");
 }
 
@@ -645,7 +627,7 @@ static bool gen_parser_import(gen_parser_t *parser) {
     gen_lexer_next(&parser->lexer);
     if (gen_parser_take(parser, "public"))
         import->is_public = true;
-    else if (gen_parser_take(parser, "weak"))
+    else if (parser->file->edition < GEN_EDITION_2024 && gen_parser_take(parser, "weak"))
         import->is_weak = true;
     else if (parser->file->edition >= GEN_EDITION_2024 && gen_parser_take(parser, "option"))
         is_option = true;
@@ -664,6 +646,8 @@ static bool gen_parser_import(gen_parser_t *parser) {
     } else if (is_option) {
         GEN_APPEND(parser->file->option_imports, import);
     } else {
+        if (parser->file->option_imports.first)
+            gen_source_error(parser->ctx, import->at, "imports stand in front of all imports for options");
         GEN_APPEND(parser->file->imports, import);
     }
     return gen_parser_expect(parser, ";", "after an import");

@@ -71,13 +71,13 @@ static const char *gen_resolve_json_name(gen_resolve_t *resolve, const char *nam
 
 static void gen_resolve_add_field(gen_resolve_t *resolve, const char *scope, gen_field_t *field) {
     gen_symbol_t *symbol;
+    const char *json_name;
     field->full_name = gen_resolve_join(resolve, scope, field->name);
     symbol = gen_resolve_add(resolve, field->full_name, GEN_SYMBOL_OTHER, field->at);
     if (symbol) symbol->field = field;
-    if (!field->json_name)
-        field->json_name = gen_resolve_json_name(resolve, field->name);
-    else if (strcmp(field->json_name, gen_resolve_json_name(resolve, field->name)) != 0)
-        field->has_json_name = true; /* descriptors tell all of them */
+    json_name = gen_resolve_json_name(resolve, field->name);
+    if (!field->json_name) field->json_name = json_name;
+    field->has_json_name = strcmp(field->json_name, json_name) != 0;
 }
 
 /* The oneof that stands for a proto3 optional in descriptors: "_name", with more underscores if that is taken. */

@@ -112,8 +112,8 @@ static bool gen_scalar_integer(gen_item_t *item, const gen_option_t *value, int 
     const bool is_unsigned = kind == CONNECT_KIND_UINT64 || kind == CONNECT_KIND_FIXED64 ||
         kind == CONNECT_KIND_UINT32 || kind == CONNECT_KIND_FIXED32;
     uint64_t max = is_unsigned ? (wide ? UINT64_MAX : UINT32_MAX) : (wide ? (uint64_t)INT64_MAX : INT32_MAX);
-    if (value->negative) max = is_unsigned ? 0 : max + 1;
-    if (value->kind != GEN_VALUE_INTEGER || value->integer > max) return false;
+    if (value->negative) max++;
+    if (value->kind != GEN_VALUE_INTEGER || value->integer > max || (value->negative && is_unsigned)) return false;
     item->bits = value->negative ? (uint64_t)0 - value->integer : value->integer;
     return true;
 }
@@ -153,7 +153,7 @@ GEN_PRIVATE bool gen_scalar_read(gen_context_t *ctx, gen_item_t *item, const gen
         break;
     default:
         if (gen_scalar_integer(item, value, field->kind)) return true;
-        wanted = gen_source_printf(ctx, "an integer in the range of its type, %s", gen_scalar_kind_name(field->kind));
+        wanted = gen_source_printf(ctx, "an integer in the range of %s", gen_scalar_kind_name(field->kind));
         break;
     }
     gen_source_error(ctx, value->value_at, "%s must be %s", what, wanted);

@@ -96,6 +96,7 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     bool (*can_begin)(const cn_http_t *http);              /* client: begin would work */
     uint32_t (*capacity)(const cn_http_t *http);           /* client: how many exchanges the peer allows at once */
     bool (*begin)(cn_http_t *http, cn_exchange_t *x);      /* client: attaches x; then send_head */
+    void (*ping)(cn_http_t *http);                         /* asks the peer for a sign of life; HTTP/1.1: NULL */
     void (*drain)(cn_http_t *http);                        /* no new exchanges; closes when the last one has ended */
     bool (*send_head)(cn_exchange_t *x, const cn_head_t *head, bool end); /* false: out of memory */
     void (*flush)(cn_exchange_t *x);                                      /* bytes were appended to x->out */

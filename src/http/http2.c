@@ -1303,6 +1303,14 @@ static void cn_http2_consume(cn_exchange_t *x, size_t len) {
     if (h->fatal || nghttp2_session_get_outbound_queue_size(h->session) > 0) cn_http_wake(x->http);
 }
 
+static void cn_http2_ping(cn_http_t *http) {
+    static const uint8_t opaque[8] = {'a', 'l', 'i', 'v', 'e', '?', 0, 0};
+    cn_http2_t *h = (cn_http2_t *)http->state;
+    if (h->ended) return;
+    (void)cn_http2_check(h, nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, opaque));
+    cn_http_wake(http);
+}
+
 static void cn_http2_drain(cn_http_t *http) {
     cn_http2_t *h = (cn_http2_t *)http->state;
     if (h->ended || http->draining) return;
@@ -1318,8 +1326,8 @@ static void cn_http2_drain(cn_http_t *http) {
 
 CN_PRIVATE const cn_http_version_t *cn_http2_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_2, cn_http2_open, cn_http2_free, cn_http2_feed, cn_http2_eof,
-        cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_drain, cn_http2_send_head,
-        cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
+        cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_ping, cn_http2_drain,
+        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
     return &version;
 }
 #endif

@@ -16,9 +16,10 @@
    any other is HTTP/1.1; up to then the bytes are held in `preface`. A client knows beforehand.
 
    Clocks: header_ms (a head is awaited in the middle of it, or nothing came at all), idle_http1_ms and idle_http2_ms
-   (no exchange), write_stall_ms (output waits and the transport takes none), abort_ms (drained too long), the
-   exchanges' own due_ms and the owner's. The clock is the user's: it is known from the first feed on. deadline_ms is
-   the earliest; a step called `tick` at the end of each feed acts on what has come.
+   (no exchange), write_stall_ms (output waits and the transport takes none), ping_ms and ping_answer_ms (nothing is
+   heard), abort_ms (drained too long), the exchanges' own due_ms and the owner's. The clock is the user's: it is known
+   from the first feed on. deadline_ms is the earliest; a step called `tick` at the end of each feed acts on what has
+   come.
 
    Events run only inside feed, output, eof, opened, and close. `depth` counts them: a connection that is closed inside
    one of its own events is freed when the outermost has ended, and owner->leave is the last thing of all, as the owner
@@ -82,6 +83,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     conn->owner_due_ms = conn->abort_ms = conn->stall_check_ms = INT64_MAX;
     conn->opened_ms = -1;
     conn->idle_since_ms = -1;
+    conn->pinged_ms = -1;
     conn->stalled_since_ms = -1;
     conn->connected = options->is_server;
     conn->opened = options->is_server;
@@ -103,7 +105,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
 
 static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
     if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
-    if (conn->opened_ms < 0) conn->opened_ms = conn->http.now_ms;
+    if (conn->opened_ms < 0) conn->opened_ms = conn->heard_ms = conn->http.now_ms;
     if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, conn->http.now_ms);
     conn->http.feeding = true;
 }
@@ -229,6 +231,28 @@ static int64_t cn_conn_idle_due(const connect_conn_t *conn) {
         conn->http.version->number == CONNECT_HTTP_2 ? limits->idle_http2_ms : limits->idle_http1_ms);
 }
 
+/* A peer of which nothing was heard for ping_ms is asked, one that does not answer is gone. */
+static int64_t cn_conn_ping_due(const connect_conn_t *conn) {
+    const cn_http_t *http = &conn->http;
+    if (!http->version || !http->version->ping || http->closing) return INT64_MAX;
+    return conn->pinged_ms >= 0 ? cn_conn_add_ms(conn->pinged_ms, http->limits->ping_answer_ms)
+                                : cn_conn_add_ms(conn->heard_ms, http->limits->ping_ms);
+}
+
+static void cn_conn_kill(connect_conn_t *conn);
+
+static void cn_conn_tick_ping(connect_conn_t *conn) {
+    const int64_t now = conn->http.now_ms;
+    if (cn_conn_ping_due(conn) > now) return;
+    if (conn->pinged_ms < 0) {
+        conn->pinged_ms = now;
+        conn->http.version->ping(&conn->http);
+        return;
+    }
+    cn_conn_set_failure(conn, ETIMEDOUT, "the peer does not answer (limits.ping_answer_ms)");
+    cn_conn_kill(conn);
+}
+
 int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     const cn_http_t *http = &conn->http;
     int64_t due = CN_MIN(http->due_ms, conn->owner_due_ms);
@@ -238,6 +262,7 @@ int64_t connect_conn_deadline_ms(const connect_conn_t *conn) {
     due = CN_MIN(due, cn_conn_add_ms(http->head_since_ms, http->limits->header_ms));
     due = CN_MIN(due, cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms));
     due = CN_MIN(due, cn_conn_idle_due(conn));
+    due = CN_MIN(due, cn_conn_ping_due(conn));
     due = CN_MIN(due, conn->stall_check_ms);
     return CN_MIN(due, conn->abort_ms);
 }
@@ -321,6 +346,8 @@ static bool cn_conn_tick(connect_conn_t *conn) {
         http->closing = true;
         http->read_blocked = true;
     }
+    cn_conn_tick_ping(conn);
+    if (conn->dead) return due;
     if (conn->grace_ms && conn->abort_ms == INT64_MAX) conn->abort_ms = cn_conn_add_ms(now, conn->grace_ms);
     if (conn->stall_check_ms <= now) conn->stall_check_ms = cn_conn_look_for_stalls(http, false);
     if (cn_conn_add_ms(conn->stalled_since_ms, http->limits->write_stall_ms) <= now || conn->abort_ms <= now) {
@@ -374,23 +401,38 @@ static void cn_conn_tls_open(connect_conn_t *conn) {
     }
 }
 
-/* Somebody who speaks no TLS: tells so. */
-static bool cn_conn_is_clear_text(connect_conn_t *conn, const char *bytes) {
+/* Looks whether the first bytes are TLS, and tells so who speaks clear text. *held: the bytes wait for more of them.
+   Returns true: it is over. */
+static bool cn_conn_is_clear_text(connect_conn_t *conn, const char *bytes, size_t len, bool *held) {
     static const char http1[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n"
                                 "Content-Length: 50\r\n\r\nThis port speaks TLS, not clear text: use https://\n";
-    const unsigned char first = (unsigned char)bytes[0];
-    if (conn->heard || first == CN_CONN_TLS_HANDSHAKE || first == CN_CONN_TLS_ALERT) return false;
+    /* RFC 9113: empty SETTINGS; GOAWAY of 42 bytes, INADEQUATE_SECURITY (7) */
+    static const char http2[] = "\0\0\0\4\0\0\0\0\0"
+                                "\0\0\x2A\7\0\0\0\0\0\0\0\0\0\0\0\0\xC"
+                                "This port speaks TLS: use https://";
+    const unsigned char first = (unsigned char)(conn->preface_len ? conn->preface[0] : bytes[0]);
+    *held = false;
+    if (conn->heard && !conn->preface_len) return false;
+    if (first == CN_CONN_TLS_HANDSHAKE || first == CN_CONN_TLS_ALERT) return false;
     if (conn->http.is_server) {
         if (first < 'A' || first > 'Z') return false; /* the engine has an alert for it */
-        cn_buf_append(&conn->tls->out, conn->http.allocator, http1, sizeof http1 - 1);
+        while (len-- && conn->preface_len < 3)
+            conn->preface[conn->preface_len++] = *bytes++;
+        *held = conn->preface_len < 3 && memcmp(conn->preface, cn_conn_preface, conn->preface_len) == 0;
+        if (*held) return false;
+        if (memcmp(conn->preface, cn_conn_preface, 3) == 0)
+            cn_buf_append(&conn->tls->out, conn->http.allocator, http2, sizeof http2 - 1);
+        else
+            cn_buf_append(&conn->tls->out, conn->http.allocator, http1, sizeof http1 - 1);
     }
     conn->tls->is_closed = true;
     conn->http.closing = true;
-    cn_conn_set_failure(conn, 0, "the server does not speak TLS here: use http://");
+    cn_conn_set_failure(conn, 0,
+        conn->http.is_server ? "the client does not speak TLS" : "the server does not speak TLS here: use http://");
     return true;
 }
 
-/* A step of a handshake is due: may it be taken now? */
+/* Is there time for a step of the handshake in this millisecond? */
 static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
     cn_conn_turn_t *turn = conn->turn;
     const int64_t now = conn->http.now_ms;
@@ -398,17 +440,15 @@ static bool cn_conn_may_shake_hands(connect_conn_t *conn) {
     if (!turn || conn->tls->is_open) return true;
     if (turn->now_ms != now) turn->handshakes = 0;
     turn->now_ms = now;
-    if (turn->handshakes++ < CN_CONN_HANDSHAKES) return true;
+    if (turn->handshakes < CN_CONN_HANDSHAKES) return true;
     conn->handshake_ms = now + 1;
     return false;
 }
 
-static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+static size_t cn_conn_run_tls(connect_conn_t *conn, const char *bytes, size_t len) {
     cn_tls_t *tls = conn->tls;
     size_t taken = 0, used;
     connect_error_t error;
-    if (len && cn_conn_is_clear_text(conn, bytes)) return len;
-    if (len && !cn_conn_may_shake_hands(conn)) return 0;
     for (;;) {
         connect_str_t plain;
         size_t got = cn_tls_take(tls, bytes + taken, len - taken);
@@ -434,6 +474,25 @@ static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t l
     return taken;
 }
 
+static size_t cn_conn_feed_tls(connect_conn_t *conn, const char *bytes, size_t len) {
+    const bool was_open = conn->tls->is_open;
+    const size_t answered = cn_buf_len(&conn->tls->out);
+    bool held;
+    if (conn->handshake_ms && conn->handshake_ms <= conn->http.now_ms) conn->handshake_ms = 0;
+    if (len && (cn_conn_is_clear_text(conn, bytes, len, &held) || held)) return len;
+    if (len && !cn_conn_may_shake_hands(conn)) return 0;
+    len = cn_conn_run_tls(conn, bytes, len);
+    if (!was_open && conn->turn && cn_buf_len(&conn->tls->out) > answered) conn->turn->handshakes++; /* it was work */
+    return len;
+}
+
+/* A server that answers a request in clear text with an alert of TLS. */
+static size_t cn_conn_refuse_tls(connect_conn_t *conn, size_t len) {
+    cn_conn_set_failure(conn, 0, "the server speaks TLS here: use https://");
+    cn_conn_kill(conn);
+    return len;
+}
+
 size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, int64_t now_ms) {
     const char *at = (const char *)bytes;
     size_t taken = 0;
@@ -446,9 +505,15 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
         cn_buf_borrow(&conn->http.out, conn->pool);
         if (conn->tls && !conn->http.closing)
             taken = cn_conn_feed_tls(conn, at, len);
+        else if (len && !conn->heard && !conn->http.is_server && at[0] == CN_CONN_TLS_ALERT)
+            taken = cn_conn_refuse_tls(conn, len);
         else
             taken = cn_conn_deliver(conn, at, len);
-        if (taken) conn->heard = true;
+        if (taken) {
+            conn->heard = true;
+            conn->heard_ms = conn->http.now_ms;
+            conn->pinged_ms = -1;
+        }
     }
     due = cn_conn_tick(conn);
     conn->output_due = conn->output_due || len || woken || due;
@@ -611,6 +676,12 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
     cn_list_remove(&conn->node);
     conn->owner = NULL;
     conn->depth--;
+}
+
+CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {
+    if (!conn->tls || !conn->tls->is_open || conn->tls->is_closed) return CN_STR("");
+    cn_tls_close(conn->tls);
+    return cn_buf_view(&conn->tls->out);
 }
 
 CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {

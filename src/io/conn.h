@@ -27,6 +27,8 @@ struct connect_conn_t {
     cn_buf_pool_t *pool;
     int64_t owner_due_ms;     /* set by cn_conn_set_owner_due */
     int64_t opened_ms;        /* when it was opened; -1: the time is not known yet */
+    int64_t heard_ms;         /* when something came last */
+    int64_t pinged_ms;        /* when it was asked for a sign of life, and none came since; -1: it was not */
     int64_t idle_since_ms;    /* no exchange since; -1: there is one */
     int64_t stalled_since_ms; /* output waits and none of it was written since; -1: none waits */
     int64_t abort_ms;         /* drained too long; INT64_MAX: not drained */
@@ -88,6 +90,8 @@ CN_PRIVATE void cn_conn_set_transport(
 /* Ends a connection now, as its owner goes away; outside of events. Through abandon; else (a transport of the user's)
    it has no owner from here on, and wants nothing until the user closes it. */
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn);
+/* The last bytes of a connection that is given up: TLS's close_notify, behind what waits to be written. */
+CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn);
 /* Says why the transport could not be opened or broke, before connect_conn_close: calls end with it. text: copied, at
    most 255 bytes. */
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text);

@@ -17,8 +17,8 @@
    Client certificates, optional: BearSSL then goes on after a bad one, too. The verifier's verdict is kept, and a
    session with a verdict has failed, whatever the engine says.
 
-   Resumption by session ID. Servers: cn_bear_save, cn_bear_load. The key ends with the server name; when BearSSL asks
-   for the session it has not read that name yet, so it is compared as the handshake ends (RFC 6066 3).
+   Resumption by session ID. Servers: cn_bear_save, cn_bear_load. A session belongs to the server name it began with
+   (RFC 6066 3); when BearSSL asks for it, it has not read the name yet, so names are compared as the handshake ends.
    Clients: the key is server name, address and protocols. Whether a session was resumed shows in that no certificate
    was looked at.
 
@@ -29,6 +29,7 @@
 #define CN_BEAR_BUFFER BR_SSL_BUFSIZE_INPUT
 #define CN_BEAR_CONTEXT_64 3616 /* bytes of br_ssl_engine_context in BearSSL 0.6 with pointers of 64 bits */
 #define CN_BEAR_MAY_LEND (sizeof(br_ssl_engine_context) == CN_BEAR_CONTEXT_64)
+#define CN_BEAR_NOWHERE 16 /* an address that is no buffer's: BearSSL tells its state by pointers that are not NULL */
 #define CN_BEAR_RECORD_CCS 20
 #define CN_BEAR_ALERT_RECORD 7
 
@@ -52,7 +53,8 @@ typedef struct cn_bear_session_t {
     unsigned char *in, *out; /* the buffers it has now */
     unsigned char alert[CN_BEAR_ALERT_RECORD];
     uint8_t alert_left;
-    bool is_server, is_open, is_resumed, has_ccs, has_failed, is_told;
+    uint32_t name_hash; /* server: of the session that was resumed */
+    bool is_server, is_open, is_resumed, has_ccs, has_failed;
     char failure[240];
 } cn_bear_session_t;
 
@@ -93,18 +95,19 @@ static bool cn_bear_borrow(cn_bear_session_t *s, unsigned char **buffer, unsigne
 /* Gives back what holds nothing. */
 static void cn_bear_lend(cn_bear_session_t *s) {
     br_ssl_engine_context *engine = s->engine;
+    unsigned char *nowhere = (unsigned char *)(uintptr_t)CN_BEAR_NOWHERE;
     unsigned state;
     if (!CN_BEAR_MAY_LEND || !s->is_open) return;
     state = br_ssl_engine_current_state(engine);
     if (s->in && !(state & BR_SSL_RECVAPP) && engine->ixa == 0 && engine->ixb == 0) {
         cn_bear_give_buffer(s->config, s->in);
         s->in = NULL;
-        engine->ibuf = s->alert; /* only to be not NULL: its state is told by that */
+        engine->ibuf = nowhere;
     }
     if (s->out && !(state & BR_SSL_SENDREC) && engine->oxa == engine->oxc) {
         cn_bear_give_buffer(s->config, s->out);
         s->out = NULL;
-        engine->obuf = s->alert;
+        engine->obuf = nowhere;
     }
 }
 
@@ -136,21 +139,34 @@ static int cn_bear_choose(
     return 0;
 }
 
-static void cn_bear_save(
-    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, const br_ssl_session_parameters *session) {
+static uint32_t cn_bear_name_hash(const br_ssl_engine_context *engine) {
+    return cn_str_hash(connect_str_of(br_ssl_engine_get_server_name(engine)));
+}
+
+static void cn_bear_save(const br_ssl_session_cache_class **ctx, br_ssl_server_context *server,
+    const br_ssl_session_parameters *parameters) {
     cn_bear_session_t *s = CN_CONTAINER(ctx, cn_bear_session_t, cache);
-    (void)server;
-    cn_bear_cache_put(&s->config->cache, cn_str((const char *)session->session_id, session->session_id_len), session,
-        s->verifier ? s->verifier->peer : NULL, cn_bear_now(s->config));
+    cn_bear_resumable_t session;
+    session.parameters = *parameters;
+    session.peer = s->verifier ? s->verifier->peer : NULL;
+    session.name_hash = cn_bear_name_hash(&server->eng);
+    cn_bear_cache_put(&s->config->cache, cn_str((const char *)parameters->session_id, parameters->session_id_len),
+        &session, cn_bear_now(s->config));
 }
 
 static int cn_bear_load(
-    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, br_ssl_session_parameters *session) {
+    const br_ssl_session_cache_class **ctx, br_ssl_server_context *server, br_ssl_session_parameters *parameters) {
     cn_bear_session_t *s = CN_CONTAINER(ctx, cn_bear_session_t, cache);
+    cn_bear_resumable_t session;
     (void)server;
-    s->is_resumed = cn_bear_cache_get(&s->config->cache,
-        cn_str((const char *)session->session_id, session->session_id_len), session, &s->peer, cn_bear_now(s->config));
-    return s->is_resumed;
+    if (!cn_bear_cache_get(&s->config->cache, cn_str((const char *)parameters->session_id, parameters->session_id_len),
+            &session, cn_bear_now(s->config)))
+        return 0;
+    *parameters = session.parameters;
+    s->peer = session.peer;
+    s->name_hash = session.name_hash;
+    s->is_resumed = true;
+    return 1;
 }
 
 /* ---- Making a session ---- */
@@ -233,11 +249,12 @@ static bool cn_bear_begin(cn_bear_session_t *s) {
                 BR_KEYTYPE_SIGN, BR_KEYTYPE_EC, br_ec_get_default(), br_ecdsa_sign_asn1_get_default());
     }
     {
-        br_ssl_session_parameters session;
+        cn_bear_resumable_t session;
         bool is_host = s->server_name[0] && cn_x509_address(s->server_name, address) == 0;
-        bool is_known = cn_bear_cache_get(
-            &s->config->cache, cn_str(s->key, s->key_len), &session, &s->peer, cn_bear_now(s->config));
-        if (is_known) br_ssl_engine_set_session_parameters(s->engine, &session);
+        bool is_known =
+            cn_bear_cache_get(&s->config->cache, cn_str(s->key, s->key_len), &session, cn_bear_now(s->config));
+        if (is_known) br_ssl_engine_set_session_parameters(s->engine, &session.parameters);
+        s->peer = session.peer;
         return br_ssl_client_reset(&s->context.client, is_host ? s->server_name : NULL, is_known) != 0;
     }
 }
@@ -311,7 +328,8 @@ static const char *cn_bear_error_text(int err) {
     switch (err) {
     case BR_ERR_UNSUPPORTED_VERSION:
     case BR_ERR_BAD_VERSION: return "it does not speak TLS 1.2";
-    case BR_ERR_TOO_LARGE: return "it sent a record that is too large";
+    case BR_ERR_BAD_LENGTH:
+    case BR_ERR_TOO_LARGE: return "it sent a record of a length that is not allowed";
     case BR_ERR_BAD_MAC: return "it sent a record that does not decrypt";
     case BR_ERR_NO_RANDOM: return "there is no entropy";
     case BR_ERR_UNKNOWN_TYPE:
@@ -375,20 +393,27 @@ static const char *cn_bear_suite_name(unsigned suite) {
 
 static void cn_bear_finish_handshake(cn_bear_session_t *s) {
     const char *alpn = br_ssl_engine_get_selected_protocol(s->engine);
-    br_ssl_session_parameters session;
+    cn_bear_resumable_t session;
     if (!s->is_server) s->is_resumed = !s->verifier->was_asked;
+    if (s->is_server && s->is_resumed && s->name_hash != cn_bear_name_hash(s->engine)) {
+        s->has_failed = true;
+        snprintf(s->failure, sizeof s->failure, "the client resumed a session of another server name");
+        return;
+    }
     if (s->verifier && s->verifier->was_asked) {
         cn_bear_peer_release(s->peer);
         s->peer = s->verifier->peer;
         s->verifier->peer = NULL;
     }
-    br_ssl_engine_get_session_parameters(s->engine, &session);
-    if (!s->is_server && !s->is_resumed && session.session_id_len)
-        cn_bear_cache_put(&s->config->cache, cn_str(s->key, s->key_len), &session, s->peer, cn_bear_now(s->config));
+    br_ssl_engine_get_session_parameters(s->engine, &session.parameters);
+    session.peer = s->peer;
+    session.name_hash = 0;
+    if (!s->is_server && !s->is_resumed && session.parameters.session_id_len)
+        cn_bear_cache_put(&s->config->cache, cn_str(s->key, s->key_len), &session, cn_bear_now(s->config));
     if (s->verifier) cn_bear_verifier_free(s->verifier);
     s->verifier = NULL;
     s->info.version = "TLS 1.2";
-    s->info.cipher = cn_bear_suite_name(session.cipher_suite);
+    s->info.cipher = cn_bear_suite_name(session.parameters.cipher_suite);
     s->info.alpn = alpn ? alpn : "";
     s->info.server_name = br_ssl_engine_get_server_name(s->engine);
     s->info.peer_subject = "";
@@ -437,7 +462,8 @@ static char *cn_bear_buffer(void *session, connect_tls_channel_t channel, size_t
     }
     switch (channel) {
     case CONNECT_TLS_CIPHER_IN:
-        if ((state & BR_SSL_RECVREC) && cn_bear_borrow(s, &s->in, &s->engine->ibuf))
+        if ((state & BR_SSL_RECVREC) && cn_bear_borrow(s, &s->in, &s->engine->ibuf) &&
+            cn_bear_borrow(s, &s->out, &s->engine->obuf)) /* a record may be answered: by an alert */
             buffer = br_ssl_engine_recvrec_buf(s->engine, len);
         break;
     case CONNECT_TLS_CIPHER_OUT:

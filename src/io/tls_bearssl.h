@@ -17,6 +17,11 @@ typedef struct cn_bear_peer_t { /* what a handshake found out about the peer: sh
     connect_str_t certificates[]; /* the bytes behind them */
 } cn_bear_peer_t;
 
+typedef struct cn_bear_resumable_t { /* a session that may be resumed */
+    br_ssl_session_parameters parameters;
+    cn_bear_peer_t *peer; /* NULL: it sent no certificate */
+    uint32_t name_hash;   /* of the server name */
+} cn_bear_resumable_t;
 typedef struct cn_bear_entry_t cn_bear_entry_t;
 typedef struct cn_bear_cache_t { /* sessions to be resumed, for both roles; of several threads */
     const connect_allocator_t *allocator;
@@ -76,11 +81,10 @@ CN_PRIVATE int64_t cn_bear_now(const cn_bear_config_t *config);
 CN_PRIVATE bool cn_bear_cache_init(cn_bear_cache_t *cache, const connect_allocator_t *allocator, uint32_t capacity);
 CN_PRIVATE void cn_bear_cache_free(cn_bear_cache_t *cache);
 /* Keeps a session for a day at most, and while the peer's certificates hold; if memory is out, it is not kept. */
-CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, const br_ssl_session_parameters *session,
-    cn_bear_peer_t *peer_or_null, int64_t now);
-/* Finds a session; *peer: held for the caller, or NULL. */
-CN_PRIVATE bool cn_bear_cache_get(
-    cn_bear_cache_t *cache, connect_str_t key, br_ssl_session_parameters *session, cn_bear_peer_t **peer, int64_t now);
+CN_PRIVATE void cn_bear_cache_put(
+    cn_bear_cache_t *cache, connect_str_t key, const cn_bear_resumable_t *session, int64_t now);
+/* Finds a session; session->peer: held for the caller, or NULL. */
+CN_PRIVATE bool cn_bear_cache_get(cn_bear_cache_t *cache, connect_str_t key, cn_bear_resumable_t *session, int64_t now);
 CN_PRIVATE void cn_bear_peer_hold(cn_bear_peer_t *peer_or_null);
 CN_PRIVATE void cn_bear_peer_release(cn_bear_peer_t *peer_or_null);
 

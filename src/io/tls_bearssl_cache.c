@@ -3,10 +3,9 @@
 #include "base/str.h"
 
 #if CONNECT_ENABLE_TLS
-/* Sessions to be resumed, of both roles. A server finds one by the session ID that the client sends, with the server
-   name of that handshake behind it (RFC 6066 3: a session is not resumed under another name); a client by the server's
-   name, address and protocols. What the full handshake found out about the peer is kept with the session: a resumed one
-   checks no certificates, so the identity must come from here, and never from anywhere else.
+/* Sessions to be resumed, of both roles. A server finds one by the session ID that the client sends; a client by the
+   server's name, address and protocols. What the full handshake found out about the peer is kept with the session: a
+   resumed one checks no certificates, so the identity must come from here, and never from anywhere else.
 
    Sets of CN_BEAR_WAYS entries, chosen by a hash of the key; the one used least recently goes. So memory is bounded,
    nothing is ever moved, and a flood of sessions costs each other one a quarter of a chance. A session ends after a day
@@ -18,8 +17,7 @@
 struct cn_bear_entry_t {
     uint32_t used; /* when, by the cache's clock */
     int64_t expires;
-    cn_bear_peer_t *peer;
-    br_ssl_session_parameters session;
+    cn_bear_resumable_t session;
     size_t key_len;
     char key[];
 };
@@ -48,10 +46,10 @@ static void cn_bear_entry_free(const cn_bear_cache_t *cache, cn_bear_entry_t *en
     volatile unsigned char *secret;
     size_t i;
     if (!entry) return;
-    secret = entry->session.master_secret;
-    for (i = 0; i < sizeof entry->session.master_secret; i++)
+    secret = entry->session.parameters.master_secret;
+    for (i = 0; i < sizeof entry->session.parameters.master_secret; i++)
         secret[i] = 0;
-    cn_bear_peer_release(entry->peer);
+    cn_bear_peer_release(entry->session.peer);
     cn_mem_release(cache->allocator, entry);
 }
 
@@ -73,16 +71,16 @@ static bool cn_bear_entry_is(const cn_bear_entry_t *entry, connect_str_t key) {
     return entry && entry->key_len == key.len && memcmp(entry->key, key.data, key.len) == 0;
 }
 
-CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, const br_ssl_session_parameters *session,
-    cn_bear_peer_t *peer, int64_t now) {
+CN_PRIVATE void cn_bear_cache_put(
+    cn_bear_cache_t *cache, connect_str_t key, const cn_bear_resumable_t *session, int64_t now) {
+    const cn_bear_peer_t *peer = session->peer;
     cn_bear_entry_t *entry, **set, **chosen, *old;
     size_t i;
     if (cache->sets == 0) return;
     entry = (cn_bear_entry_t *)cn_mem_acquire(cache->allocator, sizeof *entry + key.len);
     if (!entry) return;
     entry->session = *session;
-    entry->peer = peer;
-    cn_bear_peer_hold(peer);
+    cn_bear_peer_hold(session->peer);
     entry->expires =
         peer && peer->is_verified ? CN_MIN(now + CN_BEAR_SESSION_S, peer->not_after) : now + CN_BEAR_SESSION_S;
     entry->key_len = key.len;
@@ -105,11 +103,11 @@ CN_PRIVATE void cn_bear_cache_put(cn_bear_cache_t *cache, connect_str_t key, con
 }
 
 CN_PRIVATE bool cn_bear_cache_get(
-    cn_bear_cache_t *cache, connect_str_t key, br_ssl_session_parameters *session, cn_bear_peer_t **peer, int64_t now) {
+    cn_bear_cache_t *cache, connect_str_t key, cn_bear_resumable_t *session, int64_t now) {
     cn_bear_entry_t **set, *expired = NULL;
     bool found = false;
     size_t i;
-    *peer = NULL;
+    memset(session, 0, sizeof *session);
     if (cache->sets == 0) return false;
     pthread_mutex_lock(&cache->mutex);
     set = cn_bear_cache_set(cache, key);
@@ -122,8 +120,7 @@ CN_PRIVATE bool cn_bear_cache_get(
         }
         set[i]->used = ++cache->clock;
         *session = set[i]->session;
-        *peer = set[i]->peer;
-        cn_bear_peer_hold(*peer);
+        cn_bear_peer_hold(session->peer);
         found = true;
     }
     pthread_mutex_unlock(&cache->mutex);

@@ -77,12 +77,26 @@ static void cn_bear_say_names(cn_bear_text_t *text) {
     cn_x509_names(&text->certs[0], &text->arena, &names);
     for (i = 0; i < names.count && len + 8 < sizeof list; i++) {
         const char *colon = names.items[i].data ? strchr(names.items[i].data, ':') : NULL;
-        if (!colon || (names.items[i].data[0] == 'C' && len)) continue;
+        if (!colon) continue;
+        if (cn_str_starts(names.items[i], CN_STR("CN:"))) {
+            if (!len) snprintf(list, sizeof list, "none but the CN %s, which does not count", colon + 1);
+            continue;
+        }
         len += (size_t)CN_MAX(snprintf(list + len, sizeof list - len, "%s%s", len ? ", " : "", colon + 1), 0);
     }
     if (len >= sizeof list) memcpy(list + sizeof list - 4, "...", 4);
     cn_bear_say(text, "no name in the certificate matches %s (it has %s)", text->verifier->server_name,
         list[0] ? list : "none");
+}
+
+static bool cn_bear_has_anchor_named(const cn_bear_config_t *config, connect_str_t name) {
+    size_t i;
+    for (i = 0; i < config->anchor_count; i++) {
+        const br_x500_name *dn = &config->anchors[i].dn;
+        if (dn->len >= name.len && name.len && memcmp(dn->data + dn->len - name.len, name.data, name.len) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void cn_bear_say_untrusted(cn_bear_text_t *text) {
@@ -93,6 +107,9 @@ static void cn_bear_say_untrusted(cn_bear_text_t *text) {
     if (connect_str_equal(last->issuer, last->subject))
         cn_bear_say(text, "certificate of %s is self-signed and none of the trust anchors (%zu%s)",
             cn_bear_whose(text, text->count - 1), config->anchor_count, skipped);
+    else if (cn_bear_has_anchor_named(config, last->issuer))
+        cn_bear_say(text, "certificate of %s is signed by another %s than the one among the trust anchors",
+            cn_bear_whose(text, text->count - 1), cn_bear_or(cn_x509_name_text(last->issuer, &text->arena)));
     else
         cn_bear_say(text, "certificate of %s is signed by %s, which is none of the trust anchors (%zu%s)",
             cn_bear_whose(text, text->count - 1), cn_bear_or(cn_x509_name_text(last->issuer, &text->arena)),
@@ -140,7 +157,7 @@ static void cn_bear_say_other(cn_bear_text_t *text, unsigned verdict) {
         return;
     case BR_ERR_X509_NOT_CA: cn_bear_say(text, "certificate of %s is signed by one that is no CA", whose); return;
     case BR_ERR_X509_FORBIDDEN_KEY_USAGE:
-        cn_bear_say(text, "certificate of %s: its key usage forbids this", whose);
+        cn_bear_say(text, "the key usage of certificate of %s, or of one that it rests on, forbids this", whose);
         return;
     case BR_ERR_X509_LIMIT_EXCEEDED:
         cn_bear_say(text, "the certificates of %s are larger than 64 KiB, or more than 16", whose);
@@ -220,6 +237,8 @@ static unsigned cn_bear_check_own(cn_bear_verifier_t *v, const cn_x509_t *leaf) 
     unsigned char address[16];
     size_t len = v->is_server ? 0 : cn_x509_address(v->server_name, address);
     if (!v->config->options->insecure_no_verify || v->is_server) {
+        const bool is_named = !v->is_server && v->server_name[0];
+        if (is_named && !leaf->alt_names.data) return BR_ERR_X509_BAD_SERVER_NAME; /* RFC 9525 6.3: CN is no name */
         if (len && !cn_x509_has_address(leaf, address, len)) return BR_ERR_X509_BAD_SERVER_NAME;
         if (!cn_x509_allows(leaf, v->is_server ? CN_X509_CLIENT_AUTH : CN_X509_SERVER_AUTH)) {
             char name[96];

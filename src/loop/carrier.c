@@ -84,6 +84,8 @@ static void cn_carrier_end(cn_carrier_t *carrier) {
 }
 
 static void cn_carrier_fail(cn_carrier_t *carrier, const cn_failure_t *failure) {
+    if (carrier->state == CN_CARRIER_DIALING) /* no file: its server has not begun to listen */
+        carrier->conn->dial_code = failure->os_error == ENOENT ? CONNECT_UNAVAILABLE : failure->code;
     cn_conn_set_failure(carrier->conn, failure->os_error, failure->text);
     cn_carrier_end(carrier);
 }
@@ -274,7 +276,12 @@ static void cn_carrier_on_output(connect_conn_t *conn, void *user) {
 
 static void cn_carrier_abandon(connect_conn_t *conn, void *transport) {
     cn_carrier_t *carrier = (cn_carrier_t *)transport;
-    if (carrier->conn == conn) cn_carrier_end(carrier);
+    if (carrier->conn != conn) return;
+    if (carrier->state == CN_CARRIER_OPEN && !carrier->is_blocked) {
+        connect_str_t last = cn_conn_farewell(conn);
+        if (last.len && cn_socket_write(carrier->source.fd, last) < 0) {} /* it is over in any case */
+    }
+    cn_carrier_end(carrier);
 }
 
 /* Something came that cannot be taken now: it is not asked for again until it can. */

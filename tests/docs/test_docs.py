@@ -1,52 +1,117 @@
-#!/usr/bin/env python3
-"""Compiles the C of each page in docs/, its blocks in their order as one file, with all warnings; runs it if it has a main."""
+"""The code in docs/*.md: schemas are generated, what is called generated is, programs are run, and snippets compile.
 
-import glob
+    ```proto  with `// name.proto` in its first line: a schema, which all blocks of all pages may use
+    ```c      with `/* generated */`: stands in the header of a schema, word by word
+              with `/* name.c */`: a program; the next ```text block is what it prints
+              else the inside of a function, to which SCOPE belongs
+    A page whose first block of C begins with an #include is one file: its blocks in their order; run if it has a main.
+"""
 import os
+import pathlib
 import re
 import subprocess
-import sys
+import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-WORK = os.path.join(ROOT, "build/docs")
-CC = os.environ.get("CC", "cc")
-FLAGS = "-std=c99 -D_POSIX_C_SOURCE=200809L -O1 -Wall -Wextra -Wpedantic -Wshadow -Wundef -Werror".split()
-LIBS = "-lnghttp2 -lz -lzstd -lbearssl -lpthread".split()
-
-
-def run(*command):
-    print("$", " ".join(command), flush=True)
-    subprocess.run(command, cwd=WORK, check=True, timeout=120, stdin=subprocess.DEVNULL)
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WORK = ROOT / 'build' / 'docs'
+CC = os.environ.get('CC', 'cc')
+FLAGS = '-std=c99 -Wall -Wextra -Wpedantic -Wshadow -Wundef -Werror'.split()
+LIBS = '-lnghttp2 -lz -lzstd -lbearssl -lpthread'.split()
+ELSEWHERE = 'generator.md'  # has a test of its own
+SCOPE = 'connect_str_t bytes, connect_str_t json, connect_arena_t arena, connect_error_t error'
 
 
-def main():
-    os.makedirs(WORK, exist_ok=True)
-    run(CC, "-o", "connect_gen", os.path.join(ROOT, "connect_gen.c"))
-    run("./connect_gen", "-I", os.path.join(ROOT, "examples"), "--out", ".", "telemetry.proto")
-    with open(os.path.join(WORK, "impl.c"), "w") as file:
-        file.write('#define CONNECT_IMPLEMENTATION\n#include "telemetry.connect.h"\n')
-    run(CC, *FLAGS, "-I" + ROOT, "-I.", "-c", "impl.c")
-    pages = 0
-    for page in sorted(glob.glob(os.path.join(ROOT, "docs/*.md"))):
-        with open(page) as file:
-            text = file.read()
-        blocks = re.findall(r"^```c\n(.*?)^```$", text, re.S | re.M)
-        assert len(blocks) == len(re.findall(r"^```c\b", text, re.M)), page + ": a C block that does not end"
-        if not blocks:
-            continue
-        pages += 1
-        name = os.path.basename(page)[:-3]
-        with open(os.path.join(WORK, name + ".c"), "w") as file:
-            for block in blocks:
-                line = text[: text.index(block)].count("\n") + 1
-                file.write('#line %d "%s"\n%s' % (line, page, block))
-        if re.search(r"^int main\(", "".join(blocks), re.M):
-            run(CC, *FLAGS, "-I" + ROOT, "-I.", "-o", name, name + ".c", "impl.o", *LIBS)
-            run("./" + name)
-        else:
-            run(CC, *FLAGS, "-I" + ROOT, "-I.", "-c", name + ".c")
-    assert pages, "no page with C"
+def run(*command, **options):
+    return subprocess.run([str(word) for word in command], cwd=WORK, check=True, timeout=200, **options)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def words(text):
+    return ' '.join(text.split())
+
+
+class Docs(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        WORK.mkdir(parents=True, exist_ok=True)
+        cls.blocks = []  # page, language, text
+        cls.files = {}  # page: its blocks of C, where they are one file
+        for page in sorted((ROOT / 'docs').glob('*.md')):
+            c = re.findall(r'^```c\n(.*?)^```$', page.read_text(), re.M | re.S)
+            if c and c[0].startswith('#include'):
+                cls.files[page.name] = c
+            if page.name in cls.files or page.name == ELSEWHERE:
+                continue
+            for language, text in re.findall(r'^```(\w*)\n(.*?)^```$', page.read_text(), re.M | re.S):
+                cls.blocks.append((page.name, language, text))
+        cls.headers = []
+        for _, language, text in cls.blocks:
+            if language == 'proto':
+                name = re.match(r'// (\w+\.proto)\n', text)[1]
+                (WORK / name).write_text(text)
+                run(ROOT / 'build' / 'connect_gen', '-I', WORK, '--out', WORK, name)
+                cls.headers.append(name.replace('.proto', '.connect.h'))
+
+    def c_blocks(self):
+        for at, (page, language, text) in enumerate(self.blocks):
+            if language == 'c':
+                name = re.match(r'/\* ([\w.]+) \*/\n', text)
+                yield at, page, name and name[1], text
+
+    def test_generated(self):
+        headers = words(' '.join((WORK / header).read_text() for header in self.headers))
+        for _, page, name, text in self.c_blocks():
+            if name == 'generated':
+                with self.subTest(page):
+                    self.assertIn(words(text.split('\n', 1)[1]), headers)
+
+    def test_programs(self):
+        for at, page, name, text in self.c_blocks():
+            if not name or name == 'generated':
+                continue
+            with self.subTest(f'{page}: {name}'):
+                (WORK / name).write_text(text)
+                program = WORK / name.replace('.c', '')
+                run(CC, *FLAGS, '-I', ROOT, '-I', WORK, name, '-o', program)
+                self.assertEqual(self.blocks[at + 1][1], 'text')
+                self.assertEqual(run(program, stdout=subprocess.PIPE, text=True).stdout, self.blocks[at + 1][2])
+
+    def test_files(self):
+        run(ROOT / 'build' / 'connect_gen', '-I', ROOT / 'examples', '--out', WORK, 'telemetry.proto')
+        for page, blocks in self.files.items():
+            with self.subTest(page):
+                text = ''.join(blocks)
+                name = page.replace('.md', '.c')
+                flags = [*FLAGS, '-D_POSIX_C_SOURCE=200809L', '-Wno-unused-function', '-I', ROOT, '-I', WORK]
+                (WORK / name).write_text(text)
+                (WORK / 'tables.c').write_text('#define CONNECT_IMPLEMENTATION\n#include "telemetry.connect.h"\n')
+                if re.search(r'^int main\(', text, re.M):
+                    run(CC, *flags, name, 'tables.c', '-o', page.replace('.md', ''), *LIBS)
+                    run(WORK / page.replace('.md', ''))
+                else:
+                    run(CC, *flags, '-c', name)
+        self.assertGreater(len(self.files), 1)
+
+    def test_snippets(self):
+        code = ''.join(f'#include "{header}"\n' for header in self.headers)
+        code += '#include "google/protobuf/any.connect.h"\n#include "google/protobuf/field_mask.connect.h"\n'
+        code += '#include "google/protobuf/struct.connect.h"\n#include <stdio.h>\n'
+        count = 0
+        for _, page, name, text in self.c_blocks():
+            if name:
+                continue
+            count += 1
+            code += f'\n/* {page} */\nvoid snippet_{count}({SCOPE});\nvoid snippet_{count}({SCOPE}) {{\n'
+            code += '(void)bytes;\n(void)json;\n(void)arena;\n(void)error;\n{\n' + text + '}\n}\n'
+        (WORK / 'all_types.proto').write_text(  # for headers that no schema of the pages imports
+            'syntax = "proto3";\nimport "google/protobuf/any.proto";\nimport "google/protobuf/field_mask.proto";\n'
+            'import "google/protobuf/struct.proto";\nmessage AllTypes { google.protobuf.Any any = 1;\n'
+            'google.protobuf.FieldMask mask = 2; google.protobuf.Struct object = 3; }\n')
+        run(ROOT / 'build' / 'connect_gen', '-I', WORK, '--out', WORK, 'all_types.proto')
+        (WORK / 'snippets.c').write_text(code)
+        run(CC, *FLAGS, '-Wno-unused-but-set-variable', '-Wno-unused-but-set-parameter', '-I', ROOT, '-I', WORK, '-c',
+            'snippets.c')
+        self.assertGreater(count, 10)
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -746,6 +746,36 @@ class Bad(Case):
                 self.assertLess(time.monotonic() - start, 20)
                 self.assertLessEqual(len(messages), 210)
 
+    def test_large(self):
+        """What is large, and right: accepted in bounded time."""
+        head = (
+            'syntax = "proto3"; import "google/protobuf/descriptor.proto";\n'
+            "message B { int32 i = 1; B b = 2; repeated int32 r = 3; repeated B rb = 4; }\n"
+            "extend google.protobuf.FileOptions { B one = 50001; repeated int32 many = 50002; }\n"
+        )
+        cases = {
+            "list": head + "option (one) = { r: [" + ",".join("1" * 200000) + "] };",
+            "many": head + "option (many) = 1;" * 50000,
+            "dots": head + "option (one).rb = {i:1};" * 30000,
+            "deep": head + "option (one) = " + "{b" * 60 + "{r:[" + ",".join("1" * 50000) + "]}" + "}" * 60 + ";",
+            "messages": 'syntax = "proto3";' + "".join("message M%d { B b = 1; }" % i for i in range(5000)) + "message B {}",
+            "defaults": 'syntax = "proto2"; enum E {'
+            + "".join("E%d=%d;" % (i, i) for i in range(65000))
+            + "} message M {"
+            + "".join("optional E f%d = %d [default = E64999];" % (i, i + 20000) for i in range(5000))
+            + "}",
+            "extensions": 'syntax = "proto2"; message M { extensions 1 to max; } extend M {'
+            + "".join("optional int32 e%d = %d;" % (i, i + 20000) for i in range(10000))
+            + "}",
+            "underscores": 'syntax = "proto3";' + "".join("message a%s {}" % ("_" * i) for i in range(300)),
+        }
+        for name, text in cases.items():
+            with self.subTest(name):
+                self.write(name + ".proto", text)
+                start = time.monotonic()
+                self.generate("--out", "large", name + ".proto", generator=self.checked)
+                self.assertLess(time.monotonic() - start, 30)
+
     def test_long_import_chain(self):
         for i in range(300):
             self.write("f%d.proto" % i, 'syntax = "proto3"; import "f%d.proto";' % (i + 1))

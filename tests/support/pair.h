@@ -84,6 +84,7 @@ typedef struct pair_link {
 typedef struct pair {
     connect_server_t *server; /* NULL: nobody answers; the test feeds the client */
     connect_client_t *client;
+    connect_listen_options_t listen;
     pair_link links[PAIR_LINKS];
     size_t count;
     int64_t now;
@@ -132,7 +133,7 @@ static SUPPORT_UNUSED connect_code_t pair_dial(connect_conn_t *conn, const char 
     p->dials++;
     if (p->dial_code != CONNECT_OK) return p->dial_code;
     if (p->server) {
-        server = connect_server_accept(p->server, "memory:", NULL, &error);
+        server = connect_server_accept(p->server, "memory:", &p->listen, &error);
         if (!server) return CONNECT_UNAVAILABLE;
     }
     pair_add(p, conn, server);

@@ -64,23 +64,24 @@ static SUPPORT_UNUSED void town_canceled(connect_call_t *call, void *arg) {
     assert_true(i < place->in->answer_count);
     town_finish(place->in, i, CONNECT_CANCELED);
 }
-/* "hold": answered when the test says so. "fail:<n>": with that code. Else the text comes back, the place as number. */
+/* "hold": answered when the test says so. "fail:<nn>": with that code. Else the text comes back, the place as number. */
 static SUPPORT_UNUSED connect_code_t town_request(
     connect_call_t *call, const void *request, void *response, void *user) {
     town_place *place = (town_place *)user;
     const note *asked = (const note *)request;
     town *t = place->in;
+    const bool holds = connect_str_equal(asked->text, connect_str_of("hold"));
     place->calls++;
-    if (strncmp(asked->text.data, "fail:", 5) == 0)
-        return connect_call_fail(call, (connect_code_t)atoi(asked->text.data + 5), "as asked");
+    if (asked->text.len > 5 && memcmp(asked->text.data, "fail:", 5) == 0)
+        return connect_call_fail(
+            call, (connect_code_t)(asked->text.data[5] - 48) * 10 + asked->text.data[6] - 48, "as asked");
     *(note *)response = *asked;
     ((note *)response)->number = (int32_t)(place - t->places);
-    if (!place->answers_after_ms && strcmp(asked->text.data, "hold") != 0) return CONNECT_OK;
+    if (!place->answers_after_ms && !holds) return CONNECT_OK;
     assert_true(t->answer_count < 256);
     t->answers[t->answer_count].call = call;
     t->answers[t->answer_count].place = place;
-    t->answers[t->answer_count++].due_ms =
-        strcmp(asked->text.data, "hold") == 0 ? INT64_MAX : t->p.now + place->answers_after_ms;
+    t->answers[t->answer_count++].due_ms = holds ? INT64_MAX : t->p.now + place->answers_after_ms;
     if (++place->running > place->most) place->most = place->running;
     connect_call_on_cancel(call, town_canceled, place);
     return CONNECT_LATER;

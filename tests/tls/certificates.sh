@@ -1,17 +1,14 @@
 #!/bin/sh
 # Makes the certificates that the tests of TLS use, with openssl, in a folder: certificates.sh DIRECTORY
-# Nothing of it is kept: dates are relative to now, or fixed far away. Quick when they are there and fresh.
+# Nothing of it is kept in the tree. Those that expire, or are not valid yet, have dates that stay so.
 set -eu
 mkdir -p "$1"
 to=$(cd "$1" && pwd)
-stamp=$to/.made-$(cksum < "$0" | tr ' ' -)
-if [ -e "$stamp" ] && [ -z "$(find "$stamp" -mtime +20)" ]; then exit 0; fi
 rm -rf "$to"
 mkdir -p "$to"
 cd "$to"
-exec > openssl.log 2>&1
+exec 3>&2 > openssl.log 2>&1
 trap 'status=$?; if [ $status -ne 0 ]; then cat openssl.log >&3; fi' EXIT
-exec 3>&2
 
 # key NAME KIND: rsa:BITS or an EC curve
 key() {
@@ -42,7 +39,7 @@ root() {
     config "$1" "$3" basicConstraints=critical,CA:TRUE keyUsage=critical,keyCertSign,cRLSign subjectKeyIdentifier=hash
     openssl req -x509 -new -sha256 -days 3650 -key "$1.key" -config "$1.cnf" -extensions ext -out "$1.pem"
 }
-# issue NAME KIND SUBJECT ISSUER [EXTENSION...]: $options: for openssl, default -sha256 -days 30
+# issue NAME KIND SUBJECT ISSUER [EXTENSION...]: $options: for openssl, default -sha256 -days 3650
 issue() {
     name=$1 kind=$2 subject=$3 issuer=$4
     shift 4
@@ -50,7 +47,7 @@ issue() {
     config "$name" "$subject" "$@"
     openssl req -new -sha256 -key "$name.key" -config "$name.cnf" -out "$name.csr"
     openssl x509 -req -in "$name.csr" -CA "$issuer.pem" -CAkey "$issuer.key" -set_serial "0x1$(openssl rand -hex 8)" \
-        ${options:--sha256 -days 30} -extfile "$name.cnf" -extensions ext -out "$name.pem"
+        ${options:--sha256 -days 3650} -extfile "$name.cnf" -extensions ext -out "$name.pem"
 }
 # dated NAME FROM TO: the same with fixed dates, YYYYMMDDHHMMSSZ; issuer: ca
 dated() {
@@ -90,14 +87,14 @@ issue not-for-clients P-256 "CN=a server" ca "$server"
 issue server-other P-256 "CN=gw" other "$names" "$server"
 issue impostor-leaf P-256 "CN=gw" impostor "$names" "$server"
 issue weak rsa:1024 "CN=weak" ca "$names" "$server"
-options="-sha1 -days 30" issue sha1 P-256 "CN=sha1" ca "$names" "$server"
+options="-sha1 -days 3650" issue sha1 P-256 "CN=sha1" ca "$names" "$server"
 issue usage P-256 "CN=usage" ca "$names" "$server" keyUsage=critical,keyCertSign
 issue nameless P-256 "CN=localhost" ca "$server"
 issue by-leaf P-256 "CN=by a leaf" server "$names" "$server"
 cat by-leaf.pem server.pem > by-leaf-chain.pem
 key self P-256
 config self "CN=self" "$names"
-openssl req -x509 -new -sha256 -days 30 -key self.key -config self.cnf -extensions ext -out self.pem
+openssl req -x509 -new -sha256 -days 3650 -key self.key -config self.cnf -extensions ext -out self.pem
 for name in expired early late-client; do
     key $name P-256
     config $name "CN=$name" "$names" "extendedKeyUsage=serverAuth,clientAuth"
@@ -123,4 +120,3 @@ cat edwards.pem ca.pem other.pem > bundle.pem
 openssl x509 -in server.pem -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary |
     openssl base64 > server.pin
 openssl x509 -in client.pem -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr 'A-F' 'a-f' > client.fingerprint
-touch "$stamp"

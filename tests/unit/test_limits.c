@@ -20,8 +20,9 @@ static const struct {
     LIMIT(depth, 100, 32), LIMIT(zstd_window, 8 * MIB, MIB), LIMIT(reset_burst, 200, 50), LIMIT(reset_rate, 33, 10),
     LIMIT(frame_burst, 10000, 1000), LIMIT(frame_rate, 1000, 100), LIMIT(handshake_ms, 10000, 10000),
     LIMIT(header_ms, 10000, 10000), LIMIT(body_gap_ms, 30000, 30000), LIMIT(write_stall_ms, 30000, 30000),
-    LIMIT(idle_http1_ms, 60000, 15000), LIMIT(idle_http2_ms, 300000, 60000), LIMIT(drain_ms, 10000, 5000),
-    LIMIT(dial_ms, 5000, 5000), LIMIT(establish_ms, 20000, 20000)};
+    LIMIT(idle_http1_ms, 60000, 15000), LIMIT(idle_http2_ms, 300000, 60000), LIMIT(ping_ms, 7200000, CONNECT_UNLIMITED),
+    LIMIT(ping_answer_ms, 20000, 20000), LIMIT(drain_ms, 10000, 5000), LIMIT(dial_ms, 5000, 5000),
+    LIMIT(establish_ms, 20000, 20000)};
 #define ROWS (sizeof rows / sizeof *rows)
 
 static uint32_t *field(connect_limits_t *limits, size_t row) {

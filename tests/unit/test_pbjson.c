@@ -343,7 +343,7 @@ static void test_golden(void **state) {
         "\"singleSint64\":\"9223372036854775807\",\"singleString\":\"a\\\"b\\u0001\xC3\xA9\",\"singleBytes\":\"/+8=\","
         "\"singleMessage\":{\"singleInt32\":1},\"singleGroup\":{\"id\":2,\"name\":\"n\"},"
         "\"optionalDouble\":0,\"optionalInt64\":\"0\",\"optionalBool\":false,\"optionalEnum\":\"ZERO\","
-        "\"optionalString\":\"\",\"optionalBytes\":\"\",\"repeatedDouble\":[1,-0,1e+100,\"NaN\",\"Infinity\",\"-"
+        "\"optionalString\":\"\",\"optionalBytes\":\"\",\"repeatedDouble\":[1,-0.0,1e+100,\"NaN\",\"Infinity\",\"-"
         "Infinity\"],"
         "\"repeatedInt64\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"],\"repeatedBool\":[true,false],"
         "\"repeatedEnum\":[\"NEGATIVE\",\"ZERO\",5],\"repeatedString\":[\"\",\"x\"],\"repeatedBytes\":[\"\",\"AA==\"],"
@@ -400,7 +400,7 @@ static void test_other_spellings(void **state) {
     check(&all_types_type, "{\"singleDouble\":\"1.5\",\"singleFloat\":\"-Infinity\"}",
         "{\"singleDouble\":1.5,\"singleFloat\":\"-Infinity\"}");
     check(&all_types_type, "{\"singleDouble\":1e-400,\"singleFloat\":3.4028235e38}", "{\"singleFloat\":3.4028235e+38}");
-    check(&all_types_type, "{\"singleDouble\":-0}", "{\"singleDouble\":-0}");
+    check(&all_types_type, "{\"singleDouble\":-0}", "{\"singleDouble\":-0.0}");
     check(&all_types_type, "{\"singleBytes\":\"-_8\"}", "{\"singleBytes\":\"+/8=\"}");
     check(&all_types_type, "{\"singleBytes\":\"+/8=\"}", "{\"singleBytes\":\"+/8=\"}");
     check(&all_types_type, "{\"singleEnum\":100,\"optionalEnum\":\"UNO_\"}",

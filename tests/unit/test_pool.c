@@ -338,6 +338,96 @@ static void test_idle_close(void **state) {
     }
 }
 
+/* ---- A peer that is gone ---- */
+
+/* HTTP/2: nothing was heard for ping_ms: a PING; no answer within ping_answer_ms: the connection is lost. */
+static void test_keepalive(void **state) {
+    int answers;
+    (void)state;
+    for (answers = 0; answers < 2; answers++) {
+        connect_call_options_t options = CONNECT_DEFAULTS;
+        size_t i, pings = 0;
+        bytes *up;
+        town t;
+        town_call c;
+        options.timeout_ms = CONNECT_UNLIMITED;
+        town_init(&t, 1, CONNECT_HTTP_2);
+        town_open(&t, 0, 0);
+        t.options.limits.ping_ms = 30000;
+        t.options.limits.ping_answer_ms = 1000;
+        town_build(&t);
+        assert_true(town_ask(&t, &c, &town_unsafe, "hold", &options));
+        town_advance(&t, 100);
+        if (!answers) t.p.links[0].down.frozen = true;
+        up = &t.p.links[0].up.sent;
+        town_advance(&t, 30800);
+        assert_int_equal(c.closed, 0);
+        town_advance(&t, 100000);
+        for (i = 24; i + 9 <= up->len;) {
+            const unsigned char *f = (const unsigned char *)up->data + i;
+            pings += f[3] == 6 && !(f[4] & 1);
+            i += 9 + ((size_t)f[0] << 16 | (size_t)f[1] << 8 | f[2]);
+        }
+        if (answers) {
+            assert_int_equal(c.closed, 0);
+            assert_int_equal(pings, 4);
+        } else {
+            assert_int_equal(pings, 1);
+            assert_true(c.closed == 1 && c.code == CONNECT_UNAVAILABLE);
+            assert_string_equal(c.text, "the peer does not answer (limits.ping_answer_ms)");
+        }
+        town_free(&t);
+    }
+}
+
+/* ---- Calls that are made for others ---- */
+
+/* A call shares its parent's deadline, and is closed before it. */
+static void test_parent(void **state) {
+    int how;
+    (void)state;
+    for (how = 0; how < 4; how++) {
+        failing_allocator memory;
+        connect_call_options_t options = CONNECT_DEFAULTS;
+        connect_error_t error;
+        town t;
+        town_call parent, child;
+        failing_init(&memory, SIZE_MAX, false);
+        town_init(&t, 1, CONNECT_HTTP_2);
+        town_open(&t, 0, 0);
+        t.options.allocator = &memory.allocator;
+        town_build(&t);
+        options.timeout_ms = 1000;
+        assert_true(town_ask(&t, &parent, &town_unsafe, "hold", &options));
+        town_advance(&t, 400);
+        options.timeout_ms = 5000;
+        options.parent = t.answers[0].call; /* what the handler got: it asks on */
+        assert_true(town_ask(&t, &child, &town_unsafe, "hold", &options));
+        assert_true(connect_call_time_left_ms(child.call) <= 600);
+        town_advance(&t, 10);
+        assert_int_equal(t.answer_count, 2);
+        if (how == 0) connect_call_finish(parent.call, CONNECT_CANCELED, NULL); /* the peer has gone */
+        if (how == 1) town_advance(&t, 600);                                    /* the deadline has passed */
+        if (how == 2) town_finish(&t, 0, CONNECT_OK);                           /* the handler has answered */
+        if (how == 3) town_finish(&t, 1, CONNECT_OK);                           /* the child is first */
+        town_advance(&t, 10);
+        assert_int_equal(child.closed, 1);
+        if (how == 0 || how == 2) assert_int_equal(child.code, CONNECT_CANCELED);
+        if (how == 3) assert_true(ok(child) && parent.closed == 0);
+        if (how != 3) assert_int_equal(parent.closed, 1);
+        if (how == 3) town_finish(&t, 0, CONNECT_OK);
+        town_advance(&t, 10);
+        assert_int_equal(t.answer_count, 0);
+        options.parent = parent.call = NULL;
+        assert_true(town_ask(&t, &parent, &town_unsafe, "x", NULL));
+        assert_int_equal(parent.closed, 0);
+        town_settle(&t);
+        (void)error;
+        town_free(&t);
+        assert_int_equal(memory.live, 0);
+    }
+}
+
 /* ---- Names ---- */
 
 static void test_names(void **state) {
@@ -470,7 +560,8 @@ int main(void) {
         cmocka_unit_test(test_backoff), cmocka_unit_test(test_time_limits), cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_http1_connections), cmocka_unit_test(test_http2_streams),
         cmocka_unit_test(test_goaway_with_calls), cmocka_unit_test(test_refusals), cmocka_unit_test(test_idle_close),
-        cmocka_unit_test(test_names), cmocka_unit_test(test_no_name), cmocka_unit_test(test_late_answer),
+        cmocka_unit_test(test_keepalive),
+        cmocka_unit_test(test_parent), cmocka_unit_test(test_names), cmocka_unit_test(test_no_name), cmocka_unit_test(test_late_answer),
         cmocka_unit_test(test_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

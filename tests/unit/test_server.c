@@ -226,6 +226,7 @@ static void test_later_without_peer(void **state) {
         guest_call(&d, &g, &kind, 0);
         pair_pump(&d.p);
         assert_int_equal(d.requests, 1);
+        d.p.dial_code = CONNECT_UNAVAILABLE; /* nor can it be sent again */
         pair_close(&d.p);
         assert_int_equal(g.closed, 1);
         assert_int_equal(g.code, CONNECT_UNAVAILABLE);

@@ -50,7 +50,7 @@ static void test_kinds(void **state) {
         "{\"doubles\":[\"NaN\",\"Infinity\",\"-Infinity\",-0.0],\"strings\":[\"\",\"b\"],\"choices\":[{\"number\":1},{}"
         "],"
         "\"lists\":[{\"lists\":[{\"bools\":[false]}]}]}",
-        "doubles: nan\ndoubles: inf\ndoubles: -inf\ndoubles: -0\nstrings: \"\"\nstrings: \"b\"\nchoices {\n  number: "
+        "doubles: nan\ndoubles: inf\ndoubles: -inf\ndoubles: -0.0\nstrings: \"\"\nstrings: \"b\"\nchoices {\n  number: "
         "1\n}\n"
         "choices {\n}\nlists {\n  lists {\n    bools: false\n  }\n}\n");
     check(&test_kinds_Maps_type, "{\"byString\":{\"\":\"\"},\"choices\":{\"k\":{\"choice\":{}}}}",
