@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 e177aa1be0192868. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 621ee292aeb9f2ec. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -1698,15 +1698,24 @@ CN_PRIVATE void cn_buf_clear(cn_buf_t *buf);
 /* Gives the block back. */
 CN_PRIVATE void cn_buf_free(cn_buf_t *buf, const connect_allocator_t *allocator);
 
-typedef struct cn_buf_pool_t { /* empty blocks that connections borrow, so that an idle one owns none */
+typedef struct cn_spare_t { /* how a spare block begins */
+    struct cn_spare_t *next;
+} cn_spare_t;
+typedef struct cn_buf_pool_t { /* memory that connections borrow, so that an idle one owns none */
     cn_buf_t blocks[16];
     size_t count;
+    cn_spare_t *spares[16]; /* blocks that are no queues, by a size class of who uses them */
+    size_t spare_bytes;
 } cn_buf_pool_t;
 
 /* Gives an empty queue a block from the pool, if there is one. */
 CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool);
 /* Puts the block of an empty queue into the pool; a large one, and one too many, is freed. */
 CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator);
+/* Takes a spare block of this class and size; NULL: there is none. */
+CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size);
+/* Keeps a block. Returns false: there are max bytes of them. */
+CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max);
 CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 
 /* #### src/base/buf.c ############################################################################################## */
@@ -1811,7 +1820,33 @@ CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const conne
     }
 }
 
+CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size) {
+    cn_spare_t *spare = pool->spares[size_class];
+    if (!spare) return NULL;
+    pool->spares[size_class] = spare->next;
+    pool->spare_bytes -= size;
+    return spare;
+}
+
+CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max) {
+    cn_spare_t *spare = (cn_spare_t *)block;
+    if (pool->spare_bytes + size > max) return false;
+    spare->next = pool->spares[size_class];
+    pool->spares[size_class] = spare;
+    pool->spare_bytes += size;
+    return true;
+}
+
 CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t *allocator) {
+    size_t i;
+    for (i = 0; i < CN_LEN(pool->spares); i++) {
+        while (pool->spares[i]) {
+            cn_spare_t *spare = pool->spares[i];
+            pool->spares[i] = spare->next;
+            cn_mem_release(allocator, spare);
+        }
+    }
+    pool->spare_bytes = 0;
     while (pool->count)
         cn_buf_free(&pool->blocks[--pool->count], allocator);
 }
@@ -11175,6 +11210,7 @@ struct cn_http_t { /* embedded in the connection */
     const cn_http_events_t *events;
     const connect_allocator_t *allocator;
     const connect_limits_t *limits;   /* filled in: no zeros */
+    cn_buf_pool_t *pool;              /* of the owner of the connection; NULL: none */
     cn_buf_t out;                     /* bytes for the peer */
     cn_list_t exchanges;              /* by begin */
     uint32_t exchange_count;
@@ -12806,8 +12842,8 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 #define CN_HTTP2_HPACK_TABLE 4096u    /* RFC 9113 6.5.2, the initial value */
 #define CN_HTTP2_STACK_FIELDS 40u     /* header fields whose array is on the stack */
 
-/* nghttp2's memory: blocks of up to 1 KiB are kept in free lists by size, for it frees and takes the same sizes again
-   with every stream. All blocks start with a head that says how large they are.
+/* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
+   stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -12819,7 +12855,6 @@ typedef union cn_http2_block_t { /* the head of a block, as large as any type's 
     struct {
         cn_list_t node;
         size_t size; /* usable bytes */
-        union cn_http2_block_t *next_free;
     } head;
     long double align;
 } cn_http2_block_t;
@@ -12864,9 +12899,7 @@ typedef struct cn_http2_t {
     uint32_t last_cut_id;        /* the highest that this end ended before the peer did: frames may be on their way */
     uint32_t last_peer_reset_id; /* of the last RST_STREAM that passed */
     /* memory */
-    cn_list_t blocks; /* all of them */
-    cn_http2_block_t *pool[CN_HTTP2_POOL_CLASSES];
-    size_t pool_bytes, pool_max;
+    cn_list_t blocks; /* all that are in use */
     bool starved; /* the allocator has failed */
 } cn_http2_t;
 
@@ -12898,25 +12931,22 @@ static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
 
 static void *cn_http2_malloc(size_t size, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
-    cn_http2_block_t *block;
+    cn_http2_block_t *block = NULL;
     size_t class_at;
     if (size == 0) size = 1;
     class_at = cn_http2_pool_class(size);
     if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES)) {
         size = (class_at + 1) * CN_HTTP2_POOL_STEP;
-        block = h->pool[class_at];
-        if (CN_LIKELY(block != NULL)) {
-            h->pool[class_at] = block->head.next_free;
-            h->pool_bytes -= size;
-            return block + 1;
-        }
+        if (h->http->pool) block = (cn_http2_block_t *)cn_buf_take_spare(h->http->pool, class_at, size);
     }
-    if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
-    block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
-    if (!block) {
-        h->starved = true;
-        cn_http2_fail_memory(h);
-        return NULL;
+    if (CN_UNLIKELY(!block)) {
+        if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
+        block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
+        if (!block) {
+            h->starved = true;
+            cn_http2_fail_memory(h);
+            return NULL;
+        }
     }
     block->head.size = size;
     block->head.node.next = NULL;
@@ -12926,18 +12956,17 @@ static void *cn_http2_malloc(size_t size, void *user) {
 
 static void cn_http2_free_block(void *at, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
+    cn_buf_pool_t *pool = h->http->pool;
     cn_http2_block_t *block;
-    size_t class_at;
+    size_t class_at, size;
     if (!at || CN_UNLIKELY(h->starved)) return;
     block = (cn_http2_block_t *)at - 1;
-    class_at = cn_http2_pool_class(block->head.size);
-    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES && h->pool_bytes + block->head.size <= h->pool_max)) {
-        block->head.next_free = h->pool[class_at];
-        h->pool[class_at] = block;
-        h->pool_bytes += block->head.size;
-        return;
-    }
+    size = block->head.size;
+    class_at = cn_http2_pool_class(size);
     cn_list_remove(&block->head.node);
+    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES && pool) &&
+        cn_buf_keep_spare(pool, class_at, block, size, h->http->limits->connection_buffer))
+        return;
     cn_mem_release(h->http->allocator, block);
 }
 
@@ -13745,7 +13774,6 @@ static bool cn_http2_open(cn_http_t *http) {
     if (!h) return false;
     h->http = http;
     cn_list_init(&h->blocks);
-    h->pool_max = limits->connection_buffer / 8;
     h->had_room = true;
     h->magic_left = http->is_server ? CN_HTTP2_MAGIC_LEN : 0;
     h->update_credit = limits->streams < CN_HTTP2_UPDATE_CREDIT / 2 ? limits->streams : CN_HTTP2_UPDATE_CREDIT / 2;
@@ -18245,7 +18273,6 @@ struct connect_conn_t {
     const cn_conn_owner_t *events;
     void *owner;
     cn_list_t node; /* in the owner's list */
-    cn_buf_pool_t *pool;
     int64_t owner_due_ms;     /* set by cn_conn_set_owner_due */
     int64_t opened_ms;        /* when it was opened; -1: the time is not known yet */
     int64_t heard_ms;         /* when something came last */
@@ -18276,13 +18303,14 @@ struct connect_conn_t {
     int64_t dialled_ms;
     bool met;                 /* they have heard that it is open */
     bool given_up;            /* another was faster: no failure */
-    char failure[256];
-    char peer[110]; /* a Unix path is at most 108 bytes */
+    char *failure_block;      /* what http.failure points to, if it was copied */
     void (*output)(connect_conn_t *conn, void *user);
     void *output_user;
     void (*abandon)(connect_conn_t *conn, void *transport);
     void *transport;
+    char peer[]; /* its address */
 };
+#define CN_CONN_FAILURE_TEXT 256u
 
 typedef struct cn_conn_options_t {
     const connect_allocator_t *allocator;
@@ -18382,8 +18410,11 @@ static void cn_conn_on_room(cn_http_t *http) {
 
 CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     static const cn_http_events_t events = {cn_conn_on_begin, cn_conn_on_http_output, cn_conn_on_room};
-    connect_conn_t *conn = (connect_conn_t *)cn_mem_acquire(options->allocator, sizeof *conn);
+    const char *peer = options->peer ? options->peer : "";
+    const size_t peer_len = strlen(peer);
+    connect_conn_t *conn = (connect_conn_t *)cn_mem_acquire(options->allocator, sizeof *conn + peer_len + 1);
     if (!conn) return NULL;
+    memcpy(conn->peer, peer, peer_len + 1);
     conn->http.events = &events;
     conn->http.allocator = options->allocator;
     conn->http.limits = options->limits;
@@ -18393,7 +18424,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     cn_list_init(&conn->http.exchanges);
     conn->events = options->events;
     conn->owner = options->owner;
-    conn->pool = options->pool;
+    conn->http.pool = options->pool;
     conn->allow_http1 = options->allow_http1;
     conn->allow_http2 = options->allow_http2;
     conn->owner_due_ms = conn->abort_ms = conn->stall_check_ms = INT64_MAX;
@@ -18413,7 +18444,6 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
             return NULL;
         }
     }
-    snprintf(conn->peer, sizeof conn->peer, "%s", options->peer ? options->peer : "");
     return conn;
 }
 
@@ -18441,10 +18471,11 @@ static void cn_conn_free(connect_conn_t *conn) {
     if (conn->owner) {
         events->on_lost(conn);
         cn_list_remove(&conn->node);
-        cn_buf_give_back(&conn->http.out, conn->pool, allocator);
+        cn_buf_give_back(&conn->http.out, conn->http.pool, allocator);
     }
     cn_buf_free(&conn->http.out, allocator);
     cn_tls_unref(conn->tls);
+    cn_mem_release(allocator, conn->failure_block);
     cn_mem_release(allocator, conn);
     if (owner) events->leave(owner);
 }
@@ -18688,7 +18719,7 @@ static size_t cn_conn_deliver(connect_conn_t *conn, const char *bytes, size_t le
 /* TLS is over: by close_notify, or for the reason that is in error. What the engine has to say still goes out. */
 static void cn_conn_tls_over(connect_conn_t *conn, const connect_error_t *error) {
     cn_http_t *http = &conn->http;
-    char text[sizeof conn->failure];
+    char text[CN_CONN_FAILURE_TEXT];
     if (error->code != CONNECT_OK) {
         snprintf(text, sizeof text, "TLS with %s: %s", conn->peer, error->message.data);
         cn_conn_set_failure(conn, 0, text);
@@ -18818,7 +18849,7 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
     woken = conn->http.woken;
     conn->http.woken = false;
     if (!conn->dead && conn->connected) {
-        cn_buf_borrow(&conn->http.out, conn->pool);
+        cn_buf_borrow(&conn->http.out, conn->http.pool);
         if (conn->tls && !conn->http.closing)
             taken = cn_conn_feed_tls(conn, at, len);
         else if (len && !conn->heard && !conn->http.is_server && at[0] == CN_CONN_TLS_ALERT)
@@ -18840,7 +18871,7 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
 
 /* The bytes ended, and TLS did not. */
 static void cn_conn_tls_cut(connect_conn_t *conn) {
-    char text[sizeof conn->failure];
+    char text[CN_CONN_FAILURE_TEXT];
     snprintf(text, sizeof text, conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
                                                    : "%s closed the connection during the TLS handshake",
         conn->peer);
@@ -18876,7 +18907,7 @@ static void cn_conn_seal(connect_conn_t *conn) {
     }
     if (cn_buf_len(&http->out) == 0) {
         if (http->closing) cn_tls_close(tls);
-        if (conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
+        if (conn->owner) cn_buf_give_back(&http->out, conn->http.pool, http->allocator);
     }
     if (tls->has_no_memory) {
         cn_conn_set_failure(conn, ENOMEM, "out of memory");
@@ -18893,11 +18924,11 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     cn_conn_enter(conn, http->now_ms);
     if (http->exchange_count) conn->idle_since_ms = -1;
     if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
-        cn_buf_borrow(&http->out, conn->pool);
+        cn_buf_borrow(&http->out, conn->http.pool);
         http->version->pull(http);
     }
     if (conn->tls) {
-        cn_buf_borrow(&conn->tls->out, conn->pool);
+        cn_buf_borrow(&conn->tls->out, conn->http.pool);
         cn_conn_seal(conn);
     }
     if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
@@ -18913,7 +18944,7 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     if (conn->dead) return CN_STR("");
     view = cn_buf_view(cn_conn_wire(conn));
     if (view.len == 0) {
-        if (conn->owner) cn_buf_give_back(cn_conn_wire(conn), conn->pool, http->allocator);
+        if (conn->owner) cn_buf_give_back(cn_conn_wire(conn), conn->http.pool, http->allocator);
         conn->stalled_since_ms = -1;
     } else if (conn->stalled_since_ms < 0) {
         conn->stalled_since_ms = http->now_ms;
@@ -18927,7 +18958,7 @@ void connect_conn_sent(connect_conn_t *conn, size_t len) {
     cn_buf_drop(wire, len);
     http->written += len;
     if (len) conn->stalled_since_ms = cn_buf_len(wire) ? http->now_ms : -1;
-    if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->pool, http->allocator);
+    if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->http.pool, http->allocator);
 }
 
 unsigned connect_conn_wants(const connect_conn_t *conn) {
@@ -18969,10 +19000,13 @@ CN_PRIVATE void cn_conn_set_transport(
 }
 
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text) {
-    if (conn->failure[0]) return;
+    size_t len = strlen(text);
+    if (conn->http.failure) return;
     conn->os_error = os_error;
-    snprintf(conn->failure, sizeof conn->failure, "%s", text);
-    conn->http.failure = conn->failure;
+    len = CN_MIN(len, CN_CONN_FAILURE_TEXT - 1);
+    conn->failure_block = (char *)cn_mem_acquire(conn->http.allocator, len + 1);
+    if (conn->failure_block) memcpy(conn->failure_block, text, len);
+    conn->http.failure = conn->failure_block ? conn->failure_block : "out of memory";
 }
 
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
@@ -22702,11 +22736,11 @@ CN_PRIVATE connect_conn_t *cn_pool_room(const cn_pool_t *pool) {
 /* ---- Faults ---- */
 
 static void cn_pool_note(
-    connect_client_t *client, connect_code_t code, int os_error, const char *text, const char *address) {
+    connect_client_t *client, connect_code_t code, int os_error, const char *text_or_null, const char *address) {
     client->failure.code = code;
     client->failure.os_error = os_error;
-    if (text[0])
-        snprintf(client->failure.text, sizeof client->failure.text, "%s", text);
+    if (text_or_null)
+        snprintf(client->failure.text, sizeof client->failure.text, "%s", text_or_null);
     else
         snprintf(client->failure.text, sizeof client->failure.text, "the connection to %s was closed", address);
 }
@@ -22767,7 +22801,7 @@ static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
     cn_list_append(&pool->conns, &conn->node);
     conn->dial_code = client->dial(conn, backend->addresses[address], client->dial_user);
     if (conn->dial_code == CONNECT_OK) return;
-    if (!conn->failure[0]) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
+    if (!conn->http.failure) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
     connect_conn_close(conn);
 }
 
@@ -22780,7 +22814,7 @@ static int64_t cn_pool_prune(cn_pool_t *pool, int64_t now_ms) {
         connect_conn_t *conn = cn_pool_conn(node);
         const bool opening = cn_pool_is_opening(conn);
         const uint32_t limit_ms = !conn->connected ? limits->dial_ms : limits->establish_ms;
-        char text[sizeof conn->failure];
+        char text[CN_CONN_FAILURE_TEXT];
         next = node->next;
         if (opening && pool->is_won && conn->address != pool->first) {
             conn->given_up = true;
@@ -22879,8 +22913,8 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
     client->dirty = true;
     if (conn->given_up || conn->http.settled) return;
     if (!conn->met || conn->dialled_ms < 0 || age_ms < client->limits.establish_ms)
-        cn_pool_note(
-            client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error, conn->failure, conn->peer);
+        cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error,
+            conn->http.failure, conn->peer);
     if (conn->met && age_ms < client->limits.establish_ms) cn_pool_fault(pool);
 }
 #endif
@@ -23836,7 +23870,7 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
         if (owner != client) cn_balance_press(owner, pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY);
     }
     if (!conn || !conn->http.version->begin(&conn->http, &call->x)) return false;
-    cn_buf_borrow(&conn->http.out, conn->pool);
+    cn_buf_borrow(&conn->http.out, conn->http.pool);
     cn_list_remove(&conn->node);
     cn_list_append(&pool->conns, &conn->node);
     if ((owner->on_backends || !cn_list_empty(&owner->watchers)) && !conn->http.version->can_begin(&conn->http)) {
@@ -27152,6 +27186,7 @@ const char *connect_build_info(void) {
 #undef CN_CODINGS_MIN
 #undef CN_COLD
 #undef CN_CONN_BLOCKED
+#undef CN_CONN_FAILURE_TEXT
 #undef CN_CONN_HANDSHAKES
 #undef CN_CONN_TLS_ALERT
 #undef CN_CONN_TLS_HANDSHAKE

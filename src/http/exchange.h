@@ -113,6 +113,7 @@ struct cn_http_t { /* embedded in the connection */
     const cn_http_events_t *events;
     const connect_allocator_t *allocator;
     const connect_limits_t *limits;   /* filled in: no zeros */
+    cn_buf_pool_t *pool;              /* of the owner of the connection; NULL: none */
     cn_buf_t out;                     /* bytes for the peer */
     cn_list_t exchanges;              /* by begin */
     uint32_t exchange_count;
