@@ -32,10 +32,10 @@ BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server buil
 CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb yyjson buffa prost)
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
-CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples footprint readme docs \
+CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples footprint readme tls-idle \
     bench-build conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
+ALONE := $(addprefix build/passed/,tls-storm interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -122,8 +122,11 @@ build/passed/amalgamation: $(SOURCES) connect.h connect_gen.c amalgamate.py
 	@sh tests/check.sh amalgamation $(PYTHON) amalgamate.py --check
 build/passed/readme: README.md build/gen/.done
 	@sh tests/check.sh readme $(PYTHON) tests/readme.py
-build/passed/docs: $(wildcard docs/*.md) tests/docs.py build/gen/.done connect.h
-	@CC="$(CC)" sh tests/check.sh docs $(PYTHON) tests/docs.py
+build/tls/%: tests/tls/%.c connect.h build/gen/.done
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -g $(TEST_WARNINGS) $(INCLUDES) $< -o $@ $(LIBS)
+build/passed/tls-%: build/tls/% build/certificates/ca.pem
+	@sh tests/check.sh tls-$* $<
 build/passed/modules: $(SOURCES) tests/modules.sh
 	@CFLAGS="-O0 $(WARNINGS) -Werror" LIBS="$(LIBS)" sh tests/check.sh modules sh tests/modules.sh
 build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
@@ -158,6 +161,7 @@ CHECKS += $(addprefix build/passed/fuzz/,$(FUZZERS))
 .PHONY: fuzz
 fuzz: amalgamate generate
 	@$(MAKE) --no-print-directory -k $(FUZZERS:%=build/passed/fuzz/%)
+build/fuzz/proto: connect_gen.c
 build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h build/private/connect.h build/gen/.done
 	@mkdir -p $(@D)
 	clang -std=c99 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(TEST_WARNINGS) \
