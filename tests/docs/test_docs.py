@@ -4,6 +4,7 @@
     ```c      with `/* generated */`: stands in the header of a schema, word by word
               with `/* name.c */`: a program; the next ```text block is what it prints
               else the inside of a function, to which SCOPE belongs
+    A page whose first ```c block begins with #include: all its blocks, one behind the other, are a file that compiles.
 """
 import os
 import pathlib
@@ -32,19 +33,32 @@ class Docs(unittest.TestCase):
         WORK.mkdir(parents=True, exist_ok=True)
         cls.blocks = []  # page, language, text
         for page in sorted((ROOT / 'docs').glob('*.md')):
+            if page.name == 'generator.md':
+                continue  # tests/generator/test_docs.py
             for language, text in re.findall(r'^```(\w*)\n(.*?)^```$', page.read_text(), re.M | re.S):
                 cls.blocks.append((page.name, language, text))
         cls.headers = []
         for _, language, text in cls.blocks:
             if language == 'proto':
-                name = re.match(r'// (\w+\.proto)\n', text)[1]
+                name = re.match(r'// (\w+\.proto)\n', text)
+                if not name:
+                    continue  # a part of one
+                name = name[1]
                 (WORK / name).write_text(text)
                 run(ROOT / 'build' / 'connect_gen', '-I', WORK, '--out', WORK, name)
                 cls.headers.append(name.replace('.proto', '.connect.h'))
 
-    def c_blocks(self):
-        for at, (page, language, text) in enumerate(self.blocks):
+    def files(self):
+        pages = {}
+        for page, language, text in self.blocks:
             if language == 'c':
+                pages.setdefault(page, []).append(text)
+        return {page: texts for page, texts in pages.items() if texts[0].startswith('#include')}
+
+    def c_blocks(self):
+        files = self.files()
+        for at, (page, language, text) in enumerate(self.blocks):
+            if language == 'c' and page not in files:
                 name = re.match(r'/\* ([\w.]+) \*/\n', text)
                 yield at, page, name and name[1], text
 
@@ -65,6 +79,16 @@ class Docs(unittest.TestCase):
                 run(CC, *FLAGS, '-I', ROOT, '-I', WORK, name, '-o', program)
                 self.assertEqual(self.blocks[at + 1][1], 'text')
                 self.assertEqual(run(program, stdout=subprocess.PIPE, text=True).stdout, self.blocks[at + 1][2])
+
+    def test_files(self):
+        files = self.files()
+        self.assertIn('tls.md', files)
+        for page, texts in files.items():
+            with self.subTest(page):
+                name = page.replace('.md', '.c')
+                (WORK / name).write_text('\n'.join(texts))
+                run(CC, *FLAGS, '-D_POSIX_C_SOURCE=200809L', '-Wno-unused-function', '-I', ROOT, '-I',
+                    ROOT / 'build' / 'gen', '-c', name)
 
     def test_snippets(self):
         code = ''.join(f'#include "{header}"\n' for header in self.headers)
