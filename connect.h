@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 42a27c313fddd651. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 5bc3fad25d9c2ac4. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -557,6 +557,7 @@ typedef struct connect_peer_t {
     const char *address;           /* "10.0.0.7:51234", "[::1]:443", "unix:", "memory:" */
     connect_http_version_t http;
     const connect_tls_info_t *tls; /* NULL in clear text */
+    int64_t pid, uid, gid;         /* of a Unix socket's other end, else -1; a pid only where the system tells it */
 } connect_peer_t;
 typedef struct connect_call_info_t {
     const connect_method_t *method;
@@ -919,8 +920,9 @@ CONNECT_API bool connect_server_add_http(connect_server_t *server, const char *p
     void *user, connect_error_t *error);
 #if CONNECT_ENABLE_SOCKETS
 /* Listens on one more address, for all protocols, HTTP/1.1 and HTTP/2.
-   address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3". Port 0: any free one. Returns the port, 0
-   where there is none, or -1. Errors: with os_error; UNAVAILABLE, PERMISSION_DENIED, INVALID_ARGUMENT. */
+   address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3", "systemd:name" (the FileDescriptorName= of
+   a socket unit). Port 0: any free one. Returns the port, 0 where there is none, or -1. Errors: with os_error;
+   UNAVAILABLE, PERMISSION_DENIED, INVALID_ARGUMENT. */
 CONNECT_API int connect_server_listen(connect_server_t *server, const char *address,
     const connect_listen_options_t *options, connect_error_t *error);
 /* Serves until connect_server_drain has done its work, deferred calls included. */
@@ -18402,6 +18404,10 @@ typedef struct cn_conn_turn_t { /* of an owner: what its connections may do in o
     unsigned handshakes;
 } cn_conn_turn_t;
 
+typedef struct cn_credentials_t { /* of a process; -1: not known */
+    int64_t pid, uid, gid;
+} cn_credentials_t;
+
 struct connect_conn_t {
     cn_http_t http; /* first: the HTTP versions know only this */
     const cn_conn_owner_t *events;
@@ -18437,6 +18443,7 @@ struct connect_conn_t {
     int64_t dialled_ms;
     bool met;                 /* they have heard that it is open */
     bool given_up;            /* another was faster: no failure */
+    cn_credentials_t credentials; /* of the peer, set by what carries the bytes */
     char *failure_block;      /* what http.failure points to, if it was copied */
     void (*output)(connect_conn_t *conn, void *user);
     void *output_user;
@@ -18549,6 +18556,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     connect_conn_t *conn = (connect_conn_t *)cn_mem_acquire(options->allocator, sizeof *conn + peer_len + 1);
     if (!conn) return NULL;
     memcpy(conn->peer, peer, peer_len + 1);
+    conn->credentials.pid = conn->credentials.uid = conn->credentials.gid = -1;
     conn->http.events = &events;
     conn->http.allocator = options->allocator;
     conn->http.limits = options->limits;
@@ -21980,6 +21988,9 @@ static void cn_server_setup_request(connect_server_t *server, connect_call_t *ca
     info->peer.http = call->x.http->version->number;
     info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(call->x.http)->peer)).data;
     if (!info->peer.address) info->peer.address = "";
+    info->peer.pid = cn_conn_of(call->x.http)->credentials.pid;
+    info->peer.uid = cn_conn_of(call->x.http)->credentials.uid;
+    info->peer.gid = cn_conn_of(call->x.http)->credentials.gid;
     cn_call_set_tls(call, cn_conn_of(call->x.http)->tls);
     call->rpc.codings = &server->codings;
     call->codec_options = &server->codec_options;
@@ -24051,6 +24062,9 @@ static bool cn_client_prepare(connect_client_t *owner, connect_call_t *call, con
     size_t i;
     call->info.peer.http = conn->http.version->number;
     cn_call_set_tls(call, conn->tls);
+    call->info.peer.pid = conn->credentials.pid;
+    call->info.peer.uid = conn->credentials.uid;
+    call->info.peer.gid = conn->credentials.gid;
     call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(conn->peer)).data;
     if (call->attempts == 1) call->own_headers = call->rpc.headers.count;
     call->rpc.headers.count = call->own_headers;
@@ -24542,6 +24556,7 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = client->address ? client->address : "";
+    call->info.peer.pid = call->info.peer.uid = call->info.peer.gid = -1;
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
     if (options->parent) {
         const int64_t due_ms = options->parent->deadline_ms;
@@ -24842,11 +24857,14 @@ CN_PRIVATE uint16_t cn_address_port(const struct sockaddr_storage *address);
      unix:/path          a Unix socket in the file system
      unix-abstract:name  one of Linux's without a file
      fd:3                a socket that is open already; it is the library's from then on
+     systemd:name        listen: the socket of that FileDescriptorName= in the unit that started this process
+                         (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES of the environment)
 
    Names are looked up by getaddrinfo, which BLOCKS, as long as resolv.conf lets it; numeric addresses never come there.
    An IPv4 peer of an IPv6 socket (RFC 4291 2.5.5.2) is printed as IPv4. */
 
-#define CN_ADDRESS_FORMS "\"host:port\", \":port\", \"unix:/path\", \"unix-abstract:name\" or \"fd:3\""
+#define CN_ADDRESS_FORMS \
+    "\"host:port\", \":port\", \"unix:/path\", \"unix-abstract:name\", \"fd:3\" or \"systemd:name\""
 #define CN_ADDRESS_HOST_MAX 253u /* RFC 1035 2.3.4, as text */
 
 CN_PRIVATE bool cn_failure_print(cn_failure_t *failure, connect_code_t code, int os_error, const char *format, ...) {
@@ -24947,6 +24965,29 @@ static bool cn_address_parse_tcp(cn_address_t *address, connect_str_t text, cn_f
     return true;
 }
 
+/* Finds a name in LISTEN_FDNAMES; the descriptors are numbered from 3 on. */
+static bool cn_address_parse_systemd(cn_address_t *address, connect_str_t name, cn_failure_t *failure) {
+    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
+    uint64_t value = 0, count = 0, i;
+    if (!pid || !fds || !names || !cn_str_to_uint(connect_str_of(pid), 10, &value) || value != (uint64_t)getpid() ||
+        !cn_str_to_uint(connect_str_of(fds), 9, &count))
+        return cn_failure_print(failure, CONNECT_INVALID_ARGUMENT, 0,
+            "cannot listen on %s: systemd has given this process no sockets (LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES)",
+            address->text);
+    for (i = 0; i < count && names; i++) {
+        const char *end = strchr(names, ':');
+        connect_str_t one = cn_str(names, end ? (size_t)(end - names) : strlen(names));
+        if (connect_str_equal(one, name)) {
+            address->kind = CN_ADDRESS_FD;
+            address->fd = 3 + (int)i;
+            return true;
+        }
+        names = end ? end + 1 : NULL;
+    }
+    return cn_failure_print(failure, CONNECT_INVALID_ARGUMENT, 0,
+        "cannot listen on %s: none of systemd's sockets has this name (FileDescriptorName=)", address->text);
+}
+
 CN_PRIVATE bool cn_address_parse(cn_address_t *address, const char *text, cn_failure_t *failure) {
     connect_str_t view = connect_str_of(text);
     uint64_t fd;
@@ -24973,6 +25014,8 @@ CN_PRIVATE bool cn_address_parse(cn_address_t *address, const char *text, cn_fai
         return true;
 #endif
     }
+    if (cn_str_starts(view, CN_STR("systemd:")))
+        return cn_address_parse_systemd(address, cn_str(text + 8, view.len - 8), failure);
     if (cn_str_starts(view, CN_STR("fd:"))) {
         address->kind = CN_ADDRESS_FD;
         if (!cn_str_to_uint(cn_str(text + 3, view.len - 3), 9, &fd))
@@ -25148,6 +25191,8 @@ CN_PRIVATE bool cn_socket_listen(cn_listening_t *listening, const cn_address_t *
 CN_PRIVATE void cn_socket_unlisten(cn_listening_t *listening);
 /* Takes a waiting connection, and prints its address. Returns its descriptor, or -1 with errno. */
 CN_PRIVATE int cn_socket_accept(int listener, char peer[CN_PEER_TEXT]);
+/* Tells whose process the other end of a Unix socket is. */
+CN_PRIVATE void cn_socket_get_credentials(int fd, cn_credentials_t *credentials);
 /* Begins to connect. Returns the descriptor, or -1 with errno. *is_open: no need to wait. */
 CN_PRIVATE int cn_socket_connect(const cn_endpoint_t *endpoint, bool *is_open);
 /* Takes a connected socket of the user's over. Returns its descriptor, or -1. */
@@ -25377,6 +25422,31 @@ CN_PRIVATE int cn_socket_accept(int listener, char peer[CN_PEER_TEXT]) {
     cn_socket_set_stream(fd, address.ss_family);
     cn_address_print(peer, &address);
     return fd;
+}
+
+CN_PRIVATE void cn_socket_get_credentials(int fd, cn_credentials_t *credentials) {
+#if defined(SO_PEERCRED)
+    {
+        struct { /* struct ucred, which glibc hides without _GNU_SOURCE */
+            pid_t pid;
+            uid_t uid;
+            gid_t gid;
+        } peer;
+        socklen_t len = sizeof peer;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer) return;
+        credentials->pid = peer.pid;
+        credentials->uid = peer.uid;
+        credentials->gid = peer.gid;
+    }
+#else
+    {
+        uid_t uid;
+        gid_t gid;
+        if (getpeereid(fd, &uid, &gid) != 0) return;
+        credentials->uid = uid;
+        credentials->gid = gid;
+    }
+#endif
 }
 
 CN_PRIVATE int cn_socket_connect(const cn_endpoint_t *endpoint, bool *is_open) {
@@ -26112,12 +26182,18 @@ static void cn_carrier_carry(cn_carrier_t *carrier, connect_conn_t *conn) {
     cn_carrier_wake(carrier);
 }
 
+static void cn_carrier_identify(cn_carrier_t *carrier) {
+    if (strncmp(carrier->peer, "unix", 4) == 0)
+        cn_socket_get_credentials(carrier->source.fd, &carrier->conn->credentials);
+}
+
 CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer,
     connect_conn_t *(*on_accept)(void *user, const char *peer), void *user) {
     cn_carrier_t *carrier = cn_carrier_new(loop, fd, peer, CN_CARRIER_OPEN);
     connect_conn_t *conn = carrier ? on_accept(user, peer) : NULL;
     if (conn) {
         cn_carrier_carry(carrier, conn);
+        cn_carrier_identify(carrier);
         return;
     }
     cn_mem_release(loop->allocator, carrier);
@@ -26130,6 +26206,7 @@ static void cn_carrier_opened(cn_carrier_t *carrier) {
     carrier->dial = NULL;
     carrier->state = CN_CARRIER_OPEN;
     cn_task_disarm(loop, &carrier->timer);
+    cn_carrier_identify(carrier);
     cn_conn_opened(carrier->conn, loop->now_ms);
     if (carrier->conn) cn_carrier_mark(carrier);
 }
@@ -26373,7 +26450,8 @@ CN_PRIVATE void cn_loop_unlisten(cn_listener_t *listener) {
    A turn: wait -> accept, connect, read and feed -> posted tasks -> timers -> connections that were woken: feed
    nothing -> connections with something to do: output and write -> memory of what was closed. A steady ping-pong costs
    one wait, one read, one write. The clock is read once after the wait, and before it if there are timers. A turn
-   reads at most CN_LOOP_INPUT bytes of a connection; the rest is told again by the poller.
+   reads at most CN_LOOP_INPUT bytes of a connection; the rest is told again by the poller. A function that waits writes
+   before its first turn, so that a blocking call costs one write, one wait, one read.
 
    Callbacks may close anything. Sources (listeners, carriers) that are closed during a turn have fd -1, stay in
    loop->dead, and are freed at its end. A loop freed in a callback is doomed: freed at the end of its turn.
@@ -26386,7 +26464,8 @@ CN_PRIVATE void cn_loop_unlisten(cn_listener_t *listener) {
    before the wait. What is started on the loop's thread outside of a turn writes only if connect_loop_fd was ever
    asked for. */
 
-#define CN_LOOP_EVENTS 64 /* of one wait */
+#define CN_LOOP_EVENTS 64   /* of one wait */
+#define CN_LOOP_FRESH_MS 10 /* after a wait: what it showed still holds */
 
 /* ---- Time ------------------------------------------------------------------------------------------------------- */
 
@@ -26694,10 +26773,27 @@ bool connect_loop_run(connect_loop_t *loop, int timeout_ms) {
     return cn_loop_turn(loop, timeout_ms, &is_freed);
 }
 
+/* What is to be written goes out before the wait, if the last wait was a moment ago: later a connection may have been
+   closed by its peer, which only a wait would show. Returns false: the loop was freed. */
+static bool cn_loop_write_first(connect_loop_t *loop) {
+    const int64_t now_ms = cn_loop_clock_ms();
+    if (cn_list_empty(&loop->woken) || now_ms - loop->now_ms > CN_LOOP_FRESH_MS) return true;
+    loop->is_running = true;
+    loop->now_ms = now_ms;
+    cn_carrier_run_all(loop);
+    cn_loop_bury(loop);
+    loop->is_running = false;
+    if (!loop->is_doomed) return true;
+    connect_loop_free(loop);
+    return false;
+}
+
 CN_PRIVATE bool cn_loop_run_until(connect_loop_t *loop, bool (*done)(void *arg), void *arg) {
     if (loop->is_running) return false;
     while (!done(arg)) {
         bool is_freed;
+        if (!cn_loop_write_first(loop)) return false;
+        if (done(arg)) return true;
         if (!cn_loop_turn(loop, -1, &is_freed)) return !is_freed && done(arg);
     }
     return true;
@@ -27442,6 +27538,7 @@ const char *connect_build_info(void) {
 #undef CN_LOOPBACK_ROOM
 #undef CN_LOOPBACK_ROUNDS
 #undef CN_LOOP_EVENTS
+#undef CN_LOOP_FRESH_MS
 #undef CN_LOOP_INPUT
 #undef CN_MAX
 #undef CN_MESSAGE_DEPTH

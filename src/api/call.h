@@ -41,6 +41,7 @@ typedef struct connect_peer_t {
     const char *address;           /* "10.0.0.7:51234", "[::1]:443", "unix:", "memory:" */
     connect_http_version_t http;
     const connect_tls_info_t *tls; /* NULL in clear text */
+    int64_t pid, uid, gid;         /* of a Unix socket's other end, else -1; a pid only where the system tells it */
 } connect_peer_t;
 typedef struct connect_call_info_t {
     const connect_method_t *method;

@@ -188,6 +188,9 @@ static void cn_server_setup_request(connect_server_t *server, connect_call_t *ca
     info->peer.http = call->x.http->version->number;
     info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(call->x.http)->peer)).data;
     if (!info->peer.address) info->peer.address = "";
+    info->peer.pid = cn_conn_of(call->x.http)->credentials.pid;
+    info->peer.uid = cn_conn_of(call->x.http)->credentials.uid;
+    info->peer.gid = cn_conn_of(call->x.http)->credentials.gid;
     cn_call_set_tls(call, cn_conn_of(call->x.http)->tls);
     call->rpc.codings = &server->codings;
     call->codec_options = &server->codec_options;
