@@ -161,6 +161,7 @@ CHECKS += $(addprefix build/passed/fuzz/,$(FUZZERS))
 .PHONY: fuzz
 fuzz: amalgamate generate
 	@$(MAKE) --no-print-directory -k $(FUZZERS:%=build/passed/fuzz/%)
+build/fuzz/proto: connect_gen.c
 build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h build/private/connect.h build/gen/.done
 	@mkdir -p $(@D)
 	clang -std=c99 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(TEST_WARNINGS) \
@@ -269,6 +270,7 @@ bench: $(BENCH) bench-codec
 	@sh tests/setup/debian.sh wrk nghttp2-client valgrind strace
 	sh bench/peers/build.sh
 	$(PYTHON) bench/run.py
+	$(PYTHON) bench/footprint/idle.py build/bench/bench_server build/bench/floor_h2
 
 .PHONY: bench-codec
 bench-codec:
