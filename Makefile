@@ -270,6 +270,7 @@ bench: $(BENCH) bench-codec
 	@sh tests/setup/debian.sh wrk nghttp2-client valgrind strace
 	sh bench/peers/build.sh
 	$(PYTHON) bench/run.py
+	$(PYTHON) bench/footprint/idle.py build/bench/bench_server build/bench/floor_h2
 
 .PHONY: bench-codec
 bench-codec:
