@@ -123,7 +123,7 @@ static bool cn_pem_wanted(cn_pem_kind_t kind, connect_str_t label) {
 
 static bool cn_pem_check(const cn_pem_reader_t *reader, connect_str_t der) {
     cn_x509_t cert;
-    if (cn_x509_element(der).len != der.len) return cn_pem_fail(reader, "this block is no DER");
+    if (der.len == 0 || cn_x509_element(der).len != der.len) return cn_pem_fail(reader, "this block is no DER");
     if (reader->kind == CN_PEM_CHAIN && !cn_x509_parse(&cert, der))
         return cn_pem_fail(reader, "this is no X.509 certificate");
     return true;

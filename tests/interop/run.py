@@ -18,13 +18,18 @@ import sys
 import tempfile
 import time
 
+from proxies import Proxy
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 os.chdir(ROOT)
 SERVER, CLIENT, PEERS = "build/interop/server", "build/interop/client", "build/interop/peers"
+NODE = ["node", "tests/interop/node/peers.mjs", "build/interop/telemetry.pb"]
+PYTHON = ["build/venv/bin/python", "tests/interop/python/grpc_client.py", "examples"]
+NODE_PACKAGES = os.path.join(ROOT, "build/tools/node-peers/node_modules")
 GRPCURL, BUF = "build/tools/bin/grpcurl", "build/tools/node/node_modules/.bin/buf"
 SERVICE = "acme.telemetry.v1.Telemetry"
 MESSAGE = 'no sensor "missing" ÄÖ%'
-NEEDED = [SERVER, CLIENT, PEERS, GRPCURL, BUF]
+NEEDED = [SERVER, CLIENT, PEERS, GRPCURL, BUF, NODE_PACKAGES, NODE[2], PYTHON[0]]
 
 passed, failed = 0, []
 words = sys.argv[1:]
@@ -72,7 +77,7 @@ class Server:
     def start(self):
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors
+            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors, env=environment()
         )
         line = self.process.stdout.readline().decode()
         match = re.search(r"listens on (127\.0\.0\.1:\d+)", line)
@@ -109,9 +114,13 @@ class Server:
         self.process.stdout.close()
 
 
+def environment():
+    cache = os.path.join(ROOT, "build/tools/buf-cache")
+    return dict(os.environ, BUF_CACHE_DIR=cache, NODE_PATH=NODE_PACKAGES, NO_PROXY="*", no_proxy="*")
+
+
 def run(*command, timeout=30, data=None):
-    environment = dict(os.environ, BUF_CACHE_DIR=os.path.join(ROOT, "build/tools/buf-cache"), NO_PROXY="*", no_proxy="*")
-    return subprocess.run(command, input=data, capture_output=True, timeout=timeout, env=environment)
+    return subprocess.run(command, input=data, capture_output=True, timeout=timeout, env=environment())
 
 
 def equal(got, want):
@@ -382,11 +391,23 @@ def main():
                 check_client("connect-go client, %s, HTTP/%d, %s" % (protocol, version, codec), PEERS, "connect-client",
                              "--url", ours.url, "--protocol", protocol, "--http", str(version), "--codec", codec, server=ours)
         check_client("grpc-go client", PEERS, "grpc-client", "--url", ours.url, server=ours)
+        for protocol, version, codec in [("connect", 1, "proto"), ("connect", 1, "json"), ("connect", 2, "proto"),
+                                         ("grpc", 2, "proto"), ("grpcweb", 1, "proto"), ("grpcweb", 2, "json")]:
+            check_client("connect-node client, %s, HTTP/%d, %s" % (protocol, version, codec), *NODE, "connect-client",
+                         ours.url, protocol, str(version), codec, server=ours)
+        check_client("grpc-js client", *NODE, "grpc-client", ours.url, server=ours)
+        for compression in ["", "gzip"]:
+            check_client("grpcio client " + compression, *PYTHON, ours.address, compression, server=ours)
         ours_client = "our client and server, %s, HTTP/%d, %s"
         for protocol, version in [("connect", 1), ("connect", 2), ("grpc", 2), ("grpcweb", 1), ("grpcweb", 2)]:
             for codec in ["proto", "json"]:
                 check_client(ours_client % (protocol, version, codec), CLIENT, "--url", ours.url,
                              "--protocol", protocol, "--http", str(version), "--codec", codec, server=ours)
+        for name in ["nginx", "haproxy"]:
+            with Proxy(name, ours.address) as proxy:
+                for protocol, version in [("connect", 1), ("connect", 2), ("grpc", 2), ("grpcweb", 1), ("grpcweb", 2)]:
+                    check_client("our client, %s, our server, %s, HTTP/%d" % (name, protocol, version), CLIENT, "--url",
+                                 proxy.urls[version], "--protocol", protocol, "--http", str(version), server=ours)
         check("our server", "still runs", lambda: equal(ours.process.poll(), None))
         check("our server", "ends by SIGTERM", lambda: equal(ours.stop(), 0))
         check("our server", "complains of nothing", lambda: equal(ours.stderr(), ""))
@@ -399,6 +420,15 @@ def main():
                              "--url", theirs.url, "--protocol", protocol, "--http", str(version), "--codec", codec)
     with Server(PEERS, "grpc-server") as theirs:
         check_client("grpc-go server", CLIENT, "--url", theirs.url, "--protocol", "grpc", "--http", "2")
+
+    for version, protocols in [(1, ["connect", "grpcweb"]), (2, ["connect", "grpc", "grpcweb"])]:
+        with Server(*NODE, "connect-server", str(version)) as theirs:
+            for protocol in protocols:
+                for codec in ["proto", "json"]:
+                    check_client("connect-node server, %s, HTTP/%d, %s" % (protocol, version, codec), CLIENT,
+                                 "--url", theirs.url, "--protocol", protocol, "--http", str(version), "--codec", codec)
+    with Server(*NODE, "grpc-server") as theirs:
+        check_client("grpc-js server", CLIENT, "--url", theirs.url, "--protocol", "grpc", "--http", "2")
 
     for name in failed[:40]:
         print("FAILED  " + name)
