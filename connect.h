@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 0989068566528681. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 1e695e8fe8de8ea4. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -17352,11 +17352,15 @@ CN_PRIVATE void cn_bear_config_free(void *arg) {
 
    Buffers are lent. At a record boundary BearSSL's buffers hold nothing; from then on an open session has none, and
    borrows one as soon as there is something to be read or written. That touches members which BearSSL calls opaque; so
-   it is done only if the context has the size that it was tried with (CN_BEAR_MAY_LEND), else sessions own theirs. */
+   it is done only if the context has the size of the version that it was made for (CN_BEAR_MAY_LEND), else sessions own
+   theirs. */
 
 #define CN_BEAR_BUFFER BR_SSL_BUFSIZE_INPUT
-#define CN_BEAR_CONTEXT_64 3616 /* bytes of br_ssl_engine_context in BearSSL 0.6 with pointers of 64 bits */
-#define CN_BEAR_MAY_LEND (sizeof(br_ssl_engine_context) == CN_BEAR_CONTEXT_64)
+/* sizeof(br_ssl_engine_context) in BearSSL 0.6: with pointers of 64 bits; of 32 bits; and where 64-bit numbers are
+   aligned to 4 bytes (i386) */
+#define CN_BEAR_MAY_LEND \
+    (sizeof(br_ssl_engine_context) == 3616 || sizeof(br_ssl_engine_context) == 3344 || \
+        sizeof(br_ssl_engine_context) == 3316)
 #define CN_BEAR_NOWHERE 16 /* an address that is no buffer's: BearSSL tells its state by pointers that are not NULL */
 #define CN_BEAR_RECORD_CCS 20
 #define CN_BEAR_ALERT_RECORD 7
@@ -27135,7 +27139,6 @@ const char *connect_build_info(void) {
 #undef CN_BEAR_ALERT_RECORD
 #undef CN_BEAR_BUFFER
 #undef CN_BEAR_CHAIN_BYTES
-#undef CN_BEAR_CONTEXT_64
 #undef CN_BEAR_DAYS_TO_1970
 #undef CN_BEAR_MAY_LEND
 #undef CN_BEAR_NOWHERE
