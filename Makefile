@@ -134,7 +134,7 @@ build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
 build/passed/other-systems: connect.h connect_gen.c tests/other_systems.sh
 	@sh tests/setup/tools.sh
 	@WARNINGS="$(WARNINGS)" TIMEOUT=900 sh tests/check.sh other-systems sh tests/other_systems.sh
-build/passed/examples: connect.h build/gen/.done $(wildcard examples/*) tests/examples.sh
+build/passed/examples: connect.h build/gen/.done build/certificates/ca.pem $(wildcard examples/*) tests/examples.sh
 	@WARNINGS="$(WARNINGS)" sh tests/check.sh examples sh tests/examples.sh
 build/passed/footprint: build/bench/bench_server_static bench/footprint/idle.py
 	@sh tests/check.sh footprint $(PYTHON) bench/footprint/idle.py --check $<
