@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 621ee292aeb9f2ec. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 6687d4e9bac5df6e. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -25496,6 +25496,7 @@ struct connect_loop_t {
     uint64_t queue_batch;
     cn_list_t sources, dead; /* cn_source_t.node */
     cn_list_t woken, dirty;  /* cn_carrier_t */
+    cn_list_t batch_end;     /* in one of them: what comes behind it has time until the next round */
     unsigned lingerers;
     cn_source_t wake_source;
     cn_loop_wake_t wake, *wake_of; /* wake_of: &wake, also for who has the loop as const */
@@ -26027,12 +26028,12 @@ CN_PRIVATE connect_code_t cn_loop_dial(
 /* ---- A turn ------------------------------------------------------------------------------------------------------ */
 
 CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop) {
-    cn_list_t *node, last;
+    cn_list_t *node, *last = &loop->batch_end;
     int round;
     for (round = 0; round < CN_CARRIER_ROUNDS && !cn_list_empty(&loop->woken); round++) {
-        memset(&last, 0, sizeof last);
-        cn_list_append(&loop->woken, &last); /* what is woken meanwhile stands behind it */
-        while ((node = cn_list_pop(&loop->woken)) != NULL && node != &last) {
+        memset(last, 0, sizeof *last);
+        cn_list_append(&loop->woken, last); /* what is woken meanwhile stands behind it */
+        while ((node = cn_list_pop(&loop->woken)) != NULL && node != last) {
             cn_carrier_t *carrier = CN_CONTAINER(node, cn_carrier_t, woken);
             if (carrier->state == CN_CARRIER_DIALING)
                 cn_carrier_dial(carrier);
@@ -26040,9 +26041,9 @@ CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop) {
                 cn_carrier_advance(carrier);
         }
     }
-    memset(&last, 0, sizeof last);
-    cn_list_append(&loop->dirty, &last);
-    while ((node = cn_list_pop(&loop->dirty)) != NULL && node != &last)
+    memset(last, 0, sizeof *last);
+    cn_list_append(&loop->dirty, last);
+    while ((node = cn_list_pop(&loop->dirty)) != NULL && node != last)
         cn_carrier_flush(CN_CONTAINER(node, cn_carrier_t, dirty));
 }
 #endif
