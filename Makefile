@@ -33,7 +33,7 @@ CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples readme docs bench-build \
-    conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
+    conformance-protobuf bits32 $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
 ALONE := $(addprefix build/passed/,interop h2spec demo conformance-server conformance-client conformance-server-odd)
 
@@ -138,6 +138,9 @@ build/passed/bench-build: $(BENCH)
 build/passed/interop: build/interop/server build/interop/client build/interop/peers build/interop/telemetry.pb \
     $(wildcard tests/interop/*/*) tests/interop/run.py
 	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
+build/passed/bits32: build/private/connect.h build/gen/.done $(wildcard tests/bits32/*) tests/bits32.sh \
+    tests/unit/test_lengths.c
+	@sh tests/check.sh bits32 sh tests/bits32.sh
 build/passed/h2spec: build/interop/server tests/h2spec.sh
 	@sh tests/check.sh h2spec sh tests/h2spec.sh build/interop/server
 build/passed/demo: connect.h connect_gen.c $(wildcard examples/*)
