@@ -8,7 +8,7 @@
 #
 # Work on it:     make amalgamate | fuzz | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
 #                 make conformance-protobuf: the official suite of protobuf
-#                 make test-utf8-all: all 2^32 strings of four bytes
+#                 make test-utf8-all: all 2^32 strings of four bytes; make other-architectures: 32 bits, big-endian
 # One test:       make build/passed/unit/test_json     or, under the sanitizers, build/passed/asan/test_json
 # Other compiler: make CC=clang unit
 
@@ -32,14 +32,14 @@ BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server buil
 CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb yyjson buffa prost)
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
-CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples readme docs bench-build \
-    conformance-protobuf bits32 $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
+CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples footprint readme tls-idle \
+    bench-build conformance-protobuf bits32 $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,interop h2spec demo conformance-server conformance-client conformance-server-odd)
+ALONE := $(addprefix build/passed/,tls-storm interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix other-systems examples interop demo \
+.PHONY: all amalgamate check-amalgamation generate modules test unit unit-asan build-matrix other-systems examples footprint interop demo \
     bench setup conformance conformance-protobuf format clean
 .SECONDARY:
 
@@ -83,7 +83,7 @@ unit: amalgamate generate
 	@$(MAKE) --no-print-directory -k $(UNIT:%=build/passed/unit/%)
 unit-asan: amalgamate generate
 	@$(MAKE) --no-print-directory -k $(UNIT:%=build/passed/asan/%)
-modules build-matrix other-systems examples: amalgamate generate
+modules build-matrix other-systems examples footprint: amalgamate generate
 	@rm -f build/passed/$@
 	@$(MAKE) --no-print-directory build/passed/$@
 interop: setup
@@ -122,8 +122,11 @@ build/passed/amalgamation: $(SOURCES) connect.h connect_gen.c amalgamate.py
 	@sh tests/check.sh amalgamation $(PYTHON) amalgamate.py --check
 build/passed/readme: README.md build/gen/.done
 	@sh tests/check.sh readme $(PYTHON) tests/readme.py
-build/passed/docs: $(wildcard docs/*.md) tests/docs.py build/gen/.done connect.h
-	@CC="$(CC)" sh tests/check.sh docs $(PYTHON) tests/docs.py
+build/tls/%: tests/tls/%.c connect.h build/gen/.done
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -g $(TEST_WARNINGS) $(INCLUDES) $< -o $@ $(LIBS)
+build/passed/tls-%: build/tls/% build/certificates/ca.pem
+	@sh tests/check.sh tls-$* $<
 build/passed/modules: $(SOURCES) tests/modules.sh
 	@CFLAGS="-O0 $(WARNINGS) -Werror" LIBS="$(LIBS)" sh tests/check.sh modules sh tests/modules.sh
 build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
@@ -133,6 +136,8 @@ build/passed/other-systems: connect.h connect_gen.c tests/other_systems.sh
 	@WARNINGS="$(WARNINGS)" TIMEOUT=900 sh tests/check.sh other-systems sh tests/other_systems.sh
 build/passed/examples: connect.h build/gen/.done $(wildcard examples/*) tests/examples.sh
 	@WARNINGS="$(WARNINGS)" sh tests/check.sh examples sh tests/examples.sh
+build/passed/footprint: build/bench/bench_server_static bench/footprint/idle.py
+	@sh tests/check.sh footprint $(PYTHON) bench/footprint/idle.py --check $<
 build/passed/bench-build: $(BENCH)
 	@sh tests/check.sh bench-build true
 build/passed/interop: build/interop/server build/interop/client build/interop/peers build/interop/telemetry.pb \
@@ -143,6 +148,13 @@ build/passed/bits32: build/private/connect.h build/gen/.done $(wildcard tests/bi
 	@sh tests/check.sh bits32 sh tests/bits32.sh
 build/passed/h2spec: build/interop/server tests/h2spec.sh
 	@sh tests/check.sh h2spec sh tests/h2spec.sh build/interop/server
+build/passed/h2specd: build/interop/one_call tests/h2specd.sh
+	@sh tests/check.sh h2specd sh tests/h2specd.sh build/interop/one_call
+build/passed/faults: build/faults/faults
+	@sh tests/check.sh faults build/faults/faults
+build/faults/faults: tests/faults/faults.c tests/faults/relay.h connect.h build/gen/.done
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L $(SANITIZE) $(WARNINGS) -Werror $(INCLUDES) $< -o $@ $(LIBS)
 build/passed/demo: connect.h connect_gen.c $(wildcard examples/*)
 	@CC="$(CC)" sh tests/check.sh demo sh examples/demo.sh
 
@@ -152,6 +164,7 @@ CHECKS += $(addprefix build/passed/fuzz/,$(FUZZERS))
 .PHONY: fuzz
 fuzz: amalgamate generate
 	@$(MAKE) --no-print-directory -k $(FUZZERS:%=build/passed/fuzz/%)
+build/fuzz/proto: connect_gen.c
 build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h build/private/connect.h build/gen/.done
 	@mkdir -p $(@D)
 	clang -std=c99 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(TEST_WARNINGS) \
@@ -172,6 +185,16 @@ build/passed/exhaustive/numbers: build/exhaustive/numbers
 	@sh tests/check.sh exhaustive/numbers $< 10000000
 build/passed/exhaustive/utf8: build/exhaustive/utf8
 	@sh tests/check.sh exhaustive/utf8 $< E0 FF 8912896
+
+# ---- Other architectures: the codec's tests with pointers of 32 bits, and with bytes in the other order ----
+
+.PHONY: other-architectures
+other-architectures: build/private/connect.h build/gen/.done
+	@sh tests/setup/debian.sh qemu-s390x=qemu-user
+	@sh tests/setup/tools.sh
+	sh tests/other_architectures.sh
+
+# ---- Interop: ours in C, with sanitizers; and connect-go and grpc-go in one Go program ----
 
 # ---- Interop: ours in C, with sanitizers; connect-go and grpc-go in one Go program; the rest are scripts ----
 
@@ -250,6 +273,7 @@ bench: $(BENCH) bench-codec
 	@sh tests/setup/debian.sh wrk nghttp2-client valgrind strace
 	sh bench/peers/build.sh
 	$(PYTHON) bench/run.py
+	$(PYTHON) bench/footprint/idle.py build/bench/bench_server build/bench/floor_h2
 
 .PHONY: bench-codec
 bench-codec:
@@ -263,6 +287,9 @@ build/bench/floor_%: bench/floors/floor_%.c | build/.dir
 build/bench/bench_server: bench/servers/bench_server.c connect.h build/gen/.done
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 -g $(WARNINGS) $(INCLUDES) $< -o $@ $(LIBS)
+build/bench/bench_server_static: bench/servers/bench_server.c connect.h build/gen/.done
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -O2 -static $(INCLUDES) $< -o $@ $(LIBS)
 build/bench/malloc_count.so: bench/malloc_count.c | build/.dir
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 $(WARNINGS) -shared -fPIC $< -o $@ -ldl

@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 4fddb5cdfa1e4c76. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 5bc3fad25d9c2ac4. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -557,6 +557,7 @@ typedef struct connect_peer_t {
     const char *address;           /* "10.0.0.7:51234", "[::1]:443", "unix:", "memory:" */
     connect_http_version_t http;
     const connect_tls_info_t *tls; /* NULL in clear text */
+    int64_t pid, uid, gid;         /* of a Unix socket's other end, else -1; a pid only where the system tells it */
 } connect_peer_t;
 typedef struct connect_call_info_t {
     const connect_method_t *method;
@@ -605,7 +606,7 @@ CONNECT_API bool connect_call_set_value(connect_call_t *call, const void *key, v
 /* Returns a pointer kept; NULL for an unknown key. key_or_null: NULL is connect_call_options_t.context. */
 CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key_or_null);
 /* Adds a header to what this end sends, or a trailer to what the server sends; on the client: in on_open of
-   interceptors, and headers only.
+   interceptors, and headers only. An etag header turns the answer to a matching GET into 304.
    Returns false: they are gone already, the name is the protocol's own, the text is not allowed (-bin: not base64). */
 CONNECT_API bool connect_call_set_header(connect_call_t *call, const char *name, connect_str_t value);
 CONNECT_API bool connect_call_set_trailer(connect_call_t *call, const char *name, connect_str_t value);
@@ -812,6 +813,7 @@ typedef struct connect_compression_t { /* beyond identity, gzip and zstd */
 typedef enum connect_preset_t { CONNECT_PRESET_GATEWAY, CONNECT_PRESET_TINY } connect_preset_t;
 typedef struct connect_limits_t {         /* a zero takes the preset's value:                GATEWAY        TINY */
     connect_preset_t preset;
+    size_t memory;                        /* bytes, all of a server; nothing begins above 3/4  64 MiB         4 MiB */
     uint32_t connections;                 /*                                                 256            32 */
     uint32_t requests;                    /* in the life of an HTTP/1.1 connection           10,000         1,000 */
     uint32_t streams;                     /* at once on a connection                         100            16 */
@@ -841,7 +843,7 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
 typedef struct connect_deadlines_t { /* what becomes of the client's timeout */
     uint32_t default_ms;             /* if it gives none; default: no deadline */
     uint32_t min_ms, max_ms;         /* it is raised or cut to these; default: as given */
-    bool spare_streams;              /* streams need only begin in time */
+    bool spare_streams;              /* these are for unary calls: streams have what the client asks for */
 } connect_deadlines_t;
 typedef struct connect_http_request_t { /* any HTTP request: a plain one, or an RPC before its body */
     connect_str_t method, path, query;   /* query: undecoded; absent if there is none */
@@ -918,8 +920,9 @@ CONNECT_API bool connect_server_add_http(connect_server_t *server, const char *p
     void *user, connect_error_t *error);
 #if CONNECT_ENABLE_SOCKETS
 /* Listens on one more address, for all protocols, HTTP/1.1 and HTTP/2.
-   address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3". Port 0: any free one. Returns the port, 0
-   where there is none, or -1. Errors: with os_error; UNAVAILABLE, PERMISSION_DENIED, INVALID_ARGUMENT. */
+   address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3", "systemd:name" (the FileDescriptorName= of
+   a socket unit). Port 0: any free one. Returns the port, 0 where there is none, or -1. Errors: with os_error;
+   UNAVAILABLE, PERMISSION_DENIED, INVALID_ARGUMENT. */
 CONNECT_API int connect_server_listen(connect_server_t *server, const char *address,
     const connect_listen_options_t *options, connect_error_t *error);
 /* Serves until connect_server_drain has done its work, deferred calls included. */
@@ -1624,6 +1627,110 @@ CN_PRIVATE uint32_t cn_str_hash(connect_str_t text) {
     return hash;
 }
 
+/* #### src/base/meter.h ############################################################################################ */
+typedef struct cn_meter_t {        /* an allocator that counts, and stops at a limit */
+    connect_allocator_t allocator; /* over `under`, for all that is counted */
+    const connect_allocator_t *under;
+    size_t limit, used;
+    bool waiting; /* something waits until it is not high any more */
+    bool freed;   /* by its owner: it goes with the last block */
+} cn_meter_t;
+
+/* Makes one; NULL: out of memory. under: NULL is libc. limit: SIZE_MAX: none. */
+CN_PRIVATE cn_meter_t *cn_meter_new(const connect_allocator_t *under, size_t limit);
+/* Frees it, at the latest when its last block is released. */
+CN_PRIVATE void cn_meter_free(cn_meter_t *meter_or_null);
+/* Tells whether so much is used that nothing new should begin: three quarters of the limit. */
+CN_PRIVATE bool cn_meter_is_high(const cn_meter_t *meter);
+
+/* #### src/base/meter.c ############################################################################################ */
+/* All memory of a server in one number. Every block carries its size before it, as the allocator's interface gives none
+   back; CN_METER_HEAD bytes, so that the alignment stays. What would pass the limit is refused as if there were no
+   more memory.
+
+   Blocks may outlive their server (a call that is promised, a connection of the user's transport): the meter stays for
+   them.
+
+   `used` is changed with atomic operations: a handler that answers later may take from its call's arena in another
+   thread. */
+
+#define CN_METER_HEAD 16u
+
+static bool cn_meter_take(cn_meter_t *meter, size_t size) {
+    const size_t used = __atomic_add_fetch(&meter->used, size, __ATOMIC_RELAXED);
+    if (used <= meter->limit && used >= size) return true;
+    __atomic_sub_fetch(&meter->used, size, __ATOMIC_RELAXED);
+    return false;
+}
+
+static void cn_meter_give_back(cn_meter_t *meter, size_t size) {
+    __atomic_sub_fetch(&meter->used, size, __ATOMIC_RELAXED);
+}
+
+static void *cn_meter_resize(void *ctx, void *block, size_t size) {
+    cn_meter_t *meter = (cn_meter_t *)ctx;
+    char *whole = block ? (char *)block - CN_METER_HEAD : NULL;
+    size_t before = 0, after = size + CN_METER_HEAD;
+    if (after < size) return NULL;
+    if (whole) memcpy(&before, whole, sizeof before);
+    if (after > before && !cn_meter_take(meter, after - before)) return NULL;
+    whole = (char *)meter->under->resize(meter->under->ctx, whole, after);
+    if (!whole) {
+        if (after > before) cn_meter_give_back(meter, after - before);
+        return NULL;
+    }
+    if (before > after) cn_meter_give_back(meter, before - after);
+    memcpy(whole, &after, sizeof after);
+    return whole + CN_METER_HEAD;
+}
+
+static void *cn_meter_acquire(void *ctx, size_t size) {
+    cn_meter_t *meter = (cn_meter_t *)ctx;
+    const size_t whole = size + CN_METER_HEAD;
+    char *block;
+    if (whole < size || !cn_meter_take(meter, whole)) return NULL;
+    block = (char *)meter->under->acquire(meter->under->ctx, whole);
+    if (!block) {
+        cn_meter_give_back(meter, whole);
+        return NULL;
+    }
+    memcpy(block, &whole, sizeof whole);
+    return block + CN_METER_HEAD;
+}
+
+static void cn_meter_release(void *ctx, void *block) {
+    cn_meter_t *meter = (cn_meter_t *)ctx;
+    char *whole = block ? (char *)block - CN_METER_HEAD : NULL;
+    size_t size;
+    if (!whole) return;
+    memcpy(&size, whole, sizeof size);
+    meter->under->release(meter->under->ctx, whole);
+    cn_meter_give_back(meter, size);
+    if (meter->freed) cn_meter_free(meter);
+}
+
+CN_PRIVATE cn_meter_t *cn_meter_new(const connect_allocator_t *under, size_t limit) {
+    cn_meter_t *meter = (cn_meter_t *)cn_mem_acquire(under, sizeof *meter);
+    if (!meter) return NULL;
+    meter->allocator.acquire = cn_meter_acquire;
+    meter->allocator.resize = cn_meter_resize;
+    meter->allocator.release = cn_meter_release;
+    meter->allocator.ctx = meter;
+    meter->under = under ? under : connect_allocator_libc();
+    meter->limit = limit;
+    return meter;
+}
+
+CN_PRIVATE void cn_meter_free(cn_meter_t *meter) {
+    if (!meter) return;
+    meter->freed = true;
+    if (meter->used == 0) cn_mem_release(meter->under, meter);
+}
+
+CN_PRIVATE bool cn_meter_is_high(const cn_meter_t *meter) {
+    return __atomic_load_n(&meter->used, __ATOMIC_RELAXED) > meter->limit - meter->limit / 4;
+}
+
 /* #### src/base/error.h ############################################################################################ */
 /* Fills in an error made on this side; error may be NULL. text: static. Returns false, so that a failing function can
    return it. */
@@ -1698,15 +1805,24 @@ CN_PRIVATE void cn_buf_clear(cn_buf_t *buf);
 /* Gives the block back. */
 CN_PRIVATE void cn_buf_free(cn_buf_t *buf, const connect_allocator_t *allocator);
 
-typedef struct cn_buf_pool_t { /* empty blocks that connections borrow, so that an idle one owns none */
+typedef struct cn_spare_t { /* how a spare block begins */
+    struct cn_spare_t *next;
+} cn_spare_t;
+typedef struct cn_buf_pool_t { /* memory that connections borrow, so that an idle one owns none */
     cn_buf_t blocks[16];
     size_t count;
+    cn_spare_t *spares[16]; /* blocks that are no queues, by a size class of who uses them */
+    size_t spare_bytes;
 } cn_buf_pool_t;
 
 /* Gives an empty queue a block from the pool, if there is one. */
 CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool);
 /* Puts the block of an empty queue into the pool; a large one, and one too many, is freed. */
 CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator);
+/* Takes a spare block of this class and size; NULL: there is none. */
+CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size);
+/* Keeps a block. Returns false: there are max bytes of them. */
+CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max);
 CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 
 /* #### src/base/buf.c ############################################################################################## */
@@ -1811,7 +1927,33 @@ CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const conne
     }
 }
 
+CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size) {
+    cn_spare_t *spare = pool->spares[size_class];
+    if (!spare) return NULL;
+    pool->spares[size_class] = spare->next;
+    pool->spare_bytes -= size;
+    return spare;
+}
+
+CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max) {
+    cn_spare_t *spare = (cn_spare_t *)block;
+    if (pool->spare_bytes + size > max) return false;
+    spare->next = pool->spares[size_class];
+    pool->spares[size_class] = spare;
+    pool->spare_bytes += size;
+    return true;
+}
+
 CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t *allocator) {
+    size_t i;
+    for (i = 0; i < CN_LEN(pool->spares); i++) {
+        while (pool->spares[i]) {
+            cn_spare_t *spare = pool->spares[i];
+            pool->spares[i] = spare->next;
+            cn_mem_release(allocator, spare);
+        }
+    }
+    pool->spare_bytes = 0;
     while (pool->count)
         cn_buf_free(&pool->blocks[--pool->count], allocator);
 }
@@ -11128,6 +11270,8 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     bool out_waited;               /* some waited then */
     bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
     bool over_high_water, is_head_request, reset;
+    bool has_reset_due;            /* HTTP/2: RST_STREAM with reset_error goes out after what is being fed */
+    uint32_t reset_error;
     bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
     uint8_t interim_heads;         /* client: 1xx responses so far */
     bool unprocessed;              /* client: the peer has not processed the request: it may be sent again */
@@ -11173,6 +11317,7 @@ struct cn_http_t { /* embedded in the connection */
     const cn_http_events_t *events;
     const connect_allocator_t *allocator;
     const connect_limits_t *limits;   /* filled in: no zeros */
+    cn_buf_pool_t *pool;              /* of the owner of the connection; NULL: none */
     cn_buf_t out;                     /* bytes for the peer */
     cn_list_t exchanges;              /* by begin */
     uint32_t exchange_count;
@@ -12804,8 +12949,8 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 #define CN_HTTP2_HPACK_TABLE 4096u    /* RFC 9113 6.5.2, the initial value */
 #define CN_HTTP2_STACK_FIELDS 40u     /* header fields whose array is on the stack */
 
-/* nghttp2's memory: blocks of up to 1 KiB are kept in free lists by size, for it frees and takes the same sizes again
-   with every stream. All blocks start with a head that says how large they are.
+/* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
+   stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -12817,7 +12962,6 @@ typedef union cn_http2_block_t { /* the head of a block, as large as any type's 
     struct {
         cn_list_t node;
         size_t size; /* usable bytes */
-        union cn_http2_block_t *next_free;
     } head;
     long double align;
 } cn_http2_block_t;
@@ -12838,6 +12982,8 @@ typedef struct cn_http2_t {
     bool has_early_end;  /* server: a response may have ended before its request */
     bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
     bool has_stray;      /* client: an exchange was reset that nghttp2 may not know */
+    bool is_receiving;   /* bytes are on their way through nghttp2 */
+    bool has_reset_due;  /* an exchange has a reset_error */
     uint32_t fatal;      /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
     connect_code_t fatal_code;
     const char *fatal_why;
@@ -12860,9 +13006,7 @@ typedef struct cn_http2_t {
     uint32_t last_cut_id;        /* the highest that this end ended before the peer did: frames may be on their way */
     uint32_t last_peer_reset_id; /* of the last RST_STREAM that passed */
     /* memory */
-    cn_list_t blocks; /* all of them */
-    cn_http2_block_t *pool[CN_HTTP2_POOL_CLASSES];
-    size_t pool_bytes, pool_max;
+    cn_list_t blocks; /* all that are in use */
     bool starved; /* the allocator has failed */
 } cn_http2_t;
 
@@ -12894,25 +13038,22 @@ static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
 
 static void *cn_http2_malloc(size_t size, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
-    cn_http2_block_t *block;
+    cn_http2_block_t *block = NULL;
     size_t class_at;
     if (size == 0) size = 1;
     class_at = cn_http2_pool_class(size);
     if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES)) {
         size = (class_at + 1) * CN_HTTP2_POOL_STEP;
-        block = h->pool[class_at];
-        if (CN_LIKELY(block != NULL)) {
-            h->pool[class_at] = block->head.next_free;
-            h->pool_bytes -= size;
-            return block + 1;
-        }
+        if (h->http->pool) block = (cn_http2_block_t *)cn_buf_take_spare(h->http->pool, class_at, size);
     }
-    if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
-    block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
-    if (!block) {
-        h->starved = true;
-        cn_http2_fail_memory(h);
-        return NULL;
+    if (CN_UNLIKELY(!block)) {
+        if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
+        block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
+        if (!block) {
+            h->starved = true;
+            cn_http2_fail_memory(h);
+            return NULL;
+        }
     }
     block->head.size = size;
     block->head.node.next = NULL;
@@ -12922,18 +13063,17 @@ static void *cn_http2_malloc(size_t size, void *user) {
 
 static void cn_http2_free_block(void *at, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
+    cn_buf_pool_t *pool = h->http->pool;
     cn_http2_block_t *block;
-    size_t class_at;
+    size_t class_at, size;
     if (!at || CN_UNLIKELY(h->starved)) return;
     block = (cn_http2_block_t *)at - 1;
-    class_at = cn_http2_pool_class(block->head.size);
-    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES && h->pool_bytes + block->head.size <= h->pool_max)) {
-        block->head.next_free = h->pool[class_at];
-        h->pool[class_at] = block;
-        h->pool_bytes += block->head.size;
-        return;
-    }
+    size = block->head.size;
+    class_at = cn_http2_pool_class(size);
     cn_list_remove(&block->head.node);
+    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES && pool) &&
+        cn_buf_keep_spare(pool, class_at, block, size, h->http->limits->connection_buffer))
+        return;
     cn_mem_release(h->http->allocator, block);
 }
 
@@ -13200,6 +13340,11 @@ static bool cn_http2_is_mute(const cn_exchange_t *x) {
 /* Gives an exchange up with an HTTP/2 error code; what on_closed will say is in it already. */
 static void cn_http2_reset_stream(cn_http2_t *h, cn_exchange_t *x, uint32_t error) {
     x->reset = true;
+    if (h->is_receiving) { /* what else was received may be a stream error, which goes first */
+        x->has_reset_due = h->has_reset_due = true;
+        x->reset_error = error;
+        return;
+    }
     (void)cn_http2_check(h, nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, x->stream_id, error));
 }
 
@@ -13208,6 +13353,18 @@ static void cn_http2_give_up(cn_http2_t *h, cn_exchange_t *x, uint32_t error, co
     x->close_code = code;
     x->close_why = why;
     cn_http2_reset_stream(h, x, error);
+}
+
+/* Resets that what was fed has caused. */
+static void cn_http2_reset_due(cn_http2_t *h) {
+    cn_list_t *node;
+    h->has_reset_due = false;
+    for (node = h->http->exchanges.next; node != &h->http->exchanges; node = node->next) {
+        cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
+        if (!x->has_reset_due) continue;
+        x->has_reset_due = false;
+        cn_http2_reset_stream(h, x, x->reset_error);
+    }
 }
 
 static int cn_http2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user) {
@@ -13724,7 +13881,6 @@ static bool cn_http2_open(cn_http_t *http) {
     if (!h) return false;
     h->http = http;
     cn_list_init(&h->blocks);
-    h->pool_max = limits->connection_buffer / 8;
     h->had_room = true;
     h->magic_left = http->is_server ? CN_HTTP2_MAGIC_LEN : 0;
     h->update_credit = limits->streams < CN_HTTP2_UPDATE_CREDIT / 2 ? limits->streams : CN_HTTP2_UPDATE_CREDIT / 2;
@@ -13814,13 +13970,16 @@ static size_t cn_http2_feed(cn_http_t *http, const char *bytes, size_t len) {
     }
     h->early_end_seen = h->has_early_end;
     http->feeding = true;
+    h->is_receiving = true;
     cn_http2_receive_frames(h, (const uint8_t *)bytes, len);
+    h->is_receiving = false;
     if (h->settings_received || !http->is_server) {
         if (!h->in_block)
             http->head_since_ms = -1;
         else if (http->head_since_ms < 0)
             http->head_since_ms = http->now_ms;
     }
+    if (h->has_reset_due && !h->ended) cn_http2_reset_due(h);
     (void)cn_http2_settle(h);
     http->feeding = was_feeding;
     return len;
@@ -14576,6 +14735,7 @@ typedef struct cn_rpc_t {
     bool json;                                             /* the codec: proto or json */
     bool require_version;                                  /* server: Connect-Protocol-Version must be there */
     bool get;                                              /* a Connect GET: the request is in the URL */
+    bool not_modified;                                     /* server: a GET whose answer the client has already */
     bool list_codings;                                     /* server: the answer tells what it accepts */
     cn_codings_t *codings;                                 /* what this end knows; below, NULL is identity */
     const cn_coding_t *coding_received;                    /* as the other end announced it */
@@ -14771,6 +14931,9 @@ CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void);
      encoding     proto or json; else 415
      message      required, percent-encoded; + is a space
 
+   A response with an etag header, to a GET whose if-none-match has the same (compared weakly, RFC 9110 13.1.2), is 304
+   without a body.
+
    Written in this order, so that caches see one URL for one request; read in any, the first of a name counts. The
    message goes as text if it is JSON and not compressed, else as base64url without padding. A URL over
    limits.url_bytes makes the request a POST.
@@ -14869,15 +15032,37 @@ static bool cn_connect_get_server_open(cn_rpc_t *rpc) {
     return cn_connect_read_timeout(rpc);
 }
 
+/* "a", W/"a": weakly they are the same. */
+static connect_str_t cn_connect_weak_etag(connect_str_t etag) {
+    etag = cn_str_trim(etag);
+    return cn_str_starts(etag, CN_STR("W/")) ? cn_str(etag.data + 2, etag.len - 2) : etag;
+}
+
+static bool cn_connect_has_it(const cn_rpc_t *rpc) {
+    connect_str_t etag = cn_headers_find(&rpc->headers, "etag"), list, known;
+    size_t i;
+    if (!rpc->get || !etag.data) return false;
+    for (i = 0; i < rpc->x->headers.count; i++) {
+        if (strcmp(rpc->x->headers.items[i].name, "if-none-match") != 0) continue;
+        list = rpc->x->headers.items[i].value;
+        while (cn_str_split(&list, ',', &known))
+            if (connect_str_equal(cn_str_trim(known), CN_STR("*")) ||
+                connect_str_equal(cn_connect_weak_etag(known), cn_connect_weak_etag(etag)))
+                return true;
+    }
+    return false;
+}
+
 static bool cn_connect_unary_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     cn_headers_t headers;
     bool failed = rpc->error.code != CONNECT_OK, ok;
     size_t i;
     memset(&headers, 0, sizeof headers);
-    head->status = failed ? cn_code_to_http(rpc->error.code) : 200;
-    ok = cn_headers_put(&headers, rpc->arena, "content-type",
-        rpc->json || failed ? CN_STR("application/json") : CN_STR("application/proto"));
-    if (ok && !failed && rpc->coding_body)
+    head->status = failed ? cn_code_to_http(rpc->error.code) : rpc->not_modified ? 304 : 200;
+    ok = rpc->not_modified ||
+        cn_headers_put(&headers, rpc->arena, "content-type",
+            rpc->json || failed ? CN_STR("application/json") : CN_STR("application/proto"));
+    if (ok && !failed && rpc->coding_body && !rpc->not_modified)
         ok = cn_headers_put(&headers, rpc->arena, "content-encoding", connect_str_of(rpc->coding_body->name));
     if (ok && rpc->list_codings)
         ok = cn_headers_put(&headers, rpc->arena, "accept-encoding",
@@ -14896,8 +15081,10 @@ static bool cn_connect_unary_server_head(cn_rpc_t *rpc, cn_head_t *head) {
 
 static bool cn_connect_unary_server_end(cn_rpc_t *rpc, connect_headers_t *trailers) {
     (void)trailers;
-    if (rpc->error.code == CONNECT_OK) return true;
+    rpc->not_modified = rpc->error.code == CONNECT_OK && cn_connect_has_it(rpc);
+    if (rpc->error.code == CONNECT_OK && !rpc->not_modified) return true;
     cn_buf_clear(&rpc->x->out);
+    if (rpc->not_modified) return true;
     return cn_error_write_json(&rpc->x->out, rpc->allocator, rpc->arena, &rpc->error) || cn_protocol_memory(rpc);
 }
 
@@ -15575,24 +15762,25 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
 #define CN_LIMITS_DEPTH_MAX 256u
 
 #define CN_LIMITS_FIELDS(row) \
-    row(connections, 256, 32) row(requests, 10000, 1000) row(streams, 100, 16) row(stream_window, 64 * CN_LIMITS_KIB, \
-        16 * CN_LIMITS_KIB) row(connection_window, 256 * CN_LIMITS_KIB, 64 * CN_LIMITS_KIB) row(stream_buffer, \
-        64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) \
-        row(header_bytes, 16 * CN_LIMITS_KIB, 8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, \
-            8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-            row(send_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) row(decode_bytes, 16 * CN_LIMITS_MIB, \
-                1 * CN_LIMITS_MIB) row(depth, 100, 32) row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) \
-                row(reset_burst, 200, 50) row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) \
-                    row(frame_rate, 1000, 100) row(handshake_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
-                        row(header_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) row(body_gap_ms, \
-                            30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) row(write_stall_ms, 30 * CN_LIMITS_SECOND, \
-                            30 * CN_LIMITS_SECOND) row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
-                            row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
-                                row(ping_ms, 7200 * CN_LIMITS_SECOND, CONNECT_UNLIMITED) \
-                                    row(ping_answer_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND) \
-                                        row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                            row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                                row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
+    row(memory, 64 * CN_LIMITS_MIB, 4 * CN_LIMITS_MIB) row(connections, 256, 32) row(requests, 10000, 1000) \
+        row(streams, 100, 16) row(stream_window, 64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_window, \
+            256 * CN_LIMITS_KIB, 64 * CN_LIMITS_KIB) row(stream_buffer, 64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) \
+            row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) row(header_bytes, 16 * CN_LIMITS_KIB, \
+                8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, 8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) \
+                row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) row(send_bytes, 4 * CN_LIMITS_MIB, \
+                    256 * CN_LIMITS_KIB) row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) \
+                    row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(reset_burst, 200, 50) row( \
+                        reset_rate, 33, 10) row(frame_burst, 10000, 1000) row(frame_rate, 1000, 100) row(handshake_ms, \
+                        10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) row(header_ms, 10 * CN_LIMITS_SECOND, \
+                        10 * CN_LIMITS_SECOND) row(body_gap_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
+                        row(write_stall_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
+                            row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
+                                row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
+                                    row(ping_ms, 7200 * CN_LIMITS_SECOND, CONNECT_UNLIMITED) \
+                                        row(ping_answer_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND) \
+                                            row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                                row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                                    row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
     bool tiny;
@@ -18216,12 +18404,15 @@ typedef struct cn_conn_turn_t { /* of an owner: what its connections may do in o
     unsigned handshakes;
 } cn_conn_turn_t;
 
+typedef struct cn_credentials_t { /* of a process; -1: not known */
+    int64_t pid, uid, gid;
+} cn_credentials_t;
+
 struct connect_conn_t {
     cn_http_t http; /* first: the HTTP versions know only this */
     const cn_conn_owner_t *events;
     void *owner;
     cn_list_t node; /* in the owner's list */
-    cn_buf_pool_t *pool;
     int64_t owner_due_ms;     /* set by cn_conn_set_owner_due */
     int64_t opened_ms;        /* when it was opened; -1: the time is not known yet */
     int64_t heard_ms;         /* when something came last */
@@ -18252,13 +18443,15 @@ struct connect_conn_t {
     int64_t dialled_ms;
     bool met;                 /* they have heard that it is open */
     bool given_up;            /* another was faster: no failure */
-    char failure[256];
-    char peer[110]; /* a Unix path is at most 108 bytes */
+    cn_credentials_t credentials; /* of the peer, set by what carries the bytes */
+    char *failure_block;      /* what http.failure points to, if it was copied */
     void (*output)(connect_conn_t *conn, void *user);
     void *output_user;
     void (*abandon)(connect_conn_t *conn, void *transport);
     void *transport;
+    char peer[]; /* its address */
 };
+#define CN_CONN_FAILURE_TEXT 256u
 
 typedef struct cn_conn_options_t {
     const connect_allocator_t *allocator;
@@ -18358,8 +18551,12 @@ static void cn_conn_on_room(cn_http_t *http) {
 
 CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     static const cn_http_events_t events = {cn_conn_on_begin, cn_conn_on_http_output, cn_conn_on_room};
-    connect_conn_t *conn = (connect_conn_t *)cn_mem_acquire(options->allocator, sizeof *conn);
+    const char *peer = options->peer ? options->peer : "";
+    const size_t peer_len = strlen(peer);
+    connect_conn_t *conn = (connect_conn_t *)cn_mem_acquire(options->allocator, sizeof *conn + peer_len + 1);
     if (!conn) return NULL;
+    memcpy(conn->peer, peer, peer_len + 1);
+    conn->credentials.pid = conn->credentials.uid = conn->credentials.gid = -1;
     conn->http.events = &events;
     conn->http.allocator = options->allocator;
     conn->http.limits = options->limits;
@@ -18369,7 +18566,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     cn_list_init(&conn->http.exchanges);
     conn->events = options->events;
     conn->owner = options->owner;
-    conn->pool = options->pool;
+    conn->http.pool = options->pool;
     conn->allow_http1 = options->allow_http1;
     conn->allow_http2 = options->allow_http2;
     conn->owner_due_ms = conn->abort_ms = conn->stall_check_ms = INT64_MAX;
@@ -18389,7 +18586,6 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
             return NULL;
         }
     }
-    snprintf(conn->peer, sizeof conn->peer, "%s", options->peer ? options->peer : "");
     return conn;
 }
 
@@ -18417,10 +18613,11 @@ static void cn_conn_free(connect_conn_t *conn) {
     if (conn->owner) {
         events->on_lost(conn);
         cn_list_remove(&conn->node);
-        cn_buf_give_back(&conn->http.out, conn->pool, allocator);
+        cn_buf_give_back(&conn->http.out, conn->http.pool, allocator);
     }
     cn_buf_free(&conn->http.out, allocator);
     cn_tls_unref(conn->tls);
+    cn_mem_release(allocator, conn->failure_block);
     cn_mem_release(allocator, conn);
     if (owner) events->leave(owner);
 }
@@ -18664,7 +18861,7 @@ static size_t cn_conn_deliver(connect_conn_t *conn, const char *bytes, size_t le
 /* TLS is over: by close_notify, or for the reason that is in error. What the engine has to say still goes out. */
 static void cn_conn_tls_over(connect_conn_t *conn, const connect_error_t *error) {
     cn_http_t *http = &conn->http;
-    char text[sizeof conn->failure];
+    char text[CN_CONN_FAILURE_TEXT];
     if (error->code != CONNECT_OK) {
         snprintf(text, sizeof text, "TLS with %s: %s", conn->peer, error->message.data);
         cn_conn_set_failure(conn, 0, text);
@@ -18794,7 +18991,7 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
     woken = conn->http.woken;
     conn->http.woken = false;
     if (!conn->dead && conn->connected) {
-        cn_buf_borrow(&conn->http.out, conn->pool);
+        cn_buf_borrow(&conn->http.out, conn->http.pool);
         if (conn->tls && !conn->http.closing)
             taken = cn_conn_feed_tls(conn, at, len);
         else if (len && !conn->heard && !conn->http.is_server && at[0] == CN_CONN_TLS_ALERT)
@@ -18816,7 +19013,7 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
 
 /* The bytes ended, and TLS did not. */
 static void cn_conn_tls_cut(connect_conn_t *conn) {
-    char text[sizeof conn->failure];
+    char text[CN_CONN_FAILURE_TEXT];
     snprintf(text, sizeof text, conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
                                                    : "%s closed the connection during the TLS handshake",
         conn->peer);
@@ -18852,7 +19049,7 @@ static void cn_conn_seal(connect_conn_t *conn) {
     }
     if (cn_buf_len(&http->out) == 0) {
         if (http->closing) cn_tls_close(tls);
-        if (conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
+        if (conn->owner) cn_buf_give_back(&http->out, conn->http.pool, http->allocator);
     }
     if (tls->has_no_memory) {
         cn_conn_set_failure(conn, ENOMEM, "out of memory");
@@ -18869,11 +19066,11 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     cn_conn_enter(conn, http->now_ms);
     if (http->exchange_count) conn->idle_since_ms = -1;
     if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
-        cn_buf_borrow(&http->out, conn->pool);
+        cn_buf_borrow(&http->out, conn->http.pool);
         http->version->pull(http);
     }
     if (conn->tls) {
-        cn_buf_borrow(&conn->tls->out, conn->pool);
+        cn_buf_borrow(&conn->tls->out, conn->http.pool);
         cn_conn_seal(conn);
     }
     if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
@@ -18889,7 +19086,7 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     if (conn->dead) return CN_STR("");
     view = cn_buf_view(cn_conn_wire(conn));
     if (view.len == 0) {
-        if (conn->owner) cn_buf_give_back(cn_conn_wire(conn), conn->pool, http->allocator);
+        if (conn->owner) cn_buf_give_back(cn_conn_wire(conn), conn->http.pool, http->allocator);
         conn->stalled_since_ms = -1;
     } else if (conn->stalled_since_ms < 0) {
         conn->stalled_since_ms = http->now_ms;
@@ -18903,7 +19100,7 @@ void connect_conn_sent(connect_conn_t *conn, size_t len) {
     cn_buf_drop(wire, len);
     http->written += len;
     if (len) conn->stalled_since_ms = cn_buf_len(wire) ? http->now_ms : -1;
-    if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->pool, http->allocator);
+    if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->http.pool, http->allocator);
 }
 
 unsigned connect_conn_wants(const connect_conn_t *conn) {
@@ -18945,10 +19142,13 @@ CN_PRIVATE void cn_conn_set_transport(
 }
 
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text) {
-    if (conn->failure[0]) return;
+    size_t len = strlen(text);
+    if (conn->http.failure) return;
     conn->os_error = os_error;
-    snprintf(conn->failure, sizeof conn->failure, "%s", text);
-    conn->http.failure = conn->failure;
+    len = CN_MIN(len, CN_CONN_FAILURE_TEXT - 1);
+    conn->failure_block = (char *)cn_mem_acquire(conn->http.allocator, len + 1);
+    if (conn->failure_block) memcpy(conn->failure_block, text, len);
+    conn->http.failure = conn->failure_block ? conn->failure_block : "out of memory";
 }
 
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
@@ -19039,8 +19239,9 @@ struct connect_call_t {
     cn_tls_t *tls;        /* of its connection; NULL: clear text */
     connect_loop_t *loop; /* NULL: no sockets */
     const connect_codec_options_t *codec_options;
-    cn_list_t node;      /* in a list of the owner's */
-    cn_list_t children;  /* child_node: calls that were made for this one */
+    cn_meter_t *meter;  /* server: while it is high the peer's window stays shut */
+    cn_list_t node;     /* in a list of the owner's */
+    cn_list_t children; /* child_node: calls that were made for this one */
     cn_list_t child_node;
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
@@ -19071,8 +19272,9 @@ struct connect_call_t {
     bool again;                        /* client: once its exchange is closed */
     bool retriable;                    /* client: its owner may make it again */
     bool open_due, open_told;          /* client: on_open waits for the outcome; was called */
-    unsigned callbacks; /* depth of user's callbacks */
+    unsigned callbacks;                /* depth of user's callbacks */
     bool is_server;
+    bool starved;     /* server: the window stayed shut, as memory was short */
     bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
     bool proceed_due; /* connect_call_proceed is */
     bool concluding;  /* on_finish of interceptors runs */
@@ -19144,8 +19346,10 @@ CN_PRIVATE bool cn_call_expand(connect_call_t *call, connect_str_t *payload);
 /* Appends received bytes. Returns false: out of memory, rpc.error says so. */
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len);
 CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole);
-/* Lets the peer send as many bytes as were used up. */
+/* Lets the peer send as many bytes as were used up; not while memory is short, then it is starved. */
 CN_PRIVATE void cn_call_consume(connect_call_t *call);
+/* The same in any case. */
+CN_PRIVATE void cn_call_open_window(connect_call_t *call);
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error);
 /* Makes a message with its defaults; type NULL: raw bytes, none. Returns NULL: out of memory. */
@@ -19192,6 +19396,8 @@ CN_PRIVATE void cn_serve_plain(connect_call_t *call, int status, connect_headers
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines);
 /* Ends it with rpc.error, which is set: on the wire, once. */
 CN_PRIVATE void cn_serve_answer(connect_call_t *call);
+/* Ends a call that has not got all of its request, as memory is short. */
+CN_PRIVATE void cn_serve_shed(connect_call_t *call);
 CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
 CN_PRIVATE void cn_serve_proceed(connect_call_t *call, connect_code_t code, const void *answer);
 CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message);
@@ -19455,10 +19661,18 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
     cn_buf_drop(&call->in, whole);
 }
 
-CN_PRIVATE void cn_call_consume(connect_call_t *call) {
+CN_PRIVATE void cn_call_open_window(connect_call_t *call) {
     size_t len = call->unconsumed;
+    call->starved = false;
     call->unconsumed = 0;
     if (len && call->x.http) call->x.http->version->consume(&call->x, len);
+}
+
+CN_PRIVATE void cn_call_consume(connect_call_t *call) {
+    if (call->unconsumed && call->meter && !call->answered && cn_meter_is_high(call->meter))
+        call->starved = call->meter->waiting = true;
+    else
+        cn_call_open_window(call);
 }
 
 static cn_front_t cn_call_bad(connect_call_t *call, connect_code_t code, const char *text) {
@@ -20274,6 +20488,13 @@ static void cn_serve_fail(connect_call_t *call, connect_code_t code, const char 
     cn_serve_answer(call);
 }
 
+CN_PRIVATE void cn_serve_shed(connect_call_t *call) {
+    cn_serve_fail(call, CONNECT_RESOURCE_EXHAUSTED, "too little memory for the request (limits.memory)");
+    cn_call_open_window(call);
+    cn_buf_free(&call->in, call->rpc.allocator);
+    cn_buf_free(&call->expanded, call->rpc.allocator);
+}
+
 /* A request of one message: hands it over once the request has ended. */
 static void cn_serve_pump_single(connect_call_t *call) {
     connect_str_t payload = {"", 0};
@@ -20475,13 +20696,14 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
 
 static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_t *policy) {
     int64_t ms = call->rpc.timeout_ms;
-    if (ms == CN_TIMEOUT_NONE && policy->default_ms && policy->default_ms != CONNECT_UNLIMITED) ms = policy->default_ms;
-    if (ms != CN_TIMEOUT_NONE && ms < (int64_t)policy->min_ms) ms = policy->min_ms;
-    if (policy->max_ms && policy->max_ms != CONNECT_UNLIMITED &&
-        (ms == CN_TIMEOUT_NONE || ms > (int64_t)policy->max_ms))
-        ms = policy->max_ms;
-    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->info.kind != CONNECT_UNARY)) return;
-    call->deadline_ms = cn_call_now_ms(call) + ms;
+    if (!policy->spare_streams || call->info.kind == CONNECT_UNARY) {
+        const bool has_default = policy->default_ms && policy->default_ms != CONNECT_UNLIMITED;
+        const bool has_max = policy->max_ms && policy->max_ms != CONNECT_UNLIMITED;
+        if (ms == CN_TIMEOUT_NONE && has_default) ms = policy->default_ms;
+        if (ms != CN_TIMEOUT_NONE) ms = CN_MAX(ms, (int64_t)policy->min_ms);
+        if (has_max) ms = ms == CN_TIMEOUT_NONE ? (int64_t)policy->max_ms : CN_MIN(ms, (int64_t)policy->max_ms);
+    }
+    if (ms != CN_TIMEOUT_NONE) call->deadline_ms = cn_call_now_ms(call) + ms;
 }
 
 /* The request of a GET stands in its URL. */
@@ -21365,8 +21587,9 @@ typedef struct cn_handlers_t { /* a copied table of handlers */
 } cn_handlers_t;
 
 struct connect_server_t {
-    const connect_allocator_t *allocator;
-    connect_loop_t *loop; /* NULL: not needed yet */
+    cn_meter_t *meter;
+    const connect_allocator_t *allocator; /* the meter's */
+    connect_loop_t *loop;                 /* NULL: not needed yet */
     bool owns_loop;
     connect_limits_t limits;
     connect_deadlines_t deadlines;
@@ -21603,6 +21826,10 @@ CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page) {
    Draining: no listener any more, GOAWAY or Connection: close to every peer, on_drain to every stream; what still runs
    when the grace is over is cut. The server is done when the last connection and the last deferred call are gone.
 
+   Memory: all that a server takes is counted (base/meter.c). Above three quarters of limits.memory no connection and
+   no request begins (503, REFUSED_STREAM), and of the requests whose bodies are still to come the youngest end with
+   RESOURCE_EXHAUSTED; at the limit there is no more.
+
    `busy` counts what runs callbacks; a server freed in one of them goes when the outermost has ended. */
 
 #if CONNECT_ENABLE_SERVER
@@ -21620,9 +21847,32 @@ static void cn_server_run_pokes(connect_server_t *server) {
         cn_call_on_poke(CN_CONTAINER(node, connect_call_t, poke_node));
 }
 
+/* While memory is short those that wait for more of their requests would wait for each other: the youngest give way,
+   until there is room or one is left, which goes on. With room, all go on. */
+static void cn_server_relieve(connect_server_t *server) {
+    cn_list_t *node, *before;
+    connect_call_t *youngest = NULL;
+    if (!server->meter->waiting) return;
+    server->meter->waiting = false;
+    for (node = server->calls.prev; node != &server->calls; node = before) {
+        connect_call_t *call = CN_CONTAINER(node, connect_call_t, node);
+        before = node->prev;
+        if (!call->starved) continue;
+        if (youngest && cn_meter_is_high(server->meter))
+            cn_serve_shed(youngest);
+        else if (youngest)
+            cn_call_open_window(youngest);
+        youngest = call;
+    }
+    if (youngest) cn_call_open_window(youngest);
+}
+
 static void cn_server_leave(void *owner) {
     connect_server_t *server = (connect_server_t *)owner;
-    if (server->busy == 1) cn_server_run_pokes(server);
+    if (server->busy == 1) {
+        cn_server_run_pokes(server);
+        cn_server_relieve(server);
+    }
     if (--server->busy == 0 && server->free_wanted && !server->runs) connect_server_free(server);
 }
 
@@ -21738,6 +21988,9 @@ static void cn_server_setup_request(connect_server_t *server, connect_call_t *ca
     info->peer.http = call->x.http->version->number;
     info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(call->x.http)->peer)).data;
     if (!info->peer.address) info->peer.address = "";
+    info->peer.pid = cn_conn_of(call->x.http)->credentials.pid;
+    info->peer.uid = cn_conn_of(call->x.http)->credentials.uid;
+    info->peer.gid = cn_conn_of(call->x.http)->credentials.gid;
     cn_call_set_tls(call, cn_conn_of(call->x.http)->tls);
     call->rpc.codings = &server->codings;
     call->codec_options = &server->codec_options;
@@ -21796,7 +22049,7 @@ static void cn_server_on_released(connect_call_t *call) {
     connect_server_t *server = (connect_server_t *)call->owner;
     cn_list_remove(&call->node);
     server->call_count--;
-    cn_call_recycle(&server->pool, call);
+    cn_call_recycle(cn_meter_is_high(server->meter) ? NULL : &server->pool, call);
 }
 
 static int64_t cn_server_now_ms(const connect_call_t *call) {
@@ -21805,12 +22058,23 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 /* ---- Connections ---- */
 
+/* Tells whether there is too little memory for anything new; what is kept for it goes first. */
+static bool cn_server_is_full(connect_server_t *server) {
+    if (!cn_meter_is_high(server->meter)) return false;
+    cn_call_pool_free(&server->pool, server->allocator);
+    cn_buf_pool_free(&server->buffers, server->allocator);
+    return cn_meter_is_high(server->meter);
+}
+
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
         cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
     connect_server_t *server = (connect_server_t *)conn->owner;
-    connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
+    connect_call_t *call;
+    if (cn_server_is_full(server)) return NULL;
+    call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
+    call->meter = server->meter;
     call->owner_events = &events;
     call->owner = server;
     call->draining = server->draining;
@@ -21836,6 +22100,10 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
     }
     if (server->conn_count >= server->limits.connections) {
         cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED, "too many connections (limits.connections)");
+        return NULL;
+    }
+    if (cn_server_is_full(server)) {
+        cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED, "too little memory for another connection (limits.memory)");
         return NULL;
     }
     memset(&options, 0, sizeof options);
@@ -21885,6 +22153,7 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     static const connect_server_options_t defaults;
     connect_server_t *server;
     connect_limits_t limits;
+    cn_meter_t *meter;
     const char *prefix;
     if (!options) options = &defaults;
     prefix = options->prefix ? options->prefix : "";
@@ -21894,12 +22163,15 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
         cn_error_set(error, CONNECT_INVALID_ARGUMENT, "no_http1 and no_http2 leave nothing to speak");
         return NULL;
     }
-    server = (connect_server_t *)cn_mem_acquire(options->allocator, sizeof *server);
+    meter = cn_meter_new(options->allocator, limits.memory == CONNECT_UNLIMITED ? SIZE_MAX : limits.memory);
+    server = meter ? (connect_server_t *)cn_mem_acquire(&meter->allocator, sizeof *server) : NULL;
     if (!server) {
+        cn_meter_free(meter);
         cn_error_memory(error);
         return NULL;
     }
-    server->allocator = options->allocator;
+    server->meter = meter;
+    server->allocator = &server->meter->allocator;
     server->loop = options->loop;
     server->limits = limits;
     server->deadlines = options->deadlines;
@@ -21919,21 +22191,23 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     cn_list_init(&server->calls);
     cn_list_init(&server->pokes);
     server->no_get = options->no_get;
-    server->prefix = (char *)cn_mem_acquire(options->allocator, strlen(prefix) + 1);
+    server->prefix = (char *)cn_mem_acquire(server->allocator, strlen(prefix) + 1);
     if (server->prefix)
         memcpy(server->prefix, prefix, strlen(prefix) + 1);
     else
         cn_error_memory(error);
     if (server->prefix && cn_server_set_codings(server, options, error)) return server;
     cn_codings_free(&server->codings);
-    cn_mem_release(options->allocator, server->prefix);
-    cn_mem_release(options->allocator, server);
+    cn_mem_release(server->allocator, server->prefix);
+    cn_mem_release(server->allocator, server);
+    cn_meter_free(meter);
     return NULL;
 }
 
 void connect_server_free(connect_server_t *server) {
     const connect_allocator_t *allocator;
     cn_handlers_t *handlers;
+    cn_meter_t *meter;
     cn_list_t *node;
     if (!server) return;
     if (server->busy || server->runs) {
@@ -21963,7 +22237,9 @@ void connect_server_free(connect_server_t *server) {
         cn_mem_release(allocator, handlers);
     }
     cn_mem_release(allocator, server->prefix);
+    meter = server->meter;
     cn_mem_release(allocator, server);
+    cn_meter_free(meter);
 }
 
 /* ---- Routes ---- */
@@ -22678,11 +22954,11 @@ CN_PRIVATE connect_conn_t *cn_pool_room(const cn_pool_t *pool) {
 /* ---- Faults ---- */
 
 static void cn_pool_note(
-    connect_client_t *client, connect_code_t code, int os_error, const char *text, const char *address) {
+    connect_client_t *client, connect_code_t code, int os_error, const char *text_or_null, const char *address) {
     client->failure.code = code;
     client->failure.os_error = os_error;
-    if (text[0])
-        snprintf(client->failure.text, sizeof client->failure.text, "%s", text);
+    if (text_or_null)
+        snprintf(client->failure.text, sizeof client->failure.text, "%s", text_or_null);
     else
         snprintf(client->failure.text, sizeof client->failure.text, "the connection to %s was closed", address);
 }
@@ -22743,7 +23019,7 @@ static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
     cn_list_append(&pool->conns, &conn->node);
     conn->dial_code = client->dial(conn, backend->addresses[address], client->dial_user);
     if (conn->dial_code == CONNECT_OK) return;
-    if (!conn->failure[0]) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
+    if (!conn->http.failure) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
     connect_conn_close(conn);
 }
 
@@ -22756,7 +23032,7 @@ static int64_t cn_pool_prune(cn_pool_t *pool, int64_t now_ms) {
         connect_conn_t *conn = cn_pool_conn(node);
         const bool opening = cn_pool_is_opening(conn);
         const uint32_t limit_ms = !conn->connected ? limits->dial_ms : limits->establish_ms;
-        char text[sizeof conn->failure];
+        char text[CN_CONN_FAILURE_TEXT];
         next = node->next;
         if (opening && pool->is_won && conn->address != pool->first) {
             conn->given_up = true;
@@ -22855,8 +23131,8 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
     client->dirty = true;
     if (conn->given_up || conn->http.settled) return;
     if (!conn->met || conn->dialled_ms < 0 || age_ms < client->limits.establish_ms)
-        cn_pool_note(
-            client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error, conn->failure, conn->peer);
+        cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error,
+            conn->http.failure, conn->peer);
     if (conn->met && age_ms < client->limits.establish_ms) cn_pool_fault(pool);
 }
 #endif
@@ -23786,6 +24062,9 @@ static bool cn_client_prepare(connect_client_t *owner, connect_call_t *call, con
     size_t i;
     call->info.peer.http = conn->http.version->number;
     cn_call_set_tls(call, conn->tls);
+    call->info.peer.pid = conn->credentials.pid;
+    call->info.peer.uid = conn->credentials.uid;
+    call->info.peer.gid = conn->credentials.gid;
     call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(conn->peer)).data;
     if (call->attempts == 1) call->own_headers = call->rpc.headers.count;
     call->rpc.headers.count = call->own_headers;
@@ -23812,7 +24091,7 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
         if (owner != client) cn_balance_press(owner, pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY);
     }
     if (!conn || !conn->http.version->begin(&conn->http, &call->x)) return false;
-    cn_buf_borrow(&conn->http.out, conn->pool);
+    cn_buf_borrow(&conn->http.out, conn->http.pool);
     cn_list_remove(&conn->node);
     cn_list_append(&pool->conns, &conn->node);
     if ((owner->on_backends || !cn_list_empty(&owner->watchers)) && !conn->http.version->can_begin(&conn->http)) {
@@ -24277,6 +24556,7 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = client->address ? client->address : "";
+    call->info.peer.pid = call->info.peer.uid = call->info.peer.gid = -1;
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
     if (options->parent) {
         const int64_t due_ms = options->parent->deadline_ms;
@@ -24577,11 +24857,14 @@ CN_PRIVATE uint16_t cn_address_port(const struct sockaddr_storage *address);
      unix:/path          a Unix socket in the file system
      unix-abstract:name  one of Linux's without a file
      fd:3                a socket that is open already; it is the library's from then on
+     systemd:name        listen: the socket of that FileDescriptorName= in the unit that started this process
+                         (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES of the environment)
 
    Names are looked up by getaddrinfo, which BLOCKS, as long as resolv.conf lets it; numeric addresses never come there.
    An IPv4 peer of an IPv6 socket (RFC 4291 2.5.5.2) is printed as IPv4. */
 
-#define CN_ADDRESS_FORMS "\"host:port\", \":port\", \"unix:/path\", \"unix-abstract:name\" or \"fd:3\""
+#define CN_ADDRESS_FORMS \
+    "\"host:port\", \":port\", \"unix:/path\", \"unix-abstract:name\", \"fd:3\" or \"systemd:name\""
 #define CN_ADDRESS_HOST_MAX 253u /* RFC 1035 2.3.4, as text */
 
 CN_PRIVATE bool cn_failure_print(cn_failure_t *failure, connect_code_t code, int os_error, const char *format, ...) {
@@ -24682,6 +24965,29 @@ static bool cn_address_parse_tcp(cn_address_t *address, connect_str_t text, cn_f
     return true;
 }
 
+/* Finds a name in LISTEN_FDNAMES; the descriptors are numbered from 3 on. */
+static bool cn_address_parse_systemd(cn_address_t *address, connect_str_t name, cn_failure_t *failure) {
+    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
+    uint64_t value = 0, count = 0, i;
+    if (!pid || !fds || !names || !cn_str_to_uint(connect_str_of(pid), 10, &value) || value != (uint64_t)getpid() ||
+        !cn_str_to_uint(connect_str_of(fds), 9, &count))
+        return cn_failure_print(failure, CONNECT_INVALID_ARGUMENT, 0,
+            "cannot listen on %s: systemd has given this process no sockets (LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES)",
+            address->text);
+    for (i = 0; i < count && names; i++) {
+        const char *end = strchr(names, ':');
+        connect_str_t one = cn_str(names, end ? (size_t)(end - names) : strlen(names));
+        if (connect_str_equal(one, name)) {
+            address->kind = CN_ADDRESS_FD;
+            address->fd = 3 + (int)i;
+            return true;
+        }
+        names = end ? end + 1 : NULL;
+    }
+    return cn_failure_print(failure, CONNECT_INVALID_ARGUMENT, 0,
+        "cannot listen on %s: none of systemd's sockets has this name (FileDescriptorName=)", address->text);
+}
+
 CN_PRIVATE bool cn_address_parse(cn_address_t *address, const char *text, cn_failure_t *failure) {
     connect_str_t view = connect_str_of(text);
     uint64_t fd;
@@ -24708,6 +25014,8 @@ CN_PRIVATE bool cn_address_parse(cn_address_t *address, const char *text, cn_fai
         return true;
 #endif
     }
+    if (cn_str_starts(view, CN_STR("systemd:")))
+        return cn_address_parse_systemd(address, cn_str(text + 8, view.len - 8), failure);
     if (cn_str_starts(view, CN_STR("fd:"))) {
         address->kind = CN_ADDRESS_FD;
         if (!cn_str_to_uint(cn_str(text + 3, view.len - 3), 9, &fd))
@@ -24883,6 +25191,8 @@ CN_PRIVATE bool cn_socket_listen(cn_listening_t *listening, const cn_address_t *
 CN_PRIVATE void cn_socket_unlisten(cn_listening_t *listening);
 /* Takes a waiting connection, and prints its address. Returns its descriptor, or -1 with errno. */
 CN_PRIVATE int cn_socket_accept(int listener, char peer[CN_PEER_TEXT]);
+/* Tells whose process the other end of a Unix socket is. */
+CN_PRIVATE void cn_socket_get_credentials(int fd, cn_credentials_t *credentials);
 /* Begins to connect. Returns the descriptor, or -1 with errno. *is_open: no need to wait. */
 CN_PRIVATE int cn_socket_connect(const cn_endpoint_t *endpoint, bool *is_open);
 /* Takes a connected socket of the user's over. Returns its descriptor, or -1. */
@@ -25112,6 +25422,31 @@ CN_PRIVATE int cn_socket_accept(int listener, char peer[CN_PEER_TEXT]) {
     cn_socket_set_stream(fd, address.ss_family);
     cn_address_print(peer, &address);
     return fd;
+}
+
+CN_PRIVATE void cn_socket_get_credentials(int fd, cn_credentials_t *credentials) {
+#if defined(SO_PEERCRED)
+    {
+        struct { /* struct ucred, which glibc hides without _GNU_SOURCE */
+            pid_t pid;
+            uid_t uid;
+            gid_t gid;
+        } peer;
+        socklen_t len = sizeof peer;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer) return;
+        credentials->pid = peer.pid;
+        credentials->uid = peer.uid;
+        credentials->gid = peer.gid;
+    }
+#else
+    {
+        uid_t uid;
+        gid_t gid;
+        if (getpeereid(fd, &uid, &gid) != 0) return;
+        credentials->uid = uid;
+        credentials->gid = gid;
+    }
+#endif
 }
 
 CN_PRIVATE int cn_socket_connect(const cn_endpoint_t *endpoint, bool *is_open) {
@@ -25847,12 +26182,18 @@ static void cn_carrier_carry(cn_carrier_t *carrier, connect_conn_t *conn) {
     cn_carrier_wake(carrier);
 }
 
+static void cn_carrier_identify(cn_carrier_t *carrier) {
+    if (strncmp(carrier->peer, "unix", 4) == 0)
+        cn_socket_get_credentials(carrier->source.fd, &carrier->conn->credentials);
+}
+
 CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer,
     connect_conn_t *(*on_accept)(void *user, const char *peer), void *user) {
     cn_carrier_t *carrier = cn_carrier_new(loop, fd, peer, CN_CARRIER_OPEN);
     connect_conn_t *conn = carrier ? on_accept(user, peer) : NULL;
     if (conn) {
         cn_carrier_carry(carrier, conn);
+        cn_carrier_identify(carrier);
         return;
     }
     cn_mem_release(loop->allocator, carrier);
@@ -25865,6 +26206,7 @@ static void cn_carrier_opened(cn_carrier_t *carrier) {
     carrier->dial = NULL;
     carrier->state = CN_CARRIER_OPEN;
     cn_task_disarm(loop, &carrier->timer);
+    cn_carrier_identify(carrier);
     cn_conn_opened(carrier->conn, loop->now_ms);
     if (carrier->conn) cn_carrier_mark(carrier);
 }
@@ -26108,7 +26450,8 @@ CN_PRIVATE void cn_loop_unlisten(cn_listener_t *listener) {
    A turn: wait -> accept, connect, read and feed -> posted tasks -> timers -> connections that were woken: feed
    nothing -> connections with something to do: output and write -> memory of what was closed. A steady ping-pong costs
    one wait, one read, one write. The clock is read once after the wait, and before it if there are timers. A turn
-   reads at most CN_LOOP_INPUT bytes of a connection; the rest is told again by the poller.
+   reads at most CN_LOOP_INPUT bytes of a connection; the rest is told again by the poller. A function that waits writes
+   before its first turn, so that a blocking call costs one write, one wait, one read.
 
    Callbacks may close anything. Sources (listeners, carriers) that are closed during a turn have fd -1, stay in
    loop->dead, and are freed at its end. A loop freed in a callback is doomed: freed at the end of its turn.
@@ -26121,7 +26464,8 @@ CN_PRIVATE void cn_loop_unlisten(cn_listener_t *listener) {
    before the wait. What is started on the loop's thread outside of a turn writes only if connect_loop_fd was ever
    asked for. */
 
-#define CN_LOOP_EVENTS 64 /* of one wait */
+#define CN_LOOP_EVENTS 64   /* of one wait */
+#define CN_LOOP_FRESH_MS 10 /* after a wait: what it showed still holds */
 
 /* ---- Time ------------------------------------------------------------------------------------------------------- */
 
@@ -26429,10 +26773,27 @@ bool connect_loop_run(connect_loop_t *loop, int timeout_ms) {
     return cn_loop_turn(loop, timeout_ms, &is_freed);
 }
 
+/* What is to be written goes out before the wait, if the last wait was a moment ago: later a connection may have been
+   closed by its peer, which only a wait would show. Returns false: the loop was freed. */
+static bool cn_loop_write_first(connect_loop_t *loop) {
+    const int64_t now_ms = cn_loop_clock_ms();
+    if (cn_list_empty(&loop->woken) || now_ms - loop->now_ms > CN_LOOP_FRESH_MS) return true;
+    loop->is_running = true;
+    loop->now_ms = now_ms;
+    cn_carrier_run_all(loop);
+    cn_loop_bury(loop);
+    loop->is_running = false;
+    if (!loop->is_doomed) return true;
+    connect_loop_free(loop);
+    return false;
+}
+
 CN_PRIVATE bool cn_loop_run_until(connect_loop_t *loop, bool (*done)(void *arg), void *arg) {
     if (loop->is_running) return false;
     while (!done(arg)) {
         bool is_freed;
+        if (!cn_loop_write_first(loop)) return false;
+        if (done(arg)) return true;
         if (!cn_loop_turn(loop, -1, &is_freed)) return !is_freed && done(arg);
     }
     return true;
@@ -27109,6 +27470,7 @@ const char *connect_build_info(void) {
 #undef CN_CODINGS_MIN
 #undef CN_COLD
 #undef CN_CONN_BLOCKED
+#undef CN_CONN_FAILURE_TEXT
 #undef CN_CONN_HANDSHAKES
 #undef CN_CONN_TLS_ALERT
 #undef CN_CONN_TLS_HANDSHAKE
@@ -27176,11 +27538,13 @@ const char *connect_build_info(void) {
 #undef CN_LOOPBACK_ROOM
 #undef CN_LOOPBACK_ROUNDS
 #undef CN_LOOP_EVENTS
+#undef CN_LOOP_FRESH_MS
 #undef CN_LOOP_INPUT
 #undef CN_MAX
 #undef CN_MESSAGE_DEPTH
 #undef CN_MESSAGE_DEPTH_COPY
 #undef CN_MESSAGE_MEMORY
+#undef CN_METER_HEAD
 #undef CN_MIN
 #undef CN_NAME_ADDRESSES
 #undef CN_NAME_REST_MAX_MS

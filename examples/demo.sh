@@ -25,8 +25,10 @@ show() { # show COMMAND: prints it and runs it; what it prints is kept in $out/a
 }
 find_port() { # find_port LOG: waits until a server has said where it listens
     port=
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        port=$(sed -n 's/^listens on port //p' "$1")
+    tries=0
+    while [ "$tries" -lt 100 ]; do
+        tries=$((tries + 1))
+        port=$(sed -n 's/^listens on port //p' "$1" 2> /dev/null || true)
         [ -z "$port" ] || break
         sleep 0.1
     done

@@ -16,6 +16,12 @@ for sockets in 0 1; do
     (cd "$out" && timeout 20 ./transport)
 done
 
+build client
+(cd "$out" && timeout 20 ./client | tee client.log && grep -qx "100 commands done" client.log)
+build balance
+(cd "$out" && timeout 20 ./balance | tee balance.log && grep -qx "calls: 10, 10, 10" balance.log &&
+    grep -qx "calls: 0, 10, 0" balance.log)
+
 build foreign_loop -D_POSIX_C_SOURCE=200809L
 mkfifo "$out/input"
 timeout 20 "$out/foreign_loop" < "$out/input" > "$out/foreign_loop.log" 2>&1 &

@@ -81,6 +81,7 @@ int main(void) {
     handlers.Stream.on_request = stream_request;
     handlers.Stream.on_writable = send_more;
     options.limits.requests = CONNECT_UNLIMITED; /* of one connection: wrk does not dial again */
+    options.limits.connections = 10000;
     loop = options.loop = connect_loop_new(NULL, &error);
     server = loop ? connect_server_new(&options, &error) : NULL;
     if (server && bench_v1_Echo_serve(server, &handlers, NULL, NULL, &error))

@@ -102,7 +102,33 @@ CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const conne
     }
 }
 
+CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size) {
+    cn_spare_t *spare = pool->spares[size_class];
+    if (!spare) return NULL;
+    pool->spares[size_class] = spare->next;
+    pool->spare_bytes -= size;
+    return spare;
+}
+
+CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max) {
+    cn_spare_t *spare = (cn_spare_t *)block;
+    if (pool->spare_bytes + size > max) return false;
+    spare->next = pool->spares[size_class];
+    pool->spares[size_class] = spare;
+    pool->spare_bytes += size;
+    return true;
+}
+
 CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t *allocator) {
+    size_t i;
+    for (i = 0; i < CN_LEN(pool->spares); i++) {
+        while (pool->spares[i]) {
+            cn_spare_t *spare = pool->spares[i];
+            pool->spares[i] = spare->next;
+            cn_mem_release(allocator, spare);
+        }
+    }
+    pool->spare_bytes = 0;
     while (pool->count)
         cn_buf_free(&pool->blocks[--pool->count], allocator);
 }

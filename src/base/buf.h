@@ -24,13 +24,22 @@ CN_PRIVATE void cn_buf_clear(cn_buf_t *buf);
 /* Gives the block back. */
 CN_PRIVATE void cn_buf_free(cn_buf_t *buf, const connect_allocator_t *allocator);
 
-typedef struct cn_buf_pool_t { /* empty blocks that connections borrow, so that an idle one owns none */
+typedef struct cn_spare_t { /* how a spare block begins */
+    struct cn_spare_t *next;
+} cn_spare_t;
+typedef struct cn_buf_pool_t { /* memory that connections borrow, so that an idle one owns none */
     cn_buf_t blocks[16];
     size_t count;
+    cn_spare_t *spares[16]; /* blocks that are no queues, by a size class of who uses them */
+    size_t spare_bytes;
 } cn_buf_pool_t;
 
 /* Gives an empty queue a block from the pool, if there is one. */
 CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool);
 /* Puts the block of an empty queue into the pool; a large one, and one too many, is freed. */
 CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator);
+/* Takes a spare block of this class and size; NULL: there is none. */
+CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size);
+/* Keeps a block. Returns false: there are max bytes of them. */
+CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max);
 CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t *allocator);

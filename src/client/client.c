@@ -283,6 +283,9 @@ static bool cn_client_prepare(connect_client_t *owner, connect_call_t *call, con
     size_t i;
     call->info.peer.http = conn->http.version->number;
     cn_call_set_tls(call, conn->tls);
+    call->info.peer.pid = conn->credentials.pid;
+    call->info.peer.uid = conn->credentials.uid;
+    call->info.peer.gid = conn->credentials.gid;
     call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(conn->peer)).data;
     if (call->attempts == 1) call->own_headers = call->rpc.headers.count;
     call->rpc.headers.count = call->own_headers;
@@ -309,7 +312,7 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
         if (owner != client) cn_balance_press(owner, pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY);
     }
     if (!conn || !conn->http.version->begin(&conn->http, &call->x)) return false;
-    cn_buf_borrow(&conn->http.out, conn->pool);
+    cn_buf_borrow(&conn->http.out, conn->http.pool);
     cn_list_remove(&conn->node);
     cn_list_append(&pool->conns, &conn->node);
     if ((owner->on_backends || !cn_list_empty(&owner->watchers)) && !conn->http.version->can_begin(&conn->http)) {
@@ -774,6 +777,7 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = client->address ? client->address : "";
+    call->info.peer.pid = call->info.peer.uid = call->info.peer.gid = -1;
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
     if (options->parent) {
         const int64_t due_ms = options->parent->deadline_ms;

@@ -103,11 +103,11 @@ CN_PRIVATE connect_conn_t *cn_pool_room(const cn_pool_t *pool) {
 /* ---- Faults ---- */
 
 static void cn_pool_note(
-    connect_client_t *client, connect_code_t code, int os_error, const char *text, const char *address) {
+    connect_client_t *client, connect_code_t code, int os_error, const char *text_or_null, const char *address) {
     client->failure.code = code;
     client->failure.os_error = os_error;
-    if (text[0])
-        snprintf(client->failure.text, sizeof client->failure.text, "%s", text);
+    if (text_or_null)
+        snprintf(client->failure.text, sizeof client->failure.text, "%s", text_or_null);
     else
         snprintf(client->failure.text, sizeof client->failure.text, "the connection to %s was closed", address);
 }
@@ -168,7 +168,7 @@ static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
     cn_list_append(&pool->conns, &conn->node);
     conn->dial_code = client->dial(conn, backend->addresses[address], client->dial_user);
     if (conn->dial_code == CONNECT_OK) return;
-    if (!conn->failure[0]) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
+    if (!conn->http.failure) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
     connect_conn_close(conn);
 }
 
@@ -181,7 +181,7 @@ static int64_t cn_pool_prune(cn_pool_t *pool, int64_t now_ms) {
         connect_conn_t *conn = cn_pool_conn(node);
         const bool opening = cn_pool_is_opening(conn);
         const uint32_t limit_ms = !conn->connected ? limits->dial_ms : limits->establish_ms;
-        char text[sizeof conn->failure];
+        char text[CN_CONN_FAILURE_TEXT];
         next = node->next;
         if (opening && pool->is_won && conn->address != pool->first) {
             conn->given_up = true;
@@ -280,8 +280,8 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
     client->dirty = true;
     if (conn->given_up || conn->http.settled) return;
     if (!conn->met || conn->dialled_ms < 0 || age_ms < client->limits.establish_ms)
-        cn_pool_note(
-            client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error, conn->failure, conn->peer);
+        cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error,
+            conn->http.failure, conn->peer);
     if (conn->met && age_ms < client->limits.establish_ms) cn_pool_fault(pool);
 }
 #endif

@@ -66,6 +66,8 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     bool out_waited;               /* some waited then */
     bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
     bool over_high_water, is_head_request, reset;
+    bool has_reset_due;            /* HTTP/2: RST_STREAM with reset_error goes out after what is being fed */
+    uint32_t reset_error;
     bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
     uint8_t interim_heads;         /* client: 1xx responses so far */
     bool unprocessed;              /* client: the peer has not processed the request: it may be sent again */
@@ -111,6 +113,7 @@ struct cn_http_t { /* embedded in the connection */
     const cn_http_events_t *events;
     const connect_allocator_t *allocator;
     const connect_limits_t *limits;   /* filled in: no zeros */
+    cn_buf_pool_t *pool;              /* of the owner of the connection; NULL: none */
     cn_buf_t out;                     /* bytes for the peer */
     cn_list_t exchanges;              /* by begin */
     uint32_t exchange_count;

@@ -62,8 +62,8 @@
 #define CN_HTTP2_HPACK_TABLE 4096u    /* RFC 9113 6.5.2, the initial value */
 #define CN_HTTP2_STACK_FIELDS 40u     /* header fields whose array is on the stack */
 
-/* nghttp2's memory: blocks of up to 1 KiB are kept in free lists by size, for it frees and takes the same sizes again
-   with every stream. All blocks start with a head that says how large they are.
+/* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
+   stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -75,7 +75,6 @@ typedef union cn_http2_block_t { /* the head of a block, as large as any type's 
     struct {
         cn_list_t node;
         size_t size; /* usable bytes */
-        union cn_http2_block_t *next_free;
     } head;
     long double align;
 } cn_http2_block_t;
@@ -96,6 +95,8 @@ typedef struct cn_http2_t {
     bool has_early_end;  /* server: a response may have ended before its request */
     bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
     bool has_stray;      /* client: an exchange was reset that nghttp2 may not know */
+    bool is_receiving;   /* bytes are on their way through nghttp2 */
+    bool has_reset_due;  /* an exchange has a reset_error */
     uint32_t fatal;      /* an HTTP/2 error code that ends the connection as soon as nghttp2 returns; 0: none */
     connect_code_t fatal_code;
     const char *fatal_why;
@@ -118,9 +119,7 @@ typedef struct cn_http2_t {
     uint32_t last_cut_id;        /* the highest that this end ended before the peer did: frames may be on their way */
     uint32_t last_peer_reset_id; /* of the last RST_STREAM that passed */
     /* memory */
-    cn_list_t blocks; /* all of them */
-    cn_http2_block_t *pool[CN_HTTP2_POOL_CLASSES];
-    size_t pool_bytes, pool_max;
+    cn_list_t blocks; /* all that are in use */
     bool starved; /* the allocator has failed */
 } cn_http2_t;
 
@@ -152,25 +151,22 @@ static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
 
 static void *cn_http2_malloc(size_t size, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
-    cn_http2_block_t *block;
+    cn_http2_block_t *block = NULL;
     size_t class_at;
     if (size == 0) size = 1;
     class_at = cn_http2_pool_class(size);
     if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES)) {
         size = (class_at + 1) * CN_HTTP2_POOL_STEP;
-        block = h->pool[class_at];
-        if (CN_LIKELY(block != NULL)) {
-            h->pool[class_at] = block->head.next_free;
-            h->pool_bytes -= size;
-            return block + 1;
-        }
+        if (h->http->pool) block = (cn_http2_block_t *)cn_buf_take_spare(h->http->pool, class_at, size);
     }
-    if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
-    block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
-    if (!block) {
-        h->starved = true;
-        cn_http2_fail_memory(h);
-        return NULL;
+    if (CN_UNLIKELY(!block)) {
+        if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
+        block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
+        if (!block) {
+            h->starved = true;
+            cn_http2_fail_memory(h);
+            return NULL;
+        }
     }
     block->head.size = size;
     block->head.node.next = NULL;
@@ -180,18 +176,17 @@ static void *cn_http2_malloc(size_t size, void *user) {
 
 static void cn_http2_free_block(void *at, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
+    cn_buf_pool_t *pool = h->http->pool;
     cn_http2_block_t *block;
-    size_t class_at;
+    size_t class_at, size;
     if (!at || CN_UNLIKELY(h->starved)) return;
     block = (cn_http2_block_t *)at - 1;
-    class_at = cn_http2_pool_class(block->head.size);
-    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES && h->pool_bytes + block->head.size <= h->pool_max)) {
-        block->head.next_free = h->pool[class_at];
-        h->pool[class_at] = block;
-        h->pool_bytes += block->head.size;
-        return;
-    }
+    size = block->head.size;
+    class_at = cn_http2_pool_class(size);
     cn_list_remove(&block->head.node);
+    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES && pool) &&
+        cn_buf_keep_spare(pool, class_at, block, size, h->http->limits->connection_buffer))
+        return;
     cn_mem_release(h->http->allocator, block);
 }
 
@@ -458,6 +453,11 @@ static bool cn_http2_is_mute(const cn_exchange_t *x) {
 /* Gives an exchange up with an HTTP/2 error code; what on_closed will say is in it already. */
 static void cn_http2_reset_stream(cn_http2_t *h, cn_exchange_t *x, uint32_t error) {
     x->reset = true;
+    if (h->is_receiving) { /* what else was received may be a stream error, which goes first */
+        x->has_reset_due = h->has_reset_due = true;
+        x->reset_error = error;
+        return;
+    }
     (void)cn_http2_check(h, nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, x->stream_id, error));
 }
 
@@ -466,6 +466,18 @@ static void cn_http2_give_up(cn_http2_t *h, cn_exchange_t *x, uint32_t error, co
     x->close_code = code;
     x->close_why = why;
     cn_http2_reset_stream(h, x, error);
+}
+
+/* Resets that what was fed has caused. */
+static void cn_http2_reset_due(cn_http2_t *h) {
+    cn_list_t *node;
+    h->has_reset_due = false;
+    for (node = h->http->exchanges.next; node != &h->http->exchanges; node = node->next) {
+        cn_exchange_t *x = CN_CONTAINER(node, cn_exchange_t, node);
+        if (!x->has_reset_due) continue;
+        x->has_reset_due = false;
+        cn_http2_reset_stream(h, x, x->reset_error);
+    }
 }
 
 static int cn_http2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user) {
@@ -982,7 +994,6 @@ static bool cn_http2_open(cn_http_t *http) {
     if (!h) return false;
     h->http = http;
     cn_list_init(&h->blocks);
-    h->pool_max = limits->connection_buffer / 8;
     h->had_room = true;
     h->magic_left = http->is_server ? CN_HTTP2_MAGIC_LEN : 0;
     h->update_credit = limits->streams < CN_HTTP2_UPDATE_CREDIT / 2 ? limits->streams : CN_HTTP2_UPDATE_CREDIT / 2;
@@ -1072,13 +1083,16 @@ static size_t cn_http2_feed(cn_http_t *http, const char *bytes, size_t len) {
     }
     h->early_end_seen = h->has_early_end;
     http->feeding = true;
+    h->is_receiving = true;
     cn_http2_receive_frames(h, (const uint8_t *)bytes, len);
+    h->is_receiving = false;
     if (h->settings_received || !http->is_server) {
         if (!h->in_block)
             http->head_since_ms = -1;
         else if (http->head_since_ms < 0)
             http->head_since_ms = http->now_ms;
     }
+    if (h->has_reset_due && !h->ended) cn_http2_reset_due(h);
     (void)cn_http2_settle(h);
     http->feeding = was_feeding;
     return len;

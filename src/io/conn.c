@@ -66,8 +66,12 @@ static void cn_conn_on_room(cn_http_t *http) {
 
 CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     static const cn_http_events_t events = {cn_conn_on_begin, cn_conn_on_http_output, cn_conn_on_room};
-    connect_conn_t *conn = (connect_conn_t *)cn_mem_acquire(options->allocator, sizeof *conn);
+    const char *peer = options->peer ? options->peer : "";
+    const size_t peer_len = strlen(peer);
+    connect_conn_t *conn = (connect_conn_t *)cn_mem_acquire(options->allocator, sizeof *conn + peer_len + 1);
     if (!conn) return NULL;
+    memcpy(conn->peer, peer, peer_len + 1);
+    conn->credentials.pid = conn->credentials.uid = conn->credentials.gid = -1;
     conn->http.events = &events;
     conn->http.allocator = options->allocator;
     conn->http.limits = options->limits;
@@ -77,7 +81,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     cn_list_init(&conn->http.exchanges);
     conn->events = options->events;
     conn->owner = options->owner;
-    conn->pool = options->pool;
+    conn->http.pool = options->pool;
     conn->allow_http1 = options->allow_http1;
     conn->allow_http2 = options->allow_http2;
     conn->owner_due_ms = conn->abort_ms = conn->stall_check_ms = INT64_MAX;
@@ -97,7 +101,6 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
             return NULL;
         }
     }
-    snprintf(conn->peer, sizeof conn->peer, "%s", options->peer ? options->peer : "");
     return conn;
 }
 
@@ -125,10 +128,11 @@ static void cn_conn_free(connect_conn_t *conn) {
     if (conn->owner) {
         events->on_lost(conn);
         cn_list_remove(&conn->node);
-        cn_buf_give_back(&conn->http.out, conn->pool, allocator);
+        cn_buf_give_back(&conn->http.out, conn->http.pool, allocator);
     }
     cn_buf_free(&conn->http.out, allocator);
     cn_tls_unref(conn->tls);
+    cn_mem_release(allocator, conn->failure_block);
     cn_mem_release(allocator, conn);
     if (owner) events->leave(owner);
 }
@@ -372,7 +376,7 @@ static size_t cn_conn_deliver(connect_conn_t *conn, const char *bytes, size_t le
 /* TLS is over: by close_notify, or for the reason that is in error. What the engine has to say still goes out. */
 static void cn_conn_tls_over(connect_conn_t *conn, const connect_error_t *error) {
     cn_http_t *http = &conn->http;
-    char text[sizeof conn->failure];
+    char text[CN_CONN_FAILURE_TEXT];
     if (error->code != CONNECT_OK) {
         snprintf(text, sizeof text, "TLS with %s: %s", conn->peer, error->message.data);
         cn_conn_set_failure(conn, 0, text);
@@ -502,7 +506,7 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
     woken = conn->http.woken;
     conn->http.woken = false;
     if (!conn->dead && conn->connected) {
-        cn_buf_borrow(&conn->http.out, conn->pool);
+        cn_buf_borrow(&conn->http.out, conn->http.pool);
         if (conn->tls && !conn->http.closing)
             taken = cn_conn_feed_tls(conn, at, len);
         else if (len && !conn->heard && !conn->http.is_server && at[0] == CN_CONN_TLS_ALERT)
@@ -524,7 +528,7 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
 
 /* The bytes ended, and TLS did not. */
 static void cn_conn_tls_cut(connect_conn_t *conn) {
-    char text[sizeof conn->failure];
+    char text[CN_CONN_FAILURE_TEXT];
     snprintf(text, sizeof text, conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
                                                    : "%s closed the connection during the TLS handshake",
         conn->peer);
@@ -560,7 +564,7 @@ static void cn_conn_seal(connect_conn_t *conn) {
     }
     if (cn_buf_len(&http->out) == 0) {
         if (http->closing) cn_tls_close(tls);
-        if (conn->owner) cn_buf_give_back(&http->out, conn->pool, http->allocator);
+        if (conn->owner) cn_buf_give_back(&http->out, conn->http.pool, http->allocator);
     }
     if (tls->has_no_memory) {
         cn_conn_set_failure(conn, ENOMEM, "out of memory");
@@ -577,11 +581,11 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     cn_conn_enter(conn, http->now_ms);
     if (http->exchange_count) conn->idle_since_ms = -1;
     if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
-        cn_buf_borrow(&http->out, conn->pool);
+        cn_buf_borrow(&http->out, conn->http.pool);
         http->version->pull(http);
     }
     if (conn->tls) {
-        cn_buf_borrow(&conn->tls->out, conn->pool);
+        cn_buf_borrow(&conn->tls->out, conn->http.pool);
         cn_conn_seal(conn);
     }
     if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
@@ -597,7 +601,7 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     if (conn->dead) return CN_STR("");
     view = cn_buf_view(cn_conn_wire(conn));
     if (view.len == 0) {
-        if (conn->owner) cn_buf_give_back(cn_conn_wire(conn), conn->pool, http->allocator);
+        if (conn->owner) cn_buf_give_back(cn_conn_wire(conn), conn->http.pool, http->allocator);
         conn->stalled_since_ms = -1;
     } else if (conn->stalled_since_ms < 0) {
         conn->stalled_since_ms = http->now_ms;
@@ -611,7 +615,7 @@ void connect_conn_sent(connect_conn_t *conn, size_t len) {
     cn_buf_drop(wire, len);
     http->written += len;
     if (len) conn->stalled_since_ms = cn_buf_len(wire) ? http->now_ms : -1;
-    if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->pool, http->allocator);
+    if (cn_buf_len(wire) == 0 && conn->owner) cn_buf_give_back(wire, conn->http.pool, http->allocator);
 }
 
 unsigned connect_conn_wants(const connect_conn_t *conn) {
@@ -653,10 +657,13 @@ CN_PRIVATE void cn_conn_set_transport(
 }
 
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text) {
-    if (conn->failure[0]) return;
+    size_t len = strlen(text);
+    if (conn->http.failure) return;
     conn->os_error = os_error;
-    snprintf(conn->failure, sizeof conn->failure, "%s", text);
-    conn->http.failure = conn->failure;
+    len = CN_MIN(len, CN_CONN_FAILURE_TEXT - 1);
+    conn->failure_block = (char *)cn_mem_acquire(conn->http.allocator, len + 1);
+    if (conn->failure_block) memcpy(conn->failure_block, text, len);
+    conn->http.failure = conn->failure_block ? conn->failure_block : "out of memory";
 }
 
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {

@@ -19,12 +19,15 @@ typedef struct cn_conn_turn_t { /* of an owner: what its connections may do in o
     unsigned handshakes;
 } cn_conn_turn_t;
 
+typedef struct cn_credentials_t { /* of a process; -1: not known */
+    int64_t pid, uid, gid;
+} cn_credentials_t;
+
 struct connect_conn_t {
     cn_http_t http; /* first: the HTTP versions know only this */
     const cn_conn_owner_t *events;
     void *owner;
     cn_list_t node; /* in the owner's list */
-    cn_buf_pool_t *pool;
     int64_t owner_due_ms;     /* set by cn_conn_set_owner_due */
     int64_t opened_ms;        /* when it was opened; -1: the time is not known yet */
     int64_t heard_ms;         /* when something came last */
@@ -55,13 +58,15 @@ struct connect_conn_t {
     int64_t dialled_ms;
     bool met;                 /* they have heard that it is open */
     bool given_up;            /* another was faster: no failure */
-    char failure[256];
-    char peer[110]; /* a Unix path is at most 108 bytes */
+    cn_credentials_t credentials; /* of the peer, set by what carries the bytes */
+    char *failure_block;      /* what http.failure points to, if it was copied */
     void (*output)(connect_conn_t *conn, void *user);
     void *output_user;
     void (*abandon)(connect_conn_t *conn, void *transport);
     void *transport;
+    char peer[]; /* its address */
 };
+#define CN_CONN_FAILURE_TEXT 256u
 
 typedef struct cn_conn_options_t {
     const connect_allocator_t *allocator;

@@ -377,12 +377,18 @@ static void cn_carrier_carry(cn_carrier_t *carrier, connect_conn_t *conn) {
     cn_carrier_wake(carrier);
 }
 
+static void cn_carrier_identify(cn_carrier_t *carrier) {
+    if (strncmp(carrier->peer, "unix", 4) == 0)
+        cn_socket_get_credentials(carrier->source.fd, &carrier->conn->credentials);
+}
+
 CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer,
     connect_conn_t *(*on_accept)(void *user, const char *peer), void *user) {
     cn_carrier_t *carrier = cn_carrier_new(loop, fd, peer, CN_CARRIER_OPEN);
     connect_conn_t *conn = carrier ? on_accept(user, peer) : NULL;
     if (conn) {
         cn_carrier_carry(carrier, conn);
+        cn_carrier_identify(carrier);
         return;
     }
     cn_mem_release(loop->allocator, carrier);
@@ -395,6 +401,7 @@ static void cn_carrier_opened(cn_carrier_t *carrier) {
     carrier->dial = NULL;
     carrier->state = CN_CARRIER_OPEN;
     cn_task_disarm(loop, &carrier->timer);
+    cn_carrier_identify(carrier);
     cn_conn_opened(carrier->conn, loop->now_ms);
     if (carrier->conn) cn_carrier_mark(carrier);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Brings the tools that the tests use and Debian does not have, each in a fixed version, into build/:
-#   build/tools/bin    grpcurl, h2spec and the protoc plugins for Go (Go modules)
+#   build/tools/bin    grpcurl, h2spec, h2specd and the protoc plugins for Go (Go modules)
 #   build/tools/node   buf (npm)
 #   build/tools/node-peers  connect-node and grpc-js (npm)
 #   build/venv         protoc: python -m grpc_tools.protoc; a C compiler for other systems: python -m ziglang cc (PyPI)
@@ -39,6 +39,7 @@ go_tool protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go v1.36.12
 go_tool protoc-gen-go-grpc google.golang.org/grpc/cmd/protoc-gen-go-grpc v1.6.2
 go_tool protoc-gen-connect-go connectrpc.com/connect/cmd/protoc-gen-connect-go v1.21.1
 go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec v2.2.1+incompatible
+go_tool h2specd github.com/summerwind/h2spec/cmd/h2specd v2.2.1+incompatible
 go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl v1.9.3
 once node-peers 1 npm install --no-audit --no-fund --no-save --prefix build/tools/node-peers \
     @connectrpc/connect@2.1.1 @connectrpc/connect-node@2.1.1 @bufbuild/protobuf@2.10.1 @grpc/grpc-js@1.14.1

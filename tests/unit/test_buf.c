@@ -214,12 +214,37 @@ static void test_allocations(void **state) {
     sweep_allocations(run_with_allocator, NULL);
 }
 
+static void test_spares(void **state) {
+    failing_allocator f;
+    cn_buf_pool_t pool;
+    char *a, *b, *c;
+    (void)state;
+    memset(&pool, 0, sizeof pool);
+    failing_init(&f, SIZE_MAX, false);
+    a = (char *)cn_mem_acquire(&f.allocator, 64);
+    b = (char *)cn_mem_acquire(&f.allocator, 64);
+    c = (char *)cn_mem_acquire(&f.allocator, 128);
+    assert_null(cn_buf_take_spare(&pool, 0, 64));
+    assert_true(cn_buf_keep_spare(&pool, 0, a, 64, 256));
+    assert_true(cn_buf_keep_spare(&pool, 1, c, 128, 256));
+    assert_true(cn_buf_keep_spare(&pool, 0, b, 64, 256));
+    assert_false(cn_buf_keep_spare(&pool, 0, b, 64, 256)); /* 256 bytes are there */
+    assert_null(cn_buf_take_spare(&pool, 2, 192));
+    assert_ptr_equal(cn_buf_take_spare(&pool, 0, 64), b);
+    assert_int_equal(pool.spare_bytes, 192);
+    cn_mem_release(&f.allocator, b);
+    cn_buf_pool_free(&pool, &f.allocator);
+    assert_int_equal(f.live, 0);
+    assert_int_equal(pool.spare_bytes, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_an_array),
         cmocka_unit_test(test_no_growth),
         cmocka_unit_test(test_too_much),
         cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_spares),
         cmocka_unit_test(test_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

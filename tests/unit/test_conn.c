@@ -735,7 +735,7 @@ static void test_client(void **state) {
     cn_conn_set_failure(w.conn, ECONNRESET, longer);
     cn_conn_set_failure(w.conn, EPIPE, "the second one is only its consequence");
     assert_int_equal(w.conn->os_error, ECONNRESET);
-    assert_int_equal(strlen(w.conn->failure), 255);
+    assert_int_equal(strlen(w.conn->http.failure), 255);
     cn_conn_abort(w.conn);
     assert_int_equal(w.abandoned, 1);
     assert_int_equal(w.lost, 1);

@@ -39,6 +39,7 @@ typedef struct call_t {
 
 struct end_t {
     cn_http_t http; /* first: a cn_http_t is cast back */
+    cn_buf_pool_t pool;
     connect_limits_t limits;
     const connect_allocator_t *allocator;
     call_t *calls[MAX_CALLS];
@@ -257,6 +258,7 @@ static end_t *end_new_limited(
     end->http.version = cn_http2_version();
     end->http.events = &end_events;
     end->http.allocator = allocator;
+    end->http.pool = &end->pool;
     end->http.limits = &end->limits;
     end->http.is_server = is_server;
     end->http.now_ms = 1000;
@@ -287,6 +289,7 @@ static void end_free(end_t *end) {
         free(call);
     }
     cn_buf_free(&end->http.out, end->allocator);
+    cn_buf_pool_free(&end->pool, end->allocator);
     free(end);
 }
 

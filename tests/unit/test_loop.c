@@ -154,7 +154,7 @@ static void on_lost(connect_conn_t *conn) {
     end->last = NULL;
     end->nested += end->depth;
     end->os_error = conn->os_error;
-    memcpy(end->failure, conn->failure, sizeof end->failure);
+    snprintf(end->failure, sizeof end->failure, "%s", conn->http.failure ? conn->http.failure : "");
 }
 static void on_enter(void *owner, int64_t now_ms) {
     (void)owner;

@@ -146,13 +146,16 @@ static void guest_open(desk *d, const pair_kind *kind) {
 }
 static void guest_call(desk *d, guest *g, const pair_kind *kind, uint32_t timeout_ms) {
     static const connect_events_t events = {NULL, NULL, guest_message, NULL, guest_writable, NULL, guest_closed};
+    static const connect_method_t once = { /* what was lost must not be sent again */
+        "/test.v1.Notes/Unary", &note_type, &note_type, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
+    const connect_method_t *method = kind->kind == CONNECT_UNARY ? &once : &note_methods[kind->kind];
     connect_call_options_t options;
     connect_error_t error;
     note n;
     memset(&n, 0, sizeof n);
     memset(&options, 0, sizeof options);
     options.timeout_ms = timeout_ms;
-    g->call = connect_client_start(d->p.client, &note_methods[kind->kind], &events, g, &options, &error);
+    g->call = connect_client_start(d->p.client, method, &events, g, &options, &error);
     assert_non_null(g->call);
     if (kind->kind == CONNECT_UNARY || kind->kind == CONNECT_SERVER_STREAM)
         connect_call_finish(g->call, CONNECT_OK, &n);

@@ -1,0 +1,162 @@
+/* What a server keeps for a connection that does nothing: bytes asked of the allocator, after one call and after many
+   at once. In the system's memory some of it is never touched, and rounding comes on top: bench/footprint/idle.py. */
+#define CONNECT_IMPLEMENTATION
+#include "connect.h"
+#include "support.h"
+#include "pair.h"
+
+typedef union meter_head {
+    size_t size;
+    long double align;
+} meter_head;
+typedef struct meter { /* an allocator that counts bytes: each block has its size before it */
+    connect_allocator_t allocator;
+    size_t live;
+} meter;
+static void *meter_resize(void *ctx, void *block, size_t size) {
+    meter *m = (meter *)ctx;
+    meter_head *head = block ? (meter_head *)block - 1 : NULL;
+    size_t old = 0;
+    if (head) memcpy(&old, head, sizeof old);
+    head = (meter_head *)realloc(head, sizeof *head + size);
+    assert_non_null(head);
+    memcpy(head, &size, sizeof size);
+    m->live += size - old;
+    return head + 1;
+}
+static void *meter_acquire(void *ctx, size_t size) {
+    return meter_resize(ctx, NULL, size);
+}
+static void meter_release(void *ctx, void *block) {
+    meter *m = (meter *)ctx;
+    size_t size;
+    if (!block) return;
+    memcpy(&size, (meter_head *)block - 1, sizeof size);
+    m->live -= size;
+    free((meter_head *)block - 1);
+}
+
+static connect_code_t echo(connect_call_t *call, const void *request, void *response, void *user) {
+    (void)call;
+    (void)user;
+    *(note *)response = *(const note *)request;
+    return CONNECT_OK;
+}
+
+typedef struct idle {
+    meter memory;
+    pair pair;
+    connect_conn_t *conn;
+} idle;
+static void idle_open(idle *t) {
+    static const connect_events_t events = {NULL, echo, NULL, NULL, NULL, NULL, NULL};
+    connect_server_options_t options;
+    connect_error_t error;
+    memset(t, 0, sizeof *t);
+    memset(&options, 0, sizeof options);
+    t->memory.allocator.acquire = meter_acquire;
+    t->memory.allocator.resize = meter_resize;
+    t->memory.allocator.release = meter_release;
+    t->memory.allocator.ctx = &t->memory;
+    options.allocator = &t->memory.allocator;
+    pair_init(&t->pair);
+    t->pair.server = connect_server_new(&options, &error);
+    assert_non_null(t->pair.server);
+    pair_serve(&t->pair, &events, NULL);
+}
+static void idle_feed(connect_conn_t *conn, const bytes *in) {
+    connect_str_t out;
+    assert_int_equal(connect_conn_feed(conn, in->data, in->len, 1), in->len);
+    while ((out = connect_conn_output(conn)).len)
+        connect_conn_sent(conn, out.len);
+    assert_int_equal(connect_conn_wants(conn), CONNECT_WANTS_READ);
+}
+static void put_call(bytes *b, bool http2, uint32_t stream) {
+    if (http2) {
+        h2_headers(b, 0, stream,
+            ":method: POST\n:scheme: http\n:path: /test.v1.Notes/Unary\n:authority: idle\n"
+            "content-type: application/proto\n");
+        h2_frame(b, 0, 1, stream, "\x0a\x01h", 3);
+    } else {
+        bytes_text(b,
+            "POST /test.v1.Notes/Unary HTTP/1.1\r\nHost: idle\r\nContent-Type: application/proto\r\n"
+            "Content-Length: 3\r\n\r\n\x0a\x01h");
+    }
+}
+
+static void test_after_a_call(void **state) {
+    static const size_t most[2] = {1000, 28 * 1024};
+    int http2;
+    (void)state;
+    for (http2 = 0; http2 < 2; http2++) {
+        connect_conn_t *conns[20];
+        size_t before = 0, i;
+        idle t;
+        idle_open(&t);
+        for (i = 0; i < 20; i++) {
+            bytes in = {NULL, 0, 0};
+            size_t used;
+            before = t.memory.live;
+            if (http2) {
+                bytes_text(&in, cn_conn_preface);
+                h2_frame(&in, 4, 0, 0, "", 0);
+            }
+            put_call(&in, http2, 1);
+            if (http2) h2_frame(&in, 4, 1, 0, "", 0);
+            conns[i] = connect_server_accept(t.pair.server, "127.0.0.1:65535", NULL, NULL);
+            idle_feed(conns[i], &in);
+            used = t.memory.live - before + sizeof(cn_carrier_t) + sizeof "127.0.0.1:65535";
+            if (i > 0 && used > most[http2]) /* the first leaves more behind: what all of them share */
+                fail_msg("HTTP/%d: %lu bytes", http2 + 1, (unsigned long)used);
+            bytes_free(&in);
+        }
+        for (i = 0; i < 20; i++)
+            connect_conn_close(conns[i]);
+        pair_free(&t.pair);
+        assert_int_equal(t.memory.live, 0);
+    }
+}
+
+/* What nghttp2 holds for a connection. */
+static size_t held_by_nghttp2(const connect_conn_t *conn) {
+    const cn_http2_t *h = (const cn_http2_t *)conn->http.state;
+    const cn_list_t *node;
+    size_t held = 0;
+    for (node = h->blocks.next; node != &h->blocks; node = node->next)
+        held += ((const cn_http2_block_t *)(const void *)node)->head.size;
+    return held;
+}
+
+/* Whatever a connection has done before: the memory of streams belongs to the server. */
+static void test_after_many_calls(void **state) {
+    connect_conn_t *busy, *calm;
+    bytes first = {NULL, 0, 0}, many = {NULL, 0, 0};
+    uint32_t stream;
+    idle t;
+    (void)state;
+    idle_open(&t);
+    bytes_text(&first, cn_conn_preface);
+    h2_frame(&first, 4, 0, 0, "", 0);
+    put_call(&first, true, 1);
+    h2_frame(&first, 4, 1, 0, "", 0);
+    for (stream = 3; stream < 130; stream += 2)
+        put_call(&many, true, stream);
+    calm = connect_server_accept(t.pair.server, "a", NULL, NULL);
+    idle_feed(calm, &first);
+    busy = connect_server_accept(t.pair.server, "b", NULL, NULL);
+    idle_feed(busy, &first);
+    idle_feed(busy, &many);
+    assert_true(held_by_nghttp2(busy) <= held_by_nghttp2(calm) + 1024); /* a queue that has grown */
+    assert_null(busy->http.out.block);
+    connect_conn_close(busy);
+    connect_conn_close(calm);
+    pair_free(&t.pair);
+    assert_int_equal(t.memory.live, 0);
+    bytes_free(&first);
+    bytes_free(&many);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_after_a_call), cmocka_unit_test(test_after_many_calls)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
