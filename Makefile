@@ -269,7 +269,7 @@ demo:
 
 # ---- Bench ----
 
-bench: $(BENCH) bench-codec
+bench: $(BENCH) bench-codec bench-micro
 	@sh tests/setup/debian.sh wrk nghttp2-client valgrind strace
 	sh bench/peers/build.sh
 	$(PYTHON) bench/run.py
@@ -293,6 +293,20 @@ build/bench/bench_server_static: bench/servers/bench_server.c connect.h build/ge
 build/bench/malloc_count.so: bench/malloc_count.c | build/.dir
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 $(WARNINGS) -shared -fPIC $< -o $@ -ldl
+
+# Parsing heads, beside picohttpparser: with and without the instructions of SSE4.2.
+PICO := build/peers/crates/picohttpparser-sys-1.0.0/deps/picohttpparser
+.PHONY: bench-micro
+bench-micro: build/bench/h1_parse build/bench/h1_parse_sse42
+	$(PYTHON) bench/micro/run.py
+$(PICO)/picohttpparser.c: bench/micro/peers/Cargo.toml
+	cd bench/micro/peers && cargo vendor --quiet --locked --versioned-dirs $(CURDIR)/build/peers/crates > /dev/null
+	touch $@
+build/bench/h1_parse build/bench/h1_parse_sse42: build/bench/%: bench/micro/h1_parse.c build/private/connect.h \
+    $(PICO)/picohttpparser.c
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -O2 -g -w $(if $(findstring sse42,$*),-msse4.2) -c $(PICO)/picohttpparser.c -o $@.o
+	$(CC) -std=c99 -O2 -g -w -Ibuild/private -I$(PICO) $< $@.o -o $@
 
 # What does not depend on the machine's mood: instruction counts and sizes, beside the committed ones.
 .PHONY: bench-gates
