@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 1e695e8fe8de8ea4. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 d36930d0c3e27e20. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -557,6 +557,7 @@ typedef struct connect_peer_t {
     const char *address;           /* "10.0.0.7:51234", "[::1]:443", "unix:", "memory:" */
     connect_http_version_t http;
     const connect_tls_info_t *tls; /* NULL in clear text */
+    int64_t pid, uid, gid;         /* of a Unix socket's other end, else -1; a pid only where the system tells it */
 } connect_peer_t;
 typedef struct connect_call_info_t {
     const connect_method_t *method;
@@ -605,7 +606,7 @@ CONNECT_API bool connect_call_set_value(connect_call_t *call, const void *key, v
 /* Returns a pointer kept; NULL for an unknown key. key_or_null: NULL is connect_call_options_t.context. */
 CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key_or_null);
 /* Adds a header to what this end sends, or a trailer to what the server sends; on the client: in on_open of
-   interceptors, and headers only.
+   interceptors, and headers only. An etag header turns the answer to a matching GET into 304.
    Returns false: they are gone already, the name is the protocol's own, the text is not allowed (-bin: not base64). */
 CONNECT_API bool connect_call_set_header(connect_call_t *call, const char *name, connect_str_t value);
 CONNECT_API bool connect_call_set_trailer(connect_call_t *call, const char *name, connect_str_t value);
@@ -812,6 +813,7 @@ typedef struct connect_compression_t { /* beyond identity, gzip and zstd */
 typedef enum connect_preset_t { CONNECT_PRESET_GATEWAY, CONNECT_PRESET_TINY } connect_preset_t;
 typedef struct connect_limits_t {         /* a zero takes the preset's value:                GATEWAY        TINY */
     connect_preset_t preset;
+    size_t memory;                        /* bytes, all of a server; nothing begins above 3/4  64 MiB         4 MiB */
     uint32_t connections;                 /*                                                 256            32 */
     uint32_t requests;                    /* in the life of an HTTP/1.1 connection           10,000         1,000 */
     uint32_t streams;                     /* at once on a connection                         100            16 */
@@ -841,7 +843,7 @@ typedef struct connect_limits_t {         /* a zero takes the preset's value:   
 typedef struct connect_deadlines_t { /* what becomes of the client's timeout */
     uint32_t default_ms;             /* if it gives none; default: no deadline */
     uint32_t min_ms, max_ms;         /* it is raised or cut to these; default: as given */
-    bool spare_streams;              /* streams need only begin in time */
+    bool spare_streams;              /* these are for unary calls: streams have what the client asks for */
 } connect_deadlines_t;
 typedef struct connect_http_request_t { /* any HTTP request: a plain one, or an RPC before its body */
     connect_str_t method, path, query;   /* query: undecoded; absent if there is none */
@@ -918,8 +920,9 @@ CONNECT_API bool connect_server_add_http(connect_server_t *server, const char *p
     void *user, connect_error_t *error);
 #if CONNECT_ENABLE_SOCKETS
 /* Listens on one more address, for all protocols, HTTP/1.1 and HTTP/2.
-   address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3". Port 0: any free one. Returns the port, 0
-   where there is none, or -1. Errors: with os_error; UNAVAILABLE, PERMISSION_DENIED, INVALID_ARGUMENT. */
+   address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3", "systemd:name" (the FileDescriptorName= of
+   a socket unit). Port 0: any free one. Returns the port, 0 where there is none, or -1. Errors: with os_error;
+   UNAVAILABLE, PERMISSION_DENIED, INVALID_ARGUMENT. */
 CONNECT_API int connect_server_listen(connect_server_t *server, const char *address,
     const connect_listen_options_t *options, connect_error_t *error);
 /* Serves until connect_server_drain has done its work, deferred calls included. */
@@ -1622,6 +1625,110 @@ CN_PRIVATE uint32_t cn_str_hash(connect_str_t text) {
     for (i = 0; i < text.len; i++)
         hash = (hash ^ (unsigned char)text.data[i]) * 16777619u;
     return hash;
+}
+
+/* #### src/base/meter.h ############################################################################################ */
+typedef struct cn_meter_t {        /* an allocator that counts, and stops at a limit */
+    connect_allocator_t allocator; /* over `under`, for all that is counted */
+    const connect_allocator_t *under;
+    size_t limit, used;
+    bool waiting; /* something waits until it is not high any more */
+    bool freed;   /* by its owner: it goes with the last block */
+} cn_meter_t;
+
+/* Makes one; NULL: out of memory. under: NULL is libc. limit: SIZE_MAX: none. */
+CN_PRIVATE cn_meter_t *cn_meter_new(const connect_allocator_t *under, size_t limit);
+/* Frees it, at the latest when its last block is released. */
+CN_PRIVATE void cn_meter_free(cn_meter_t *meter_or_null);
+/* Tells whether so much is used that nothing new should begin: three quarters of the limit. */
+CN_PRIVATE bool cn_meter_is_high(const cn_meter_t *meter);
+
+/* #### src/base/meter.c ############################################################################################ */
+/* All memory of a server in one number. Every block carries its size before it, as the allocator's interface gives none
+   back; CN_METER_HEAD bytes, so that the alignment stays. What would pass the limit is refused as if there were no
+   more memory.
+
+   Blocks may outlive their server (a call that is promised, a connection of the user's transport): the meter stays for
+   them.
+
+   `used` is changed with atomic operations: a handler that answers later may take from its call's arena in another
+   thread. */
+
+#define CN_METER_HEAD 16u
+
+static bool cn_meter_take(cn_meter_t *meter, size_t size) {
+    const size_t used = __atomic_add_fetch(&meter->used, size, __ATOMIC_RELAXED);
+    if (used <= meter->limit && used >= size) return true;
+    __atomic_sub_fetch(&meter->used, size, __ATOMIC_RELAXED);
+    return false;
+}
+
+static void cn_meter_give_back(cn_meter_t *meter, size_t size) {
+    __atomic_sub_fetch(&meter->used, size, __ATOMIC_RELAXED);
+}
+
+static void *cn_meter_resize(void *ctx, void *block, size_t size) {
+    cn_meter_t *meter = (cn_meter_t *)ctx;
+    char *whole = block ? (char *)block - CN_METER_HEAD : NULL;
+    size_t before = 0, after = size + CN_METER_HEAD;
+    if (after < size) return NULL;
+    if (whole) memcpy(&before, whole, sizeof before);
+    if (after > before && !cn_meter_take(meter, after - before)) return NULL;
+    whole = (char *)meter->under->resize(meter->under->ctx, whole, after);
+    if (!whole) {
+        if (after > before) cn_meter_give_back(meter, after - before);
+        return NULL;
+    }
+    if (before > after) cn_meter_give_back(meter, before - after);
+    memcpy(whole, &after, sizeof after);
+    return whole + CN_METER_HEAD;
+}
+
+static void *cn_meter_acquire(void *ctx, size_t size) {
+    cn_meter_t *meter = (cn_meter_t *)ctx;
+    const size_t whole = size + CN_METER_HEAD;
+    char *block;
+    if (whole < size || !cn_meter_take(meter, whole)) return NULL;
+    block = (char *)meter->under->acquire(meter->under->ctx, whole);
+    if (!block) {
+        cn_meter_give_back(meter, whole);
+        return NULL;
+    }
+    memcpy(block, &whole, sizeof whole);
+    return block + CN_METER_HEAD;
+}
+
+static void cn_meter_release(void *ctx, void *block) {
+    cn_meter_t *meter = (cn_meter_t *)ctx;
+    char *whole = block ? (char *)block - CN_METER_HEAD : NULL;
+    size_t size;
+    if (!whole) return;
+    memcpy(&size, whole, sizeof size);
+    meter->under->release(meter->under->ctx, whole);
+    cn_meter_give_back(meter, size);
+    if (meter->freed) cn_meter_free(meter);
+}
+
+CN_PRIVATE cn_meter_t *cn_meter_new(const connect_allocator_t *under, size_t limit) {
+    cn_meter_t *meter = (cn_meter_t *)cn_mem_acquire(under, sizeof *meter);
+    if (!meter) return NULL;
+    meter->allocator.acquire = cn_meter_acquire;
+    meter->allocator.resize = cn_meter_resize;
+    meter->allocator.release = cn_meter_release;
+    meter->allocator.ctx = meter;
+    meter->under = under ? under : connect_allocator_libc();
+    meter->limit = limit;
+    return meter;
+}
+
+CN_PRIVATE void cn_meter_free(cn_meter_t *meter) {
+    if (!meter) return;
+    meter->freed = true;
+    if (meter->used == 0) cn_mem_release(meter->under, meter);
+}
+
+CN_PRIVATE bool cn_meter_is_high(const cn_meter_t *meter) {
+    return __atomic_load_n(&meter->used, __ATOMIC_RELAXED) > meter->limit - meter->limit / 4;
 }
 
 /* #### src/base/error.h ############################################################################################ */
@@ -11421,8 +11528,9 @@ static cn_h1_progress_t cn_h1_bad(cn_h1_section_t *section, int status, const ch
     return CN_H1_BAD;
 }
 
-/* Scanning eight bytes at a time: high bits of a word mark bytes. A mark above the lowest one may be wrong (a borrow):
-   only the lowest counts, and what is found there is looked at once more. */
+/* Scanning sixteen bytes at a time, where SSE2 is there, as on every x86-64. Else eight: high bits of a word mark
+   bytes. A mark above the lowest one may be wrong (a borrow): only the lowest counts, and what is found there is
+   looked at once more. */
 #define CN_H1_EACH(byte) (UINT64_C(0x0101010101010101) * (uint64_t)(byte))
 #define CN_H1_MARKS CN_H1_EACH(0x80)
 
@@ -11445,9 +11553,33 @@ static size_t cn_h1_before_mark(uint64_t marks) {
 #endif
 }
 
+#if defined(__SSE2__) && defined(__GNUC__)
+#define CN_H1_SSE2
+static inline __m128i cn_h1_block(const char *p) {
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+static inline __m128i cn_h1_block_equal(__m128i block, char byte) {
+    return _mm_cmpeq_epi8(block, _mm_set1_epi8(byte));
+}
+
+static inline __m128i cn_h1_block_at_most(__m128i block, char limit) {
+    return _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(limit)), block);
+}
+#endif
+
 /* Skips what may be in a field value, and stops at the first byte that may not. */
 static const char *cn_h1_skip_value(const char *p, const char *end) {
     const unsigned char *chars = cn_header_chars();
+#if defined(CN_H1_SSE2)
+    while (end - p >= 16) {
+        const __m128i block = cn_h1_block(p);
+        const __m128i controls = _mm_andnot_si128(cn_h1_block_equal(block, '\t'), cn_h1_block_at_most(block, 0x1F));
+        const int marks = _mm_movemask_epi8(_mm_or_si128(controls, cn_h1_block_equal(block, 0x7F)));
+        if (marks) return p + __builtin_ctz((unsigned)marks);
+        p += 16;
+    }
+#endif
     while (end - p >= 8) {
         uint64_t word, marks;
         memcpy(&word, p, 8);
@@ -11466,6 +11598,16 @@ static const char *cn_h1_skip_value(const char *p, const char *end) {
 /* The same for a request target. */
 static const char *cn_h1_skip_target(const char *p, const char *end) {
     const unsigned char *chars = cn_header_chars();
+#if defined(CN_H1_SSE2)
+    while (end - p >= 16) {
+        const __m128i block = cn_h1_block(p);
+        const __m128i outside = _mm_or_si128(cn_h1_block_at_most(block, 0x20), cn_h1_block_equal(block, 0x7F));
+        const __m128i refused = _mm_or_si128(cn_h1_block_equal(block, '#'), cn_h1_block_equal(block, '\\'));
+        const int marks = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(outside, refused), block)); /* 0x80 and above */
+        if (marks) return p + __builtin_ctz((unsigned)marks);
+        p += 16;
+    }
+#endif
     while (end - p >= 8) {
         uint64_t word, marks;
         memcpy(&word, p, 8);
@@ -11486,6 +11628,20 @@ static const char *cn_h1_skip_target(const char *p, const char *end) {
 /* The same for a field name; letters and "-" are skipped by words. */
 static const char *cn_h1_skip_name(const char *p, const char *end) {
     const unsigned char *chars = cn_header_chars();
+#if defined(CN_H1_SSE2)
+    while (end - p >= 16) {
+        const __m128i block = cn_h1_block(p), lower = _mm_or_si128(block, _mm_set1_epi8(0x20));
+        const __m128i letters = cn_h1_block_at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 'z' - 'a');
+        const int allowed = _mm_movemask_epi8(_mm_or_si128(letters, cn_h1_block_equal(block, '-')));
+        if (allowed != 0xFFFF) {
+            p += __builtin_ctz(~(unsigned)allowed);
+            while (p < end && (chars[(unsigned char)*p] & CN_CHAR_TOKEN)) /* a digit, or the like */
+                p++;
+            return p;
+        }
+        p += 16;
+    }
+#endif
     while (end - p >= 8) {
         uint64_t word, low, letters, dashes, marks; /* no borrows or carries here: these say what is allowed */
         memcpy(&word, p, 8);
@@ -14628,6 +14784,7 @@ typedef struct cn_rpc_t {
     bool json;                                             /* the codec: proto or json */
     bool require_version;                                  /* server: Connect-Protocol-Version must be there */
     bool get;                                              /* a Connect GET: the request is in the URL */
+    bool not_modified;                                     /* server: a GET whose answer the client has already */
     bool list_codings;                                     /* server: the answer tells what it accepts */
     cn_codings_t *codings;                                 /* what this end knows; below, NULL is identity */
     const cn_coding_t *coding_received;                    /* as the other end announced it */
@@ -14823,6 +14980,9 @@ CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void);
      encoding     proto or json; else 415
      message      required, percent-encoded; + is a space
 
+   A response with an etag header, to a GET whose if-none-match has the same (compared weakly, RFC 9110 13.1.2), is 304
+   without a body.
+
    Written in this order, so that caches see one URL for one request; read in any, the first of a name counts. The
    message goes as text if it is JSON and not compressed, else as base64url without padding. A URL over
    limits.url_bytes makes the request a POST.
@@ -14921,15 +15081,37 @@ static bool cn_connect_get_server_open(cn_rpc_t *rpc) {
     return cn_connect_read_timeout(rpc);
 }
 
+/* "a", W/"a": weakly they are the same. */
+static connect_str_t cn_connect_weak_etag(connect_str_t etag) {
+    etag = cn_str_trim(etag);
+    return cn_str_starts(etag, CN_STR("W/")) ? cn_str(etag.data + 2, etag.len - 2) : etag;
+}
+
+static bool cn_connect_has_it(const cn_rpc_t *rpc) {
+    connect_str_t etag = cn_headers_find(&rpc->headers, "etag"), list, known;
+    size_t i;
+    if (!rpc->get || !etag.data) return false;
+    for (i = 0; i < rpc->x->headers.count; i++) {
+        if (strcmp(rpc->x->headers.items[i].name, "if-none-match") != 0) continue;
+        list = rpc->x->headers.items[i].value;
+        while (cn_str_split(&list, ',', &known))
+            if (connect_str_equal(cn_str_trim(known), CN_STR("*")) ||
+                connect_str_equal(cn_connect_weak_etag(known), cn_connect_weak_etag(etag)))
+                return true;
+    }
+    return false;
+}
+
 static bool cn_connect_unary_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     cn_headers_t headers;
     bool failed = rpc->error.code != CONNECT_OK, ok;
     size_t i;
     memset(&headers, 0, sizeof headers);
-    head->status = failed ? cn_code_to_http(rpc->error.code) : 200;
-    ok = cn_headers_put(&headers, rpc->arena, "content-type",
-        rpc->json || failed ? CN_STR("application/json") : CN_STR("application/proto"));
-    if (ok && !failed && rpc->coding_body)
+    head->status = failed ? cn_code_to_http(rpc->error.code) : rpc->not_modified ? 304 : 200;
+    ok = rpc->not_modified ||
+        cn_headers_put(&headers, rpc->arena, "content-type",
+            rpc->json || failed ? CN_STR("application/json") : CN_STR("application/proto"));
+    if (ok && !failed && rpc->coding_body && !rpc->not_modified)
         ok = cn_headers_put(&headers, rpc->arena, "content-encoding", connect_str_of(rpc->coding_body->name));
     if (ok && rpc->list_codings)
         ok = cn_headers_put(&headers, rpc->arena, "accept-encoding",
@@ -14948,8 +15130,10 @@ static bool cn_connect_unary_server_head(cn_rpc_t *rpc, cn_head_t *head) {
 
 static bool cn_connect_unary_server_end(cn_rpc_t *rpc, connect_headers_t *trailers) {
     (void)trailers;
-    if (rpc->error.code == CONNECT_OK) return true;
+    rpc->not_modified = rpc->error.code == CONNECT_OK && cn_connect_has_it(rpc);
+    if (rpc->error.code == CONNECT_OK && !rpc->not_modified) return true;
     cn_buf_clear(&rpc->x->out);
+    if (rpc->not_modified) return true;
     return cn_error_write_json(&rpc->x->out, rpc->allocator, rpc->arena, &rpc->error) || cn_protocol_memory(rpc);
 }
 
@@ -15627,24 +15811,25 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
 #define CN_LIMITS_DEPTH_MAX 256u
 
 #define CN_LIMITS_FIELDS(row) \
-    row(connections, 256, 32) row(requests, 10000, 1000) row(streams, 100, 16) row(stream_window, 64 * CN_LIMITS_KIB, \
-        16 * CN_LIMITS_KIB) row(connection_window, 256 * CN_LIMITS_KIB, 64 * CN_LIMITS_KIB) row(stream_buffer, \
-        64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) \
-        row(header_bytes, 16 * CN_LIMITS_KIB, 8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, \
-            8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-            row(send_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) row(decode_bytes, 16 * CN_LIMITS_MIB, \
-                1 * CN_LIMITS_MIB) row(depth, 100, 32) row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) \
-                row(reset_burst, 200, 50) row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) \
-                    row(frame_rate, 1000, 100) row(handshake_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
-                        row(header_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) row(body_gap_ms, \
-                            30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) row(write_stall_ms, 30 * CN_LIMITS_SECOND, \
-                            30 * CN_LIMITS_SECOND) row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
-                            row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
-                                row(ping_ms, 7200 * CN_LIMITS_SECOND, CONNECT_UNLIMITED) \
-                                    row(ping_answer_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND) \
-                                        row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                            row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                                row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
+    row(memory, 64 * CN_LIMITS_MIB, 4 * CN_LIMITS_MIB) row(connections, 256, 32) row(requests, 10000, 1000) \
+        row(streams, 100, 16) row(stream_window, 64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_window, \
+            256 * CN_LIMITS_KIB, 64 * CN_LIMITS_KIB) row(stream_buffer, 64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) \
+            row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) row(header_bytes, 16 * CN_LIMITS_KIB, \
+                8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, 8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) \
+                row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) row(send_bytes, 4 * CN_LIMITS_MIB, \
+                    256 * CN_LIMITS_KIB) row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) \
+                    row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(reset_burst, 200, 50) row( \
+                        reset_rate, 33, 10) row(frame_burst, 10000, 1000) row(frame_rate, 1000, 100) row(handshake_ms, \
+                        10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) row(header_ms, 10 * CN_LIMITS_SECOND, \
+                        10 * CN_LIMITS_SECOND) row(body_gap_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
+                        row(write_stall_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
+                            row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
+                                row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
+                                    row(ping_ms, 7200 * CN_LIMITS_SECOND, CONNECT_UNLIMITED) \
+                                        row(ping_answer_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND) \
+                                            row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                                row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                                    row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
     bool tiny;
@@ -18272,6 +18457,10 @@ typedef struct cn_conn_turn_t { /* of an owner: what its connections may do in o
     unsigned handshakes;
 } cn_conn_turn_t;
 
+typedef struct cn_credentials_t { /* of a process; -1: not known */
+    int64_t pid, uid, gid;
+} cn_credentials_t;
+
 struct connect_conn_t {
     cn_http_t http; /* first: the HTTP versions know only this */
     const cn_conn_owner_t *events;
@@ -18307,6 +18496,7 @@ struct connect_conn_t {
     int64_t dialled_ms;
     bool met;                 /* they have heard that it is open */
     bool given_up;            /* another was faster: no failure */
+    cn_credentials_t credentials; /* of the peer, set by what carries the bytes */
     char *failure_block;      /* what http.failure points to, if it was copied */
     void (*output)(connect_conn_t *conn, void *user);
     void *output_user;
@@ -18419,6 +18609,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     connect_conn_t *conn = (connect_conn_t *)cn_mem_acquire(options->allocator, sizeof *conn + peer_len + 1);
     if (!conn) return NULL;
     memcpy(conn->peer, peer, peer_len + 1);
+    conn->credentials.pid = conn->credentials.uid = conn->credentials.gid = -1;
     conn->http.events = &events;
     conn->http.allocator = options->allocator;
     conn->http.limits = options->limits;
@@ -19101,8 +19292,9 @@ struct connect_call_t {
     cn_tls_t *tls;        /* of its connection; NULL: clear text */
     connect_loop_t *loop; /* NULL: no sockets */
     const connect_codec_options_t *codec_options;
-    cn_list_t node;      /* in a list of the owner's */
-    cn_list_t children;  /* child_node: calls that were made for this one */
+    cn_meter_t *meter;  /* server: while it is high the peer's window stays shut */
+    cn_list_t node;     /* in a list of the owner's */
+    cn_list_t children; /* child_node: calls that were made for this one */
     cn_list_t child_node;
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
@@ -19133,8 +19325,9 @@ struct connect_call_t {
     bool again;                        /* client: once its exchange is closed */
     bool retriable;                    /* client: its owner may make it again */
     bool open_due, open_told;          /* client: on_open waits for the outcome; was called */
-    unsigned callbacks; /* depth of user's callbacks */
+    unsigned callbacks;                /* depth of user's callbacks */
     bool is_server;
+    bool starved;     /* server: the window stayed shut, as memory was short */
     bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
     bool proceed_due; /* connect_call_proceed is */
     bool concluding;  /* on_finish of interceptors runs */
@@ -19206,8 +19399,10 @@ CN_PRIVATE bool cn_call_expand(connect_call_t *call, connect_str_t *payload);
 /* Appends received bytes. Returns false: out of memory, rpc.error says so. */
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len);
 CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole);
-/* Lets the peer send as many bytes as were used up. */
+/* Lets the peer send as many bytes as were used up; not while memory is short, then it is starved. */
 CN_PRIVATE void cn_call_consume(connect_call_t *call);
+/* The same in any case. */
+CN_PRIVATE void cn_call_open_window(connect_call_t *call);
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error);
 /* Makes a message with its defaults; type NULL: raw bytes, none. Returns NULL: out of memory. */
@@ -19254,6 +19449,8 @@ CN_PRIVATE void cn_serve_plain(connect_call_t *call, int status, connect_headers
 CN_PRIVATE void cn_serve_begin(connect_call_t *call, const connect_deadlines_t *deadlines);
 /* Ends it with rpc.error, which is set: on the wire, once. */
 CN_PRIVATE void cn_serve_answer(connect_call_t *call);
+/* Ends a call that has not got all of its request, as memory is short. */
+CN_PRIVATE void cn_serve_shed(connect_call_t *call);
 CN_PRIVATE connect_io_t cn_serve_send(connect_call_t *call, const void *message, const connect_str_t *encoded);
 CN_PRIVATE void cn_serve_proceed(connect_call_t *call, connect_code_t code, const void *answer);
 CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const void *message);
@@ -19517,10 +19714,18 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
     cn_buf_drop(&call->in, whole);
 }
 
-CN_PRIVATE void cn_call_consume(connect_call_t *call) {
+CN_PRIVATE void cn_call_open_window(connect_call_t *call) {
     size_t len = call->unconsumed;
+    call->starved = false;
     call->unconsumed = 0;
     if (len && call->x.http) call->x.http->version->consume(&call->x, len);
+}
+
+CN_PRIVATE void cn_call_consume(connect_call_t *call) {
+    if (call->unconsumed && call->meter && !call->answered && cn_meter_is_high(call->meter))
+        call->starved = call->meter->waiting = true;
+    else
+        cn_call_open_window(call);
 }
 
 static cn_front_t cn_call_bad(connect_call_t *call, connect_code_t code, const char *text) {
@@ -20336,6 +20541,13 @@ static void cn_serve_fail(connect_call_t *call, connect_code_t code, const char 
     cn_serve_answer(call);
 }
 
+CN_PRIVATE void cn_serve_shed(connect_call_t *call) {
+    cn_serve_fail(call, CONNECT_RESOURCE_EXHAUSTED, "too little memory for the request (limits.memory)");
+    cn_call_open_window(call);
+    cn_buf_free(&call->in, call->rpc.allocator);
+    cn_buf_free(&call->expanded, call->rpc.allocator);
+}
+
 /* A request of one message: hands it over once the request has ended. */
 static void cn_serve_pump_single(connect_call_t *call) {
     connect_str_t payload = {"", 0};
@@ -20537,13 +20749,14 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
 
 static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_t *policy) {
     int64_t ms = call->rpc.timeout_ms;
-    if (ms == CN_TIMEOUT_NONE && policy->default_ms && policy->default_ms != CONNECT_UNLIMITED) ms = policy->default_ms;
-    if (ms != CN_TIMEOUT_NONE && ms < (int64_t)policy->min_ms) ms = policy->min_ms;
-    if (policy->max_ms && policy->max_ms != CONNECT_UNLIMITED &&
-        (ms == CN_TIMEOUT_NONE || ms > (int64_t)policy->max_ms))
-        ms = policy->max_ms;
-    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->info.kind != CONNECT_UNARY)) return;
-    call->deadline_ms = cn_call_now_ms(call) + ms;
+    if (!policy->spare_streams || call->info.kind == CONNECT_UNARY) {
+        const bool has_default = policy->default_ms && policy->default_ms != CONNECT_UNLIMITED;
+        const bool has_max = policy->max_ms && policy->max_ms != CONNECT_UNLIMITED;
+        if (ms == CN_TIMEOUT_NONE && has_default) ms = policy->default_ms;
+        if (ms != CN_TIMEOUT_NONE) ms = CN_MAX(ms, (int64_t)policy->min_ms);
+        if (has_max) ms = ms == CN_TIMEOUT_NONE ? (int64_t)policy->max_ms : CN_MIN(ms, (int64_t)policy->max_ms);
+    }
+    if (ms != CN_TIMEOUT_NONE) call->deadline_ms = cn_call_now_ms(call) + ms;
 }
 
 /* The request of a GET stands in its URL. */
@@ -21427,8 +21640,9 @@ typedef struct cn_handlers_t { /* a copied table of handlers */
 } cn_handlers_t;
 
 struct connect_server_t {
-    const connect_allocator_t *allocator;
-    connect_loop_t *loop; /* NULL: not needed yet */
+    cn_meter_t *meter;
+    const connect_allocator_t *allocator; /* the meter's */
+    connect_loop_t *loop;                 /* NULL: not needed yet */
     bool owns_loop;
     connect_limits_t limits;
     connect_deadlines_t deadlines;
@@ -21665,6 +21879,10 @@ CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page) {
    Draining: no listener any more, GOAWAY or Connection: close to every peer, on_drain to every stream; what still runs
    when the grace is over is cut. The server is done when the last connection and the last deferred call are gone.
 
+   Memory: all that a server takes is counted (base/meter.c). Above three quarters of limits.memory no connection and
+   no request begins (503, REFUSED_STREAM), and of the requests whose bodies are still to come the youngest end with
+   RESOURCE_EXHAUSTED; at the limit there is no more.
+
    `busy` counts what runs callbacks; a server freed in one of them goes when the outermost has ended. */
 
 #if CONNECT_ENABLE_SERVER
@@ -21682,9 +21900,32 @@ static void cn_server_run_pokes(connect_server_t *server) {
         cn_call_on_poke(CN_CONTAINER(node, connect_call_t, poke_node));
 }
 
+/* While memory is short those that wait for more of their requests would wait for each other: the youngest give way,
+   until there is room or one is left, which goes on. With room, all go on. */
+static void cn_server_relieve(connect_server_t *server) {
+    cn_list_t *node, *before;
+    connect_call_t *youngest = NULL;
+    if (!server->meter->waiting) return;
+    server->meter->waiting = false;
+    for (node = server->calls.prev; node != &server->calls; node = before) {
+        connect_call_t *call = CN_CONTAINER(node, connect_call_t, node);
+        before = node->prev;
+        if (!call->starved) continue;
+        if (youngest && cn_meter_is_high(server->meter))
+            cn_serve_shed(youngest);
+        else if (youngest)
+            cn_call_open_window(youngest);
+        youngest = call;
+    }
+    if (youngest) cn_call_open_window(youngest);
+}
+
 static void cn_server_leave(void *owner) {
     connect_server_t *server = (connect_server_t *)owner;
-    if (server->busy == 1) cn_server_run_pokes(server);
+    if (server->busy == 1) {
+        cn_server_run_pokes(server);
+        cn_server_relieve(server);
+    }
     if (--server->busy == 0 && server->free_wanted && !server->runs) connect_server_free(server);
 }
 
@@ -21800,6 +22041,9 @@ static void cn_server_setup_request(connect_server_t *server, connect_call_t *ca
     info->peer.http = call->x.http->version->number;
     info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(call->x.http)->peer)).data;
     if (!info->peer.address) info->peer.address = "";
+    info->peer.pid = cn_conn_of(call->x.http)->credentials.pid;
+    info->peer.uid = cn_conn_of(call->x.http)->credentials.uid;
+    info->peer.gid = cn_conn_of(call->x.http)->credentials.gid;
     cn_call_set_tls(call, cn_conn_of(call->x.http)->tls);
     call->rpc.codings = &server->codings;
     call->codec_options = &server->codec_options;
@@ -21858,7 +22102,7 @@ static void cn_server_on_released(connect_call_t *call) {
     connect_server_t *server = (connect_server_t *)call->owner;
     cn_list_remove(&call->node);
     server->call_count--;
-    cn_call_recycle(&server->pool, call);
+    cn_call_recycle(cn_meter_is_high(server->meter) ? NULL : &server->pool, call);
 }
 
 static int64_t cn_server_now_ms(const connect_call_t *call) {
@@ -21867,12 +22111,23 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 /* ---- Connections ---- */
 
+/* Tells whether there is too little memory for anything new; what is kept for it goes first. */
+static bool cn_server_is_full(connect_server_t *server) {
+    if (!cn_meter_is_high(server->meter)) return false;
+    cn_call_pool_free(&server->pool, server->allocator);
+    cn_buf_pool_free(&server->buffers, server->allocator);
+    return cn_meter_is_high(server->meter);
+}
+
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
         cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
     connect_server_t *server = (connect_server_t *)conn->owner;
-    connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
+    connect_call_t *call;
+    if (cn_server_is_full(server)) return NULL;
+    call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
+    call->meter = server->meter;
     call->owner_events = &events;
     call->owner = server;
     call->draining = server->draining;
@@ -21898,6 +22153,10 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
     }
     if (server->conn_count >= server->limits.connections) {
         cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED, "too many connections (limits.connections)");
+        return NULL;
+    }
+    if (cn_server_is_full(server)) {
+        cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED, "too little memory for another connection (limits.memory)");
         return NULL;
     }
     memset(&options, 0, sizeof options);
@@ -21947,6 +22206,7 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     static const connect_server_options_t defaults;
     connect_server_t *server;
     connect_limits_t limits;
+    cn_meter_t *meter;
     const char *prefix;
     if (!options) options = &defaults;
     prefix = options->prefix ? options->prefix : "";
@@ -21956,12 +22216,15 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
         cn_error_set(error, CONNECT_INVALID_ARGUMENT, "no_http1 and no_http2 leave nothing to speak");
         return NULL;
     }
-    server = (connect_server_t *)cn_mem_acquire(options->allocator, sizeof *server);
+    meter = cn_meter_new(options->allocator, limits.memory == CONNECT_UNLIMITED ? SIZE_MAX : limits.memory);
+    server = meter ? (connect_server_t *)cn_mem_acquire(&meter->allocator, sizeof *server) : NULL;
     if (!server) {
+        cn_meter_free(meter);
         cn_error_memory(error);
         return NULL;
     }
-    server->allocator = options->allocator;
+    server->meter = meter;
+    server->allocator = &server->meter->allocator;
     server->loop = options->loop;
     server->limits = limits;
     server->deadlines = options->deadlines;
@@ -21981,21 +22244,23 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     cn_list_init(&server->calls);
     cn_list_init(&server->pokes);
     server->no_get = options->no_get;
-    server->prefix = (char *)cn_mem_acquire(options->allocator, strlen(prefix) + 1);
+    server->prefix = (char *)cn_mem_acquire(server->allocator, strlen(prefix) + 1);
     if (server->prefix)
         memcpy(server->prefix, prefix, strlen(prefix) + 1);
     else
         cn_error_memory(error);
     if (server->prefix && cn_server_set_codings(server, options, error)) return server;
     cn_codings_free(&server->codings);
-    cn_mem_release(options->allocator, server->prefix);
-    cn_mem_release(options->allocator, server);
+    cn_mem_release(server->allocator, server->prefix);
+    cn_mem_release(server->allocator, server);
+    cn_meter_free(meter);
     return NULL;
 }
 
 void connect_server_free(connect_server_t *server) {
     const connect_allocator_t *allocator;
     cn_handlers_t *handlers;
+    cn_meter_t *meter;
     cn_list_t *node;
     if (!server) return;
     if (server->busy || server->runs) {
@@ -22025,7 +22290,9 @@ void connect_server_free(connect_server_t *server) {
         cn_mem_release(allocator, handlers);
     }
     cn_mem_release(allocator, server->prefix);
+    meter = server->meter;
     cn_mem_release(allocator, server);
+    cn_meter_free(meter);
 }
 
 /* ---- Routes ---- */
@@ -23848,6 +24115,9 @@ static bool cn_client_prepare(connect_client_t *owner, connect_call_t *call, con
     size_t i;
     call->info.peer.http = conn->http.version->number;
     cn_call_set_tls(call, conn->tls);
+    call->info.peer.pid = conn->credentials.pid;
+    call->info.peer.uid = conn->credentials.uid;
+    call->info.peer.gid = conn->credentials.gid;
     call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(conn->peer)).data;
     if (call->attempts == 1) call->own_headers = call->rpc.headers.count;
     call->rpc.headers.count = call->own_headers;
@@ -24339,6 +24609,7 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = client->address ? client->address : "";
+    call->info.peer.pid = call->info.peer.uid = call->info.peer.gid = -1;
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
     if (options->parent) {
         const int64_t due_ms = options->parent->deadline_ms;
@@ -24639,11 +24910,14 @@ CN_PRIVATE uint16_t cn_address_port(const struct sockaddr_storage *address);
      unix:/path          a Unix socket in the file system
      unix-abstract:name  one of Linux's without a file
      fd:3                a socket that is open already; it is the library's from then on
+     systemd:name        listen: the socket of that FileDescriptorName= in the unit that started this process
+                         (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES of the environment)
 
    Names are looked up by getaddrinfo, which BLOCKS, as long as resolv.conf lets it; numeric addresses never come there.
    An IPv4 peer of an IPv6 socket (RFC 4291 2.5.5.2) is printed as IPv4. */
 
-#define CN_ADDRESS_FORMS "\"host:port\", \":port\", \"unix:/path\", \"unix-abstract:name\" or \"fd:3\""
+#define CN_ADDRESS_FORMS \
+    "\"host:port\", \":port\", \"unix:/path\", \"unix-abstract:name\", \"fd:3\" or \"systemd:name\""
 #define CN_ADDRESS_HOST_MAX 253u /* RFC 1035 2.3.4, as text */
 
 CN_PRIVATE bool cn_failure_print(cn_failure_t *failure, connect_code_t code, int os_error, const char *format, ...) {
@@ -24744,6 +25018,29 @@ static bool cn_address_parse_tcp(cn_address_t *address, connect_str_t text, cn_f
     return true;
 }
 
+/* Finds a name in LISTEN_FDNAMES; the descriptors are numbered from 3 on. */
+static bool cn_address_parse_systemd(cn_address_t *address, connect_str_t name, cn_failure_t *failure) {
+    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
+    uint64_t value = 0, count = 0, i;
+    if (!pid || !fds || !names || !cn_str_to_uint(connect_str_of(pid), 10, &value) || value != (uint64_t)getpid() ||
+        !cn_str_to_uint(connect_str_of(fds), 9, &count))
+        return cn_failure_print(failure, CONNECT_INVALID_ARGUMENT, 0,
+            "cannot listen on %s: systemd has given this process no sockets (LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES)",
+            address->text);
+    for (i = 0; i < count && names; i++) {
+        const char *end = strchr(names, ':');
+        connect_str_t one = cn_str(names, end ? (size_t)(end - names) : strlen(names));
+        if (connect_str_equal(one, name)) {
+            address->kind = CN_ADDRESS_FD;
+            address->fd = 3 + (int)i;
+            return true;
+        }
+        names = end ? end + 1 : NULL;
+    }
+    return cn_failure_print(failure, CONNECT_INVALID_ARGUMENT, 0,
+        "cannot listen on %s: none of systemd's sockets has this name (FileDescriptorName=)", address->text);
+}
+
 CN_PRIVATE bool cn_address_parse(cn_address_t *address, const char *text, cn_failure_t *failure) {
     connect_str_t view = connect_str_of(text);
     uint64_t fd;
@@ -24770,6 +25067,8 @@ CN_PRIVATE bool cn_address_parse(cn_address_t *address, const char *text, cn_fai
         return true;
 #endif
     }
+    if (cn_str_starts(view, CN_STR("systemd:")))
+        return cn_address_parse_systemd(address, cn_str(text + 8, view.len - 8), failure);
     if (cn_str_starts(view, CN_STR("fd:"))) {
         address->kind = CN_ADDRESS_FD;
         if (!cn_str_to_uint(cn_str(text + 3, view.len - 3), 9, &fd))
@@ -24945,6 +25244,8 @@ CN_PRIVATE bool cn_socket_listen(cn_listening_t *listening, const cn_address_t *
 CN_PRIVATE void cn_socket_unlisten(cn_listening_t *listening);
 /* Takes a waiting connection, and prints its address. Returns its descriptor, or -1 with errno. */
 CN_PRIVATE int cn_socket_accept(int listener, char peer[CN_PEER_TEXT]);
+/* Tells whose process the other end of a Unix socket is. */
+CN_PRIVATE void cn_socket_get_credentials(int fd, cn_credentials_t *credentials);
 /* Begins to connect. Returns the descriptor, or -1 with errno. *is_open: no need to wait. */
 CN_PRIVATE int cn_socket_connect(const cn_endpoint_t *endpoint, bool *is_open);
 /* Takes a connected socket of the user's over. Returns its descriptor, or -1. */
@@ -25174,6 +25475,31 @@ CN_PRIVATE int cn_socket_accept(int listener, char peer[CN_PEER_TEXT]) {
     cn_socket_set_stream(fd, address.ss_family);
     cn_address_print(peer, &address);
     return fd;
+}
+
+CN_PRIVATE void cn_socket_get_credentials(int fd, cn_credentials_t *credentials) {
+#if defined(SO_PEERCRED)
+    {
+        struct { /* struct ucred, which glibc hides without _GNU_SOURCE */
+            pid_t pid;
+            uid_t uid;
+            gid_t gid;
+        } peer;
+        socklen_t len = sizeof peer;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer) return;
+        credentials->pid = peer.pid;
+        credentials->uid = peer.uid;
+        credentials->gid = peer.gid;
+    }
+#else
+    {
+        uid_t uid;
+        gid_t gid;
+        if (getpeereid(fd, &uid, &gid) != 0) return;
+        credentials->uid = uid;
+        credentials->gid = gid;
+    }
+#endif
 }
 
 CN_PRIVATE int cn_socket_connect(const cn_endpoint_t *endpoint, bool *is_open) {
@@ -25500,6 +25826,7 @@ struct connect_loop_t {
     uint64_t queue_batch;
     cn_list_t sources, dead; /* cn_source_t.node */
     cn_list_t woken, dirty;  /* cn_carrier_t */
+    cn_list_t batch_end;     /* in one of them: what comes behind it has time until the next round */
     unsigned lingerers;
     cn_source_t wake_source;
     cn_loop_wake_t wake, *wake_of; /* wake_of: &wake, also for who has the loop as const */
@@ -25541,8 +25868,8 @@ CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop);
 #if CONNECT_ENABLE_SOCKETS
 /* Carriers: each moves one connection's bytes between its socket and connect_conn_t.
 
-     DIALING    no socket, or one that connects; one address after the other, each for dial_ms; blocks while a name is
-                looked up (address.c). The connection is told the time, but no bytes
+     DIALING    no socket, or one that connects; one address after the other (of an empty host), each for dial_ms. Never
+                looks a name up: it would block. The connection is told the time, but no bytes
      OPEN       readable -> one read into the loop's buffer -> connect_conn_feed. What is not taken is held, and offered
                 again once wants says READ; until then nothing is read. A short write waits for room.
                 wants 0, or what breaks it -> the connection is closed
@@ -25573,7 +25900,7 @@ typedef struct cn_dial_t {
     uint32_t dial_ms;
     int64_t due_ms; /* until when the present address has time; INT64_MAX: no end */
     int os_error;
-    bool is_resolved;
+    bool has_begun;
 } cn_dial_t;
 typedef struct cn_carrier_t {
     cn_source_t source;
@@ -25909,12 +26236,18 @@ static void cn_carrier_carry(cn_carrier_t *carrier, connect_conn_t *conn) {
     cn_carrier_wake(carrier);
 }
 
+static void cn_carrier_identify(cn_carrier_t *carrier) {
+    if (strncmp(carrier->peer, "unix", 4) == 0)
+        cn_socket_get_credentials(carrier->source.fd, &carrier->conn->credentials);
+}
+
 CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer,
     connect_conn_t *(*on_accept)(void *user, const char *peer), void *user) {
     cn_carrier_t *carrier = cn_carrier_new(loop, fd, peer, CN_CARRIER_OPEN);
     connect_conn_t *conn = carrier ? on_accept(user, peer) : NULL;
     if (conn) {
         cn_carrier_carry(carrier, conn);
+        cn_carrier_identify(carrier);
         return;
     }
     cn_mem_release(loop->allocator, carrier);
@@ -25927,6 +26260,7 @@ static void cn_carrier_opened(cn_carrier_t *carrier) {
     carrier->dial = NULL;
     carrier->state = CN_CARRIER_OPEN;
     cn_task_disarm(loop, &carrier->timer);
+    cn_carrier_identify(carrier);
     cn_conn_opened(carrier->conn, loop->now_ms);
     if (carrier->conn) cn_carrier_mark(carrier);
 }
@@ -25973,11 +26307,11 @@ static void cn_carrier_dial(cn_carrier_t *carrier) {
         cn_carrier_end(carrier);
         return;
     }
-    if (dial->is_resolved) {
+    if (dial->has_begun) {
         cn_carrier_arm(carrier);
         return;
     }
-    dial->is_resolved = true;
+    dial->has_begun = true;
     if (!cn_address_parse(&address, carrier->peer, &failure)) {
         cn_carrier_fail(carrier, &failure);
     } else if (address.kind == CN_ADDRESS_FD) {
@@ -25987,11 +26321,14 @@ static void cn_carrier_dial(cn_carrier_t *carrier) {
         else
             cn_carrier_opened(carrier);
     } else {
-        dial->count = cn_address_resolve(&address, false, dial->endpoints, CN_LEN(dial->endpoints), &failure);
-        if (dial->count == 0)
-            cn_carrier_fail(carrier, &failure);
-        else
+        dial->count = cn_address_literal(&address, false, dial->endpoints, CN_LEN(dial->endpoints));
+        if (dial->count) {
             cn_carrier_next_address(carrier);
+            return;
+        }
+        cn_failure_print(&failure, CONNECT_INVALID_ARGUMENT, 0,
+            "cannot connect to %s: expected an IP address, as a resolver answers", carrier->peer);
+        cn_carrier_fail(carrier, &failure);
     }
 }
 
@@ -26031,12 +26368,12 @@ CN_PRIVATE connect_code_t cn_loop_dial(
 /* ---- A turn ------------------------------------------------------------------------------------------------------ */
 
 CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop) {
-    cn_list_t *node, last;
+    cn_list_t *node, *last = &loop->batch_end;
     int round;
     for (round = 0; round < CN_CARRIER_ROUNDS && !cn_list_empty(&loop->woken); round++) {
-        memset(&last, 0, sizeof last);
-        cn_list_append(&loop->woken, &last); /* what is woken meanwhile stands behind it */
-        while ((node = cn_list_pop(&loop->woken)) != NULL && node != &last) {
+        memset(last, 0, sizeof *last);
+        cn_list_append(&loop->woken, last); /* what is woken meanwhile stands behind it */
+        while ((node = cn_list_pop(&loop->woken)) != NULL && node != last) {
             cn_carrier_t *carrier = CN_CONTAINER(node, cn_carrier_t, woken);
             if (carrier->state == CN_CARRIER_DIALING)
                 cn_carrier_dial(carrier);
@@ -26044,9 +26381,9 @@ CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop) {
                 cn_carrier_advance(carrier);
         }
     }
-    memset(&last, 0, sizeof last);
-    cn_list_append(&loop->dirty, &last);
-    while ((node = cn_list_pop(&loop->dirty)) != NULL && node != &last)
+    memset(last, 0, sizeof *last);
+    cn_list_append(&loop->dirty, last);
+    while ((node = cn_list_pop(&loop->dirty)) != NULL && node != last)
         cn_carrier_flush(CN_CONTAINER(node, cn_carrier_t, dirty));
 }
 #endif
@@ -26170,7 +26507,8 @@ CN_PRIVATE void cn_loop_unlisten(cn_listener_t *listener) {
    A turn: wait -> accept, connect, read and feed -> posted tasks -> timers -> connections that were woken: feed
    nothing -> connections with something to do: output and write -> memory of what was closed. A steady ping-pong costs
    one wait, one read, one write. The clock is read once after the wait, and before it if there are timers. A turn
-   reads at most CN_LOOP_INPUT bytes of a connection; the rest is told again by the poller.
+   reads at most CN_LOOP_INPUT bytes of a connection; the rest is told again by the poller. A function that waits writes
+   before its first turn, so that a blocking call costs one write, one wait, one read.
 
    Callbacks may close anything. Sources (listeners, carriers) that are closed during a turn have fd -1, stay in
    loop->dead, and are freed at its end. A loop freed in a callback is doomed: freed at the end of its turn.
@@ -26183,7 +26521,8 @@ CN_PRIVATE void cn_loop_unlisten(cn_listener_t *listener) {
    before the wait. What is started on the loop's thread outside of a turn writes only if connect_loop_fd was ever
    asked for. */
 
-#define CN_LOOP_EVENTS 64 /* of one wait */
+#define CN_LOOP_EVENTS 64   /* of one wait */
+#define CN_LOOP_FRESH_MS 10 /* after a wait: what it showed still holds */
 
 /* ---- Time ------------------------------------------------------------------------------------------------------- */
 
@@ -26491,10 +26830,27 @@ bool connect_loop_run(connect_loop_t *loop, int timeout_ms) {
     return cn_loop_turn(loop, timeout_ms, &is_freed);
 }
 
+/* What is to be written goes out before the wait, if the last wait was a moment ago: later a connection may have been
+   closed by its peer, which only a wait would show. Returns false: the loop was freed. */
+static bool cn_loop_write_first(connect_loop_t *loop) {
+    const int64_t now_ms = cn_loop_clock_ms();
+    if (cn_list_empty(&loop->woken) || now_ms - loop->now_ms > CN_LOOP_FRESH_MS) return true;
+    loop->is_running = true;
+    loop->now_ms = now_ms;
+    cn_carrier_run_all(loop);
+    cn_loop_bury(loop);
+    loop->is_running = false;
+    if (!loop->is_doomed) return true;
+    connect_loop_free(loop);
+    return false;
+}
+
 CN_PRIVATE bool cn_loop_run_until(connect_loop_t *loop, bool (*done)(void *arg), void *arg) {
     if (loop->is_running) return false;
     while (!done(arg)) {
         bool is_freed;
+        if (!cn_loop_write_first(loop)) return false;
+        if (done(arg)) return true;
         if (!cn_loop_turn(loop, -1, &is_freed)) return !is_freed && done(arg);
     }
     return true;
@@ -27202,6 +27558,7 @@ const char *connect_build_info(void) {
 #undef CN_H1_PUT
 #undef CN_H1_RECORDED
 #undef CN_H1_REFUSAL
+#undef CN_H1_SSE2
 #undef CN_HEADERS_FIRST
 #undef CN_HEADER_OVERHEAD
 #undef CN_HOT
@@ -27238,11 +27595,13 @@ const char *connect_build_info(void) {
 #undef CN_LOOPBACK_ROOM
 #undef CN_LOOPBACK_ROUNDS
 #undef CN_LOOP_EVENTS
+#undef CN_LOOP_FRESH_MS
 #undef CN_LOOP_INPUT
 #undef CN_MAX
 #undef CN_MESSAGE_DEPTH
 #undef CN_MESSAGE_DEPTH_COPY
 #undef CN_MESSAGE_MEMORY
+#undef CN_METER_HEAD
 #undef CN_MIN
 #undef CN_NAME_ADDRESSES
 #undef CN_NAME_REST_MAX_MS

@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 0568533be24168b5. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 ceb611efa517d44f. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -3974,6 +3974,8 @@ GEN_PRIVATE const gen_item_t *gen_object_get(const gen_object_t *object, const c
 GEN_PRIVATE gen_item_t *gen_object_find(const gen_object_t *object, const gen_field_t *field);
 /* Adds a value behind those of the same field. */
 GEN_PRIVATE gen_item_t *gen_object_add(gen_context_t *ctx, gen_object_t *object, const gen_field_t *field, gen_at_t at);
+/* Gives the entry of a map the key and the value that it does not have yet: empty or zero. */
+GEN_PRIVATE void gen_object_complete(gen_context_t *ctx, gen_object_t *entry, gen_at_t at);
 /* Takes the values of a oneof's fields out. */
 GEN_PRIVATE void gen_object_clear_oneof(gen_object_t *object, const gen_oneof_t *oneof);
 /* Whether a bool field is set to true. */
@@ -3992,8 +3994,8 @@ GEN_PRIVATE void gen_object_decode(const gen_model_t *model, gen_object_t *objec
    wire (protobuf.dev, "Encoding").
 
    An object has its items by the number of their fields, those of one field in the order they came in; a field that is
-   not repeated has one at most, messages merge. So an object comes out the same on the wire however it was put
-   together. Repeated fields are never packed: readers take both.
+   not repeated has one at most, messages merge; the entry of a map has key and value. So an object comes out the same
+   on the wire however it was put together. Repeated fields are never packed: readers take both.
 
    Fields with retention = RETENTION_SOURCE are not written: they are for who reads the source. What is in groups is
    read and written as in other messages. Depth: GEN_OBJECT_DEPTH_MAX levels. */
@@ -4031,6 +4033,13 @@ GEN_PRIVATE gen_item_t *gen_object_add(
         item->message->type = field->type;
     }
     return item;
+}
+
+GEN_PRIVATE void gen_object_complete(gen_context_t *ctx, gen_object_t *entry, gen_at_t at) {
+    const gen_field_t *field;
+    for (field = entry->type->fields.first; field; field = field->next) {
+        if (!gen_object_find(entry, field)) gen_object_add(ctx, entry, field, at);
+    }
 }
 
 GEN_PRIVATE void gen_object_clear_oneof(gen_object_t *object, const gen_oneof_t *oneof) {
@@ -4264,6 +4273,7 @@ static bool gen_object_read_field(
     reader->depth++;
     good = gen_object_read(reader, item->message, record->bytes);
     reader->depth--;
+    if (field->is_map) gen_object_complete(ctx, item->message, reader->at);
     return good;
 }
 
@@ -4430,7 +4440,12 @@ static bool gen_aggregate_message(gen_aggregate_t *text, gen_object_t *object) {
 static bool gen_aggregate_value(gen_aggregate_t *text, gen_object_t *object, const gen_field_t *field, gen_at_t at) {
     gen_option_t value;
     gen_item_t *item;
-    if (field->type) return gen_aggregate_message(text, gen_object_add(text->ctx, object, field, at)->message);
+    if (field->type) {
+        item = gen_object_add(text->ctx, object, field, at);
+        if (!gen_aggregate_message(text, item->message)) return false;
+        if (field->is_map) gen_object_complete(text->ctx, item->message, at);
+        return true;
+    }
     if (!gen_aggregate_literal(text, &value)) return false;
     item = gen_object_add(text->ctx, object, field, at);
     gen_scalar_read(text->ctx, item, field, &value, gen_source_printf(text->ctx, "field \"%s\"", field->name), true);
@@ -4579,7 +4594,7 @@ static const char *const gen_option_things[] = {"", "a file", "extension numbers
 typedef enum gen_option_pass_t { GEN_OPTION_FEATURES, GEN_OPTION_OTHERS, GEN_OPTION_VALIDATION } gen_option_pass_t;
 
 typedef struct gen_option_reader_t {
-    gen_model_t *schema; /* with descriptor.proto */
+    gen_model_t *schema; /* with descriptor.proto; NULL: nothing has options so far */
     gen_context_t *ctx;
     gen_resolve_t resolve;
     const gen_file_t *file;
@@ -4782,12 +4797,26 @@ static bool gen_option_is_feature(const gen_option_t *option) {
     return strncmp(option->name, "features", 8) == 0 && (!option->name[8] || option->name[8] == '.');
 }
 
+/* The model that has descriptor.proto: this one, or one that is read for it. */
+static gen_model_t *gen_option_schema(gen_model_t *model) {
+    static const char name[] = "google/protobuf/descriptor.proto";
+    gen_model_t *schema;
+    if (gen_map_get(&model->file_names, name)) return model;
+    schema = CONNECT_NEW(&model->ctx->arena, gen_model_t, 1);
+    schema->ctx = model->ctx;
+    gen_load_built_in(schema, name);
+    gen_resolve_model(schema);
+    gen_option_model(schema);
+    return schema;
+}
+
 /* Makes the object; NULL: there are no options. */
 static gen_object_t *gen_option_object(
     gen_option_reader_t *reader, gen_options_t *options, gen_option_target_t target, gen_at_t at) {
     const char *name = gen_source_printf(reader->ctx, "google.protobuf.%s", gen_option_types[target]);
     const gen_symbol_t *symbol;
     if (options->object || (!options->first && !options->encoded.data)) return options->object;
+    if (!reader->schema) reader->schema = gen_option_schema(reader->resolve.model);
     symbol = gen_map_get(&reader->schema->symbols, name);
     if (!symbol || symbol->kind != GEN_SYMBOL_MESSAGE) {
         gen_source_error(reader->ctx, at, "there is no message \"%s\" in google/protobuf/descriptor.proto", name);
@@ -4925,24 +4954,10 @@ static void gen_option_file(gen_option_reader_t *reader, gen_file_t *file) {
         gen_option_service(reader, service, &file->features);
 }
 
-/* The model that has descriptor.proto; in it, file by file, everything gets its options. */
-static gen_model_t *gen_option_schema(gen_model_t *model) {
-    static const char name[] = "google/protobuf/descriptor.proto";
-    gen_model_t *schema;
-    if (gen_map_get(&model->file_names, name)) return model;
-    schema = CONNECT_NEW(&model->ctx->arena, gen_model_t, 1);
-    schema->ctx = model->ctx;
-    gen_load_built_in(schema, name);
-    gen_resolve_model(schema);
-    gen_option_model(schema);
-    return schema;
-}
-
 GEN_PRIVATE void gen_option_model(gen_model_t *model) {
     gen_option_reader_t reader;
     gen_file_t *file;
     memset(&reader, 0, sizeof reader);
-    reader.schema = gen_option_schema(model);
     reader.ctx = model->ctx;
     for (; reader.pass <= GEN_OPTION_VALIDATION; reader.pass++) {
         for (file = model->files.first; file; file = file->next) {

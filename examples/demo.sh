@@ -28,7 +28,7 @@ find_port() { # find_port LOG: waits until a server has said where it listens
     tries=0
     while [ "$tries" -lt 100 ]; do
         tries=$((tries + 1))
-        port=$(sed -n 's/^listens on port //p' "$1")
+        port=$(sed -n 's/^listens on port //p' "$1" 2> /dev/null || true)
         [ -z "$port" ] || break
         sleep 0.1
     done
@@ -68,8 +68,7 @@ echo
 echo "-- A server on a free port"
 echo
 echo "\$ $out/server 127.0.0.1:0 &"
-: > "$out/server.log"
-"$out/server" 127.0.0.1:0 >> "$out/server.log" 2>&1 < /dev/null &
+"$out/server" 127.0.0.1:0 > "$out/server.log" 2>&1 < /dev/null &
 server=$!
 find_port "$out/server.log"
 url=http://127.0.0.1:$port

@@ -41,6 +41,7 @@ typedef struct connect_peer_t {
     const char *address;           /* "10.0.0.7:51234", "[::1]:443", "unix:", "memory:" */
     connect_http_version_t http;
     const connect_tls_info_t *tls; /* NULL in clear text */
+    int64_t pid, uid, gid;         /* of a Unix socket's other end, else -1; a pid only where the system tells it */
 } connect_peer_t;
 typedef struct connect_call_info_t {
     const connect_method_t *method;
@@ -89,7 +90,7 @@ CONNECT_API bool connect_call_set_value(connect_call_t *call, const void *key, v
 /* Returns a pointer kept; NULL for an unknown key. key_or_null: NULL is connect_call_options_t.context. */
 CONNECT_API void *connect_call_value(const connect_call_t *call, const void *key_or_null);
 /* Adds a header to what this end sends, or a trailer to what the server sends; on the client: in on_open of
-   interceptors, and headers only.
+   interceptors, and headers only. An etag header turns the answer to a matching GET into 304.
    Returns false: they are gone already, the name is the protocol's own, the text is not allowed (-bin: not base64). */
 CONNECT_API bool connect_call_set_header(connect_call_t *call, const char *name, connect_str_t value);
 CONNECT_API bool connect_call_set_trailer(connect_call_t *call, const char *name, connect_str_t value);

@@ -13,6 +13,7 @@ typedef struct connect_compression_t { /* beyond identity, gzip and zstd */
 typedef enum connect_preset_t { CONNECT_PRESET_GATEWAY, CONNECT_PRESET_TINY } connect_preset_t;
 typedef struct connect_limits_t {         /* a zero takes the preset's value:                GATEWAY        TINY */
     connect_preset_t preset;
+    size_t memory;                        /* bytes, all of a server; nothing begins above 3/4  64 MiB         4 MiB */
     uint32_t connections;                 /*                                                 256            32 */
     uint32_t requests;                    /* in the life of an HTTP/1.1 connection           10,000         1,000 */
     uint32_t streams;                     /* at once on a connection                         100            16 */

@@ -5,7 +5,7 @@
 typedef struct connect_deadlines_t { /* what becomes of the client's timeout */
     uint32_t default_ms;             /* if it gives none; default: no deadline */
     uint32_t min_ms, max_ms;         /* it is raised or cut to these; default: as given */
-    bool spare_streams;              /* streams need only begin in time */
+    bool spare_streams;              /* these are for unary calls: streams have what the client asks for */
 } connect_deadlines_t;
 typedef struct connect_http_request_t { /* any HTTP request: a plain one, or an RPC before its body */
     connect_str_t method, path, query;   /* query: undecoded; absent if there is none */
@@ -82,8 +82,9 @@ CONNECT_API bool connect_server_add_http(connect_server_t *server, const char *p
     void *user, connect_error_t *error);
 #if CONNECT_ENABLE_SOCKETS
 /* Listens on one more address, for all protocols, HTTP/1.1 and HTTP/2.
-   address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3". Port 0: any free one. Returns the port, 0
-   where there is none, or -1. Errors: with os_error; UNAVAILABLE, PERMISSION_DENIED, INVALID_ARGUMENT. */
+   address: "host:port", ":port", "unix:/path", "unix-abstract:name", "fd:3", "systemd:name" (the FileDescriptorName= of
+   a socket unit). Port 0: any free one. Returns the port, 0 where there is none, or -1. Errors: with os_error;
+   UNAVAILABLE, PERMISSION_DENIED, INVALID_ARGUMENT. */
 CONNECT_API int connect_server_listen(connect_server_t *server, const char *address,
     const connect_listen_options_t *options, connect_error_t *error);
 /* Serves until connect_server_drain has done its work, deferred calls included. */

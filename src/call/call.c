@@ -250,10 +250,18 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
     cn_buf_drop(&call->in, whole);
 }
 
-CN_PRIVATE void cn_call_consume(connect_call_t *call) {
+CN_PRIVATE void cn_call_open_window(connect_call_t *call) {
     size_t len = call->unconsumed;
+    call->starved = false;
     call->unconsumed = 0;
     if (len && call->x.http) call->x.http->version->consume(&call->x, len);
+}
+
+CN_PRIVATE void cn_call_consume(connect_call_t *call) {
+    if (call->unconsumed && call->meter && !call->answered && cn_meter_is_high(call->meter))
+        call->starved = call->meter->waiting = true;
+    else
+        cn_call_open_window(call);
 }
 
 static cn_front_t cn_call_bad(connect_call_t *call, connect_code_t code, const char *text) {

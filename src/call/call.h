@@ -2,6 +2,7 @@
 #include "base/sys.h"
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/meter.h"
 #include "io/tls.h"
 #include "http/exchange.h"
 #include "protocol/protocol.h"
@@ -52,8 +53,9 @@ struct connect_call_t {
     cn_tls_t *tls;        /* of its connection; NULL: clear text */
     connect_loop_t *loop; /* NULL: no sockets */
     const connect_codec_options_t *codec_options;
-    cn_list_t node;      /* in a list of the owner's */
-    cn_list_t children;  /* child_node: calls that were made for this one */
+    cn_meter_t *meter;  /* server: while it is high the peer's window stays shut */
+    cn_list_t node;     /* in a list of the owner's */
+    cn_list_t children; /* child_node: calls that were made for this one */
     cn_list_t child_node;
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
@@ -84,8 +86,9 @@ struct connect_call_t {
     bool again;                        /* client: once its exchange is closed */
     bool retriable;                    /* client: its owner may make it again */
     bool open_due, open_told;          /* client: on_open waits for the outcome; was called */
-    unsigned callbacks; /* depth of user's callbacks */
+    unsigned callbacks;                /* depth of user's callbacks */
     bool is_server;
+    bool starved;     /* server: the window stayed shut, as memory was short */
     bool opening;     /* an interceptor's on_open returned LATER, and not all of them have let the call pass */
     bool proceed_due; /* connect_call_proceed is */
     bool concluding;  /* on_finish of interceptors runs */
@@ -157,8 +160,10 @@ CN_PRIVATE bool cn_call_expand(connect_call_t *call, connect_str_t *payload);
 /* Appends received bytes. Returns false: out of memory, rpc.error says so. */
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len);
 CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole);
-/* Lets the peer send as many bytes as were used up. */
+/* Lets the peer send as many bytes as were used up; not while memory is short, then it is starved. */
 CN_PRIVATE void cn_call_consume(connect_call_t *call);
+/* The same in any case. */
+CN_PRIVATE void cn_call_open_window(connect_call_t *call);
 CN_PRIVATE bool cn_call_decode(connect_call_t *call, const connect_type_t *type, void *message, connect_str_t payload,
     connect_arena_t *arena, bool copy, connect_error_t *error);
 /* Makes a message with its defaults; type NULL: raw bytes, none. Returns NULL: out of memory. */

@@ -317,6 +317,13 @@ static void cn_serve_fail(connect_call_t *call, connect_code_t code, const char 
     cn_serve_answer(call);
 }
 
+CN_PRIVATE void cn_serve_shed(connect_call_t *call) {
+    cn_serve_fail(call, CONNECT_RESOURCE_EXHAUSTED, "too little memory for the request (limits.memory)");
+    cn_call_open_window(call);
+    cn_buf_free(&call->in, call->rpc.allocator);
+    cn_buf_free(&call->expanded, call->rpc.allocator);
+}
+
 /* A request of one message: hands it over once the request has ended. */
 static void cn_serve_pump_single(connect_call_t *call) {
     connect_str_t payload = {"", 0};
@@ -518,13 +525,14 @@ CN_PRIVATE void cn_serve_on_poke(connect_call_t *call) {
 
 static void cn_serve_set_deadline(connect_call_t *call, const connect_deadlines_t *policy) {
     int64_t ms = call->rpc.timeout_ms;
-    if (ms == CN_TIMEOUT_NONE && policy->default_ms && policy->default_ms != CONNECT_UNLIMITED) ms = policy->default_ms;
-    if (ms != CN_TIMEOUT_NONE && ms < (int64_t)policy->min_ms) ms = policy->min_ms;
-    if (policy->max_ms && policy->max_ms != CONNECT_UNLIMITED &&
-        (ms == CN_TIMEOUT_NONE || ms > (int64_t)policy->max_ms))
-        ms = policy->max_ms;
-    if (ms == CN_TIMEOUT_NONE || (policy->spare_streams && call->info.kind != CONNECT_UNARY)) return;
-    call->deadline_ms = cn_call_now_ms(call) + ms;
+    if (!policy->spare_streams || call->info.kind == CONNECT_UNARY) {
+        const bool has_default = policy->default_ms && policy->default_ms != CONNECT_UNLIMITED;
+        const bool has_max = policy->max_ms && policy->max_ms != CONNECT_UNLIMITED;
+        if (ms == CN_TIMEOUT_NONE && has_default) ms = policy->default_ms;
+        if (ms != CN_TIMEOUT_NONE) ms = CN_MAX(ms, (int64_t)policy->min_ms);
+        if (has_max) ms = ms == CN_TIMEOUT_NONE ? (int64_t)policy->max_ms : CN_MIN(ms, (int64_t)policy->max_ms);
+    }
+    if (ms != CN_TIMEOUT_NONE) call->deadline_ms = cn_call_now_ms(call) + ms;
 }
 
 /* The request of a GET stands in its URL. */

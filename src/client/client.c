@@ -283,6 +283,9 @@ static bool cn_client_prepare(connect_client_t *owner, connect_call_t *call, con
     size_t i;
     call->info.peer.http = conn->http.version->number;
     cn_call_set_tls(call, conn->tls);
+    call->info.peer.pid = conn->credentials.pid;
+    call->info.peer.uid = conn->credentials.uid;
+    call->info.peer.gid = conn->credentials.gid;
     call->info.peer.address = connect_arena_copy(&call->arena, connect_str_of(conn->peer)).data;
     if (call->attempts == 1) call->own_headers = call->rpc.headers.count;
     call->rpc.headers.count = call->own_headers;
@@ -774,6 +777,7 @@ static bool cn_client_setup_call(connect_client_t *client, connect_call_t *call,
     call->info.protocol = protocol;
     call->info.codec = call->rpc.json ? "json" : "proto";
     call->info.peer.address = client->address ? client->address : "";
+    call->info.peer.pid = call->info.peer.uid = call->info.peer.gid = -1;
     if (timeout == 0 && method->kind == CONNECT_UNARY) timeout = 30000;
     if (options->parent) {
         const int64_t due_ms = options->parent->deadline_ms;

@@ -132,7 +132,12 @@ static bool gen_aggregate_message(gen_aggregate_t *text, gen_object_t *object) {
 static bool gen_aggregate_value(gen_aggregate_t *text, gen_object_t *object, const gen_field_t *field, gen_at_t at) {
     gen_option_t value;
     gen_item_t *item;
-    if (field->type) return gen_aggregate_message(text, gen_object_add(text->ctx, object, field, at)->message);
+    if (field->type) {
+        item = gen_object_add(text->ctx, object, field, at);
+        if (!gen_aggregate_message(text, item->message)) return false;
+        if (field->is_map) gen_object_complete(text->ctx, item->message, at);
+        return true;
+    }
     if (!gen_aggregate_literal(text, &value)) return false;
     item = gen_object_add(text->ctx, object, field, at);
     gen_scalar_read(text->ctx, item, field, &value, gen_source_printf(text->ctx, "field \"%s\"", field->name), true);

@@ -2,8 +2,8 @@
    wire (protobuf.dev, "Encoding").
 
    An object has its items by the number of their fields, those of one field in the order they came in; a field that is
-   not repeated has one at most, messages merge. So an object comes out the same on the wire however it was put
-   together. Repeated fields are never packed: readers take both.
+   not repeated has one at most, messages merge; the entry of a map has key and value. So an object comes out the same
+   on the wire however it was put together. Repeated fields are never packed: readers take both.
 
    Fields with retention = RETENTION_SOURCE are not written: they are for who reads the source. What is in groups is
    read and written as in other messages. Depth: GEN_OBJECT_DEPTH_MAX levels. */
@@ -42,6 +42,13 @@ GEN_PRIVATE gen_item_t *gen_object_add(
         item->message->type = field->type;
     }
     return item;
+}
+
+GEN_PRIVATE void gen_object_complete(gen_context_t *ctx, gen_object_t *entry, gen_at_t at) {
+    const gen_field_t *field;
+    for (field = entry->type->fields.first; field; field = field->next) {
+        if (!gen_object_find(entry, field)) gen_object_add(ctx, entry, field, at);
+    }
 }
 
 GEN_PRIVATE void gen_object_clear_oneof(gen_object_t *object, const gen_oneof_t *oneof) {
@@ -275,6 +282,7 @@ static bool gen_object_read_field(
     reader->depth++;
     good = gen_object_read(reader, item->message, record->bytes);
     reader->depth--;
+    if (field->is_map) gen_object_complete(ctx, item->message, reader->at);
     return good;
 }
 

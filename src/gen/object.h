@@ -7,6 +7,8 @@ GEN_PRIVATE const gen_item_t *gen_object_get(const gen_object_t *object, const c
 GEN_PRIVATE gen_item_t *gen_object_find(const gen_object_t *object, const gen_field_t *field);
 /* Adds a value behind those of the same field. */
 GEN_PRIVATE gen_item_t *gen_object_add(gen_context_t *ctx, gen_object_t *object, const gen_field_t *field, gen_at_t at);
+/* Gives the entry of a map the key and the value that it does not have yet: empty or zero. */
+GEN_PRIVATE void gen_object_complete(gen_context_t *ctx, gen_object_t *entry, gen_at_t at);
 /* Takes the values of a oneof's fields out. */
 GEN_PRIVATE void gen_object_clear_oneof(gen_object_t *object, const gen_oneof_t *oneof);
 /* Whether a bool field is set to true. */

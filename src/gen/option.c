@@ -37,7 +37,7 @@ static const char *const gen_option_things[] = {"", "a file", "extension numbers
 typedef enum gen_option_pass_t { GEN_OPTION_FEATURES, GEN_OPTION_OTHERS, GEN_OPTION_VALIDATION } gen_option_pass_t;
 
 typedef struct gen_option_reader_t {
-    gen_model_t *schema; /* with descriptor.proto */
+    gen_model_t *schema; /* with descriptor.proto; NULL: nothing has options so far */
     gen_context_t *ctx;
     gen_resolve_t resolve;
     const gen_file_t *file;
@@ -240,12 +240,26 @@ static bool gen_option_is_feature(const gen_option_t *option) {
     return strncmp(option->name, "features", 8) == 0 && (!option->name[8] || option->name[8] == '.');
 }
 
+/* The model that has descriptor.proto: this one, or one that is read for it. */
+static gen_model_t *gen_option_schema(gen_model_t *model) {
+    static const char name[] = "google/protobuf/descriptor.proto";
+    gen_model_t *schema;
+    if (gen_map_get(&model->file_names, name)) return model;
+    schema = CONNECT_NEW(&model->ctx->arena, gen_model_t, 1);
+    schema->ctx = model->ctx;
+    gen_load_built_in(schema, name);
+    gen_resolve_model(schema);
+    gen_option_model(schema);
+    return schema;
+}
+
 /* Makes the object; NULL: there are no options. */
 static gen_object_t *gen_option_object(
     gen_option_reader_t *reader, gen_options_t *options, gen_option_target_t target, gen_at_t at) {
     const char *name = gen_source_printf(reader->ctx, "google.protobuf.%s", gen_option_types[target]);
     const gen_symbol_t *symbol;
     if (options->object || (!options->first && !options->encoded.data)) return options->object;
+    if (!reader->schema) reader->schema = gen_option_schema(reader->resolve.model);
     symbol = gen_map_get(&reader->schema->symbols, name);
     if (!symbol || symbol->kind != GEN_SYMBOL_MESSAGE) {
         gen_source_error(reader->ctx, at, "there is no message \"%s\" in google/protobuf/descriptor.proto", name);
@@ -383,24 +397,10 @@ static void gen_option_file(gen_option_reader_t *reader, gen_file_t *file) {
         gen_option_service(reader, service, &file->features);
 }
 
-/* The model that has descriptor.proto; in it, file by file, everything gets its options. */
-static gen_model_t *gen_option_schema(gen_model_t *model) {
-    static const char name[] = "google/protobuf/descriptor.proto";
-    gen_model_t *schema;
-    if (gen_map_get(&model->file_names, name)) return model;
-    schema = CONNECT_NEW(&model->ctx->arena, gen_model_t, 1);
-    schema->ctx = model->ctx;
-    gen_load_built_in(schema, name);
-    gen_resolve_model(schema);
-    gen_option_model(schema);
-    return schema;
-}
-
 GEN_PRIVATE void gen_option_model(gen_model_t *model) {
     gen_option_reader_t reader;
     gen_file_t *file;
     memset(&reader, 0, sizeof reader);
-    reader.schema = gen_option_schema(model);
     reader.ctx = model->ctx;
     for (; reader.pass <= GEN_OPTION_VALIDATION; reader.pass++) {
         for (file = model->files.first; file; file = file->next) {

@@ -71,6 +71,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
     connect_conn_t *conn = (connect_conn_t *)cn_mem_acquire(options->allocator, sizeof *conn + peer_len + 1);
     if (!conn) return NULL;
     memcpy(conn->peer, peer, peer_len + 1);
+    conn->credentials.pid = conn->credentials.uid = conn->credentials.gid = -1;
     conn->http.events = &events;
     conn->http.allocator = options->allocator;
     conn->http.limits = options->limits;

@@ -19,6 +19,10 @@ typedef struct cn_conn_turn_t { /* of an owner: what its connections may do in o
     unsigned handshakes;
 } cn_conn_turn_t;
 
+typedef struct cn_credentials_t { /* of a process; -1: not known */
+    int64_t pid, uid, gid;
+} cn_credentials_t;
+
 struct connect_conn_t {
     cn_http_t http; /* first: the HTTP versions know only this */
     const cn_conn_owner_t *events;
@@ -54,6 +58,7 @@ struct connect_conn_t {
     int64_t dialled_ms;
     bool met;                 /* they have heard that it is open */
     bool given_up;            /* another was faster: no failure */
+    cn_credentials_t credentials; /* of the peer, set by what carries the bytes */
     char *failure_block;      /* what http.failure points to, if it was copied */
     void (*output)(connect_conn_t *conn, void *user);
     void *output_user;

@@ -15,24 +15,25 @@
 #define CN_LIMITS_DEPTH_MAX 256u
 
 #define CN_LIMITS_FIELDS(row) \
-    row(connections, 256, 32) row(requests, 10000, 1000) row(streams, 100, 16) row(stream_window, 64 * CN_LIMITS_KIB, \
-        16 * CN_LIMITS_KIB) row(connection_window, 256 * CN_LIMITS_KIB, 64 * CN_LIMITS_KIB) row(stream_buffer, \
-        64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) \
-        row(header_bytes, 16 * CN_LIMITS_KIB, 8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, \
-            8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) \
-            row(send_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) row(decode_bytes, 16 * CN_LIMITS_MIB, \
-                1 * CN_LIMITS_MIB) row(depth, 100, 32) row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) \
-                row(reset_burst, 200, 50) row(reset_rate, 33, 10) row(frame_burst, 10000, 1000) \
-                    row(frame_rate, 1000, 100) row(handshake_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) \
-                        row(header_ms, 10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) row(body_gap_ms, \
-                            30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) row(write_stall_ms, 30 * CN_LIMITS_SECOND, \
-                            30 * CN_LIMITS_SECOND) row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
-                            row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
-                                row(ping_ms, 7200 * CN_LIMITS_SECOND, CONNECT_UNLIMITED) \
-                                    row(ping_answer_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND) \
-                                        row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                            row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
-                                                row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
+    row(memory, 64 * CN_LIMITS_MIB, 4 * CN_LIMITS_MIB) row(connections, 256, 32) row(requests, 10000, 1000) \
+        row(streams, 100, 16) row(stream_window, 64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) row(connection_window, \
+            256 * CN_LIMITS_KIB, 64 * CN_LIMITS_KIB) row(stream_buffer, 64 * CN_LIMITS_KIB, 16 * CN_LIMITS_KIB) \
+            row(connection_buffer, 256 * CN_LIMITS_KIB, 32 * CN_LIMITS_KIB) row(header_bytes, 16 * CN_LIMITS_KIB, \
+                8 * CN_LIMITS_KIB) row(header_count, 128, 64) row(url_bytes, 8 * CN_LIMITS_KIB, 4 * CN_LIMITS_KIB) \
+                row(receive_bytes, 4 * CN_LIMITS_MIB, 256 * CN_LIMITS_KIB) row(send_bytes, 4 * CN_LIMITS_MIB, \
+                    256 * CN_LIMITS_KIB) row(decode_bytes, 16 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(depth, 100, 32) \
+                    row(zstd_window, 8 * CN_LIMITS_MIB, 1 * CN_LIMITS_MIB) row(reset_burst, 200, 50) row( \
+                        reset_rate, 33, 10) row(frame_burst, 10000, 1000) row(frame_rate, 1000, 100) row(handshake_ms, \
+                        10 * CN_LIMITS_SECOND, 10 * CN_LIMITS_SECOND) row(header_ms, 10 * CN_LIMITS_SECOND, \
+                        10 * CN_LIMITS_SECOND) row(body_gap_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
+                        row(write_stall_ms, 30 * CN_LIMITS_SECOND, 30 * CN_LIMITS_SECOND) \
+                            row(idle_http1_ms, 60 * CN_LIMITS_SECOND, 15 * CN_LIMITS_SECOND) \
+                                row(idle_http2_ms, 300 * CN_LIMITS_SECOND, 60 * CN_LIMITS_SECOND) \
+                                    row(ping_ms, 7200 * CN_LIMITS_SECOND, CONNECT_UNLIMITED) \
+                                        row(ping_answer_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND) \
+                                            row(drain_ms, 10 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                                row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
+                                                    row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
     bool tiny;

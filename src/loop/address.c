@@ -10,11 +10,14 @@
      unix:/path          a Unix socket in the file system
      unix-abstract:name  one of Linux's without a file
      fd:3                a socket that is open already; it is the library's from then on
+     systemd:name        listen: the socket of that FileDescriptorName= in the unit that started this process
+                         (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES of the environment)
 
    Names are looked up by getaddrinfo, which BLOCKS, as long as resolv.conf lets it; numeric addresses never come there.
    An IPv4 peer of an IPv6 socket (RFC 4291 2.5.5.2) is printed as IPv4. */
 
-#define CN_ADDRESS_FORMS "\"host:port\", \":port\", \"unix:/path\", \"unix-abstract:name\" or \"fd:3\""
+#define CN_ADDRESS_FORMS \
+    "\"host:port\", \":port\", \"unix:/path\", \"unix-abstract:name\", \"fd:3\" or \"systemd:name\""
 #define CN_ADDRESS_HOST_MAX 253u /* RFC 1035 2.3.4, as text */
 
 CN_PRIVATE bool cn_failure_print(cn_failure_t *failure, connect_code_t code, int os_error, const char *format, ...) {
@@ -115,6 +118,29 @@ static bool cn_address_parse_tcp(cn_address_t *address, connect_str_t text, cn_f
     return true;
 }
 
+/* Finds a name in LISTEN_FDNAMES; the descriptors are numbered from 3 on. */
+static bool cn_address_parse_systemd(cn_address_t *address, connect_str_t name, cn_failure_t *failure) {
+    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
+    uint64_t value = 0, count = 0, i;
+    if (!pid || !fds || !names || !cn_str_to_uint(connect_str_of(pid), 10, &value) || value != (uint64_t)getpid() ||
+        !cn_str_to_uint(connect_str_of(fds), 9, &count))
+        return cn_failure_print(failure, CONNECT_INVALID_ARGUMENT, 0,
+            "cannot listen on %s: systemd has given this process no sockets (LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES)",
+            address->text);
+    for (i = 0; i < count && names; i++) {
+        const char *end = strchr(names, ':');
+        connect_str_t one = cn_str(names, end ? (size_t)(end - names) : strlen(names));
+        if (connect_str_equal(one, name)) {
+            address->kind = CN_ADDRESS_FD;
+            address->fd = 3 + (int)i;
+            return true;
+        }
+        names = end ? end + 1 : NULL;
+    }
+    return cn_failure_print(failure, CONNECT_INVALID_ARGUMENT, 0,
+        "cannot listen on %s: none of systemd's sockets has this name (FileDescriptorName=)", address->text);
+}
+
 CN_PRIVATE bool cn_address_parse(cn_address_t *address, const char *text, cn_failure_t *failure) {
     connect_str_t view = connect_str_of(text);
     uint64_t fd;
@@ -141,6 +167,8 @@ CN_PRIVATE bool cn_address_parse(cn_address_t *address, const char *text, cn_fai
         return true;
 #endif
     }
+    if (cn_str_starts(view, CN_STR("systemd:")))
+        return cn_address_parse_systemd(address, cn_str(text + 8, view.len - 8), failure);
     if (cn_str_starts(view, CN_STR("fd:"))) {
         address->kind = CN_ADDRESS_FD;
         if (!cn_str_to_uint(cn_str(text + 3, view.len - 3), 9, &fd))

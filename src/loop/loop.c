@@ -13,7 +13,8 @@
    A turn: wait -> accept, connect, read and feed -> posted tasks -> timers -> connections that were woken: feed
    nothing -> connections with something to do: output and write -> memory of what was closed. A steady ping-pong costs
    one wait, one read, one write. The clock is read once after the wait, and before it if there are timers. A turn
-   reads at most CN_LOOP_INPUT bytes of a connection; the rest is told again by the poller.
+   reads at most CN_LOOP_INPUT bytes of a connection; the rest is told again by the poller. A function that waits writes
+   before its first turn, so that a blocking call costs one write, one wait, one read.
 
    Callbacks may close anything. Sources (listeners, carriers) that are closed during a turn have fd -1, stay in
    loop->dead, and are freed at its end. A loop freed in a callback is doomed: freed at the end of its turn.
@@ -26,7 +27,8 @@
    before the wait. What is started on the loop's thread outside of a turn writes only if connect_loop_fd was ever
    asked for. */
 
-#define CN_LOOP_EVENTS 64 /* of one wait */
+#define CN_LOOP_EVENTS 64   /* of one wait */
+#define CN_LOOP_FRESH_MS 10 /* after a wait: what it showed still holds */
 
 /* ---- Time ------------------------------------------------------------------------------------------------------- */
 
@@ -334,10 +336,27 @@ bool connect_loop_run(connect_loop_t *loop, int timeout_ms) {
     return cn_loop_turn(loop, timeout_ms, &is_freed);
 }
 
+/* What is to be written goes out before the wait, if the last wait was a moment ago: later a connection may have been
+   closed by its peer, which only a wait would show. Returns false: the loop was freed. */
+static bool cn_loop_write_first(connect_loop_t *loop) {
+    const int64_t now_ms = cn_loop_clock_ms();
+    if (cn_list_empty(&loop->woken) || now_ms - loop->now_ms > CN_LOOP_FRESH_MS) return true;
+    loop->is_running = true;
+    loop->now_ms = now_ms;
+    cn_carrier_run_all(loop);
+    cn_loop_bury(loop);
+    loop->is_running = false;
+    if (!loop->is_doomed) return true;
+    connect_loop_free(loop);
+    return false;
+}
+
 CN_PRIVATE bool cn_loop_run_until(connect_loop_t *loop, bool (*done)(void *arg), void *arg) {
     if (loop->is_running) return false;
     while (!done(arg)) {
         bool is_freed;
+        if (!cn_loop_write_first(loop)) return false;
+        if (done(arg)) return true;
         if (!cn_loop_turn(loop, -1, &is_freed)) return !is_freed && done(arg);
     }
     return true;

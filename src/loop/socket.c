@@ -211,6 +211,31 @@ CN_PRIVATE int cn_socket_accept(int listener, char peer[CN_PEER_TEXT]) {
     return fd;
 }
 
+CN_PRIVATE void cn_socket_get_credentials(int fd, cn_credentials_t *credentials) {
+#if defined(SO_PEERCRED)
+    {
+        struct { /* struct ucred, which glibc hides without _GNU_SOURCE */
+            pid_t pid;
+            uid_t uid;
+            gid_t gid;
+        } peer;
+        socklen_t len = sizeof peer;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer) return;
+        credentials->pid = peer.pid;
+        credentials->uid = peer.uid;
+        credentials->gid = peer.gid;
+    }
+#else
+    {
+        uid_t uid;
+        gid_t gid;
+        if (getpeereid(fd, &uid, &gid) != 0) return;
+        credentials->uid = uid;
+        credentials->gid = gid;
+    }
+#endif
+}
+
 CN_PRIVATE int cn_socket_connect(const cn_endpoint_t *endpoint, bool *is_open) {
     const struct sockaddr *address;
     int fd = cn_socket_open(endpoint->address.ss_family);

@@ -1,5 +1,6 @@
 #pragma once
 #include "base/sys.h"
+#include "io/conn.h"
 #include "loop/address.h"
 
 #if CONNECT_ENABLE_SOCKETS
@@ -17,6 +18,8 @@ CN_PRIVATE bool cn_socket_listen(cn_listening_t *listening, const cn_address_t *
 CN_PRIVATE void cn_socket_unlisten(cn_listening_t *listening);
 /* Takes a waiting connection, and prints its address. Returns its descriptor, or -1 with errno. */
 CN_PRIVATE int cn_socket_accept(int listener, char peer[CN_PEER_TEXT]);
+/* Tells whose process the other end of a Unix socket is. */
+CN_PRIVATE void cn_socket_get_credentials(int fd, cn_credentials_t *credentials);
 /* Begins to connect. Returns the descriptor, or -1 with errno. *is_open: no need to wait. */
 CN_PRIVATE int cn_socket_connect(const cn_endpoint_t *endpoint, bool *is_open);
 /* Takes a connected socket of the user's over. Returns its descriptor, or -1. */

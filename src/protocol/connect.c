@@ -28,6 +28,9 @@
      encoding     proto or json; else 415
      message      required, percent-encoded; + is a space
 
+   A response with an etag header, to a GET whose if-none-match has the same (compared weakly, RFC 9110 13.1.2), is 304
+   without a body.
+
    Written in this order, so that caches see one URL for one request; read in any, the first of a name counts. The
    message goes as text if it is JSON and not compressed, else as base64url without padding. A URL over
    limits.url_bytes makes the request a POST.
@@ -126,15 +129,37 @@ static bool cn_connect_get_server_open(cn_rpc_t *rpc) {
     return cn_connect_read_timeout(rpc);
 }
 
+/* "a", W/"a": weakly they are the same. */
+static connect_str_t cn_connect_weak_etag(connect_str_t etag) {
+    etag = cn_str_trim(etag);
+    return cn_str_starts(etag, CN_STR("W/")) ? cn_str(etag.data + 2, etag.len - 2) : etag;
+}
+
+static bool cn_connect_has_it(const cn_rpc_t *rpc) {
+    connect_str_t etag = cn_headers_find(&rpc->headers, "etag"), list, known;
+    size_t i;
+    if (!rpc->get || !etag.data) return false;
+    for (i = 0; i < rpc->x->headers.count; i++) {
+        if (strcmp(rpc->x->headers.items[i].name, "if-none-match") != 0) continue;
+        list = rpc->x->headers.items[i].value;
+        while (cn_str_split(&list, ',', &known))
+            if (connect_str_equal(cn_str_trim(known), CN_STR("*")) ||
+                connect_str_equal(cn_connect_weak_etag(known), cn_connect_weak_etag(etag)))
+                return true;
+    }
+    return false;
+}
+
 static bool cn_connect_unary_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     cn_headers_t headers;
     bool failed = rpc->error.code != CONNECT_OK, ok;
     size_t i;
     memset(&headers, 0, sizeof headers);
-    head->status = failed ? cn_code_to_http(rpc->error.code) : 200;
-    ok = cn_headers_put(&headers, rpc->arena, "content-type",
-        rpc->json || failed ? CN_STR("application/json") : CN_STR("application/proto"));
-    if (ok && !failed && rpc->coding_body)
+    head->status = failed ? cn_code_to_http(rpc->error.code) : rpc->not_modified ? 304 : 200;
+    ok = rpc->not_modified ||
+        cn_headers_put(&headers, rpc->arena, "content-type",
+            rpc->json || failed ? CN_STR("application/json") : CN_STR("application/proto"));
+    if (ok && !failed && rpc->coding_body && !rpc->not_modified)
         ok = cn_headers_put(&headers, rpc->arena, "content-encoding", connect_str_of(rpc->coding_body->name));
     if (ok && rpc->list_codings)
         ok = cn_headers_put(&headers, rpc->arena, "accept-encoding",
@@ -153,8 +178,10 @@ static bool cn_connect_unary_server_head(cn_rpc_t *rpc, cn_head_t *head) {
 
 static bool cn_connect_unary_server_end(cn_rpc_t *rpc, connect_headers_t *trailers) {
     (void)trailers;
-    if (rpc->error.code == CONNECT_OK) return true;
+    rpc->not_modified = rpc->error.code == CONNECT_OK && cn_connect_has_it(rpc);
+    if (rpc->error.code == CONNECT_OK && !rpc->not_modified) return true;
     cn_buf_clear(&rpc->x->out);
+    if (rpc->not_modified) return true;
     return cn_error_write_json(&rpc->x->out, rpc->allocator, rpc->arena, &rpc->error) || cn_protocol_memory(rpc);
 }
 

@@ -20,6 +20,7 @@ typedef struct cn_rpc_t {
     bool json;                                             /* the codec: proto or json */
     bool require_version;                                  /* server: Connect-Protocol-Version must be there */
     bool get;                                              /* a Connect GET: the request is in the URL */
+    bool not_modified;                                     /* server: a GET whose answer the client has already */
     bool list_codings;                                     /* server: the answer tells what it accepts */
     cn_codings_t *codings;                                 /* what this end knows; below, NULL is identity */
     const cn_coding_t *coding_received;                    /* as the other end announced it */

@@ -26,6 +26,10 @@
    Draining: no listener any more, GOAWAY or Connection: close to every peer, on_drain to every stream; what still runs
    when the grace is over is cut. The server is done when the last connection and the last deferred call are gone.
 
+   Memory: all that a server takes is counted (base/meter.c). Above three quarters of limits.memory no connection and
+   no request begins (503, REFUSED_STREAM), and of the requests whose bodies are still to come the youngest end with
+   RESOURCE_EXHAUSTED; at the limit there is no more.
+
    `busy` counts what runs callbacks; a server freed in one of them goes when the outermost has ended. */
 
 #if CONNECT_ENABLE_SERVER
@@ -43,9 +47,32 @@ static void cn_server_run_pokes(connect_server_t *server) {
         cn_call_on_poke(CN_CONTAINER(node, connect_call_t, poke_node));
 }
 
+/* While memory is short those that wait for more of their requests would wait for each other: the youngest give way,
+   until there is room or one is left, which goes on. With room, all go on. */
+static void cn_server_relieve(connect_server_t *server) {
+    cn_list_t *node, *before;
+    connect_call_t *youngest = NULL;
+    if (!server->meter->waiting) return;
+    server->meter->waiting = false;
+    for (node = server->calls.prev; node != &server->calls; node = before) {
+        connect_call_t *call = CN_CONTAINER(node, connect_call_t, node);
+        before = node->prev;
+        if (!call->starved) continue;
+        if (youngest && cn_meter_is_high(server->meter))
+            cn_serve_shed(youngest);
+        else if (youngest)
+            cn_call_open_window(youngest);
+        youngest = call;
+    }
+    if (youngest) cn_call_open_window(youngest);
+}
+
 static void cn_server_leave(void *owner) {
     connect_server_t *server = (connect_server_t *)owner;
-    if (server->busy == 1) cn_server_run_pokes(server);
+    if (server->busy == 1) {
+        cn_server_run_pokes(server);
+        cn_server_relieve(server);
+    }
     if (--server->busy == 0 && server->free_wanted && !server->runs) connect_server_free(server);
 }
 
@@ -161,6 +188,9 @@ static void cn_server_setup_request(connect_server_t *server, connect_call_t *ca
     info->peer.http = call->x.http->version->number;
     info->peer.address = connect_arena_copy(&call->arena, connect_str_of(cn_conn_of(call->x.http)->peer)).data;
     if (!info->peer.address) info->peer.address = "";
+    info->peer.pid = cn_conn_of(call->x.http)->credentials.pid;
+    info->peer.uid = cn_conn_of(call->x.http)->credentials.uid;
+    info->peer.gid = cn_conn_of(call->x.http)->credentials.gid;
     cn_call_set_tls(call, cn_conn_of(call->x.http)->tls);
     call->rpc.codings = &server->codings;
     call->codec_options = &server->codec_options;
@@ -219,7 +249,7 @@ static void cn_server_on_released(connect_call_t *call) {
     connect_server_t *server = (connect_server_t *)call->owner;
     cn_list_remove(&call->node);
     server->call_count--;
-    cn_call_recycle(&server->pool, call);
+    cn_call_recycle(cn_meter_is_high(server->meter) ? NULL : &server->pool, call);
 }
 
 static int64_t cn_server_now_ms(const connect_call_t *call) {
@@ -228,12 +258,23 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 /* ---- Connections ---- */
 
+/* Tells whether there is too little memory for anything new; what is kept for it goes first. */
+static bool cn_server_is_full(connect_server_t *server) {
+    if (!cn_meter_is_high(server->meter)) return false;
+    cn_call_pool_free(&server->pool, server->allocator);
+    cn_buf_pool_free(&server->buffers, server->allocator);
+    return cn_meter_is_high(server->meter);
+}
+
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
         cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
     connect_server_t *server = (connect_server_t *)conn->owner;
-    connect_call_t *call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
+    connect_call_t *call;
+    if (cn_server_is_full(server)) return NULL;
+    call = cn_call_new(&server->pool, server->allocator, &server->limits, true);
     if (!call) return NULL;
+    call->meter = server->meter;
     call->owner_events = &events;
     call->owner = server;
     call->draining = server->draining;
@@ -259,6 +300,10 @@ connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer
     }
     if (server->conn_count >= server->limits.connections) {
         cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED, "too many connections (limits.connections)");
+        return NULL;
+    }
+    if (cn_server_is_full(server)) {
+        cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED, "too little memory for another connection (limits.memory)");
         return NULL;
     }
     memset(&options, 0, sizeof options);
@@ -308,6 +353,7 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     static const connect_server_options_t defaults;
     connect_server_t *server;
     connect_limits_t limits;
+    cn_meter_t *meter;
     const char *prefix;
     if (!options) options = &defaults;
     prefix = options->prefix ? options->prefix : "";
@@ -317,12 +363,15 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
         cn_error_set(error, CONNECT_INVALID_ARGUMENT, "no_http1 and no_http2 leave nothing to speak");
         return NULL;
     }
-    server = (connect_server_t *)cn_mem_acquire(options->allocator, sizeof *server);
+    meter = cn_meter_new(options->allocator, limits.memory == CONNECT_UNLIMITED ? SIZE_MAX : limits.memory);
+    server = meter ? (connect_server_t *)cn_mem_acquire(&meter->allocator, sizeof *server) : NULL;
     if (!server) {
+        cn_meter_free(meter);
         cn_error_memory(error);
         return NULL;
     }
-    server->allocator = options->allocator;
+    server->meter = meter;
+    server->allocator = &server->meter->allocator;
     server->loop = options->loop;
     server->limits = limits;
     server->deadlines = options->deadlines;
@@ -342,21 +391,23 @@ connect_server_t *connect_server_new(const connect_server_options_t *options, co
     cn_list_init(&server->calls);
     cn_list_init(&server->pokes);
     server->no_get = options->no_get;
-    server->prefix = (char *)cn_mem_acquire(options->allocator, strlen(prefix) + 1);
+    server->prefix = (char *)cn_mem_acquire(server->allocator, strlen(prefix) + 1);
     if (server->prefix)
         memcpy(server->prefix, prefix, strlen(prefix) + 1);
     else
         cn_error_memory(error);
     if (server->prefix && cn_server_set_codings(server, options, error)) return server;
     cn_codings_free(&server->codings);
-    cn_mem_release(options->allocator, server->prefix);
-    cn_mem_release(options->allocator, server);
+    cn_mem_release(server->allocator, server->prefix);
+    cn_mem_release(server->allocator, server);
+    cn_meter_free(meter);
     return NULL;
 }
 
 void connect_server_free(connect_server_t *server) {
     const connect_allocator_t *allocator;
     cn_handlers_t *handlers;
+    cn_meter_t *meter;
     cn_list_t *node;
     if (!server) return;
     if (server->busy || server->runs) {
@@ -386,7 +437,9 @@ void connect_server_free(connect_server_t *server) {
         cn_mem_release(allocator, handlers);
     }
     cn_mem_release(allocator, server->prefix);
+    meter = server->meter;
     cn_mem_release(allocator, server);
+    cn_meter_free(meter);
 }
 
 /* ---- Routes ---- */

@@ -2,6 +2,7 @@
 #include "base/sys.h"
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/meter.h"
 #include "call/call.h"
 #include "codec/compress.h"
 #include "io/conn.h"
@@ -13,8 +14,9 @@ typedef struct cn_handlers_t { /* a copied table of handlers */
 } cn_handlers_t;
 
 struct connect_server_t {
-    const connect_allocator_t *allocator;
-    connect_loop_t *loop; /* NULL: not needed yet */
+    cn_meter_t *meter;
+    const connect_allocator_t *allocator; /* the meter's */
+    connect_loop_t *loop;                 /* NULL: not needed yet */
     bool owns_loop;
     connect_limits_t limits;
     connect_deadlines_t deadlines;

@@ -4,7 +4,8 @@
     ```c      with `/* generated */`: stands in the header of a schema, word by word
               with `/* name.c */`: a program; the next ```text block is what it prints
               else the inside of a function, to which SCOPE belongs
-    A page whose first ```c block begins with #include: all its blocks, one behind the other, are a file that compiles.
+    A page whose first ```c block begins with #include: all its blocks, one behind the other, are a file that compiles; one
+    with a main runs, too.
 """
 import os
 import pathlib
@@ -16,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / 'build' / 'docs'
 CC = os.environ.get('CC', 'cc')
 FLAGS = '-std=c99 -Wall -Wextra -Wpedantic -Wshadow -Wundef -Werror'.split()
+LIBS = '-lnghttp2 -lz -lzstd -lbearssl -lpthread'.split()
 SCOPE = 'connect_str_t bytes, connect_str_t json, connect_arena_t arena, connect_error_t error'
 
 
@@ -83,12 +85,20 @@ class Docs(unittest.TestCase):
     def test_files(self):
         files = self.files()
         self.assertIn('tls.md', files)
+        self.assertIn('server.md', files)
+        run(ROOT / 'build' / 'connect_gen', '-I', ROOT / 'examples', '--out', WORK, 'telemetry.proto')
+        (WORK / 'tables.c').write_text('#define CONNECT_IMPLEMENTATION\n#include "telemetry.connect.h"\n')
         for page, texts in files.items():
             with self.subTest(page):
+                program = WORK / page.replace('.md', '')
                 name = page.replace('.md', '.c')
+                flags = [*FLAGS, '-D_POSIX_C_SOURCE=200809L', '-Wno-unused-function', '-I', ROOT, '-I', WORK]
                 (WORK / name).write_text('\n'.join(texts))
-                run(CC, *FLAGS, '-D_POSIX_C_SOURCE=200809L', '-Wno-unused-function', '-I', ROOT, '-I',
-                    ROOT / 'build' / 'gen', '-c', name)
+                if any(re.search(r'^int main\(', text, re.M) for text in texts):
+                    run(CC, *flags, name, 'tables.c', '-o', program, *LIBS)
+                    run(program)
+                else:
+                    run(CC, *flags, '-c', name)
 
     def test_snippets(self):
         code = ''.join(f'#include "{header}"\n' for header in self.headers)

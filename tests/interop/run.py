@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+from proxies import Proxy
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 os.chdir(ROOT)
 SERVER, CLIENT, PEERS = "build/interop/server", "build/interop/client", "build/interop/peers"
@@ -401,6 +403,11 @@ def main():
             for codec in ["proto", "json"]:
                 check_client(ours_client % (protocol, version, codec), CLIENT, "--url", ours.url,
                              "--protocol", protocol, "--http", str(version), "--codec", codec, server=ours)
+        for name in ["nginx", "haproxy"]:
+            with Proxy(name, ours.address) as proxy:
+                for protocol, version in [("connect", 1), ("connect", 2), ("grpc", 2), ("grpcweb", 1), ("grpcweb", 2)]:
+                    check_client("our client, %s, our server, %s, HTTP/%d" % (name, protocol, version), CLIENT, "--url",
+                                 proxy.urls[version], "--protocol", protocol, "--http", str(version), server=ours)
         check("our server", "still runs", lambda: equal(ours.process.poll(), None))
         check("our server", "ends by SIGTERM", lambda: equal(ours.stop(), 0))
         check("our server", "complains of nothing", lambda: equal(ours.stderr(), ""))

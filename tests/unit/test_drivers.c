@@ -91,6 +91,16 @@ static void flood(world *w, side *from) {
     }
 }
 
+/* Both ends of a Unix socket are this process; others do not tell. */
+static void check_peer(const world *w, const connect_call_t *call) {
+    const connect_peer_t *peer = &connect_call_info(call)->peer;
+    if (strcmp(w->driver->name, "Unix sockets") == 0)
+        EXPECT(w, peer->pid == getpid() && peer->uid == (int64_t)getuid() && peer->gid == (int64_t)getgid());
+    else
+        EXPECT(w, peer->pid == -1 && peer->uid == -1 && peer->gid == -1);
+    if (strcmp(w->driver->name, "loopback") == 0) EXPECT(w, strcmp(peer->address, "memory:") == 0);
+}
+
 static void serve_canceled(connect_call_t *call, void *arg) {
     world *w = (world *)arg;
     w->served.canceled++;
@@ -106,6 +116,7 @@ static connect_code_t serve_fail(connect_call_t *call) {
 static connect_code_t serve_open(connect_call_t *call, void *user) {
     world *w = (world *)user;
     w->served.opened++;
+    check_peer(w, call);
     assert_true(connect_call_set_header(call, "x-head", connect_str_of("a")));
     return CONNECT_OK;
 }
@@ -203,6 +214,7 @@ static void call_send(world *w) {
 static connect_code_t call_open(connect_call_t *call, void *user) {
     world *w = (world *)user;
     w->called.opened++;
+    check_peer(w, call);
     copy_text(
         w->called.header, sizeof w->called.header, connect_headers_get(connect_call_info(call)->headers, "x-head", 0));
     return CONNECT_OK;

@@ -28,6 +28,9 @@ static connect_code_t serve_request(connect_call_t *call, const void *request, v
     else
         bytes_text(&s->heard, "(post)");
     if (response) ((note *)response)->number = 7;
+    if (n->number == 9 && !connect_call_set_header(call, "etag", connect_str_of("\"v1\"")))
+        return CONNECT_RESOURCE_EXHAUSTED;
+    if (n->number == 9 && connect_str_equal(n->text, connect_str_of("bad"))) return CONNECT_NOT_FOUND;
     return CONNECT_OK;
 }
 static void scene_init(scene *s) {
@@ -77,6 +80,20 @@ static const ask asks[] = {
     {"GET", UNARY "?connect=v2&encoding=proto&message=", "", 400, NULL, {"\"invalid_argument\"", "v1"}},
     {"GET", UNARY "?encoding=proto&message=", "connect-timeout-ms: 12345678901\r\n", 400, NULL,
         {"\"invalid_argument\""}},
+    {"GET", UNARY "?encoding=proto&message=%10%09", "", 200, " 9 ", {"etag: \"v1\"\r\n", "\x10\x07"}},
+    {"GET", UNARY "?encoding=proto&message=%10%09", "if-none-match: \"v1\"\r\n", 304, " 9 ",
+        {"etag: \"v1\"\r\n", "vary: accept-encoding\r\n"}},
+    {"GET", UNARY "?encoding=proto&message=%10%09", "if-none-match: \"v0\" , W/\"v1\"\r\n", 304, " 9 ", {NULL}},
+    {"GET", UNARY "?encoding=proto&message=%10%09", "if-none-match: \"v0\"\r\nif-none-match: \"v1\"\r\n", 304, " 9 ",
+        {NULL}},
+    {"GET", UNARY "?encoding=proto&message=%10%09", "if-none-match: *\r\n", 304, " 9 ", {NULL}},
+    {"GET", UNARY "?encoding=proto&message=%10%09", "if-none-match: \"v2\"\r\n", 200, " 9 ", {NULL}},
+    {"GET", UNARY "?encoding=proto&message=%10%09", "if-none-match: v1\r\n", 200, " 9 ", {NULL}},
+    {"GET", UNARY "?encoding=proto&message=%10%08", "if-none-match: *\r\n", 200, " 8 ", {NULL}}, /* it has none */
+    {"GET", UNARY "?encoding=proto&message=%0A%03bad%10%09", "if-none-match: \"v1\"\r\n", 404, "bad 9 ",
+        {"\"not_found\""}},
+    {"POST", UNARY, "if-none-match: \"v1\"\r\ncontent-type: application/proto\r\ncontent-length: 2\r\n\r\n\x10\x09",
+        200, " 9 (post)", {"etag: \"v1\"\r\n"}},
     {"GET", UNARY "?encoding=xml&message=", "", 415, NULL, {"accept-post: "}},
     {"GET", UNARY "?message=", "", 415, NULL, {"accept-post: "}},
     {"GET", UNARY "", "", 415, NULL, {NULL}},
@@ -126,6 +143,10 @@ static void ask_try(const ask *a, pair_mode mode, bool no_get, bool strict) {
         if (strcmp(a->method, "GET") == 0) bytes_text(&expected, query + 1);
         assert_string_equal(s.heard.data, expected.data);
         bytes_free(&expected);
+    }
+    if (a->status == 304) {
+        assert_false(contains(&link->down.sent, "content-type"));
+        assert_memory_equal(link->down.sent.data + link->down.sent.len - 4, "\r\n\r\n", 4); /* no body */
     }
     for (i = 0; i < 3 && a->wanted[i]; i++)
         if (!contains(&link->down.sent, a->wanted[i]))

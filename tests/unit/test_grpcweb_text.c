@@ -96,7 +96,7 @@ static void ask(shop *s, int kind, int http, const char *type, const bytes *body
     s->p.server = connect_server_new(NULL, &error);
     assert_non_null(s->p.server);
     pair_serve(&s->p, &s->events, s);
-    link = pair_add(&s->p, NULL, connect_server_accept(s->p.server, "", &error));
+    link = pair_add(&s->p, NULL, connect_server_accept(s->p.server, "", NULL, &error));
     link->up.sender_gone = false;
     if (http == 1) {
         bytes_print(&link->up.sent,
@@ -301,7 +301,7 @@ static bool sweep_run(const connect_allocator_t *allocator, void *arg) {
     options.allocator = allocator;
     s.p.server = connect_server_new(&options, &error);
     ok = s.p.server && connect_server_add_route(s.p.server, &note_methods[2], &s.events, &s, NULL, &error) &&
-        (conn = connect_server_accept(s.p.server, "", &error)) != NULL;
+        (conn = connect_server_accept(s.p.server, "", NULL, &error)) != NULL;
     make_body(CONNECT_SERVER_STREAM, &body);
     text_of(&body, PADDING_ODD, &text);
     if (ok) {

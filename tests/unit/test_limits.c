@@ -19,9 +19,9 @@ static const struct {
     LIMIT(receive_bytes, 4 * MIB, 256 * KIB), LIMIT(send_bytes, 4 * MIB, 256 * KIB), LIMIT(decode_bytes, 16 * MIB, MIB),
     LIMIT(depth, 100, 32), LIMIT(zstd_window, 8 * MIB, MIB), LIMIT(reset_burst, 200, 50), LIMIT(reset_rate, 33, 10),
     LIMIT(frame_burst, 10000, 1000), LIMIT(frame_rate, 1000, 100), LIMIT(handshake_ms, 10000, 10000),
-    LIMIT(header_ms, 10000, 10000),
-    LIMIT(body_gap_ms, 30000, 30000), LIMIT(write_stall_ms, 30000, 30000), LIMIT(idle_http1_ms, 60000, 15000),
-    LIMIT(idle_http2_ms, 300000, 60000), LIMIT(ping_ms, 7200000, CONNECT_UNLIMITED), LIMIT(ping_answer_ms, 20000, 20000), LIMIT(drain_ms, 10000, 5000), LIMIT(dial_ms, 5000, 5000),
+    LIMIT(header_ms, 10000, 10000), LIMIT(body_gap_ms, 30000, 30000), LIMIT(write_stall_ms, 30000, 30000),
+    LIMIT(idle_http1_ms, 60000, 15000), LIMIT(idle_http2_ms, 300000, 60000), LIMIT(ping_ms, 7200000, CONNECT_UNLIMITED),
+    LIMIT(ping_answer_ms, 20000, 20000), LIMIT(drain_ms, 10000, 5000), LIMIT(dial_ms, 5000, 5000),
     LIMIT(establish_ms, 20000, 20000)};
 #define ROWS (sizeof rows / sizeof *rows)
 
@@ -34,15 +34,18 @@ static void test_presets(void **state) {
     connect_error_t error;
     size_t i;
     (void)state;
-    assert_int_equal(sizeof options, (ROWS + 1) * sizeof(uint32_t)); /* no field is missing above */
+    assert_int_equal(sizeof options, /* no field is missing above */
+        (2 * sizeof(size_t) + ROWS * sizeof(uint32_t) + sizeof(size_t) - 1) / sizeof(size_t) * sizeof(size_t));
     memset(&options, 0, sizeof options);
     assert_int_equal(options.preset, CONNECT_PRESET_GATEWAY);
     memset(&limits, 0xFF, sizeof limits);
     assert_true(cn_limits_resolve(&limits, &options, &error));
     for (i = 0; i < ROWS; i++)
         if (*field(&limits, i) != rows[i].gateway) fail_msg("%s: %u", rows[i].name, (unsigned)*field(&limits, i));
+    assert_int_equal(limits.memory, 64 * MIB);
     options.preset = CONNECT_PRESET_TINY;
     assert_true(cn_limits_resolve(&limits, &options, &error));
+    assert_int_equal(limits.memory, 4 * MIB);
     for (i = 0; i < ROWS; i++)
         if (*field(&limits, i) != rows[i].tiny) fail_msg("%s: %u", rows[i].name, (unsigned)*field(&limits, i));
     assert_int_equal(limits.preset, CONNECT_PRESET_TINY);

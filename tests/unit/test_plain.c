@@ -160,7 +160,7 @@ static void door_try(const visit *v, bool hook, int http, pair_mode mode, const 
     assert_false(connect_server_add_http(d.p.server, "hello", door_page, &d, &error));
     assert_false(connect_server_add_http(d.p.server, "/a*", door_page, &d, &error));
     assert_int_equal(error.code, CONNECT_INVALID_ARGUMENT);
-    link = pair_add(&d.p, NULL, connect_server_accept(d.p.server, "10.1.2.3:4", &error));
+    link = pair_add(&d.p, NULL, connect_server_accept(d.p.server, "10.1.2.3:4", NULL, &error));
     link->up.sender_gone = false;
     if (strcmp(v->body, "E") == 0)
         envelope_add(&body, 0, strstr(v->headers, "json") ? "{}" : "", strstr(v->headers, "json") ? 2 : 0);
@@ -232,7 +232,7 @@ static void test_halt(void **state) {
     pair_init(&d.p);
     d.p.server = connect_server_new(NULL, &error);
     assert_true(connect_server_add_http(d.p.server, "/hello", door_page, &d, &error));
-    link = pair_add(&d.p, NULL, connect_server_accept(d.p.server, "", &error));
+    link = pair_add(&d.p, NULL, connect_server_accept(d.p.server, "", NULL, &error));
     link->up.sender_gone = false;
     bytes_text(&link->up.sent, "POST /hello HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc");
     pair_advance(&d.p, 29000);
@@ -259,7 +259,7 @@ static bool sweep_run(const connect_allocator_t *allocator, void *arg) {
     options.user = &d;
     d.p.server = connect_server_new(&options, &error);
     ok = d.p.server && connect_server_add_http(d.p.server, "/files/", door_page, &d, &error) &&
-        (conn = connect_server_accept(d.p.server, "", &error)) != NULL;
+        (conn = connect_server_accept(d.p.server, "", NULL, &error)) != NULL;
     if (ok) {
         link = pair_add(&d.p, NULL, conn);
         link->up.sender_gone = false;

@@ -379,8 +379,8 @@ static void test_raw(void **state) {
         pair_pump(&t.front);
         if (cn_invoke_receive(call, &got, &arena, &error) != CONNECT_IO_OK)
             fail_msg("%s: %s", pair_name(&kind), error.message.data);
-        assert_true(connect_str_equal(
-            got, connect_str_of(kind.kind == CONNECT_UNARY ? "\xff any bytes!" : "\xff any bytes")));
+        assert_true(
+            connect_str_equal(got, connect_str_of(kind.kind == CONNECT_UNARY ? "\xff any bytes!" : "\xff any bytes")));
         pair_pump(&t.front);
         assert_int_equal(cn_invoke_receive(call, &got, &arena, &error), CONNECT_IO_END);
         connect_call_free(call);
@@ -398,7 +398,7 @@ static connect_code_t where_open(connect_call_t *call, void *user) {
 }
 static void where_is(pair *p, const char *request, const char *wanted, char *log) {
     connect_error_t error;
-    pair_link *link = pair_add(p, NULL, connect_server_accept(p->server, "memory:", &error));
+    pair_link *link = pair_add(p, NULL, connect_server_accept(p->server, "memory:", NULL, &error));
     link->up.sender_gone = false;
     log[0] = 0;
     bytes_text(&link->up.sent, request);

@@ -5,7 +5,7 @@
 /* Addresses and sockets: the forms and their error texts, what listening leaves behind, what it refuses. */
 
 #define PEER_TEXT 72 /* CN_PEER_TEXT */
-#define FORMS "\"host:port\", \":port\", \"unix:/path\", \"unix-abstract:name\" or \"fd:3\""
+#define FORMS "\"host:port\", \":port\", \"unix:/path\", \"unix-abstract:name\", \"fd:3\" or \"systemd:name\""
 
 static void test_address_good(void **state) {
     static const struct {
@@ -428,8 +428,42 @@ static void test_wake(void **state) {
     assert_int_equal(ends[0], -1);
 }
 
+static void test_systemd(void **state) {
+    static const struct {
+        const char *pid, *fds, *names, *address;
+        int fd;
+        const char *says;
+    } list[] = {{NULL, "2", "web:api", "systemd:api", 4, NULL}, {NULL, "2", "web:api", "systemd:web", 3, NULL},
+        {NULL, "1", "web:api", "systemd:api", -1, "none of systemd's sockets has this name"},
+        {NULL, "2", "web:api", "systemd:ap", -1, "none of systemd's sockets has this name"},
+        {NULL, "2", "web:api", "systemd:", -1, "none of systemd's sockets has this name"},
+        {"1", "2", "web:api", "systemd:api", -1, "systemd has given this process no sockets"},
+        {NULL, "x", "web:api", "systemd:api", -1, "systemd has given this process no sockets"}};
+    cn_failure_t failure;
+    cn_address_t address;
+    char own[24];
+    size_t i;
+    (void)state;
+    snprintf(own, sizeof own, "%ld", (long)getpid());
+    for (i = 0; i < sizeof list / sizeof *list; i++) {
+        setenv("LISTEN_PID", list[i].pid ? list[i].pid : own, 1);
+        setenv("LISTEN_FDS", list[i].fds, 1);
+        setenv("LISTEN_FDNAMES", list[i].names, 1);
+        assert_int_equal(cn_address_parse(&address, list[i].address, &failure), list[i].fd >= 0);
+        if (list[i].fd >= 0)
+            assert_true(address.kind == CN_ADDRESS_FD && address.fd == list[i].fd);
+        else if (!strstr(failure.text, list[i].says))
+            fail_msg("%s: %s", list[i].address, failure.text);
+    }
+    unsetenv("LISTEN_PID");
+    assert_false(cn_address_parse(&address, "systemd:api", &failure));
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_systemd),
         cmocka_unit_test(test_address_good),
         cmocka_unit_test(test_address_bad),
         cmocka_unit_test(test_address_lengths),
