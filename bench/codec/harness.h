@@ -64,10 +64,11 @@ static const char *take_message(const char **at, size_t *len) {
     return copy;
 }
 
-#if defined(__GNUC__)
-__attribute__((noinline))
+#ifdef __cplusplus
+extern "C"
 #endif
-void measured(operation_t *operation, size_t count, unsigned long passes); /* callgrind's --toggle-collect */
+    __attribute__((noinline)) void
+    measured(operation_t *operation, size_t count, unsigned long passes); /* callgrind's --toggle-collect */
 
 void measured(operation_t *operation, size_t count, unsigned long passes) {
     unsigned long pass;

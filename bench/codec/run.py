@@ -77,6 +77,8 @@ def instructions(peer, shape, operation, functions=None):
              *command(peer, shape, operation, 1)])
         with open(path) as file:
             total = int(re.search(r"^(?:totals|summary): (\d+)", file.read(), re.M).group(1))
+    if total == 0:
+        raise SystemExit("callgrind did not see the measured loop of %s" % peer)
     return total / 2 / size(shape, operation)  # two passes: one of them is there to warm up
 
 

@@ -135,8 +135,9 @@ static cn_h1_progress_t cn_h1_bad(cn_h1_section_t *section, int status, const ch
     return CN_H1_BAD;
 }
 
-/* Scanning eight bytes at a time: high bits of a word mark bytes. A mark above the lowest one may be wrong (a borrow):
-   only the lowest counts, and what is found there is looked at once more. */
+/* Scanning sixteen bytes at a time, where SSE2 is there, as on every x86-64. Else eight: high bits of a word mark
+   bytes. A mark above the lowest one may be wrong (a borrow): only the lowest counts, and what is found there is
+   looked at once more. */
 #define CN_H1_EACH(byte) (UINT64_C(0x0101010101010101) * (uint64_t)(byte))
 #define CN_H1_MARKS CN_H1_EACH(0x80)
 
@@ -159,9 +160,33 @@ static size_t cn_h1_before_mark(uint64_t marks) {
 #endif
 }
 
+#if defined(__SSE2__) && defined(__GNUC__)
+#define CN_H1_SSE2
+static inline __m128i cn_h1_block(const char *p) {
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+static inline __m128i cn_h1_block_equal(__m128i block, char byte) {
+    return _mm_cmpeq_epi8(block, _mm_set1_epi8(byte));
+}
+
+static inline __m128i cn_h1_block_at_most(__m128i block, char limit) {
+    return _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(limit)), block);
+}
+#endif
+
 /* Skips what may be in a field value, and stops at the first byte that may not. */
 static const char *cn_h1_skip_value(const char *p, const char *end) {
     const unsigned char *chars = cn_header_chars();
+#if defined(CN_H1_SSE2)
+    while (end - p >= 16) {
+        const __m128i block = cn_h1_block(p);
+        const __m128i controls = _mm_andnot_si128(cn_h1_block_equal(block, '\t'), cn_h1_block_at_most(block, 0x1F));
+        const int marks = _mm_movemask_epi8(_mm_or_si128(controls, cn_h1_block_equal(block, 0x7F)));
+        if (marks) return p + __builtin_ctz((unsigned)marks);
+        p += 16;
+    }
+#endif
     while (end - p >= 8) {
         uint64_t word, marks;
         memcpy(&word, p, 8);
@@ -180,6 +205,16 @@ static const char *cn_h1_skip_value(const char *p, const char *end) {
 /* The same for a request target. */
 static const char *cn_h1_skip_target(const char *p, const char *end) {
     const unsigned char *chars = cn_header_chars();
+#if defined(CN_H1_SSE2)
+    while (end - p >= 16) {
+        const __m128i block = cn_h1_block(p);
+        const __m128i outside = _mm_or_si128(cn_h1_block_at_most(block, 0x20), cn_h1_block_equal(block, 0x7F));
+        const __m128i refused = _mm_or_si128(cn_h1_block_equal(block, '#'), cn_h1_block_equal(block, '\\'));
+        const int marks = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(outside, refused), block)); /* 0x80 and above */
+        if (marks) return p + __builtin_ctz((unsigned)marks);
+        p += 16;
+    }
+#endif
     while (end - p >= 8) {
         uint64_t word, marks;
         memcpy(&word, p, 8);
@@ -200,6 +235,20 @@ static const char *cn_h1_skip_target(const char *p, const char *end) {
 /* The same for a field name; letters and "-" are skipped by words. */
 static const char *cn_h1_skip_name(const char *p, const char *end) {
     const unsigned char *chars = cn_header_chars();
+#if defined(CN_H1_SSE2)
+    while (end - p >= 16) {
+        const __m128i block = cn_h1_block(p), lower = _mm_or_si128(block, _mm_set1_epi8(0x20));
+        const __m128i letters = cn_h1_block_at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 'z' - 'a');
+        const int allowed = _mm_movemask_epi8(_mm_or_si128(letters, cn_h1_block_equal(block, '-')));
+        if (allowed != 0xFFFF) {
+            p += __builtin_ctz(~(unsigned)allowed);
+            while (p < end && (chars[(unsigned char)*p] & CN_CHAR_TOKEN)) /* a digit, or the like */
+                p++;
+            return p;
+        }
+        p += 16;
+    }
+#endif
     while (end - p >= 8) {
         uint64_t word, low, letters, dashes, marks; /* no borrows or carries here: these say what is allowed */
         memcpy(&word, p, 8);

@@ -9,8 +9,8 @@
 #if CONNECT_ENABLE_SOCKETS
 /* Carriers: each moves one connection's bytes between its socket and connect_conn_t.
 
-     DIALING    no socket, or one that connects; one address after the other, each for dial_ms; blocks while a name is
-                looked up (address.c). The connection is told the time, but no bytes
+     DIALING    no socket, or one that connects; one address after the other (of an empty host), each for dial_ms. Never
+                looks a name up: it would block. The connection is told the time, but no bytes
      OPEN       readable -> one read into the loop's buffer -> connect_conn_feed. What is not taken is held, and offered
                 again once wants says READ; until then nothing is read. A short write waits for room.
                 wants 0, or what breaks it -> the connection is closed
@@ -41,7 +41,7 @@ typedef struct cn_dial_t {
     uint32_t dial_ms;
     int64_t due_ms; /* until when the present address has time; INT64_MAX: no end */
     int os_error;
-    bool is_resolved;
+    bool has_begun;
 } cn_dial_t;
 typedef struct cn_carrier_t {
     cn_source_t source;
@@ -448,11 +448,11 @@ static void cn_carrier_dial(cn_carrier_t *carrier) {
         cn_carrier_end(carrier);
         return;
     }
-    if (dial->is_resolved) {
+    if (dial->has_begun) {
         cn_carrier_arm(carrier);
         return;
     }
-    dial->is_resolved = true;
+    dial->has_begun = true;
     if (!cn_address_parse(&address, carrier->peer, &failure)) {
         cn_carrier_fail(carrier, &failure);
     } else if (address.kind == CN_ADDRESS_FD) {
@@ -462,11 +462,14 @@ static void cn_carrier_dial(cn_carrier_t *carrier) {
         else
             cn_carrier_opened(carrier);
     } else {
-        dial->count = cn_address_resolve(&address, false, dial->endpoints, CN_LEN(dial->endpoints), &failure);
-        if (dial->count == 0)
-            cn_carrier_fail(carrier, &failure);
-        else
+        dial->count = cn_address_literal(&address, false, dial->endpoints, CN_LEN(dial->endpoints));
+        if (dial->count) {
             cn_carrier_next_address(carrier);
+            return;
+        }
+        cn_failure_print(&failure, CONNECT_INVALID_ARGUMENT, 0,
+            "cannot connect to %s: expected an IP address, as a resolver answers", carrier->peer);
+        cn_carrier_fail(carrier, &failure);
     }
 }
 
@@ -506,12 +509,12 @@ CN_PRIVATE connect_code_t cn_loop_dial(
 /* ---- A turn ------------------------------------------------------------------------------------------------------ */
 
 CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop) {
-    cn_list_t *node, last;
+    cn_list_t *node, *last = &loop->batch_end;
     int round;
     for (round = 0; round < CN_CARRIER_ROUNDS && !cn_list_empty(&loop->woken); round++) {
-        memset(&last, 0, sizeof last);
-        cn_list_append(&loop->woken, &last); /* what is woken meanwhile stands behind it */
-        while ((node = cn_list_pop(&loop->woken)) != NULL && node != &last) {
+        memset(last, 0, sizeof *last);
+        cn_list_append(&loop->woken, last); /* what is woken meanwhile stands behind it */
+        while ((node = cn_list_pop(&loop->woken)) != NULL && node != last) {
             cn_carrier_t *carrier = CN_CONTAINER(node, cn_carrier_t, woken);
             if (carrier->state == CN_CARRIER_DIALING)
                 cn_carrier_dial(carrier);
@@ -519,9 +522,9 @@ CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop) {
                 cn_carrier_advance(carrier);
         }
     }
-    memset(&last, 0, sizeof last);
-    cn_list_append(&loop->dirty, &last);
-    while ((node = cn_list_pop(&loop->dirty)) != NULL && node != &last)
+    memset(last, 0, sizeof *last);
+    cn_list_append(&loop->dirty, last);
+    while ((node = cn_list_pop(&loop->dirty)) != NULL && node != last)
         cn_carrier_flush(CN_CONTAINER(node, cn_carrier_t, dirty));
 }
 #endif
