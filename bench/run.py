@@ -19,6 +19,7 @@ import json
 import os
 import platform
 import re
+import resource
 import signal
 import statistics
 import subprocess
@@ -324,6 +325,36 @@ def allocations(name, scenario, calls):
     return (count_allocations(name, scenario, 2 * calls) - count_allocations(name, scenario, calls)) / calls
 
 
+def client_rate(command, calls):
+    """Calls per CPU-second of the client."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    out = run("taskset", "-c", str(LOAD_CPU), *command)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if "%d succeeded" % calls not in out and "%d calls, 0 failed" % calls not in out:
+        raise SystemExit("%s: %s" % (command[0], out))
+    return calls / (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def clients(scenarios, rounds, calls):
+    """connect.h's client beside h2load, against the same server."""
+    print("\nM1  thousand calls per CPU-second of the client, against floor_h2; goal: 0.5 of h2load\n")
+    print("%-30s %10s %10s %8s" % ("", "h2load", "connect.h", "median"))
+    results = []
+    for scenario in scenarios:
+        server = Server("floor_h2")
+        theirs = ["h2load", "-n", str(calls), "-c", str(scenario.clients), "-m", str(scenario.streams), "-d",
+                  scenario.body_file, "-H", "content-type: " + scenario.content_type, "-H", "te: trailers", url(server, scenario)]
+        ours = [OUT + "/bench_load", "http://" + server.address, "-n", str(calls), "-c", str(scenario.clients), "-m",
+                str(scenario.streams), "-p", scenario.kind, "-h", "2"]
+        pairs = [(client_rate(theirs, calls), client_rate(ours, calls)) for _ in range(rounds)]
+        server.stop()
+        ratio = statistics.median(b / a for a, b in pairs)
+        results.append({"scenario": scenario.name, "ratio_median": ratio, "samples": pairs})
+        print("%-30s %10.1f %10.1f %8.2f" % (scenario.name, statistics.median(a for a, _ in pairs) / 1e3,
+                                             statistics.median(b for _, b in pairs) / 1e3, ratio))
+    return results
+
+
 def main():
     parser = argparse.ArgumentParser(description="connect.h beside its floors and its peers")
     parser.add_argument("--rounds", type=int, default=7)
@@ -344,6 +375,7 @@ def main():
     results = {
         "machine": {"system": platform.platform(), "cpus": os.cpu_count(), "python": platform.python_version()},
         "M1": throughput(scenarios, rounds, cpu_seconds, known),
+        "client": clients([s for s in small if s.kind != "http1"], rounds, 20000 if options.quick else 100000),
         "M2": per_call("M2  instructions per call, kernel excepted", single, instructions, 2000, "%10.0f"),
         "M3": per_call("M3  system calls per call", steady, system_calls, 4000),
         "M4": per_call("M4  allocations per call in steady state", steady, allocations, 4000, "%10.3f"),

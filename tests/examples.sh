@@ -22,6 +22,21 @@ build balance
 (cd "$out" && timeout 20 ./balance | tee balance.log && grep -qx "calls: 10, 10, 10" balance.log &&
     grep -qx "calls: 0, 10, 0" balance.log)
 
+build tls
+cat > "$out/tls.expected" <<'END'
+O=Acme, CN=dashboard reads, TLS 1.2 anew
+https: ok
+O=Acme, CN=dashboard reads, TLS 1.2 resumed
+https: ok
+reloaded
+O=Acme, CN=dashboard reads, TLS 1.2 anew
+https: ok
+http: permission_denied, you may not read
+END
+(cd build/certificates && timeout 20 "$root/$out/tls") > "$out/tls.log"
+diff "$out/tls.expected" "$out/tls.log"
+echo "TLS, client certificates, resumption, reload: ok"
+
 build foreign_loop -D_POSIX_C_SOURCE=200809L
 mkfifo "$out/input"
 timeout 20 "$out/foreign_loop" < "$out/input" > "$out/foreign_loop.log" 2>&1 &

@@ -24,11 +24,15 @@
 
    Buffers are lent. At a record boundary BearSSL's buffers hold nothing; from then on an open session has none, and
    borrows one as soon as there is something to be read or written. That touches members which BearSSL calls opaque; so
-   it is done only if the context has the size that it was tried with (CN_BEAR_MAY_LEND), else sessions own theirs. */
+   it is done only if the context has the size of the version that it was made for (CN_BEAR_MAY_LEND), else sessions own
+   theirs. */
 
 #define CN_BEAR_BUFFER BR_SSL_BUFSIZE_INPUT
-#define CN_BEAR_CONTEXT_64 3616 /* bytes of br_ssl_engine_context in BearSSL 0.6 with pointers of 64 bits */
-#define CN_BEAR_MAY_LEND (sizeof(br_ssl_engine_context) == CN_BEAR_CONTEXT_64)
+/* sizeof(br_ssl_engine_context) in BearSSL 0.6: with pointers of 64 bits; of 32 bits; and where 64-bit numbers are
+   aligned to 4 bytes (i386) */
+#define CN_BEAR_MAY_LEND \
+    (sizeof(br_ssl_engine_context) == 3616 || sizeof(br_ssl_engine_context) == 3344 || \
+        sizeof(br_ssl_engine_context) == 3316)
 #define CN_BEAR_NOWHERE 16 /* an address that is no buffer's: BearSSL tells its state by pointers that are not NULL */
 #define CN_BEAR_RECORD_CCS 20
 #define CN_BEAR_ALERT_RECORD 7

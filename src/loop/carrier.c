@@ -509,12 +509,12 @@ CN_PRIVATE connect_code_t cn_loop_dial(
 /* ---- A turn ------------------------------------------------------------------------------------------------------ */
 
 CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop) {
-    cn_list_t *node, last;
+    cn_list_t *node, *last = &loop->batch_end;
     int round;
     for (round = 0; round < CN_CARRIER_ROUNDS && !cn_list_empty(&loop->woken); round++) {
-        memset(&last, 0, sizeof last);
-        cn_list_append(&loop->woken, &last); /* what is woken meanwhile stands behind it */
-        while ((node = cn_list_pop(&loop->woken)) != NULL && node != &last) {
+        memset(last, 0, sizeof *last);
+        cn_list_append(&loop->woken, last); /* what is woken meanwhile stands behind it */
+        while ((node = cn_list_pop(&loop->woken)) != NULL && node != last) {
             cn_carrier_t *carrier = CN_CONTAINER(node, cn_carrier_t, woken);
             if (carrier->state == CN_CARRIER_DIALING)
                 cn_carrier_dial(carrier);
@@ -522,9 +522,9 @@ CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop) {
                 cn_carrier_advance(carrier);
         }
     }
-    memset(&last, 0, sizeof last);
-    cn_list_append(&loop->dirty, &last);
-    while ((node = cn_list_pop(&loop->dirty)) != NULL && node != &last)
+    memset(last, 0, sizeof *last);
+    cn_list_append(&loop->dirty, last);
+    while ((node = cn_list_pop(&loop->dirty)) != NULL && node != last)
         cn_carrier_flush(CN_CONTAINER(node, cn_carrier_t, dirty));
 }
 #endif

@@ -35,6 +35,7 @@ struct connect_loop_t {
     uint64_t queue_batch;
     cn_list_t sources, dead; /* cn_source_t.node */
     cn_list_t woken, dirty;  /* cn_carrier_t */
+    cn_list_t batch_end;     /* in one of them: what comes behind it has time until the next round */
     unsigned lingerers;
     cn_source_t wake_source;
     cn_loop_wake_t wake, *wake_of; /* wake_of: &wake, also for who has the loop as const */

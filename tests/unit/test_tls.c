@@ -945,6 +945,12 @@ static void test_memory(void **state) {
 
 /* ---- Much data, both ways at once ---- */
 
+#if defined(__SANITIZE_ADDRESS__)
+#define FLOOD 20000000
+#else
+#define FLOOD 100000000
+#endif
+
 typedef struct flood {
     tls_rig *rig;
     connect_call_t *call;
@@ -994,7 +1000,7 @@ static void test_flood(void **state) {
         assert_true(rig_open(&r));
         memset(&f, 0, sizeof f);
         f.rig = &r;
-        f.total = mode == PAIR_WHOLE ? 20000000 : mode == PAIR_ODD ? 1000000 : 30000;
+        f.total = mode == PAIR_WHOLE ? FLOOD : mode == PAIR_ODD ? 1000000 : 30000;
         for (i = 0; i < sizeof f.piece; i++)
             f.piece[i] = (char)(i * 7);
         assert_non_null(connect_client_start(r.p.client, &note_methods[3], &events, &f, NULL, NULL));
