@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 d36930d0c3e27e20. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 9d5392879cb60faf. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -1535,7 +1535,7 @@ CN_PRIVATE bool cn_str_equal_nocase(connect_str_t a, connect_str_t b) {
     size_t i;
     if (a.len != b.len) return false;
     for (i = 0; i < a.len; i++)
-        if (cn_str_lower(a.data[i]) != cn_str_lower(b.data[i])) return false;
+        if (a.data[i] != b.data[i] && cn_str_lower(a.data[i]) != cn_str_lower(b.data[i])) return false;
     return true;
 }
 
@@ -1796,6 +1796,9 @@ CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *alloca
 /* Says that so many of the reserved bytes were written. */
 CN_PRIVATE void cn_buf_commit(cn_buf_t *buf, size_t len);
 CN_PRIVATE bool cn_buf_append(cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len);
+/* Appends a piece of what the sender says will be `whole` bytes, with all that is in the queue. */
+CN_PRIVATE bool cn_buf_append_part(
+    cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len, size_t whole);
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes);
 /* Takes bytes off the start. */
 CN_PRIVATE void cn_buf_drop(cn_buf_t *buf, size_t len);
@@ -1811,13 +1814,14 @@ typedef struct cn_spare_t { /* how a spare block begins */
 typedef struct cn_buf_pool_t { /* memory that connections borrow, so that an idle one owns none */
     cn_buf_t blocks[16];
     size_t count;
+    size_t large_bytes;     /* of those blocks, in large ones */
     cn_spare_t *spares[16]; /* blocks that are no queues, by a size class of who uses them */
     size_t spare_bytes;
 } cn_buf_pool_t;
 
 /* Gives an empty queue a block from the pool, if there is one. */
 CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool);
-/* Puts the block of an empty queue into the pool; a large one, and one too many, is freed. */
+/* Puts the block of an empty queue into the pool; one too many, and large ones above a sum, are freed. */
 CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 /* Takes a spare block of this class and size; NULL: there is none. */
 CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size);
@@ -1828,7 +1832,9 @@ CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t 
 /* #### src/base/buf.c ############################################################################################## */
 /* A byte queue in one block. Bytes are appended at `end` and dropped at `start`; the block is read in place, so what
    is in the queue is always contiguous. When the end of the block is reached, the bytes are moved to its start if that
-   makes room, else the block doubles. Behind `capacity` there are CN_SLACK bytes more, which readers may read.
+   makes room, else the block doubles. Where the sender has said how much is to come it grows fourfold, but not past
+   that: a claim takes at most four times the bytes that are there. Behind `capacity` there are CN_SLACK bytes more,
+   which readers may read.
 
    Invariants: start <= end <= capacity; an empty queue has start == end == 0. */
 
@@ -1845,9 +1851,25 @@ CN_PRIVATE connect_str_t cn_buf_view(const cn_buf_t *buf) {
     return view;
 }
 
+/* Moves what is in the queue into a new block. Returns false: out of memory, nothing changed. */
+static bool cn_buf_move(cn_buf_t *buf, const connect_allocator_t *allocator, size_t capacity) {
+    const size_t used = buf->end - buf->start;
+    char *block;
+    if (!allocator) allocator = connect_allocator_libc();
+    block = (char *)allocator->acquire(allocator->ctx, capacity + CN_SLACK);
+    if (!block) return false;
+    if (used) memcpy(block, buf->block + buf->start, used);
+    memset(block + capacity, 0, CN_SLACK);
+    cn_mem_release(allocator, buf->block);
+    buf->block = block;
+    buf->start = 0;
+    buf->end = used;
+    buf->capacity = capacity;
+    return true;
+}
+
 CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *allocator, size_t len) {
     size_t used = buf->end - buf->start, capacity;
-    char *block;
     if (CN_LIKELY(buf->block && buf->capacity - buf->end >= len)) return buf->block + buf->end;
     if (buf->block && buf->capacity - used >= len && used <= buf->capacity / 2) {
         memmove(buf->block, buf->block + buf->start, used);
@@ -1859,17 +1881,7 @@ CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *alloca
     capacity = CN_MAX(buf->capacity * 2, (size_t)CN_BUF_FIRST);
     while (capacity < used + len)
         capacity *= 2;
-    if (!allocator) allocator = connect_allocator_libc();
-    block = (char *)allocator->acquire(allocator->ctx, capacity + CN_SLACK);
-    if (!block) return NULL;
-    if (used) memcpy(block, buf->block + buf->start, used);
-    memset(block + capacity, 0, CN_SLACK);
-    cn_mem_release(allocator, buf->block);
-    buf->block = block;
-    buf->start = 0;
-    buf->end = used;
-    buf->capacity = capacity;
-    return block + used;
+    return cn_buf_move(buf, allocator, capacity) ? buf->block + used : NULL;
 }
 
 CN_PRIVATE void cn_buf_commit(cn_buf_t *buf, size_t len) {
@@ -1884,6 +1896,17 @@ CN_PRIVATE bool cn_buf_append(cn_buf_t *buf, const connect_allocator_t *allocato
     memcpy(to, bytes, len);
     buf->end += len;
     return true;
+}
+
+CN_PRIVATE bool cn_buf_append_part(
+    cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len, size_t whole) {
+    const size_t used = buf->end - buf->start;
+    const bool grows = buf->capacity - buf->end < len && whole > buf->capacity && whole > CN_BUF_FIRST;
+    if (grows && len <= whole - used && whole < SIZE_MAX / 4) {
+        const size_t capacity = CN_MIN(whole, CN_MAX(4 * (used + len), (size_t)CN_BUF_FIRST));
+        if (!cn_buf_move(buf, allocator, capacity)) return false;
+    }
+    return cn_buf_append(buf, allocator, bytes, len);
 }
 
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes) {
@@ -1909,17 +1932,21 @@ CN_PRIVATE void cn_buf_free(cn_buf_t *buf, const connect_allocator_t *allocator)
     memset(buf, 0, sizeof *buf);
 }
 
-#define CN_BUF_POOLED_MAX (64u * 1024u)
+#define CN_BUF_LARGE (64u * 1024u)
+#define CN_BUF_LARGE_MAX (1024u * 1024u) /* of large blocks in a pool, together */
 
 CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool) {
     if (buf->block || !pool->count) return;
     *buf = pool->blocks[--pool->count];
     buf->start = buf->end = 0;
+    if (buf->capacity > CN_BUF_LARGE) pool->large_bytes -= buf->capacity;
 }
 
 CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator) {
+    const size_t large = buf->capacity > CN_BUF_LARGE ? buf->capacity : 0;
     if (!buf->block) return;
-    if (pool->count < CN_LEN(pool->blocks) && buf->capacity <= CN_BUF_POOLED_MAX) {
+    if (pool->count < CN_LEN(pool->blocks) && large <= CN_BUF_LARGE_MAX - pool->large_bytes) {
+        pool->large_bytes += large;
         pool->blocks[pool->count++] = *buf;
         memset(buf, 0, sizeof *buf);
     } else {
@@ -1953,7 +1980,7 @@ CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t 
             cn_mem_release(allocator, spare);
         }
     }
-    pool->spare_bytes = 0;
+    pool->spare_bytes = pool->large_bytes = 0;
     while (pool->count)
         cn_buf_free(&pool->blocks[--pool->count], allocator);
 }
@@ -15699,40 +15726,49 @@ CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void) {
    and its Accept-Post header. */
 
 typedef struct cn_recognise_row_t {
-    const char *type;
+    connect_str_t type;
     unsigned without; /* a server with one of these bits does not take it */
     bool json, for_unary, for_streams;
     const cn_protocol_t *(*protocol)(void);
 } cn_recognise_row_t;
 
+#define CN_RECOGNISE_TYPE(literal) \
+    { literal, sizeof(literal) - 1 }
+
 static const cn_recognise_row_t cn_recognise_table[] = {
 #if CONNECT_ENABLE_JSON
-    {"application/connect+json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, false, true,
+    {CN_RECOGNISE_TYPE("application/connect+json"), CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, false, true,
         cn_connect_stream_protocol},
 #endif
-    {"application/connect+proto", CN_PROTOCOL_NO_CONNECT, false, false, true, cn_connect_stream_protocol},
+    {CN_RECOGNISE_TYPE("application/connect+proto"), CN_PROTOCOL_NO_CONNECT, false, false, true,
+        cn_connect_stream_protocol},
 #if CONNECT_ENABLE_GRPC
-    {"application/grpc", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc"), CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #if CONNECT_ENABLE_JSON
-    {"application/grpc+json", CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpc_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc+json"), CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true,
+        cn_grpc_protocol},
 #endif
-    {"application/grpc+proto", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc+proto"), CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #endif
-    {"application/grpc-web", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
 #if CONNECT_ENABLE_JSON
-    {"application/grpc-web+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpcweb_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web+json"), CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
+        cn_grpcweb_protocol},
 #endif
-    {"application/grpc-web+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
-    {"application/grpc-web-text", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
-#if CONNECT_ENABLE_JSON
-    {"application/grpc-web-text+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
+    {CN_RECOGNISE_TYPE("application/grpc-web+proto"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web-text"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true,
         cn_grpcweb_text_protocol},
-#endif
-    {"application/grpc-web-text+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
 #if CONNECT_ENABLE_JSON
-    {"application/json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false, cn_connect_unary_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web-text+json"), CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true,
+        true, cn_grpcweb_text_protocol},
 #endif
-    {"application/proto", CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web-text+proto"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true,
+        cn_grpcweb_text_protocol},
+#if CONNECT_ENABLE_JSON
+    {CN_RECOGNISE_TYPE("application/json"), CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false,
+        cn_connect_unary_protocol},
+#endif
+    {CN_RECOGNISE_TYPE("application/proto"), CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
 };
 
 static bool cn_recognise_fits(const cn_recognise_row_t *row, const connect_method_t *method, unsigned without) {
@@ -15746,7 +15782,7 @@ CN_PRIVATE const cn_protocol_t *cn_protocol_recognise(
     size_t i;
     for (i = 0; i < CN_LEN(cn_recognise_table); i++) {
         const cn_recognise_row_t *row = &cn_recognise_table[i];
-        if (cn_recognise_fits(row, method, without) && cn_str_equal_nocase(type, connect_str_of(row->type))) {
+        if (cn_str_equal_nocase(type, row->type) && cn_recognise_fits(row, method, without)) {
             *json = row->json;
             return row->protocol();
         }
@@ -15772,7 +15808,7 @@ CN_PRIVATE connect_str_t cn_protocol_accept_post(
         const cn_recognise_row_t *row = &cn_recognise_table[i];
         if (cn_recognise_fits(row, method, without))
             list = connect_arena_printf(
-                arena, CONNECT_STR_FMT "%s%s", CONNECT_STR_ARG(list), list.len ? ", " : "", row->type);
+                arena, CONNECT_STR_FMT "%s%s", CONNECT_STR_ARG(list), list.len ? ", " : "", row->type.data);
     }
     return list;
 }
@@ -19702,12 +19738,36 @@ CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call) {
 
 /* ---- Input ---- */
 
+/* What is compressed may be a little longer than the limit of what it expands to: not all can be made shorter. */
+static bool cn_call_fits(const connect_call_t *call, size_t len, bool packed) {
+    return len <= call->receive_bytes || (packed && len - call->receive_bytes <= CN_CALL_PACKED_MORE);
+}
+
+/* How many bytes the peer has said `in` will have; 0: it has not, or too many. */
+static size_t cn_call_claimed(const connect_call_t *call) {
+    const connect_str_t in = cn_buf_view(&call->in);
+    size_t head = 0;
+    uint64_t len = 0;
+    if (call->rpc.protocol && !call->rpc.protocol->enveloped) {
+        len = (uint64_t)CN_MAX(call->x.content_length, 0);
+    } else if (in.len >= CN_ENVELOPE_HEAD) {
+        head = CN_ENVELOPE_HEAD;
+        len = cn_envelope_read(in.data).len;
+    }
+    return len <= SIZE_MAX && cn_call_fits(call, (size_t)len, true) ? head + (size_t)len : 0;
+}
+
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len) {
+    bool ok;
     call->rpc.received_body = true;
     call->unconsumed += len;
     if (call->rpc.protocol && call->rpc.protocol->server_receive)
         return call->rpc.protocol->server_receive(&call->rpc, cn_str(bytes, len), &call->in);
-    return cn_buf_append(&call->in, call->rpc.allocator, bytes, len) || cn_error_memory(&call->rpc.error);
+    if (call->in.capacity - call->in.end < len)
+        ok = cn_buf_append_part(&call->in, call->rpc.allocator, bytes, len, cn_call_claimed(call));
+    else
+        ok = cn_buf_append(&call->in, call->rpc.allocator, bytes, len);
+    return ok || cn_error_memory(&call->rpc.error);
 }
 
 CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
@@ -19731,11 +19791,6 @@ CN_PRIVATE void cn_call_consume(connect_call_t *call) {
 static cn_front_t cn_call_bad(connect_call_t *call, connect_code_t code, const char *text) {
     cn_error_set(&call->rpc.error, code, text);
     return CN_FRONT_BAD;
-}
-
-/* What is compressed may be a little longer than the limit of what it expands to: not all can be made shorter. */
-static bool cn_call_fits(const connect_call_t *call, size_t len, bool packed) {
-    return len <= call->receive_bytes || (packed && len - call->receive_bytes <= CN_CALL_PACKED_MORE);
 }
 
 static cn_front_t cn_call_too_large(connect_call_t *call, size_t len) {
@@ -27507,7 +27562,8 @@ const char *connect_build_info(void) {
 #undef CN_BEAR_SPARE_BUFFERS
 #undef CN_BEAR_WAYS
 #undef CN_BUF_FIRST
-#undef CN_BUF_POOLED_MAX
+#undef CN_BUF_LARGE
+#undef CN_BUF_LARGE_MAX
 #undef CN_CALL_BLOCK
 #undef CN_CALL_KEPT_MAX
 #undef CN_CALL_PACKED_MORE
@@ -27638,6 +27694,7 @@ const char *connect_build_info(void) {
 #undef CN_POOL_REST_MAX_MS
 #undef CN_POOL_REST_MS
 #undef CN_PRIVATE
+#undef CN_RECOGNISE_TYPE
 #undef CN_REPORT_CLIENT
 #undef CN_REPORT_GRPC
 #undef CN_REPORT_GZIP
