@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 9d5392879cb60faf. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 503222e707aafb22. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -6219,7 +6219,7 @@ failed:
 
 /* Writes all of a message in front of p. Returns its first byte, or NULL. */
 static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message) {
-    const connect_field_t *const fields = type->fields, *field = fields + type->field_count;
+    const connect_field_t *const fields = type->fields, *field = fields ? fields + type->field_count : NULL;
     const bool in_entry = type->is_map_entry;
     const char *const start = e->start;
     if (type->keeps_unknown) {
@@ -11023,7 +11023,8 @@ CN_PRIVATE cn_expand_t cn_codings_expand(
 typedef struct cn_headers_t { /* a header list being built; zeroed: empty */
     connect_header_t *items;
     size_t count, capacity;
-    size_t bytes; /* name + value + 32 for each, as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 6.5.2) */
+    size_t bytes;     /* name + value + 32 for each, as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 6.5.2) */
+    uint64_t lengths; /* of the names, modulo 64: one bit each */
 } cn_headers_t;
 typedef enum cn_headers_result_t { CN_HEADERS_OK, CN_HEADERS_TOO_LARGE, CN_HEADERS_NO_MEMORY } cn_headers_result_t;
 
@@ -11035,11 +11036,13 @@ CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect
 CN_PRIVATE bool cn_headers_reserve(cn_headers_t *headers, connect_arena_t *arena, size_t count);
 /* Copies a name in lower case; `to` may be `from`. */
 CN_PRIVATE void cn_header_lower(char *to, const char *from, size_t len);
+/* Adds a field for which there is room. name: lower case, with a zero behind. The texts stay where they are. */
+CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connect_str_t value);
 /* Adds a field whose texts stay where they are. name: lower case. Returns false: out of memory. */
 CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value);
 CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers);
-/* The first value of a name given in lower case, or the absent view. */
-CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, const char *name);
+/* The first value of a name, or the absent view. name: lower case, with a zero behind. */
+CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, connect_str_t name);
 /* A token (RFC 9110 5.6.2); a field value (RFC 9110 5.5: no CR, LF, NUL or other control but tab). */
 CN_PRIVATE bool cn_header_name_valid(connect_str_t name);
 CN_PRIVATE bool cn_header_value_valid(connect_str_t value);
@@ -11065,7 +11068,9 @@ CN_PRIVATE const unsigned char *cn_header_chars(void);
    name + value + 32 (RFC 9113 6.5.2). A field that is past a limit is not stored.
 
    The items are one array in the arena, which doubles; when nothing else was taken from the arena meanwhile it grows in
-   place. cn_headers_reserve makes the array at once. */
+   place. cn_headers_reserve makes the array at once.
+
+   Most names that are looked for are not there: a bit for each length of a name that is there tells it at once. */
 
 #define CN_HEADERS_FIRST 8u
 #define CN_HEADER_OVERHEAD 32u
@@ -11174,14 +11179,19 @@ CN_PRIVATE bool cn_headers_reserve(cn_headers_t *headers, connect_arena_t *arena
     return true;
 }
 
+CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connect_str_t value) {
+    connect_header_t *item = &headers->items[headers->count++];
+    item->name = name.data;
+    item->value = value;
+    headers->bytes += name.len + value.len + CN_HEADER_OVERHEAD;
+    headers->lengths |= UINT64_C(1) << (name.len & 63);
+}
+
 CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value) {
     if (headers->count == headers->capacity &&
         !cn_headers_reserve(headers, arena, CN_MAX(headers->capacity, (size_t)CN_HEADERS_FIRST)))
         return false;
-    headers->items[headers->count].name = name;
-    headers->items[headers->count].value = value;
-    headers->count++;
-    headers->bytes += strlen(name) + value.len + CN_HEADER_OVERHEAD;
+    cn_headers_add(headers, connect_str_of(name), value);
     return true;
 }
 
@@ -11203,10 +11213,7 @@ CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect
     text[name.len] = 0;
     if (value.len) memcpy(text + name.len + 1, value.data, value.len);
     text[name.len + 1 + value.len] = 0;
-    headers->items[headers->count].name = text;
-    headers->items[headers->count].value = cn_str(text + name.len + 1, value.len);
-    headers->count++;
-    headers->bytes += name.len + value.len + CN_HEADER_OVERHEAD;
+    cn_headers_add(headers, cn_str(text, name.len), cn_str(text + name.len + 1, value.len));
     return CN_HEADERS_OK;
 }
 
@@ -11217,10 +11224,11 @@ CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers) {
     return view;
 }
 
-CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, const char *name) {
+CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, connect_str_t name) {
     size_t i;
+    if (!(headers->lengths >> (name.len & 63) & 1)) return cn_str(NULL, 0);
     for (i = 0; i < headers->count; i++)
-        if (headers->items[i].name[0] == name[0] && strcmp(headers->items[i].name, name) == 0)
+        if (headers->items[i].name[0] == name.data[0] && strcmp(headers->items[i].name, name.data) == 0)
             return headers->items[i].value;
     return cn_str(NULL, 0);
 }
@@ -11995,10 +12003,7 @@ static bool cn_h1_list_fields(const cn_h1_section_t *section, const char *base, 
         cn_header_lower(name, name, field.name.len);
         name[field.name.len] = 0;
         value[field.value.len] = 0;
-        to->items[to->count].name = name;
-        to->items[to->count].value = cn_str(value, field.value.len);
-        to->count++;
-        to->bytes += field.name.len + field.value.len + 32;
+        cn_headers_add(to, cn_str(name, field.name.len), cn_str(value, field.value.len));
     }
     return true;
 }
@@ -13083,7 +13088,7 @@ typedef struct cn_http2_t {
     uint32_t last_peer_reset_id; /* of the last RST_STREAM that passed */
     /* memory */
     cn_list_t blocks; /* all that are in use */
-    bool starved; /* the allocator has failed */
+    bool starved;     /* the allocator has failed */
 } cn_http2_t;
 
 /* ---- The end, as soon as nghttp2 returns ---- */
@@ -13616,7 +13621,7 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
     }
     if (is_server) {
         connect_str_t host = x->authority;
-        if (h->block_has_host) host = cn_headers_find(&x->headers, "host");
+        if (h->block_has_host) host = cn_headers_find(&x->headers, CN_STR("host"));
         if (!x->authority.data) x->authority = host;
         if (!cn_header_authority_valid(x->authority) ||
             (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
@@ -13626,7 +13631,7 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
     }
     if (h->block_has_length) {
         uint64_t length;
-        if (cn_str_to_uint(cn_headers_find(&x->headers, "content-length"), 19, &length) && length <= INT64_MAX)
+        if (cn_str_to_uint(cn_headers_find(&x->headers, CN_STR("content-length")), 19, &length) && length <= INT64_MAX)
             x->content_length = (int64_t)length;
     }
     if (is_server && cn_http2_is(x->method, "HEAD", 4)) x->is_head_request = true;
@@ -14928,12 +14933,13 @@ CN_PRIVATE bool cn_protocol_set_received(cn_rpc_t *rpc, connect_str_t name, cons
 }
 
 CN_PRIVATE bool cn_protocol_check_response(cn_rpc_t *rpc, const char *header) {
-    return cn_protocol_set_received(rpc, cn_headers_find(&rpc->x->headers, header), header, CONNECT_INTERNAL);
+    return cn_protocol_set_received(
+        rpc, cn_headers_find(&rpc->x->headers, connect_str_of(header)), header, CONNECT_INTERNAL);
 }
 
 CN_PRIVATE bool cn_protocol_negotiate(cn_rpc_t *rpc, connect_str_t name, const char *where, const char *accept_header) {
     const cn_coding_t *chosen;
-    rpc->peer_accepts = cn_headers_find(&rpc->x->headers, accept_header);
+    rpc->peer_accepts = cn_headers_find(&rpc->x->headers, connect_str_of(accept_header));
     if (!cn_protocol_set_received(rpc, name, where, CONNECT_UNIMPLEMENTED)) {
         rpc->list_codings = true;
         return false;
@@ -15022,15 +15028,15 @@ static const char cn_connect_trailer_prefix[] = "trailer-";
 /* ---- Server ---- */
 
 static bool cn_connect_read_timeout(cn_rpc_t *rpc) {
-    connect_str_t timeout = cn_headers_find(&rpc->x->headers, "connect-timeout-ms");
+    connect_str_t timeout = cn_headers_find(&rpc->x->headers, CN_STR("connect-timeout-ms"));
     return !timeout.data || cn_timeout_read_connect(timeout, &rpc->timeout_ms) ||
         cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
             "connect-timeout-ms must be 1 to 10 digits, not \"%s\"", cn_str_quote(rpc->arena, timeout).data);
 }
 
 static bool cn_connect_server_open_with(cn_rpc_t *rpc, const char *encoding_header, const char *accept_header) {
-    connect_str_t version = cn_headers_find(&rpc->x->headers, "connect-protocol-version");
-    connect_str_t encoding = cn_headers_find(&rpc->x->headers, encoding_header);
+    connect_str_t version = cn_headers_find(&rpc->x->headers, CN_STR("connect-protocol-version"));
+    connect_str_t encoding = cn_headers_find(&rpc->x->headers, connect_str_of(encoding_header));
     if (!cn_protocol_negotiate(rpc, encoding, encoding_header, accept_header)) return false;
     if (!version.data && rpc->require_version)
         return cn_error_set(
@@ -15115,7 +15121,7 @@ static connect_str_t cn_connect_weak_etag(connect_str_t etag) {
 }
 
 static bool cn_connect_has_it(const cn_rpc_t *rpc) {
-    connect_str_t etag = cn_headers_find(&rpc->headers, "etag"), list, known;
+    connect_str_t etag = cn_headers_find(&rpc->headers, CN_STR("etag")), list, known;
     size_t i;
     if (!rpc->get || !etag.data) return false;
     for (i = 0; i < rpc->x->headers.count; i++) {
@@ -15238,7 +15244,7 @@ static bool cn_connect_client_head_with(cn_rpc_t *rpc, cn_head_t *head, connect_
         connect_str_t timeout = cn_timeout_write_connect(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "connect-timeout-ms", timeout);
     }
-    if (ok && !cn_headers_find(&rpc->headers, "user-agent").data)
+    if (ok && !cn_headers_find(&rpc->headers, CN_STR("user-agent")).data)
         ok = cn_headers_put(&headers, rpc->arena, "user-agent", CN_STR("connect-c/" CONNECT_VERSION_STRING));
     if (!ok || !cn_protocol_put_all(rpc, &headers, &rpc->headers)) return cn_protocol_memory(rpc);
     cn_protocol_set_head(head, &headers);
@@ -15299,7 +15305,7 @@ static bool cn_connect_fail_by_type(cn_rpc_t *rpc, connect_str_t type, connect_s
 }
 
 static bool cn_connect_unary_client_open(cn_rpc_t *rpc) {
-    connect_str_t content_type = cn_headers_find(&rpc->x->headers, "content-type");
+    connect_str_t content_type = cn_headers_find(&rpc->x->headers, CN_STR("content-type"));
     connect_str_t type = cn_protocol_media_type(content_type);
     if (!cn_connect_unary_split_metadata(rpc)) return false;
     if (rpc->x->status != 200) {
@@ -15314,7 +15320,7 @@ static bool cn_connect_unary_client_open(cn_rpc_t *rpc) {
 }
 
 static bool cn_connect_stream_client_open(cn_rpc_t *rpc) {
-    connect_str_t content_type = cn_headers_find(&rpc->x->headers, "content-type");
+    connect_str_t content_type = cn_headers_find(&rpc->x->headers, CN_STR("content-type"));
     connect_str_t type = cn_protocol_media_type(content_type);
     rpc->received_headers = cn_headers_view(&rpc->x->headers);
     if (rpc->x->status != 200) return cn_connect_fail_by_status(rpc);
@@ -15417,8 +15423,8 @@ static bool cn_grpc_is_status_header(const char *name) {
 }
 
 CN_PRIVATE bool cn_grpc_read_status(cn_rpc_t *rpc, const cn_headers_t *trailers, bool trailers_came) {
-    connect_str_t status = cn_headers_find(trailers, "grpc-status");
-    connect_str_t details = cn_headers_find(trailers, "grpc-status-details-bin");
+    connect_str_t status = cn_headers_find(trailers, CN_STR("grpc-status"));
+    connect_str_t details = cn_headers_find(trailers, CN_STR("grpc-status-details-bin"));
     cn_headers_t metadata;
     uint64_t code;
     size_t i;
@@ -15446,15 +15452,15 @@ CN_PRIVATE bool cn_grpc_read_status(cn_rpc_t *rpc, const cn_headers_t *trailers,
         return false;
     }
     cn_error_set(&rpc->error, (connect_code_t)code, "");
-    rpc->error.message = cn_percent_decode(rpc->arena, cn_headers_find(trailers, "grpc-message"), false);
+    rpc->error.message = cn_percent_decode(rpc->arena, cn_headers_find(trailers, CN_STR("grpc-message")), false);
     if (!rpc->error.message.data) rpc->error.message = CN_STR("");
     rpc->error.from_peer = true;
     return false;
 }
 
 CN_PRIVATE bool cn_grpc_server_open(cn_rpc_t *rpc) {
-    connect_str_t timeout = cn_headers_find(&rpc->x->headers, "grpc-timeout");
-    connect_str_t encoding = cn_headers_find(&rpc->x->headers, "grpc-encoding");
+    connect_str_t timeout = cn_headers_find(&rpc->x->headers, CN_STR("grpc-timeout"));
+    connect_str_t encoding = cn_headers_find(&rpc->x->headers, CN_STR("grpc-encoding"));
     if (!cn_protocol_negotiate(rpc, encoding, "grpc-encoding", "grpc-accept-encoding")) return false;
     if (timeout.data && !cn_timeout_read_grpc(timeout, &rpc->timeout_ms))
         return cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
@@ -15476,7 +15482,7 @@ CN_PRIVATE bool cn_grpc_server_head(cn_rpc_t *rpc, cn_head_t *head, const char *
 }
 
 CN_PRIVATE bool cn_grpc_client_open(cn_rpc_t *rpc, connect_str_t bare_type) {
-    connect_str_t content_type = cn_headers_find(&rpc->x->headers, "content-type");
+    connect_str_t content_type = cn_headers_find(&rpc->x->headers, CN_STR("content-type"));
     connect_str_t type = cn_protocol_media_type(content_type), codec;
     rpc->received_headers = cn_headers_view(&rpc->x->headers);
     if (rpc->x->status != 200)
@@ -15516,7 +15522,7 @@ static bool cn_grpc_client_head(cn_rpc_t *rpc, cn_head_t *head) {
         connect_str_t timeout = cn_timeout_write_grpc(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "grpc-timeout", timeout);
     }
-    if (ok && !cn_headers_find(&rpc->headers, "user-agent").data)
+    if (ok && !cn_headers_find(&rpc->headers, CN_STR("user-agent")).data)
         ok = cn_headers_put(&headers, rpc->arena, "user-agent", CN_STR("grpc-c-connect/" CONNECT_VERSION_STRING));
     if (!ok || !cn_protocol_put_all(rpc, &headers, &rpc->headers)) return cn_protocol_memory(rpc);
     cn_protocol_set_head(head, &headers);
@@ -15530,7 +15536,7 @@ static bool cn_grpc_protocol_client_open(cn_rpc_t *rpc) {
 static bool cn_grpc_client_end(cn_rpc_t *rpc, connect_str_t body) {
     (void)body;
     if (rpc->x->trailers.count == 0 && !rpc->received_body) {
-        bool only = cn_headers_find(&rpc->x->headers, "grpc-status").data != NULL;
+        bool only = cn_headers_find(&rpc->x->headers, CN_STR("grpc-status")).data != NULL;
         if (only) rpc->received_headers.count = 0;
         return cn_grpc_read_status(rpc, only ? &rpc->x->headers : &rpc->x->trailers, only);
     }
@@ -15661,7 +15667,7 @@ static bool cn_grpcweb_client_head(cn_rpc_t *rpc, cn_head_t *head) {
         connect_str_t timeout = cn_timeout_write_grpc(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "grpc-timeout", timeout);
     }
-    if (ok && !cn_headers_find(&rpc->headers, "user-agent").data)
+    if (ok && !cn_headers_find(&rpc->headers, CN_STR("user-agent")).data)
         ok = cn_headers_put(&headers, rpc->arena, "user-agent", agent);
     if (!ok || !cn_protocol_put_all(rpc, &headers, &rpc->headers)) return cn_protocol_memory(rpc);
     cn_protocol_set_head(head, &headers);
@@ -15699,7 +15705,7 @@ static bool cn_grpcweb_client_end_envelope(cn_rpc_t *rpc, connect_str_t payload)
 static bool cn_grpcweb_client_end(cn_rpc_t *rpc, connect_str_t body) {
     (void)body;
     if (rpc->ended) return rpc->error.code == CONNECT_OK;
-    if (!rpc->received_body && cn_headers_find(&rpc->x->headers, "grpc-status").data) {
+    if (!rpc->received_body && cn_headers_find(&rpc->x->headers, CN_STR("grpc-status")).data) {
         rpc->received_headers.count = 0;
         return cn_grpc_read_status(rpc, &rpc->x->headers, true);
     }
@@ -22020,7 +22026,7 @@ static void cn_server_recognise_unknown(const connect_server_t *server, connect_
     static const connect_method_t unknown = {"", NULL, NULL, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
     call->rpc.method = &unknown;
     call->rpc.protocol = cn_protocol_recognise(
-        cn_headers_find(&call->x.headers, "content-type"), &unknown, server->without, &call->rpc.json);
+        cn_headers_find(&call->x.headers, CN_STR("content-type")), &unknown, server->without, &call->rpc.json);
 }
 
 static void cn_server_answer_unknown(connect_call_t *call, connect_str_t path) {
@@ -22047,12 +22053,12 @@ static bool cn_server_recognise(
     cn_rpc_t *rpc = &call->rpc;
     rpc->method = route->method;
     if (connect_str_equal(x->method, CN_STR("POST"))) {
-        connect_str_t content_type = cn_headers_find(&x->headers, "content-type");
+        connect_str_t content_type = cn_headers_find(&x->headers, CN_STR("content-type"));
         rpc->protocol = cn_protocol_recognise(content_type, route->method, server->without, &rpc->json);
     } else if (connect_str_equal(x->method, CN_STR("GET")) && cn_server_may_get(server, route->method)) {
         rpc->get = true;
         rpc->query = call->info.query = query.data ? query : CN_STR("");
-        if (x->content_length <= 0 && !cn_headers_find(&x->headers, "transfer-encoding").data)
+        if (x->content_length <= 0 && !cn_headers_find(&x->headers, CN_STR("transfer-encoding")).data)
             rpc->protocol = cn_protocol_recognise_get(rpc->query, &call->arena, server->without, &rpc->json);
     }
     return rpc->protocol && (rpc->protocol->id != CONNECT_PROTOCOL_GRPC || x->http->version->number != CONNECT_HTTP_1);

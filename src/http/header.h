@@ -17,7 +17,7 @@ CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect
 CN_PRIVATE bool cn_headers_reserve(cn_headers_t *headers, connect_arena_t *arena, size_t count);
 /* Copies a name in lower case; `to` may be `from`. */
 CN_PRIVATE void cn_header_lower(char *to, const char *from, size_t len);
-/* Adds a field for which there is room. The name is in lower case, with a zero behind; the texts stay where they are. */
+/* Adds a field for which there is room. name: lower case, with a zero behind. The texts stay where they are. */
 CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connect_str_t value);
 /* Adds a field whose texts stay where they are. name: lower case. Returns false: out of memory. */
 CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value);
