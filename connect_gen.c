@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 ceb611efa517d44f. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 6a261d6e50c0a17d. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -8701,7 +8701,7 @@ static const char gen_command_help[] =
     "  --drop-unknown\n"
     "                structs without unknown_fields: what a schema does not know is lost, and structs are smaller.\n"
     "                Messages with extensions keep theirs: extensions are in it\n"
-    "                Packages google.protobuf... keep their names and fields whatever is said.\n"
+    "  What is in google.protobuf keeps its names and fields whatever is said: its headers are shared.\n"
     "\n"
     "  --help, --version\n"
     "\n"

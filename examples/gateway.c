@@ -20,27 +20,23 @@ static void set_headers(forward *f, connect_headers_t headers) {
 }
 static connect_code_t up_open(connect_call_t *up, void *user) {
     forward *f = (forward *)user;
-    if (!f) return CONNECT_CANCELED;
     f->opened = true;
     set_headers(f, connect_call_info(up)->headers);
     return CONNECT_OK;
 }
 static connect_io_t up_message(connect_call_t *up, const void *message, void *user) {
-    forward *f = (forward *)user;
     (void)up;
-    return f ? connect_call_send(f->down, message) : CONNECT_IO_END;
+    return connect_call_send(((forward *)user)->down, message);
 }
 static void up_writable(connect_call_t *up, void *user) {
-    forward *f = (forward *)user;
     (void)up;
-    if (f) connect_call_resume(f->down);
+    connect_call_resume(((forward *)user)->down);
 }
 static void up_closed(connect_call_t *up, const connect_error_t *error_or_null, void *user) {
     forward *f = (forward *)user;
     connect_headers_t trailers = connect_call_info(up)->trailers;
     connect_code_t code = CONNECT_OK;
     size_t i;
-    if (!f) return;
     f->up = NULL;
     if (!f->opened) set_headers(f, connect_call_info(up)->headers);
     for (i = 0; i < trailers.count; i++)
@@ -57,7 +53,6 @@ static connect_code_t down_open(connect_call_t *down, void *user) {
     static const connect_events_t events = {
         .on_open = up_open, .on_message = up_message, .on_writable = up_writable, .on_closed = up_closed};
     const connect_call_info_t *info = connect_call_info(down);
-    int64_t left_ms = connect_call_time_left_ms(down);
     forward *f = CONNECT_NEW(connect_call_arena(down), forward, 1);
     connect_method_t method = CONNECT_DEFAULTS;
     connect_call_options_t options = CONNECT_DEFAULTS;
@@ -68,7 +63,8 @@ static connect_code_t down_open(connect_call_t *down, void *user) {
     options.protocol = info->protocol;
     options.codec = info->codec;
     options.headers = info->headers; /* the protocol's own are left out */
-    options.timeout_ms = left_ms < CONNECT_UNLIMITED ? (uint32_t)left_ms : CONNECT_UNLIMITED;
+    options.parent = down;           /* same deadline; up is closed before down is */
+    options.timeout_ms = CONNECT_UNLIMITED;
     f->down = down;
     f->up = connect_client_start((connect_client_t *)user, &method, &events, f, &options, &error);
     if (!f->up) return connect_call_fail_as(down, &error);
@@ -92,20 +88,9 @@ static void down_writable(connect_call_t *down, void *user) {
     (void)down;
     if (f->up) connect_call_resume(f->up);
 }
-static void down_closed(connect_call_t *down, const connect_error_t *error_or_null, void *user) {
-    forward *f = (forward *)user;
-    (void)down;
-    (void)error_or_null;
-    if (!f->up) return;
-    connect_call_set_user(f->up, NULL); /* f goes with down */
-    connect_call_finish(f->up, CONNECT_CANCELED, NULL);
-}
 static bool add_proxy(connect_server_t *server, const char *paths, connect_client_t *upstream, connect_error_t *error) {
-    static const connect_events_t events = {.on_open = down_open,
-        .on_message = down_message,
-        .on_end = down_end,
-        .on_writable = down_writable,
-        .on_closed = down_closed};
+    static const connect_events_t events = {
+        .on_open = down_open, .on_message = down_message, .on_end = down_end, .on_writable = down_writable};
     connect_method_t any = CONNECT_DEFAULTS;
     any.path = paths;
     any.kind = CONNECT_ANY_KIND;

@@ -5,11 +5,13 @@ cd "$(dirname "$0")/.."
 out=build/examples
 rm -rf "$out" && mkdir -p "$out"
 root=$PWD
-build() { # build NAME FLAGS...
+flags="-std=c99 -fsanitize=address,undefined -fno-sanitize-recover=all -O1 -g ${WARNINGS:?say make examples} -Werror -I. -Ibuild/gen"
+build() { # build NAME FLAGS...: with the implementation, which is compiled once for all that need no switch
     name=$1
     shift
-    gcc -std=c99 -fsanitize=address,undefined -fno-sanitize-recover=all -O1 -g ${WARNINGS:?say make examples} -Werror -I. \
-        -Ibuild/gen "$@" "examples/$name.c" examples/demo_impl.c -o "$out/$name" -lnghttp2 -lz -lzstd -lbearssl
+    case "$*" in *CONNECT_ENABLE*) impl=examples/demo_impl.c ;; *) impl=$out/impl.o ;; esac
+    [ "$impl" != "$out/impl.o" ] || [ -e "$impl" ] || gcc $flags -c examples/demo_impl.c -o "$impl"
+    gcc $flags "$@" "examples/$name.c" "$impl" -o "$out/$name" -lnghttp2 -lz -lzstd -lbearssl
 }
 for sockets in 0 1; do
     build transport -DCONNECT_ENABLE_SOCKETS=$sockets

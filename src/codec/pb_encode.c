@@ -382,7 +382,7 @@ failed:
 
 /* Writes all of a message in front of p. Returns its first byte, or NULL. */
 static char *cn_pb_put_records(cn_pb_encoder_t *e, char *p, const connect_type_t *type, const char *message) {
-    const connect_field_t *const fields = type->fields, *field = fields + type->field_count;
+    const connect_field_t *const fields = type->fields, *field = fields ? fields + type->field_count : NULL;
     const bool in_entry = type->is_map_entry;
     const char *const start = e->start;
     if (type->keeps_unknown) {

@@ -78,7 +78,7 @@ static const char gen_command_help[] =
     "  --drop-unknown\n"
     "                structs without unknown_fields: what a schema does not know is lost, and structs are smaller.\n"
     "                Messages with extensions keep theirs: extensions are in it\n"
-    "                Packages google.protobuf... keep their names and fields whatever is said.\n"
+    "  What is in google.protobuf keeps its names and fields whatever is said: its headers are shared.\n"
     "\n"
     "  --help, --version\n"
     "\n"
