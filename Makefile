@@ -111,6 +111,8 @@ build/asan/%: tests/unit/%.c $(UNIT_NEEDS)
 VARIANTS := kqueue memory odd
 $(foreach v,$(VARIANTS),build/unit/test_drivers_$v build/asan/test_drivers_$v): tests/unit/test_drivers.c
 build/unit/test_loop_kqueue build/asan/test_loop_kqueue: tests/unit/test_loop.c
+build/unit/test_tls_openssl build/asan/test_tls_openssl: tests/unit/test_tls.c connect_openssl.h
+build/unit/test_tls_openssl build/asan/test_tls_openssl: LIBS += -lssl -lcrypto
 build/passed/unit/%: build/unit/%
 	@sh tests/check.sh unit/$* $<
 build/passed/asan/%: build/asan/%
@@ -129,7 +131,7 @@ build/passed/tls-%: build/tls/% build/certificates/ca.pem
 	@sh tests/check.sh tls-$* $<
 build/passed/modules: $(SOURCES) tests/modules.sh
 	@CFLAGS="-O0 $(WARNINGS) -Werror" LIBS="$(LIBS)" sh tests/check.sh modules sh tests/modules.sh
-build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
+build/passed/build-matrix: connect.h connect_openssl.h build/gen/.done tests/build_matrix.sh
 	@WARNINGS="$(WARNINGS)" TIMEOUT=900 sh tests/check.sh build-matrix sh tests/build_matrix.sh
 build/passed/other-systems: connect.h connect_gen.c tests/other_systems.sh
 	@sh tests/setup/tools.sh
