@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 b25ef58390900b16. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 befa0fcc6e0a4690. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -14478,8 +14478,8 @@ CN_PRIVATE bool cn_error_write_end_stream(cn_buf_t *out, const connect_allocator
    `otherwise`. All texts: in the arena. The text has CN_SLACK readable bytes behind it. */
 CN_PRIVATE bool cn_error_read_json(
     connect_error_t *error, connect_str_t json, connect_code_t otherwise, connect_arena_t *arena);
-/* Reads an END_STREAM object: the error (code OK: none), and the metadata. Returns false: malformed, or over the
-   limits. */
+/* Reads an END_STREAM object: the error (code OK: none), and the metadata. Returns false, and the error says why:
+   malformed, over the limits, or out of memory. */
 CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
     const connect_limits_t *limits, connect_arena_t *arena);
 /* gRPC: grpc-status-details-bin, a google.rpc.Status in unpadded base64; the absent view: out of memory. */
@@ -14663,8 +14663,8 @@ CN_PRIVATE bool cn_error_read_json(
         cn_json_next(&reader) == CN_JSON_END;
 }
 
-static bool cn_error_read_metadata(
-    cn_headers_t *trailers, cn_json_reader_t *reader, const connect_limits_t *limits, connect_arena_t *arena) {
+static bool cn_error_read_metadata(cn_headers_t *trailers, cn_json_reader_t *reader, const connect_limits_t *limits,
+    connect_arena_t *arena, cn_headers_result_t *result) {
     cn_json_token_t token;
     while ((token = cn_json_next(reader)) == CN_JSON_NAME) {
         connect_str_t name = reader->text;
@@ -14675,15 +14675,15 @@ static bool cn_error_read_metadata(
         }
         while ((token = cn_json_next(reader)) == CN_JSON_STRING)
             if (!cn_header_value_valid(reader->text) ||
-                cn_headers_receive(trailers, arena, limits, name, reader->text) != CN_HEADERS_OK)
+                (*result = cn_headers_receive(trailers, arena, limits, name, reader->text)) != CN_HEADERS_OK)
                 return false;
         if (token != CN_JSON_ARRAY_END) return false;
     }
     return token == CN_JSON_OBJECT_END;
 }
 
-CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
-    const connect_limits_t *limits, connect_arena_t *arena) {
+static bool cn_error_read_end_stream_object(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
+    const connect_limits_t *limits, connect_arena_t *arena, cn_headers_result_t *result) {
     cn_json_reader_t reader;
     cn_headers_t metadata;
     cn_json_token_t token;
@@ -14698,13 +14698,26 @@ CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers
             if (token != CN_JSON_OBJECT_BEGIN || !cn_error_read_object(error, &reader, CONNECT_UNKNOWN, arena))
                 return false;
         } else if (connect_str_equal(name, CN_STR("metadata")) && token == CN_JSON_OBJECT_BEGIN) {
-            if (!cn_error_read_metadata(&metadata, &reader, limits, arena)) return false;
+            if (!cn_error_read_metadata(&metadata, &reader, limits, arena, result)) return false;
         } else if (!cn_json_skip(&reader, token)) {
             return false;
         }
     }
     *trailers = cn_headers_view(&metadata);
     return token == CN_JSON_OBJECT_END && cn_json_next(&reader) == CN_JSON_END;
+}
+
+CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
+    const connect_limits_t *limits, connect_arena_t *arena) {
+    cn_headers_result_t result = CN_HEADERS_OK;
+    if (cn_error_read_end_stream_object(error, trailers, json, limits, arena, &result)) return true;
+    memset(error, 0, sizeof *error);
+    if (result == CN_HEADERS_TOO_LARGE)
+        return cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED,
+            "the trailers of the response are over limits.header_bytes or limits.header_count");
+    return arena->failed
+        ? cn_error_memory(error)
+        : cn_error_set(error, CONNECT_INTERNAL, "the END_STREAM message of the response is malformed");
 }
 
 /* ---- google.rpc.Status ---- */
@@ -15222,7 +15235,7 @@ static connect_str_t cn_connect_get_url(cn_rpc_t *rpc, connect_str_t path, conne
     url = connect_arena_printf(rpc->arena, CONNECT_STR_FMT "?connect=v1%s%s%s&encoding=%s&message=" CONNECT_STR_FMT,
         CONNECT_STR_ARG(path), text ? "" : "&base64=1", rpc->coding_body ? "&compression=" : "", compression,
         rpc->json ? "json" : "proto", CONNECT_STR_ARG(value));
-    if (url.len + sizeof "GET  HTTP/1.1" > limit) url.data = NULL;
+    if (url.len + sizeof "GET  HTTP/1.1" - 1 > limit) url.data = NULL;
     return url;
 }
 
@@ -15332,9 +15345,8 @@ static bool cn_connect_stream_client_open(cn_rpc_t *rpc) {
 
 static bool cn_connect_stream_client_end_envelope(cn_rpc_t *rpc, connect_str_t payload) {
     rpc->ended = true;
-    if (!cn_error_read_end_stream(&rpc->error, &rpc->received_trailers, payload, rpc->limits, rpc->arena))
-        return cn_error_set(&rpc->error, CONNECT_INTERNAL, "the END_STREAM message of the response is malformed");
-    return rpc->error.code == CONNECT_OK;
+    return cn_error_read_end_stream(&rpc->error, &rpc->received_trailers, payload, rpc->limits, rpc->arena) &&
+        rpc->error.code == CONNECT_OK;
 }
 
 static bool cn_connect_unary_client_end(cn_rpc_t *rpc, connect_str_t body) {
