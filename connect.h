@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 503222e707aafb22. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 b25ef58390900b16. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -18577,6 +18577,9 @@ CN_PRIVATE void cn_conn_set_transport(
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn);
 /* The last bytes of a connection that is given up: TLS's close_notify, behind what waits to be written. */
 CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn);
+/* All that a server says in clear text to a peer that it has no connection for, in the protocol of the first bytes that
+   the peer sent. */
+CN_PRIVATE connect_str_t cn_conn_refusal(connect_str_t first);
 /* Says why the transport could not be opened or broke, before connect_conn_close: calls end with it. text: copied, at
    most 255 bytes. */
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text);
@@ -19269,6 +19272,18 @@ CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {
     if (!conn->tls || !conn->tls->is_open || conn->tls->is_closed) return CN_STR("");
     cn_tls_close(conn->tls);
     return cn_buf_view(&conn->tls->out);
+}
+
+CN_PRIVATE connect_str_t cn_conn_refusal(connect_str_t first) {
+    static const char http1[] = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    static const char http2[] = "\0\0\0\4\0\0\0\0\0"                                      /* SETTINGS */
+                                "\0\0\x08\7\0\0\0\0\0" "\0\0\0\0" "\0\0\0\0"; /* GOAWAY: no stream is served */
+    connect_str_t refusal = {http1, sizeof http1 - 1};
+    if (first.len >= 3 && memcmp(first.data, cn_conn_preface, 3) == 0) {
+        refusal.data = http2;
+        refusal.len = sizeof http2 - 1;
+    }
+    return refusal;
 }
 
 CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {
@@ -25918,8 +25933,9 @@ CN_PRIVATE void cn_loop_tell_outside(const connect_loop_t *loop);
 
 /* #### src/loop/carrier.h ########################################################################################## */
 #if CONNECT_ENABLE_SOCKETS
-/* Carries an accepted socket's bytes; it is closed if on_accept refuses, or memory is out. */
-CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer,
+/* Carries an accepted socket's bytes. If on_accept gives no connection, a peer that speaks in clear text is told so
+   before the socket is closed; if memory is out, it is only closed. */
+CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer, bool is_clear,
     connect_conn_t *(*on_accept)(void *user, const char *peer), void *user);
 /* A turn's last part: connections that were woken, then those that have something to write. */
 CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop);
@@ -25936,7 +25952,9 @@ CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop);
                 wants 0, or what breaks it -> the connection is closed
      LINGERING  the connection is over and gone, its last bytes may not have arrived: a close with unread input would
                 send RST, and RST makes the peer drop them (RFC 9112 9.6). So only the sending side is shut, and
-                input is thrown away until the peer closes, CN_CARRIER_LINGER_MS or CN_CARRIER_LINGER_BYTES
+                input is thrown away until the peer closes, CN_CARRIER_LINGER_MS or CN_CARRIER_LINGER_BYTES.
+                An accepted socket that there is no connection for begins here: its first input is answered, at once,
+                in its protocol (503, or GOAWAY), and then the sending side is shut
 
    Two lists of the loop's: woken are those to be fed nothing, so that they see the time and what was done from outside;
    dirty are those that may have output. All that a turn causes on a connection goes out at its end, in one write.
@@ -25975,6 +25993,7 @@ typedef struct cn_carrier_t {
     bool has_ended;  /* the input */
     bool is_blocked; /* the output: waiting for room */
     bool has_written;
+    bool owes_refusal; /* lingering: nothing was said yet */
     size_t lingered; /* bytes */
     char peer[];     /* its address, as in texts */
 } cn_carrier_t;
@@ -26022,31 +26041,49 @@ static void cn_carrier_break(cn_carrier_t *carrier, int os_error) {
 
 static void cn_carrier_on_timer(void *arg);
 
+static bool cn_carrier_begin_lingering(cn_carrier_t *carrier) {
+    connect_loop_t *loop = carrier->loop;
+    if (loop->lingerers >= CN_CARRIER_LINGERERS ||
+        !cn_source_watch(loop, &carrier->source, CN_POLL_KNOWN | CN_POLL_READ))
+        return false;
+    carrier->state = CN_CARRIER_LINGERING;
+    loop->lingerers++;
+    cn_task_arm(loop, &carrier->timer, loop->now_ms + CN_CARRIER_LINGER_MS, cn_carrier_on_timer, carrier);
+    return true;
+}
+
 /* The connection wants nothing any more. */
 static void cn_carrier_finish(cn_carrier_t *carrier) {
-    connect_loop_t *loop = carrier->loop;
-    connect_conn_t *conn;
-    if (carrier->has_ended || !carrier->has_written || loop->lingerers >= CN_CARRIER_LINGERERS ||
-        shutdown(carrier->source.fd, SHUT_WR) != 0 ||
-        !cn_source_watch(loop, &carrier->source, CN_POLL_KNOWN | CN_POLL_READ)) {
+    connect_conn_t *conn = carrier->conn;
+    if (carrier->has_ended || !carrier->has_written || shutdown(carrier->source.fd, SHUT_WR) != 0 ||
+        !cn_carrier_begin_lingering(carrier)) {
         cn_carrier_end(carrier);
         return;
     }
-    conn = carrier->conn;
     carrier->conn = NULL;
-    carrier->state = CN_CARRIER_LINGERING;
-    loop->lingerers++;
     cn_list_remove(&carrier->woken);
-    cn_buf_free(&carrier->held, loop->allocator);
-    cn_task_arm(loop, &carrier->timer, loop->now_ms + CN_CARRIER_LINGER_MS, cn_carrier_on_timer, carrier);
+    cn_buf_free(&carrier->held, carrier->loop->allocator);
     connect_conn_close(conn);
+}
+
+/* Returns false: the peer is gone. */
+static bool cn_carrier_refuse(cn_carrier_t *carrier, connect_str_t first) {
+    carrier->owes_refusal = false;
+    return cn_socket_write(carrier->source.fd, cn_conn_refusal(first)) > 0 &&
+        shutdown(carrier->source.fd, SHUT_WR) == 0;
 }
 
 static void cn_carrier_linger(cn_carrier_t *carrier) {
     ptrdiff_t got = cn_socket_read(carrier->source.fd, carrier->loop->input, CN_LOOP_INPUT);
+    bool ends = got <= 0;
     if (got < 0 && cn_socket_would_block(errno)) return;
-    if (got > 0) carrier->lingered += (size_t)got;
-    if (got <= 0 || carrier->lingered >= CN_CARRIER_LINGER_BYTES) cn_carrier_free(carrier);
+    if (!ends) {
+        connect_str_t input = {carrier->loop->input, (size_t)got};
+        carrier->lingered += input.len;
+        ends = carrier->lingered >= CN_CARRIER_LINGER_BYTES ||
+            (carrier->owes_refusal && !cn_carrier_refuse(carrier, input));
+    }
+    if (ends) cn_carrier_free(carrier);
 }
 
 /* ---- Bytes ------------------------------------------------------------------------------------------------------ */
@@ -26302,13 +26339,18 @@ static void cn_carrier_identify(cn_carrier_t *carrier) {
         cn_socket_get_credentials(carrier->source.fd, &carrier->conn->credentials);
 }
 
-CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer,
+CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer, bool is_clear,
     connect_conn_t *(*on_accept)(void *user, const char *peer), void *user) {
     cn_carrier_t *carrier = cn_carrier_new(loop, fd, peer, CN_CARRIER_OPEN);
     connect_conn_t *conn = carrier ? on_accept(user, peer) : NULL;
     if (conn) {
         cn_carrier_carry(carrier, conn);
         cn_carrier_identify(carrier);
+        return;
+    }
+    if (carrier && is_clear && cn_carrier_begin_lingering(carrier)) {
+        cn_list_append(&loop->sources, &carrier->source.node);
+        carrier->owes_refusal = true;
         return;
     }
     cn_mem_release(loop->allocator, carrier);
@@ -26462,6 +26504,7 @@ struct cn_listener_t {
     cn_source_t source;
     connect_loop_t *loop;
     cn_listening_t listening;
+    bool is_clear; /* not TLS */
     connect_conn_t *(*on_accept)(void *user, const char *peer);
     void *user;
     connect_task_t pause;
@@ -26492,7 +26535,7 @@ static bool cn_listener_accept(cn_listener_t *listener) {
         cn_listener_pause(listener);
         return false;
     }
-    cn_carrier_accept(loop, fd, peer, listener->on_accept, listener->user);
+    cn_carrier_accept(loop, fd, peer, listener->is_clear, listener->on_accept, listener->user);
     return listener->source.fd >= 0;
 }
 
@@ -26529,6 +26572,7 @@ CN_PRIVATE cn_listener_t *cn_loop_listen(connect_loop_t *loop, const char *addre
         return NULL;
     }
     listener->loop = loop;
+    listener->is_clear = !options || !options->tls;
     listener->on_accept = on_accept;
     listener->user = user;
     listener->source.ready = cn_listener_ready;
