@@ -113,7 +113,7 @@ def check_clients(engine, address):
            run("openssl", "s_client", "-connect", address, "-alpn", "h3", "-CAfile", CA), 1, "alert number 120")
     expect(name + "s_client with TLS 1.1",
            run("openssl", "s_client", "-connect", address, "-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0", "-CAfile", CA),
-           1, {"bearssl": "wrong version number", "openssl": "alert number 70"}[engine])  # BearSSL: alert 70, but as TLS 1.2
+           1, {"bearssl": "wrong version number", "openssl": "alert number 70"}[engine])  # alert 70 in a record of version 0.0
     expect(name + "curl, HTTP/1.1", curl(url, "--http1.1", *mutual), 0, "celsius", "HTTP 1.1", "O=Acme, CN=dashboard")
     expect(name + "curl, HTTP/2", curl(url, "--http2", *mutual), 0, "celsius", "HTTP 2", "O=Acme, CN=dashboard")
     answer = curl(url, "--cacert", CA)
