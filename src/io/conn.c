@@ -693,6 +693,18 @@ CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {
     return cn_buf_view(&conn->tls->out);
 }
 
+CN_PRIVATE connect_str_t cn_conn_refusal(connect_str_t first) {
+    static const char http1[] = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    static const char http2[] = "\0\0\0\4\0\0\0\0\0"                                      /* SETTINGS */
+                                "\0\0\x08\7\0\0\0\0\0" "\0\0\0\0" "\0\0\0\0"; /* GOAWAY: no stream is served */
+    connect_str_t refusal = {http1, sizeof http1 - 1};
+    if (first.len >= 3 && memcmp(first.data, cn_conn_preface, 3) == 0) {
+        refusal.data = http2;
+        refusal.len = sizeof http2 - 1;
+    }
+    return refusal;
+}
+
 CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {
     if (!conn->grace_ms || grace_ms < conn->grace_ms) conn->grace_ms = grace_ms;
     if (conn->http.version && !conn->dead)
