@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 befa0fcc6e0a4690. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 2446df24473e9199. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -18701,10 +18701,11 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
 
 /* ---- Entering and leaving ---- */
 
+/* now_ms: -1: not told. */
 static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
     if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
     if (conn->opened_ms < 0) conn->opened_ms = conn->heard_ms = conn->http.now_ms;
-    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, conn->http.now_ms);
+    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, now_ms);
     conn->http.feeding = true;
 }
 
@@ -18714,7 +18715,7 @@ static void cn_conn_free(connect_conn_t *conn) {
     void *owner = conn->owner;
     if (conn->gone) *conn->gone = true;
     conn->gone = NULL;
-    if (owner) events->enter(owner, conn->http.now_ms);
+    if (owner) events->enter(owner, -1);
     conn->depth = 1; /* what is closed in the events below is closed already */
     conn->dead = true;
     conn->http.feeding = true;
@@ -19124,8 +19125,9 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
 /* The bytes ended, and TLS did not. */
 static void cn_conn_tls_cut(connect_conn_t *conn) {
     char text[CN_CONN_FAILURE_TEXT];
-    snprintf(text, sizeof text, conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
-                                                   : "%s closed the connection during the TLS handshake",
+    snprintf(text, sizeof text,
+        conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
+                           : "%s closed the connection during the TLS handshake",
         conn->peer);
     cn_conn_set_failure(conn, 0, text);
     conn->dead = true;
@@ -19173,7 +19175,7 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     bool gone = false, *outer_gone = conn->gone;
     if (conn->dead || conn->opened_ms < 0) return view; /* without the time nothing can begin, not even a clock */
     conn->gone = &gone;
-    cn_conn_enter(conn, http->now_ms);
+    cn_conn_enter(conn, -1);
     if (http->exchange_count) conn->idle_since_ms = -1;
     if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
         cn_buf_borrow(&http->out, conn->http.pool);
@@ -20466,10 +20468,10 @@ CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const
     cn_serve_finish_with(call, code, message);
     call->promised = false;
     if (!promised || call->x.http) return;
-    if (call->entered && call->events.on_closed) {
+    if (call->entered && call->events.on_closed && call->owner) {
         cn_call_poke(call);
     } else {
-        call->told = true;
+        call->told = true; /* also where the server was freed: nobody is left to tell it */
         cn_call_release_if_done(call);
     }
 }
@@ -21283,6 +21285,8 @@ static void cn_invoke_on_due(cn_exchange_t *x) {
     int64_t now = x->http->now_ms;
     if (call->poked) cn_call_on_poke(call);
     if (call->over) return;
+    if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE)
+        call->deadline_ms = now + call->rpc.timeout_ms;
     if (call->deadline_ms <= now)
         cn_invoke_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
     else
@@ -21372,11 +21376,11 @@ static void cn_invoke_send_head(connect_call_t *call) {
 
 CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, connect_str_t path) {
     cn_exchange_t *x = &call->x;
+    bool undated;
     x->authority = authority;
     x->path = path;
-    if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE)
-        call->deadline_ms = x->http->now_ms + call->rpc.timeout_ms;
-    cn_exchange_set_due(x, call->poked ? x->http->now_ms : call->deadline_ms);
+    undated = call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE;
+    cn_exchange_set_due(x, call->poked || undated ? x->http->now_ms : call->deadline_ms);
     if (call->finished || !cn_call_single_request(call)) cn_invoke_send_head(call);
 }
 
@@ -22860,6 +22864,7 @@ struct connect_client_t {
     int64_t now_ms; /* as last told by a connection; -1: not yet */
     int64_t due_ms; /* a step is due; INT64_MAX: none */
     bool told_now;  /* now_ms is of this moment */
+    bool undated;   /* something counts from when the time is told next, which brings a step */
     unsigned waits; /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted;
@@ -22876,6 +22881,8 @@ CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms);
 CN_PRIVATE void cn_client_leave(void *owner);
 /* The time; -1: not known yet. */
 CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client);
+/* The time, where it is of this moment: what counts from now on counts from it; -1: it is not known. */
+CN_PRIVATE int64_t cn_client_told_ms(const connect_client_t *client);
 /* Has a step soon, out of everything else; at once if there is nothing that could bring it. */
 CN_PRIVATE void cn_client_wake(connect_client_t *client);
 /* Does what is due: called at the time that the host was told, out of everything else. */
@@ -23010,7 +23017,8 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn);
    HTTP/1.1: a response): a server that accepts and closes at once is no server. After a fault the backend rests, from
    CN_POOL_REST_MS on, doubled by each fault to CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
 
-   Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above.
+   Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above. Without a host
+   the time is known only while a connection is fed: who was dialled at another moment counts from the next one.
 
    Events of connections only take notes; connections are dialled and closed in cn_pool_advance, out of all events. */
 
@@ -23132,7 +23140,7 @@ static bool cn_pool_rests(const cn_pool_t *pool, int64_t now_ms) {
 
 /* ---- Dialling ---- */
 
-static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
+static void cn_pool_dial(cn_pool_t *pool, size_t address) {
     cn_backend_t *backend = pool->backend;
     connect_client_t *client = backend->client;
     cn_conn_options_t options;
@@ -23156,12 +23164,25 @@ static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
     }
     conn->home = pool;
     conn->address = address;
-    conn->dialled_ms = now_ms;
+    conn->dialled_ms = cn_client_told_ms(client);
+    if (conn->dialled_ms < 0) client->undated = true;
     cn_list_append(&pool->conns, &conn->node);
     conn->dial_code = client->dial(conn, backend->addresses[address], client->dial_user);
     if (conn->dial_code == CONNECT_OK) return;
     if (!conn->http.failure) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
     connect_conn_close(conn);
+}
+
+/* Has those that were dialled when nobody told the time count from now on. */
+static void cn_pool_date(cn_pool_t *pool) {
+    const int64_t told_ms = cn_client_told_ms(pool->backend->client);
+    cn_list_t *node;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next) {
+        connect_conn_t *conn = cn_pool_conn(node);
+        if (conn->dialled_ms >= 0 || told_ms < 0) continue;
+        conn->dialled_ms = told_ms;
+        pool->next_ms = CN_MAX(pool->next_ms, told_ms + CN_POOL_NEXT_MS);
+    }
 }
 
 /* Closes connections whose time is over, or which lost a race. Returns when the next one's will be. */
@@ -23199,7 +23220,7 @@ static bool cn_pool_go_on(cn_pool_t *pool, int64_t now_ms) {
     const size_t count = pool->backend->address_count;
     uint32_t opening = cn_pool_state(pool).opening;
     while (pool->tried && pool->tried < count && (!opening || pool->next_ms <= now_ms)) {
-        cn_pool_dial(pool, (pool->first + pool->tried++) % count, now_ms);
+        cn_pool_dial(pool, (pool->first + pool->tried++) % count);
         pool->next_ms = now_ms + CN_POOL_NEXT_MS;
         opening = cn_pool_state(pool).opening;
     }
@@ -23219,13 +23240,14 @@ CN_PRIVATE int64_t cn_pool_advance(cn_pool_t *pool, int64_t now_ms) {
     int64_t due_ms;
     bool ok;
     if (count == 0) return INT64_MAX;
+    cn_pool_date(pool);
     ok = cn_pool_go_on(pool, now_ms);
     while (ok && cn_pool_wants_more(pool, now_ms)) {
         if (!pool->tried) {
             pool->tried = 1;
             pool->next_ms = now_ms + CN_POOL_NEXT_MS;
         }
-        cn_pool_dial(pool, (pool->first + pool->tried - 1) % count, now_ms);
+        cn_pool_dial(pool, (pool->first + pool->tried - 1) % count);
         ok = cn_pool_go_on(pool, now_ms); /* it may have failed at once */
     }
     due_ms = cn_pool_prune(pool, now_ms);
@@ -23267,14 +23289,14 @@ CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
 CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
     cn_pool_t *pool = conn->home;
     connect_client_t *client = pool->backend->client;
-    const int64_t age_ms = conn->http.now_ms - conn->dialled_ms;
+    const bool in_time = conn->dialled_ms < 0 || conn->http.now_ms - conn->dialled_ms < client->limits.establish_ms;
     cn_list_remove(&conn->node);
     client->dirty = true;
     if (conn->given_up || conn->http.settled) return;
-    if (!conn->met || conn->dialled_ms < 0 || age_ms < client->limits.establish_ms)
+    if (!conn->met || in_time)
         cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error,
             conn->http.failure, conn->peer);
-    if (conn->met && age_ms < client->limits.establish_ms) cn_pool_fault(pool);
+    if (conn->met && in_time) cn_pool_fault(pool);
 }
 #endif
 
@@ -23954,7 +23976,8 @@ void connect_resolve_finish(
 
    Time. With sockets the loop is the host: its clock, its timer. Without, connections are (api/conn.h): what they are
    fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
-   start dials before it returns.
+   start dials before it returns. What begins where nobody tells the time counts from when it is told next: deadlines,
+   limits of dialling.
 
    Failures. When rounds of dialling fail and nothing is left that could become a connection, the calls that wait since
    before each backend's last failure end with the reason, UNAVAILABLE or what the dialer said; those that come while
@@ -23979,6 +24002,10 @@ CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client) {
     return client->host ? client->host->now_ms(client) : client->now_ms;
 }
 
+CN_PRIVATE int64_t cn_client_told_ms(const connect_client_t *client) {
+    return client->host || client->told_now ? cn_client_now_ms(client) : -1;
+}
+
 /* ---- Entering, leaving, waking ---- */
 
 /* Any connection: without a host it wakes the client. NULL: there is none. */
@@ -24000,7 +24027,10 @@ CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms) {
     connect_client_t *client = (connect_client_t *)owner;
     client->busy++;
     client->now_ms = CN_MAX(client->now_ms, now_ms);
-    client->told_now = now_ms >= 0;
+    if (now_ms < 0) return;
+    client->told_now = true;
+    client->dirty = client->dirty || client->undated;
+    client->undated = false;
 }
 
 static void cn_client_run_pokes(connect_client_t *client) {
@@ -24045,7 +24075,7 @@ static void cn_client_step_watchers(connect_client_t *client) {
         connect_client_t *spread = CN_CONTAINER(node, cn_backend_t, watch_node)->client;
         node = node->next;
         if (!spread->dirty || spread->busy) continue;
-        cn_client_enter(spread, client->now_ms);
+        cn_client_enter(spread, client->told_now ? client->now_ms : -1);
         cn_client_leave(spread);
         if (++steps > CN_CLIENT_ROUNDS) break;
         node = client->watchers.next; /* the spread may be gone */
@@ -24058,7 +24088,9 @@ CN_PRIVATE void cn_client_leave(void *owner) {
         cn_client_settle(client);
         cn_client_step_watchers(client);
     }
-    if (--client->busy == 0 && client->free_wanted && !client->waits) connect_client_free(client);
+    if (--client->busy) return;
+    client->told_now = false;
+    if (client->free_wanted && !client->waits) connect_client_free(client);
 }
 
 CN_PRIVATE void cn_client_step(connect_client_t *client) {
@@ -24117,7 +24149,7 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     const int64_t now = cn_client_now_ms(client);
     int64_t due_ms = call->deadline_ms;
     cn_list_t *list = &client->waiting[call->lane];
-    if (call->opening || (call->not_before_ms > now && (client->host || cn_client_any_conn(client)))) {
+    if (call->opening || (call->not_before_ms > CN_MAX(now, 0) && (client->host || cn_client_any_conn(client)))) {
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
@@ -24127,16 +24159,22 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     client->dirty = true;
 }
 
+/* Has a call's deadline count from now on, if it has not begun yet. told_ms: -1: the time is not known. */
+static bool cn_client_date(connect_call_t *call, int64_t told_ms) {
+    if (call->deadline_ms != INT64_MAX || call->rpc.timeout_ms == CN_TIMEOUT_NONE) return true;
+    if (told_ms >= 0) call->deadline_ms = told_ms + call->rpc.timeout_ms;
+    return told_ms >= 0;
+}
+
 /* Looks at one list's deadlines and pauses. Returns when the next is due. */
 static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, int64_t now_ms) {
-    const bool fresh = client->host || client->told_now;
+    const int64_t told_ms = cn_client_told_ms(client);
     cn_list_t *node, *next;
     int64_t due_ms = INT64_MAX;
     for (node = list->next; node != list; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
-        if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE && fresh)
-            call->deadline_ms = now_ms + call->rpc.timeout_ms;
+        if (!cn_client_date(call, told_ms)) client->undated = true;
         if (call->over || call->deadline_ms <= now_ms) {
             cn_client_move(call, &client->calls);
             if (!call->over)
@@ -24243,7 +24281,8 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
     call->attempts++;
     call->backend = pool->backend;
     call->unprocessed = false;
-    call->begun_ms = cn_client_now_ms(client);
+    call->begun_ms = cn_client_told_ms(client);
+    (void)cn_client_date(call, call->begun_ms); /* else the exchange does it, when its connection is fed */
     if (!cn_client_prepare(owner, call, conn)) {
         cn_error_memory(&call->rpc.error);
         cn_invoke_end(call);
