@@ -35,7 +35,7 @@ CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples footprint readme tls-idle \
     bench-build conformance-protobuf bits32 $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,tls-storm interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
+ALONE := $(addprefix build/passed/,tls-storm tls-peers interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -145,6 +145,8 @@ build/passed/bench-build: $(BENCH)
 build/passed/interop: build/interop/server build/interop/client build/interop/peers build/interop/telemetry.pb \
     $(wildcard tests/interop/*/*) tests/interop/run.py
 	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
+build/passed/tls-peers: tests/tls/peers.py build/interop/server build/interop/client build/certificates/ca.pem
+	@sh tests/check.sh tls-peers $(PYTHON) tests/tls/peers.py
 build/passed/bits32: build/private/connect.h build/gen/.done $(wildcard tests/bits32/*) tests/bits32.sh \
     tests/unit/test_lengths.c
 	@sh tests/check.sh bits32 sh tests/bits32.sh
@@ -200,6 +202,8 @@ other-architectures: build/private/connect.h build/gen/.done
 
 # ---- Interop: ours in C, with sanitizers; connect-go and grpc-go in one Go program; the rest are scripts ----
 
+build/interop/server build/interop/client: LIBS += -lssl -lcrypto
+build/interop/server build/interop/client: connect_openssl.h
 build/interop/%: tests/interop/%.c connect.h build/gen/.done
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(SANITIZE) $(WARNINGS) -Werror $(INCLUDES) $< -o $@ $(LIBS)

@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 500414c748b6dfdf. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 0ce22e089f2d9757. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -14478,8 +14478,8 @@ CN_PRIVATE bool cn_error_write_end_stream(cn_buf_t *out, const connect_allocator
    `otherwise`. All texts: in the arena. The text has CN_SLACK readable bytes behind it. */
 CN_PRIVATE bool cn_error_read_json(
     connect_error_t *error, connect_str_t json, connect_code_t otherwise, connect_arena_t *arena);
-/* Reads an END_STREAM object: the error (code OK: none), and the metadata. Returns false: malformed, or over the
-   limits. */
+/* Reads an END_STREAM object: the error (code OK: none), and the metadata. Returns false, and the error says why:
+   malformed, over the limits, or out of memory. */
 CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
     const connect_limits_t *limits, connect_arena_t *arena);
 /* gRPC: grpc-status-details-bin, a google.rpc.Status in unpadded base64; the absent view: out of memory. */
@@ -14663,8 +14663,8 @@ CN_PRIVATE bool cn_error_read_json(
         cn_json_next(&reader) == CN_JSON_END;
 }
 
-static bool cn_error_read_metadata(
-    cn_headers_t *trailers, cn_json_reader_t *reader, const connect_limits_t *limits, connect_arena_t *arena) {
+static bool cn_error_read_metadata(cn_headers_t *trailers, cn_json_reader_t *reader, const connect_limits_t *limits,
+    connect_arena_t *arena, cn_headers_result_t *result) {
     cn_json_token_t token;
     while ((token = cn_json_next(reader)) == CN_JSON_NAME) {
         connect_str_t name = reader->text;
@@ -14675,15 +14675,15 @@ static bool cn_error_read_metadata(
         }
         while ((token = cn_json_next(reader)) == CN_JSON_STRING)
             if (!cn_header_value_valid(reader->text) ||
-                cn_headers_receive(trailers, arena, limits, name, reader->text) != CN_HEADERS_OK)
+                (*result = cn_headers_receive(trailers, arena, limits, name, reader->text)) != CN_HEADERS_OK)
                 return false;
         if (token != CN_JSON_ARRAY_END) return false;
     }
     return token == CN_JSON_OBJECT_END;
 }
 
-CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
-    const connect_limits_t *limits, connect_arena_t *arena) {
+static bool cn_error_read_end_stream_object(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
+    const connect_limits_t *limits, connect_arena_t *arena, cn_headers_result_t *result) {
     cn_json_reader_t reader;
     cn_headers_t metadata;
     cn_json_token_t token;
@@ -14698,13 +14698,26 @@ CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers
             if (token != CN_JSON_OBJECT_BEGIN || !cn_error_read_object(error, &reader, CONNECT_UNKNOWN, arena))
                 return false;
         } else if (connect_str_equal(name, CN_STR("metadata")) && token == CN_JSON_OBJECT_BEGIN) {
-            if (!cn_error_read_metadata(&metadata, &reader, limits, arena)) return false;
+            if (!cn_error_read_metadata(&metadata, &reader, limits, arena, result)) return false;
         } else if (!cn_json_skip(&reader, token)) {
             return false;
         }
     }
     *trailers = cn_headers_view(&metadata);
     return token == CN_JSON_OBJECT_END && cn_json_next(&reader) == CN_JSON_END;
+}
+
+CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
+    const connect_limits_t *limits, connect_arena_t *arena) {
+    cn_headers_result_t result = CN_HEADERS_OK;
+    if (cn_error_read_end_stream_object(error, trailers, json, limits, arena, &result)) return true;
+    memset(error, 0, sizeof *error);
+    if (result == CN_HEADERS_TOO_LARGE)
+        return cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED,
+            "the trailers of the response are over limits.header_bytes or limits.header_count");
+    return arena->failed
+        ? cn_error_memory(error)
+        : cn_error_set(error, CONNECT_INTERNAL, "the END_STREAM message of the response is malformed");
 }
 
 /* ---- google.rpc.Status ---- */
@@ -15222,7 +15235,7 @@ static connect_str_t cn_connect_get_url(cn_rpc_t *rpc, connect_str_t path, conne
     url = connect_arena_printf(rpc->arena, CONNECT_STR_FMT "?connect=v1%s%s%s&encoding=%s&message=" CONNECT_STR_FMT,
         CONNECT_STR_ARG(path), text ? "" : "&base64=1", rpc->coding_body ? "&compression=" : "", compression,
         rpc->json ? "json" : "proto", CONNECT_STR_ARG(value));
-    if (url.len + sizeof "GET  HTTP/1.1" > limit) url.data = NULL;
+    if (url.len + sizeof "GET  HTTP/1.1" - 1 > limit) url.data = NULL;
     return url;
 }
 
@@ -15332,9 +15345,8 @@ static bool cn_connect_stream_client_open(cn_rpc_t *rpc) {
 
 static bool cn_connect_stream_client_end_envelope(cn_rpc_t *rpc, connect_str_t payload) {
     rpc->ended = true;
-    if (!cn_error_read_end_stream(&rpc->error, &rpc->received_trailers, payload, rpc->limits, rpc->arena))
-        return cn_error_set(&rpc->error, CONNECT_INTERNAL, "the END_STREAM message of the response is malformed");
-    return rpc->error.code == CONNECT_OK;
+    return cn_error_read_end_stream(&rpc->error, &rpc->received_trailers, payload, rpc->limits, rpc->arena) &&
+        rpc->error.code == CONNECT_OK;
 }
 
 static bool cn_connect_unary_client_end(cn_rpc_t *rpc, connect_str_t body) {
@@ -18570,6 +18582,9 @@ CN_PRIVATE void cn_conn_set_transport(
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn);
 /* The last bytes of a connection that is given up: TLS's close_notify, behind what waits to be written. */
 CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn);
+/* All that a server says in clear text to a peer that it has no connection for, in the protocol of the first bytes that
+   the peer sent. */
+CN_PRIVATE connect_str_t cn_conn_refusal(connect_str_t first);
 /* Says why the transport could not be opened or broke, before connect_conn_close: calls end with it. text: copied, at
    most 255 bytes. */
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text);
@@ -18679,10 +18694,11 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
 
 /* ---- Entering and leaving ---- */
 
+/* now_ms: -1: not told. */
 static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
     if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
     if (conn->opened_ms < 0) conn->opened_ms = conn->heard_ms = conn->http.now_ms;
-    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, conn->http.now_ms);
+    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, now_ms);
     conn->http.feeding = true;
 }
 
@@ -18692,7 +18708,7 @@ static void cn_conn_free(connect_conn_t *conn) {
     void *owner = conn->owner;
     if (conn->gone) *conn->gone = true;
     conn->gone = NULL;
-    if (owner) events->enter(owner, conn->http.now_ms);
+    if (owner) events->enter(owner, -1);
     conn->depth = 1; /* what is closed in the events below is closed already */
     conn->dead = true;
     conn->http.feeding = true;
@@ -19102,8 +19118,9 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
 /* The bytes ended, and TLS did not. */
 static void cn_conn_tls_cut(connect_conn_t *conn) {
     char text[CN_CONN_FAILURE_TEXT];
-    snprintf(text, sizeof text, conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
-                                                   : "%s closed the connection during the TLS handshake",
+    snprintf(text, sizeof text,
+        conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
+                           : "%s closed the connection during the TLS handshake",
         conn->peer);
     cn_conn_set_failure(conn, 0, text);
     conn->dead = true;
@@ -19151,7 +19168,7 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     bool gone = false, *outer_gone = conn->gone;
     if (conn->dead || conn->opened_ms < 0) return view; /* without the time nothing can begin, not even a clock */
     conn->gone = &gone;
-    cn_conn_enter(conn, http->now_ms);
+    cn_conn_enter(conn, -1);
     if (http->exchange_count) conn->idle_since_ms = -1;
     if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
         cn_buf_borrow(&http->out, conn->http.pool);
@@ -19262,6 +19279,18 @@ CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {
     if (!conn->tls || !conn->tls->is_open || conn->tls->is_closed) return CN_STR("");
     cn_tls_close(conn->tls);
     return cn_buf_view(&conn->tls->out);
+}
+
+CN_PRIVATE connect_str_t cn_conn_refusal(connect_str_t first) {
+    static const char http1[] = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    static const char http2[] = "\0\0\0\4\0\0\0\0\0"                                      /* SETTINGS */
+                                "\0\0\x08\7\0\0\0\0\0" "\0\0\0\0" "\0\0\0\0"; /* GOAWAY: no stream is served */
+    connect_str_t refusal = {http1, sizeof http1 - 1};
+    if (first.len >= 3 && memcmp(first.data, cn_conn_preface, 3) == 0) {
+        refusal.data = http2;
+        refusal.len = sizeof http2 - 1;
+    }
+    return refusal;
 }
 
 CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {
@@ -20432,10 +20461,10 @@ CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const
     cn_serve_finish_with(call, code, message);
     call->promised = false;
     if (!promised || call->x.http) return;
-    if (call->entered && call->events.on_closed) {
+    if (call->entered && call->events.on_closed && call->owner) {
         cn_call_poke(call);
     } else {
-        call->told = true;
+        call->told = true; /* also where the server was freed: nobody is left to tell it */
         cn_call_release_if_done(call);
     }
 }
@@ -21249,6 +21278,8 @@ static void cn_invoke_on_due(cn_exchange_t *x) {
     int64_t now = x->http->now_ms;
     if (call->poked) cn_call_on_poke(call);
     if (call->over) return;
+    if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE)
+        call->deadline_ms = now + call->rpc.timeout_ms;
     if (call->deadline_ms <= now)
         cn_invoke_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
     else
@@ -21338,11 +21369,11 @@ static void cn_invoke_send_head(connect_call_t *call) {
 
 CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, connect_str_t path) {
     cn_exchange_t *x = &call->x;
+    bool undated;
     x->authority = authority;
     x->path = path;
-    if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE)
-        call->deadline_ms = x->http->now_ms + call->rpc.timeout_ms;
-    cn_exchange_set_due(x, call->poked ? x->http->now_ms : call->deadline_ms);
+    undated = call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE;
+    cn_exchange_set_due(x, call->poked || undated ? x->http->now_ms : call->deadline_ms);
     if (call->finished || !cn_call_single_request(call)) cn_invoke_send_head(call);
 }
 
@@ -22826,6 +22857,7 @@ struct connect_client_t {
     int64_t now_ms; /* as last told by a connection; -1: not yet */
     int64_t due_ms; /* a step is due; INT64_MAX: none */
     bool told_now;  /* now_ms is of this moment */
+    bool undated;   /* something counts from when the time is told next, which brings a step */
     unsigned waits; /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted;
@@ -22842,6 +22874,8 @@ CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms);
 CN_PRIVATE void cn_client_leave(void *owner);
 /* The time; -1: not known yet. */
 CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client);
+/* The time, where it is of this moment: what counts from now on counts from it; -1: it is not known. */
+CN_PRIVATE int64_t cn_client_told_ms(const connect_client_t *client);
 /* Has a step soon, out of everything else; at once if there is nothing that could bring it. */
 CN_PRIVATE void cn_client_wake(connect_client_t *client);
 /* Does what is due: called at the time that the host was told, out of everything else. */
@@ -22976,7 +23010,8 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn);
    HTTP/1.1: a response): a server that accepts and closes at once is no server. After a fault the backend rests, from
    CN_POOL_REST_MS on, doubled by each fault to CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
 
-   Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above.
+   Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above. Without a host
+   the time is known only while a connection is fed: who was dialled at another moment counts from the next one.
 
    Events of connections only take notes; connections are dialled and closed in cn_pool_advance, out of all events. */
 
@@ -23098,7 +23133,7 @@ static bool cn_pool_rests(const cn_pool_t *pool, int64_t now_ms) {
 
 /* ---- Dialling ---- */
 
-static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
+static void cn_pool_dial(cn_pool_t *pool, size_t address) {
     cn_backend_t *backend = pool->backend;
     connect_client_t *client = backend->client;
     cn_conn_options_t options;
@@ -23122,12 +23157,25 @@ static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
     }
     conn->home = pool;
     conn->address = address;
-    conn->dialled_ms = now_ms;
+    conn->dialled_ms = cn_client_told_ms(client);
+    if (conn->dialled_ms < 0) client->undated = true;
     cn_list_append(&pool->conns, &conn->node);
     conn->dial_code = client->dial(conn, backend->addresses[address], client->dial_user);
     if (conn->dial_code == CONNECT_OK) return;
     if (!conn->http.failure) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
     connect_conn_close(conn);
+}
+
+/* Has those that were dialled when nobody told the time count from now on. */
+static void cn_pool_date(cn_pool_t *pool) {
+    const int64_t told_ms = cn_client_told_ms(pool->backend->client);
+    cn_list_t *node;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next) {
+        connect_conn_t *conn = cn_pool_conn(node);
+        if (conn->dialled_ms >= 0 || told_ms < 0) continue;
+        conn->dialled_ms = told_ms;
+        pool->next_ms = CN_MAX(pool->next_ms, told_ms + CN_POOL_NEXT_MS);
+    }
 }
 
 /* Closes connections whose time is over, or which lost a race. Returns when the next one's will be. */
@@ -23165,7 +23213,7 @@ static bool cn_pool_go_on(cn_pool_t *pool, int64_t now_ms) {
     const size_t count = pool->backend->address_count;
     uint32_t opening = cn_pool_state(pool).opening;
     while (pool->tried && pool->tried < count && (!opening || pool->next_ms <= now_ms)) {
-        cn_pool_dial(pool, (pool->first + pool->tried++) % count, now_ms);
+        cn_pool_dial(pool, (pool->first + pool->tried++) % count);
         pool->next_ms = now_ms + CN_POOL_NEXT_MS;
         opening = cn_pool_state(pool).opening;
     }
@@ -23185,13 +23233,14 @@ CN_PRIVATE int64_t cn_pool_advance(cn_pool_t *pool, int64_t now_ms) {
     int64_t due_ms;
     bool ok;
     if (count == 0) return INT64_MAX;
+    cn_pool_date(pool);
     ok = cn_pool_go_on(pool, now_ms);
     while (ok && cn_pool_wants_more(pool, now_ms)) {
         if (!pool->tried) {
             pool->tried = 1;
             pool->next_ms = now_ms + CN_POOL_NEXT_MS;
         }
-        cn_pool_dial(pool, (pool->first + pool->tried - 1) % count, now_ms);
+        cn_pool_dial(pool, (pool->first + pool->tried - 1) % count);
         ok = cn_pool_go_on(pool, now_ms); /* it may have failed at once */
     }
     due_ms = cn_pool_prune(pool, now_ms);
@@ -23233,14 +23282,14 @@ CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
 CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
     cn_pool_t *pool = conn->home;
     connect_client_t *client = pool->backend->client;
-    const int64_t age_ms = conn->http.now_ms - conn->dialled_ms;
+    const bool in_time = conn->dialled_ms < 0 || conn->http.now_ms - conn->dialled_ms < client->limits.establish_ms;
     cn_list_remove(&conn->node);
     client->dirty = true;
     if (conn->given_up || conn->http.settled) return;
-    if (!conn->met || conn->dialled_ms < 0 || age_ms < client->limits.establish_ms)
+    if (!conn->met || in_time)
         cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error,
             conn->http.failure, conn->peer);
-    if (conn->met && age_ms < client->limits.establish_ms) cn_pool_fault(pool);
+    if (conn->met && in_time) cn_pool_fault(pool);
 }
 #endif
 
@@ -23920,7 +23969,8 @@ void connect_resolve_finish(
 
    Time. With sockets the loop is the host: its clock, its timer. Without, connections are (api/conn.h): what they are
    fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
-   start dials before it returns.
+   start dials before it returns. What begins where nobody tells the time counts from when it is told next: deadlines,
+   limits of dialling.
 
    Failures. When rounds of dialling fail and nothing is left that could become a connection, the calls that wait since
    before each backend's last failure end with the reason, UNAVAILABLE or what the dialer said; those that come while
@@ -23945,6 +23995,10 @@ CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client) {
     return client->host ? client->host->now_ms(client) : client->now_ms;
 }
 
+CN_PRIVATE int64_t cn_client_told_ms(const connect_client_t *client) {
+    return client->host || client->told_now ? cn_client_now_ms(client) : -1;
+}
+
 /* ---- Entering, leaving, waking ---- */
 
 /* Any connection: without a host it wakes the client. NULL: there is none. */
@@ -23966,7 +24020,10 @@ CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms) {
     connect_client_t *client = (connect_client_t *)owner;
     client->busy++;
     client->now_ms = CN_MAX(client->now_ms, now_ms);
-    client->told_now = now_ms >= 0;
+    if (now_ms < 0) return;
+    client->told_now = true;
+    client->dirty = client->dirty || client->undated;
+    client->undated = false;
 }
 
 static void cn_client_run_pokes(connect_client_t *client) {
@@ -24011,7 +24068,7 @@ static void cn_client_step_watchers(connect_client_t *client) {
         connect_client_t *spread = CN_CONTAINER(node, cn_backend_t, watch_node)->client;
         node = node->next;
         if (!spread->dirty || spread->busy) continue;
-        cn_client_enter(spread, client->now_ms);
+        cn_client_enter(spread, client->told_now ? client->now_ms : -1);
         cn_client_leave(spread);
         if (++steps > CN_CLIENT_ROUNDS) break;
         node = client->watchers.next; /* the spread may be gone */
@@ -24024,7 +24081,9 @@ CN_PRIVATE void cn_client_leave(void *owner) {
         cn_client_settle(client);
         cn_client_step_watchers(client);
     }
-    if (--client->busy == 0 && client->free_wanted && !client->waits) connect_client_free(client);
+    if (--client->busy) return;
+    client->told_now = false;
+    if (client->free_wanted && !client->waits) connect_client_free(client);
 }
 
 CN_PRIVATE void cn_client_step(connect_client_t *client) {
@@ -24083,7 +24142,7 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     const int64_t now = cn_client_now_ms(client);
     int64_t due_ms = call->deadline_ms;
     cn_list_t *list = &client->waiting[call->lane];
-    if (call->opening || (call->not_before_ms > now && (client->host || cn_client_any_conn(client)))) {
+    if (call->opening || (call->not_before_ms > CN_MAX(now, 0) && (client->host || cn_client_any_conn(client)))) {
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
@@ -24093,16 +24152,22 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     client->dirty = true;
 }
 
+/* Has a call's deadline count from now on, if it has not begun yet. told_ms: -1: the time is not known. */
+static bool cn_client_date(connect_call_t *call, int64_t told_ms) {
+    if (call->deadline_ms != INT64_MAX || call->rpc.timeout_ms == CN_TIMEOUT_NONE) return true;
+    if (told_ms >= 0) call->deadline_ms = told_ms + call->rpc.timeout_ms;
+    return told_ms >= 0;
+}
+
 /* Looks at one list's deadlines and pauses. Returns when the next is due. */
 static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, int64_t now_ms) {
-    const bool fresh = client->host || client->told_now;
+    const int64_t told_ms = cn_client_told_ms(client);
     cn_list_t *node, *next;
     int64_t due_ms = INT64_MAX;
     for (node = list->next; node != list; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
-        if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE && fresh)
-            call->deadline_ms = now_ms + call->rpc.timeout_ms;
+        if (!cn_client_date(call, told_ms)) client->undated = true;
         if (call->over || call->deadline_ms <= now_ms) {
             cn_client_move(call, &client->calls);
             if (!call->over)
@@ -24209,7 +24274,8 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
     call->attempts++;
     call->backend = pool->backend;
     call->unprocessed = false;
-    call->begun_ms = cn_client_now_ms(client);
+    call->begun_ms = cn_client_told_ms(client);
+    (void)cn_client_date(call, call->begun_ms); /* else the exchange does it, when its connection is fed */
     if (!cn_client_prepare(owner, call, conn)) {
         cn_error_memory(&call->rpc.error);
         cn_invoke_end(call);
@@ -25911,8 +25977,9 @@ CN_PRIVATE void cn_loop_tell_outside(const connect_loop_t *loop);
 
 /* #### src/loop/carrier.h ########################################################################################## */
 #if CONNECT_ENABLE_SOCKETS
-/* Carries an accepted socket's bytes; it is closed if on_accept refuses, or memory is out. */
-CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer,
+/* Carries an accepted socket's bytes. If on_accept gives no connection, a peer that speaks in clear text is told so
+   before the socket is closed; if memory is out, it is only closed. */
+CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer, bool is_clear,
     connect_conn_t *(*on_accept)(void *user, const char *peer), void *user);
 /* A turn's last part: connections that were woken, then those that have something to write. */
 CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop);
@@ -25929,7 +25996,9 @@ CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop);
                 wants 0, or what breaks it -> the connection is closed
      LINGERING  the connection is over and gone, its last bytes may not have arrived: a close with unread input would
                 send RST, and RST makes the peer drop them (RFC 9112 9.6). So only the sending side is shut, and
-                input is thrown away until the peer closes, CN_CARRIER_LINGER_MS or CN_CARRIER_LINGER_BYTES
+                input is thrown away until the peer closes, CN_CARRIER_LINGER_MS or CN_CARRIER_LINGER_BYTES.
+                An accepted socket that there is no connection for begins here: its first input is answered, at once,
+                in its protocol (503, or GOAWAY), and then the sending side is shut
 
    Two lists of the loop's: woken are those to be fed nothing, so that they see the time and what was done from outside;
    dirty are those that may have output. All that a turn causes on a connection goes out at its end, in one write.
@@ -25968,6 +26037,7 @@ typedef struct cn_carrier_t {
     bool has_ended;  /* the input */
     bool is_blocked; /* the output: waiting for room */
     bool has_written;
+    bool owes_refusal; /* lingering: nothing was said yet */
     size_t lingered; /* bytes */
     char peer[];     /* its address, as in texts */
 } cn_carrier_t;
@@ -26015,31 +26085,49 @@ static void cn_carrier_break(cn_carrier_t *carrier, int os_error) {
 
 static void cn_carrier_on_timer(void *arg);
 
+static bool cn_carrier_begin_lingering(cn_carrier_t *carrier) {
+    connect_loop_t *loop = carrier->loop;
+    if (loop->lingerers >= CN_CARRIER_LINGERERS ||
+        !cn_source_watch(loop, &carrier->source, CN_POLL_KNOWN | CN_POLL_READ))
+        return false;
+    carrier->state = CN_CARRIER_LINGERING;
+    loop->lingerers++;
+    cn_task_arm(loop, &carrier->timer, loop->now_ms + CN_CARRIER_LINGER_MS, cn_carrier_on_timer, carrier);
+    return true;
+}
+
 /* The connection wants nothing any more. */
 static void cn_carrier_finish(cn_carrier_t *carrier) {
-    connect_loop_t *loop = carrier->loop;
-    connect_conn_t *conn;
-    if (carrier->has_ended || !carrier->has_written || loop->lingerers >= CN_CARRIER_LINGERERS ||
-        shutdown(carrier->source.fd, SHUT_WR) != 0 ||
-        !cn_source_watch(loop, &carrier->source, CN_POLL_KNOWN | CN_POLL_READ)) {
+    connect_conn_t *conn = carrier->conn;
+    if (carrier->has_ended || !carrier->has_written || shutdown(carrier->source.fd, SHUT_WR) != 0 ||
+        !cn_carrier_begin_lingering(carrier)) {
         cn_carrier_end(carrier);
         return;
     }
-    conn = carrier->conn;
     carrier->conn = NULL;
-    carrier->state = CN_CARRIER_LINGERING;
-    loop->lingerers++;
     cn_list_remove(&carrier->woken);
-    cn_buf_free(&carrier->held, loop->allocator);
-    cn_task_arm(loop, &carrier->timer, loop->now_ms + CN_CARRIER_LINGER_MS, cn_carrier_on_timer, carrier);
+    cn_buf_free(&carrier->held, carrier->loop->allocator);
     connect_conn_close(conn);
+}
+
+/* Returns false: the peer is gone. */
+static bool cn_carrier_refuse(cn_carrier_t *carrier, connect_str_t first) {
+    carrier->owes_refusal = false;
+    return cn_socket_write(carrier->source.fd, cn_conn_refusal(first)) > 0 &&
+        shutdown(carrier->source.fd, SHUT_WR) == 0;
 }
 
 static void cn_carrier_linger(cn_carrier_t *carrier) {
     ptrdiff_t got = cn_socket_read(carrier->source.fd, carrier->loop->input, CN_LOOP_INPUT);
+    bool ends = got <= 0;
     if (got < 0 && cn_socket_would_block(errno)) return;
-    if (got > 0) carrier->lingered += (size_t)got;
-    if (got <= 0 || carrier->lingered >= CN_CARRIER_LINGER_BYTES) cn_carrier_free(carrier);
+    if (!ends) {
+        connect_str_t input = {carrier->loop->input, (size_t)got};
+        carrier->lingered += input.len;
+        ends = carrier->lingered >= CN_CARRIER_LINGER_BYTES ||
+            (carrier->owes_refusal && !cn_carrier_refuse(carrier, input));
+    }
+    if (ends) cn_carrier_free(carrier);
 }
 
 /* ---- Bytes ------------------------------------------------------------------------------------------------------ */
@@ -26295,13 +26383,18 @@ static void cn_carrier_identify(cn_carrier_t *carrier) {
         cn_socket_get_credentials(carrier->source.fd, &carrier->conn->credentials);
 }
 
-CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer,
+CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer, bool is_clear,
     connect_conn_t *(*on_accept)(void *user, const char *peer), void *user) {
     cn_carrier_t *carrier = cn_carrier_new(loop, fd, peer, CN_CARRIER_OPEN);
     connect_conn_t *conn = carrier ? on_accept(user, peer) : NULL;
     if (conn) {
         cn_carrier_carry(carrier, conn);
         cn_carrier_identify(carrier);
+        return;
+    }
+    if (carrier && is_clear && cn_carrier_begin_lingering(carrier)) {
+        cn_list_append(&loop->sources, &carrier->source.node);
+        carrier->owes_refusal = true;
         return;
     }
     cn_mem_release(loop->allocator, carrier);
@@ -26455,6 +26548,7 @@ struct cn_listener_t {
     cn_source_t source;
     connect_loop_t *loop;
     cn_listening_t listening;
+    bool is_clear; /* not TLS */
     connect_conn_t *(*on_accept)(void *user, const char *peer);
     void *user;
     connect_task_t pause;
@@ -26485,7 +26579,7 @@ static bool cn_listener_accept(cn_listener_t *listener) {
         cn_listener_pause(listener);
         return false;
     }
-    cn_carrier_accept(loop, fd, peer, listener->on_accept, listener->user);
+    cn_carrier_accept(loop, fd, peer, listener->is_clear, listener->on_accept, listener->user);
     return listener->source.fd >= 0;
 }
 
@@ -26522,6 +26616,7 @@ CN_PRIVATE cn_listener_t *cn_loop_listen(connect_loop_t *loop, const char *addre
         return NULL;
     }
     listener->loop = loop;
+    listener->is_clear = !options || !options->tls;
     listener->on_accept = on_accept;
     listener->user = user;
     listener->source.ready = cn_listener_ready;
