@@ -4,6 +4,7 @@
 #   make test     everything that must hold, in less than ten minutes on two cores
 #   make conformance   the official Connect conformance suite, server and client
 #   make bench    speed against the floors, and of the codec against its peers, side by side
+#   make bench-tls     TLS, beside its engines alone
 #   make bench-gates   instruction counts and sizes against the committed ones
 #
 # Work on it:     make amalgamate | fuzz | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
