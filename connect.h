@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 52dae7759150db12. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 0ce22e089f2d9757. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -1535,7 +1535,7 @@ CN_PRIVATE bool cn_str_equal_nocase(connect_str_t a, connect_str_t b) {
     size_t i;
     if (a.len != b.len) return false;
     for (i = 0; i < a.len; i++)
-        if (cn_str_lower(a.data[i]) != cn_str_lower(b.data[i])) return false;
+        if (a.data[i] != b.data[i] && cn_str_lower(a.data[i]) != cn_str_lower(b.data[i])) return false;
     return true;
 }
 
@@ -1796,6 +1796,9 @@ CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *alloca
 /* Says that so many of the reserved bytes were written. */
 CN_PRIVATE void cn_buf_commit(cn_buf_t *buf, size_t len);
 CN_PRIVATE bool cn_buf_append(cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len);
+/* Appends a piece of what the sender says will be `whole` bytes, with all that is in the queue. */
+CN_PRIVATE bool cn_buf_append_part(
+    cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len, size_t whole);
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes);
 /* Takes bytes off the start. */
 CN_PRIVATE void cn_buf_drop(cn_buf_t *buf, size_t len);
@@ -1811,13 +1814,14 @@ typedef struct cn_spare_t { /* how a spare block begins */
 typedef struct cn_buf_pool_t { /* memory that connections borrow, so that an idle one owns none */
     cn_buf_t blocks[16];
     size_t count;
+    size_t large_bytes;     /* of those blocks, in large ones */
     cn_spare_t *spares[16]; /* blocks that are no queues, by a size class of who uses them */
     size_t spare_bytes;
 } cn_buf_pool_t;
 
 /* Gives an empty queue a block from the pool, if there is one. */
 CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool);
-/* Puts the block of an empty queue into the pool; a large one, and one too many, is freed. */
+/* Puts the block of an empty queue into the pool; one too many, and large ones above a sum, are freed. */
 CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 /* Takes a spare block of this class and size; NULL: there is none. */
 CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size);
@@ -1828,7 +1832,9 @@ CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t 
 /* #### src/base/buf.c ############################################################################################## */
 /* A byte queue in one block. Bytes are appended at `end` and dropped at `start`; the block is read in place, so what
    is in the queue is always contiguous. When the end of the block is reached, the bytes are moved to its start if that
-   makes room, else the block doubles. Behind `capacity` there are CN_SLACK bytes more, which readers may read.
+   makes room, else the block doubles. Where the sender has said how much is to come it grows fourfold, but not past
+   that: a claim takes at most four times the bytes that are there. Behind `capacity` there are CN_SLACK bytes more,
+   which readers may read.
 
    Invariants: start <= end <= capacity; an empty queue has start == end == 0. */
 
@@ -1845,9 +1851,25 @@ CN_PRIVATE connect_str_t cn_buf_view(const cn_buf_t *buf) {
     return view;
 }
 
+/* Moves what is in the queue into a new block. Returns false: out of memory, nothing changed. */
+static bool cn_buf_move(cn_buf_t *buf, const connect_allocator_t *allocator, size_t capacity) {
+    const size_t used = buf->end - buf->start;
+    char *block;
+    if (!allocator) allocator = connect_allocator_libc();
+    block = (char *)allocator->acquire(allocator->ctx, capacity + CN_SLACK);
+    if (!block) return false;
+    if (used) memcpy(block, buf->block + buf->start, used);
+    memset(block + capacity, 0, CN_SLACK);
+    cn_mem_release(allocator, buf->block);
+    buf->block = block;
+    buf->start = 0;
+    buf->end = used;
+    buf->capacity = capacity;
+    return true;
+}
+
 CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *allocator, size_t len) {
     size_t used = buf->end - buf->start, capacity;
-    char *block;
     if (CN_LIKELY(buf->block && buf->capacity - buf->end >= len)) return buf->block + buf->end;
     if (buf->block && buf->capacity - used >= len && used <= buf->capacity / 2) {
         memmove(buf->block, buf->block + buf->start, used);
@@ -1859,17 +1881,7 @@ CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *alloca
     capacity = CN_MAX(buf->capacity * 2, (size_t)CN_BUF_FIRST);
     while (capacity < used + len)
         capacity *= 2;
-    if (!allocator) allocator = connect_allocator_libc();
-    block = (char *)allocator->acquire(allocator->ctx, capacity + CN_SLACK);
-    if (!block) return NULL;
-    if (used) memcpy(block, buf->block + buf->start, used);
-    memset(block + capacity, 0, CN_SLACK);
-    cn_mem_release(allocator, buf->block);
-    buf->block = block;
-    buf->start = 0;
-    buf->end = used;
-    buf->capacity = capacity;
-    return block + used;
+    return cn_buf_move(buf, allocator, capacity) ? buf->block + used : NULL;
 }
 
 CN_PRIVATE void cn_buf_commit(cn_buf_t *buf, size_t len) {
@@ -1884,6 +1896,17 @@ CN_PRIVATE bool cn_buf_append(cn_buf_t *buf, const connect_allocator_t *allocato
     memcpy(to, bytes, len);
     buf->end += len;
     return true;
+}
+
+CN_PRIVATE bool cn_buf_append_part(
+    cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len, size_t whole) {
+    const size_t used = buf->end - buf->start;
+    const bool grows = buf->capacity - buf->end < len && whole > buf->capacity && whole > CN_BUF_FIRST;
+    if (grows && len <= whole - used && whole < SIZE_MAX / 4) {
+        const size_t capacity = CN_MIN(whole, CN_MAX(4 * (used + len), (size_t)CN_BUF_FIRST));
+        if (!cn_buf_move(buf, allocator, capacity)) return false;
+    }
+    return cn_buf_append(buf, allocator, bytes, len);
 }
 
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes) {
@@ -1909,17 +1932,21 @@ CN_PRIVATE void cn_buf_free(cn_buf_t *buf, const connect_allocator_t *allocator)
     memset(buf, 0, sizeof *buf);
 }
 
-#define CN_BUF_POOLED_MAX (64u * 1024u)
+#define CN_BUF_LARGE (64u * 1024u)
+#define CN_BUF_LARGE_MAX (1024u * 1024u) /* of large blocks in a pool, together */
 
 CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool) {
     if (buf->block || !pool->count) return;
     *buf = pool->blocks[--pool->count];
     buf->start = buf->end = 0;
+    if (buf->capacity > CN_BUF_LARGE) pool->large_bytes -= buf->capacity;
 }
 
 CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator) {
+    const size_t large = buf->capacity > CN_BUF_LARGE ? buf->capacity : 0;
     if (!buf->block) return;
-    if (pool->count < CN_LEN(pool->blocks) && buf->capacity <= CN_BUF_POOLED_MAX) {
+    if (pool->count < CN_LEN(pool->blocks) && large <= CN_BUF_LARGE_MAX - pool->large_bytes) {
+        pool->large_bytes += large;
         pool->blocks[pool->count++] = *buf;
         memset(buf, 0, sizeof *buf);
     } else {
@@ -1953,7 +1980,7 @@ CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t 
             cn_mem_release(allocator, spare);
         }
     }
-    pool->spare_bytes = 0;
+    pool->spare_bytes = pool->large_bytes = 0;
     while (pool->count)
         cn_buf_free(&pool->blocks[--pool->count], allocator);
 }
@@ -10996,7 +11023,8 @@ CN_PRIVATE cn_expand_t cn_codings_expand(
 typedef struct cn_headers_t { /* a header list being built; zeroed: empty */
     connect_header_t *items;
     size_t count, capacity;
-    size_t bytes; /* name + value + 32 for each, as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 6.5.2) */
+    size_t bytes;     /* name + value + 32 for each, as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 6.5.2) */
+    uint64_t lengths; /* of the names, modulo 64: one bit each */
 } cn_headers_t;
 typedef enum cn_headers_result_t { CN_HEADERS_OK, CN_HEADERS_TOO_LARGE, CN_HEADERS_NO_MEMORY } cn_headers_result_t;
 
@@ -11008,11 +11036,13 @@ CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect
 CN_PRIVATE bool cn_headers_reserve(cn_headers_t *headers, connect_arena_t *arena, size_t count);
 /* Copies a name in lower case; `to` may be `from`. */
 CN_PRIVATE void cn_header_lower(char *to, const char *from, size_t len);
+/* Adds a field for which there is room. name: lower case, with a zero behind. The texts stay where they are. */
+CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connect_str_t value);
 /* Adds a field whose texts stay where they are. name: lower case. Returns false: out of memory. */
 CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value);
 CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers);
-/* The first value of a name given in lower case, or the absent view. */
-CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, const char *name);
+/* The first value of a name, or the absent view. name: lower case, with a zero behind. */
+CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, connect_str_t name);
 /* A token (RFC 9110 5.6.2); a field value (RFC 9110 5.5: no CR, LF, NUL or other control but tab). */
 CN_PRIVATE bool cn_header_name_valid(connect_str_t name);
 CN_PRIVATE bool cn_header_value_valid(connect_str_t value);
@@ -11038,7 +11068,9 @@ CN_PRIVATE const unsigned char *cn_header_chars(void);
    name + value + 32 (RFC 9113 6.5.2). A field that is past a limit is not stored.
 
    The items are one array in the arena, which doubles; when nothing else was taken from the arena meanwhile it grows in
-   place. cn_headers_reserve makes the array at once. */
+   place. cn_headers_reserve makes the array at once.
+
+   Most names that are looked for are not there: a bit for each length of a name that is there tells it at once. */
 
 #define CN_HEADERS_FIRST 8u
 #define CN_HEADER_OVERHEAD 32u
@@ -11147,14 +11179,19 @@ CN_PRIVATE bool cn_headers_reserve(cn_headers_t *headers, connect_arena_t *arena
     return true;
 }
 
+CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connect_str_t value) {
+    connect_header_t *item = &headers->items[headers->count++];
+    item->name = name.data;
+    item->value = value;
+    headers->bytes += name.len + value.len + CN_HEADER_OVERHEAD;
+    headers->lengths |= UINT64_C(1) << (name.len & 63);
+}
+
 CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value) {
     if (headers->count == headers->capacity &&
         !cn_headers_reserve(headers, arena, CN_MAX(headers->capacity, (size_t)CN_HEADERS_FIRST)))
         return false;
-    headers->items[headers->count].name = name;
-    headers->items[headers->count].value = value;
-    headers->count++;
-    headers->bytes += strlen(name) + value.len + CN_HEADER_OVERHEAD;
+    cn_headers_add(headers, connect_str_of(name), value);
     return true;
 }
 
@@ -11176,10 +11213,7 @@ CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect
     text[name.len] = 0;
     if (value.len) memcpy(text + name.len + 1, value.data, value.len);
     text[name.len + 1 + value.len] = 0;
-    headers->items[headers->count].name = text;
-    headers->items[headers->count].value = cn_str(text + name.len + 1, value.len);
-    headers->count++;
-    headers->bytes += name.len + value.len + CN_HEADER_OVERHEAD;
+    cn_headers_add(headers, cn_str(text, name.len), cn_str(text + name.len + 1, value.len));
     return CN_HEADERS_OK;
 }
 
@@ -11190,10 +11224,11 @@ CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers) {
     return view;
 }
 
-CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, const char *name) {
+CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, connect_str_t name) {
     size_t i;
+    if (!(headers->lengths >> (name.len & 63) & 1)) return cn_str(NULL, 0);
     for (i = 0; i < headers->count; i++)
-        if (headers->items[i].name[0] == name[0] && strcmp(headers->items[i].name, name) == 0)
+        if (headers->items[i].name[0] == name.data[0] && strcmp(headers->items[i].name, name.data) == 0)
             return headers->items[i].value;
     return cn_str(NULL, 0);
 }
@@ -11968,10 +12003,7 @@ static bool cn_h1_list_fields(const cn_h1_section_t *section, const char *base, 
         cn_header_lower(name, name, field.name.len);
         name[field.name.len] = 0;
         value[field.value.len] = 0;
-        to->items[to->count].name = name;
-        to->items[to->count].value = cn_str(value, field.value.len);
-        to->count++;
-        to->bytes += field.name.len + field.value.len + 32;
+        cn_headers_add(to, cn_str(name, field.name.len), cn_str(value, field.value.len));
     }
     return true;
 }
@@ -13056,7 +13088,7 @@ typedef struct cn_http2_t {
     uint32_t last_peer_reset_id; /* of the last RST_STREAM that passed */
     /* memory */
     cn_list_t blocks; /* all that are in use */
-    bool starved; /* the allocator has failed */
+    bool starved;     /* the allocator has failed */
 } cn_http2_t;
 
 /* ---- The end, as soon as nghttp2 returns ---- */
@@ -13589,7 +13621,7 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
     }
     if (is_server) {
         connect_str_t host = x->authority;
-        if (h->block_has_host) host = cn_headers_find(&x->headers, "host");
+        if (h->block_has_host) host = cn_headers_find(&x->headers, CN_STR("host"));
         if (!x->authority.data) x->authority = host;
         if (!cn_header_authority_valid(x->authority) ||
             (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
@@ -13599,7 +13631,7 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
     }
     if (h->block_has_length) {
         uint64_t length;
-        if (cn_str_to_uint(cn_headers_find(&x->headers, "content-length"), 19, &length) && length <= INT64_MAX)
+        if (cn_str_to_uint(cn_headers_find(&x->headers, CN_STR("content-length")), 19, &length) && length <= INT64_MAX)
             x->content_length = (int64_t)length;
     }
     if (is_server && cn_http2_is(x->method, "HEAD", 4)) x->is_head_request = true;
@@ -14446,8 +14478,8 @@ CN_PRIVATE bool cn_error_write_end_stream(cn_buf_t *out, const connect_allocator
    `otherwise`. All texts: in the arena. The text has CN_SLACK readable bytes behind it. */
 CN_PRIVATE bool cn_error_read_json(
     connect_error_t *error, connect_str_t json, connect_code_t otherwise, connect_arena_t *arena);
-/* Reads an END_STREAM object: the error (code OK: none), and the metadata. Returns false: malformed, or over the
-   limits. */
+/* Reads an END_STREAM object: the error (code OK: none), and the metadata. Returns false, and the error says why:
+   malformed, over the limits, or out of memory. */
 CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
     const connect_limits_t *limits, connect_arena_t *arena);
 /* gRPC: grpc-status-details-bin, a google.rpc.Status in unpadded base64; the absent view: out of memory. */
@@ -14631,8 +14663,8 @@ CN_PRIVATE bool cn_error_read_json(
         cn_json_next(&reader) == CN_JSON_END;
 }
 
-static bool cn_error_read_metadata(
-    cn_headers_t *trailers, cn_json_reader_t *reader, const connect_limits_t *limits, connect_arena_t *arena) {
+static bool cn_error_read_metadata(cn_headers_t *trailers, cn_json_reader_t *reader, const connect_limits_t *limits,
+    connect_arena_t *arena, cn_headers_result_t *result) {
     cn_json_token_t token;
     while ((token = cn_json_next(reader)) == CN_JSON_NAME) {
         connect_str_t name = reader->text;
@@ -14643,15 +14675,15 @@ static bool cn_error_read_metadata(
         }
         while ((token = cn_json_next(reader)) == CN_JSON_STRING)
             if (!cn_header_value_valid(reader->text) ||
-                cn_headers_receive(trailers, arena, limits, name, reader->text) != CN_HEADERS_OK)
+                (*result = cn_headers_receive(trailers, arena, limits, name, reader->text)) != CN_HEADERS_OK)
                 return false;
         if (token != CN_JSON_ARRAY_END) return false;
     }
     return token == CN_JSON_OBJECT_END;
 }
 
-CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
-    const connect_limits_t *limits, connect_arena_t *arena) {
+static bool cn_error_read_end_stream_object(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
+    const connect_limits_t *limits, connect_arena_t *arena, cn_headers_result_t *result) {
     cn_json_reader_t reader;
     cn_headers_t metadata;
     cn_json_token_t token;
@@ -14666,13 +14698,26 @@ CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers
             if (token != CN_JSON_OBJECT_BEGIN || !cn_error_read_object(error, &reader, CONNECT_UNKNOWN, arena))
                 return false;
         } else if (connect_str_equal(name, CN_STR("metadata")) && token == CN_JSON_OBJECT_BEGIN) {
-            if (!cn_error_read_metadata(&metadata, &reader, limits, arena)) return false;
+            if (!cn_error_read_metadata(&metadata, &reader, limits, arena, result)) return false;
         } else if (!cn_json_skip(&reader, token)) {
             return false;
         }
     }
     *trailers = cn_headers_view(&metadata);
     return token == CN_JSON_OBJECT_END && cn_json_next(&reader) == CN_JSON_END;
+}
+
+CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
+    const connect_limits_t *limits, connect_arena_t *arena) {
+    cn_headers_result_t result = CN_HEADERS_OK;
+    if (cn_error_read_end_stream_object(error, trailers, json, limits, arena, &result)) return true;
+    memset(error, 0, sizeof *error);
+    if (result == CN_HEADERS_TOO_LARGE)
+        return cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED,
+            "the trailers of the response are over limits.header_bytes or limits.header_count");
+    return arena->failed
+        ? cn_error_memory(error)
+        : cn_error_set(error, CONNECT_INTERNAL, "the END_STREAM message of the response is malformed");
 }
 
 /* ---- google.rpc.Status ---- */
@@ -14901,12 +14946,13 @@ CN_PRIVATE bool cn_protocol_set_received(cn_rpc_t *rpc, connect_str_t name, cons
 }
 
 CN_PRIVATE bool cn_protocol_check_response(cn_rpc_t *rpc, const char *header) {
-    return cn_protocol_set_received(rpc, cn_headers_find(&rpc->x->headers, header), header, CONNECT_INTERNAL);
+    return cn_protocol_set_received(
+        rpc, cn_headers_find(&rpc->x->headers, connect_str_of(header)), header, CONNECT_INTERNAL);
 }
 
 CN_PRIVATE bool cn_protocol_negotiate(cn_rpc_t *rpc, connect_str_t name, const char *where, const char *accept_header) {
     const cn_coding_t *chosen;
-    rpc->peer_accepts = cn_headers_find(&rpc->x->headers, accept_header);
+    rpc->peer_accepts = cn_headers_find(&rpc->x->headers, connect_str_of(accept_header));
     if (!cn_protocol_set_received(rpc, name, where, CONNECT_UNIMPLEMENTED)) {
         rpc->list_codings = true;
         return false;
@@ -14995,15 +15041,15 @@ static const char cn_connect_trailer_prefix[] = "trailer-";
 /* ---- Server ---- */
 
 static bool cn_connect_read_timeout(cn_rpc_t *rpc) {
-    connect_str_t timeout = cn_headers_find(&rpc->x->headers, "connect-timeout-ms");
+    connect_str_t timeout = cn_headers_find(&rpc->x->headers, CN_STR("connect-timeout-ms"));
     return !timeout.data || cn_timeout_read_connect(timeout, &rpc->timeout_ms) ||
         cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
             "connect-timeout-ms must be 1 to 10 digits, not \"%s\"", cn_str_quote(rpc->arena, timeout).data);
 }
 
 static bool cn_connect_server_open_with(cn_rpc_t *rpc, const char *encoding_header, const char *accept_header) {
-    connect_str_t version = cn_headers_find(&rpc->x->headers, "connect-protocol-version");
-    connect_str_t encoding = cn_headers_find(&rpc->x->headers, encoding_header);
+    connect_str_t version = cn_headers_find(&rpc->x->headers, CN_STR("connect-protocol-version"));
+    connect_str_t encoding = cn_headers_find(&rpc->x->headers, connect_str_of(encoding_header));
     if (!cn_protocol_negotiate(rpc, encoding, encoding_header, accept_header)) return false;
     if (!version.data && rpc->require_version)
         return cn_error_set(
@@ -15088,7 +15134,7 @@ static connect_str_t cn_connect_weak_etag(connect_str_t etag) {
 }
 
 static bool cn_connect_has_it(const cn_rpc_t *rpc) {
-    connect_str_t etag = cn_headers_find(&rpc->headers, "etag"), list, known;
+    connect_str_t etag = cn_headers_find(&rpc->headers, CN_STR("etag")), list, known;
     size_t i;
     if (!rpc->get || !etag.data) return false;
     for (i = 0; i < rpc->x->headers.count; i++) {
@@ -15189,7 +15235,7 @@ static connect_str_t cn_connect_get_url(cn_rpc_t *rpc, connect_str_t path, conne
     url = connect_arena_printf(rpc->arena, CONNECT_STR_FMT "?connect=v1%s%s%s&encoding=%s&message=" CONNECT_STR_FMT,
         CONNECT_STR_ARG(path), text ? "" : "&base64=1", rpc->coding_body ? "&compression=" : "", compression,
         rpc->json ? "json" : "proto", CONNECT_STR_ARG(value));
-    if (url.len + sizeof "GET  HTTP/1.1" > limit) url.data = NULL;
+    if (url.len + sizeof "GET  HTTP/1.1" - 1 > limit) url.data = NULL;
     return url;
 }
 
@@ -15211,7 +15257,7 @@ static bool cn_connect_client_head_with(cn_rpc_t *rpc, cn_head_t *head, connect_
         connect_str_t timeout = cn_timeout_write_connect(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "connect-timeout-ms", timeout);
     }
-    if (ok && !cn_headers_find(&rpc->headers, "user-agent").data)
+    if (ok && !cn_headers_find(&rpc->headers, CN_STR("user-agent")).data)
         ok = cn_headers_put(&headers, rpc->arena, "user-agent", CN_STR("connect-c/" CONNECT_VERSION_STRING));
     if (!ok || !cn_protocol_put_all(rpc, &headers, &rpc->headers)) return cn_protocol_memory(rpc);
     cn_protocol_set_head(head, &headers);
@@ -15272,7 +15318,7 @@ static bool cn_connect_fail_by_type(cn_rpc_t *rpc, connect_str_t type, connect_s
 }
 
 static bool cn_connect_unary_client_open(cn_rpc_t *rpc) {
-    connect_str_t content_type = cn_headers_find(&rpc->x->headers, "content-type");
+    connect_str_t content_type = cn_headers_find(&rpc->x->headers, CN_STR("content-type"));
     connect_str_t type = cn_protocol_media_type(content_type);
     if (!cn_connect_unary_split_metadata(rpc)) return false;
     if (rpc->x->status != 200) {
@@ -15287,7 +15333,7 @@ static bool cn_connect_unary_client_open(cn_rpc_t *rpc) {
 }
 
 static bool cn_connect_stream_client_open(cn_rpc_t *rpc) {
-    connect_str_t content_type = cn_headers_find(&rpc->x->headers, "content-type");
+    connect_str_t content_type = cn_headers_find(&rpc->x->headers, CN_STR("content-type"));
     connect_str_t type = cn_protocol_media_type(content_type);
     rpc->received_headers = cn_headers_view(&rpc->x->headers);
     if (rpc->x->status != 200) return cn_connect_fail_by_status(rpc);
@@ -15299,9 +15345,8 @@ static bool cn_connect_stream_client_open(cn_rpc_t *rpc) {
 
 static bool cn_connect_stream_client_end_envelope(cn_rpc_t *rpc, connect_str_t payload) {
     rpc->ended = true;
-    if (!cn_error_read_end_stream(&rpc->error, &rpc->received_trailers, payload, rpc->limits, rpc->arena))
-        return cn_error_set(&rpc->error, CONNECT_INTERNAL, "the END_STREAM message of the response is malformed");
-    return rpc->error.code == CONNECT_OK;
+    return cn_error_read_end_stream(&rpc->error, &rpc->received_trailers, payload, rpc->limits, rpc->arena) &&
+        rpc->error.code == CONNECT_OK;
 }
 
 static bool cn_connect_unary_client_end(cn_rpc_t *rpc, connect_str_t body) {
@@ -15390,8 +15435,8 @@ static bool cn_grpc_is_status_header(const char *name) {
 }
 
 CN_PRIVATE bool cn_grpc_read_status(cn_rpc_t *rpc, const cn_headers_t *trailers, bool trailers_came) {
-    connect_str_t status = cn_headers_find(trailers, "grpc-status");
-    connect_str_t details = cn_headers_find(trailers, "grpc-status-details-bin");
+    connect_str_t status = cn_headers_find(trailers, CN_STR("grpc-status"));
+    connect_str_t details = cn_headers_find(trailers, CN_STR("grpc-status-details-bin"));
     cn_headers_t metadata;
     uint64_t code;
     size_t i;
@@ -15419,15 +15464,15 @@ CN_PRIVATE bool cn_grpc_read_status(cn_rpc_t *rpc, const cn_headers_t *trailers,
         return false;
     }
     cn_error_set(&rpc->error, (connect_code_t)code, "");
-    rpc->error.message = cn_percent_decode(rpc->arena, cn_headers_find(trailers, "grpc-message"), false);
+    rpc->error.message = cn_percent_decode(rpc->arena, cn_headers_find(trailers, CN_STR("grpc-message")), false);
     if (!rpc->error.message.data) rpc->error.message = CN_STR("");
     rpc->error.from_peer = true;
     return false;
 }
 
 CN_PRIVATE bool cn_grpc_server_open(cn_rpc_t *rpc) {
-    connect_str_t timeout = cn_headers_find(&rpc->x->headers, "grpc-timeout");
-    connect_str_t encoding = cn_headers_find(&rpc->x->headers, "grpc-encoding");
+    connect_str_t timeout = cn_headers_find(&rpc->x->headers, CN_STR("grpc-timeout"));
+    connect_str_t encoding = cn_headers_find(&rpc->x->headers, CN_STR("grpc-encoding"));
     if (!cn_protocol_negotiate(rpc, encoding, "grpc-encoding", "grpc-accept-encoding")) return false;
     if (timeout.data && !cn_timeout_read_grpc(timeout, &rpc->timeout_ms))
         return cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
@@ -15449,7 +15494,7 @@ CN_PRIVATE bool cn_grpc_server_head(cn_rpc_t *rpc, cn_head_t *head, const char *
 }
 
 CN_PRIVATE bool cn_grpc_client_open(cn_rpc_t *rpc, connect_str_t bare_type) {
-    connect_str_t content_type = cn_headers_find(&rpc->x->headers, "content-type");
+    connect_str_t content_type = cn_headers_find(&rpc->x->headers, CN_STR("content-type"));
     connect_str_t type = cn_protocol_media_type(content_type), codec;
     rpc->received_headers = cn_headers_view(&rpc->x->headers);
     if (rpc->x->status != 200)
@@ -15489,7 +15534,7 @@ static bool cn_grpc_client_head(cn_rpc_t *rpc, cn_head_t *head) {
         connect_str_t timeout = cn_timeout_write_grpc(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "grpc-timeout", timeout);
     }
-    if (ok && !cn_headers_find(&rpc->headers, "user-agent").data)
+    if (ok && !cn_headers_find(&rpc->headers, CN_STR("user-agent")).data)
         ok = cn_headers_put(&headers, rpc->arena, "user-agent", CN_STR("grpc-c-connect/" CONNECT_VERSION_STRING));
     if (!ok || !cn_protocol_put_all(rpc, &headers, &rpc->headers)) return cn_protocol_memory(rpc);
     cn_protocol_set_head(head, &headers);
@@ -15503,7 +15548,7 @@ static bool cn_grpc_protocol_client_open(cn_rpc_t *rpc) {
 static bool cn_grpc_client_end(cn_rpc_t *rpc, connect_str_t body) {
     (void)body;
     if (rpc->x->trailers.count == 0 && !rpc->received_body) {
-        bool only = cn_headers_find(&rpc->x->headers, "grpc-status").data != NULL;
+        bool only = cn_headers_find(&rpc->x->headers, CN_STR("grpc-status")).data != NULL;
         if (only) rpc->received_headers.count = 0;
         return cn_grpc_read_status(rpc, only ? &rpc->x->headers : &rpc->x->trailers, only);
     }
@@ -15634,7 +15679,7 @@ static bool cn_grpcweb_client_head(cn_rpc_t *rpc, cn_head_t *head) {
         connect_str_t timeout = cn_timeout_write_grpc(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "grpc-timeout", timeout);
     }
-    if (ok && !cn_headers_find(&rpc->headers, "user-agent").data)
+    if (ok && !cn_headers_find(&rpc->headers, CN_STR("user-agent")).data)
         ok = cn_headers_put(&headers, rpc->arena, "user-agent", agent);
     if (!ok || !cn_protocol_put_all(rpc, &headers, &rpc->headers)) return cn_protocol_memory(rpc);
     cn_protocol_set_head(head, &headers);
@@ -15672,7 +15717,7 @@ static bool cn_grpcweb_client_end_envelope(cn_rpc_t *rpc, connect_str_t payload)
 static bool cn_grpcweb_client_end(cn_rpc_t *rpc, connect_str_t body) {
     (void)body;
     if (rpc->ended) return rpc->error.code == CONNECT_OK;
-    if (!rpc->received_body && cn_headers_find(&rpc->x->headers, "grpc-status").data) {
+    if (!rpc->received_body && cn_headers_find(&rpc->x->headers, CN_STR("grpc-status")).data) {
         rpc->received_headers.count = 0;
         return cn_grpc_read_status(rpc, &rpc->x->headers, true);
     }
@@ -15699,40 +15744,49 @@ CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void) {
    and its Accept-Post header. */
 
 typedef struct cn_recognise_row_t {
-    const char *type;
+    connect_str_t type;
     unsigned without; /* a server with one of these bits does not take it */
     bool json, for_unary, for_streams;
     const cn_protocol_t *(*protocol)(void);
 } cn_recognise_row_t;
 
+#define CN_RECOGNISE_TYPE(literal) \
+    { literal, sizeof(literal) - 1 }
+
 static const cn_recognise_row_t cn_recognise_table[] = {
 #if CONNECT_ENABLE_JSON
-    {"application/connect+json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, false, true,
+    {CN_RECOGNISE_TYPE("application/connect+json"), CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, false, true,
         cn_connect_stream_protocol},
 #endif
-    {"application/connect+proto", CN_PROTOCOL_NO_CONNECT, false, false, true, cn_connect_stream_protocol},
+    {CN_RECOGNISE_TYPE("application/connect+proto"), CN_PROTOCOL_NO_CONNECT, false, false, true,
+        cn_connect_stream_protocol},
 #if CONNECT_ENABLE_GRPC
-    {"application/grpc", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc"), CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #if CONNECT_ENABLE_JSON
-    {"application/grpc+json", CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpc_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc+json"), CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true,
+        cn_grpc_protocol},
 #endif
-    {"application/grpc+proto", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc+proto"), CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #endif
-    {"application/grpc-web", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
 #if CONNECT_ENABLE_JSON
-    {"application/grpc-web+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpcweb_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web+json"), CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
+        cn_grpcweb_protocol},
 #endif
-    {"application/grpc-web+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
-    {"application/grpc-web-text", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
-#if CONNECT_ENABLE_JSON
-    {"application/grpc-web-text+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
+    {CN_RECOGNISE_TYPE("application/grpc-web+proto"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web-text"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true,
         cn_grpcweb_text_protocol},
-#endif
-    {"application/grpc-web-text+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
 #if CONNECT_ENABLE_JSON
-    {"application/json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false, cn_connect_unary_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web-text+json"), CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true,
+        true, cn_grpcweb_text_protocol},
 #endif
-    {"application/proto", CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web-text+proto"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true,
+        cn_grpcweb_text_protocol},
+#if CONNECT_ENABLE_JSON
+    {CN_RECOGNISE_TYPE("application/json"), CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false,
+        cn_connect_unary_protocol},
+#endif
+    {CN_RECOGNISE_TYPE("application/proto"), CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
 };
 
 static bool cn_recognise_fits(const cn_recognise_row_t *row, const connect_method_t *method, unsigned without) {
@@ -15746,7 +15800,7 @@ CN_PRIVATE const cn_protocol_t *cn_protocol_recognise(
     size_t i;
     for (i = 0; i < CN_LEN(cn_recognise_table); i++) {
         const cn_recognise_row_t *row = &cn_recognise_table[i];
-        if (cn_recognise_fits(row, method, without) && cn_str_equal_nocase(type, connect_str_of(row->type))) {
+        if (cn_str_equal_nocase(type, row->type) && cn_recognise_fits(row, method, without)) {
             *json = row->json;
             return row->protocol();
         }
@@ -15772,7 +15826,7 @@ CN_PRIVATE connect_str_t cn_protocol_accept_post(
         const cn_recognise_row_t *row = &cn_recognise_table[i];
         if (cn_recognise_fits(row, method, without))
             list = connect_arena_printf(
-                arena, CONNECT_STR_FMT "%s%s", CONNECT_STR_ARG(list), list.len ? ", " : "", row->type);
+                arena, CONNECT_STR_FMT "%s%s", CONNECT_STR_ARG(list), list.len ? ", " : "", row->type.data);
     }
     return list;
 }
@@ -17613,15 +17667,14 @@ static bool cn_bear_borrow(cn_bear_session_t *s, unsigned char **buffer, unsigne
 static void cn_bear_lend(cn_bear_session_t *s) {
     br_ssl_engine_context *engine = s->engine;
     unsigned char *nowhere = (unsigned char *)(uintptr_t)CN_BEAR_NOWHERE;
-    unsigned state;
+    size_t len;
     if (!CN_BEAR_MAY_LEND || !s->is_open) return;
-    state = br_ssl_engine_current_state(engine);
-    if (s->in && !(state & BR_SSL_RECVAPP) && engine->ixa == 0 && engine->ixb == 0) {
+    if (s->in && engine->ixa == 0 && engine->ixb == 0 && !br_ssl_engine_recvapp_buf(engine, &len)) {
         cn_bear_give_buffer(s->config, s->in);
         s->in = NULL;
         engine->ibuf = nowhere;
     }
-    if (s->out && !(state & BR_SSL_SENDREC) && engine->oxa == engine->oxc) {
+    if (s->out && engine->oxa == engine->oxc && !br_ssl_engine_sendrec_buf(engine, &len)) {
         cn_bear_give_buffer(s->config, s->out);
         s->out = NULL;
         engine->obuf = nowhere;
@@ -17947,11 +18000,10 @@ static void cn_bear_finish_handshake(cn_bear_session_t *s) {
 
 /* Looks where the engine stands, after each step. */
 static void cn_bear_look(cn_bear_session_t *s) {
-    unsigned state = br_ssl_engine_current_state(s->engine);
-    int err = br_ssl_engine_last_error(s->engine);
+    int err = br_ssl_engine_last_error(s->engine); /* then it is closed */
     bool is_bad_client = s->is_server && s->verifier && s->verifier->count && s->verifier->verdict;
     if (s->has_failed) return;
-    if ((state == BR_SSL_CLOSED && err != 0) || is_bad_client) {
+    if (err != 0 || is_bad_client) {
         s->has_failed = true;
         cn_bear_say_failure(s, err);
         if (s->is_open || s->has_ccs || err >= BR_ERR_RECV_FATAL_ALERT) return;
@@ -17960,7 +18012,7 @@ static void cn_bear_look(cn_bear_session_t *s) {
         s->alert[4] = s->alert[5] = 2;
         s->alert[6] = cn_bear_alert_for(s, err);
         s->alert_left = sizeof s->alert;
-    } else if (!s->is_open && (state & BR_SSL_SENDAPP)) {
+    } else if (!s->is_open && (br_ssl_engine_current_state(s->engine) & BR_SSL_SENDAPP)) {
         cn_bear_finish_handshake(s);
     }
 }
@@ -17969,7 +18021,6 @@ static void cn_bear_look(cn_bear_session_t *s) {
 
 static char *cn_bear_buffer(void *session, connect_tls_channel_t channel, size_t *len) {
     cn_bear_session_t *s = (cn_bear_session_t *)session;
-    unsigned state = br_ssl_engine_current_state(s->engine);
     unsigned char *buffer = NULL;
     *len = 0;
     if (s->has_failed) {
@@ -17979,18 +18030,14 @@ static char *cn_bear_buffer(void *session, connect_tls_channel_t channel, size_t
     }
     switch (channel) {
     case CONNECT_TLS_CIPHER_IN:
-        if ((state & BR_SSL_RECVREC) && cn_bear_borrow(s, &s->in, &s->engine->ibuf) &&
+        if (br_ssl_engine_recvrec_buf(s->engine, len) && cn_bear_borrow(s, &s->in, &s->engine->ibuf) &&
             cn_bear_borrow(s, &s->out, &s->engine->obuf)) /* a record may be answered: by an alert */
             buffer = br_ssl_engine_recvrec_buf(s->engine, len);
         break;
-    case CONNECT_TLS_CIPHER_OUT:
-        if (state & BR_SSL_SENDREC) buffer = br_ssl_engine_sendrec_buf(s->engine, len);
-        break;
-    case CONNECT_TLS_PLAIN_IN:
-        if (state & BR_SSL_RECVAPP) buffer = br_ssl_engine_recvapp_buf(s->engine, len);
-        break;
+    case CONNECT_TLS_CIPHER_OUT: buffer = br_ssl_engine_sendrec_buf(s->engine, len); break;
+    case CONNECT_TLS_PLAIN_IN: buffer = br_ssl_engine_recvapp_buf(s->engine, len); break;
     case CONNECT_TLS_PLAIN_OUT:
-        if ((state & BR_SSL_SENDAPP) && cn_bear_borrow(s, &s->out, &s->engine->obuf))
+        if (br_ssl_engine_sendapp_buf(s->engine, len) && cn_bear_borrow(s, &s->out, &s->engine->obuf))
             buffer = br_ssl_engine_sendapp_buf(s->engine, len);
         break;
     }
@@ -18535,6 +18582,9 @@ CN_PRIVATE void cn_conn_set_transport(
 CN_PRIVATE void cn_conn_abort(connect_conn_t *conn);
 /* The last bytes of a connection that is given up: TLS's close_notify, behind what waits to be written. */
 CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn);
+/* All that a server says in clear text to a peer that it has no connection for, in the protocol of the first bytes that
+   the peer sent. */
+CN_PRIVATE connect_str_t cn_conn_refusal(connect_str_t first);
 /* Says why the transport could not be opened or broke, before connect_conn_close: calls end with it. text: copied, at
    most 255 bytes. */
 CN_PRIVATE void cn_conn_set_failure(connect_conn_t *conn, int os_error, const char *text);
@@ -18644,10 +18694,11 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
 
 /* ---- Entering and leaving ---- */
 
+/* now_ms: -1: not told. */
 static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
     if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
     if (conn->opened_ms < 0) conn->opened_ms = conn->heard_ms = conn->http.now_ms;
-    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, conn->http.now_ms);
+    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, now_ms);
     conn->http.feeding = true;
 }
 
@@ -18657,7 +18708,7 @@ static void cn_conn_free(connect_conn_t *conn) {
     void *owner = conn->owner;
     if (conn->gone) *conn->gone = true;
     conn->gone = NULL;
-    if (owner) events->enter(owner, conn->http.now_ms);
+    if (owner) events->enter(owner, -1);
     conn->depth = 1; /* what is closed in the events below is closed already */
     conn->dead = true;
     conn->http.feeding = true;
@@ -19067,8 +19118,9 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
 /* The bytes ended, and TLS did not. */
 static void cn_conn_tls_cut(connect_conn_t *conn) {
     char text[CN_CONN_FAILURE_TEXT];
-    snprintf(text, sizeof text, conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
-                                                   : "%s closed the connection during the TLS handshake",
+    snprintf(text, sizeof text,
+        conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
+                           : "%s closed the connection during the TLS handshake",
         conn->peer);
     cn_conn_set_failure(conn, 0, text);
     conn->dead = true;
@@ -19116,7 +19168,7 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     bool gone = false, *outer_gone = conn->gone;
     if (conn->dead || conn->opened_ms < 0) return view; /* without the time nothing can begin, not even a clock */
     conn->gone = &gone;
-    cn_conn_enter(conn, http->now_ms);
+    cn_conn_enter(conn, -1);
     if (http->exchange_count) conn->idle_since_ms = -1;
     if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
         cn_buf_borrow(&http->out, conn->http.pool);
@@ -19227,6 +19279,18 @@ CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {
     if (!conn->tls || !conn->tls->is_open || conn->tls->is_closed) return CN_STR("");
     cn_tls_close(conn->tls);
     return cn_buf_view(&conn->tls->out);
+}
+
+CN_PRIVATE connect_str_t cn_conn_refusal(connect_str_t first) {
+    static const char http1[] = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    static const char http2[] = "\0\0\0\4\0\0\0\0\0"                                      /* SETTINGS */
+                                "\0\0\x08\7\0\0\0\0\0" "\0\0\0\0" "\0\0\0\0"; /* GOAWAY: no stream is served */
+    connect_str_t refusal = {http1, sizeof http1 - 1};
+    if (first.len >= 3 && memcmp(first.data, cn_conn_preface, 3) == 0) {
+        refusal.data = http2;
+        refusal.len = sizeof http2 - 1;
+    }
+    return refusal;
 }
 
 CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {
@@ -19702,12 +19766,36 @@ CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call) {
 
 /* ---- Input ---- */
 
+/* What is compressed may be a little longer than the limit of what it expands to: not all can be made shorter. */
+static bool cn_call_fits(const connect_call_t *call, size_t len, bool packed) {
+    return len <= call->receive_bytes || (packed && len - call->receive_bytes <= CN_CALL_PACKED_MORE);
+}
+
+/* How many bytes the peer has said `in` will have; 0: it has not, or too many. */
+static size_t cn_call_claimed(const connect_call_t *call) {
+    const connect_str_t in = cn_buf_view(&call->in);
+    size_t head = 0;
+    uint64_t len = 0;
+    if (call->rpc.protocol && !call->rpc.protocol->enveloped) {
+        len = (uint64_t)CN_MAX(call->x.content_length, 0);
+    } else if (in.len >= CN_ENVELOPE_HEAD) {
+        head = CN_ENVELOPE_HEAD;
+        len = cn_envelope_read(in.data).len;
+    }
+    return len <= SIZE_MAX && cn_call_fits(call, (size_t)len, true) ? head + (size_t)len : 0;
+}
+
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len) {
+    bool ok;
     call->rpc.received_body = true;
     call->unconsumed += len;
     if (call->rpc.protocol && call->rpc.protocol->server_receive)
         return call->rpc.protocol->server_receive(&call->rpc, cn_str(bytes, len), &call->in);
-    return cn_buf_append(&call->in, call->rpc.allocator, bytes, len) || cn_error_memory(&call->rpc.error);
+    if (call->in.capacity - call->in.end < len)
+        ok = cn_buf_append_part(&call->in, call->rpc.allocator, bytes, len, cn_call_claimed(call));
+    else
+        ok = cn_buf_append(&call->in, call->rpc.allocator, bytes, len);
+    return ok || cn_error_memory(&call->rpc.error);
 }
 
 CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
@@ -19731,11 +19819,6 @@ CN_PRIVATE void cn_call_consume(connect_call_t *call) {
 static cn_front_t cn_call_bad(connect_call_t *call, connect_code_t code, const char *text) {
     cn_error_set(&call->rpc.error, code, text);
     return CN_FRONT_BAD;
-}
-
-/* What is compressed may be a little longer than the limit of what it expands to: not all can be made shorter. */
-static bool cn_call_fits(const connect_call_t *call, size_t len, bool packed) {
-    return len <= call->receive_bytes || (packed && len - call->receive_bytes <= CN_CALL_PACKED_MORE);
 }
 
 static cn_front_t cn_call_too_large(connect_call_t *call, size_t len) {
@@ -20378,10 +20461,10 @@ CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const
     cn_serve_finish_with(call, code, message);
     call->promised = false;
     if (!promised || call->x.http) return;
-    if (call->entered && call->events.on_closed) {
+    if (call->entered && call->events.on_closed && call->owner) {
         cn_call_poke(call);
     } else {
-        call->told = true;
+        call->told = true; /* also where the server was freed: nobody is left to tell it */
         cn_call_release_if_done(call);
     }
 }
@@ -21195,6 +21278,8 @@ static void cn_invoke_on_due(cn_exchange_t *x) {
     int64_t now = x->http->now_ms;
     if (call->poked) cn_call_on_poke(call);
     if (call->over) return;
+    if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE)
+        call->deadline_ms = now + call->rpc.timeout_ms;
     if (call->deadline_ms <= now)
         cn_invoke_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
     else
@@ -21284,11 +21369,11 @@ static void cn_invoke_send_head(connect_call_t *call) {
 
 CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, connect_str_t path) {
     cn_exchange_t *x = &call->x;
+    bool undated;
     x->authority = authority;
     x->path = path;
-    if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE)
-        call->deadline_ms = x->http->now_ms + call->rpc.timeout_ms;
-    cn_exchange_set_due(x, call->poked ? x->http->now_ms : call->deadline_ms);
+    undated = call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE;
+    cn_exchange_set_due(x, call->poked || undated ? x->http->now_ms : call->deadline_ms);
     if (call->finished || !cn_call_single_request(call)) cn_invoke_send_head(call);
 }
 
@@ -21965,7 +22050,7 @@ static void cn_server_recognise_unknown(const connect_server_t *server, connect_
     static const connect_method_t unknown = {"", NULL, NULL, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
     call->rpc.method = &unknown;
     call->rpc.protocol = cn_protocol_recognise(
-        cn_headers_find(&call->x.headers, "content-type"), &unknown, server->without, &call->rpc.json);
+        cn_headers_find(&call->x.headers, CN_STR("content-type")), &unknown, server->without, &call->rpc.json);
 }
 
 static void cn_server_answer_unknown(connect_call_t *call, connect_str_t path) {
@@ -21992,12 +22077,12 @@ static bool cn_server_recognise(
     cn_rpc_t *rpc = &call->rpc;
     rpc->method = route->method;
     if (connect_str_equal(x->method, CN_STR("POST"))) {
-        connect_str_t content_type = cn_headers_find(&x->headers, "content-type");
+        connect_str_t content_type = cn_headers_find(&x->headers, CN_STR("content-type"));
         rpc->protocol = cn_protocol_recognise(content_type, route->method, server->without, &rpc->json);
     } else if (connect_str_equal(x->method, CN_STR("GET")) && cn_server_may_get(server, route->method)) {
         rpc->get = true;
         rpc->query = call->info.query = query.data ? query : CN_STR("");
-        if (x->content_length <= 0 && !cn_headers_find(&x->headers, "transfer-encoding").data)
+        if (x->content_length <= 0 && !cn_headers_find(&x->headers, CN_STR("transfer-encoding")).data)
             rpc->protocol = cn_protocol_recognise_get(rpc->query, &call->arena, server->without, &rpc->json);
     }
     return rpc->protocol && (rpc->protocol->id != CONNECT_PROTOCOL_GRPC || x->http->version->number != CONNECT_HTTP_1);
@@ -22772,6 +22857,7 @@ struct connect_client_t {
     int64_t now_ms; /* as last told by a connection; -1: not yet */
     int64_t due_ms; /* a step is due; INT64_MAX: none */
     bool told_now;  /* now_ms is of this moment */
+    bool undated;   /* something counts from when the time is told next, which brings a step */
     unsigned waits; /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted;
@@ -22788,6 +22874,8 @@ CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms);
 CN_PRIVATE void cn_client_leave(void *owner);
 /* The time; -1: not known yet. */
 CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client);
+/* The time, where it is of this moment: what counts from now on counts from it; -1: it is not known. */
+CN_PRIVATE int64_t cn_client_told_ms(const connect_client_t *client);
 /* Has a step soon, out of everything else; at once if there is nothing that could bring it. */
 CN_PRIVATE void cn_client_wake(connect_client_t *client);
 /* Does what is due: called at the time that the host was told, out of everything else. */
@@ -22922,7 +23010,8 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn);
    HTTP/1.1: a response): a server that accepts and closes at once is no server. After a fault the backend rests, from
    CN_POOL_REST_MS on, doubled by each fault to CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
 
-   Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above.
+   Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above. Without a host
+   the time is known only while a connection is fed: who was dialled at another moment counts from the next one.
 
    Events of connections only take notes; connections are dialled and closed in cn_pool_advance, out of all events. */
 
@@ -23044,7 +23133,7 @@ static bool cn_pool_rests(const cn_pool_t *pool, int64_t now_ms) {
 
 /* ---- Dialling ---- */
 
-static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
+static void cn_pool_dial(cn_pool_t *pool, size_t address) {
     cn_backend_t *backend = pool->backend;
     connect_client_t *client = backend->client;
     cn_conn_options_t options;
@@ -23068,12 +23157,25 @@ static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
     }
     conn->home = pool;
     conn->address = address;
-    conn->dialled_ms = now_ms;
+    conn->dialled_ms = cn_client_told_ms(client);
+    if (conn->dialled_ms < 0) client->undated = true;
     cn_list_append(&pool->conns, &conn->node);
     conn->dial_code = client->dial(conn, backend->addresses[address], client->dial_user);
     if (conn->dial_code == CONNECT_OK) return;
     if (!conn->http.failure) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
     connect_conn_close(conn);
+}
+
+/* Has those that were dialled when nobody told the time count from now on. */
+static void cn_pool_date(cn_pool_t *pool) {
+    const int64_t told_ms = cn_client_told_ms(pool->backend->client);
+    cn_list_t *node;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next) {
+        connect_conn_t *conn = cn_pool_conn(node);
+        if (conn->dialled_ms >= 0 || told_ms < 0) continue;
+        conn->dialled_ms = told_ms;
+        pool->next_ms = CN_MAX(pool->next_ms, told_ms + CN_POOL_NEXT_MS);
+    }
 }
 
 /* Closes connections whose time is over, or which lost a race. Returns when the next one's will be. */
@@ -23111,7 +23213,7 @@ static bool cn_pool_go_on(cn_pool_t *pool, int64_t now_ms) {
     const size_t count = pool->backend->address_count;
     uint32_t opening = cn_pool_state(pool).opening;
     while (pool->tried && pool->tried < count && (!opening || pool->next_ms <= now_ms)) {
-        cn_pool_dial(pool, (pool->first + pool->tried++) % count, now_ms);
+        cn_pool_dial(pool, (pool->first + pool->tried++) % count);
         pool->next_ms = now_ms + CN_POOL_NEXT_MS;
         opening = cn_pool_state(pool).opening;
     }
@@ -23131,13 +23233,14 @@ CN_PRIVATE int64_t cn_pool_advance(cn_pool_t *pool, int64_t now_ms) {
     int64_t due_ms;
     bool ok;
     if (count == 0) return INT64_MAX;
+    cn_pool_date(pool);
     ok = cn_pool_go_on(pool, now_ms);
     while (ok && cn_pool_wants_more(pool, now_ms)) {
         if (!pool->tried) {
             pool->tried = 1;
             pool->next_ms = now_ms + CN_POOL_NEXT_MS;
         }
-        cn_pool_dial(pool, (pool->first + pool->tried - 1) % count, now_ms);
+        cn_pool_dial(pool, (pool->first + pool->tried - 1) % count);
         ok = cn_pool_go_on(pool, now_ms); /* it may have failed at once */
     }
     due_ms = cn_pool_prune(pool, now_ms);
@@ -23179,14 +23282,14 @@ CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
 CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
     cn_pool_t *pool = conn->home;
     connect_client_t *client = pool->backend->client;
-    const int64_t age_ms = conn->http.now_ms - conn->dialled_ms;
+    const bool in_time = conn->dialled_ms < 0 || conn->http.now_ms - conn->dialled_ms < client->limits.establish_ms;
     cn_list_remove(&conn->node);
     client->dirty = true;
     if (conn->given_up || conn->http.settled) return;
-    if (!conn->met || conn->dialled_ms < 0 || age_ms < client->limits.establish_ms)
+    if (!conn->met || in_time)
         cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error,
             conn->http.failure, conn->peer);
-    if (conn->met && age_ms < client->limits.establish_ms) cn_pool_fault(pool);
+    if (conn->met && in_time) cn_pool_fault(pool);
 }
 #endif
 
@@ -23866,7 +23969,8 @@ void connect_resolve_finish(
 
    Time. With sockets the loop is the host: its clock, its timer. Without, connections are (api/conn.h): what they are
    fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
-   start dials before it returns.
+   start dials before it returns. What begins where nobody tells the time counts from when it is told next: deadlines,
+   limits of dialling.
 
    Failures. When rounds of dialling fail and nothing is left that could become a connection, the calls that wait since
    before each backend's last failure end with the reason, UNAVAILABLE or what the dialer said; those that come while
@@ -23891,6 +23995,10 @@ CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client) {
     return client->host ? client->host->now_ms(client) : client->now_ms;
 }
 
+CN_PRIVATE int64_t cn_client_told_ms(const connect_client_t *client) {
+    return client->host || client->told_now ? cn_client_now_ms(client) : -1;
+}
+
 /* ---- Entering, leaving, waking ---- */
 
 /* Any connection: without a host it wakes the client. NULL: there is none. */
@@ -23912,7 +24020,10 @@ CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms) {
     connect_client_t *client = (connect_client_t *)owner;
     client->busy++;
     client->now_ms = CN_MAX(client->now_ms, now_ms);
-    client->told_now = now_ms >= 0;
+    if (now_ms < 0) return;
+    client->told_now = true;
+    client->dirty = client->dirty || client->undated;
+    client->undated = false;
 }
 
 static void cn_client_run_pokes(connect_client_t *client) {
@@ -23957,7 +24068,7 @@ static void cn_client_step_watchers(connect_client_t *client) {
         connect_client_t *spread = CN_CONTAINER(node, cn_backend_t, watch_node)->client;
         node = node->next;
         if (!spread->dirty || spread->busy) continue;
-        cn_client_enter(spread, client->now_ms);
+        cn_client_enter(spread, client->told_now ? client->now_ms : -1);
         cn_client_leave(spread);
         if (++steps > CN_CLIENT_ROUNDS) break;
         node = client->watchers.next; /* the spread may be gone */
@@ -23970,7 +24081,9 @@ CN_PRIVATE void cn_client_leave(void *owner) {
         cn_client_settle(client);
         cn_client_step_watchers(client);
     }
-    if (--client->busy == 0 && client->free_wanted && !client->waits) connect_client_free(client);
+    if (--client->busy) return;
+    client->told_now = false;
+    if (client->free_wanted && !client->waits) connect_client_free(client);
 }
 
 CN_PRIVATE void cn_client_step(connect_client_t *client) {
@@ -24029,7 +24142,7 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     const int64_t now = cn_client_now_ms(client);
     int64_t due_ms = call->deadline_ms;
     cn_list_t *list = &client->waiting[call->lane];
-    if (call->opening || (call->not_before_ms > now && (client->host || cn_client_any_conn(client)))) {
+    if (call->opening || (call->not_before_ms > CN_MAX(now, 0) && (client->host || cn_client_any_conn(client)))) {
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
@@ -24039,16 +24152,22 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     client->dirty = true;
 }
 
+/* Has a call's deadline count from now on, if it has not begun yet. told_ms: -1: the time is not known. */
+static bool cn_client_date(connect_call_t *call, int64_t told_ms) {
+    if (call->deadline_ms != INT64_MAX || call->rpc.timeout_ms == CN_TIMEOUT_NONE) return true;
+    if (told_ms >= 0) call->deadline_ms = told_ms + call->rpc.timeout_ms;
+    return told_ms >= 0;
+}
+
 /* Looks at one list's deadlines and pauses. Returns when the next is due. */
 static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, int64_t now_ms) {
-    const bool fresh = client->host || client->told_now;
+    const int64_t told_ms = cn_client_told_ms(client);
     cn_list_t *node, *next;
     int64_t due_ms = INT64_MAX;
     for (node = list->next; node != list; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
-        if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE && fresh)
-            call->deadline_ms = now_ms + call->rpc.timeout_ms;
+        if (!cn_client_date(call, told_ms)) client->undated = true;
         if (call->over || call->deadline_ms <= now_ms) {
             cn_client_move(call, &client->calls);
             if (!call->over)
@@ -24155,7 +24274,8 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
     call->attempts++;
     call->backend = pool->backend;
     call->unprocessed = false;
-    call->begun_ms = cn_client_now_ms(client);
+    call->begun_ms = cn_client_told_ms(client);
+    (void)cn_client_date(call, call->begun_ms); /* else the exchange does it, when its connection is fed */
     if (!cn_client_prepare(owner, call, conn)) {
         cn_error_memory(&call->rpc.error);
         cn_invoke_end(call);
@@ -25857,8 +25977,9 @@ CN_PRIVATE void cn_loop_tell_outside(const connect_loop_t *loop);
 
 /* #### src/loop/carrier.h ########################################################################################## */
 #if CONNECT_ENABLE_SOCKETS
-/* Carries an accepted socket's bytes; it is closed if on_accept refuses, or memory is out. */
-CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer,
+/* Carries an accepted socket's bytes. If on_accept gives no connection, a peer that speaks in clear text is told so
+   before the socket is closed; if memory is out, it is only closed. */
+CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer, bool is_clear,
     connect_conn_t *(*on_accept)(void *user, const char *peer), void *user);
 /* A turn's last part: connections that were woken, then those that have something to write. */
 CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop);
@@ -25875,7 +25996,9 @@ CN_PRIVATE void cn_carrier_run_all(connect_loop_t *loop);
                 wants 0, or what breaks it -> the connection is closed
      LINGERING  the connection is over and gone, its last bytes may not have arrived: a close with unread input would
                 send RST, and RST makes the peer drop them (RFC 9112 9.6). So only the sending side is shut, and
-                input is thrown away until the peer closes, CN_CARRIER_LINGER_MS or CN_CARRIER_LINGER_BYTES
+                input is thrown away until the peer closes, CN_CARRIER_LINGER_MS or CN_CARRIER_LINGER_BYTES.
+                An accepted socket that there is no connection for begins here: its first input is answered, at once,
+                in its protocol (503, or GOAWAY), and then the sending side is shut
 
    Two lists of the loop's: woken are those to be fed nothing, so that they see the time and what was done from outside;
    dirty are those that may have output. All that a turn causes on a connection goes out at its end, in one write.
@@ -25914,6 +26037,7 @@ typedef struct cn_carrier_t {
     bool has_ended;  /* the input */
     bool is_blocked; /* the output: waiting for room */
     bool has_written;
+    bool owes_refusal; /* lingering: nothing was said yet */
     size_t lingered; /* bytes */
     char peer[];     /* its address, as in texts */
 } cn_carrier_t;
@@ -25961,31 +26085,49 @@ static void cn_carrier_break(cn_carrier_t *carrier, int os_error) {
 
 static void cn_carrier_on_timer(void *arg);
 
+static bool cn_carrier_begin_lingering(cn_carrier_t *carrier) {
+    connect_loop_t *loop = carrier->loop;
+    if (loop->lingerers >= CN_CARRIER_LINGERERS ||
+        !cn_source_watch(loop, &carrier->source, CN_POLL_KNOWN | CN_POLL_READ))
+        return false;
+    carrier->state = CN_CARRIER_LINGERING;
+    loop->lingerers++;
+    cn_task_arm(loop, &carrier->timer, loop->now_ms + CN_CARRIER_LINGER_MS, cn_carrier_on_timer, carrier);
+    return true;
+}
+
 /* The connection wants nothing any more. */
 static void cn_carrier_finish(cn_carrier_t *carrier) {
-    connect_loop_t *loop = carrier->loop;
-    connect_conn_t *conn;
-    if (carrier->has_ended || !carrier->has_written || loop->lingerers >= CN_CARRIER_LINGERERS ||
-        shutdown(carrier->source.fd, SHUT_WR) != 0 ||
-        !cn_source_watch(loop, &carrier->source, CN_POLL_KNOWN | CN_POLL_READ)) {
+    connect_conn_t *conn = carrier->conn;
+    if (carrier->has_ended || !carrier->has_written || shutdown(carrier->source.fd, SHUT_WR) != 0 ||
+        !cn_carrier_begin_lingering(carrier)) {
         cn_carrier_end(carrier);
         return;
     }
-    conn = carrier->conn;
     carrier->conn = NULL;
-    carrier->state = CN_CARRIER_LINGERING;
-    loop->lingerers++;
     cn_list_remove(&carrier->woken);
-    cn_buf_free(&carrier->held, loop->allocator);
-    cn_task_arm(loop, &carrier->timer, loop->now_ms + CN_CARRIER_LINGER_MS, cn_carrier_on_timer, carrier);
+    cn_buf_free(&carrier->held, carrier->loop->allocator);
     connect_conn_close(conn);
+}
+
+/* Returns false: the peer is gone. */
+static bool cn_carrier_refuse(cn_carrier_t *carrier, connect_str_t first) {
+    carrier->owes_refusal = false;
+    return cn_socket_write(carrier->source.fd, cn_conn_refusal(first)) > 0 &&
+        shutdown(carrier->source.fd, SHUT_WR) == 0;
 }
 
 static void cn_carrier_linger(cn_carrier_t *carrier) {
     ptrdiff_t got = cn_socket_read(carrier->source.fd, carrier->loop->input, CN_LOOP_INPUT);
+    bool ends = got <= 0;
     if (got < 0 && cn_socket_would_block(errno)) return;
-    if (got > 0) carrier->lingered += (size_t)got;
-    if (got <= 0 || carrier->lingered >= CN_CARRIER_LINGER_BYTES) cn_carrier_free(carrier);
+    if (!ends) {
+        connect_str_t input = {carrier->loop->input, (size_t)got};
+        carrier->lingered += input.len;
+        ends = carrier->lingered >= CN_CARRIER_LINGER_BYTES ||
+            (carrier->owes_refusal && !cn_carrier_refuse(carrier, input));
+    }
+    if (ends) cn_carrier_free(carrier);
 }
 
 /* ---- Bytes ------------------------------------------------------------------------------------------------------ */
@@ -26241,13 +26383,18 @@ static void cn_carrier_identify(cn_carrier_t *carrier) {
         cn_socket_get_credentials(carrier->source.fd, &carrier->conn->credentials);
 }
 
-CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer,
+CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer, bool is_clear,
     connect_conn_t *(*on_accept)(void *user, const char *peer), void *user) {
     cn_carrier_t *carrier = cn_carrier_new(loop, fd, peer, CN_CARRIER_OPEN);
     connect_conn_t *conn = carrier ? on_accept(user, peer) : NULL;
     if (conn) {
         cn_carrier_carry(carrier, conn);
         cn_carrier_identify(carrier);
+        return;
+    }
+    if (carrier && is_clear && cn_carrier_begin_lingering(carrier)) {
+        cn_list_append(&loop->sources, &carrier->source.node);
+        carrier->owes_refusal = true;
         return;
     }
     cn_mem_release(loop->allocator, carrier);
@@ -26401,6 +26548,7 @@ struct cn_listener_t {
     cn_source_t source;
     connect_loop_t *loop;
     cn_listening_t listening;
+    bool is_clear; /* not TLS */
     connect_conn_t *(*on_accept)(void *user, const char *peer);
     void *user;
     connect_task_t pause;
@@ -26431,7 +26579,7 @@ static bool cn_listener_accept(cn_listener_t *listener) {
         cn_listener_pause(listener);
         return false;
     }
-    cn_carrier_accept(loop, fd, peer, listener->on_accept, listener->user);
+    cn_carrier_accept(loop, fd, peer, listener->is_clear, listener->on_accept, listener->user);
     return listener->source.fd >= 0;
 }
 
@@ -26468,6 +26616,7 @@ CN_PRIVATE cn_listener_t *cn_loop_listen(connect_loop_t *loop, const char *addre
         return NULL;
     }
     listener->loop = loop;
+    listener->is_clear = !options || !options->tls;
     listener->on_accept = on_accept;
     listener->user = user;
     listener->source.ready = cn_listener_ready;
@@ -27507,7 +27656,8 @@ const char *connect_build_info(void) {
 #undef CN_BEAR_SPARE_BUFFERS
 #undef CN_BEAR_WAYS
 #undef CN_BUF_FIRST
-#undef CN_BUF_POOLED_MAX
+#undef CN_BUF_LARGE
+#undef CN_BUF_LARGE_MAX
 #undef CN_CALL_BLOCK
 #undef CN_CALL_KEPT_MAX
 #undef CN_CALL_PACKED_MORE
@@ -27638,6 +27788,7 @@ const char *connect_build_info(void) {
 #undef CN_POOL_REST_MAX_MS
 #undef CN_POOL_REST_MS
 #undef CN_PRIVATE
+#undef CN_RECOGNISE_TYPE
 #undef CN_REPORT_CLIENT
 #undef CN_REPORT_GRPC
 #undef CN_REPORT_GZIP

@@ -10,7 +10,8 @@
    Beside what connect.h says of engines:
    Memory    A session's own memory comes from the options' allocator; OpenSSL's from malloc, as it always does.
    Resuming  By session ID and by stateful tickets (RFC 8446 2.2): the client's whole chain stays with the session, on
-             the server, for two hours. A client uses each session once (RFC 8446 C.4) and takes the fresh one.
+             the server, until a day has passed or its certificate has expired. With TLS 1.3 a client uses each session
+             once (RFC 8446 C.4) and takes the fresh one.
    Strength  OpenSSL's security level 2: no RSA keys below 2,048 bits, no SHA-1 signatures. */
 
 #ifndef CONNECT_OPENSSL_H
@@ -55,21 +56,22 @@ CONNECT_API const connect_tls_engine_t *connect_openssl_engine(void);
 
 #define CN_OPENSSL_BUFFER 16384
 #define CN_OPENSSL_SESSIONS 1000u
-#define CN_OPENSSL_SESSION_SECONDS 7200
+#define CN_OPENSSL_SESSION_SECONDS 86400
 #define CN_OPENSSL_PIN 32u
 #define CN_OPENSSL_CHAIN 16
 
 typedef struct cn_openssl_identity_t {
     X509 *leaf;
-    STACK_OF(X509) *rest;
+    STACK_OF(X509) * rest;
     EVP_PKEY *key;
 } cn_openssl_identity_t;
 
-typedef struct cn_openssl_saved_t { /* a client's session; the one used last stands last */
+typedef struct cn_openssl_saved_t { /* the one saved last stands last */
     struct cn_openssl_saved_t *next;
     SSL_SESSION *session;
-    size_t key_len;
-    char key[1]; /* as long as it is */
+    int64_t proven_at; /* when the full handshake was, by the options' clock */
+    size_t key_len;    /* client: as in its cn_openssl_session_t; server: the session ID */
+    char key[1];       /* as long as it is */
 } cn_openssl_saved_t;
 
 typedef struct cn_openssl_config_t {
@@ -79,7 +81,7 @@ typedef struct cn_openssl_config_t {
     cn_openssl_identity_t *identities; /* the options' own first */
     size_t identity_count, identity_room, anchor_count, pin_count;
     unsigned char (*pins)[CN_OPENSSL_PIN];
-    pthread_mutex_t mutex; /* of what follows */
+    pthread_mutex_t mutex; /* of the saved sessions */
     cn_openssl_saved_t *saved;
     size_t saved_count, saved_max;
     bool has_mutex;
@@ -100,7 +102,8 @@ typedef struct cn_openssl_session_t {
     unsigned char alpn[32]; /* as on the wire: names with their lengths in front */
     unsigned alpn_len;
     char selected[16];
-    int alert; /* received; -1: none */
+    int64_t proven_at; /* server: of the session that the client wants to resume */
+    int alert;         /* received; -1: none */
     bool is_server, is_open, is_closed, has_failed;
     char failure[240];
 } cn_openssl_session_t;
@@ -109,6 +112,11 @@ typedef struct cn_openssl_session_t {
 
 static const connect_allocator_t *cn_openssl_allocator(const connect_allocator_t *allocator) {
     return allocator ? allocator : connect_allocator_libc();
+}
+/* For what needs no zeros. */
+static char *cn_openssl_acquire_buffer(const connect_allocator_t *allocator) {
+    const connect_allocator_t *from = cn_openssl_allocator(allocator);
+    return (char *)from->acquire(from->ctx, CN_OPENSSL_BUFFER);
 }
 static void *cn_openssl_acquire(const connect_allocator_t *allocator, size_t size) {
     const connect_allocator_t *from = cn_openssl_allocator(allocator);
@@ -220,8 +228,8 @@ static bool cn_openssl_read_pins(cn_openssl_config_t *config, connect_error_t *e
     if (!config->pins) return cn_openssl_error(error, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
     while (*at) {
         size_t len = strcspn(at, ";");
-        connect_str_t text = {at, len}, bytes;
-        char space[64];
+        connect_str_t text = {at, len}, pin;
+        char space[256]; /* the arena keeps a part for itself */
         connect_arena_t arena;
         connect_arena_init(&arena, space, sizeof space, NULL);
         while (text.len && text.data[0] == ' ')
@@ -231,9 +239,9 @@ static bool cn_openssl_read_pins(cn_openssl_config_t *config, connect_error_t *e
         if (text.len < 8 || memcmp(text.data, "sha256//", 8) != 0) break;
         text.data += 8;
         text.len -= 8;
-        bytes = connect_base64_decode(text, &arena);
-        if (!bytes.data || bytes.len != CN_OPENSSL_PIN) break;
-        memcpy(config->pins[config->pin_count++], bytes.data, CN_OPENSSL_PIN);
+        pin = connect_base64_decode(text, &arena);
+        if (!pin.data || pin.len != CN_OPENSSL_PIN) break;
+        memcpy(config->pins[config->pin_count++], pin.data, CN_OPENSSL_PIN);
         at += len;
         if (*at) at++;
     }
@@ -247,7 +255,7 @@ static int64_t cn_openssl_now(const cn_openssl_config_t *config) {
     return options->clock ? options->clock(options->user) : (int64_t)time(NULL);
 }
 
-/* ---- Sessions to be resumed, as a client ---- */
+/* ---- Sessions to be resumed ---- */
 
 static void cn_openssl_forget(cn_openssl_config_t *config, cn_openssl_saved_t **link) {
     cn_openssl_saved_t *saved = *link;
@@ -257,9 +265,9 @@ static void cn_openssl_forget(cn_openssl_config_t *config, cn_openssl_saved_t **
     cn_openssl_release(config->allocator, saved);
 }
 
-static cn_openssl_saved_t **cn_openssl_find(cn_openssl_config_t *config, const cn_openssl_session_t *s) {
+static cn_openssl_saved_t **cn_openssl_find(cn_openssl_config_t *config, const void *key, size_t key_len) {
     cn_openssl_saved_t **link = &config->saved;
-    while (*link && ((*link)->key_len != s->key_len || memcmp((*link)->key, s->key, s->key_len) != 0))
+    while (*link && ((*link)->key_len != key_len || memcmp((*link)->key, key, key_len) != 0))
         link = &(*link)->next;
     return link;
 }
@@ -269,14 +277,22 @@ static int cn_openssl_save(SSL *ssl, SSL_SESSION *session) {
     cn_openssl_session_t *s = (cn_openssl_session_t *)SSL_get_app_data(ssl);
     cn_openssl_config_t *config = s->config;
     cn_openssl_saved_t *saved, **link;
-    if (s->is_server || s->has_failed) return 0;
-    saved = (cn_openssl_saved_t *)cn_openssl_acquire(config->allocator, sizeof *saved + s->key_len);
+    const void *key = s->key;
+    size_t key_len = s->key_len;
+    if (s->has_failed) return 0;
+    if (s->is_server) {
+        unsigned len;
+        key = SSL_SESSION_get_id(session, &len);
+        key_len = len;
+    }
+    saved = (cn_openssl_saved_t *)cn_openssl_acquire(config->allocator, sizeof *saved + key_len);
     if (!saved) return 0;
-    memcpy(saved->key, s->key, s->key_len);
-    saved->key_len = s->key_len;
+    memcpy(saved->key, key, key_len);
+    saved->key_len = key_len;
     saved->session = session;
+    saved->proven_at = s->is_server && SSL_session_reused(ssl) == 1 ? s->proven_at : cn_openssl_now(config);
     pthread_mutex_lock(&config->mutex);
-    link = cn_openssl_find(config, s);
+    link = cn_openssl_find(config, key, key_len);
     if (*link)
         cn_openssl_forget(config, link);
     else if (config->saved_count >= config->saved_max)
@@ -289,13 +305,41 @@ static int cn_openssl_save(SSL *ssl, SSL_SESSION *session) {
     return 1;
 }
 
+/* After a day, and when the client's certificate has expired, it has to prove again who it is. */
+static bool cn_openssl_is_over(const cn_openssl_config_t *config, const cn_openssl_saved_t *saved) {
+    const X509 *client = SSL_SESSION_get0_peer(saved->session);
+    int64_t now = cn_openssl_now(config), age = now - saved->proven_at;
+    if (age < 0 || age > CN_OPENSSL_SESSION_SECONDS) return true;
+    return client && ASN1_TIME_cmp_time_t(X509_get0_notAfter(client), (time_t)now) < 0;
+}
+
+/* OpenSSL's callback in a server: the session of this ID, or NULL. */
+static SSL_SESSION *cn_openssl_recall(SSL *ssl, const unsigned char *id, int len, int *needs_reference) {
+    cn_openssl_session_t *s = (cn_openssl_session_t *)SSL_get_app_data(ssl);
+    cn_openssl_config_t *config = s->config;
+    SSL_SESSION *session = NULL;
+    cn_openssl_saved_t **link;
+    *needs_reference = 0; /* it is taken here, while no other thread can free the session */
+    pthread_mutex_lock(&config->mutex);
+    link = cn_openssl_find(config, id, (size_t)len);
+    if (*link && cn_openssl_is_over(config, *link)) {
+        cn_openssl_forget(config, link);
+    } else if (*link && SSL_SESSION_up_ref((*link)->session) == 1) {
+        session = (*link)->session;
+        s->proven_at = (*link)->proven_at;
+    }
+    pthread_mutex_unlock(&config->mutex);
+    return session;
+}
+
+/* A session of TLS 1.3 is used once; of TLS 1.2 there comes no fresh one. */
 static void cn_openssl_resume(cn_openssl_session_t *s) {
     cn_openssl_saved_t **link;
     pthread_mutex_lock(&s->config->mutex);
-    link = cn_openssl_find(s->config, s);
+    link = cn_openssl_find(s->config, s->key, s->key_len);
     if (*link) {
         SSL_set_session(s->ssl, (*link)->session); /* takes a reference of its own */
-        cn_openssl_forget(s->config, link);
+        if (SSL_SESSION_get_protocol_version((*link)->session) >= TLS1_3_VERSION) cn_openssl_forget(s->config, link);
     }
     pthread_mutex_unlock(&s->config->mutex);
 }
@@ -317,25 +361,37 @@ static const char *cn_openssl_whose(const cn_openssl_session_t *s, const X509 *c
     return name;
 }
 
+/* RFC 4514, with a space after each comma. */
+static void cn_openssl_name(const X509_NAME *name, char text[128]) {
+    BIO *out = BIO_new(BIO_s_mem());
+    int len = 0;
+    if (out && X509_NAME_print_ex(out, name, 0, XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_DN_REV | XN_FLAG_FN_SN) >= 0)
+        len = BIO_read(out, text, 127);
+    text[len > 0 ? len : 0] = '\0';
+    BIO_free(out);
+}
+
 static void cn_openssl_list_names(const X509 *cert, char list[128]) {
     GENERAL_NAMES *names = (GENERAL_NAMES *)X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    char name[64];
     size_t len = 0;
     int i;
     list[0] = '\0';
     for (i = 0; names && i < sk_GENERAL_NAME_num(names) && len + 8 < 128; i++) {
-        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        const GENERAL_NAME *entry = sk_GENERAL_NAME_value(names, i);
         char text[64] = "";
-        if (name->type == GEN_DNS) {
-            snprintf(text, sizeof text, "%.*s", ASN1_STRING_length(name->d.dNSName),
-                (const char *)ASN1_STRING_get0_data(name->d.dNSName));
-        } else if (name->type == GEN_IPADD) {
-            int family = ASN1_STRING_length(name->d.iPAddress) == 4 ? AF_INET : AF_INET6;
-            if (family == AF_INET || ASN1_STRING_length(name->d.iPAddress) == 16)
-                inet_ntop(family, ASN1_STRING_get0_data(name->d.iPAddress), text, sizeof text);
+        if (entry->type == GEN_DNS) {
+            snprintf(text, sizeof text, "%.*s", ASN1_STRING_length(entry->d.dNSName),
+                (const char *)ASN1_STRING_get0_data(entry->d.dNSName));
+        } else if (entry->type == GEN_IPADD) {
+            int family = ASN1_STRING_length(entry->d.iPAddress) == 4 ? AF_INET : AF_INET6;
+            if (family == AF_INET || ASN1_STRING_length(entry->d.iPAddress) == 16)
+                inet_ntop(family, ASN1_STRING_get0_data(entry->d.iPAddress), text, sizeof text);
         }
         if (text[0]) len += (size_t)snprintf(list + len, 128 - len, "%s%s", len ? ", " : "", text);
     }
-    if (!names) X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, list, 128);
+    if (!names && X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, name, 64) > 0)
+        snprintf(list, 128, "none but the CN %s, which does not count", name);
     GENERAL_NAMES_free(names);
     if (len >= 128) memcpy(list + 124, "...", 4);
     if (!list[0]) memcpy(list, "none", 5);
@@ -344,6 +400,8 @@ static void cn_openssl_list_names(const X509 *cert, char list[128]) {
 static void cn_openssl_describe(cn_openssl_session_t *s, X509_STORE_CTX *store) {
     int code = X509_STORE_CTX_get_error(store), depth = X509_STORE_CTX_get_error_depth(store);
     const X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    const X509_NAME *issuer;
+    STACK_OF(X509) * namesakes;
     char name[128], list[128], date[16], today[16];
     const char *whose = cn_openssl_whose(s, cert, depth, name);
     switch (code) {
@@ -373,14 +431,24 @@ static void cn_openssl_describe(cn_openssl_session_t *s, X509_STORE_CTX *store) 
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-        if (!cert || X509_NAME_get_text_by_NID(X509_get_issuer_name(cert), NID_commonName, list, sizeof list) <= 0)
-            memcpy(list, "(no name)", 10);
-        cn_openssl_say(s, "certificate of %s is signed by CN=%s, which is none of the trust anchors (%zu)", whose, list,
-            s->config->anchor_count);
+        issuer = X509_get_issuer_name(cert);
+        cn_openssl_name(issuer, list);
+        namesakes = X509_STORE_CTX_get1_certs(store, issuer);
+        if (namesakes && sk_X509_num(namesakes) > 0)
+            cn_openssl_say(
+                s, "certificate of %s is signed by another %s than the one among the trust anchors", whose, list);
+        else
+            cn_openssl_say(s, "certificate of %s is signed by %s, which is none of the trust anchors (%zu)", whose,
+                list, s->config->anchor_count);
+        sk_X509_pop_free(namesakes, X509_free);
         return;
     case X509_V_ERR_INVALID_PURPOSE:
         cn_openssl_say(s, "certificate of %s is not made for %s (extended key usage)", whose,
             s->is_server ? "clients" : "servers");
+        return;
+    case X509_V_ERR_INVALID_CA:
+    case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
+        cn_openssl_say(s, "certificate of %s signed another, which its key usage forbids", whose);
         return;
     case X509_V_ERR_EE_KEY_TOO_SMALL:
     case X509_V_ERR_CA_KEY_TOO_SMALL: {
@@ -409,6 +477,19 @@ static bool cn_openssl_is_pinned(const cn_openssl_config_t *config, const X509 *
     return false;
 }
 
+/* OpenSSL's callback. A trust anchor is a name and a key (RFC 5280 6.1.1): the dates in its certificate do not count.
+   Of other certificates the last second does (4.1.2.5). */
+static int cn_openssl_pardon(int ok, X509_STORE_CTX *store) {
+    int code = X509_STORE_CTX_get_error(store), depth = X509_STORE_CTX_get_error_depth(store);
+    bool is_anchor = depth > 0 && depth >= X509_STORE_CTX_get_num_untrusted(store);
+    time_t now = X509_VERIFY_PARAM_get_time(X509_STORE_CTX_get0_param(store));
+    if (ok || (code != X509_V_ERR_CERT_NOT_YET_VALID && code != X509_V_ERR_CERT_HAS_EXPIRED)) return ok;
+    if (!is_anchor && ASN1_TIME_cmp_time_t(X509_get0_notAfter(X509_STORE_CTX_get_current_cert(store)), now) != 0)
+        return 0;
+    X509_STORE_CTX_set_error(store, X509_V_OK);
+    return 1;
+}
+
 /* OpenSSL's callback: is the peer's chain good? Returns 1: it is. */
 static int cn_openssl_verify(X509_STORE_CTX *store, void *arg) {
     const cn_openssl_config_t *config = (const cn_openssl_config_t *)arg;
@@ -416,6 +497,7 @@ static int cn_openssl_verify(X509_STORE_CTX *store, void *arg) {
     cn_openssl_session_t *s = (cn_openssl_session_t *)SSL_get_app_data(ssl);
     if (s->is_server || !config->options->insecure_no_verify) {
         X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(store), (time_t)cn_openssl_now(config));
+        X509_STORE_CTX_set_verify_cb(store, cn_openssl_pardon);
         if (X509_verify_cert(store) != 1) {
             cn_openssl_describe(s, store);
             return 0;
@@ -510,9 +592,10 @@ static bool cn_openssl_set_up(cn_openssl_config_t *config) {
     SSL_CTX_set_cert_cb(ctx, cn_openssl_choose, config);
     SSL_CTX_set_tlsext_servername_callback(ctx, cn_openssl_take_name);
     SSL_CTX_set_alpn_select_cb(ctx, cn_openssl_choose_alpn, NULL);
-    SSL_CTX_set_session_cache_mode(ctx, resumes ? SSL_SESS_CACHE_BOTH : SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_session_cache_mode(
+        ctx, resumes ? SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL : SSL_SESS_CACHE_OFF);
     SSL_CTX_sess_set_new_cb(ctx, cn_openssl_save);
-    SSL_CTX_sess_set_cache_size(ctx, (long)config->saved_max);
+    SSL_CTX_sess_set_get_cb(ctx, cn_openssl_recall);
     SSL_CTX_set_timeout(ctx, CN_OPENSSL_SESSION_SECONDS);
     if (!resumes) SSL_CTX_set_num_tickets(ctx, 0);
     return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
@@ -566,6 +649,9 @@ static void cn_openssl_fail(cn_openssl_session_t *s) {
     else if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST || reason == SSL_R_BAD_RECORD_TYPE ||
         reason == SSL_R_UNEXPECTED_MESSAGE)
         cn_openssl_say(s, "TLS with the %s failed: it sent what is no TLS, or out of order", peer);
+    else if (reason == SSL_R_PACKET_LENGTH_TOO_LONG || reason == SSL_R_ENCRYPTED_LENGTH_TOO_LONG ||
+        reason == SSL_R_DATA_LENGTH_TOO_LONG)
+        cn_openssl_say(s, "TLS with the %s failed: it sent a record of a length that is not allowed", peer);
     else if (code)
         cn_openssl_say(s, "TLS with the %s failed: %s", peer, ERR_reason_error_string(code));
     else
@@ -624,6 +710,11 @@ static void cn_openssl_finish_handshake(cn_openssl_session_t *s) {
     s->is_open = true;
 }
 
+static void cn_openssl_drop_plain(cn_openssl_session_t *s) {
+    cn_openssl_release(s->config->allocator, s->plain);
+    s->plain = NULL;
+}
+
 /* Goes on with the handshake, then reads plaintext if none waits. */
 static void cn_openssl_step(cn_openssl_session_t *s) {
     int result;
@@ -636,7 +727,11 @@ static void cn_openssl_step(cn_openssl_session_t *s) {
             cn_openssl_fail(s);
     }
     if (!s->is_open || s->has_failed || s->plain_end) return;
-    if (!s->plain) s->plain = (char *)cn_openssl_acquire(s->config->allocator, CN_OPENSSL_BUFFER);
+    if (BIO_pending(s->cipher_in) <= 0 && !SSL_has_pending(s->ssl)) {
+        cn_openssl_drop_plain(s);
+        return;
+    }
+    if (!s->plain) s->plain = cn_openssl_acquire_buffer(s->config->allocator);
     if (!s->plain) {
         s->has_failed = true;
         cn_openssl_say(s, "out of memory");
@@ -648,8 +743,7 @@ static void cn_openssl_step(cn_openssl_session_t *s) {
         s->plain_end = (size_t)result;
         return;
     }
-    cn_openssl_release(s->config->allocator, s->plain);
-    s->plain = NULL;
+    cn_openssl_drop_plain(s);
     switch (SSL_get_error(s->ssl, result)) {
     case SSL_ERROR_WANT_READ: return;
     case SSL_ERROR_ZERO_RETURN: /* close_notify: answered, as nothing can be sent to who does not read */
@@ -709,7 +803,8 @@ static bool cn_openssl_begin_client(cn_openssl_session_t *s) {
     if (s->alpn_len && SSL_set_alpn_protos(s->ssl, s->alpn, s->alpn_len) != 0) return false;
     if (s->config->identity_count && !cn_openssl_use(s->ssl, &s->config->identities[0])) return false;
     if (name[0] && X509_VERIFY_PARAM_set1_ip_asc(param, name) != 1) {
-        X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        X509_VERIFY_PARAM_set_hostflags(
+            param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         if (X509_VERIFY_PARAM_set1_host(param, name, 0) != 1 || SSL_set_tlsext_host_name(s->ssl, name) != 1)
             return false;
     }
@@ -762,7 +857,7 @@ static void *cn_openssl_session_new(void *config, const connect_tls_session_opti
 /* ---- The vtable ---- */
 
 static char *cn_openssl_share(cn_openssl_session_t *s, size_t *len) {
-    if (!s->shared) s->shared = (char *)cn_openssl_acquire(s->config->allocator, CN_OPENSSL_BUFFER);
+    if (!s->shared) s->shared = cn_openssl_acquire_buffer(s->config->allocator);
     *len = s->shared ? CN_OPENSSL_BUFFER : 0;
     if (s->shared) return s->shared;
     s->has_failed = true;
@@ -777,14 +872,14 @@ static void cn_openssl_unshare(cn_openssl_session_t *s) {
 
 static char *cn_openssl_buffer(void *session, connect_tls_channel_t channel, size_t *len) {
     cn_openssl_session_t *s = (cn_openssl_session_t *)session;
-    char *bytes;
+    char *cipher;
     *len = 0;
     switch (channel) {
     case CONNECT_TLS_CIPHER_OUT: {
-        long waiting = BIO_get_mem_data(s->cipher_out, &bytes);
+        long waiting = BIO_get_mem_data(s->cipher_out, &cipher);
         if (waiting <= 0) return NULL;
         *len = (size_t)waiting;
-        return bytes;
+        return cipher;
     }
     case CONNECT_TLS_PLAIN_IN: *len = s->plain_end - s->plain_start; return *len ? s->plain + s->plain_start : NULL;
     case CONNECT_TLS_CIPHER_IN:
@@ -801,8 +896,8 @@ static void cn_openssl_done(void *session, connect_tls_channel_t channel, size_t
     cn_openssl_session_t *s = (cn_openssl_session_t *)session;
     switch (channel) {
     case CONNECT_TLS_CIPHER_OUT: {
-        char *bytes, drop[512];
-        if (len == (size_t)BIO_get_mem_data(s->cipher_out, &bytes)) (void)BIO_reset(s->cipher_out), len = 0;
+        char *cipher, drop[512];
+        if (len == (size_t)BIO_get_mem_data(s->cipher_out, &cipher)) (void)BIO_reset(s->cipher_out), len = 0;
         while (len > 0) {
             int dropped = BIO_read(s->cipher_out, drop, (int)(len < sizeof drop ? len : sizeof drop));
             if (dropped <= 0) break;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds connect.h in every shape that is promised, with gcc and clang, and looks at what came out:
 #   C99, no warnings, at several levels of optimization; every switch alone at 0; the smallest builds need libc only
-#   C++11, 14, 17 and 20 include connect.h and every generated header
+#   C++11, 14, 17 and 20 include connect.h, connect_openssl.h and every generated header
+#   connect_openssl.h without warnings
 #   included twice; implementation asked for after an earlier include; tables in another file than the library
 #   no macro but CONNECT_... and no external symbol but connect_... is left behind
 # WARNINGS: the flags of CONTRIBUTING.md. JOBS, CCS, CXXS: how many at a time, and which compilers.
@@ -35,8 +36,18 @@ int main(void) {
     return failed;
 }
 END
+cat > "$out/openssl.c" <<'END'
+#define CONNECT_IMPLEMENTATION
+#define CONNECT_OPENSSL_IMPLEMENTATION
+#include "connect.h"
+#include "connect_openssl.h"
+#include "connect_openssl.h"
+int main(void) {
+    return connect_openssl_engine() == NULL;
+}
+END
 { include_generated && include_generated && cat "$out/user.c"; } > "$out/user_generated.c"
-{ include_generated && sed '/^int main(void);/d' "$out/user.c"; } > "$out/user.cpp"
+{ include_generated && echo '#include "connect_openssl.h"' && sed '/^int main(void);/d' "$out/user.c"; } > "$out/user.cpp"
 
 # ---- The jobs: a line each, "NAME COMMAND" ----
 jobs=$out/jobs
@@ -66,6 +77,8 @@ for cc in ${CCS:-gcc clang}; do
     libc_only "$cc-minimum" "$cc" "-$some -DCONNECT_ENABLE_CLIENT=0 -DCONNECT_ENABLE_SERVER=0 -DCONNECT_ENABLE_JSON=0"
     libc_only "$cc-server-http1" "$cc" "-$some -DCONNECT_ENABLE_CLIENT=0 -DCONNECT_ENABLE_HTTP2=0 -DCONNECT_ENABLE_JSON=0 $alone"
     libc_only "$cc-client-http1" "$cc" "-$some -DCONNECT_ENABLE_SERVER=0 -DCONNECT_ENABLE_HTTP2=0 -DCONNECT_ENABLE_JSON=0 $alone"
+    job "$cc-openssl" "$cc -std=c99 $strict -O2 -I. -c $out/openssl.c -o $out/$cc-openssl.o" \
+        "&& $cc $out/$cc-openssl.o -lnghttp2 -lz -lzstd -lbearssl -lssl -lcrypto -lpthread -o $out/$cc-openssl && $out/$cc-openssl"
     job "$cc-later" "$cc -std=gnu99 $strict -$some -I. -c $out/later.c -o $out/$cc-later.o"
     job "$cc-generated" "$cc -std=c99 $strict -O2 -I. -Ibuild/gen -c $out/both.c -o $out/$cc-both.o" \
         "&& $cc -std=c99 $strict -O2 -I. -Ibuild/gen $out/user_generated.c $out/$cc-both.o -lnghttp2 -lz -lzstd -lbearssl -lpthread -o $out/$cc-both && $out/$cc-both"

@@ -3,7 +3,9 @@
 
 /* A byte queue in one block. Bytes are appended at `end` and dropped at `start`; the block is read in place, so what
    is in the queue is always contiguous. When the end of the block is reached, the bytes are moved to its start if that
-   makes room, else the block doubles. Behind `capacity` there are CN_SLACK bytes more, which readers may read.
+   makes room, else the block doubles. Where the sender has said how much is to come it grows fourfold, but not past
+   that: a claim takes at most four times the bytes that are there. Behind `capacity` there are CN_SLACK bytes more,
+   which readers may read.
 
    Invariants: start <= end <= capacity; an empty queue has start == end == 0. */
 
@@ -20,9 +22,25 @@ CN_PRIVATE connect_str_t cn_buf_view(const cn_buf_t *buf) {
     return view;
 }
 
+/* Moves what is in the queue into a new block. Returns false: out of memory, nothing changed. */
+static bool cn_buf_move(cn_buf_t *buf, const connect_allocator_t *allocator, size_t capacity) {
+    const size_t used = buf->end - buf->start;
+    char *block;
+    if (!allocator) allocator = connect_allocator_libc();
+    block = (char *)allocator->acquire(allocator->ctx, capacity + CN_SLACK);
+    if (!block) return false;
+    if (used) memcpy(block, buf->block + buf->start, used);
+    memset(block + capacity, 0, CN_SLACK);
+    cn_mem_release(allocator, buf->block);
+    buf->block = block;
+    buf->start = 0;
+    buf->end = used;
+    buf->capacity = capacity;
+    return true;
+}
+
 CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *allocator, size_t len) {
     size_t used = buf->end - buf->start, capacity;
-    char *block;
     if (CN_LIKELY(buf->block && buf->capacity - buf->end >= len)) return buf->block + buf->end;
     if (buf->block && buf->capacity - used >= len && used <= buf->capacity / 2) {
         memmove(buf->block, buf->block + buf->start, used);
@@ -34,17 +52,7 @@ CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *alloca
     capacity = CN_MAX(buf->capacity * 2, (size_t)CN_BUF_FIRST);
     while (capacity < used + len)
         capacity *= 2;
-    if (!allocator) allocator = connect_allocator_libc();
-    block = (char *)allocator->acquire(allocator->ctx, capacity + CN_SLACK);
-    if (!block) return NULL;
-    if (used) memcpy(block, buf->block + buf->start, used);
-    memset(block + capacity, 0, CN_SLACK);
-    cn_mem_release(allocator, buf->block);
-    buf->block = block;
-    buf->start = 0;
-    buf->end = used;
-    buf->capacity = capacity;
-    return block + used;
+    return cn_buf_move(buf, allocator, capacity) ? buf->block + used : NULL;
 }
 
 CN_PRIVATE void cn_buf_commit(cn_buf_t *buf, size_t len) {
@@ -59,6 +67,17 @@ CN_PRIVATE bool cn_buf_append(cn_buf_t *buf, const connect_allocator_t *allocato
     memcpy(to, bytes, len);
     buf->end += len;
     return true;
+}
+
+CN_PRIVATE bool cn_buf_append_part(
+    cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len, size_t whole) {
+    const size_t used = buf->end - buf->start;
+    const bool grows = buf->capacity - buf->end < len && whole > buf->capacity && whole > CN_BUF_FIRST;
+    if (grows && len <= whole - used && whole < SIZE_MAX / 4) {
+        const size_t capacity = CN_MIN(whole, CN_MAX(4 * (used + len), (size_t)CN_BUF_FIRST));
+        if (!cn_buf_move(buf, allocator, capacity)) return false;
+    }
+    return cn_buf_append(buf, allocator, bytes, len);
 }
 
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes) {
@@ -84,17 +103,21 @@ CN_PRIVATE void cn_buf_free(cn_buf_t *buf, const connect_allocator_t *allocator)
     memset(buf, 0, sizeof *buf);
 }
 
-#define CN_BUF_POOLED_MAX (64u * 1024u)
+#define CN_BUF_LARGE (64u * 1024u)
+#define CN_BUF_LARGE_MAX (1024u * 1024u) /* of large blocks in a pool, together */
 
 CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool) {
     if (buf->block || !pool->count) return;
     *buf = pool->blocks[--pool->count];
     buf->start = buf->end = 0;
+    if (buf->capacity > CN_BUF_LARGE) pool->large_bytes -= buf->capacity;
 }
 
 CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator) {
+    const size_t large = buf->capacity > CN_BUF_LARGE ? buf->capacity : 0;
     if (!buf->block) return;
-    if (pool->count < CN_LEN(pool->blocks) && buf->capacity <= CN_BUF_POOLED_MAX) {
+    if (pool->count < CN_LEN(pool->blocks) && large <= CN_BUF_LARGE_MAX - pool->large_bytes) {
+        pool->large_bytes += large;
         pool->blocks[pool->count++] = *buf;
         memset(buf, 0, sizeof *buf);
     } else {
@@ -128,7 +151,7 @@ CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t 
             cn_mem_release(allocator, spare);
         }
     }
-    pool->spare_bytes = 0;
+    pool->spare_bytes = pool->large_bytes = 0;
     while (pool->count)
         cn_buf_free(&pool->blocks[--pool->count], allocator);
 }

@@ -15,6 +15,9 @@ CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *alloca
 /* Says that so many of the reserved bytes were written. */
 CN_PRIVATE void cn_buf_commit(cn_buf_t *buf, size_t len);
 CN_PRIVATE bool cn_buf_append(cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len);
+/* Appends a piece of what the sender says will be `whole` bytes, with all that is in the queue. */
+CN_PRIVATE bool cn_buf_append_part(
+    cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len, size_t whole);
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes);
 /* Takes bytes off the start. */
 CN_PRIVATE void cn_buf_drop(cn_buf_t *buf, size_t len);
@@ -30,13 +33,14 @@ typedef struct cn_spare_t { /* how a spare block begins */
 typedef struct cn_buf_pool_t { /* memory that connections borrow, so that an idle one owns none */
     cn_buf_t blocks[16];
     size_t count;
+    size_t large_bytes;     /* of those blocks, in large ones */
     cn_spare_t *spares[16]; /* blocks that are no queues, by a size class of who uses them */
     size_t spare_bytes;
 } cn_buf_pool_t;
 
 /* Gives an empty queue a block from the pool, if there is one. */
 CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool);
-/* Puts the block of an empty queue into the pool; a large one, and one too many, is freed. */
+/* Puts the block of an empty queue into the pool; one too many, and large ones above a sum, are freed. */
 CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 /* Takes a spare block of this class and size; NULL: there is none. */
 CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size);

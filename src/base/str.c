@@ -31,7 +31,7 @@ CN_PRIVATE bool cn_str_equal_nocase(connect_str_t a, connect_str_t b) {
     size_t i;
     if (a.len != b.len) return false;
     for (i = 0; i < a.len; i++)
-        if (cn_str_lower(a.data[i]) != cn_str_lower(b.data[i])) return false;
+        if (a.data[i] != b.data[i] && cn_str_lower(a.data[i]) != cn_str_lower(b.data[i])) return false;
     return true;
 }
 

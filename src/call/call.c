@@ -238,12 +238,36 @@ CN_PRIVATE bool cn_call_receives_one(const connect_call_t *call) {
 
 /* ---- Input ---- */
 
+/* What is compressed may be a little longer than the limit of what it expands to: not all can be made shorter. */
+static bool cn_call_fits(const connect_call_t *call, size_t len, bool packed) {
+    return len <= call->receive_bytes || (packed && len - call->receive_bytes <= CN_CALL_PACKED_MORE);
+}
+
+/* How many bytes the peer has said `in` will have; 0: it has not, or too many. */
+static size_t cn_call_claimed(const connect_call_t *call) {
+    const connect_str_t in = cn_buf_view(&call->in);
+    size_t head = 0;
+    uint64_t len = 0;
+    if (call->rpc.protocol && !call->rpc.protocol->enveloped) {
+        len = (uint64_t)CN_MAX(call->x.content_length, 0);
+    } else if (in.len >= CN_ENVELOPE_HEAD) {
+        head = CN_ENVELOPE_HEAD;
+        len = cn_envelope_read(in.data).len;
+    }
+    return len <= SIZE_MAX && cn_call_fits(call, (size_t)len, true) ? head + (size_t)len : 0;
+}
+
 CN_PRIVATE bool cn_call_take_input(connect_call_t *call, const char *bytes, size_t len) {
+    bool ok;
     call->rpc.received_body = true;
     call->unconsumed += len;
     if (call->rpc.protocol && call->rpc.protocol->server_receive)
         return call->rpc.protocol->server_receive(&call->rpc, cn_str(bytes, len), &call->in);
-    return cn_buf_append(&call->in, call->rpc.allocator, bytes, len) || cn_error_memory(&call->rpc.error);
+    if (call->in.capacity - call->in.end < len)
+        ok = cn_buf_append_part(&call->in, call->rpc.allocator, bytes, len, cn_call_claimed(call));
+    else
+        ok = cn_buf_append(&call->in, call->rpc.allocator, bytes, len);
+    return ok || cn_error_memory(&call->rpc.error);
 }
 
 CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
@@ -267,11 +291,6 @@ CN_PRIVATE void cn_call_consume(connect_call_t *call) {
 static cn_front_t cn_call_bad(connect_call_t *call, connect_code_t code, const char *text) {
     cn_error_set(&call->rpc.error, code, text);
     return CN_FRONT_BAD;
-}
-
-/* What is compressed may be a little longer than the limit of what it expands to: not all can be made shorter. */
-static bool cn_call_fits(const connect_call_t *call, size_t len, bool packed) {
-    return len <= call->receive_bytes || (packed && len - call->receive_bytes <= CN_CALL_PACKED_MORE);
 }
 
 static cn_front_t cn_call_too_large(connect_call_t *call, size_t len) {

@@ -425,6 +425,8 @@ static void cn_invoke_on_due(cn_exchange_t *x) {
     int64_t now = x->http->now_ms;
     if (call->poked) cn_call_on_poke(call);
     if (call->over) return;
+    if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE)
+        call->deadline_ms = now + call->rpc.timeout_ms;
     if (call->deadline_ms <= now)
         cn_invoke_fail(call, CONNECT_DEADLINE_EXCEEDED, "the deadline has passed");
     else
@@ -514,11 +516,11 @@ static void cn_invoke_send_head(connect_call_t *call) {
 
 CN_PRIVATE void cn_invoke_begun(connect_call_t *call, connect_str_t authority, connect_str_t path) {
     cn_exchange_t *x = &call->x;
+    bool undated;
     x->authority = authority;
     x->path = path;
-    if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE)
-        call->deadline_ms = x->http->now_ms + call->rpc.timeout_ms;
-    cn_exchange_set_due(x, call->poked ? x->http->now_ms : call->deadline_ms);
+    undated = call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE;
+    cn_exchange_set_due(x, call->poked || undated ? x->http->now_ms : call->deadline_ms);
     if (call->finished || !cn_call_single_request(call)) cn_invoke_send_head(call);
 }
 

@@ -154,10 +154,10 @@ CN_PRIVATE void cn_serve_finish(connect_call_t *call, connect_code_t code, const
     cn_serve_finish_with(call, code, message);
     call->promised = false;
     if (!promised || call->x.http) return;
-    if (call->entered && call->events.on_closed) {
+    if (call->entered && call->events.on_closed && call->owner) {
         cn_call_poke(call);
     } else {
-        call->told = true;
+        call->told = true; /* also where the server was freed: nobody is left to tell it */
         cn_call_release_if_done(call);
     }
 }

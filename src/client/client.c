@@ -34,7 +34,8 @@
 
    Time. With sockets the loop is the host: its clock, its timer. Without, connections are (api/conn.h): what they are
    fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
-   start dials before it returns.
+   start dials before it returns. What begins where nobody tells the time counts from when it is told next: deadlines,
+   limits of dialling.
 
    Failures. When rounds of dialling fail and nothing is left that could become a connection, the calls that wait since
    before each backend's last failure end with the reason, UNAVAILABLE or what the dialer said; those that come while
@@ -59,6 +60,10 @@ CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client) {
     return client->host ? client->host->now_ms(client) : client->now_ms;
 }
 
+CN_PRIVATE int64_t cn_client_told_ms(const connect_client_t *client) {
+    return client->host || client->told_now ? cn_client_now_ms(client) : -1;
+}
+
 /* ---- Entering, leaving, waking ---- */
 
 /* Any connection: without a host it wakes the client. NULL: there is none. */
@@ -80,7 +85,10 @@ CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms) {
     connect_client_t *client = (connect_client_t *)owner;
     client->busy++;
     client->now_ms = CN_MAX(client->now_ms, now_ms);
-    client->told_now = now_ms >= 0;
+    if (now_ms < 0) return;
+    client->told_now = true;
+    client->dirty = client->dirty || client->undated;
+    client->undated = false;
 }
 
 static void cn_client_run_pokes(connect_client_t *client) {
@@ -125,7 +133,7 @@ static void cn_client_step_watchers(connect_client_t *client) {
         connect_client_t *spread = CN_CONTAINER(node, cn_backend_t, watch_node)->client;
         node = node->next;
         if (!spread->dirty || spread->busy) continue;
-        cn_client_enter(spread, client->now_ms);
+        cn_client_enter(spread, client->told_now ? client->now_ms : -1);
         cn_client_leave(spread);
         if (++steps > CN_CLIENT_ROUNDS) break;
         node = client->watchers.next; /* the spread may be gone */
@@ -138,7 +146,9 @@ CN_PRIVATE void cn_client_leave(void *owner) {
         cn_client_settle(client);
         cn_client_step_watchers(client);
     }
-    if (--client->busy == 0 && client->free_wanted && !client->waits) connect_client_free(client);
+    if (--client->busy) return;
+    client->told_now = false;
+    if (client->free_wanted && !client->waits) connect_client_free(client);
 }
 
 CN_PRIVATE void cn_client_step(connect_client_t *client) {
@@ -197,7 +207,7 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     const int64_t now = cn_client_now_ms(client);
     int64_t due_ms = call->deadline_ms;
     cn_list_t *list = &client->waiting[call->lane];
-    if (call->opening || (call->not_before_ms > now && (client->host || cn_client_any_conn(client)))) {
+    if (call->opening || (call->not_before_ms > CN_MAX(now, 0) && (client->host || cn_client_any_conn(client)))) {
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
@@ -207,16 +217,22 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     client->dirty = true;
 }
 
+/* Has a call's deadline count from now on, if it has not begun yet. told_ms: -1: the time is not known. */
+static bool cn_client_date(connect_call_t *call, int64_t told_ms) {
+    if (call->deadline_ms != INT64_MAX || call->rpc.timeout_ms == CN_TIMEOUT_NONE) return true;
+    if (told_ms >= 0) call->deadline_ms = told_ms + call->rpc.timeout_ms;
+    return told_ms >= 0;
+}
+
 /* Looks at one list's deadlines and pauses. Returns when the next is due. */
 static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, int64_t now_ms) {
-    const bool fresh = client->host || client->told_now;
+    const int64_t told_ms = cn_client_told_ms(client);
     cn_list_t *node, *next;
     int64_t due_ms = INT64_MAX;
     for (node = list->next; node != list; node = next) {
         connect_call_t *call = cn_client_call_of(node);
         next = node->next;
-        if (call->deadline_ms == INT64_MAX && call->rpc.timeout_ms != CN_TIMEOUT_NONE && fresh)
-            call->deadline_ms = now_ms + call->rpc.timeout_ms;
+        if (!cn_client_date(call, told_ms)) client->undated = true;
         if (call->over || call->deadline_ms <= now_ms) {
             cn_client_move(call, &client->calls);
             if (!call->over)
@@ -323,7 +339,8 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
     call->attempts++;
     call->backend = pool->backend;
     call->unprocessed = false;
-    call->begun_ms = cn_client_now_ms(client);
+    call->begun_ms = cn_client_told_ms(client);
+    (void)cn_client_date(call, call->begun_ms); /* else the exchange does it, when its connection is fed */
     if (!cn_client_prepare(owner, call, conn)) {
         cn_error_memory(&call->rpc.error);
         cn_invoke_end(call);

@@ -113,6 +113,7 @@ struct connect_client_t {
     int64_t now_ms; /* as last told by a connection; -1: not yet */
     int64_t due_ms; /* a step is due; INT64_MAX: none */
     bool told_now;  /* now_ms is of this moment */
+    bool undated;   /* something counts from when the time is told next, which brings a step */
     unsigned waits; /* functions that wait for a call of it */
     unsigned busy;
     bool free_wanted;
@@ -129,6 +130,8 @@ CN_PRIVATE void cn_client_enter(void *owner, int64_t now_ms);
 CN_PRIVATE void cn_client_leave(void *owner);
 /* The time; -1: not known yet. */
 CN_PRIVATE int64_t cn_client_now_ms(const connect_client_t *client);
+/* The time, where it is of this moment: what counts from now on counts from it; -1: it is not known. */
+CN_PRIVATE int64_t cn_client_told_ms(const connect_client_t *client);
 /* Has a step soon, out of everything else; at once if there is nothing that could bring it. */
 CN_PRIVATE void cn_client_wake(connect_client_t *client);
 /* Does what is due: called at the time that the host was told, out of everything else. */

@@ -18,7 +18,8 @@
    HTTP/1.1: a response): a server that accepts and closes at once is no server. After a fault the backend rests, from
    CN_POOL_REST_MS on, doubled by each fault to CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
 
-   Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above.
+   Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above. Without a host
+   the time is known only while a connection is fed: who was dialled at another moment counts from the next one.
 
    Events of connections only take notes; connections are dialled and closed in cn_pool_advance, out of all events. */
 
@@ -140,7 +141,7 @@ static bool cn_pool_rests(const cn_pool_t *pool, int64_t now_ms) {
 
 /* ---- Dialling ---- */
 
-static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
+static void cn_pool_dial(cn_pool_t *pool, size_t address) {
     cn_backend_t *backend = pool->backend;
     connect_client_t *client = backend->client;
     cn_conn_options_t options;
@@ -164,12 +165,25 @@ static void cn_pool_dial(cn_pool_t *pool, size_t address, int64_t now_ms) {
     }
     conn->home = pool;
     conn->address = address;
-    conn->dialled_ms = now_ms;
+    conn->dialled_ms = cn_client_told_ms(client);
+    if (conn->dialled_ms < 0) client->undated = true;
     cn_list_append(&pool->conns, &conn->node);
     conn->dial_code = client->dial(conn, backend->addresses[address], client->dial_user);
     if (conn->dial_code == CONNECT_OK) return;
     if (!conn->http.failure) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
     connect_conn_close(conn);
+}
+
+/* Has those that were dialled when nobody told the time count from now on. */
+static void cn_pool_date(cn_pool_t *pool) {
+    const int64_t told_ms = cn_client_told_ms(pool->backend->client);
+    cn_list_t *node;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next) {
+        connect_conn_t *conn = cn_pool_conn(node);
+        if (conn->dialled_ms >= 0 || told_ms < 0) continue;
+        conn->dialled_ms = told_ms;
+        pool->next_ms = CN_MAX(pool->next_ms, told_ms + CN_POOL_NEXT_MS);
+    }
 }
 
 /* Closes connections whose time is over, or which lost a race. Returns when the next one's will be. */
@@ -207,7 +221,7 @@ static bool cn_pool_go_on(cn_pool_t *pool, int64_t now_ms) {
     const size_t count = pool->backend->address_count;
     uint32_t opening = cn_pool_state(pool).opening;
     while (pool->tried && pool->tried < count && (!opening || pool->next_ms <= now_ms)) {
-        cn_pool_dial(pool, (pool->first + pool->tried++) % count, now_ms);
+        cn_pool_dial(pool, (pool->first + pool->tried++) % count);
         pool->next_ms = now_ms + CN_POOL_NEXT_MS;
         opening = cn_pool_state(pool).opening;
     }
@@ -227,13 +241,14 @@ CN_PRIVATE int64_t cn_pool_advance(cn_pool_t *pool, int64_t now_ms) {
     int64_t due_ms;
     bool ok;
     if (count == 0) return INT64_MAX;
+    cn_pool_date(pool);
     ok = cn_pool_go_on(pool, now_ms);
     while (ok && cn_pool_wants_more(pool, now_ms)) {
         if (!pool->tried) {
             pool->tried = 1;
             pool->next_ms = now_ms + CN_POOL_NEXT_MS;
         }
-        cn_pool_dial(pool, (pool->first + pool->tried - 1) % count, now_ms);
+        cn_pool_dial(pool, (pool->first + pool->tried - 1) % count);
         ok = cn_pool_go_on(pool, now_ms); /* it may have failed at once */
     }
     due_ms = cn_pool_prune(pool, now_ms);
@@ -275,13 +290,13 @@ CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
 CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
     cn_pool_t *pool = conn->home;
     connect_client_t *client = pool->backend->client;
-    const int64_t age_ms = conn->http.now_ms - conn->dialled_ms;
+    const bool in_time = conn->dialled_ms < 0 || conn->http.now_ms - conn->dialled_ms < client->limits.establish_ms;
     cn_list_remove(&conn->node);
     client->dirty = true;
     if (conn->given_up || conn->http.settled) return;
-    if (!conn->met || conn->dialled_ms < 0 || age_ms < client->limits.establish_ms)
+    if (!conn->met || in_time)
         cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error,
             conn->http.failure, conn->peer);
-    if (conn->met && age_ms < client->limits.establish_ms) cn_pool_fault(pool);
+    if (conn->met && in_time) cn_pool_fault(pool);
 }
 #endif

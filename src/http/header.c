@@ -10,7 +10,9 @@
    name + value + 32 (RFC 9113 6.5.2). A field that is past a limit is not stored.
 
    The items are one array in the arena, which doubles; when nothing else was taken from the arena meanwhile it grows in
-   place. cn_headers_reserve makes the array at once. */
+   place. cn_headers_reserve makes the array at once.
+
+   Most names that are looked for are not there: a bit for each length of a name that is there tells it at once. */
 
 #define CN_HEADERS_FIRST 8u
 #define CN_HEADER_OVERHEAD 32u
@@ -119,14 +121,19 @@ CN_PRIVATE bool cn_headers_reserve(cn_headers_t *headers, connect_arena_t *arena
     return true;
 }
 
+CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connect_str_t value) {
+    connect_header_t *item = &headers->items[headers->count++];
+    item->name = name.data;
+    item->value = value;
+    headers->bytes += name.len + value.len + CN_HEADER_OVERHEAD;
+    headers->lengths |= UINT64_C(1) << (name.len & 63);
+}
+
 CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value) {
     if (headers->count == headers->capacity &&
         !cn_headers_reserve(headers, arena, CN_MAX(headers->capacity, (size_t)CN_HEADERS_FIRST)))
         return false;
-    headers->items[headers->count].name = name;
-    headers->items[headers->count].value = value;
-    headers->count++;
-    headers->bytes += strlen(name) + value.len + CN_HEADER_OVERHEAD;
+    cn_headers_add(headers, connect_str_of(name), value);
     return true;
 }
 
@@ -148,10 +155,7 @@ CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect
     text[name.len] = 0;
     if (value.len) memcpy(text + name.len + 1, value.data, value.len);
     text[name.len + 1 + value.len] = 0;
-    headers->items[headers->count].name = text;
-    headers->items[headers->count].value = cn_str(text + name.len + 1, value.len);
-    headers->count++;
-    headers->bytes += name.len + value.len + CN_HEADER_OVERHEAD;
+    cn_headers_add(headers, cn_str(text, name.len), cn_str(text + name.len + 1, value.len));
     return CN_HEADERS_OK;
 }
 
@@ -162,10 +166,11 @@ CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers) {
     return view;
 }
 
-CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, const char *name) {
+CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, connect_str_t name) {
     size_t i;
+    if (!(headers->lengths >> (name.len & 63) & 1)) return cn_str(NULL, 0);
     for (i = 0; i < headers->count; i++)
-        if (headers->items[i].name[0] == name[0] && strcmp(headers->items[i].name, name) == 0)
+        if (headers->items[i].name[0] == name.data[0] && strcmp(headers->items[i].name, name.data) == 0)
             return headers->items[i].value;
     return cn_str(NULL, 0);
 }

@@ -4,7 +4,8 @@
 typedef struct cn_headers_t { /* a header list being built; zeroed: empty */
     connect_header_t *items;
     size_t count, capacity;
-    size_t bytes; /* name + value + 32 for each, as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 6.5.2) */
+    size_t bytes;     /* name + value + 32 for each, as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 6.5.2) */
+    uint64_t lengths; /* of the names, modulo 64: one bit each */
 } cn_headers_t;
 typedef enum cn_headers_result_t { CN_HEADERS_OK, CN_HEADERS_TOO_LARGE, CN_HEADERS_NO_MEMORY } cn_headers_result_t;
 
@@ -16,11 +17,13 @@ CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect
 CN_PRIVATE bool cn_headers_reserve(cn_headers_t *headers, connect_arena_t *arena, size_t count);
 /* Copies a name in lower case; `to` may be `from`. */
 CN_PRIVATE void cn_header_lower(char *to, const char *from, size_t len);
+/* Adds a field for which there is room. name: lower case, with a zero behind. The texts stay where they are. */
+CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connect_str_t value);
 /* Adds a field whose texts stay where they are. name: lower case. Returns false: out of memory. */
 CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value);
 CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers);
-/* The first value of a name given in lower case, or the absent view. */
-CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, const char *name);
+/* The first value of a name, or the absent view. name: lower case, with a zero behind. */
+CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, connect_str_t name);
 /* A token (RFC 9110 5.6.2); a field value (RFC 9110 5.5: no CR, LF, NUL or other control but tab). */
 CN_PRIVATE bool cn_header_name_valid(connect_str_t name);
 CN_PRIVATE bool cn_header_value_valid(connect_str_t value);

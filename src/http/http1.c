@@ -575,10 +575,7 @@ static bool cn_h1_list_fields(const cn_h1_section_t *section, const char *base, 
         cn_header_lower(name, name, field.name.len);
         name[field.name.len] = 0;
         value[field.value.len] = 0;
-        to->items[to->count].name = name;
-        to->items[to->count].value = cn_str(value, field.value.len);
-        to->count++;
-        to->bytes += field.name.len + field.value.len + 32;
+        cn_headers_add(to, cn_str(name, field.name.len), cn_str(value, field.value.len));
     }
     return true;
 }

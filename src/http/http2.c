@@ -120,7 +120,7 @@ typedef struct cn_http2_t {
     uint32_t last_peer_reset_id; /* of the last RST_STREAM that passed */
     /* memory */
     cn_list_t blocks; /* all that are in use */
-    bool starved; /* the allocator has failed */
+    bool starved;     /* the allocator has failed */
 } cn_http2_t;
 
 /* ---- The end, as soon as nghttp2 returns ---- */
@@ -653,7 +653,7 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
     }
     if (is_server) {
         connect_str_t host = x->authority;
-        if (h->block_has_host) host = cn_headers_find(&x->headers, "host");
+        if (h->block_has_host) host = cn_headers_find(&x->headers, CN_STR("host"));
         if (!x->authority.data) x->authority = host;
         if (!cn_header_authority_valid(x->authority) ||
             (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
@@ -663,7 +663,7 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
     }
     if (h->block_has_length) {
         uint64_t length;
-        if (cn_str_to_uint(cn_headers_find(&x->headers, "content-length"), 19, &length) && length <= INT64_MAX)
+        if (cn_str_to_uint(cn_headers_find(&x->headers, CN_STR("content-length")), 19, &length) && length <= INT64_MAX)
             x->content_length = (int64_t)length;
     }
     if (is_server && cn_http2_is(x->method, "HEAD", 4)) x->is_head_request = true;

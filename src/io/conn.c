@@ -106,10 +106,11 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
 
 /* ---- Entering and leaving ---- */
 
+/* now_ms: -1: not told. */
 static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
     if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
     if (conn->opened_ms < 0) conn->opened_ms = conn->heard_ms = conn->http.now_ms;
-    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, conn->http.now_ms);
+    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, now_ms);
     conn->http.feeding = true;
 }
 
@@ -119,7 +120,7 @@ static void cn_conn_free(connect_conn_t *conn) {
     void *owner = conn->owner;
     if (conn->gone) *conn->gone = true;
     conn->gone = NULL;
-    if (owner) events->enter(owner, conn->http.now_ms);
+    if (owner) events->enter(owner, -1);
     conn->depth = 1; /* what is closed in the events below is closed already */
     conn->dead = true;
     conn->http.feeding = true;
@@ -529,8 +530,9 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
 /* The bytes ended, and TLS did not. */
 static void cn_conn_tls_cut(connect_conn_t *conn) {
     char text[CN_CONN_FAILURE_TEXT];
-    snprintf(text, sizeof text, conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
-                                                   : "%s closed the connection during the TLS handshake",
+    snprintf(text, sizeof text,
+        conn->tls->is_open ? "the connection to %s was cut: it ended without close_notify (TLS)"
+                           : "%s closed the connection during the TLS handshake",
         conn->peer);
     cn_conn_set_failure(conn, 0, text);
     conn->dead = true;
@@ -578,7 +580,7 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     bool gone = false, *outer_gone = conn->gone;
     if (conn->dead || conn->opened_ms < 0) return view; /* without the time nothing can begin, not even a clock */
     conn->gone = &gone;
-    cn_conn_enter(conn, http->now_ms);
+    cn_conn_enter(conn, -1);
     if (http->exchange_count) conn->idle_since_ms = -1;
     if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
         cn_buf_borrow(&http->out, conn->http.pool);
@@ -689,6 +691,18 @@ CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {
     if (!conn->tls || !conn->tls->is_open || conn->tls->is_closed) return CN_STR("");
     cn_tls_close(conn->tls);
     return cn_buf_view(&conn->tls->out);
+}
+
+CN_PRIVATE connect_str_t cn_conn_refusal(connect_str_t first) {
+    static const char http1[] = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    static const char http2[] = "\0\0\0\4\0\0\0\0\0"                                      /* SETTINGS */
+                                "\0\0\x08\7\0\0\0\0\0" "\0\0\0\0" "\0\0\0\0"; /* GOAWAY: no stream is served */
+    connect_str_t refusal = {http1, sizeof http1 - 1};
+    if (first.len >= 3 && memcmp(first.data, cn_conn_preface, 3) == 0) {
+        refusal.data = http2;
+        refusal.len = sizeof http2 - 1;
+    }
+    return refusal;
 }
 
 CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {

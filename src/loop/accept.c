@@ -17,6 +17,7 @@ struct cn_listener_t {
     cn_source_t source;
     connect_loop_t *loop;
     cn_listening_t listening;
+    bool is_clear; /* not TLS */
     connect_conn_t *(*on_accept)(void *user, const char *peer);
     void *user;
     connect_task_t pause;
@@ -47,7 +48,7 @@ static bool cn_listener_accept(cn_listener_t *listener) {
         cn_listener_pause(listener);
         return false;
     }
-    cn_carrier_accept(loop, fd, peer, listener->on_accept, listener->user);
+    cn_carrier_accept(loop, fd, peer, listener->is_clear, listener->on_accept, listener->user);
     return listener->source.fd >= 0;
 }
 
@@ -84,6 +85,7 @@ CN_PRIVATE cn_listener_t *cn_loop_listen(connect_loop_t *loop, const char *addre
         return NULL;
     }
     listener->loop = loop;
+    listener->is_clear = !options || !options->tls;
     listener->on_accept = on_accept;
     listener->user = user;
     listener->source.ready = cn_listener_ready;

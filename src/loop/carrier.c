@@ -16,7 +16,9 @@
                 wants 0, or what breaks it -> the connection is closed
      LINGERING  the connection is over and gone, its last bytes may not have arrived: a close with unread input would
                 send RST, and RST makes the peer drop them (RFC 9112 9.6). So only the sending side is shut, and
-                input is thrown away until the peer closes, CN_CARRIER_LINGER_MS or CN_CARRIER_LINGER_BYTES
+                input is thrown away until the peer closes, CN_CARRIER_LINGER_MS or CN_CARRIER_LINGER_BYTES.
+                An accepted socket that there is no connection for begins here: its first input is answered, at once,
+                in its protocol (503, or GOAWAY), and then the sending side is shut
 
    Two lists of the loop's: woken are those to be fed nothing, so that they see the time and what was done from outside;
    dirty are those that may have output. All that a turn causes on a connection goes out at its end, in one write.
@@ -55,6 +57,7 @@ typedef struct cn_carrier_t {
     bool has_ended;  /* the input */
     bool is_blocked; /* the output: waiting for room */
     bool has_written;
+    bool owes_refusal; /* lingering: nothing was said yet */
     size_t lingered; /* bytes */
     char peer[];     /* its address, as in texts */
 } cn_carrier_t;
@@ -102,31 +105,49 @@ static void cn_carrier_break(cn_carrier_t *carrier, int os_error) {
 
 static void cn_carrier_on_timer(void *arg);
 
+static bool cn_carrier_begin_lingering(cn_carrier_t *carrier) {
+    connect_loop_t *loop = carrier->loop;
+    if (loop->lingerers >= CN_CARRIER_LINGERERS ||
+        !cn_source_watch(loop, &carrier->source, CN_POLL_KNOWN | CN_POLL_READ))
+        return false;
+    carrier->state = CN_CARRIER_LINGERING;
+    loop->lingerers++;
+    cn_task_arm(loop, &carrier->timer, loop->now_ms + CN_CARRIER_LINGER_MS, cn_carrier_on_timer, carrier);
+    return true;
+}
+
 /* The connection wants nothing any more. */
 static void cn_carrier_finish(cn_carrier_t *carrier) {
-    connect_loop_t *loop = carrier->loop;
-    connect_conn_t *conn;
-    if (carrier->has_ended || !carrier->has_written || loop->lingerers >= CN_CARRIER_LINGERERS ||
-        shutdown(carrier->source.fd, SHUT_WR) != 0 ||
-        !cn_source_watch(loop, &carrier->source, CN_POLL_KNOWN | CN_POLL_READ)) {
+    connect_conn_t *conn = carrier->conn;
+    if (carrier->has_ended || !carrier->has_written || shutdown(carrier->source.fd, SHUT_WR) != 0 ||
+        !cn_carrier_begin_lingering(carrier)) {
         cn_carrier_end(carrier);
         return;
     }
-    conn = carrier->conn;
     carrier->conn = NULL;
-    carrier->state = CN_CARRIER_LINGERING;
-    loop->lingerers++;
     cn_list_remove(&carrier->woken);
-    cn_buf_free(&carrier->held, loop->allocator);
-    cn_task_arm(loop, &carrier->timer, loop->now_ms + CN_CARRIER_LINGER_MS, cn_carrier_on_timer, carrier);
+    cn_buf_free(&carrier->held, carrier->loop->allocator);
     connect_conn_close(conn);
+}
+
+/* Returns false: the peer is gone. */
+static bool cn_carrier_refuse(cn_carrier_t *carrier, connect_str_t first) {
+    carrier->owes_refusal = false;
+    return cn_socket_write(carrier->source.fd, cn_conn_refusal(first)) > 0 &&
+        shutdown(carrier->source.fd, SHUT_WR) == 0;
 }
 
 static void cn_carrier_linger(cn_carrier_t *carrier) {
     ptrdiff_t got = cn_socket_read(carrier->source.fd, carrier->loop->input, CN_LOOP_INPUT);
+    bool ends = got <= 0;
     if (got < 0 && cn_socket_would_block(errno)) return;
-    if (got > 0) carrier->lingered += (size_t)got;
-    if (got <= 0 || carrier->lingered >= CN_CARRIER_LINGER_BYTES) cn_carrier_free(carrier);
+    if (!ends) {
+        connect_str_t input = {carrier->loop->input, (size_t)got};
+        carrier->lingered += input.len;
+        ends = carrier->lingered >= CN_CARRIER_LINGER_BYTES ||
+            (carrier->owes_refusal && !cn_carrier_refuse(carrier, input));
+    }
+    if (ends) cn_carrier_free(carrier);
 }
 
 /* ---- Bytes ------------------------------------------------------------------------------------------------------ */
@@ -382,13 +403,18 @@ static void cn_carrier_identify(cn_carrier_t *carrier) {
         cn_socket_get_credentials(carrier->source.fd, &carrier->conn->credentials);
 }
 
-CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer,
+CN_PRIVATE void cn_carrier_accept(connect_loop_t *loop, int fd, const char *peer, bool is_clear,
     connect_conn_t *(*on_accept)(void *user, const char *peer), void *user) {
     cn_carrier_t *carrier = cn_carrier_new(loop, fd, peer, CN_CARRIER_OPEN);
     connect_conn_t *conn = carrier ? on_accept(user, peer) : NULL;
     if (conn) {
         cn_carrier_carry(carrier, conn);
         cn_carrier_identify(carrier);
+        return;
+    }
+    if (carrier && is_clear && cn_carrier_begin_lingering(carrier)) {
+        cn_list_append(&loop->sources, &carrier->source.node);
+        carrier->owes_refusal = true;
         return;
     }
     cn_mem_release(loop->allocator, carrier);

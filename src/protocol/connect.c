@@ -43,15 +43,15 @@ static const char cn_connect_trailer_prefix[] = "trailer-";
 /* ---- Server ---- */
 
 static bool cn_connect_read_timeout(cn_rpc_t *rpc) {
-    connect_str_t timeout = cn_headers_find(&rpc->x->headers, "connect-timeout-ms");
+    connect_str_t timeout = cn_headers_find(&rpc->x->headers, CN_STR("connect-timeout-ms"));
     return !timeout.data || cn_timeout_read_connect(timeout, &rpc->timeout_ms) ||
         cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
             "connect-timeout-ms must be 1 to 10 digits, not \"%s\"", cn_str_quote(rpc->arena, timeout).data);
 }
 
 static bool cn_connect_server_open_with(cn_rpc_t *rpc, const char *encoding_header, const char *accept_header) {
-    connect_str_t version = cn_headers_find(&rpc->x->headers, "connect-protocol-version");
-    connect_str_t encoding = cn_headers_find(&rpc->x->headers, encoding_header);
+    connect_str_t version = cn_headers_find(&rpc->x->headers, CN_STR("connect-protocol-version"));
+    connect_str_t encoding = cn_headers_find(&rpc->x->headers, connect_str_of(encoding_header));
     if (!cn_protocol_negotiate(rpc, encoding, encoding_header, accept_header)) return false;
     if (!version.data && rpc->require_version)
         return cn_error_set(
@@ -136,7 +136,7 @@ static connect_str_t cn_connect_weak_etag(connect_str_t etag) {
 }
 
 static bool cn_connect_has_it(const cn_rpc_t *rpc) {
-    connect_str_t etag = cn_headers_find(&rpc->headers, "etag"), list, known;
+    connect_str_t etag = cn_headers_find(&rpc->headers, CN_STR("etag")), list, known;
     size_t i;
     if (!rpc->get || !etag.data) return false;
     for (i = 0; i < rpc->x->headers.count; i++) {
@@ -237,7 +237,7 @@ static connect_str_t cn_connect_get_url(cn_rpc_t *rpc, connect_str_t path, conne
     url = connect_arena_printf(rpc->arena, CONNECT_STR_FMT "?connect=v1%s%s%s&encoding=%s&message=" CONNECT_STR_FMT,
         CONNECT_STR_ARG(path), text ? "" : "&base64=1", rpc->coding_body ? "&compression=" : "", compression,
         rpc->json ? "json" : "proto", CONNECT_STR_ARG(value));
-    if (url.len + sizeof "GET  HTTP/1.1" > limit) url.data = NULL;
+    if (url.len + sizeof "GET  HTTP/1.1" - 1 > limit) url.data = NULL;
     return url;
 }
 
@@ -259,7 +259,7 @@ static bool cn_connect_client_head_with(cn_rpc_t *rpc, cn_head_t *head, connect_
         connect_str_t timeout = cn_timeout_write_connect(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "connect-timeout-ms", timeout);
     }
-    if (ok && !cn_headers_find(&rpc->headers, "user-agent").data)
+    if (ok && !cn_headers_find(&rpc->headers, CN_STR("user-agent")).data)
         ok = cn_headers_put(&headers, rpc->arena, "user-agent", CN_STR("connect-c/" CONNECT_VERSION_STRING));
     if (!ok || !cn_protocol_put_all(rpc, &headers, &rpc->headers)) return cn_protocol_memory(rpc);
     cn_protocol_set_head(head, &headers);
@@ -320,7 +320,7 @@ static bool cn_connect_fail_by_type(cn_rpc_t *rpc, connect_str_t type, connect_s
 }
 
 static bool cn_connect_unary_client_open(cn_rpc_t *rpc) {
-    connect_str_t content_type = cn_headers_find(&rpc->x->headers, "content-type");
+    connect_str_t content_type = cn_headers_find(&rpc->x->headers, CN_STR("content-type"));
     connect_str_t type = cn_protocol_media_type(content_type);
     if (!cn_connect_unary_split_metadata(rpc)) return false;
     if (rpc->x->status != 200) {
@@ -335,7 +335,7 @@ static bool cn_connect_unary_client_open(cn_rpc_t *rpc) {
 }
 
 static bool cn_connect_stream_client_open(cn_rpc_t *rpc) {
-    connect_str_t content_type = cn_headers_find(&rpc->x->headers, "content-type");
+    connect_str_t content_type = cn_headers_find(&rpc->x->headers, CN_STR("content-type"));
     connect_str_t type = cn_protocol_media_type(content_type);
     rpc->received_headers = cn_headers_view(&rpc->x->headers);
     if (rpc->x->status != 200) return cn_connect_fail_by_status(rpc);
@@ -347,9 +347,8 @@ static bool cn_connect_stream_client_open(cn_rpc_t *rpc) {
 
 static bool cn_connect_stream_client_end_envelope(cn_rpc_t *rpc, connect_str_t payload) {
     rpc->ended = true;
-    if (!cn_error_read_end_stream(&rpc->error, &rpc->received_trailers, payload, rpc->limits, rpc->arena))
-        return cn_error_set(&rpc->error, CONNECT_INTERNAL, "the END_STREAM message of the response is malformed");
-    return rpc->error.code == CONNECT_OK;
+    return cn_error_read_end_stream(&rpc->error, &rpc->received_trailers, payload, rpc->limits, rpc->arena) &&
+        rpc->error.code == CONNECT_OK;
 }
 
 static bool cn_connect_unary_client_end(cn_rpc_t *rpc, connect_str_t body) {

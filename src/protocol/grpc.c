@@ -48,8 +48,8 @@ static bool cn_grpc_is_status_header(const char *name) {
 }
 
 CN_PRIVATE bool cn_grpc_read_status(cn_rpc_t *rpc, const cn_headers_t *trailers, bool trailers_came) {
-    connect_str_t status = cn_headers_find(trailers, "grpc-status");
-    connect_str_t details = cn_headers_find(trailers, "grpc-status-details-bin");
+    connect_str_t status = cn_headers_find(trailers, CN_STR("grpc-status"));
+    connect_str_t details = cn_headers_find(trailers, CN_STR("grpc-status-details-bin"));
     cn_headers_t metadata;
     uint64_t code;
     size_t i;
@@ -77,15 +77,15 @@ CN_PRIVATE bool cn_grpc_read_status(cn_rpc_t *rpc, const cn_headers_t *trailers,
         return false;
     }
     cn_error_set(&rpc->error, (connect_code_t)code, "");
-    rpc->error.message = cn_percent_decode(rpc->arena, cn_headers_find(trailers, "grpc-message"), false);
+    rpc->error.message = cn_percent_decode(rpc->arena, cn_headers_find(trailers, CN_STR("grpc-message")), false);
     if (!rpc->error.message.data) rpc->error.message = CN_STR("");
     rpc->error.from_peer = true;
     return false;
 }
 
 CN_PRIVATE bool cn_grpc_server_open(cn_rpc_t *rpc) {
-    connect_str_t timeout = cn_headers_find(&rpc->x->headers, "grpc-timeout");
-    connect_str_t encoding = cn_headers_find(&rpc->x->headers, "grpc-encoding");
+    connect_str_t timeout = cn_headers_find(&rpc->x->headers, CN_STR("grpc-timeout"));
+    connect_str_t encoding = cn_headers_find(&rpc->x->headers, CN_STR("grpc-encoding"));
     if (!cn_protocol_negotiate(rpc, encoding, "grpc-encoding", "grpc-accept-encoding")) return false;
     if (timeout.data && !cn_timeout_read_grpc(timeout, &rpc->timeout_ms))
         return cn_error_print(&rpc->error, rpc->arena, CONNECT_INVALID_ARGUMENT,
@@ -107,7 +107,7 @@ CN_PRIVATE bool cn_grpc_server_head(cn_rpc_t *rpc, cn_head_t *head, const char *
 }
 
 CN_PRIVATE bool cn_grpc_client_open(cn_rpc_t *rpc, connect_str_t bare_type) {
-    connect_str_t content_type = cn_headers_find(&rpc->x->headers, "content-type");
+    connect_str_t content_type = cn_headers_find(&rpc->x->headers, CN_STR("content-type"));
     connect_str_t type = cn_protocol_media_type(content_type), codec;
     rpc->received_headers = cn_headers_view(&rpc->x->headers);
     if (rpc->x->status != 200)
@@ -147,7 +147,7 @@ static bool cn_grpc_client_head(cn_rpc_t *rpc, cn_head_t *head) {
         connect_str_t timeout = cn_timeout_write_grpc(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "grpc-timeout", timeout);
     }
-    if (ok && !cn_headers_find(&rpc->headers, "user-agent").data)
+    if (ok && !cn_headers_find(&rpc->headers, CN_STR("user-agent")).data)
         ok = cn_headers_put(&headers, rpc->arena, "user-agent", CN_STR("grpc-c-connect/" CONNECT_VERSION_STRING));
     if (!ok || !cn_protocol_put_all(rpc, &headers, &rpc->headers)) return cn_protocol_memory(rpc);
     cn_protocol_set_head(head, &headers);
@@ -161,7 +161,7 @@ static bool cn_grpc_protocol_client_open(cn_rpc_t *rpc) {
 static bool cn_grpc_client_end(cn_rpc_t *rpc, connect_str_t body) {
     (void)body;
     if (rpc->x->trailers.count == 0 && !rpc->received_body) {
-        bool only = cn_headers_find(&rpc->x->headers, "grpc-status").data != NULL;
+        bool only = cn_headers_find(&rpc->x->headers, CN_STR("grpc-status")).data != NULL;
         if (only) rpc->received_headers.count = 0;
         return cn_grpc_read_status(rpc, only ? &rpc->x->headers : &rpc->x->trailers, only);
     }

@@ -118,7 +118,7 @@ static bool cn_grpcweb_client_head(cn_rpc_t *rpc, cn_head_t *head) {
         connect_str_t timeout = cn_timeout_write_grpc(rpc->arena, rpc->timeout_ms);
         ok = timeout.data && cn_headers_put(&headers, rpc->arena, "grpc-timeout", timeout);
     }
-    if (ok && !cn_headers_find(&rpc->headers, "user-agent").data)
+    if (ok && !cn_headers_find(&rpc->headers, CN_STR("user-agent")).data)
         ok = cn_headers_put(&headers, rpc->arena, "user-agent", agent);
     if (!ok || !cn_protocol_put_all(rpc, &headers, &rpc->headers)) return cn_protocol_memory(rpc);
     cn_protocol_set_head(head, &headers);
@@ -156,7 +156,7 @@ static bool cn_grpcweb_client_end_envelope(cn_rpc_t *rpc, connect_str_t payload)
 static bool cn_grpcweb_client_end(cn_rpc_t *rpc, connect_str_t body) {
     (void)body;
     if (rpc->ended) return rpc->error.code == CONNECT_OK;
-    if (!rpc->received_body && cn_headers_find(&rpc->x->headers, "grpc-status").data) {
+    if (!rpc->received_body && cn_headers_find(&rpc->x->headers, CN_STR("grpc-status")).data) {
         rpc->received_headers.count = 0;
         return cn_grpc_read_status(rpc, &rpc->x->headers, true);
     }

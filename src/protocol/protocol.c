@@ -37,12 +37,13 @@ CN_PRIVATE bool cn_protocol_set_received(cn_rpc_t *rpc, connect_str_t name, cons
 }
 
 CN_PRIVATE bool cn_protocol_check_response(cn_rpc_t *rpc, const char *header) {
-    return cn_protocol_set_received(rpc, cn_headers_find(&rpc->x->headers, header), header, CONNECT_INTERNAL);
+    return cn_protocol_set_received(
+        rpc, cn_headers_find(&rpc->x->headers, connect_str_of(header)), header, CONNECT_INTERNAL);
 }
 
 CN_PRIVATE bool cn_protocol_negotiate(cn_rpc_t *rpc, connect_str_t name, const char *where, const char *accept_header) {
     const cn_coding_t *chosen;
-    rpc->peer_accepts = cn_headers_find(&rpc->x->headers, accept_header);
+    rpc->peer_accepts = cn_headers_find(&rpc->x->headers, connect_str_of(accept_header));
     if (!cn_protocol_set_received(rpc, name, where, CONNECT_UNIMPLEMENTED)) {
         rpc->list_codings = true;
         return false;

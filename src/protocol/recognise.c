@@ -10,40 +10,49 @@
    and its Accept-Post header. */
 
 typedef struct cn_recognise_row_t {
-    const char *type;
+    connect_str_t type;
     unsigned without; /* a server with one of these bits does not take it */
     bool json, for_unary, for_streams;
     const cn_protocol_t *(*protocol)(void);
 } cn_recognise_row_t;
 
+#define CN_RECOGNISE_TYPE(literal) \
+    { literal, sizeof(literal) - 1 }
+
 static const cn_recognise_row_t cn_recognise_table[] = {
 #if CONNECT_ENABLE_JSON
-    {"application/connect+json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, false, true,
+    {CN_RECOGNISE_TYPE("application/connect+json"), CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, false, true,
         cn_connect_stream_protocol},
 #endif
-    {"application/connect+proto", CN_PROTOCOL_NO_CONNECT, false, false, true, cn_connect_stream_protocol},
+    {CN_RECOGNISE_TYPE("application/connect+proto"), CN_PROTOCOL_NO_CONNECT, false, false, true,
+        cn_connect_stream_protocol},
 #if CONNECT_ENABLE_GRPC
-    {"application/grpc", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc"), CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #if CONNECT_ENABLE_JSON
-    {"application/grpc+json", CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpc_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc+json"), CN_PROTOCOL_NO_GRPC | CN_PROTOCOL_NO_JSON, true, true, true,
+        cn_grpc_protocol},
 #endif
-    {"application/grpc+proto", CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc+proto"), CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #endif
-    {"application/grpc-web", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
 #if CONNECT_ENABLE_JSON
-    {"application/grpc-web+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true, cn_grpcweb_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web+json"), CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
+        cn_grpcweb_protocol},
 #endif
-    {"application/grpc-web+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
-    {"application/grpc-web-text", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
-#if CONNECT_ENABLE_JSON
-    {"application/grpc-web-text+json", CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
+    {CN_RECOGNISE_TYPE("application/grpc-web+proto"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web-text"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true,
         cn_grpcweb_text_protocol},
-#endif
-    {"application/grpc-web-text+proto", CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_text_protocol},
 #if CONNECT_ENABLE_JSON
-    {"application/json", CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false, cn_connect_unary_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web-text+json"), CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true,
+        true, cn_grpcweb_text_protocol},
 #endif
-    {"application/proto", CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
+    {CN_RECOGNISE_TYPE("application/grpc-web-text+proto"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true,
+        cn_grpcweb_text_protocol},
+#if CONNECT_ENABLE_JSON
+    {CN_RECOGNISE_TYPE("application/json"), CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false,
+        cn_connect_unary_protocol},
+#endif
+    {CN_RECOGNISE_TYPE("application/proto"), CN_PROTOCOL_NO_CONNECT, false, true, false, cn_connect_unary_protocol},
 };
 
 static bool cn_recognise_fits(const cn_recognise_row_t *row, const connect_method_t *method, unsigned without) {
@@ -57,7 +66,7 @@ CN_PRIVATE const cn_protocol_t *cn_protocol_recognise(
     size_t i;
     for (i = 0; i < CN_LEN(cn_recognise_table); i++) {
         const cn_recognise_row_t *row = &cn_recognise_table[i];
-        if (cn_recognise_fits(row, method, without) && cn_str_equal_nocase(type, connect_str_of(row->type))) {
+        if (cn_str_equal_nocase(type, row->type) && cn_recognise_fits(row, method, without)) {
             *json = row->json;
             return row->protocol();
         }
@@ -83,7 +92,7 @@ CN_PRIVATE connect_str_t cn_protocol_accept_post(
         const cn_recognise_row_t *row = &cn_recognise_table[i];
         if (cn_recognise_fits(row, method, without))
             list = connect_arena_printf(
-                arena, CONNECT_STR_FMT "%s%s", CONNECT_STR_ARG(list), list.len ? ", " : "", row->type);
+                arena, CONNECT_STR_FMT "%s%s", CONNECT_STR_ARG(list), list.len ? ", " : "", row->type.data);
     }
     return list;
 }

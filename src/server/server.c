@@ -112,7 +112,7 @@ static void cn_server_recognise_unknown(const connect_server_t *server, connect_
     static const connect_method_t unknown = {"", NULL, NULL, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
     call->rpc.method = &unknown;
     call->rpc.protocol = cn_protocol_recognise(
-        cn_headers_find(&call->x.headers, "content-type"), &unknown, server->without, &call->rpc.json);
+        cn_headers_find(&call->x.headers, CN_STR("content-type")), &unknown, server->without, &call->rpc.json);
 }
 
 static void cn_server_answer_unknown(connect_call_t *call, connect_str_t path) {
@@ -139,12 +139,12 @@ static bool cn_server_recognise(
     cn_rpc_t *rpc = &call->rpc;
     rpc->method = route->method;
     if (connect_str_equal(x->method, CN_STR("POST"))) {
-        connect_str_t content_type = cn_headers_find(&x->headers, "content-type");
+        connect_str_t content_type = cn_headers_find(&x->headers, CN_STR("content-type"));
         rpc->protocol = cn_protocol_recognise(content_type, route->method, server->without, &rpc->json);
     } else if (connect_str_equal(x->method, CN_STR("GET")) && cn_server_may_get(server, route->method)) {
         rpc->get = true;
         rpc->query = call->info.query = query.data ? query : CN_STR("");
-        if (x->content_length <= 0 && !cn_headers_find(&x->headers, "transfer-encoding").data)
+        if (x->content_length <= 0 && !cn_headers_find(&x->headers, CN_STR("transfer-encoding")).data)
             rpc->protocol = cn_protocol_recognise_get(rpc->query, &call->arena, server->without, &rpc->json);
     }
     return rpc->protocol && (rpc->protocol->id != CONNECT_PROTOCOL_GRPC || x->http->version->number != CONNECT_HTTP_1);

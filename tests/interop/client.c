@@ -1,7 +1,9 @@
 /* The interop client of connect.h: checks what README.md says, against any server of it.
-   client --url http://HOST:PORT --protocol connect|grpc|grpcweb --http 1|2 --codec proto|json */
+   client --url http://HOST:PORT --protocol connect|grpc|grpcweb --http 1|2 --codec proto|json [--tls bearssl|openssl] */
 #define CONNECT_IMPLEMENTATION
+#define CONNECT_OPENSSL_IMPLEMENTATION
 #include "telemetry.connect.h"
+#include "connect_openssl.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,11 +262,13 @@ static const struct check {
 };
 
 int main(int argc, char **argv) {
-    const char *url = "", *protocol = "connect", *http = "";
+    const char *engine = "", *url = "", *protocol = "connect", *http = "";
     connect_client_options_t options = CONNECT_DEFAULTS;
+    connect_tls_options_t tls = CONNECT_DEFAULTS; /* with the certificates of tests/tls/certificates.sh */
     size_t i;
     int arg;
     for (arg = 1; arg + 1 < argc; arg += 2) {
+        if (strcmp(argv[arg], "--tls") == 0) engine = argv[arg + 1];
         if (strcmp(argv[arg], "--url") == 0) url = argv[arg + 1];
         if (strcmp(argv[arg], "--protocol") == 0) protocol = argv[arg + 1];
         if (strcmp(argv[arg], "--http") == 0) http = argv[arg + 1];
@@ -276,9 +280,21 @@ int main(int argc, char **argv) {
     if (strcmp(http, "1") == 0) options.http = CONNECT_HTTP_1;
     if (strcmp(http, "2") == 0) options.http = CONNECT_HTTP_2;
     options.timeout_ms = 10000;
+    if (engine[0]) {
+        tls.identity.certificate = connect_str_of("build/certificates/client.pem");
+        tls.identity.private_key = connect_str_of("build/certificates/client.key");
+        tls.trust_anchors = connect_str_of("build/certificates/ca.pem");
+        if (strcmp(engine, "openssl") == 0) tls.engine = connect_openssl_engine();
+        options.tls = connect_tls_new(&tls, &error);
+        if (!options.tls) {
+            fprintf(stderr, "%s: %s\n", argv[0], error.message.data);
+            return 1;
+        }
+    }
     loop = connect_loop_new(NULL, &error);
     options.loop = loop;
     client = loop ? connect_client_new(url, &options, &error) : NULL;
+    connect_tls_free(options.tls); /* the client keeps it */
     if (!client) {
         fprintf(stderr, "%s: %s: %s\n", argv[0], connect_code_name(error.code), error.message.data);
         connect_loop_free(loop);

@@ -1,7 +1,10 @@
 /* The interop server of connect.h: README.md says what it does. Prints "listens on 127.0.0.1:PORT"; SIGTERM ends it.
-   With an argument, "http2", it speaks no HTTP/1.1. */
+   With the argument http2 it speaks no HTTP/1.1; with bearssl or openssl it speaks TLS by that engine, and tells who the
+   client is. */
 #define CONNECT_IMPLEMENTATION
+#define CONNECT_OPENSSL_IMPLEMENTATION
 #include "telemetry.connect.h"
+#include "connect_openssl.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +25,9 @@ static void answer_metadata(connect_call_t *call) {
     connect_headers_t request = connect_call_info(call)->headers;
     connect_str_t id = connect_headers_get(request, "x-request-id", 0);
     connect_str_t blob = connect_headers_get(request, "x-blob-bin", 0);
+    const connect_tls_info_t *tls = connect_call_info(call)->peer.tls;
     connect_call_set_header(call, "x-site", text("north"));
+    if (tls && tls->peer_verified) connect_call_set_header(call, "x-client", text(tls->peer_subject));
     connect_call_set_trailer(call, "x-source", text("i2c"));
     if (id.data) connect_call_set_header(call, "x-request-id", id);
     if (blob.data) connect_call_set_trailer(call, "x-blob-bin", blob);
@@ -242,7 +247,21 @@ static void on_sigterm(int sig) {
     connect_loop_post(loop, &stop, stop_now, server);
 }
 
+/* With the certificates of tests/tls/certificates.sh; a client's is optional. */
+static connect_tls_t *new_tls(const char *engine, connect_error_t *error) {
+    connect_tls_options_t options = CONNECT_DEFAULTS;
+    options.identity.certificate = text("build/certificates/server.pem");
+    options.identity.private_key = text("build/certificates/server.key");
+    options.trust_anchors = text("build/certificates/ca.pem");
+    options.client_auth = CONNECT_CLIENT_AUTH_OPTIONAL;
+    if (strcmp(engine, "openssl") == 0) options.engine = connect_openssl_engine();
+    return connect_tls_new(&options, error);
+}
+
 int main(int argc, char **argv) {
+    const char *mode = argc > 1 ? argv[1] : "";
+    const bool with_tls = strcmp(mode, "bearssl") == 0 || strcmp(mode, "openssl") == 0;
+    connect_listen_options_t listen_options = CONNECT_DEFAULTS;
     static actuators all;
     acme_telemetry_v1_Telemetry_handlers handlers = CONNECT_DEFAULTS;
     connect_server_options_t options = CONNECT_DEFAULTS;
@@ -263,10 +282,12 @@ int main(int argc, char **argv) {
 
     loop = connect_loop_new(NULL, &error);
     options.loop = loop;
-    options.no_http1 = argc > 1 && strcmp(argv[1], "http2") == 0;
+    options.no_http1 = strcmp(mode, "http2") == 0;
     server = loop ? connect_server_new(&options, &error) : NULL;
-    if (server && acme_telemetry_v1_Telemetry_serve(server, &handlers, &all, NULL, &error))
-        port = connect_server_listen(server, "127.0.0.1:0", NULL, &error);
+    if (server && with_tls) listen_options.tls = new_tls(mode, &error);
+    if (server && (!with_tls || listen_options.tls) &&
+        acme_telemetry_v1_Telemetry_serve(server, &handlers, &all, NULL, &error))
+        port = connect_server_listen(server, "127.0.0.1:0", &listen_options, &error);
     if (port < 0) {
         fprintf(stderr, "%s: %s: %s\n", argv[0], connect_code_name(error.code), error.message.data);
     } else {
@@ -276,6 +297,7 @@ int main(int argc, char **argv) {
         connect_server_run(server);
     }
     connect_server_free(server);
+    connect_tls_free(listen_options.tls);
     connect_loop_free(loop);
     return port < 0;
 }

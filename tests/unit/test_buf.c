@@ -187,11 +187,54 @@ static void test_pool(void **state) {
         cn_buf_clear(&bufs[i]);
         cn_buf_give_back(&bufs[i], &pool, &f.allocator);
     }
-    assert_int_equal(pool.count, 15); /* a large one is not kept */
-    assert_int_equal(f.live, 15);
+    assert_int_equal(pool.count, 16);
+    assert_int_equal(pool.large_bytes, 128 * 1024);
+    for (i = 0; i < 16; i++) {
+        cn_buf_borrow(&bufs[i], &pool);
+        assert_non_null(cn_buf_reserve(&bufs[i], &f.allocator, 200 * 1024));
+    }
+    assert_int_equal(pool.large_bytes, 0);
+    for (i = 0; i < 16; i++)
+        cn_buf_give_back(&bufs[i], &pool, &f.allocator);
+    assert_int_equal(pool.count, 4); /* of 256 KiB: more would be over 1 MiB */
+    assert_int_equal(pool.large_bytes, 1024 * 1024);
+    assert_int_equal(f.live, 4);
     cn_buf_pool_free(&pool, &f.allocator);
     assert_int_equal(pool.count, 0);
     assert_int_equal(f.live, 0);
+}
+
+/* A claim never takes more than four times what is there, and what is whole takes no more than the claim. */
+static void test_part(void **state) {
+    static const size_t pieces[] = {1, 100, 700, 16 * 1024};
+    static char bytes[16 * 1024];
+    size_t i, k;
+    (void)state;
+    for (i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * 7);
+    for (k = 0; k < 4; k++) {
+        const size_t whole = 300 * 1000, piece = pieces[k];
+        failing_allocator f;
+        cn_buf_t buf = {NULL, 0, 0, 0};
+        size_t moves = 0;
+        failing_init(&f, SIZE_MAX, false);
+        for (i = 0; i < whole; i += piece) {
+            const size_t len = i + piece < whole ? piece : whole - i, before = f.calls;
+            assert_true(cn_buf_append_part(&buf, &f.allocator, bytes, len, whole));
+            moves += f.calls != before;
+            assert_true(buf.capacity <= 4 * (i + len) || buf.capacity == 512);
+        }
+        assert_int_equal(buf.capacity, whole);
+        assert_true(moves <= 6);
+        assert_int_equal(cn_buf_len(&buf), whole);
+        for (i = 0; i < whole; i++)
+            if (cn_buf_view(&buf).data[i] != bytes[i % piece]) fail_msg("byte %lu differs", (unsigned long)i);
+        assert_true(cn_buf_append_part(&buf, &f.allocator, bytes, 100, whole)); /* more than was said */
+        assert_memory_equal(cn_buf_view(&buf).data + whole, bytes, 100);
+        f.fail_at = f.calls;
+        cn_buf_free(&buf, &f.allocator);
+        assert_int_equal(f.live, 0);
+    }
 }
 
 static bool run_with_allocator(const connect_allocator_t *allocator, void *arg) {
@@ -243,6 +286,7 @@ int main(void) {
         cmocka_unit_test(test_against_an_array),
         cmocka_unit_test(test_no_growth),
         cmocka_unit_test(test_too_much),
+        cmocka_unit_test(test_part),
         cmocka_unit_test(test_pool),
         cmocka_unit_test(test_spares),
         cmocka_unit_test(test_allocations),

@@ -382,6 +382,16 @@ static void run_server_gone(world *w) {
     EXPECT(w, w->kind.kind == CONNECT_UNARY ? w->served.canceled == 1 : w->served.closed == 1);
 }
 
+/* A server that has no connection left. */
+static void run_refused(world *w) {
+    bool by_call = strcmp(w->driver->name, "loopback") == 0; /* nothing is in between: the server's own reason */
+    w->server->limits.connections = 0;
+    start(w, "", 1, 0);
+    step_until(w, both_closed);
+    EXPECT(w, w->called.code == (by_call ? CONNECT_RESOURCE_EXHAUSTED : CONNECT_UNAVAILABLE));
+    EXPECT(w, w->served.opened == 0);
+}
+
 static void run_client_gone(world *w) {
     start(w, "hang", 0, 0);
     step_until(w, server_has_message);
@@ -511,7 +521,7 @@ typedef struct scenario {
 } scenario;
 static const scenario scenarios[] = {{"echo", run_echo}, {"errors", run_errors}, {"deadlines", run_deadlines},
     {"cancellation", run_cancellation}, {"backpressure", run_backpressure}, {"drain", run_drain},
-    {"the server goes", run_server_gone}, {"the client goes", run_client_gone}};
+    {"refused", run_refused}, {"the server goes", run_server_gone}, {"the client goes", run_client_gone}};
 
 static void run_all_kinds(const driver *by, const scenario *what) {
     pair_kind kind;

@@ -694,7 +694,7 @@ static void test_echo(void **state) {
         assert_str(call->x.method, "POST");
         assert_str(call->x.path, "/telemetry.v1.Telemetry/Read");
         assert_str(call->x.authority, "gateway:8080");
-        assert_str(cn_headers_find(&call->x.headers, "te"), "trailers");
+        assert_str(cn_headers_find(&call->x.headers, CN_STR("te")), "trailers");
         assert_int_equal(call->x.headers.count, 2);
         assert_int_equal(call->x.content_length, -1);
         assert_int_equal(call->ends, 1);
@@ -775,12 +775,12 @@ static void test_both_ours(void **state) {
             assert_int_equal(server->calls[0]->x.content_length, 5);
             assert_str(cn_buf_view(&server->calls[0]->body), "hello");
             assert_int_equal(c->ends, 1);
-            assert_str(cn_headers_find(&c->x.headers, "content-type"), "application/grpc");
+            assert_str(cn_headers_find(&c->x.headers, CN_STR("content-type")), "application/grpc");
             if (apps[i] != APP_TRAILERS_ONLY) {
                 assert_str(cn_buf_view(&c->body), "again");
-                assert_str(cn_headers_find(&a->x.trailers, "grpc-status"), "0");
-                assert_str(cn_headers_find(&c->x.trailers, "x-extra"), "yes");
-                assert_str(cn_headers_find(&b->x.trailers, "grpc-status"), "0");
+                assert_str(cn_headers_find(&a->x.trailers, CN_STR("grpc-status")), "0");
+                assert_str(cn_headers_find(&c->x.trailers, CN_STR("x-extra")), "yes");
+                assert_str(cn_headers_find(&b->x.trailers, CN_STR("grpc-status")), "0");
             } else {
                 assert_int_equal(c->received, 0);
                 assert_int_equal(c->x.trailers.count, 0);
@@ -802,7 +802,7 @@ static void test_request_trailers(void **state) {
     assert_int_equal(server->calls[0]->ends, 0);
     client->http.version->send_end(&call->x, trailers_view()); /* nothing but trailers is left */
     pump(client, server, 0);
-    assert_str(cn_headers_find(&server->calls[0]->x.trailers, "grpc-status"), "0");
+    assert_str(cn_headers_find(&server->calls[0]->x.trailers, CN_STR("grpc-status")), "0");
     assert_int_equal(server->calls[0]->x.trailers.count, 2);
     assert_int_equal(call->code, CONNECT_OK);
     end_free(client);

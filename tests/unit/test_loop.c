@@ -535,16 +535,49 @@ static void test_hang_up(void **state) {
     setup_free(&setup);
 }
 
+/* What a peer hears that there is no connection for: in its protocol, and at most CN_CARRIER_LINGERERS at once. */
+static void assert_refused(setup_t *setup, int fd, const char *sent, const void *expected, size_t len) {
+    char got[256];
+    if (sent) peer_send(fd, sent);
+    assert_int_equal(peer_receive(setup->loop, fd, got, sizeof got), len);
+    assert_memory_equal(got, expected, len);
+}
 static void test_refused_by_owner(void **state) {
+    static const char unavailable[] =
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    static const char goaway[] = "\0\0\0\4\0\0\0\0\0" "\0\0\x08\7\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    static const struct {
+        const char *sent, *heard;
+        size_t len;
+    } peers[] = {{"POST / HTTP/1.1\r\nHost: x\r\n\r\n", unavailable, sizeof unavailable - 1},
+        {"P", unavailable, sizeof unavailable - 1}, {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", goaway, sizeof goaway - 1}};
     setup_t setup;
-    char byte;
-    int fd;
+    int fds[CN_CARRIER_LINGERERS + 1];
+    size_t i;
     (void)state;
     setup_at(&setup, "127.0.0.1:0");
     setup.server.refuse = true;
-    fd = peer_connect(setup.port);
-    assert_int_equal(peer_receive(setup.loop, fd, &byte, 1), 0);
-    close(fd);
+    for (i = 0; i < CN_LEN(peers); i++) {
+        int fd = peer_connect(setup.port);
+        turns(setup.loop, 2);
+        assert_refused(&setup, fd, peers[i].sent, peers[i].heard, peers[i].len);
+        peer_send(fd, "more"); /* read and dropped: no reset that overtakes the answer */
+        turns(setup.loop, 2);
+        assert_int_equal(setup.loop->lingerers, 1);
+        close(fd);
+        while (setup.loop->lingerers)
+            connect_loop_run(setup.loop, 100);
+    }
+    for (i = 0; i < CN_LEN(fds); i++) {
+        fds[i] = peer_connect(setup.port);
+        while (setup.loop->lingerers < CN_MIN(i + 1, CN_CARRIER_LINGERERS))
+            connect_loop_run(setup.loop, 100);
+    }
+    assert_refused(&setup, fds[CN_CARRIER_LINGERERS], NULL, "", 0);
+    assert_refused(&setup, fds[0], "GET", unavailable, sizeof unavailable - 1);
+    assert_refused(&setup, fds[1], NULL, "", 0); /* says nothing, for a second */
+    for (i = 0; i < CN_LEN(fds); i++)
+        close(fds[i]);
     setup_free(&setup);
 }
 

@@ -131,6 +131,67 @@ static void test_time_limits(void **state) {
     }
 }
 
+/* Without a host nobody tells the time when a call starts: the clock may have gone on since a connection was fed last.
+   What begins then counts from the next feed, for deadlines and for limits of dialling. */
+static void test_untold_time(void **state) {
+    static const int64_t gap = 100000;
+    const connect_call_options_t short_call = {.timeout_ms = 500};
+    town t;
+    town_call c;
+    connect_error_t error;
+    (void)state;
+    town_init(&t, 1, CONNECT_HTTP_2);
+    t.options.resolve = NULL;
+    t.options.address = "a";
+    town_open(&t, 0, 0);
+    t.p.client = connect_client_new("http://town", &t.options, &error);
+    assert_non_null(t.p.client);
+    assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+    town_settle(&t);
+    assert_true(c.closed == 1 && c.code == CONNECT_OK);
+
+    t.p.now += gap; /* the connection is live */
+    assert_true(town_ask(&t, &c, &town_unsafe, "x", &short_call));
+    town_settle(&t);
+    assert_true(c.closed == 1 && c.code == CONNECT_OK);
+    t.p.now += gap;
+    assert_true(town_ask(&t, &c, &town_unsafe, "hold", &short_call));
+    town_advance(&t, 499);
+    assert_int_equal(c.closed, 0);
+    town_advance(&t, 1);
+    assert_true(c.closed == 1 && c.code == CONNECT_DEADLINE_EXCEEDED);
+    assert_int_equal(t.places[0].dials, 1);
+
+    pair_close(&t.p); /* there is none */
+    t.p.now += gap;
+    assert_true(town_ask(&t, &c, &town_unsafe, "x", &short_call));
+    town_settle(&t);
+    assert_true(c.closed == 1 && c.code == CONNECT_OK);
+
+    assert_true(town_ask(&t, &c, &town_unsafe, "hold", NULL));
+    town_settle(&t);
+    t.p.now += gap; /* what is lost now is found out before the time is told */
+    connect_call_finish(c.call, CONNECT_CANCELED, NULL);
+    pair_close(&t.p);
+    t.places[0].mode = TOWN_MUTE;
+    t.p.now += gap;
+    assert_true(town_ask(&t, &c, &town_unsafe, "x", &short_call));
+    town_advance(&t, 499);
+    assert_int_equal(c.closed, 0);
+    town_advance(&t, 1);
+    assert_true(c.closed == 1 && c.code == CONNECT_DEADLINE_EXCEEDED);
+
+    pair_close(&t.p);
+    t.p.now += gap;
+    assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+    town_advance(&t, 19999);
+    assert_int_equal(c.closed, 0);
+    town_advance(&t, 1);
+    assert_true(c.closed == 1 && c.code == CONNECT_UNAVAILABLE);
+    assert_string_equal(c.text, "cannot connect to a: no answer within 20000 ms (limits.establish_ms)");
+    town_free(&t);
+}
+
 /* The deadline counts from start, also while a name is looked up or an address is dialled. */
 static void test_deadline(void **state) {
     int where;
@@ -557,11 +618,10 @@ static void test_allocations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_eyeballs), cmocka_unit_test(test_next_at_once),
-        cmocka_unit_test(test_backoff), cmocka_unit_test(test_time_limits), cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_http1_connections), cmocka_unit_test(test_http2_streams),
+        cmocka_unit_test(test_backoff), cmocka_unit_test(test_time_limits), cmocka_unit_test(test_untold_time),
+        cmocka_unit_test(test_deadline), cmocka_unit_test(test_http1_connections), cmocka_unit_test(test_http2_streams),
         cmocka_unit_test(test_goaway_with_calls), cmocka_unit_test(test_refusals), cmocka_unit_test(test_idle_close),
-        cmocka_unit_test(test_keepalive),
-        cmocka_unit_test(test_parent), cmocka_unit_test(test_names), cmocka_unit_test(test_no_name), cmocka_unit_test(test_late_answer),
-        cmocka_unit_test(test_allocations)};
+        cmocka_unit_test(test_keepalive), cmocka_unit_test(test_parent), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_no_name), cmocka_unit_test(test_late_answer), cmocka_unit_test(test_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

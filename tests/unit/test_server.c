@@ -146,7 +146,7 @@ static void guest_open(desk *d, const pair_kind *kind) {
 }
 static void guest_call(desk *d, guest *g, const pair_kind *kind, uint32_t timeout_ms) {
     static const connect_events_t events = {NULL, NULL, guest_message, NULL, guest_writable, NULL, guest_closed};
-    static const connect_method_t once = { /* what was lost must not be sent again */
+    static const connect_method_t once = {/* what was lost must not be sent again */
         "/test.v1.Notes/Unary", &note_type, &note_type, CONNECT_UNARY, CONNECT_IDEMPOTENCY_UNKNOWN};
     const connect_method_t *method = kind->kind == CONNECT_UNARY ? &once : &note_methods[kind->kind];
     connect_call_options_t options;
@@ -240,6 +240,37 @@ static void test_later_without_peer(void **state) {
         pair_free(&d.p); /* no connection is left to say on_closed out of: freeing does */
         assert_int_equal(d.closed, 1);
         assert_int_equal(d.code, CONNECT_CANCELED);
+        assert_int_equal(memory.live, 0);
+    }
+}
+
+/* Finished only after the server was freed: nothing is told any more, and nothing leaks. */
+static void test_later_without_server(void **state) {
+    const pair_kind kind = {CONNECT_PROTOCOL_CONNECT, CONNECT_HTTP_1, "proto", CONNECT_UNARY};
+    int told;
+    (void)state;
+    for (told = 0; told < 2; told++) {
+        failing_allocator memory;
+        desk d;
+        guest g;
+        failing_init(&memory, SIZE_MAX, false);
+        desk_init(&d);
+        if (!told) d.events.on_closed = NULL;
+        memset(&g, 0, sizeof g);
+        d.what = ACT_LATER;
+        d.options.allocator = &memory.allocator;
+        desk_serve(&d);
+        guest_open(&d, &kind);
+        guest_call(&d, &g, &kind, 0);
+        pair_pump(&d.p);
+        assert_int_equal(d.requests, 1);
+        d.p.dial_code = CONNECT_UNAVAILABLE;
+        connect_server_free(d.p.server);
+        d.p.server = NULL;
+        assert_int_equal(d.canceled, 1);
+        connect_call_finish(d.call, CONNECT_OK, NULL);
+        assert_int_equal(d.closed, 0);
+        pair_free(&d.p);
         assert_int_equal(memory.live, 0);
     }
 }
@@ -493,7 +524,8 @@ static void test_send_pressure(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_slow_handler), cmocka_unit_test(test_later_without_peer),
-        cmocka_unit_test(test_cancel), cmocka_unit_test(test_drain), cmocka_unit_test(test_free_in_callbacks),
-        cmocka_unit_test(test_receive_pressure), cmocka_unit_test(test_send_pressure)};
+        cmocka_unit_test(test_later_without_server), cmocka_unit_test(test_cancel), cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_free_in_callbacks), cmocka_unit_test(test_receive_pressure),
+        cmocka_unit_test(test_send_pressure)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
