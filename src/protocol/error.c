@@ -1,4 +1,5 @@
 #include "protocol/error.h"
+#include "base/error.h"
 #include "base/base64.h"
 #include "base/mem.h"
 #include "base/str.h"
