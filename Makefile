@@ -4,6 +4,7 @@
 #   make test     everything that must hold, in less than ten minutes on two cores
 #   make conformance   the official Connect conformance suite, server and client
 #   make bench    speed against the floors, and of the codec against its peers, side by side
+#   make bench-tls     TLS, beside its engines alone
 #   make bench-gates   instruction counts and sizes against the committed ones
 #
 # Work on it:     make amalgamate | fuzz | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
@@ -33,7 +34,7 @@ CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb
 
 # What `make test` counts. A check is a file in build/passed/ that exists if and only if the check has passed.
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples footprint readme tls-idle \
-    bench-build conformance-protobuf bits32 $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
+    bench-build bench-gates conformance-protobuf bits32 $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
 ALONE := $(addprefix build/passed/,tls-storm tls-peers interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
 
@@ -103,7 +104,7 @@ UNIT_NEEDS := build/certificates/ca.pem build/private/connect.h build/gen/.done 
 UNIT_FLAGS := -std=c99 $(TEST_WARNINGS) -Ibuild/private $(INCLUDES) -Itests -Itests/support
 build/unit/%: tests/unit/%.c $(UNIT_NEEDS)
 	@mkdir -p $(@D)
-	$(CC) -O1 -g $(UNIT_FLAGS) $< -o $@ -lcmocka $(LIBS)
+	$(CC) -O0 -g $(UNIT_FLAGS) $< -o $@ -lcmocka $(LIBS)
 build/asan/%: tests/unit/%.c $(UNIT_NEEDS)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $(UNIT_FLAGS) $< -o $@ -lcmocka $(LIBS)
@@ -118,7 +119,7 @@ build/passed/unit/%: build/unit/%
 build/passed/asan/%: build/asan/%
 	@sh tests/check.sh asan/$* $<
 build/passed/%: tests/%.py connect.h build/connect_gen
-	@sh tests/check.sh $* $(PYTHON) $<
+	@TIMEOUT=900 sh tests/check.sh $* $(PYTHON) $<
 
 build/passed/amalgamation: $(SOURCES) connect.h connect_gen.c amalgamate.py
 	@sh tests/check.sh amalgamation $(PYTHON) amalgamate.py --check
@@ -328,9 +329,12 @@ build/bench/h1_parse build/bench/h1_parse_sse42: build/bench/%: bench/micro/h1_p
 
 # What does not depend on the machine's mood: instruction counts and sizes, beside the committed ones.
 .PHONY: bench-gates
-bench-gates: build/bench/codec/data/.done build/bench/codec/connect_h
-	@sh tests/setup/debian.sh valgrind libnghttp2-dev
+GATES := build/bench/codec/data/.done build/bench/codec/connect_h build/bench/bench_server
+bench-gates: $(GATES)
+	@sh tests/setup/debian.sh valgrind nghttp2-client libnghttp2-dev
 	$(PYTHON) bench/gates.py
+build/passed/bench-gates: $(GATES) bench/gates.py bench/gates.json
+	@TIMEOUT=900 sh tests/check.sh bench-gates $(PYTHON) bench/gates.py
 
 # The codec's peers: each gets the schema through its own generator, and the same data.
 CODEC_SCHEMA := bench/codec/shapes.proto bench/codec/sparse.proto

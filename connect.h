@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 e75a7cbb7240ff28. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 6ef25db55cb745fd. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -14478,8 +14478,8 @@ CN_PRIVATE bool cn_error_write_end_stream(cn_buf_t *out, const connect_allocator
    `otherwise`. All texts: in the arena. The text has CN_SLACK readable bytes behind it. */
 CN_PRIVATE bool cn_error_read_json(
     connect_error_t *error, connect_str_t json, connect_code_t otherwise, connect_arena_t *arena);
-/* Reads an END_STREAM object: the error (code OK: none), and the metadata. Returns false: malformed, or over the
-   limits. */
+/* Reads an END_STREAM object: the error (code OK: none), and the metadata. Returns false, and the error says why:
+   malformed, over the limits, or out of memory. */
 CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
     const connect_limits_t *limits, connect_arena_t *arena);
 /* gRPC: grpc-status-details-bin, a google.rpc.Status in unpadded base64; the absent view: out of memory. */
@@ -14663,8 +14663,8 @@ CN_PRIVATE bool cn_error_read_json(
         cn_json_next(&reader) == CN_JSON_END;
 }
 
-static bool cn_error_read_metadata(
-    cn_headers_t *trailers, cn_json_reader_t *reader, const connect_limits_t *limits, connect_arena_t *arena) {
+static bool cn_error_read_metadata(cn_headers_t *trailers, cn_json_reader_t *reader, const connect_limits_t *limits,
+    connect_arena_t *arena, cn_headers_result_t *result) {
     cn_json_token_t token;
     while ((token = cn_json_next(reader)) == CN_JSON_NAME) {
         connect_str_t name = reader->text;
@@ -14675,15 +14675,15 @@ static bool cn_error_read_metadata(
         }
         while ((token = cn_json_next(reader)) == CN_JSON_STRING)
             if (!cn_header_value_valid(reader->text) ||
-                cn_headers_receive(trailers, arena, limits, name, reader->text) != CN_HEADERS_OK)
+                (*result = cn_headers_receive(trailers, arena, limits, name, reader->text)) != CN_HEADERS_OK)
                 return false;
         if (token != CN_JSON_ARRAY_END) return false;
     }
     return token == CN_JSON_OBJECT_END;
 }
 
-CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
-    const connect_limits_t *limits, connect_arena_t *arena) {
+static bool cn_error_read_end_stream_object(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
+    const connect_limits_t *limits, connect_arena_t *arena, cn_headers_result_t *result) {
     cn_json_reader_t reader;
     cn_headers_t metadata;
     cn_json_token_t token;
@@ -14698,13 +14698,26 @@ CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers
             if (token != CN_JSON_OBJECT_BEGIN || !cn_error_read_object(error, &reader, CONNECT_UNKNOWN, arena))
                 return false;
         } else if (connect_str_equal(name, CN_STR("metadata")) && token == CN_JSON_OBJECT_BEGIN) {
-            if (!cn_error_read_metadata(&metadata, &reader, limits, arena)) return false;
+            if (!cn_error_read_metadata(&metadata, &reader, limits, arena, result)) return false;
         } else if (!cn_json_skip(&reader, token)) {
             return false;
         }
     }
     *trailers = cn_headers_view(&metadata);
     return token == CN_JSON_OBJECT_END && cn_json_next(&reader) == CN_JSON_END;
+}
+
+CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
+    const connect_limits_t *limits, connect_arena_t *arena) {
+    cn_headers_result_t result = CN_HEADERS_OK;
+    if (cn_error_read_end_stream_object(error, trailers, json, limits, arena, &result)) return true;
+    memset(error, 0, sizeof *error);
+    if (result == CN_HEADERS_TOO_LARGE)
+        return cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED,
+            "the trailers of the response are over limits.header_bytes or limits.header_count");
+    return arena->failed
+        ? cn_error_memory(error)
+        : cn_error_set(error, CONNECT_INTERNAL, "the END_STREAM message of the response is malformed");
 }
 
 /* ---- google.rpc.Status ---- */
@@ -15222,7 +15235,7 @@ static connect_str_t cn_connect_get_url(cn_rpc_t *rpc, connect_str_t path, conne
     url = connect_arena_printf(rpc->arena, CONNECT_STR_FMT "?connect=v1%s%s%s&encoding=%s&message=" CONNECT_STR_FMT,
         CONNECT_STR_ARG(path), text ? "" : "&base64=1", rpc->coding_body ? "&compression=" : "", compression,
         rpc->json ? "json" : "proto", CONNECT_STR_ARG(value));
-    if (url.len + sizeof "GET  HTTP/1.1" > limit) url.data = NULL;
+    if (url.len + sizeof "GET  HTTP/1.1" - 1 > limit) url.data = NULL;
     return url;
 }
 
@@ -15332,9 +15345,8 @@ static bool cn_connect_stream_client_open(cn_rpc_t *rpc) {
 
 static bool cn_connect_stream_client_end_envelope(cn_rpc_t *rpc, connect_str_t payload) {
     rpc->ended = true;
-    if (!cn_error_read_end_stream(&rpc->error, &rpc->received_trailers, payload, rpc->limits, rpc->arena))
-        return cn_error_set(&rpc->error, CONNECT_INTERNAL, "the END_STREAM message of the response is malformed");
-    return rpc->error.code == CONNECT_OK;
+    return cn_error_read_end_stream(&rpc->error, &rpc->received_trailers, payload, rpc->limits, rpc->arena) &&
+        rpc->error.code == CONNECT_OK;
 }
 
 static bool cn_connect_unary_client_end(cn_rpc_t *rpc, connect_str_t body) {
@@ -17655,15 +17667,14 @@ static bool cn_bear_borrow(cn_bear_session_t *s, unsigned char **buffer, unsigne
 static void cn_bear_lend(cn_bear_session_t *s) {
     br_ssl_engine_context *engine = s->engine;
     unsigned char *nowhere = (unsigned char *)(uintptr_t)CN_BEAR_NOWHERE;
-    unsigned state;
+    size_t len;
     if (!CN_BEAR_MAY_LEND || !s->is_open) return;
-    state = br_ssl_engine_current_state(engine);
-    if (s->in && !(state & BR_SSL_RECVAPP) && engine->ixa == 0 && engine->ixb == 0) {
+    if (s->in && engine->ixa == 0 && engine->ixb == 0 && !br_ssl_engine_recvapp_buf(engine, &len)) {
         cn_bear_give_buffer(s->config, s->in);
         s->in = NULL;
         engine->ibuf = nowhere;
     }
-    if (s->out && !(state & BR_SSL_SENDREC) && engine->oxa == engine->oxc) {
+    if (s->out && engine->oxa == engine->oxc && !br_ssl_engine_sendrec_buf(engine, &len)) {
         cn_bear_give_buffer(s->config, s->out);
         s->out = NULL;
         engine->obuf = nowhere;
@@ -17989,11 +18000,10 @@ static void cn_bear_finish_handshake(cn_bear_session_t *s) {
 
 /* Looks where the engine stands, after each step. */
 static void cn_bear_look(cn_bear_session_t *s) {
-    unsigned state = br_ssl_engine_current_state(s->engine);
-    int err = br_ssl_engine_last_error(s->engine);
+    int err = br_ssl_engine_last_error(s->engine); /* then it is closed */
     bool is_bad_client = s->is_server && s->verifier && s->verifier->count && s->verifier->verdict;
     if (s->has_failed) return;
-    if ((state == BR_SSL_CLOSED && err != 0) || is_bad_client) {
+    if (err != 0 || is_bad_client) {
         s->has_failed = true;
         cn_bear_say_failure(s, err);
         if (s->is_open || s->has_ccs || err >= BR_ERR_RECV_FATAL_ALERT) return;
@@ -18002,7 +18012,7 @@ static void cn_bear_look(cn_bear_session_t *s) {
         s->alert[4] = s->alert[5] = 2;
         s->alert[6] = cn_bear_alert_for(s, err);
         s->alert_left = sizeof s->alert;
-    } else if (!s->is_open && (state & BR_SSL_SENDAPP)) {
+    } else if (!s->is_open && (br_ssl_engine_current_state(s->engine) & BR_SSL_SENDAPP)) {
         cn_bear_finish_handshake(s);
     }
 }
@@ -18011,7 +18021,6 @@ static void cn_bear_look(cn_bear_session_t *s) {
 
 static char *cn_bear_buffer(void *session, connect_tls_channel_t channel, size_t *len) {
     cn_bear_session_t *s = (cn_bear_session_t *)session;
-    unsigned state = br_ssl_engine_current_state(s->engine);
     unsigned char *buffer = NULL;
     *len = 0;
     if (s->has_failed) {
@@ -18021,18 +18030,14 @@ static char *cn_bear_buffer(void *session, connect_tls_channel_t channel, size_t
     }
     switch (channel) {
     case CONNECT_TLS_CIPHER_IN:
-        if ((state & BR_SSL_RECVREC) && cn_bear_borrow(s, &s->in, &s->engine->ibuf) &&
+        if (br_ssl_engine_recvrec_buf(s->engine, len) && cn_bear_borrow(s, &s->in, &s->engine->ibuf) &&
             cn_bear_borrow(s, &s->out, &s->engine->obuf)) /* a record may be answered: by an alert */
             buffer = br_ssl_engine_recvrec_buf(s->engine, len);
         break;
-    case CONNECT_TLS_CIPHER_OUT:
-        if (state & BR_SSL_SENDREC) buffer = br_ssl_engine_sendrec_buf(s->engine, len);
-        break;
-    case CONNECT_TLS_PLAIN_IN:
-        if (state & BR_SSL_RECVAPP) buffer = br_ssl_engine_recvapp_buf(s->engine, len);
-        break;
+    case CONNECT_TLS_CIPHER_OUT: buffer = br_ssl_engine_sendrec_buf(s->engine, len); break;
+    case CONNECT_TLS_PLAIN_IN: buffer = br_ssl_engine_recvapp_buf(s->engine, len); break;
     case CONNECT_TLS_PLAIN_OUT:
-        if ((state & BR_SSL_SENDAPP) && cn_bear_borrow(s, &s->out, &s->engine->obuf))
+        if (br_ssl_engine_sendapp_buf(s->engine, len) && cn_bear_borrow(s, &s->out, &s->engine->obuf))
             buffer = br_ssl_engine_sendapp_buf(s->engine, len);
         break;
     }

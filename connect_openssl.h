@@ -113,6 +113,11 @@ typedef struct cn_openssl_session_t {
 static const connect_allocator_t *cn_openssl_allocator(const connect_allocator_t *allocator) {
     return allocator ? allocator : connect_allocator_libc();
 }
+/* For what needs no zeros. */
+static char *cn_openssl_acquire_buffer(const connect_allocator_t *allocator) {
+    const connect_allocator_t *from = cn_openssl_allocator(allocator);
+    return (char *)from->acquire(from->ctx, CN_OPENSSL_BUFFER);
+}
 static void *cn_openssl_acquire(const connect_allocator_t *allocator, size_t size) {
     const connect_allocator_t *from = cn_openssl_allocator(allocator);
     void *block = from->acquire(from->ctx, size);
@@ -705,6 +710,11 @@ static void cn_openssl_finish_handshake(cn_openssl_session_t *s) {
     s->is_open = true;
 }
 
+static void cn_openssl_drop_plain(cn_openssl_session_t *s) {
+    cn_openssl_release(s->config->allocator, s->plain);
+    s->plain = NULL;
+}
+
 /* Goes on with the handshake, then reads plaintext if none waits. */
 static void cn_openssl_step(cn_openssl_session_t *s) {
     int result;
@@ -717,7 +727,11 @@ static void cn_openssl_step(cn_openssl_session_t *s) {
             cn_openssl_fail(s);
     }
     if (!s->is_open || s->has_failed || s->plain_end) return;
-    if (!s->plain) s->plain = (char *)cn_openssl_acquire(s->config->allocator, CN_OPENSSL_BUFFER);
+    if (BIO_pending(s->cipher_in) <= 0 && !SSL_has_pending(s->ssl)) {
+        cn_openssl_drop_plain(s);
+        return;
+    }
+    if (!s->plain) s->plain = cn_openssl_acquire_buffer(s->config->allocator);
     if (!s->plain) {
         s->has_failed = true;
         cn_openssl_say(s, "out of memory");
@@ -729,8 +743,7 @@ static void cn_openssl_step(cn_openssl_session_t *s) {
         s->plain_end = (size_t)result;
         return;
     }
-    cn_openssl_release(s->config->allocator, s->plain);
-    s->plain = NULL;
+    cn_openssl_drop_plain(s);
     switch (SSL_get_error(s->ssl, result)) {
     case SSL_ERROR_WANT_READ: return;
     case SSL_ERROR_ZERO_RETURN: /* close_notify: answered, as nothing can be sent to who does not read */
@@ -844,7 +857,7 @@ static void *cn_openssl_session_new(void *config, const connect_tls_session_opti
 /* ---- The vtable ---- */
 
 static char *cn_openssl_share(cn_openssl_session_t *s, size_t *len) {
-    if (!s->shared) s->shared = (char *)cn_openssl_acquire(s->config->allocator, CN_OPENSSL_BUFFER);
+    if (!s->shared) s->shared = cn_openssl_acquire_buffer(s->config->allocator);
     *len = s->shared ? CN_OPENSSL_BUFFER : 0;
     if (s->shared) return s->shared;
     s->has_failed = true;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Compares what is deterministic with the numbers in bench/gates.json: instructions of the codec for each byte, counted
-by callgrind, and sizes of programs, from bench/footprint/size.sh.
+"""Compares what is deterministic with the numbers in bench/gates.json: instructions of a call at the server and of the
+codec for each byte, counted by callgrind, and sizes of programs, from bench/footprint/size.sh.
 
     python3 bench/gates.py [--update]
 
@@ -10,6 +10,7 @@ Architectures whose compiler is not there are told, too.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import subprocess
@@ -17,13 +18,34 @@ import sys
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 PATH = ROOT + "/gates.json"
-sys.path.insert(0, ROOT + "/codec")
-import run  # noqa: E402
+
+
+def load_module(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+calls = load_module("calls", ROOT + "/run.py")
+codec = load_module("codec", ROOT + "/codec/run.py")
+
+
+def call_instructions():
+    """One connection, one call at a time."""
+    single = [calls.Scenario("gRPC unary, h2c", "grpc", 1, 1, {}), calls.Scenario("Connect unary, h2c", "connect", 1, 1, {}),
+              calls.Scenario("Connect unary, HTTP/1.1", "http1", 1, 1, {}),
+              calls.Scenario("log ingest, gRPC, h2c", "grpc", 1, 1, {}, "Ingest", calls.BATCH, [calls.ACCEPTED]),
+              calls.Scenario("stream of 10, gRPC, h2c", "grpc", 1, 1, {}, **calls.stream(*calls.TEN))]
+    for scenario in single:
+        with open(scenario.body_file, "wb") as file:
+            file.write(scenario.body)
+    return {scenario.name: round(calls.instructions("connect.h", scenario, 500)) for scenario in single}
 
 
 def codec_instructions():
-    return {"%s %s" % (operation, shape): round(run.instructions("connect.h", shape, operation), 3)
-            for operation in run.OPERATIONS for shape in run.SHAPES}
+    return {"%s %s" % (operation, shape): round(codec.instructions("connect.h", shape, operation), 3)
+            for operation in codec.OPERATIONS for shape in codec.SHAPES}
 
 
 def sizes():
@@ -39,7 +61,7 @@ def main():
     with open(PATH) as file:
         gates = json.load(file)
     failed = 0
-    for name, measure in [("codec_instructions_per_byte", codec_instructions), ("program_bytes", sizes)]:
+    for name, measure in [("instructions_per_call", call_instructions), ("codec_instructions_per_byte", codec_instructions), ("program_bytes", sizes)]:
         gate, measured = gates[name], measure()
         for key in sorted({*gate["numbers"], *measured}):
             committed, now = gate["numbers"].get(key), measured.get(key)

@@ -5,6 +5,7 @@
 #   codec        protobuf and JSON, no calls        codec-pb     the same without JSON
 #   h1           a server: Connect over HTTP/1.1    h1-pb        the same without JSON messages
 #   all          a server: Connect, gRPC and gRPC-Web over both HTTP versions; +nghttp2: with that library inside
+#   tls          the same with a TLS listener; +nghttp2+bearssl: with both libraries inside
 # Then "tables NAME BYTES": what the generated code of bench/codec/*.proto takes, and that of other generators for the
 # same schema if they are there.
 set -eu
@@ -12,7 +13,8 @@ cd "$(dirname "$0")/../.."
 out=build/bench/footprint
 mkdir -p "$out"
 flags="-std=c99 -Os -DNDEBUG -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -Wl,--gc-sections -s -I. -Ibuild/gen -w"
-none="-DCONNECT_ENABLE_CLIENT=0 -DCONNECT_ENABLE_GZIP=0 -DCONNECT_ENABLE_ZSTD=0 -DCONNECT_ENABLE_TLS=0"
+plain="-DCONNECT_ENABLE_CLIENT=0 -DCONNECT_ENABLE_GZIP=0 -DCONNECT_ENABLE_ZSTD=0"
+none="$plain -DCONNECT_ENABLE_TLS=0"
 h1="$none -DCONNECT_ENABLE_HTTP2=0"
 
 loaded() { # loaded SIZE FILE: text, rodata and data, as they are loaded
@@ -43,6 +45,9 @@ architecture "$(uname -m)" "${CC:-gcc}" size
 {
     program "$(uname -m)" "${CC:-gcc}" size all server $none -lnghttp2
     program "$(uname -m)" "${CC:-gcc}" size all+nghttp2 server $none -Wl,-Bstatic -lnghttp2 -Wl,-Bdynamic
+    program "$(uname -m)" "${CC:-gcc}" size tls server $plain -DTLS -lnghttp2 -lbearssl -lpthread
+    program "$(uname -m)" "${CC:-gcc}" size tls+nghttp2+bearssl server $plain -DTLS -Wl,-Bstatic -lnghttp2 -lbearssl \
+        -Wl,-Bdynamic -lpthread
 }
 if command -v arm-linux-gnueabihf-gcc > /dev/null; then
     architecture armv7 arm-linux-gnueabihf-gcc arm-linux-gnueabihf-size -mthumb

@@ -100,15 +100,14 @@ static bool cn_bear_borrow(cn_bear_session_t *s, unsigned char **buffer, unsigne
 static void cn_bear_lend(cn_bear_session_t *s) {
     br_ssl_engine_context *engine = s->engine;
     unsigned char *nowhere = (unsigned char *)(uintptr_t)CN_BEAR_NOWHERE;
-    unsigned state;
+    size_t len;
     if (!CN_BEAR_MAY_LEND || !s->is_open) return;
-    state = br_ssl_engine_current_state(engine);
-    if (s->in && !(state & BR_SSL_RECVAPP) && engine->ixa == 0 && engine->ixb == 0) {
+    if (s->in && engine->ixa == 0 && engine->ixb == 0 && !br_ssl_engine_recvapp_buf(engine, &len)) {
         cn_bear_give_buffer(s->config, s->in);
         s->in = NULL;
         engine->ibuf = nowhere;
     }
-    if (s->out && !(state & BR_SSL_SENDREC) && engine->oxa == engine->oxc) {
+    if (s->out && engine->oxa == engine->oxc && !br_ssl_engine_sendrec_buf(engine, &len)) {
         cn_bear_give_buffer(s->config, s->out);
         s->out = NULL;
         engine->obuf = nowhere;
@@ -434,11 +433,10 @@ static void cn_bear_finish_handshake(cn_bear_session_t *s) {
 
 /* Looks where the engine stands, after each step. */
 static void cn_bear_look(cn_bear_session_t *s) {
-    unsigned state = br_ssl_engine_current_state(s->engine);
-    int err = br_ssl_engine_last_error(s->engine);
+    int err = br_ssl_engine_last_error(s->engine); /* then it is closed */
     bool is_bad_client = s->is_server && s->verifier && s->verifier->count && s->verifier->verdict;
     if (s->has_failed) return;
-    if ((state == BR_SSL_CLOSED && err != 0) || is_bad_client) {
+    if (err != 0 || is_bad_client) {
         s->has_failed = true;
         cn_bear_say_failure(s, err);
         if (s->is_open || s->has_ccs || err >= BR_ERR_RECV_FATAL_ALERT) return;
@@ -447,7 +445,7 @@ static void cn_bear_look(cn_bear_session_t *s) {
         s->alert[4] = s->alert[5] = 2;
         s->alert[6] = cn_bear_alert_for(s, err);
         s->alert_left = sizeof s->alert;
-    } else if (!s->is_open && (state & BR_SSL_SENDAPP)) {
+    } else if (!s->is_open && (br_ssl_engine_current_state(s->engine) & BR_SSL_SENDAPP)) {
         cn_bear_finish_handshake(s);
     }
 }
@@ -456,7 +454,6 @@ static void cn_bear_look(cn_bear_session_t *s) {
 
 static char *cn_bear_buffer(void *session, connect_tls_channel_t channel, size_t *len) {
     cn_bear_session_t *s = (cn_bear_session_t *)session;
-    unsigned state = br_ssl_engine_current_state(s->engine);
     unsigned char *buffer = NULL;
     *len = 0;
     if (s->has_failed) {
@@ -466,18 +463,14 @@ static char *cn_bear_buffer(void *session, connect_tls_channel_t channel, size_t
     }
     switch (channel) {
     case CONNECT_TLS_CIPHER_IN:
-        if ((state & BR_SSL_RECVREC) && cn_bear_borrow(s, &s->in, &s->engine->ibuf) &&
+        if (br_ssl_engine_recvrec_buf(s->engine, len) && cn_bear_borrow(s, &s->in, &s->engine->ibuf) &&
             cn_bear_borrow(s, &s->out, &s->engine->obuf)) /* a record may be answered: by an alert */
             buffer = br_ssl_engine_recvrec_buf(s->engine, len);
         break;
-    case CONNECT_TLS_CIPHER_OUT:
-        if (state & BR_SSL_SENDREC) buffer = br_ssl_engine_sendrec_buf(s->engine, len);
-        break;
-    case CONNECT_TLS_PLAIN_IN:
-        if (state & BR_SSL_RECVAPP) buffer = br_ssl_engine_recvapp_buf(s->engine, len);
-        break;
+    case CONNECT_TLS_CIPHER_OUT: buffer = br_ssl_engine_sendrec_buf(s->engine, len); break;
+    case CONNECT_TLS_PLAIN_IN: buffer = br_ssl_engine_recvapp_buf(s->engine, len); break;
     case CONNECT_TLS_PLAIN_OUT:
-        if ((state & BR_SSL_SENDAPP) && cn_bear_borrow(s, &s->out, &s->engine->obuf))
+        if (br_ssl_engine_sendapp_buf(s->engine, len) && cn_bear_borrow(s, &s->out, &s->engine->obuf))
             buffer = br_ssl_engine_sendapp_buf(s->engine, len);
         break;
     }

@@ -237,7 +237,7 @@ static connect_str_t cn_connect_get_url(cn_rpc_t *rpc, connect_str_t path, conne
     url = connect_arena_printf(rpc->arena, CONNECT_STR_FMT "?connect=v1%s%s%s&encoding=%s&message=" CONNECT_STR_FMT,
         CONNECT_STR_ARG(path), text ? "" : "&base64=1", rpc->coding_body ? "&compression=" : "", compression,
         rpc->json ? "json" : "proto", CONNECT_STR_ARG(value));
-    if (url.len + sizeof "GET  HTTP/1.1" > limit) url.data = NULL;
+    if (url.len + sizeof "GET  HTTP/1.1" - 1 > limit) url.data = NULL;
     return url;
 }
 
@@ -347,9 +347,8 @@ static bool cn_connect_stream_client_open(cn_rpc_t *rpc) {
 
 static bool cn_connect_stream_client_end_envelope(cn_rpc_t *rpc, connect_str_t payload) {
     rpc->ended = true;
-    if (!cn_error_read_end_stream(&rpc->error, &rpc->received_trailers, payload, rpc->limits, rpc->arena))
-        return cn_error_set(&rpc->error, CONNECT_INTERNAL, "the END_STREAM message of the response is malformed");
-    return rpc->error.code == CONNECT_OK;
+    return cn_error_read_end_stream(&rpc->error, &rpc->received_trailers, payload, rpc->limits, rpc->arena) &&
+        rpc->error.code == CONNECT_OK;
 }
 
 static bool cn_connect_unary_client_end(cn_rpc_t *rpc, connect_str_t body) {

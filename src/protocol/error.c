@@ -178,8 +178,8 @@ CN_PRIVATE bool cn_error_read_json(
         cn_json_next(&reader) == CN_JSON_END;
 }
 
-static bool cn_error_read_metadata(
-    cn_headers_t *trailers, cn_json_reader_t *reader, const connect_limits_t *limits, connect_arena_t *arena) {
+static bool cn_error_read_metadata(cn_headers_t *trailers, cn_json_reader_t *reader, const connect_limits_t *limits,
+    connect_arena_t *arena, cn_headers_result_t *result) {
     cn_json_token_t token;
     while ((token = cn_json_next(reader)) == CN_JSON_NAME) {
         connect_str_t name = reader->text;
@@ -190,15 +190,15 @@ static bool cn_error_read_metadata(
         }
         while ((token = cn_json_next(reader)) == CN_JSON_STRING)
             if (!cn_header_value_valid(reader->text) ||
-                cn_headers_receive(trailers, arena, limits, name, reader->text) != CN_HEADERS_OK)
+                (*result = cn_headers_receive(trailers, arena, limits, name, reader->text)) != CN_HEADERS_OK)
                 return false;
         if (token != CN_JSON_ARRAY_END) return false;
     }
     return token == CN_JSON_OBJECT_END;
 }
 
-CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
-    const connect_limits_t *limits, connect_arena_t *arena) {
+static bool cn_error_read_end_stream_object(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
+    const connect_limits_t *limits, connect_arena_t *arena, cn_headers_result_t *result) {
     cn_json_reader_t reader;
     cn_headers_t metadata;
     cn_json_token_t token;
@@ -213,13 +213,26 @@ CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers
             if (token != CN_JSON_OBJECT_BEGIN || !cn_error_read_object(error, &reader, CONNECT_UNKNOWN, arena))
                 return false;
         } else if (connect_str_equal(name, CN_STR("metadata")) && token == CN_JSON_OBJECT_BEGIN) {
-            if (!cn_error_read_metadata(&metadata, &reader, limits, arena)) return false;
+            if (!cn_error_read_metadata(&metadata, &reader, limits, arena, result)) return false;
         } else if (!cn_json_skip(&reader, token)) {
             return false;
         }
     }
     *trailers = cn_headers_view(&metadata);
     return token == CN_JSON_OBJECT_END && cn_json_next(&reader) == CN_JSON_END;
+}
+
+CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
+    const connect_limits_t *limits, connect_arena_t *arena) {
+    cn_headers_result_t result = CN_HEADERS_OK;
+    if (cn_error_read_end_stream_object(error, trailers, json, limits, arena, &result)) return true;
+    memset(error, 0, sizeof *error);
+    if (result == CN_HEADERS_TOO_LARGE)
+        return cn_error_set(error, CONNECT_RESOURCE_EXHAUSTED,
+            "the trailers of the response are over limits.header_bytes or limits.header_count");
+    return arena->failed
+        ? cn_error_memory(error)
+        : cn_error_set(error, CONNECT_INTERNAL, "the END_STREAM message of the response is malformed");
 }
 
 /* ---- google.rpc.Status ---- */

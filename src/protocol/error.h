@@ -12,8 +12,8 @@ CN_PRIVATE bool cn_error_write_end_stream(cn_buf_t *out, const connect_allocator
    `otherwise`. All texts: in the arena. The text has CN_SLACK readable bytes behind it. */
 CN_PRIVATE bool cn_error_read_json(
     connect_error_t *error, connect_str_t json, connect_code_t otherwise, connect_arena_t *arena);
-/* Reads an END_STREAM object: the error (code OK: none), and the metadata. Returns false: malformed, or over the
-   limits. */
+/* Reads an END_STREAM object: the error (code OK: none), and the metadata. Returns false, and the error says why:
+   malformed, over the limits, or out of memory. */
 CN_PRIVATE bool cn_error_read_end_stream(connect_error_t *error, connect_headers_t *trailers, connect_str_t json,
     const connect_limits_t *limits, connect_arena_t *arena);
 /* gRPC: grpc-status-details-bin, a google.rpc.Status in unpadded base64; the absent view: out of memory. */

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 sh tests/setup/debian.sh \
     gcc=gcc g++=g++ make=make clang=clang libclang-rt-14-dev libc6-dev binutils \
     libnghttp2-dev zlib1g-dev libzstd-dev libbearssl-dev libssl-dev libcmocka-dev libprotobuf-dev ninja=ninja-build \
-    python3=python3 python3-venv curl=curl openssl=openssl nghttp=nghttp2-client ca-certificates \
+    python3=python3 python3-venv curl=curl openssl=openssl nghttp=nghttp2-client valgrind ca-certificates \
     node=nodejs npm=npm nginx haproxy
 sh tests/setup/tools.sh
 sh tests/setup/conformance.sh > /dev/null

@@ -574,6 +574,23 @@ typedef struct sweep {
     bool plain;
 } sweep;
 
+/* What a call may end with, and over HTTP/1.1 what the server may have said: an answer whose status tells of it, one
+   whose head went out before, or nothing. */
+static void sweep_check_failure(const sweep *s, play *y) {
+    const connect_code_t code = y->client.code;
+    const bytes *said = &y->p.links[0].down.sent;
+    if (code != CONNECT_RESOURCE_EXHAUSTED && code != CONNECT_UNAVAILABLE && code != CONNECT_INTERNAL)
+        fail_msg("%s: %s", pair_name(&s->kind), y->client.log.data);
+    if (s->kind.http == CONNECT_HTTP_1 && y->p.count && said->len) {
+        const char *const legal[] = {"200", "404", "429", "500", "503"};
+        size_t i = 0;
+        assert_true(said->len > 12);
+        while (i < CN_LEN(legal) && memcmp(said->data + 9, legal[i], 3) != 0)
+            i++;
+        if (memcmp(said->data, "HTTP/1.1 ", 9) != 0 || i == CN_LEN(legal))
+            fail_msg("%s: the server said %.40s", pair_name(&s->kind), said->data);
+    }
+}
 static bool sweep_run(const connect_allocator_t *allocator, void *arg) {
     const sweep *s = (const sweep *)arg;
     bool ok = false;
@@ -593,6 +610,7 @@ static bool sweep_run(const connect_allocator_t *allocator, void *arg) {
                 fail_msg("%s: only the deadline ended the call: %s", pair_name(&s->kind), y.client.log.data);
             assert_int_equal(y.client.closed, 1);
             ok = y.client.code == s->outcome;
+            if (!ok) sweep_check_failure(s, &y);
             if (ok) {
                 int expected = s->kind.kind < 2 ? s->outcome == CONNECT_OK : 3;
                 assert_int_equal(y.client.messages, expected);

@@ -341,13 +341,14 @@ static void answer_http2(const answer *a, const bytes *body, bytes *out) {
     bytes_free(&head);
 }
 
-static void answer_try(const answer *a, connect_http_version_t http, pair_mode mode) {
+/* Returns the largest piece of memory that the client asked for. */
+static size_t answer_run(const answer *a, const bytes *body, connect_http_version_t http, pair_mode mode) {
     failing_allocator memory;
     connect_limits_t limits;
     pair_kind kind;
     heard h;
     pair p;
-    bytes body = {NULL, 0, 0}, *down;
+    bytes *down;
     failing_init(&memory, SIZE_MAX, false);
     memset(&h, 0, sizeof h);
     memset(&limits, 0, sizeof limits);
@@ -363,11 +364,10 @@ static void answer_try(const answer *a, connect_http_version_t http, pair_mode m
     pair_pump(&p);
     assert_int_equal(p.count, 1);
     down = &p.links[0].down.sent;
-    answer_body(a, &body);
     if (http == CONNECT_HTTP_1)
-        answer_http1(a, &body, down);
+        answer_http1(a, body, down);
     else
-        answer_http2(a, &body, down);
+        answer_http2(a, body, down);
     pair_pump(&p);
     if (h.closed != 1 || h.code != a->code || h.messages != a->messages ||
         (a->says && strcmp(h.text.data ? h.text.data : "", a->says) != 0))
@@ -377,8 +377,14 @@ static void answer_try(const answer *a, connect_http_version_t http, pair_mode m
     pair_free(&p);
     assert_int_equal(h.closed, 1);
     heard_free(&h);
-    bytes_free(&body);
     assert_int_equal(memory.live, 0);
+    return memory.largest;
+}
+static void answer_try(const answer *a, connect_http_version_t http, pair_mode mode) {
+    bytes body = {NULL, 0, 0};
+    answer_body(a, &body);
+    answer_run(a, &body, http, mode);
+    bytes_free(&body);
 }
 static void test_answers(void **state) {
     size_t i;
@@ -388,6 +394,204 @@ static void test_answers(void **state) {
         for (mode = PAIR_WHOLE; mode <= PAIR_ODD; mode++) {
             if (answers[i].protocol != G) answer_try(&answers[i], CONNECT_HTTP_1, (pair_mode)mode);
             answer_try(&answers[i], CONNECT_HTTP_2, (pair_mode)mode);
+        }
+    }
+}
+
+/* ---- Compressed answers ---- */
+
+static void add_gzip(bytes *to, size_t text) { /* a Note with a text of so many bytes */
+    size_t room = text + 1000, len = 1;
+    unsigned char *plain = (unsigned char *)malloc(text + 16);
+    char *packed = (char *)malloc(room);
+    z_stream z;
+    size_t left = text;
+    memset(plain, 'x', text + 16);
+    plain[0] = 0x0a;
+    for (; left >= 128; left >>= 7)
+        plain[len++] = (unsigned char)(left | 128);
+    plain[len++] = (unsigned char)left;
+    memset(&z, 0, sizeof z);
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    z.next_in = plain;
+    z.avail_in = (uInt)(len + text);
+    z.next_out = (Bytef *)packed;
+    z.avail_out = (uInt)room;
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    bytes_add(to, packed, z.total_out);
+    deflateEnd(&z);
+    free(plain);
+    free(packed);
+}
+/* Bodies that are whole, with compressed messages that are not, or too large: never a success, and what is refused is
+   not expanded. */
+static void test_compressed_answers(void **state) {
+    enum { GOOD, CUT, CHANGED, BOMB, SECOND, HOWS };
+    static const char *const hows[] = {"whole", "cut", "changed", "over the limit", "second message"};
+    static const answer kinds[] = {
+        {"", C, CONNECT_UNARY, 200, PROTO "content-encoding: gzip\n", "", "", CONNECT_OK, 0, NULL},
+        {"", C, CONNECT_CLIENT_STREAM, 200, STREAM "connect-content-encoding: gzip\n", "P02:{}", "", CONNECT_OK, 0,
+            NULL},
+        {"", G, CONNECT_UNARY, 200, GRPC "grpc-encoding: gzip\n", "", "grpc-status: 0\n", CONNECT_OK, 0, NULL},
+        {"", W, CONNECT_UNARY, 200, WEB "grpc-encoding: gzip\n", "P80:grpc-status: 0\r\n", "", CONNECT_OK, 0, NULL},
+    };
+    static const connect_code_t codes[] = {CONNECT_OK, CONNECT_INTERNAL, CONNECT_INTERNAL, CONNECT_RESOURCE_EXHAUSTED,
+        CONNECT_UNIMPLEMENTED};
+    size_t i;
+    int how, mode;
+    (void)state;
+    for (i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        for (how = GOOD; how < HOWS; how++) {
+            bytes packed = {NULL, 0, 0}, body = {NULL, 0, 0};
+            const size_t room = how == BOMB ? 200000 : 50000; /* receive_bytes is 100,000 */
+            answer a = kinds[i];
+            if (how == SECOND && i == 0) continue; /* a body is one message */
+            a.name = hows[how];
+            a.code = codes[how];
+            a.messages = how == GOOD;
+            add_gzip(&packed, how == BOMB ? 10000000 : 20);
+            if (how == CUT) packed.len--;
+            if (how == CHANGED) packed.data[packed.len - 6] ^= 0x10; /* its checksum */
+            if (i == 0) {
+                bytes_add(&body, packed.data, packed.len);
+            } else {
+                envelope_add(&body, 1, packed.data, packed.len);
+                bytes_free(&packed);
+                if (how == SECOND) {
+                    add_gzip(&packed, 90000);
+                    envelope_add(&body, 1, packed.data, packed.len);
+                }
+                answer_body(&a, &body);
+            }
+            for (mode = PAIR_WHOLE; mode <= PAIR_ODD; mode++) {
+                if (a.protocol != G) assert_true(answer_run(&a, &body, CONNECT_HTTP_1, (pair_mode)mode) < room);
+                assert_true(answer_run(&a, &body, CONNECT_HTTP_2, (pair_mode)mode) < room);
+            }
+            bytes_free(&packed);
+            bytes_free(&body);
+        }
+    }
+}
+
+/* ---- Limits ---- */
+
+/* Trailers of a server, in each form that they have: at limits.header_count they pass, one more is refused; and so of
+   header_bytes, where they are one long field. */
+static void test_trailer_limits(void **state) {
+    static const answer forms[] = {
+        {"END_STREAM", C, CONNECT_SERVER_STREAM, 200, STREAM, "", "", CONNECT_OK, 0, NULL},
+        {"trailer frame", W, CONNECT_SERVER_STREAM, 200, WEB, "", "", CONNECT_OK, 0, NULL},
+        {"HTTP/2 trailers", G, CONNECT_SERVER_STREAM, 200, GRPC, "M", "", CONNECT_OK, 1, NULL},
+    };
+    size_t i, fields;
+    int is_long, over;
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        for (is_long = 0; is_long < 2; is_long++) {
+            for (over = 0; over < 2; over++) {
+                bytes list = {NULL, 0, 0}, body = {NULL, 0, 0};
+                answer a = forms[i];
+                char *value = (char *)calloc(1, 20000);
+                size_t count = is_long ? 1 : (size_t)(i == 0 ? 128 : 127) + (size_t)over, size, used;
+                /* 32 bytes for each field; of gRPC's, also its status */
+                used = i == 0 ? 32 + 2 : 2 * 32 + 2 + sizeof "grpc-status" - 1 + 1;
+                size = is_long ? 16384 - used + (size_t)over : 1;
+                memset(value, 'v', size);
+                for (fields = 0; fields < count; fields++) {
+                    if (i == 0)
+                        bytes_print(&list, "%s\"x%c\":[\"%s\"]", fields ? "," : "", (int)('a' + fields % 26), value);
+                    else
+                        bytes_print(&list, "x%c: %s%s", (int)('a' + fields % 26), value, i == 1 ? "\r\n" : "\n");
+                }
+                if (i == 0) {
+                    bytes json = {NULL, 0, 0};
+                    bytes_print(&json, "{\"metadata\":{%s}}", list.data);
+                    envelope_add(&body, 2, json.data, json.len);
+                    bytes_free(&json);
+                } else if (i == 1) {
+                    bytes_text(&list, "grpc-status: 0\r\n");
+                    envelope_add(&body, 0x80, list.data, list.len);
+                } else {
+                    bytes_text(&list, "grpc-status: 0\n");
+                    answer_body(&a, &body);
+                    a.trailers = list.data;
+                }
+                if (over) a.code = CONNECT_RESOURCE_EXHAUSTED;
+                if (i < 2) answer_run(&a, &body, CONNECT_HTTP_1, PAIR_WHOLE);
+                answer_run(&a, &body, CONNECT_HTTP_2, PAIR_WHOLE);
+                bytes_free(&list);
+                bytes_free(&body);
+                free(value);
+            }
+        }
+    }
+}
+
+/* A peer that ends the call while the client still sends, and one that reads nothing: neither takes memory without end,
+   nor lets the sender go on. */
+static void test_send_to_deaf_peer(void **state) {
+    static const pair_kind kinds[] = {{CONNECT_PROTOCOL_CONNECT, CONNECT_HTTP_1, "proto", CONNECT_CLIENT_STREAM},
+        {CONNECT_PROTOCOL_CONNECT, CONNECT_HTTP_2, "proto", CONNECT_BIDI_STREAM},
+        {CONNECT_PROTOCOL_GRPC, CONNECT_HTTP_2, "proto", CONNECT_BIDI_STREAM},
+        {CONNECT_PROTOCOL_GRPC_WEB, CONNECT_HTTP_2, "proto", CONNECT_BIDI_STREAM}};
+    char text[100];
+    size_t i;
+    int answers_error;
+    (void)state;
+    memset(text, 'x', sizeof text);
+    for (i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        for (answers_error = 0; answers_error < 2; answers_error++) {
+            connect_call_options_t options;
+            failing_allocator memory;
+            connect_call_t *call;
+            connect_error_t error;
+            connect_io_t io = CONNECT_IO_OK;
+            answer refusal = {"", kinds[i].protocol, kinds[i].kind, 200, "", "", "", CONNECT_OK, 0, NULL};
+            bytes body = {NULL, 0, 0};
+            heard h;
+            note n;
+            pair p;
+            int sent;
+            memset(&options, 0, sizeof options);
+            memset(&h, 0, sizeof h);
+            memset(&n, 0, sizeof n);
+            n.text.data = text;
+            n.text.len = sizeof text;
+            failing_init(&memory, SIZE_MAX, false);
+            pair_init(&p);
+            client_for(&p, &kinds[i], NULL, &memory.allocator);
+            options.timeout_ms = 500;
+            call = connect_client_start(p.client, &note_methods[kinds[i].kind], &heard_events, &h, &options, &error);
+            assert_non_null(call);
+            assert_int_equal(connect_call_send(call, &n), CONNECT_IO_OK);
+            pair_pump(&p);
+            if (answers_error) {
+                refusal.headers = refusal.protocol == C ? STREAM : refusal.protocol == G ? GRPC : WEB;
+                refusal.body = refusal.protocol == C ? "P02:{\"error\":{\"code\":\"aborted\"}}"
+                    : refusal.protocol == G          ? ""
+                                                     : "P80:grpc-status: 10\r\n";
+                if (refusal.protocol == G) refusal.trailers = "grpc-status: 10\n";
+                answer_body(&refusal, &body);
+                (kinds[i].http == CONNECT_HTTP_1 ? answer_http1 : answer_http2)(
+                    &refusal, &body, &p.links[0].down.sent);
+                pair_pump(&p);
+                assert_int_equal(h.closed, 1);
+                assert_int_equal(h.code, CONNECT_ABORTED);
+            } else {
+                for (sent = 0; sent < 100000 && io == CONNECT_IO_OK; sent++)
+                    io = connect_call_send(call, &n);
+                assert_int_equal(io, CONNECT_IO_AGAIN);
+                assert_true(memory.largest < 400000);
+                pair_advance(&p, 499);
+                assert_int_equal(h.closed, 0);
+                pair_advance(&p, 1);
+                assert_int_equal(h.closed, 1);
+                assert_int_equal(h.code, CONNECT_DEADLINE_EXCEEDED);
+            }
+            pair_free(&p);
+            heard_free(&h);
+            bytes_free(&body);
+            assert_int_equal(memory.live, 0);
         }
     }
 }
@@ -717,7 +921,8 @@ static void test_reserved_headers(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers), cmocka_unit_test(test_limits),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers), cmocka_unit_test(test_compressed_answers),
+        cmocka_unit_test(test_trailer_limits), cmocka_unit_test(test_send_to_deaf_peer), cmocka_unit_test(test_limits),
         cmocka_unit_test(test_deadline), cmocka_unit_test(test_reset_at_deadline), cmocka_unit_test(test_never_opened),
         cmocka_unit_test(test_free_with_calls), cmocka_unit_test(test_free_in_callbacks),
         cmocka_unit_test(test_ended_by_callbacks), cmocka_unit_test(test_calls_without_events),

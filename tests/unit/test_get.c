@@ -264,7 +264,7 @@ static void test_client(void **state) {
 
 /* The longest URL that the server takes, and one byte more. */
 static void test_url_limit(void **state) {
-    size_t len, gets = 0, posts = 0;
+    size_t len, gets = 0, posts = 0, longest = 0;
     (void)state;
     for (len = 100; len < 400; len++) {
         char text[400];
@@ -283,12 +283,16 @@ static void test_url_limit(void **state) {
         if (strstr(s.heard.data, "(post)")) {
             posts++;
         } else {
+            const char *query = strstr(s.heard.data, "connect=v1&");
+            assert_non_null(query);
             assert_int_equal(posts, 0);
+            longest = sizeof "GET " UNARY "? HTTP/1.1" - 1 + strlen(query); /* the limit is one of the whole line */
             gets++;
         }
         scene_free(&s);
     }
     assert_true(gets > 100 && posts > 50);
+    assert_int_equal(longest, 400);
 }
 
 int main(void) {

@@ -535,7 +535,7 @@ static void test_hang_up(void **state) {
     setup_free(&setup);
 }
 
-/* What a peer hears that there is no connection for: in its protocol, and at most CN_CARRIER_LINGERERS of them at once. */
+/* What a peer hears that there is no connection for: in its protocol, and at most CN_CARRIER_LINGERERS at once. */
 static void assert_refused(setup_t *setup, int fd, const char *sent, const void *expected, size_t len) {
     char got[256];
     if (sent) peer_send(fd, sent);
