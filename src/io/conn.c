@@ -110,7 +110,7 @@ CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options) {
 static void cn_conn_enter(connect_conn_t *conn, int64_t now_ms) {
     if (now_ms > conn->http.now_ms) conn->http.now_ms = now_ms;
     if (conn->opened_ms < 0) conn->opened_ms = conn->heard_ms = conn->http.now_ms;
-    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, now_ms);
+    if (conn->depth++ == 0 && conn->owner) conn->events->enter(conn->owner, now_ms < 0 ? -1 : conn->http.now_ms);
     conn->http.feeding = true;
 }
 
@@ -695,8 +695,10 @@ CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {
 
 CN_PRIVATE connect_str_t cn_conn_refusal(connect_str_t first) {
     static const char http1[] = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-    static const char http2[] = "\0\0\0\4\0\0\0\0\0"                                      /* SETTINGS */
-                                "\0\0\x08\7\0\0\0\0\0" "\0\0\0\0" "\0\0\0\0"; /* GOAWAY: no stream is served */
+    static const char http2[] = "\0\0\0\4\0\0\0\0\0" /* SETTINGS */
+                                "\0\0\x08\7\0\0\0\0\0"
+                                "\0\0\0\0"
+                                "\0\0\0\0"; /* GOAWAY: no stream is served */
     connect_str_t refusal = {http1, sizeof http1 - 1};
     if (first.len >= 3 && memcmp(first.data, cn_conn_preface, 3) == 0) {
         refusal.data = http2;
