@@ -565,14 +565,18 @@ static void test_one(void **state) {
 int main(void) {
     static struct CMUnitTest tests[CN_LEN(drivers) * CN_LEN(scenarios)];
     static char names[CN_LEN(tests)][64];
-    size_t n;
+    size_t n, count = 0;
     memset(tests, 0, sizeof tests);
     for (n = 0; n < CN_LEN(tests); n++) {
-        snprintf(names[n], sizeof names[n], "%s: %s", drivers[n / CN_LEN(scenarios)].name,
-            scenarios[n % CN_LEN(scenarios)].name);
-        tests[n].name = names[n];
-        tests[n].test_func = test_one;
-        memcpy(&tests[n].initial_state, &n, sizeof n);
+        const driver *by = &drivers[n / CN_LEN(scenarios)];
+        const scenario *what = &scenarios[n % CN_LEN(scenarios)];
+        /* A loopback's server outlives its client (api/client.h). */
+        if (strcmp(by->name, "loopback") == 0 && what->run == run_server_gone) continue;
+        snprintf(names[count], sizeof names[count], "%s: %s", by->name, what->name);
+        tests[count].name = names[count];
+        tests[count].test_func = test_one;
+        memcpy(&tests[count].initial_state, &n, sizeof n);
+        count++;
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
