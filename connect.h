@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 6ef25db55cb745fd. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 d898cce5f38aef60. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -18583,7 +18583,8 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn);
 /* The last bytes of a connection that is given up: TLS's close_notify, behind what waits to be written. */
 CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn);
 /* All that a server says in clear text to a peer that it has no connection for, in the protocol of the first bytes that
-   the peer sent. */
+   the peer sent: at most CN_REFUSAL_FIRST are looked at. Absent: more of them are needed. */
+#define CN_REFUSAL_FIRST 3u
 CN_PRIVATE connect_str_t cn_conn_refusal(connect_str_t first);
 /* Says why the transport could not be opened or broke, before connect_conn_close: calls end with it. text: copied, at
    most 255 bytes. */
@@ -19287,12 +19288,9 @@ CN_PRIVATE connect_str_t cn_conn_refusal(connect_str_t first) {
                                 "\0\0\x08\7\0\0\0\0\0"
                                 "\0\0\0\0"
                                 "\0\0\0\0"; /* GOAWAY: no stream is served */
-    connect_str_t refusal = {http1, sizeof http1 - 1};
-    if (first.len >= 3 && memcmp(first.data, cn_conn_preface, 3) == 0) {
-        refusal.data = http2;
-        refusal.len = sizeof http2 - 1;
-    }
-    return refusal;
+    size_t seen = CN_MIN(first.len, CN_REFUSAL_FIRST);
+    if (memcmp(first.data, cn_conn_preface, seen) != 0) return cn_str(http1, sizeof http1 - 1);
+    return seen < CN_REFUSAL_FIRST ? cn_str(NULL, 0) : cn_str(http2, sizeof http2 - 1);
 }
 
 CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {
@@ -26040,6 +26038,7 @@ typedef struct cn_carrier_t {
     bool is_blocked; /* the output: waiting for room */
     bool has_written;
     bool owes_refusal; /* lingering: nothing was said yet */
+    char first[CN_REFUSAL_FIRST]; /* of the bytes received meanwhile */
     size_t lingered; /* bytes */
     char peer[];     /* its address, as in texts */
 } cn_carrier_t;
@@ -26113,10 +26112,14 @@ static void cn_carrier_finish(cn_carrier_t *carrier) {
 }
 
 /* Returns false: the peer is gone. */
-static bool cn_carrier_refuse(cn_carrier_t *carrier, connect_str_t first) {
+static bool cn_carrier_refuse(cn_carrier_t *carrier, connect_str_t input) {
+    size_t seen = carrier->lingered, more = CN_MIN(input.len, CN_REFUSAL_FIRST - seen);
+    connect_str_t refusal;
+    memcpy(carrier->first + seen, input.data, more);
+    refusal = cn_conn_refusal(cn_str(carrier->first, seen + more));
+    if (!refusal.data) return true;
     carrier->owes_refusal = false;
-    return cn_socket_write(carrier->source.fd, cn_conn_refusal(first)) > 0 &&
-        shutdown(carrier->source.fd, SHUT_WR) == 0;
+    return cn_socket_write(carrier->source.fd, refusal) > 0 && shutdown(carrier->source.fd, SHUT_WR) == 0;
 }
 
 static void cn_carrier_linger(cn_carrier_t *carrier) {
@@ -26125,9 +26128,9 @@ static void cn_carrier_linger(cn_carrier_t *carrier) {
     if (got < 0 && cn_socket_would_block(errno)) return;
     if (!ends) {
         connect_str_t input = {carrier->loop->input, (size_t)got};
+        ends = carrier->owes_refusal && !cn_carrier_refuse(carrier, input);
         carrier->lingered += input.len;
-        ends = carrier->lingered >= CN_CARRIER_LINGER_BYTES ||
-            (carrier->owes_refusal && !cn_carrier_refuse(carrier, input));
+        ends = ends || carrier->lingered >= CN_CARRIER_LINGER_BYTES;
     }
     if (ends) cn_carrier_free(carrier);
 }
@@ -27791,6 +27794,7 @@ const char *connect_build_info(void) {
 #undef CN_POOL_REST_MS
 #undef CN_PRIVATE
 #undef CN_RECOGNISE_TYPE
+#undef CN_REFUSAL_FIRST
 #undef CN_REPORT_CLIENT
 #undef CN_REPORT_GRPC
 #undef CN_REPORT_GZIP

@@ -699,12 +699,9 @@ CN_PRIVATE connect_str_t cn_conn_refusal(connect_str_t first) {
                                 "\0\0\x08\7\0\0\0\0\0"
                                 "\0\0\0\0"
                                 "\0\0\0\0"; /* GOAWAY: no stream is served */
-    connect_str_t refusal = {http1, sizeof http1 - 1};
-    if (first.len >= 3 && memcmp(first.data, cn_conn_preface, 3) == 0) {
-        refusal.data = http2;
-        refusal.len = sizeof http2 - 1;
-    }
-    return refusal;
+    size_t seen = CN_MIN(first.len, CN_REFUSAL_FIRST);
+    if (memcmp(first.data, cn_conn_preface, seen) != 0) return cn_str(http1, sizeof http1 - 1);
+    return seen < CN_REFUSAL_FIRST ? cn_str(NULL, 0) : cn_str(http2, sizeof http2 - 1);
 }
 
 CN_PRIVATE void cn_conn_drain(connect_conn_t *conn, uint32_t grace_ms) {

@@ -98,7 +98,8 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn);
 /* The last bytes of a connection that is given up: TLS's close_notify, behind what waits to be written. */
 CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn);
 /* All that a server says in clear text to a peer that it has no connection for, in the protocol of the first bytes that
-   the peer sent. */
+   the peer sent: at most CN_REFUSAL_FIRST are looked at. Absent: more of them are needed. */
+#define CN_REFUSAL_FIRST 3u
 CN_PRIVATE connect_str_t cn_conn_refusal(connect_str_t first);
 /* Says why the transport could not be opened or broke, before connect_conn_close: calls end with it. text: copied, at
    most 255 bytes. */

@@ -58,6 +58,7 @@ typedef struct cn_carrier_t {
     bool is_blocked; /* the output: waiting for room */
     bool has_written;
     bool owes_refusal; /* lingering: nothing was said yet */
+    char first[CN_REFUSAL_FIRST]; /* of the bytes received meanwhile */
     size_t lingered; /* bytes */
     char peer[];     /* its address, as in texts */
 } cn_carrier_t;
@@ -131,10 +132,14 @@ static void cn_carrier_finish(cn_carrier_t *carrier) {
 }
 
 /* Returns false: the peer is gone. */
-static bool cn_carrier_refuse(cn_carrier_t *carrier, connect_str_t first) {
+static bool cn_carrier_refuse(cn_carrier_t *carrier, connect_str_t input) {
+    size_t seen = carrier->lingered, more = CN_MIN(input.len, CN_REFUSAL_FIRST - seen);
+    connect_str_t refusal;
+    memcpy(carrier->first + seen, input.data, more);
+    refusal = cn_conn_refusal(cn_str(carrier->first, seen + more));
+    if (!refusal.data) return true;
     carrier->owes_refusal = false;
-    return cn_socket_write(carrier->source.fd, cn_conn_refusal(first)) > 0 &&
-        shutdown(carrier->source.fd, SHUT_WR) == 0;
+    return cn_socket_write(carrier->source.fd, refusal) > 0 && shutdown(carrier->source.fd, SHUT_WR) == 0;
 }
 
 static void cn_carrier_linger(cn_carrier_t *carrier) {
@@ -143,9 +148,9 @@ static void cn_carrier_linger(cn_carrier_t *carrier) {
     if (got < 0 && cn_socket_would_block(errno)) return;
     if (!ends) {
         connect_str_t input = {carrier->loop->input, (size_t)got};
+        ends = carrier->owes_refusal && !cn_carrier_refuse(carrier, input);
         carrier->lingered += input.len;
-        ends = carrier->lingered >= CN_CARRIER_LINGER_BYTES ||
-            (carrier->owes_refusal && !cn_carrier_refuse(carrier, input));
+        ends = ends || carrier->lingered >= CN_CARRIER_LINGER_BYTES;
     }
     if (ends) cn_carrier_free(carrier);
 }

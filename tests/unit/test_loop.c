@@ -550,7 +550,7 @@ static void test_refused_by_owner(void **state) {
         const char *sent, *heard;
         size_t len;
     } peers[] = {{"POST / HTTP/1.1\r\nHost: x\r\n\r\n", unavailable, sizeof unavailable - 1},
-        {"P", unavailable, sizeof unavailable - 1}, {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", goaway, sizeof goaway - 1}};
+        {"PO", unavailable, sizeof unavailable - 1}, {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", goaway, sizeof goaway - 1}};
     setup_t setup;
     int fds[CN_CARRIER_LINGERERS + 1];
     size_t i;
