@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "io/conn.h"
 #include "loop/loop.h"
 #include "loop/socket.h"
