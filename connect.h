@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 d898cce5f38aef60. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 4c8f91d928cc3dc9. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -442,7 +442,8 @@ CONNECT_API const void *connect_message_map_get(const connect_type_t *type, cons
 /* Reads an extension out of the unknown fields into a struct of its holder type. Returns false: absent or bad. */
 CONNECT_API bool connect_extension_get(const connect_extension_t *extension, const void *message, void *holder,
     connect_arena_t *arena);
-/* Writes an extension in place of its earlier value. holder_or_null: NULL removes it. Returns false: no room. */
+/* Writes an extension in place of its earlier value, before those of greater numbers. holder_or_null: NULL removes it.
+   Returns false: no room. */
 CONNECT_API bool connect_extension_set(const connect_extension_t *extension, void *message, const void *holder_or_null,
     connect_arena_t *arena);
 /* Returns the name of an enum's number, NULL if it has none; and the number of a name, false if it has none. */
@@ -6748,7 +6749,8 @@ CN_PRIVATE bool cn_extension_has(const connect_extension_t *extension, const voi
 
    A holder is a struct with the extension as its one field. Reading joins all records of its number and decodes them
    as a message of the holder's type; so the last wins, sub-messages merge and lists append, as for any field. Writing
-   takes these records out, by making views of what stands between them, and puts the holder's own at the end.
+   takes these records out, by making views of what stands between them, and puts the holder's own before the first
+   record of a greater number: messages with the same extensions are equal, in whatever order these were set.
 
    A MessageSet (message_set_wire_format) has only extensions, each an item of its own: a group 1 that holds the
    extension's number as field 2, a varint, and the message as field 3, in any order. The records of its unknown fields
@@ -6788,30 +6790,32 @@ static bool cn_extension_next(cn_extension_scan_t *scan, connect_record_t *recor
     }
 }
 
-/* Whether a record is of the extension; *item: it is the item of a MessageSet, and holds this message. */
-static bool cn_extension_is(const connect_extension_t *extension, const connect_record_t *record, connect_str_t *item) {
-    const uint32_t number = cn_extension_field(extension)->number;
+/* The number of the field or extension that a record belongs to, 0: none; *item: the record is the item of a
+   MessageSet, and holds this message. */
+static uint32_t cn_extension_number(
+    const connect_type_t *extendee, const connect_record_t *record, connect_str_t *item) {
     connect_reader_t reader = {{NULL, 0}, false};
     connect_record_t inner;
-    bool typed = false;
+    uint32_t number = 0;
     item->data = NULL;
     item->len = 0;
-    if (!extension->extendee->is_message_set) return record->number == number;
-    if (record->number == number && record->wire == CONNECT_WIRE_BYTES) {
-        *item = record->bytes;
-        return true;
+    if (!extendee->is_message_set) return record->number;
+    if (record->number != CN_EXTENSION_ITEM || record->wire != CONNECT_WIRE_GROUP) {
+        if (record->wire == CONNECT_WIRE_BYTES) *item = record->bytes;
+        return item->data ? record->number : 0;
     }
-    if (record->number != CN_EXTENSION_ITEM || record->wire != CONNECT_WIRE_GROUP) return false;
     reader.rest = record->bytes;
     while (connect_reader_next(&reader, &inner)) {
-        if (inner.number == CN_EXTENSION_ITEM_TYPE && inner.wire == CONNECT_WIRE_VARINT && !typed) {
-            if ((uint32_t)inner.value != number) return false;
-            typed = true;
-        } else if (inner.number == CN_EXTENSION_ITEM_MESSAGE && inner.wire == CONNECT_WIRE_BYTES) {
+        if (inner.number == CN_EXTENSION_ITEM_TYPE && inner.wire == CONNECT_WIRE_VARINT && !number)
+            number = (uint32_t)inner.value;
+        else if (inner.number == CN_EXTENSION_ITEM_MESSAGE && inner.wire == CONNECT_WIRE_BYTES)
             *item = inner.bytes;
-        }
     }
-    return typed && item->data;
+    return item->data ? number : 0;
+}
+
+static bool cn_extension_is(const connect_extension_t *extension, const connect_record_t *record, connect_str_t *item) {
+    return cn_extension_number(extension->extendee, record, item) == cn_extension_field(extension)->number;
 }
 
 CN_PRIVATE bool cn_extension_has(const connect_extension_t *extension, const void *message) {
@@ -6906,6 +6910,7 @@ bool connect_extension_set(
     connect_str_list_t list;
     cn_extension_scan_t scan;
     connect_record_t record;
+    const uint32_t own = cn_extension_field(extension)->number;
     size_t room = 1, count = 0;
     if (!extension->extendee->keeps_unknown) return false;
     if (holder_or_null && !cn_extension_encode(extension, holder_or_null, &added, arena)) return false;
@@ -6916,8 +6921,14 @@ bool connect_extension_set(
     items = (connect_str_t *)cn_arena_raw(arena, room * sizeof *items);
     if (!items) return false;
     cn_extension_scan(&scan, extension, message);
-    while (cn_extension_next(&scan, &record))
-        if (!cn_extension_is(extension, &record, &item)) cn_extension_keep(items, &count, scan.bytes);
+    while (cn_extension_next(&scan, &record)) {
+        const uint32_t number = cn_extension_number(extension->extendee, &record, &item);
+        if (number > own && added.len) {
+            items[count++] = added;
+            added.len = 0;
+        }
+        if (number != own) cn_extension_keep(items, &count, scan.bytes);
+    }
     if (added.len) items[count++] = added;
     list.items = items;
     list.count = count;

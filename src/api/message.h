@@ -169,7 +169,8 @@ CONNECT_API const void *connect_message_map_get(const connect_type_t *type, cons
 /* Reads an extension out of the unknown fields into a struct of its holder type. Returns false: absent or bad. */
 CONNECT_API bool connect_extension_get(const connect_extension_t *extension, const void *message, void *holder,
     connect_arena_t *arena);
-/* Writes an extension in place of its earlier value. holder_or_null: NULL removes it. Returns false: no room. */
+/* Writes an extension in place of its earlier value, before those of greater numbers. holder_or_null: NULL removes it.
+   Returns false: no room. */
 CONNECT_API bool connect_extension_set(const connect_extension_t *extension, void *message, const void *holder_or_null,
     connect_arena_t *arena);
 /* Returns the name of an enum's number, NULL if it has none; and the number of a name, false if it has none. */

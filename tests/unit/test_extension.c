@@ -98,8 +98,8 @@ static void test_set(void **state) {
     code.value = connect_str_of("new");
     assert_true(connect_extension_set(&test_legacy_code_extension, &base, &code, &arena));
     assert_encodes(&test_legacy_Base_type, &base,
-        BYTES("\xA8\x06\x07"
-              "\xA2\x06\x03new"));
+        BYTES("\xA2\x06\x03new"
+              "\xA8\x06\x07"));
     assert_true(connect_extension_set(&test_legacy_count_extension, &base, NULL, &arena));
     assert_encodes(&test_legacy_Base_type, &base, BYTES("\xA2\x06\x03new"));
     assert_true(connect_extension_set(&test_legacy_code_extension, &base, NULL, &arena));
@@ -158,6 +158,22 @@ static void test_json(void **state) {
     assert_string_equal(text.data, json);
 }
 
+static void test_json_order(void **state) {
+    static const char *const texts[] = {
+        "{\"[test.legacy.part]\":[{}],\"[test.legacy.item]\":{},\"[test.legacy.code]\":\"c\"}",
+        "{\"[test.legacy.code]\":\"c\",\"[test.legacy.item]\":{},\"[test.legacy.part]\":[{}]}"};
+    connect_codec_options_t options = CONNECT_DEFAULTS;
+    test_legacy_Base messages[2];
+    size_t i;
+    (void)state;
+    options.schema = schema;
+    options.partial = true;
+    for (i = 0; i < 2; i++)
+        assert_true(connect_message_decode_json(
+            &test_legacy_Base_type, &messages[i], connect_str_of(texts[i]), &arena, &options, NULL));
+    assert_true(connect_message_equal(&test_legacy_Base_type, &messages[0], &messages[1]));
+}
+
 static void test_json_refused(void **state) {
     static const char *const texts[][2] = {
         {"{\"name\":\"n\",\"[test.legacy.code]\":1}", "line 1, column 34: code: expected a string"},
@@ -208,6 +224,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_set, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_message_set, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_json, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_json_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_json_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_out_of_memory, set_up, tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
