@@ -146,7 +146,8 @@ build/passed/bench-build: $(BENCH)
 build/passed/interop: build/interop/server build/interop/client build/interop/peers build/interop/telemetry.pb \
     $(wildcard tests/interop/*/*) tests/interop/run.py
 	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
-build/passed/tls-peers: tests/tls/peers.py build/interop/server build/interop/client build/certificates/ca.pem
+build/passed/tls-peers: tests/tls/peers.py build/interop/server build/interop/client build/interop/peers \
+    build/interop/telemetry.pb build/certificates/ca.pem tests/interop/node/peers.mjs
 	@sh tests/check.sh tls-peers $(PYTHON) tests/tls/peers.py
 build/passed/bits32: build/private/connect.h build/gen/.done $(wildcard tests/bits32/*) tests/bits32.sh \
     tests/unit/test_lengths.c

@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 4c8f91d928cc3dc9. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 0f75cca21fa42e5b. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -1211,6 +1211,8 @@ static inline CN_HOT bool cn_mem_equal(const char *a, const char *b, size_t len)
 CN_PRIVATE void *cn_mem_acquire(const connect_allocator_t *allocator, size_t size);
 CN_PRIVATE void *cn_mem_resize(const connect_allocator_t *allocator, void *block, size_t size);
 CN_PRIVATE void cn_mem_release(const connect_allocator_t *allocator, void *block);
+/* Zeroes secrets, also where nobody looks any more. */
+CN_PRIVATE void cn_mem_wipe(void *bytes, size_t len);
 
 /* Takes memory as connect_arena_take does, but not zeroed and without overflow check: size is in bytes. */
 CN_PRIVATE void *cn_arena_raw(connect_arena_t *arena, size_t size);
@@ -1220,6 +1222,8 @@ CN_PRIVATE void *cn_arena_grow(connect_arena_t *arena, void *block, size_t old_s
 CN_PRIVATE void cn_arena_shrink(connect_arena_t *arena, void *block, size_t old_size, size_t new_size);
 CN_PRIVATE connect_str_t cn_arena_vprintf(connect_arena_t *arena, const char *format, va_list arguments)
     CONNECT_PRINTF(2, 0);
+/* Zeroes all that was taken since the last reset; to be freed then. */
+CN_PRIVATE void cn_arena_wipe(connect_arena_t *arena);
 /* How large the block is that is taken from; 0: none, or the caller's. */
 CN_PRIVATE size_t cn_arena_block_size(const connect_arena_t *arena);
 
@@ -1307,6 +1311,12 @@ CN_PRIVATE void cn_mem_release(const connect_allocator_t *allocator, void *block
     if (!block) return;
     if (!allocator) allocator = connect_allocator_libc();
     allocator->release(allocator->ctx, block);
+}
+
+CN_PRIVATE void cn_mem_wipe(void *bytes, size_t len) {
+    volatile unsigned char *at = (volatile unsigned char *)bytes;
+    while (len-- > 0)
+        *at++ = 0;
 }
 
 static size_t cn_arena_round(size_t size) {
@@ -1498,6 +1508,12 @@ void connect_arena_free(connect_arena_t *arena) {
     memset(arena, 0, sizeof *arena);
     arena->private_allocator = allocator;
     arena->private_fixed = fixed;
+}
+
+CN_PRIVATE void cn_arena_wipe(connect_arena_t *arena) {
+    cn_arena_block_t *block = (cn_arena_block_t *)arena->private_blocks;
+    for (; block; block = block->older)
+        cn_mem_wipe(block->begin, (size_t)(block->end - block->begin));
 }
 
 CN_PRIVATE size_t cn_arena_block_size(const connect_arena_t *arena) {
@@ -16431,7 +16447,8 @@ CN_PRIVATE bool cn_pem_read(connect_str_t source, cn_pem_kind_t kind, const char
    a path.
    PEM: text between blocks is passed over, and so are blocks of other kinds (a key in a file of certificates, EC
    PARAMETERS). Keys: "PRIVATE KEY" (PKCS#8), "RSA PRIVATE KEY" (PKCS#1), "EC PRIVATE KEY" (SEC1); encrypted ones are
-   refused, as there is nobody to ask for the password. Base64 is read strictly: a changed byte is found here, with its
+   refused, as there is nobody to ask for the password. The text of a file is wiped and freed as soon as it is read; DER
+   stays in the caller's arena. Base64 is read strictly: a changed byte is found here, with its
    line, and not in the middle of a handshake.
 
    The system's bundle: what SSL_CERT_FILE names, else the first that exists of where systems keep it. */
@@ -16464,6 +16481,7 @@ static bool cn_pem_read_file(
     size_t len = 0, room = 0;
     int os_error = 0;
     if (!file) return cn_pem_fail_file(option, path, errno, error);
+    setvbuf(file, NULL, _IONBF, 0); /* a buffer of stdio's would keep a key */
     for (;;) {
         size_t got;
         if (room - len < 4096) {
@@ -16625,37 +16643,50 @@ static bool cn_pem_is_der(connect_str_t bytes) {
     return bytes.len && bytes.data[0] == 0x30 && cn_x509_element(bytes).data;
 }
 
+/* Finds out what the source is, and reads the file if it is a path. text: where its path and content go. */
+static bool cn_pem_open(cn_pem_reader_t *reader, connect_str_t source, connect_arena_t *text) {
+    const char *path = NULL;
+    reader->rest = source;
+    if (cn_pem_is_text(source) || cn_pem_is_der(source)) return true;
+    if (reader->kind == CN_PEM_ANCHORS && connect_str_equal(source, CN_STR("system"))) {
+        path = cn_pem_system_path();
+        if (!path)
+            return cn_error_print(reader->error, NULL, CONNECT_NOT_FOUND,
+                "%s: this system has no bundle of trust anchors where one is looked for; name a file", reader->option);
+    } else {
+        if (source.len == 0 || memchr(source.data, '\0', source.len))
+            return cn_pem_fail(reader, "neither PEM text, nor DER, nor the path of a file");
+        path = connect_arena_copy(text, source).data;
+        if (!path) return cn_error_memory(reader->error);
+    }
+    if (!cn_pem_read_file(path, reader->option, text, &reader->rest, reader->error)) return false;
+    reader->path = connect_str_of(path);
+    if (cn_pem_is_text(reader->rest) || cn_pem_is_der(reader->rest)) return true;
+    return cn_pem_fail(reader, "the file has neither PEM text nor DER");
+}
+
+static bool cn_pem_parse(cn_pem_reader_t *reader, connect_arena_t *arena, connect_str_t *der) {
+    if (cn_pem_is_text(reader->rest)) return cn_pem_decode(reader, arena, der);
+    if (!cn_pem_check_der(reader, reader->rest)) return false;
+    *der = connect_arena_copy(arena, reader->rest);
+    return der->data || cn_error_memory(reader->error);
+}
+
 CN_PRIVATE bool cn_pem_read(connect_str_t source, cn_pem_kind_t kind, const char *option, connect_arena_t *arena,
     connect_str_t *der, connect_error_t *error) {
     cn_pem_reader_t reader;
+    connect_arena_t text;
+    bool ok;
     memset(&reader, 0, sizeof reader);
+    memset(&text, 0, sizeof text);
+    text.private_allocator = arena->private_allocator;
     reader.option = option;
     reader.kind = kind;
     reader.error = error;
-    if (!cn_pem_is_text(source) && !cn_pem_is_der(source)) {
-        const char *path = NULL;
-        bool is_system = kind == CN_PEM_ANCHORS && connect_str_equal(source, CN_STR("system"));
-        if (is_system) {
-            path = cn_pem_system_path();
-            if (!path)
-                return cn_error_print(error, NULL, CONNECT_NOT_FOUND,
-                    "%s: this system has no bundle of trust anchors where one is looked for; name a file", option);
-        } else {
-            if (source.len == 0 || memchr(source.data, '\0', source.len))
-                return cn_pem_fail(&reader, "neither PEM text, nor DER, nor the path of a file");
-            path = connect_arena_copy(arena, source).data;
-            if (!path) return cn_error_memory(error);
-        }
-        if (!cn_pem_read_file(path, option, arena, &source, error)) return false;
-        reader.path = connect_str_of(path);
-        if (!cn_pem_is_text(source) && !cn_pem_is_der(source))
-            return cn_pem_fail(&reader, "the file has neither PEM text nor DER");
-    }
-    reader.rest = source;
-    if (cn_pem_is_text(source)) return cn_pem_decode(&reader, arena, der);
-    if (!cn_pem_check_der(&reader, source)) return false;
-    *der = connect_arena_copy(arena, source);
-    return der->data || cn_error_memory(error);
+    ok = cn_pem_open(&reader, source, &text) && cn_pem_parse(&reader, arena, der);
+    cn_arena_wipe(&text);
+    connect_arena_free(&text);
+    return ok;
 }
 #endif
 
@@ -16798,12 +16829,8 @@ CN_PRIVATE bool cn_bear_cache_init(cn_bear_cache_t *cache, const connect_allocat
 }
 
 static void cn_bear_entry_free(const cn_bear_cache_t *cache, cn_bear_entry_t *entry) {
-    volatile unsigned char *secret;
-    size_t i;
     if (!entry) return;
-    secret = entry->session.parameters.master_secret;
-    for (i = 0; i < sizeof entry->session.parameters.master_secret; i++)
-        secret[i] = 0;
+    cn_mem_wipe(entry->session.parameters.master_secret, sizeof entry->session.parameters.master_secret);
     cn_bear_peer_release(entry->session.peer);
     cn_mem_release(cache->allocator, entry);
 }
@@ -17409,7 +17436,7 @@ static bool cn_bear_read_key(cn_bear_config_t *config, cn_bear_identity_t *ident
         identity->ec.x = cn_bear_copy(config, key->x, key->xlen);
         copied = identity->ec.x != NULL;
     }
-    memset(&decoder, 0, sizeof decoder);
+    cn_mem_wipe(&decoder, sizeof decoder);
     return copied || cn_error_memory(error);
 }
 
@@ -17554,27 +17581,13 @@ CN_PRIVATE void *cn_bear_config_new(const connect_tls_options_t *options, connec
     return NULL;
 }
 
-static void cn_bear_wipe(unsigned char *bytes, size_t len) {
-    volatile unsigned char *at = bytes;
-    while (bytes && len-- > 0)
-        *at++ = 0;
-}
-
 CN_PRIVATE void cn_bear_config_free(void *arg) {
     cn_bear_config_t *config = (cn_bear_config_t *)arg;
     size_t i;
-    for (i = 0; i < config->identity_count; i++) {
-        const cn_bear_identity_t *identity = &config->identities[i];
-        cn_bear_wipe(identity->ec.x, identity->ec.xlen);
-        cn_bear_wipe(identity->rsa.p, identity->rsa.plen);
-        cn_bear_wipe(identity->rsa.q, identity->rsa.qlen);
-        cn_bear_wipe(identity->rsa.dp, identity->rsa.dplen);
-        cn_bear_wipe(identity->rsa.dq, identity->rsa.dqlen);
-        cn_bear_wipe(identity->rsa.iq, identity->rsa.iqlen);
-    }
     for (i = 0; i < CN_BEAR_SPARE_BUFFERS; i++)
         cn_mem_release(config->allocator, config->spare_buffers[i]);
     cn_bear_cache_free(&config->cache);
+    cn_arena_wipe(&config->arena); /* there are keys in it */
     connect_arena_free(&config->arena);
     cn_mem_release(config->allocator, config);
 }
@@ -17818,7 +17831,9 @@ static bool cn_bear_begin(cn_bear_session_t *s) {
         if (s->config->cache.sets) br_ssl_server_set_cache(&s->context.server, &s->cache);
         if (s->verifier)
             br_ssl_server_set_trust_anchor_names_alt(&s->context.server, s->config->anchors, s->config->anchor_count);
-        return br_ssl_server_reset(&s->context.server) != 0;
+        if (!br_ssl_server_reset(&s->context.server)) return false;
+        s->engine->version_out = BR_TLS12; /* for an alert before a version is agreed on */
+        return true;
     }
     if (s->config->identity_count) {
         const cn_bear_identity_t *identity = &s->config->identities[0];
@@ -17842,15 +17857,12 @@ static bool cn_bear_begin(cn_bear_session_t *s) {
 
 static void cn_bear_session_free(void *session) {
     cn_bear_session_t *s = (cn_bear_session_t *)session;
-    volatile unsigned char *secret = (volatile unsigned char *)&s->context;
-    size_t i;
     cn_bear_give_buffer(s->config, s->in);
     cn_bear_give_buffer(s->config, s->out);
     if (s->verifier) cn_bear_verifier_free(s->verifier);
     cn_bear_peer_release(s->peer);
     cn_mem_release(s->config->allocator, s->key);
-    for (i = 0; i < sizeof s->context; i++)
-        secret[i] = 0;
+    cn_mem_wipe(&s->context, sizeof s->context);
     cn_mem_release(s->config->allocator, s);
 }
 
@@ -17934,6 +17946,7 @@ static unsigned char cn_bear_alert_for(const cn_bear_session_t *s, int err) {
     case BR_ERR_UNKNOWN_TYPE:
     case BR_ERR_UNEXPECTED: return BR_ALERT_UNEXPECTED_MESSAGE;
     case BR_ERR_BAD_SIGNATURE: return BR_ALERT_DECRYPT_ERROR;
+    case BR_ERR_WRONG_KEY_USAGE: return BR_ALERT_UNSUPPORTED_CERTIFICATE;
     case BR_ERR_NO_RANDOM:
     case BR_ERR_BAD_STATE: return BR_ALERT_INTERNAL_ERROR;
     default: return BR_ALERT_HANDSHAKE_FAILURE;
@@ -18199,6 +18212,7 @@ static void cn_tls_config_unref(cn_tls_config_t *config) {
     if (!config || __atomic_sub_fetch(&config->refs, 1, __ATOMIC_ACQ_REL) != 0) return;
     allocator = config->options.allocator;
     if (config->state) config->engine->config_free(config->state);
+    cn_arena_wipe(&config->arena); /* there are keys in it */
     connect_arena_free(&config->arena);
     cn_mem_release(allocator, config);
 }

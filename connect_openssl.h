@@ -399,7 +399,7 @@ static void cn_openssl_list_names(const X509 *cert, char list[128]) {
 
 static void cn_openssl_describe(cn_openssl_session_t *s, X509_STORE_CTX *store) {
     int code = X509_STORE_CTX_get_error(store), depth = X509_STORE_CTX_get_error_depth(store);
-    const X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
     const X509_NAME *issuer;
     STACK_OF(X509) * namesakes;
     char name[128], list[128], date[16], today[16];
@@ -443,8 +443,12 @@ static void cn_openssl_describe(cn_openssl_session_t *s, X509_STORE_CTX *store) 
         sk_X509_pop_free(namesakes, X509_free);
         return;
     case X509_V_ERR_INVALID_PURPOSE:
-        cn_openssl_say(s, "certificate of %s is not made for %s (extended key usage)", whose,
-            s->is_server ? "clients" : "servers");
+        /* all bits are set if it has no extended key usage */
+        if (X509_get_extended_key_usage(cert) & (s->is_server ? XKU_SSL_CLIENT : XKU_SSL_SERVER))
+            cn_openssl_say(s, "the key usage of certificate of %s forbids this", whose);
+        else
+            cn_openssl_say(s, "certificate of %s is not made for %s (extended key usage)", whose,
+                s->is_server ? "clients" : "servers");
         return;
     case X509_V_ERR_INVALID_CA:
     case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:

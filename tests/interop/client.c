@@ -1,5 +1,6 @@
 /* The interop client of connect.h: checks what README.md says, against any server of it.
-   client --url http://HOST:PORT --protocol connect|grpc|grpcweb --http 1|2 --codec proto|json [--tls bearssl|openssl] */
+   client --url http://HOST:PORT --protocol connect|grpc|grpcweb --http 1|2 --codec proto|json [--check ONE]
+   With TLS: --tls bearssl|openssl [--certificate NAME], of tests/tls/certificates.sh; by default "client", "" none */
 #define CONNECT_IMPLEMENTATION
 #define CONNECT_OPENSSL_IMPLEMENTATION
 #include "telemetry.connect.h"
@@ -262,9 +263,10 @@ static const struct check {
 };
 
 int main(int argc, char **argv) {
-    const char *engine = "", *url = "", *protocol = "connect", *http = "";
+    const char *engine = "", *url = "", *protocol = "connect", *http = "", *only = "", *certificate = "client";
+    char files[2][256];
     connect_client_options_t options = CONNECT_DEFAULTS;
-    connect_tls_options_t tls = CONNECT_DEFAULTS; /* with the certificates of tests/tls/certificates.sh */
+    connect_tls_options_t tls = CONNECT_DEFAULTS;
     size_t i;
     int arg;
     for (arg = 1; arg + 1 < argc; arg += 2) {
@@ -272,6 +274,8 @@ int main(int argc, char **argv) {
         if (strcmp(argv[arg], "--url") == 0) url = argv[arg + 1];
         if (strcmp(argv[arg], "--protocol") == 0) protocol = argv[arg + 1];
         if (strcmp(argv[arg], "--http") == 0) http = argv[arg + 1];
+        if (strcmp(argv[arg], "--check") == 0) only = argv[arg + 1];
+        if (strcmp(argv[arg], "--certificate") == 0) certificate = argv[arg + 1];
         if (strcmp(argv[arg], "--codec") == 0) options.codec = argv[arg + 1];
     }
     if (strcmp(protocol, "connect") == 0) options.protocol = CONNECT_PROTOCOL_CONNECT;
@@ -281,8 +285,10 @@ int main(int argc, char **argv) {
     if (strcmp(http, "2") == 0) options.http = CONNECT_HTTP_2;
     options.timeout_ms = 10000;
     if (engine[0]) {
-        tls.identity.certificate = connect_str_of("build/certificates/client.pem");
-        tls.identity.private_key = connect_str_of("build/certificates/client.key");
+        snprintf(files[0], sizeof files[0], "build/certificates/%s.pem", certificate);
+        snprintf(files[1], sizeof files[1], "build/certificates/%s.key", certificate);
+        if (certificate[0]) tls.identity.certificate = connect_str_of(files[0]);
+        if (certificate[0]) tls.identity.private_key = connect_str_of(files[1]);
         tls.trust_anchors = connect_str_of("build/certificates/ca.pem");
         if (strcmp(engine, "openssl") == 0) tls.engine = connect_openssl_engine();
         options.tls = connect_tls_new(&tls, &error);
@@ -301,6 +307,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     for (i = 0; i < sizeof checks / sizeof *checks; i++) {
+        if (only[0] && strcmp(only, checks[i].name) != 0) continue;
         why[0] = 0;
         memset(&error, 0, sizeof error);
         connect_arena_reset(&arena);

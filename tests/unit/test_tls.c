@@ -964,6 +964,72 @@ static void test_buffers_are_lent(void **state) {
     assert_int_equal(memory.live, 0);
 }
 
+/* An allocator that looks for secrets in what it is given back. */
+typedef struct searcher {
+    connect_allocator_t allocator;
+    connect_str_t secrets[3];
+    size_t found[3];
+} searcher;
+
+static void *searcher_acquire(void *ctx, size_t size) {
+    size_t *block = (size_t *)malloc(size + 16);
+    (void)ctx;
+    if (!block) return NULL;
+    *block = size;
+    return (char *)block + 16;
+}
+static void searcher_release(void *ctx, void *at) {
+    searcher *s = (searcher *)ctx;
+    char *block = (char *)at;
+    size_t i, k, len;
+    if (!at) return;
+    memcpy(&len, block - 16, sizeof len);
+    for (i = 0; i < sizeof s->secrets / sizeof *s->secrets; i++)
+        for (k = 0; k + s->secrets[i].len <= len; k++)
+            s->found[i] += memcmp(block + k, s->secrets[i].data, s->secrets[i].len) == 0;
+    free(block - 16);
+}
+static void *searcher_resize(void *ctx, void *at, size_t size) {
+    void *moved = searcher_acquire(ctx, size);
+    size_t len;
+    if (moved && at) {
+        memcpy(&len, (char *)at - 16, sizeof len);
+        memcpy(moved, at, len < size ? len : size);
+        searcher_release(ctx, at);
+    }
+    return moved;
+}
+
+/* Neither the text of a key, nor its DER, nor the number in it stays in memory that is freed. */
+static void test_keys_are_wiped(void **state) {
+    bytes text = content("server.key"), sec1 = content("server-sec1.der");
+    int in_memory, is_good;
+    (void)state;
+    for (in_memory = 0; in_memory < 2; in_memory++)
+        for (is_good = 0; is_good < 2; is_good++) {
+            searcher s = {{searcher_acquire, searcher_resize, searcher_release, NULL}, {{NULL, 0}}, {0}};
+            connect_tls_options_t options = CONNECT_DEFAULTS;
+            connect_tls_t *tls;
+            size_t i;
+            s.allocator.ctx = &s;
+            s.secrets[0] = (connect_str_t){strchr(text.data, '\n') + 1, 64}; /* a line of base64 */
+            s.secrets[1] = (connect_str_t){sec1.data + 7, 32};               /* RFC 5915 3: the private key itself */
+            s.secrets[2] = connect_str_of("-----BEGIN PRIVATE KEY-----");
+            options.allocator = &s.allocator;
+            options.engine = openssl_serves ? connect_openssl_engine() : NULL;
+            options.identity.certificate = file(is_good ? "server.pem" : "client.pem");
+            options.identity.private_key = in_memory ? (connect_str_t){text.data, text.len} : file("server.key");
+            tls = connect_tls_new(&options, NULL);
+            assert_true((tls != NULL) == (is_good != 0));
+            if (tls) assert_true(connect_tls_reload(tls, NULL, NULL));
+            connect_tls_free(tls);
+            for (i = 0; i < 3; i++)
+                if (s.found[i]) fail_msg("secret %zu was found %zu times, in memory %d", i, s.found[i], in_memory);
+        }
+    bytes_free(&text);
+    bytes_free(&sec1);
+}
+
 static bool run_with(const connect_allocator_t *allocator, void *arg) {
     bool ok;
     tls_rig r;
@@ -1270,6 +1336,7 @@ static int run_all(const char *engines) {
         cmocka_unit_test(test_handshake_timeout),
         cmocka_unit_test(test_handshakes_are_bounded),
         cmocka_unit_test(test_buffers_are_lent),
+        cmocka_unit_test(test_keys_are_wiped),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_flood),
         cmocka_unit_test(test_close_notify),
