@@ -113,7 +113,8 @@ VARIANTS := kqueue memory odd
 $(foreach v,$(VARIANTS),build/unit/test_drivers_$v build/asan/test_drivers_$v): tests/unit/test_drivers.c
 build/unit/test_loop_kqueue build/asan/test_loop_kqueue: tests/unit/test_loop.c
 build/unit/test_tls_openssl build/asan/test_tls_openssl: tests/unit/test_tls.c connect_openssl.h
-build/unit/test_tls_openssl build/asan/test_tls_openssl: LIBS += -lssl -lcrypto
+build/unit/test_tls_refusals build/asan/test_tls_refusals: connect_openssl.h
+$(foreach v,openssl refusals,build/unit/test_tls_$v build/asan/test_tls_$v): LIBS += -lssl -lcrypto
 build/passed/unit/%: build/unit/%
 	@sh tests/check.sh unit/$* $<
 build/passed/asan/%: build/asan/%

@@ -339,7 +339,6 @@ static const char *cn_bear_error_text(int err) {
     case BR_ERR_BAD_CIPHER_SUITE: return "no cipher suite in common";
     case BR_ERR_BAD_SIGNATURE: return "it has not the key of its certificate";
     case BR_ERR_WRONG_KEY_USAGE: return "the key usage of its certificate forbids to sign";
-    case BR_ERR_NO_CLIENT_AUTH: return "it did not prove that it has the key of its certificate";
     case BR_ERR_BAD_FINISHED: return "the handshake was tampered with";
     default: return "it broke the protocol";
     }
@@ -373,6 +372,8 @@ static void cn_bear_say_failure(cn_bear_session_t *s, int err) {
                 : err == BR_ERR_SEND_FATAL_ALERT + BR_ALERT_NO_APPLICATION_PROTOCOL
                 ? "no protocol in common (ALPN)"
                 : cn_bear_alert_text(err - BR_ERR_SEND_FATAL_ALERT));
+    else if (err == BR_ERR_NO_CLIENT_AUTH)
+        snprintf(s->failure, sizeof s->failure, "the client sent no certificate (client_auth requires one)");
     else if (err >= BR_ERR_RECV_FATAL_ALERT)
         snprintf(s->failure, sizeof s->failure, "the %s refused it: %s (TLS alert %d)", peer,
             cn_bear_alert_text(err - BR_ERR_RECV_FATAL_ALERT), err - BR_ERR_RECV_FATAL_ALERT);

@@ -74,12 +74,14 @@ issue server-384 P-384 "CN=gw-384" ca "$names" "$server"
 issue server-521 P-521 "CN=gw-521" ca "$names" "$server"
 issue deep P-256 "CN=deep" middle "$names" "$both"
 cat deep.pem middle.pem > deep-chain.pem
+cp deep.key deep-chain.key
 issue site-1 P-256 "CN=site-1" ca subjectAltName=DNS:site-1.example,DNS:*.site-1.example "$server"
 issue address P-256 "CN=address" ca subjectAltName=DNS:gw.local,IP:10.0.0.1 "$server"
 issue any P-256 "CN=any" ca "$names"
 issue client P-256 "CN=dashboard/O=Acme" ca "$client" subjectAltName=DNS:dash.local,URI:spiffe://site-1/dashboard,email:a@b.example
 issue client-rsa rsa:2048 "CN=dashboard-rsa" ca "$client"
 issue client-2 P-256 "CN=second" ca "$client"
+issue client-host P-256 "CN=a client" ca "$client" "$names"
 issue client-other P-256 "CN=stranger" other "$client"
 issue not-for-clients P-256 "CN=a server" ca "$server"
 
