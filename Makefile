@@ -36,7 +36,8 @@ CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples footprint readme tls-idle \
     bench-build bench-gates conformance-protobuf bits32 $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,tls-storm tls-peers interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
+ALONE := $(addprefix build/passed/,tls-storm tls-peers interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd \
+    conformance-server-openssl conformance-client-openssl)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -218,7 +219,7 @@ build/interop/peers: $(wildcard tests/interop/go/*) examples/telemetry.proto tes
 
 # ---- Conformance: the official runner; its schema is read from the Go module that it is ----
 
-CONFORMANCE := $(foreach side,conformance-server conformance-client,$(side) $(side)-asan $(side)-odd)
+CONFORMANCE := $(foreach side,conformance-server conformance-client,$(side) $(side)-asan $(side)-odd $(side)-openssl)
 .PHONY: $(CONFORMANCE)
 conformance: $(CONFORMANCE)
 $(CONFORMANCE): setup
@@ -246,6 +247,15 @@ build/conformance/impl-asan.o: build/conformance/impl.c connect.h
 build/conformance/impl-odd.o: build/conformance/impl.c tests/support/odd_io.h connect.h
 	$(CC) -std=c99 $(CFLAGS) -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -include tests/support/odd_io.h -I. \
 	    -Ibuild/conformance/gen -c $< -o $@
+build/conformance/%-openssl.o: conformance/%.c conformance/common.h build/conformance/gen/.done connect.h \
+    connect_openssl.h
+	$(CC) -std=c99 $(CFLAGS) $(TEST_WARNINGS) -D_POSIX_C_SOURCE=200809L -DCONFORMANCE_OPENSSL -I. \
+	    -Ibuild/conformance/gen -c $< -o $@
+build/conformance/engine-openssl.o: connect.h connect_openssl.h | build/conformance/gen/.done
+	printf '#define CONNECT_OPENSSL_IMPLEMENTATION\n#include "connect.h"\n#include "connect_openssl.h"\n' | \
+	    $(CC) -std=c99 $(CFLAGS) -D_POSIX_C_SOURCE=200809L -I. -xc -c - -o $@
+build/conformance-%-openssl: build/conformance/%-openssl.o build/conformance/impl.o build/conformance/engine-openssl.o
+	$(CC) $^ -o $@ $(LIBS) -lssl -lcrypto
 build/conformance-%-asan: build/conformance/%-asan.o build/conformance/impl-asan.o
 	$(CC) $(SANITIZE) $^ -o $@ $(LIBS)
 build/conformance-%-odd: build/conformance/%.o build/conformance/impl-odd.o
