@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 5eb96465a7bc5883. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 2d7b42591aaecd57. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -8989,7 +8989,7 @@ CN_PRIVATE bool cn_pbjson_any_has_value(const connect_type_t *type) {
        string                 a string
        bytes                  base64, padded                 the other alphabet, and unpadded
        enum                   its name; a number, if it      the number
-                              has none; NullValue: null
+                              has none; NullValue 0: null
        message, group         an object, or a form of its own
        repeated               an array
        map                    an object, keys as strings
@@ -9870,7 +9870,7 @@ static void cn_pbjson_write_not_finite(cn_pbjson_encoder_t *encoder, bool nan, b
 static void cn_pbjson_write_enum(
     cn_pbjson_encoder_t *encoder, const connect_type_t *type, const connect_field_t *field, int32_t value) {
     const char *name;
-    if (cn_pbjson_is_null_value(type, field)) {
+    if (cn_pbjson_is_null_value(type, field) && (value == 0 || type->form == CONNECT_FORM_VALUE)) {
         cn_json_literal(&encoder->writer, CN_STR("null"));
         return;
     }
