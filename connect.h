@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 d599532b4defb8c5. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 beb53c1518ce5911. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -1818,6 +1818,8 @@ typedef struct cn_buf_pool_t { /* memory that connections borrow, so that an idl
     size_t large_bytes;     /* of those blocks, in large ones */
     cn_spare_t *spares[16]; /* blocks that are no queues, by a size class of who uses them */
     size_t spare_bytes;
+    void *shared;           /* the block that all have at once */
+    uint32_t sharers;
 } cn_buf_pool_t;
 
 /* Gives an empty queue a block from the pool, if there is one. */
@@ -1828,6 +1830,10 @@ CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const conne
 CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size);
 /* Keeps a block. Returns false: there are max bytes of them. */
 CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max);
+/* The block that all have at once, for what nobody needs any more when the next one uses it; all ask for the same size.
+   NULL: out of memory. Ends with cn_buf_unshare, before the pool. */
+CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size);
+CN_PRIVATE void cn_buf_unshare(cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 
 /* #### src/base/buf.c ############################################################################################## */
@@ -1970,6 +1976,18 @@ CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *
     pool->spares[size_class] = spare;
     pool->spare_bytes += size;
     return true;
+}
+
+CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size) {
+    if (!pool->shared) pool->shared = cn_mem_resize(allocator, NULL, size);
+    if (pool->shared) pool->sharers++;
+    return pool->shared;
+}
+
+CN_PRIVATE void cn_buf_unshare(cn_buf_pool_t *pool, const connect_allocator_t *allocator) {
+    if (--pool->sharers) return;
+    cn_mem_release(allocator, pool->shared);
+    pool->shared = NULL;
 }
 
 CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t *allocator) {
@@ -4861,7 +4879,9 @@ CN_PRIVATE CN_COLD bool cn_pb_failure_report(
 
    Decoding
    - The field is found by number: fields[number - 1] for the dense ones, else the next one behind the last found, else
-     by bisection. What happens then is one jump on cn_pb_ops[kind][wire type].
+     by bisection. What happens then is one jump on cn_pb_ops[kind][wire type], another one if it is repeated.
+   - Records of one repeated text or message field that stand one behind the other are read in one go. Entries of maps
+     of texts, as they are nearly always written, are read without the tables.
    - Known number, unfitting wire type: an unknown field. Numeric fields that are repeated take both forms. A closed
      enum's unknown number goes to the unknown fields as the record it came in, from a packed record as records of its
      own, from a map's entry as the whole entry.
@@ -13147,11 +13167,16 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 /* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
+   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of an owner: what is in it is taken
+   over before another session runs, as nghttp2_session_mem_send wants it. It is the block of this size that a new
+   session takes; more of them, for CONTINUATION, are its own.
+
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
    freed. */
 #define CN_HTTP2_POOL_STEP 64u
 #define CN_HTTP2_POOL_CLASSES 16u
+#define CN_HTTP2_FRAME_BUFFER 16394u /* a frame of 2^14 bytes, its head, and the length of its padding */
 
 typedef union cn_http2_block_t { /* the head of a block, as large as any type's alignment */
     struct {
@@ -13201,8 +13226,10 @@ typedef struct cn_http2_t {
     uint32_t last_cut_id;        /* the highest that this end ended before the peer did: frames may be on their way */
     uint32_t last_peer_reset_id; /* of the last RST_STREAM that passed */
     /* memory */
-    cn_list_t blocks; /* all that are in use */
+    cn_list_t blocks; /* all that are in use, but for the shared one */
     bool starved;     /* the allocator has failed */
+    bool is_opening;  /* the session is being made */
+    bool shares_frame_buffer;
 } cn_http2_t;
 
 /* ---- The end, as soon as nghttp2 returns ---- */
@@ -13231,11 +13258,34 @@ static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
     return (size - 1) / CN_HTTP2_POOL_STEP;
 }
 
+static void *cn_http2_starve(cn_http2_t *h) {
+    h->starved = true;
+    cn_http2_fail_memory(h);
+    return NULL;
+}
+
+static void *cn_http2_share_frame_buffer(cn_http2_t *h) {
+    cn_http_t *http = h->http;
+    cn_http2_block_t *block =
+        (cn_http2_block_t *)cn_buf_share(http->pool, http->allocator, sizeof *block + CN_HTTP2_FRAME_BUFFER);
+    if (!block) return cn_http2_starve(h);
+    block->head.size = CN_HTTP2_FRAME_BUFFER;
+    h->shares_frame_buffer = true;
+    return block + 1;
+}
+
+static void cn_http2_unshare_frame_buffer(cn_http2_t *h) {
+    if (h->shares_frame_buffer) cn_buf_unshare(h->http->pool, h->http->allocator);
+    h->shares_frame_buffer = false;
+}
+
 static void *cn_http2_malloc(size_t size, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
     cn_http2_block_t *block = NULL;
     size_t class_at;
     if (size == 0) size = 1;
+    if (CN_UNLIKELY(size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool))
+        return cn_http2_share_frame_buffer(h);
     class_at = cn_http2_pool_class(size);
     if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES)) {
         size = (class_at + 1) * CN_HTTP2_POOL_STEP;
@@ -13244,11 +13294,7 @@ static void *cn_http2_malloc(size_t size, void *user) {
     if (CN_UNLIKELY(!block)) {
         if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
         block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
-        if (!block) {
-            h->starved = true;
-            cn_http2_fail_memory(h);
-            return NULL;
-        }
+        if (!block) return cn_http2_starve(h);
     }
     block->head.size = size;
     block->head.node.next = NULL;
@@ -13263,6 +13309,10 @@ static void cn_http2_free_block(void *at, void *user) {
     size_t class_at, size;
     if (!at || CN_UNLIKELY(h->starved)) return;
     block = (cn_http2_block_t *)at - 1;
+    if (CN_UNLIKELY(h->shares_frame_buffer && block == pool->shared)) {
+        cn_http2_unshare_frame_buffer(h);
+        return;
+    }
     size = block->head.size;
     class_at = cn_http2_pool_class(size);
     cn_list_remove(&block->head.node);
@@ -14033,9 +14083,11 @@ static bool cn_http2_new_session(cn_http2_t *h) {
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_deflate_dynamic_table_size(option, CN_HTTP2_HPACK_TABLE);
         nghttp2_option_set_max_outbound_ack(option, CN_HTTP2_ACKS_MAX);
+        h->is_opening = true;
         result = http->is_server ? nghttp2_session_server_new3(&h->session, callbacks, h, option, &mem)
                                  : nghttp2_session_client_new3(&h->session, callbacks, h, option, &mem);
     }
+    h->is_opening = false;
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     return result == 0;
@@ -14066,6 +14118,7 @@ static bool cn_http2_submit_settings(cn_http2_t *h) {
 
 static void cn_http2_delete(cn_http2_t *h) {
     if (!h->starved) nghttp2_session_del(h->session);
+    cn_http2_unshare_frame_buffer(h);
     cn_http2_free_all(h);
     cn_mem_release(h->http->allocator, h);
 }
@@ -14537,14 +14590,22 @@ CN_PRIVATE bool cn_timeout_read_grpc(connect_str_t text, int64_t *ms) {
     return true;
 }
 
+/* unit: 0: none. Data NULL: out of memory. */
+static connect_str_t cn_timeout_write(connect_arena_t *arena, int64_t value, char unit) {
+    char text[24];
+    size_t len = cn_str_from_uint(text, (uint64_t)value);
+    if (unit) text[len++] = unit;
+    return connect_arena_copy(arena, cn_str(text, len));
+}
+
 CN_PRIVATE connect_str_t cn_timeout_write_connect(connect_arena_t *arena, int64_t ms) {
-    return connect_arena_printf(arena, "%lld", (long long)CN_MIN(CN_MAX(ms, 1), 9999999999LL));
+    return cn_timeout_write(arena, CN_MIN(CN_MAX(ms, 1), (int64_t)9999999999), 0);
 }
 
 CN_PRIVATE connect_str_t cn_timeout_write_grpc(connect_arena_t *arena, int64_t ms) {
     if (ms <= 0) return CN_STR("0n");
-    if (ms < 100000000LL) return connect_arena_printf(arena, "%lldm", (long long)ms);
-    return connect_arena_printf(arena, "%lldS", (long long)CN_MIN(ms / 1000, 99999999LL));
+    if (ms < 100000000) return cn_timeout_write(arena, ms, 'm');
+    return cn_timeout_write(arena, CN_MIN(ms / 1000, (int64_t)99999999), 'S');
 }
 
 /* #### src/protocol/envelope.h ##################################################################################### */
@@ -27835,6 +27896,7 @@ const char *connect_build_info(void) {
 #undef CN_HTTP2_ACKS_MAX
 #undef CN_HTTP2_BOMB_FACTOR
 #undef CN_HTTP2_CONTINUATIONS
+#undef CN_HTTP2_FRAME_BUFFER
 #undef CN_HTTP2_FRAME_HEAD
 #undef CN_HTTP2_HPACK_TABLE
 #undef CN_HTTP2_INTERIM_HEADS
