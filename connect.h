@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 beb53c1518ce5911. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 98062c261b5eb111. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -687,7 +687,8 @@ CONNECT_API connect_loop_t *connect_call_loop(const connect_call_t *call);
 /* #### src/api/conn.h ############################################################################################## */
 /* ==== 6. A connection without I/O: bytes in, bytes out ===========================================================
    From connect_server_accept, or given to connect_client_options_t.dial. Carry bytes until wants is 0, then close.
-   A client's connection opens with the first connect_conn_feed, which may bring no bytes. */
+   A client's connection opens with the first connect_conn_feed, which may bring no bytes; or with connect_conn_opened,
+   if the dialer returned LATER. */
 
 typedef struct connect_conn_t connect_conn_t;
 enum {
@@ -699,6 +700,9 @@ enum {
 /* Takes bytes from the peer, and runs what they cause. now_ms: a clock that never goes back; len 0 only tells the time.
    Returns how many were taken; if fewer than len, offer the rest when wants says READ again. */
 CONNECT_API size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, int64_t now_ms);
+/* Says that the transport is open; due once, if the dialer returned LATER. Until then connect_conn_feed only tells the
+   time, and is due at the deadline as ever. now_ms: as there. */
+CONNECT_API void connect_conn_opened(connect_conn_t *conn, int64_t now_ms);
 /* Returns the bytes to write; they stay until the next call on conn. Then say how many were written. */
 CONNECT_API connect_str_t connect_conn_output(connect_conn_t *conn);
 CONNECT_API void connect_conn_sent(connect_conn_t *conn, size_t len);
@@ -954,7 +958,8 @@ typedef size_t connect_pick_t(const connect_backend_t *backends, size_t count, s
 typedef struct connect_resolve_t connect_resolve_t; /* one question to a resolver */
 /* Finds the addresses of a host; answers by connect_resolve_finish, now or later. */
 typedef void connect_resolver_t(connect_resolve_t *question, const char *host, const char *port, void *user);
-/* Opens a transport for a connection, whose bytes it then carries (section 6). Returns OK, or why it cannot. */
+/* Opens a transport for a connection, whose bytes it then carries (section 6). Returns OK: bytes may flow; LATER: not
+   before connect_conn_opened, limits.dial_ms from now at the latest; or why it cannot. */
 typedef connect_code_t connect_dialer_t(connect_conn_t *conn, const char *address, void *user);
 
 typedef struct connect_retry_t {   /* of calls without side effects, and of what the peer did not take */
@@ -18702,6 +18707,7 @@ struct connect_conn_t {
     uint8_t preface_len;
     bool allow_http1, allow_http2;
     bool connected;    /* the transport is open */
+    bool opens_later;  /* what is fed before only tells the time */
     bool opened;       /* requests may flow: the handshake, if any, is done */
     bool heard;        /* something came */
     cn_tls_t *tls;     /* NULL: clear text */
@@ -18742,10 +18748,8 @@ typedef struct cn_conn_options_t {
 } cn_conn_options_t;
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
-/* Makes a connection. NULL: out of memory. A server's is open at once; a client's by cn_conn_opened. */
+/* Makes a connection. NULL: out of memory. A server's is open at once. */
 CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options);
-/* The transport is open now (client: TCP is connected). */
-CN_PRIVATE void cn_conn_opened(connect_conn_t *conn, int64_t now_ms);
 /* The peer sends no more; what was received may still be answered. */
 CN_PRIVATE void cn_conn_eof(connect_conn_t *conn, int64_t now_ms);
 /* What carries a connection's bytes may be told to let go of it at once: it then forgets its descriptor and calls
@@ -18941,7 +18945,8 @@ static void cn_conn_ready(connect_conn_t *conn, bool http2) {
     if (cn_conn_open_version(conn, http2) && conn->owner && conn->events->on_room) conn->events->on_room(conn);
 }
 
-CN_PRIVATE void cn_conn_opened(connect_conn_t *conn, int64_t now_ms) {
+void connect_conn_opened(connect_conn_t *conn, int64_t now_ms) {
+    if (conn->connected || conn->dead) return;
     cn_conn_enter(conn, now_ms);
     conn->connected = true;
     conn->opened_ms = conn->http.now_ms;
@@ -19267,7 +19272,7 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
     size_t taken = 0;
     bool woken, due;
     cn_conn_enter(conn, now_ms);
-    if (!conn->connected && !conn->abandon && !conn->dead) cn_conn_opened(conn, now_ms);
+    if (!conn->opens_later) connect_conn_opened(conn, now_ms);
     woken = conn->http.woken;
     conn->http.woken = false;
     if (!conn->dead && conn->connected) {
@@ -19449,6 +19454,7 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
     cn_list_remove(&conn->node);
     conn->owner = NULL;
     conn->depth--;
+    if (conn->output) conn->output(conn, conn->output_user); /* it may wait for something else */
 }
 
 CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {
@@ -19555,6 +19561,7 @@ struct connect_call_t {
     size_t request_start, request_len; /* client, single request: where it stood in x.out */
     size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
     int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    int64_t pause_ms;                  /* client: before the next, from when the time is told next; 0: none */
     int64_t waits_since_ms;            /* client: for a connection */
     uint64_t serial;                   /* client: of its calls */
     uint32_t attempts;                 /* client: made so far */
@@ -21222,7 +21229,7 @@ static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
         call->unprocessed || (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
     if (call->resent || call->x.received_head || !is_safe || !cn_invoke_can_restart(call)) return false;
     call->resent = true;
-    call->not_before_ms = 0;
+    call->not_before_ms = call->pause_ms = 0;
     cn_invoke_restart(call);
     return true;
 }
@@ -22786,7 +22793,7 @@ CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *add
 static bool cn_loopback_advance(cn_loopback_end_t *end) {
     int64_t now_ms = end->loopback->now_ms;
     if (!end->conn->opened) {
-        cn_conn_opened(end->conn, now_ms);
+        connect_conn_opened(end->conn, now_ms);
     } else if (end->is_woken || connect_conn_deadline_ms(end->conn) <= now_ms) {
         end->is_woken = false;
         connect_conn_feed(end->conn, "", 0, now_ms);
@@ -22959,6 +22966,7 @@ struct cn_backend_t { /* what calls are spread over: an address, all addresses o
     uint32_t faults;       /* rounds that failed in a row */
     int64_t fault_ms;      /* when the last one did; INT64_MIN: none has */
     int64_t rest_until_ms; /* nothing is dialled before */
+    int64_t rest_ms;       /* a rest that counts from when the time is told next; 0: none */
     bool ready;            /* as last told */
 };
 
@@ -23077,7 +23085,7 @@ CN_PRIVATE int64_t cn_retry_pause_ms(uint64_t *random, uint32_t failures, uint32
 /* Pays a call into the budget. */
 CN_PRIVATE void cn_retry_count_call(connect_client_t *client);
 /* Tells whether a call that failed with this code is made again by the client's policy, and takes it out of the budget.
-   The call is not to begin before call->not_before_ms. */
+   The call is not to begin before call->not_before_ms, or call->pause_ms have passed since the time was told next. */
 CN_PRIVATE bool cn_retry_take(connect_client_t *client, connect_call_t *call, connect_code_t code);
 #endif
 
@@ -23134,13 +23142,15 @@ CN_PRIVATE void cn_retry_count_call(connect_client_t *client) {
 CN_PRIVATE bool cn_retry_take(connect_client_t *client, connect_call_t *call, connect_code_t code) {
     const connect_retry_t *retry = &client->retry;
     const bool is_safe = call->unprocessed || call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS;
-    int64_t now = cn_client_now_ms(client), pause;
+    const int64_t now = cn_client_now_ms(client), told = cn_client_told_ms(client);
+    int64_t pause;
     if (!is_safe || call->attempts >= retry->attempts || !(retry->codes & (1u << code))) return false;
     if (client->retry_tokens < CN_RETRY_COST) return false;
     pause = cn_retry_pause_ms(&client->random, call->attempts, retry->backoff_ms, retry->backoff_max_ms);
     if (now >= 0 && call->deadline_ms != INT64_MAX && call->deadline_ms - now <= pause) return false;
     client->retry_tokens -= CN_RETRY_COST;
-    call->not_before_ms = now < 0 ? 0 : now + pause;
+    call->not_before_ms = told < 0 ? 0 : told + pause;
+    call->pause_ms = told < 0 ? pause : 0;
     return true;
 }
 #endif
@@ -23186,7 +23196,8 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn);
    CN_POOL_REST_MS on, doubled by each fault to CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
 
    Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above. Without a host
-   the time is known only while a connection is fed: who was dialled at another moment counts from the next one.
+   the time is known only while a connection is fed: who was dialled at another moment counts from the next one, and so
+   does a rest. A connection that its dialer opens later is fed, too: that tells the time, and no more.
 
    Events of connections only take notes; connections are dialled and closed in cn_pool_advance, out of all events. */
 
@@ -23280,15 +23291,23 @@ static void cn_pool_note(
         snprintf(client->failure.text, sizeof client->failure.text, "the connection to %s was closed", address);
 }
 
+/* Has a rest count from now on, if the time is known and it has not begun yet. */
+static void cn_pool_date_rest(cn_backend_t *backend) {
+    const int64_t told_ms = cn_client_told_ms(backend->client);
+    if (!backend->rest_ms || told_ms < 0) return;
+    backend->rest_until_ms = told_ms + backend->rest_ms;
+    backend->rest_ms = 0;
+}
+
 static void cn_pool_fault(cn_pool_t *pool) {
     cn_backend_t *backend = pool->backend;
     connect_client_t *client = backend->client;
-    int64_t now = cn_client_now_ms(client);
     pool->tried = 0;
     backend->faults++;
-    backend->fault_ms = now;
-    backend->rest_until_ms =
-        CN_MAX(now, 0) + cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
+    backend->fault_ms = cn_client_now_ms(client);
+    backend->rest_ms = cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
+    if (cn_client_told_ms(client) < 0) client->undated = true;
+    cn_pool_date_rest(backend);
     client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
     client->name.is_stale = true; /* its addresses may be others by now */
 }
@@ -23297,7 +23316,7 @@ static void cn_pool_fault(cn_pool_t *pool) {
 static bool cn_pool_rests(const cn_pool_t *pool, int64_t now_ms) {
     const connect_client_t *client = pool->backend->client;
     cn_list_t *node;
-    if (pool->backend->rest_until_ms <= now_ms) return false;
+    if (!pool->backend->rest_ms && pool->backend->rest_until_ms <= now_ms) return false;
     if (client->host) return true;
     for (node = client->backends.next; node != &client->backends; node = node->next) {
         const cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, node);
@@ -23336,15 +23355,18 @@ static void cn_pool_dial(cn_pool_t *pool, size_t address) {
     if (conn->dialled_ms < 0) client->undated = true;
     cn_list_append(&pool->conns, &conn->node);
     conn->dial_code = client->dial(conn, backend->addresses[address], client->dial_user);
+    conn->opens_later = conn->opens_later || conn->dial_code == CONNECT_LATER;
+    if (conn->dial_code == CONNECT_LATER) conn->dial_code = CONNECT_OK;
     if (conn->dial_code == CONNECT_OK) return;
     if (!conn->http.failure) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
     connect_conn_close(conn);
 }
 
-/* Has those that were dialled when nobody told the time count from now on. */
+/* Has what began when nobody told the time count from now on. */
 static void cn_pool_date(cn_pool_t *pool) {
     const int64_t told_ms = cn_client_told_ms(pool->backend->client);
     cn_list_t *node;
+    cn_pool_date_rest(pool->backend);
     for (node = pool->conns.next; node != &pool->conns; node = node->next) {
         connect_conn_t *conn = cn_pool_conn(node);
         if (conn->dialled_ms >= 0 || told_ms < 0) continue;
@@ -23603,7 +23625,7 @@ static bool cn_balance_change(cn_backend_t *backend, const char *const *addresse
     cn_mem_release(backend->client->allocator, backend->addresses);
     backend->addresses = copy;
     backend->address_count = count;
-    backend->rest_until_ms = 0;
+    backend->rest_until_ms = backend->rest_ms = 0;
     return true;
 }
 
@@ -24145,7 +24167,7 @@ void connect_resolve_finish(
    Time. With sockets the loop is the host: its clock, its timer. Without, connections are (api/conn.h): what they are
    fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
    start dials before it returns. What begins where nobody tells the time counts from when it is told next: deadlines,
-   limits of dialling.
+   limits of dialling, rests and pauses. To be told it soon a connection is made due.
 
    Failures. When rounds of dialling fail and nothing is left that could become a connection, the calls that wait since
    before each backend's last failure end with the reason, UNAVAILABLE or what the dialer said; those that come while
@@ -24226,7 +24248,7 @@ static void cn_client_settle(connect_client_t *client) {
     }
     cn_client_run_pokes(client);
     if (client->free_wanted) return;
-    if (client->dirty) client->due_ms = CN_MAX(cn_client_now_ms(client), 0);
+    if (client->dirty || client->undated) client->due_ms = CN_MAX(cn_client_now_ms(client), 0);
     if (client->host) {
         client->host->wake_at(client, client->due_ms);
     } else {
@@ -24317,7 +24339,8 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     const int64_t now = cn_client_now_ms(client);
     int64_t due_ms = call->deadline_ms;
     cn_list_t *list = &client->waiting[call->lane];
-    if (call->opening || (call->not_before_ms > CN_MAX(now, 0) && (client->host || cn_client_any_conn(client)))) {
+    const bool pauses = call->not_before_ms > CN_MAX(now, 0) || call->pause_ms;
+    if (call->opening || (pauses && (client->host || cn_client_any_conn(client)))) {
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
@@ -24327,8 +24350,11 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     client->dirty = true;
 }
 
-/* Has a call's deadline count from now on, if it has not begun yet. told_ms: -1: the time is not known. */
+/* Has a call's pause and deadline count from now on, if they have not begun yet. told_ms: -1: the time is not known. */
 static bool cn_client_date(connect_call_t *call, int64_t told_ms) {
+    if (call->pause_ms && told_ms < 0) return false;
+    if (call->pause_ms) call->not_before_ms = told_ms + call->pause_ms;
+    call->pause_ms = 0;
     if (call->deadline_ms != INT64_MAX || call->rpc.timeout_ms == CN_TIMEOUT_NONE) return true;
     if (told_ms >= 0) call->deadline_ms = told_ms + call->rpc.timeout_ms;
     return told_ms >= 0;
@@ -24351,7 +24377,7 @@ static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, 
                     client->failure.text);
             cn_invoke_end(call);
             cn_call_release_if_done(call);
-        } else if (list == &client->paused && call->not_before_ms <= now_ms) {
+        } else if (list == &client->paused && !call->pause_ms && call->not_before_ms <= now_ms) {
             call->waits_since_ms = now_ms;
             cn_client_move(call, client->waiting[call->lane].next);
             client->waiting_due_ms = CN_MIN(client->waiting_due_ms, call->deadline_ms);
@@ -24949,7 +24975,7 @@ static bool cn_client_admits(connect_client_t *client, unsigned lane, connect_er
 /* No interceptor holds the call back: it begins, or waits. */
 static void cn_client_on_passed(connect_call_t *call) {
     connect_client_t *client = (connect_client_t *)call->owner;
-    call->not_before_ms = 0;
+    call->not_before_ms = call->pause_ms = 0;
     if (cn_list_empty(&client->waiting[call->lane]) && cn_client_place(client, call)) return;
     if (client->no_queue) {
         cn_error_set(&call->rpc.error, CONNECT_UNAVAILABLE, "no connection is ready to take a call (no_queue)");
@@ -26588,7 +26614,7 @@ static void cn_carrier_opened(cn_carrier_t *carrier) {
     carrier->state = CN_CARRIER_OPEN;
     cn_task_disarm(loop, &carrier->timer);
     cn_carrier_identify(carrier);
-    cn_conn_opened(carrier->conn, loop->now_ms);
+    connect_conn_opened(carrier->conn, loop->now_ms);
     if (carrier->conn) cn_carrier_mark(carrier);
 }
 
@@ -26685,6 +26711,7 @@ CN_PRIVATE connect_code_t cn_loop_dial(
         cn_conn_set_failure(conn, ENOMEM, "out of memory");
         return CONNECT_RESOURCE_EXHAUSTED;
     }
+    conn->opens_later = true;
     carrier->dial->dial_ms = dial_ms;
     carrier->dial->due_ms = INT64_MAX;
     cn_carrier_carry(carrier, conn);
