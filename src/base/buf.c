@@ -147,6 +147,18 @@ CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *
     return true;
 }
 
+CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size) {
+    if (!pool->shared) pool->shared = cn_mem_resize(allocator, NULL, size);
+    if (pool->shared) pool->sharers++;
+    return pool->shared;
+}
+
+CN_PRIVATE void cn_buf_unshare(cn_buf_pool_t *pool, const connect_allocator_t *allocator) {
+    if (--pool->sharers) return;
+    cn_mem_release(allocator, pool->shared);
+    pool->shared = NULL;
+}
+
 CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t *allocator) {
     size_t i;
     for (i = 0; i < CN_LEN(pool->spares); i++) {

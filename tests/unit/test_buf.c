@@ -285,6 +285,26 @@ static void test_spares(void **state) {
     assert_int_equal(pool.spare_bytes, 0);
 }
 
+static void test_shared(void **state) {
+    failing_allocator memory;
+    cn_buf_pool_t pool;
+    void *block;
+    (void)state;
+    memset(&pool, 0, sizeof pool);
+    failing_init(&memory, 0, false);
+    assert_null(cn_buf_share(&pool, &memory.allocator, 1000));
+    assert_int_equal(pool.sharers, 0);
+    failing_init(&memory, SIZE_MAX, false);
+    block = cn_buf_share(&pool, &memory.allocator, 1000);
+    assert_non_null(block);
+    assert_ptr_equal(cn_buf_share(&pool, &memory.allocator, 1000), block);
+    assert_int_equal(memory.live, 1);
+    cn_buf_unshare(&pool, &memory.allocator);
+    assert_int_equal(memory.live, 1);
+    cn_buf_unshare(&pool, &memory.allocator);
+    assert_int_equal(memory.live, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_an_array),
@@ -293,6 +313,7 @@ int main(void) {
         cmocka_unit_test(test_part),
         cmocka_unit_test(test_pool),
         cmocka_unit_test(test_spares),
+        cmocka_unit_test(test_shared),
         cmocka_unit_test(test_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,7 +87,7 @@ static void put_call(bytes *b, bool http2, uint32_t stream) {
 }
 
 static void test_after_a_call(void **state) {
-    static const size_t most[2] = {1000, 28 * 1024};
+    static const size_t most[2] = {1000, 11 * 1024};
     int http2;
     (void)state;
     for (http2 = 0; http2 < 2; http2++) {
@@ -194,8 +194,70 @@ static void test_after_large_messages(void **state) {
     free(text);
 }
 
+/* All connections write their frames in one buffer, one frame at a time: so they may stop after any frame, here between
+   HEADERS and CONTINUATION, while others write. All get the same call, and answer with the same bytes. */
+static connect_code_t answer_with_long_headers(connect_call_t *call, const void *request, void *response, void *user) {
+    static char value[30000];
+    (void)request;
+    (void)response;
+    (void)user;
+    memset(value, 'v', sizeof value);
+    assert_true(connect_call_set_header(call, "x-long", cn_str(value, sizeof value)));
+    return CONNECT_OK;
+}
+static void test_frames_by_turns(void **state) {
+    static const connect_events_t events = {NULL, answer_with_long_headers, NULL, NULL, NULL, NULL, NULL};
+    enum { COUNT = 3 };
+    connect_conn_t *conns[COUNT];
+    bytes answers[COUNT], in = {NULL, 0, 0};
+    connect_server_options_t options;
+    connect_error_t error;
+    bool more;
+    pair p;
+    int i;
+    (void)state;
+    memset(&options, 0, sizeof options);
+    memset(answers, 0, sizeof answers);
+    options.limits.connection_buffer = 8192; /* a frame of 16 KiB at a time */
+    options.limits.header_bytes = 65536;
+    pair_init(&p);
+    p.server = connect_server_new(&options, &error);
+    assert_non_null(p.server);
+    pair_serve(&p, &events, NULL);
+    bytes_text(&in, cn_conn_preface);
+    h2_frame(&in, 4, 0, 0, "", 0);
+    put_call(&in, true, 1);
+    for (i = 0; i < COUNT; i++) {
+        conns[i] = connect_server_accept(p.server, "a", NULL, NULL);
+        assert_int_equal(connect_conn_feed(conns[i], in.data, in.len, 1), in.len);
+    }
+    do {
+        more = false;
+        for (i = 0; i < COUNT; i++) {
+            connect_str_t out = connect_conn_output(conns[i]);
+            bytes_add(&answers[i], out.data, out.len);
+            connect_conn_sent(conns[i], out.len);
+            more = more || out.len;
+        }
+    } while (more);
+    for (i = 0; i < COUNT; i++) {
+        assert_true(answers[i].len > 16384);
+        assert_int_equal(answers[i].len, answers[0].len);
+        assert_memory_equal(answers[i].data, answers[0].data, answers[0].len);
+        connect_conn_close(conns[i]);
+    }
+    for (i = 0; i < COUNT; i++)
+        bytes_free(&answers[i]);
+    bytes_free(&in);
+    pair_free(&p);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_after_a_call), cmocka_unit_test(test_after_many_calls),
-        cmocka_unit_test(test_after_large_messages)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_after_a_call),
+        cmocka_unit_test(test_after_many_calls),
+        cmocka_unit_test(test_frames_by_turns),
+        cmocka_unit_test(test_after_large_messages),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
