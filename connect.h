@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 dcb55886ff076984. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 11c92424648e4c06. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -1806,6 +1806,8 @@ CN_PRIVATE bool cn_buf_append(cn_buf_t *buf, const connect_allocator_t *allocato
 CN_PRIVATE bool cn_buf_append_part(
     cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len, size_t whole);
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes);
+/* Moves what is in the queue so many bytes up, into what was reserved. */
+CN_PRIVATE void cn_buf_move_up(cn_buf_t *buf, size_t len);
 /* Takes bytes off the start. */
 CN_PRIVATE void cn_buf_drop(cn_buf_t *buf, size_t len);
 /* Cuts the end back to a length. */
@@ -1844,9 +1846,9 @@ CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t 
 /* #### src/base/buf.c ############################################################################################## */
 /* A byte queue in one block. Bytes are appended at `end` and dropped at `start`; the block is read in place, so what
    is in the queue is always contiguous. When the end of the block is reached, the bytes are moved to its start if that
-   makes room, else the block doubles. Where the sender has said how much is to come it grows fourfold, but not past
-   that: a claim takes at most four times the bytes that are there. Behind `capacity` there are CN_SLACK bytes more,
-   which readers may read.
+   makes room, else the block is at least doubled. Where the sender has said how much is to come it grows fourfold, but
+   not past that: a claim takes at most four times the bytes that are there. Behind `capacity` there are CN_SLACK bytes
+   more, which readers may read.
 
    Invariants: start <= end <= capacity; an empty queue has start == end == 0. */
 
@@ -1890,9 +1892,7 @@ CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *alloca
         return buf->block + used;
     }
     if (len > SIZE_MAX / 4 - used) return NULL;
-    capacity = CN_MAX(buf->capacity * 2, (size_t)CN_BUF_FIRST);
-    while (capacity < used + len)
-        capacity *= 2;
+    capacity = CN_MAX(buf->capacity * 2, (used + len + (CN_BUF_FIRST - 1)) / CN_BUF_FIRST * CN_BUF_FIRST);
     return cn_buf_move(buf, allocator, capacity) ? buf->block + used : NULL;
 }
 
@@ -1923,6 +1923,13 @@ CN_PRIVATE bool cn_buf_append_part(
 
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes) {
     return cn_buf_append(buf, allocator, bytes.data, bytes.len);
+}
+
+CN_PRIVATE void cn_buf_move_up(cn_buf_t *buf, size_t len) {
+    char *from = buf->block + buf->start;
+    memmove(from + len, from, buf->end - buf->start);
+    buf->start += len;
+    buf->end += len;
 }
 
 CN_PRIVATE void cn_buf_drop(cn_buf_t *buf, size_t len) {
@@ -4884,7 +4891,9 @@ CN_PRIVATE CN_COLD bool cn_pb_failure_report(
 
    Decoding
    - The field is found by number: fields[number - 1] for the dense ones, else the next one behind the last found, else
-     by bisection. What happens then is one jump on cn_pb_ops[kind][wire type].
+     by bisection. What happens then is one jump on cn_pb_ops[kind][wire type], another one if it is repeated.
+   - Records of one repeated text or message field that stand one behind the other are read in one go. Entries of maps
+     of texts, as they are nearly always written, are read without the tables.
    - Known number, unfitting wire type: an unknown field. Numeric fields that are repeated take both forms. A closed
      enum's unknown number goes to the unknown fields as the record it came in, from a packed record as records of its
      own, from a map's entry as the whole entry.
@@ -5116,19 +5125,22 @@ static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
     return capacity;
 }
 
-/* Makes room in a list for `more` items. Its member in the message is set, its count stays. */
-static CN_APART char *cn_pb_list_grow(
-    cn_pb_decoder_t *d, char *member, cn_message_list_t *list, size_t size, size_t more, const char *at) {
-    const size_t capacity = cn_pb_capacity(list);
-    size_t wanted = list->count + more, twice = capacity * 2;
-    char *block = NULL, *items;
+/* Makes room in a list for `more` items. */
+static CN_APART bool cn_pb_list_grow(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+    cn_message_list_t list;
+    size_t capacity, wanted, twice;
+    char *block = NULL;
+    memcpy(&list, member, sizeof list);
+    capacity = cn_pb_capacity(&list);
+    wanted = list.count + more;
+    twice = capacity * 2;
     if (wanted < twice && (twice - capacity) <= d->memory_left / size) wanted = twice;
     if ((wanted - capacity) > d->memory_left / size) {
         cn_pb_exhausted(d, at, "decoded elements need more than memory_max");
-        return NULL;
+        return false;
     }
     d->memory_left -= (wanted - capacity) * size;
-    if (list->items) { /* the arena's, taken below: not const */
+    if (list.items) { /* the arena's, taken below: not const */
         memcpy(&block, member, sizeof block);
         block -= CN_PB_HEAD;
     }
@@ -5136,38 +5148,45 @@ static CN_APART char *cn_pb_list_grow(
         (char *)cn_arena_grow(d->arena, block, block ? CN_PB_HEAD + capacity * size : 0, CN_PB_HEAD + wanted * size);
     if (!block) {
         cn_pb_exhausted(d, at, "out of memory");
-        return NULL;
+        return false;
     }
     memcpy(block, &wanted, sizeof wanted);
-    items = block + CN_PB_HEAD;
-    list->items = items;
-    memcpy(member, list, sizeof *list);
-    return items;
+    list.items = block + CN_PB_HEAD;
+    memcpy(member, &list, sizeof list);
+    return true;
 }
 
-/* Where the next item of a list goes; its count is raised. more: how many are known to come. */
-static inline CN_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+/* For how many items more a list has room. */
+static inline CN_HOT size_t cn_pb_list_room(const char *member) {
     cn_message_list_t list;
-    char *items;
     memcpy(&list, member, sizeof list);
+    return cn_pb_capacity(&list) - list.count;
+}
+
+/* Where the next item of a list goes, if it has room for it. */
+static inline CN_HOT char *cn_pb_list_end(const char *member, size_t size) {
+    char *items;
+    size_t count;
     memcpy(&items, member, sizeof items);
-    if (CN_UNLIKELY(list.count == cn_pb_capacity(&list))) {
-        items = cn_pb_list_grow(d, member, &list, size, more, at);
-        if (!items) return NULL;
-    }
-    items += list.count * size;
-    list.count++;
-    memcpy(member + offsetof(cn_message_list_t, count), &list.count, sizeof list.count);
-    return items;
+    memcpy(&count, member + offsetof(cn_message_list_t, count), sizeof count);
+    return items ? items + count * size : NULL;
+}
+
+static inline CN_HOT void cn_pb_list_add(char *member, size_t more) {
+    size_t count;
+    member += offsetof(cn_message_list_t, count);
+    memcpy(&count, member, sizeof count);
+    count += more;
+    memcpy(member, &count, sizeof count);
 }
 
 static CN_APART bool cn_pb_keep_new(cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
     connect_str_t view;
-    char *item = cn_pb_append(d, member, sizeof view, 1, from);
-    if (!item) return false;
     view.data = from;
     view.len = len;
-    memcpy(item, &view, sizeof view);
+    if (!cn_pb_list_room(member) && !cn_pb_list_grow(d, member, sizeof view, 1, from)) return false;
+    memcpy(cn_pb_list_end(member, sizeof view), &view, sizeof view);
+    cn_pb_list_add(member, 1);
     return true;
 }
 
@@ -5354,30 +5373,29 @@ static const char *cn_pb_unpack_closed(cn_pb_decoder_t *d, const connect_type_t 
     return p;
 }
 
-static CN_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+/* Reads the numbers of a packed record; p is at its length. */
+static CN_APART const char *cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
     char *message, const char *p, const char *end) {
     char *member = message + field->offset, *items;
     cn_message_list_t list;
-    size_t size, n, added;
+    size_t size, n, added, len;
     unsigned op;
-    if (p == end) return true;
+    p = cn_pb_len(d, p, end, &len);
+    if (!p || len == 0) return p;
+    end = p + len;
     op = cn_pb_ops[field->kind & 31][CONNECT_WIRE_VARINT];
     if (op != CN_PB_UNKNOWN) {
-        if ((unsigned char)end[-1] >= 0x80) return cn_pb_bad(d, p, "truncated") != NULL;
+        if ((unsigned char)end[-1] >= 0x80) return cn_pb_bad(d, p, "truncated");
         n = cn_pb_count_varints(p, end);
         size = op == CN_PB_BOOL ? sizeof(bool) : op == CN_PB_VARINT64 || op == CN_PB_SINT64 ? 8 : 4;
     } else {
         size = cn_pb_ops[field->kind & 31][CONNECT_WIRE_FIXED64] ? 8 : 4;
-        if ((size_t)(end - p) % size) return cn_pb_bad(d, p, "truncated") != NULL;
-        n = (size_t)(end - p) / size;
+        if (len % size) return cn_pb_bad(d, p, "truncated");
+        n = len / size;
     }
     memcpy(&list, member, sizeof list);
-    memcpy(&items, member, sizeof items);
-    if (cn_pb_capacity(&list) - list.count < n) {
-        items = cn_pb_list_grow(d, member, &list, size, n, p);
-        if (!items) return false;
-    }
-    items += list.count * size;
+    if (cn_pb_capacity(&list) - list.count < n && !cn_pb_list_grow(d, member, size, n, p)) return NULL;
+    items = cn_pb_list_end(member, size);
     added = n;
     switch (op) {
     case CN_PB_VARINT64: p = cn_pb_unpack(d, CN_PB_VARINT64, items, n, p, end); break;
@@ -5406,10 +5424,8 @@ static CN_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type
 #endif
         break;
     }
-    if (!p) return false;
-    list.count += added;
-    memcpy(member + offsetof(cn_message_list_t, count), &list.count, sizeof list.count);
-    return true;
+    if (p) cn_pb_list_add(member, added);
+    return p ? end : NULL;
 }
 
 /* The message that a singular field holds, made if there is none. */
@@ -5436,251 +5452,347 @@ static inline CN_HOT char *cn_pb_sub(
     return held;
 }
 
-static CN_COLD const char *cn_pb_failed_at(
-    cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field, const char *message, bool inside) {
-    cn_message_list_t list = {NULL, 0};
-    if (!field) return NULL;
-    if (field->flags & CONNECT_FIELD_REPEATED) memcpy(&list, message + field->offset, sizeof list);
-    cn_pb_failure_at(&d->failure, type, field, inside && list.count ? list.count - 1 : list.count);
-    return NULL;
+static const char *cn_pb_records(
+    cn_pb_decoder_t *d, const connect_type_t *type, char *message, const char *p, const char *end, uint32_t group);
+
+/* As cn_pb_is_ascii, where memory may be read up to `limit`: a short text is one block, with what stands behind it. */
+static inline CN_HOT bool cn_pb_is_ascii_before(const char *p, size_t len, const char *limit) {
+#if defined(__SSE2__) && defined(__GNUC__)
+    if (len <= 16 && CN_LIKELY(limit - p >= 16)) {
+        const __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
+        return ((unsigned)_mm_movemask_epi8(block) & ((1u << len) - 1)) == 0;
+    }
+#else
+    (void)limit;
+#endif
+    return cn_pb_is_ascii(p, len);
 }
 
-/* Ends a map entry: a message that is its value is there even if it was not sent. Gives it back to the wire if its
-   closed enum does not know the number. */
-static CN_APART bool cn_pb_entry(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
-    char *message, char *entry, const char *from, const char *to) {
-    const connect_type_t *entry_type = type->types[field->type];
-    const connect_field_t *value = &entry_type->fields[1];
-    if (d->entry_unknown) {
-        char *count_at = message + field->offset + offsetof(cn_message_list_t, count);
-        size_t count;
-        d->entry_unknown = false;
-        memcpy(&count, count_at, sizeof count);
-        count--;
-        memcpy(count_at, &count, sizeof count);
-        return cn_pb_keep(d, type, message, from, (size_t)(to - from));
+static inline CN_HOT bool cn_pb_is_utf8_before(const char *p, size_t len, const char *limit) {
+    connect_str_t text;
+    if (CN_LIKELY(cn_pb_is_ascii_before(p, len, limit))) return true;
+    text.data = p;
+    text.len = len;
+    return cn_utf8_valid(text);
+}
+
+/* Reads a text; p is at its length. */
+static inline CN_HOT const char *cn_pb_text(
+    cn_pb_decoder_t *d, unsigned flags, const char *p, const char *end, connect_str_t *text) {
+    size_t len;
+    p = cn_pb_len(d, p, end, &len);
+    if (CN_UNLIKELY(!p)) return NULL;
+    if ((flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8_before(p, len, d->limit)))
+        return cn_pb_bad(d, p, "not UTF-8");
+    text->data = p;
+    text->len = len;
+    return p + len;
+}
+
+/* The tag from start to p, if it has one byte: a run of such is read in one go. -1: it has more. */
+static inline CN_HOT int cn_pb_short_tag(const char *start, const char *p) {
+    return p - start == 1 ? (unsigned char)*start : -1;
+}
+
+/* Reads a run of texts; the first tag is from start to p. */
+static CN_APART const char *cn_pb_texts(
+    cn_pb_decoder_t *d, const connect_field_t *field, char *member, const char *start, const char *p, const char *end) {
+    const int tag = cn_pb_short_tag(start, p);
+    size_t room = cn_pb_list_room(member);
+    char *item = cn_pb_list_end(member, sizeof(connect_str_t));
+    for (;; item += sizeof(connect_str_t)) {
+        const char *const at = p;
+        connect_str_t text;
+        p = cn_pb_text(d, field->flags, p, end, &text);
+        if (CN_UNLIKELY(!p)) return NULL;
+        if (CN_UNLIKELY(room == 0)) {
+            const size_t more = cn_pb_run(p, end, start, (size_t)(at - start));
+            if (!cn_pb_list_grow(d, member, sizeof text, more, at)) return NULL;
+            room = cn_pb_list_room(member);
+            item = cn_pb_list_end(member, sizeof text);
+        }
+        memcpy(item, &text, sizeof text);
+        cn_pb_list_add(member, 1);
+        room--;
+        if (p == end || (unsigned char)*p != tag) return p;
+        start = p++;
     }
-    return value->kind != CONNECT_KIND_MESSAGE ||
-        cn_pb_sub(d, entry_type->types[value->type], value, entry, from) != NULL;
+}
+
+/* Tells whether a number may stand in an enum's field. */
+static inline bool cn_pb_enum_takes(const connect_enum_t *type, uint32_t number) {
+    return !type->closed || cn_message_enum_has(type, (int32_t)number);
+}
+
+/* Reads a number that stands alone, though its field is repeated; the tag is from start to p. */
+static CN_APART const char *cn_pb_unpacked(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+    char *message, uint32_t tag, const char *start, const char *p, const char *end) {
+    char *member = message + field->offset;
+    const size_t size = cn_message_value_size(type, field);
+    unsigned op = cn_pb_ops[field->kind & 31][tag & 7];
+    const char *const at = p;
+    uint64_t value;
+    if (op == CN_PB_FIXED64 || op == CN_PB_FIXED32) {
+        if ((size_t)(end - p) < size) return cn_pb_bad(d, p, "truncated");
+        value = op == CN_PB_FIXED64 ? cn_pb_load64(p) : cn_pb_load32(p);
+        op = op == CN_PB_FIXED64 ? CN_PB_VARINT64 : CN_PB_VARINT32;
+        p += size;
+    } else {
+        p = cn_pb_varint(d, p, end, &value);
+        if (!p) return NULL;
+        if (op == CN_PB_ENUM && !cn_pb_enum_takes(type->enums[field->type], (uint32_t)value))
+            return cn_pb_keep(d, type, message, start, (size_t)(p - start)) ? p : NULL;
+    }
+    if (!cn_pb_list_room(member) && !cn_pb_list_grow(d, member, size, 4, at)) return NULL;
+    cn_pb_unpack_one(op, cn_pb_list_end(member, size), 0, value);
+    cn_pb_list_add(member, 1);
+    return p;
+}
+
+/* A message that is the value of a map's entry is there even if it was not sent. */
+static inline bool cn_pb_entry_value(cn_pb_decoder_t *d, const connect_type_t *entry, char *item, const char *at) {
+    const connect_field_t *value = &entry->fields[1];
+    return value->kind != CONNECT_KIND_MESSAGE || cn_pb_sub(d, entry->types[value->type], value, item, at) != NULL;
+}
+
+/* Tells whether a map is from string to string or bytes. */
+static bool cn_pb_is_of_texts(const connect_type_t *entry) {
+    return entry->fields[0].kind == CONNECT_KIND_STRING && cn_message_is_text(&entry->fields[1]) &&
+        entry->size == 2 * sizeof(connect_str_t);
+}
+
+/* Reads an entry of such a map, if it has the form in which nearly all are written: key and value, in this order, of
+   less than 128 bytes each, in ASCII; so tags and lengths are ASCII, too. Returns false: it has not. */
+static inline CN_HOT bool cn_pb_entry_of_texts(
+    const connect_type_t *entry, char *item, const char *p, const char *end, const char *limit) {
+    connect_str_t key, value;
+    if (CN_UNLIKELY(end - p < 4 || p[0] != (1 << 3 | CONNECT_WIRE_BYTES))) return false;
+    key.data = p + 2;
+    key.len = (unsigned char)p[1];
+    if (CN_UNLIKELY(key.len > (size_t)(end - p) - 4)) return false;
+    value.data = key.data + key.len + 2;
+    value.len = (size_t)(end - value.data);
+    if (CN_UNLIKELY(value.data[-2] != (2 << 3 | CONNECT_WIRE_BYTES) || (unsigned char)value.data[-1] != value.len))
+        return false;
+    if (CN_UNLIKELY(!cn_pb_is_ascii_before(p, (size_t)(end - p), limit))) return false;
+    memcpy(item + entry->fields[0].offset, &key, sizeof key);
+    memcpy(item + entry->fields[1].offset, &value, sizeof value);
+    return true;
+}
+
+/* Reads a run of messages; the first tag is from start to p. */
+static CN_APART const char *cn_pb_messages(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+    char *message, const char *start, const char *p, const char *end) {
+    const connect_type_t *const sub = type->types[field->type];
+    const bool is_map = (field->flags & CONNECT_FIELD_MAP) != 0, is_map_of_texts = is_map && cn_pb_is_of_texts(sub);
+    const int tag = cn_pb_short_tag(start, p);
+    char *const member = message + field->offset, *item = cn_pb_list_end(member, sub->size);
+    size_t room = cn_pb_list_room(member);
+    for (;;) {
+        const char *const at = p;
+        size_t len;
+        p = cn_pb_len(d, p, end, &len);
+        if (CN_UNLIKELY(!p)) return NULL;
+        if (CN_UNLIKELY(d->depth_left == 0)) return cn_pb_bad(d, start, "nested deeper than depth_max");
+        if (CN_UNLIKELY(room == 0)) {
+            const size_t more = cn_pb_run(p + len, end, start, (size_t)(at - start));
+            if (!cn_pb_list_grow(d, member, sub->size, more, at)) return NULL;
+            room = cn_pb_list_room(member);
+            item = cn_pb_list_end(member, sub->size);
+        }
+        if (!is_map_of_texts || !cn_pb_entry_of_texts(sub, item, p, p + len, d->limit)) {
+            connect_message_init(sub, item);
+            d->depth_left--;
+            if (CN_UNLIKELY(!cn_pb_records(d, sub, item, p, p + len, 0))) return NULL;
+            d->depth_left++;
+            if (is_map && !cn_pb_entry_value(d, sub, item, at)) return NULL;
+        }
+        p += len;
+        if (CN_UNLIKELY(d->entry_unknown)) {
+            d->entry_unknown = false;
+            if (!cn_pb_keep(d, type, message, start, (size_t)(p - start))) return NULL;
+        } else {
+            cn_pb_list_add(member, 1);
+            item += sub->size;
+            room--;
+        }
+        if (p == end || (unsigned char)*p != tag) return p;
+        start = p++;
+    }
+}
+
+/* Reads a group; p is behind its tag. */
+static CN_APART const char *cn_pb_group(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+    char *message, const char *start, const char *p, const char *end) {
+    const connect_type_t *sub = type->types[field->type];
+    const bool repeated = (field->flags & CONNECT_FIELD_REPEATED) != 0;
+    char *const member = message + field->offset, *item;
+    if (d->depth_left == 0) return cn_pb_bad(d, start, "nested deeper than depth_max");
+    if (repeated) {
+        if (!cn_pb_list_room(member) && !cn_pb_list_grow(d, member, sub->size, 1, p)) return NULL;
+        item = cn_pb_list_end(member, sub->size);
+        connect_message_init(sub, item);
+    } else {
+        item = cn_pb_sub(d, sub, field, message, p);
+        if (!item) return NULL;
+    }
+    d->depth_left--;
+    p = cn_pb_records(d, sub, item, p, end, field->number);
+    if (!p) return NULL;
+    d->depth_left++;
+    if (repeated) cn_pb_list_add(member, 1);
+    return p;
+}
+
+static CN_COLD void cn_pb_failed_at(
+    cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field, const char *message) {
+    cn_message_list_t list = {NULL, 0};
+    if (field->flags & CONNECT_FIELD_REPEATED) memcpy(&list, message + field->offset, sizeof list);
+    cn_pb_failure_at(&d->failure, type, field, list.count);
 }
 
 /* Reads records up to `end`, or up to the end of the group of that number (0: none). Returns where it ended. */
 static const char *cn_pb_records(
     cn_pb_decoder_t *d, const connect_type_t *type, char *message, const char *p, const char *end, uint32_t group) {
-    const connect_field_t *const fields = type->fields, *field = NULL;
-    const uint32_t dense = type->dense;
-    size_t next = dense;
-    bool inside = false;
+    size_t next = type->dense;
     while (p < end) {
-        const char *start = p, *at;
+        const connect_field_t *field = type->fields;
+        const char *const start = p;
         uint32_t tag, number, low;
-        unsigned flags;
+        unsigned op, flags;
         uint64_t value;
-        size_t len, more;
+        size_t len;
         char *to;
         p = cn_pb_tag(d, p, end, &tag);
         if (CN_UNLIKELY(!p)) return NULL;
         number = tag >> 3;
-        if (CN_LIKELY(number - 1 < dense)) {
-            field = fields + (number - 1);
+        if (CN_LIKELY(number - 1 < type->dense)) {
+            field += number - 1;
         } else {
-            while (next < type->field_count && fields[next].number < number)
+            while (next < type->field_count && field[next].number < number)
                 next++;
-            if (CN_LIKELY(next < type->field_count && fields[next].number == number)) {
-                field = fields + next++;
+            if (CN_LIKELY(next < type->field_count && field[next].number == number)) {
+                field += next++;
             } else {
                 field = cn_message_field_number(type, number);
                 if (!field) goto unknown;
-                next = (size_t)(field - fields) + 1;
+                next = (size_t)(field - type->fields) + 1;
             }
         }
         flags = field->flags;
-        at = p;
-        switch (cn_pb_ops[field->kind & 31][tag & 7]) {
+        op = cn_pb_ops[field->kind & 31][tag & 7];
+        to = message + field->offset;
+        if (flags & CONNECT_FIELD_REPEATED) {
+            switch (op) {
+            case CN_PB_UNKNOWN: goto unknown;
+            case CN_PB_TEXT: p = cn_pb_texts(d, field, to, start, p, end); break;
+            case CN_PB_MESSAGE: p = cn_pb_messages(d, type, field, message, start, p, end); break;
+            case CN_PB_GROUP: p = cn_pb_group(d, type, field, message, start, p, end); break;
+            case CN_PB_PACKED: p = cn_pb_packed(d, type, field, message, p, end); break;
+            default: p = cn_pb_unpacked(d, type, field, message, tag, start, p, end); break;
+            }
+            if (CN_UNLIKELY(!p)) goto failed;
+            continue;
+        }
+        switch (op) {
         case CN_PB_VARINT64:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
-            goto store64;
+            memcpy(to, &value, 8);
+            break;
         case CN_PB_SINT64:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             value = cn_pb_zigzag64_decode(value);
-            goto store64;
+            memcpy(to, &value, 8);
+            break;
         case CN_PB_FIXED64:
             if (CN_UNLIKELY(end - p < 8)) goto truncated;
             value = cn_pb_load64(p);
             p += 8;
-        store64:
-            to = message + field->offset;
-            if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
-                if (flags & CONNECT_FIELD_REPEATED) {
-                    to = cn_pb_append(d, to, 8, 4, at);
-                    if (CN_UNLIKELY(!to)) goto failed;
-                } else {
-                    cn_message_mark(field, message);
-                }
-            }
             memcpy(to, &value, 8);
-            continue;
+            break;
         case CN_PB_ENUM:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             low = (uint32_t)value;
-            if (type->enums[field->type]->closed && !cn_message_enum_has(type->enums[field->type], (int32_t)low)) {
+            if (!cn_pb_enum_takes(type->enums[field->type], low)) {
                 d->entry_unknown = type->is_map_entry;
                 if (!cn_pb_keep(d, type, message, start, (size_t)(p - start))) goto failed;
                 continue;
             }
-            goto store32;
+            memcpy(to, &low, 4);
+            break;
         case CN_PB_VARINT32:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             low = (uint32_t)value;
-            goto store32;
+            memcpy(to, &low, 4);
+            break;
         case CN_PB_SINT32:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             low = cn_pb_zigzag32_decode((uint32_t)value);
-            goto store32;
+            memcpy(to, &low, 4);
+            break;
         case CN_PB_FIXED32:
             if (CN_UNLIKELY(end - p < 4)) goto truncated;
             low = cn_pb_load32(p);
             p += 4;
-        store32:
-            to = message + field->offset;
-            if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
-                if (flags & CONNECT_FIELD_REPEATED) {
-                    to = cn_pb_append(d, to, 4, 4, at);
-                    if (CN_UNLIKELY(!to)) goto failed;
-                } else {
-                    cn_message_mark(field, message);
-                }
-            }
             memcpy(to, &low, 4);
-            continue;
+            break;
         case CN_PB_BOOL: {
             bool truth;
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             truth = value != 0;
-            to = message + field->offset;
-            if (flags & CONNECT_FIELD_REPEATED) {
-                to = cn_pb_append(d, to, sizeof truth, 8, at);
-                if (CN_UNLIKELY(!to)) goto failed;
-            } else {
-                cn_message_mark(field, message);
-            }
             memcpy(to, &truth, sizeof truth);
-            continue;
+            break;
         }
         case CN_PB_TEXT: {
-            connect_str_t view;
-            for (;;) {
-                p = cn_pb_len(d, p, end, &len);
-                if (CN_UNLIKELY(!p)) goto failed;
-                if ((flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8(p, len))) {
-                    cn_pb_bad(d, p, "not UTF-8");
-                    goto failed;
-                }
-                view.data = p;
-                view.len = len;
-                p += len;
-                to = message + field->offset;
-                if (CN_LIKELY(!(flags & CONNECT_FIELD_REPEATED))) break;
-                {
-                    cn_message_list_t list;
-                    memcpy(&list, to, sizeof list);
-                    more = list.count == cn_pb_capacity(&list) ? cn_pb_run(p, end, start, (size_t)(at - start)) : 0;
-                }
-                to = cn_pb_append(d, to, sizeof view, more, at);
-                if (CN_UNLIKELY(!to)) goto failed;
-                memcpy(to, &view, sizeof view);
-                if (tag >= 0x80 || p == end || (unsigned char)*p != tag) break;
-                start = p++;
-                at = p;
-            }
-            if (flags & CONNECT_FIELD_REPEATED) continue;
-            if (flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) cn_message_mark(field, message);
-            memcpy(to, &view, sizeof view);
-            continue;
+            connect_str_t text;
+            p = cn_pb_text(d, flags, p, end, &text);
+            if (CN_UNLIKELY(!p)) goto failed;
+            memcpy(to, &text, sizeof text);
+            break;
         }
         case CN_PB_MESSAGE: {
             const connect_type_t *sub = type->types[field->type];
-            for (;;) {
-                p = cn_pb_len(d, p, end, &len);
-                if (CN_UNLIKELY(!p)) goto failed;
-                if (CN_UNLIKELY(d->depth_left == 0)) goto too_deep;
-                if (flags & CONNECT_FIELD_REPEATED) {
-                    cn_message_list_t list;
-                    to = message + field->offset;
-                    memcpy(&list, to, sizeof list);
-                    more =
-                        list.count == cn_pb_capacity(&list) ? cn_pb_run(p + len, end, start, (size_t)(at - start)) : 0;
-                    to = cn_pb_append(d, to, sub->size, more, at);
-                    if (CN_UNLIKELY(!to)) goto failed;
-                    connect_message_init(sub, to);
-                } else {
-                    to = cn_pb_sub(d, sub, field, message, at);
-                    if (CN_UNLIKELY(!to)) goto failed;
-                }
-                d->depth_left--;
-                inside = true;
-                if (CN_UNLIKELY(!cn_pb_records(d, sub, to, p, p + len, 0))) goto failed;
-                inside = false;
-                d->depth_left++;
-                p += len;
-                if (!(flags & CONNECT_FIELD_REPEATED)) break;
-                if ((flags & CONNECT_FIELD_MAP) && !cn_pb_entry(d, type, field, message, to, start, p)) goto failed;
-                if (tag >= 0x80 || p == end || (unsigned char)*p != tag) break;
-                start = p++;
-                at = p;
-            }
-            continue;
-        }
-        case CN_PB_GROUP: {
-            const connect_type_t *sub = type->types[field->type];
-            if (d->depth_left == 0) goto too_deep;
-            if (flags & CONNECT_FIELD_REPEATED) {
-                to = cn_pb_append(d, message + field->offset, sub->size, 1, at);
-                if (to) connect_message_init(sub, to);
-            } else {
-                to = cn_pb_sub(d, sub, field, message, at);
-            }
-            if (!to) goto failed;
+            const char *const at = p;
+            p = cn_pb_len(d, p, end, &len);
+            if (CN_UNLIKELY(!p)) goto failed;
+            if (CN_UNLIKELY(d->depth_left == 0)) goto too_deep;
+            to = cn_pb_sub(d, sub, field, message, at);
+            if (CN_UNLIKELY(!to)) goto failed;
             d->depth_left--;
-            inside = true;
-            p = cn_pb_records(d, sub, to, p, end, number);
-            if (!p) goto failed;
-            inside = false;
+            p = cn_pb_records(d, sub, to, p, p + len, 0);
+            if (CN_UNLIKELY(!p)) goto failed;
             d->depth_left++;
             continue;
         }
-        case CN_PB_PACKED:
-            if (!(flags & CONNECT_FIELD_REPEATED)) goto unknown;
-            p = cn_pb_len(d, p, end, &len);
+        case CN_PB_GROUP:
+            p = cn_pb_group(d, type, field, message, start, p, end);
             if (CN_UNLIKELY(!p)) goto failed;
-            if (!cn_pb_packed(d, type, field, message, p, p + len)) goto failed;
-            p += len;
             continue;
-        default: break;
+        default: goto unknown;
         }
+        if (flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) cn_message_mark(field, message);
+        continue;
     unknown:
-        field = NULL;
         if ((tag & 7) == CN_PB_WIRE_END && number == group && group != 0) return p;
         p = cn_pb_skip(d, p, end, tag, start);
         if (!p || !cn_pb_keep(d, type, message, start, (size_t)(p - start))) return NULL;
         continue;
     truncated:
-        cn_pb_bad(d, at, "truncated");
+        cn_pb_bad(d, p, "truncated");
         goto failed;
     too_deep:
         cn_pb_bad(d, start, "nested deeper than depth_max");
-        goto failed;
+    failed:
+        cn_pb_failed_at(d, type, field, message);
+        return NULL;
     }
-    if (CN_LIKELY(group == 0)) return p;
-    return cn_pb_bad(d, end, "truncated");
-failed:
-    return cn_pb_failed_at(d, type, field, message, inside);
+    return CN_LIKELY(group == 0) ? p : cn_pb_bad(d, end, "truncated");
 }
 
 /* Looks for a required field that is missing, here and below. */
@@ -5872,7 +5984,7 @@ bool connect_record_get(const connect_record_t *record, connect_kind_t kind, voi
    written, and nothing is measured first. In an arena the window is all that its block has left, and the message
    stays at the block's end. In a queue it is the room there, up to CN_PB_WINDOW, and what was written is moved to
    its start. A message that does not fit, or has a field of CN_PB_LARGE bytes that would be moved, is measured (in
-   linear time) and written again, to where it stays.
+   linear time) and written again, to where it stays; what was in the queue, if it is shorter, is moved up to it.
 
    Whether there is room is looked at once for a field, after its number or its head was written, or its text's
    length is known: p, the lowest byte written, may be up to CN_PB_MARGIN bytes below `start`, which are the
@@ -6401,7 +6513,10 @@ CN_PRIVATE bool cn_pb_encode(const connect_type_t *type, const void *message, cn
     }
     if (!p) return cn_pb_failure_report(&e.failure, type, arena, error);
     len = (size_t)(end - p);
-    memmove(to, p, len);
+    if (e.stays && cn_buf_len(out) < len)
+        cn_buf_move_up(out, (size_t)(p - to));
+    else
+        memmove(to, p, len);
     cn_buf_commit(out, len);
     return true;
 }
@@ -19498,6 +19613,7 @@ struct connect_call_t {
 typedef struct cn_call_pool_t { /* calls to be used again */
     cn_list_t calls;
     size_t count;
+    size_t owned_bytes; /* of their blocks */
     bool ready;
 } cn_call_pool_t;
 
@@ -19626,7 +19742,8 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
 
    Memory. A call is one block of CN_CALL_BLOCK bytes: the struct, and behind it the first block of its arena, in
    which headers, request, response and error find room in a usual unary call. Released calls are kept for the next
-   ones, with the blocks of their queues, as long as these are small: then a call in steady state allocates nothing.
+   ones, the last one first, with the blocks of their queues and arenas: then a call in steady state allocates nothing.
+   Of blocks above CN_CALL_SMALL those that are kept have no more than CN_CALL_KEPT_SHARE of limits.memory together.
 
    Life. A call is held by its exchange (until x's on_closed), by a promise (a unary handler returned LATER: until
    finish), by the user of a client's call without events (until connect_call_free), and by callbacks that run. When the
@@ -19639,8 +19756,10 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
 
 #define CN_CALL_PACKED_MORE (64u * 1024u) /* a compressed message may be longer than receive_bytes by so much */
 #define CN_CALL_BLOCK 4096u
-#define CN_CALL_POOLED_MAX 128u        /* calls kept */
-#define CN_CALL_KEPT_MAX (16u * 1024u) /* bytes of a queue or an arena block kept with one */
+#define CN_CALL_POOLED_MAX 128u     /* calls kept */
+#define CN_CALL_SMALL (16u * 1024u) /* bytes of a queue or an arena block that is always kept with one */
+#define CN_CALL_KEPT_SHARE 8u
+#define CN_CALL_KEPT_MAX (16u * 1024u * 1024u)
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
 /* ---- The object ---- */
@@ -19662,6 +19781,12 @@ static void cn_call_init(
     call->rpc.error.message = CN_STR("");
 }
 
+/* Bytes of the blocks that belong to a call beside its own. */
+static size_t cn_call_owned(const connect_call_t *call) {
+    return call->in.capacity + call->x.out.capacity + call->expanded.capacity + cn_arena_block_size(&call->scratch) +
+        cn_arena_block_size(&call->arena);
+}
+
 CN_PRIVATE connect_call_t *cn_call_new(
     cn_call_pool_t *pool, const connect_allocator_t *allocator, const connect_limits_t *limits, bool is_server) {
     connect_call_t *call;
@@ -19672,6 +19797,7 @@ CN_PRIVATE connect_call_t *cn_call_new(
     if (!cn_list_empty(&pool->calls)) {
         call = CN_CONTAINER(cn_list_pop(&pool->calls), connect_call_t, node);
         pool->count--;
+        pool->owned_bytes -= cn_call_owned(call);
     } else {
         if (!allocator) allocator = connect_allocator_libc();
         call = (connect_call_t *)allocator->acquire(allocator->ctx, CN_CALL_BLOCK);
@@ -19701,31 +19827,39 @@ CN_PRIVATE void cn_call_set_tls(connect_call_t *call, cn_tls_t *tls) {
     call->info.peer.tls = cn_tls_info(tls);
 }
 
+static void cn_call_free_large_buf(connect_call_t *call, cn_buf_t *buf) {
+    if (buf->capacity > CN_CALL_SMALL) cn_buf_free(buf, call->rpc.allocator);
+}
+
+static void cn_call_free_large(connect_call_t *call) {
+    cn_call_free_large_buf(call, &call->in);
+    cn_call_free_large_buf(call, &call->x.out);
+    cn_call_free_large_buf(call, &call->expanded);
+    if (cn_arena_block_size(&call->scratch) > CN_CALL_SMALL) connect_arena_free(&call->scratch);
+    if (cn_arena_block_size(&call->arena) > CN_CALL_SMALL) {
+        const connect_allocator_t *allocator = call->arena.private_allocator;
+        connect_arena_free(&call->arena);
+        connect_arena_init(&call->arena, (char *)call + sizeof *call, CN_CALL_BLOCK - sizeof *call, allocator);
+    }
+}
+
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     connect_arena_t arena, scratch;
     cn_buf_t in, out, expanded;
+    size_t owned_max;
     cn_call_set_tls(call, NULL);
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
         cn_call_destroy(call);
         return;
     }
-    if (call->in.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->in, call->rpc.allocator);
-    if (call->x.out.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->x.out, call->rpc.allocator);
-    if (call->expanded.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->expanded, call->rpc.allocator);
     cn_buf_clear(&call->in);
     cn_buf_clear(&call->expanded);
     cn_buf_clear(&call->x.out);
-    if (cn_arena_block_size(&call->scratch) > CN_CALL_KEPT_MAX)
-        connect_arena_free(&call->scratch);
-    else
-        connect_arena_reset(&call->scratch);
-    if (cn_arena_block_size(&call->arena) > CN_CALL_KEPT_MAX) {
-        const connect_allocator_t *allocator = call->arena.private_allocator;
-        connect_arena_free(&call->arena);
-        connect_arena_init(&call->arena, (char *)call + sizeof *call, CN_CALL_BLOCK - sizeof *call, allocator);
-    } else {
-        connect_arena_reset(&call->arena);
-    }
+    connect_arena_reset(&call->scratch);
+    connect_arena_reset(&call->arena);
+    owned_max = CN_MIN(call->rpc.limits->memory / CN_CALL_KEPT_SHARE, (size_t)CN_CALL_KEPT_MAX);
+    if (pool->owned_bytes + cn_call_owned(call) > owned_max) cn_call_free_large(call);
+    pool->owned_bytes += cn_call_owned(call);
     arena = call->arena;
     scratch = call->scratch;
     in = call->in;
@@ -19737,7 +19871,7 @@ CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     call->in = in;
     call->x.out = out;
     call->expanded = expanded;
-    cn_list_append(&pool->calls, &call->node);
+    cn_list_append(pool->calls.next, &call->node); /* first */
     pool->count++;
 }
 
@@ -19748,6 +19882,7 @@ CN_PRIVATE void cn_call_pool_free(cn_call_pool_t *pool, const connect_allocator_
         cn_call_destroy(call);
     }
     pool->count = 0;
+    pool->owned_bytes = 0;
 }
 
 CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x) {
@@ -22043,7 +22178,8 @@ CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page) {
 
    Memory: all that a server takes is counted (base/meter.c). Above three quarters of limits.memory no connection and
    no request begins (503, REFUSED_STREAM), and of the requests whose bodies are still to come the youngest end with
-   RESOURCE_EXHAUSTED; at the limit there is no more.
+   RESOURCE_EXHAUSTED; at the limit there is no more. What is kept for the next calls goes before, and with the last
+   connection.
 
    `busy` counts what runs callbacks; a server freed in one of them goes when the outermost has ended. */
 
@@ -22062,6 +22198,18 @@ static void cn_server_run_pokes(connect_server_t *server) {
         cn_call_on_poke(CN_CONTAINER(node, connect_call_t, poke_node));
 }
 
+static void cn_server_free_kept(connect_server_t *server) {
+    cn_call_pool_free(&server->pool, server->allocator);
+    cn_buf_pool_free(&server->buffers, server->allocator);
+}
+
+/* Tells whether there is too little memory for anything new; what is kept for it goes first. */
+static bool cn_server_is_full(connect_server_t *server) {
+    if (!cn_meter_is_high(server->meter)) return false;
+    cn_server_free_kept(server);
+    return cn_meter_is_high(server->meter);
+}
+
 /* While memory is short those that wait for more of their requests would wait for each other: the youngest give way,
    until there is room or one is left, which goes on. With room, all go on. */
 static void cn_server_relieve(connect_server_t *server) {
@@ -22073,7 +22221,7 @@ static void cn_server_relieve(connect_server_t *server) {
         connect_call_t *call = CN_CONTAINER(node, connect_call_t, node);
         before = node->prev;
         if (!call->starved) continue;
-        if (youngest && cn_meter_is_high(server->meter))
+        if (youngest && cn_server_is_full(server))
             cn_serve_shed(youngest);
         else if (youngest)
             cn_call_open_window(youngest);
@@ -22273,14 +22421,6 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 /* ---- Connections ---- */
 
-/* Tells whether there is too little memory for anything new; what is kept for it goes first. */
-static bool cn_server_is_full(connect_server_t *server) {
-    if (!cn_meter_is_high(server->meter)) return false;
-    cn_call_pool_free(&server->pool, server->allocator);
-    cn_buf_pool_free(&server->buffers, server->allocator);
-    return cn_meter_is_high(server->meter);
-}
-
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
         cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
@@ -22300,7 +22440,8 @@ static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
 }
 
 static void cn_server_on_lost(connect_conn_t *conn) {
-    ((connect_server_t *)conn->owner)->conn_count--;
+    connect_server_t *server = (connect_server_t *)conn->owner;
+    if (--server->conn_count == 0) cn_server_free_kept(server);
 }
 
 connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
@@ -22442,8 +22583,7 @@ void connect_server_free(connect_server_t *server) {
     if (server->loop) connect_loop_after(server->loop, &server->poke_task, -1, NULL, NULL);
     if (server->owns_loop) connect_loop_free(server->loop);
 #endif
-    cn_call_pool_free(&server->pool, allocator);
-    cn_buf_pool_free(&server->buffers, allocator);
+    cn_server_free_kept(server);
     cn_route_free(&server->routes, allocator);
     cn_route_free(&server->pages, allocator);
     cn_codings_free(&server->codings);
@@ -27762,8 +27902,10 @@ const char *connect_build_info(void) {
 #undef CN_BUF_LARGE_MAX
 #undef CN_CALL_BLOCK
 #undef CN_CALL_KEPT_MAX
+#undef CN_CALL_KEPT_SHARE
 #undef CN_CALL_PACKED_MORE
 #undef CN_CALL_POOLED_MAX
+#undef CN_CALL_SMALL
 #undef CN_CARRIER_ADDRESSES
 #undef CN_CARRIER_LINGERERS
 #undef CN_CARRIER_LINGER_BYTES
