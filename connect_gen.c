@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 6a261d6e50c0a17d. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 b0787d2a17319917. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <float.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -411,6 +412,8 @@ GEN_PRIVATE void gen_lexer_begin_at(
 /* Goes to the next token. What is no token is reported and skipped. */
 GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer);
 GEN_PRIVATE bool gen_lexer_is(const gen_lexer_t *lexer, const char *text);
+/* What an INTEGER or a FLOAT is as a double. */
+GEN_PRIVATE double gen_lexer_double(gen_context_t *ctx, const gen_token_t *token);
 /* Takes the string token and those that follow it, joined and unescaped. Returns false if one is bad. */
 GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text);
 /* The text of a comment without its marks, as descriptors have it. */
@@ -624,12 +627,18 @@ static void gen_lexer_number(gen_lexer_t *lexer) {
     if (base == 8 && (!octal || token->kind == GEN_TOKEN_FLOAT)) {
         gen_lexer_bad(lexer, begin, "a number that starts with 0 is octal: digits 0 to 7 only");
     }
+    if (base != 10 && token->too_big) gen_lexer_bad(lexer, begin, "a hexadecimal or octal number of more than 64 bits");
     if (gen_lexer_is_letter(*at) || *at == '.') {
         gen_lexer_bad(lexer, at, "expected a space between a number and what follows");
         while (gen_lexer_is_letter(*at) || gen_lexer_is_digit(*at) || *at == '.')
             at++;
     }
     lexer->next = at;
+}
+
+GEN_PRIVATE double gen_lexer_double(gen_context_t *ctx, const gen_token_t *token) {
+    if (token->kind == GEN_TOKEN_INTEGER && !token->too_big) return (double)token->integer;
+    return strtod(gen_source_copy(ctx, token->text), NULL);
 }
 
 static void gen_lexer_string(gen_lexer_t *lexer) {
@@ -1046,6 +1055,10 @@ struct gen_field_t {
     const char *c_choice;       /* the enumerator in its oneof */
     const char *c_get, *c_set;  /* functions: that looks into the map; that sets what makes it present, too */
 };
+typedef struct gen_user_t {
+    struct gen_user_t *next;
+    gen_type_t *type;
+} gen_user_t;
 struct gen_type_t { /* a message */
     struct gen_type_t *next;
     gen_file_t *file;
@@ -1066,6 +1079,8 @@ struct gen_type_t { /* a message */
     gen_field_t **by_number;
     int32_t visibility;           /* google.protobuf.SymbolVisibility: 0 not said, 1 local, 2 export */
     const gen_field_t *extension; /* whose holder it is; NULL: it is a message */
+    gen_user_t *users;            /* messages that have fields of its type */
+    gen_type_t *next_required;    /* on the list of those whose users are to be told that it has_required */
     bool is_map_entry, is_message_set, has_required, keeps_unknown, deprecated;
     const char *c_name, *c_unknown;
 };
@@ -1463,11 +1478,11 @@ GEN_PRIVATE bool gen_parse_option_assignment(gen_parser_t *parser, gen_options_t
         if (token->kind == GEN_TOKEN_INTEGER) {
             option->kind = GEN_VALUE_INTEGER;
             option->integer = token->integer;
-            option->number = strtod(gen_source_copy(parser->ctx, token->text), NULL);
+            option->number = gen_lexer_double(parser->ctx, token);
             if (token->too_big) option->kind = GEN_VALUE_FLOAT;
         } else if (token->kind == GEN_TOKEN_FLOAT) {
             option->kind = GEN_VALUE_FLOAT;
-            option->number = strtod(gen_source_copy(parser->ctx, token->text), NULL);
+            option->number = gen_lexer_double(parser->ctx, token);
         } else if (token->kind == GEN_TOKEN_WORD) {
             option->kind = GEN_VALUE_WORD;
         } else {
@@ -2239,8 +2254,15 @@ GEN_PRIVATE gen_file_t *gen_parser_file(gen_context_t *ctx, const gen_source_t *
 /* #### src/gen/wellknown.h ######################################################################################### */
 /* The schema of a google/protobuf/ file that is built in, as a source; NULL: there is none of that name. */
 GEN_PRIVATE gen_source_t *gen_wellknown_source(gen_context_t *ctx, const char *name);
-/* The name of a message's connect_form_t; NULL: it has no JSON form of its own. */
-GEN_PRIVATE const char *gen_wellknown_form(const char *full_name);
+/* A message whose JSON has a form of its own, and whose struct has functions of its own. */
+typedef struct gen_wellknown_t {
+    const char *name;
+    const char *form;    /* its connect_form_t */
+    const char *fields;  /* "int64 seconds = 1; int32 nanos = 2;": what both rely on */
+    const char *helpers; /* "_now|_from_timespec|_to_timespec|": what emit_wellknown.c hangs on its C name */
+} gen_wellknown_t;
+/* Finds it by its full name; NULL: it is a message like any other. */
+GEN_PRIVATE const gen_wellknown_t *gen_wellknown_find(const char *full_name);
 
 /* #### src/gen/wellknown.c ######################################################################################### */
 /* The files of google/protobuf/ that other files import, built in so that no include path is needed: names, numbers,
@@ -2556,33 +2578,37 @@ GEN_PRIVATE gen_source_t *gen_wellknown_source(gen_context_t *ctx, const char *n
     return NULL;
 }
 
-GEN_PRIVATE const char *gen_wellknown_form(const char *full_name) {
+GEN_PRIVATE const gen_wellknown_t *gen_wellknown_find(const char *full_name) {
     static const char package[] = "google.protobuf.";
-    static const struct {
-        const char *name, *form;
-    } forms[] = {
-        {"Any", "CONNECT_FORM_ANY"},
-        {"Timestamp", "CONNECT_FORM_TIMESTAMP"},
-        {"Duration", "CONNECT_FORM_DURATION"},
-        {"FieldMask", "CONNECT_FORM_FIELD_MASK"},
-        {"Struct", "CONNECT_FORM_STRUCT"},
-        {"Value", "CONNECT_FORM_VALUE"},
-        {"ListValue", "CONNECT_FORM_LIST"},
-        {"Empty", "CONNECT_FORM_EMPTY"},
-        {"DoubleValue", "CONNECT_FORM_WRAPPER"},
-        {"FloatValue", "CONNECT_FORM_WRAPPER"},
-        {"Int64Value", "CONNECT_FORM_WRAPPER"},
-        {"UInt64Value", "CONNECT_FORM_WRAPPER"},
-        {"Int32Value", "CONNECT_FORM_WRAPPER"},
-        {"UInt32Value", "CONNECT_FORM_WRAPPER"},
-        {"BoolValue", "CONNECT_FORM_WRAPPER"},
-        {"StringValue", "CONNECT_FORM_WRAPPER"},
-        {"BytesValue", "CONNECT_FORM_WRAPPER"},
+    static const gen_wellknown_t types[] = {
+        {"Any", "CONNECT_FORM_ANY", "string type_url = 1; bytes value = 2;", "_pack|_is|_unpack|"},
+        {"Timestamp", "CONNECT_FORM_TIMESTAMP", "int64 seconds = 1; int32 nanos = 2;",
+            "_now|_from_timespec|_to_timespec|"},
+        {"Duration", "CONNECT_FORM_DURATION", "int64 seconds = 1; int32 nanos = 2;",
+            "_from_timespec|_to_timespec|_from_ms|_to_ms|"},
+        {"FieldMask", "CONNECT_FORM_FIELD_MASK", "repeated string paths = 1;", "_has|_check|_copy|"},
+        {"Struct", "CONNECT_FORM_STRUCT", "map<string, google.protobuf.Value> fields = 1;", "_get|_set|"},
+        {"Value", "CONNECT_FORM_VALUE",
+            "oneof kind { google.protobuf.NullValue null_value = 1; double number_value = 2; string string_value = 3; "
+            "bool bool_value = 4; google.protobuf.Struct struct_value = 5; google.protobuf.ListValue list_value = 6; }",
+            "_of_null|_of_number|_of_string|_of_bool|_of_struct|_of_list|_is_null|_number_or|_string_or|_bool_or|"
+            "_struct_or_null|_list_or_null|"},
+        {"ListValue", "CONNECT_FORM_LIST", "repeated google.protobuf.Value values = 1;", "_append|"},
+        {"Empty", "CONNECT_FORM_EMPTY", "", ""},
+        {"DoubleValue", "CONNECT_FORM_WRAPPER", "double value = 1;", "_of|_or|"},
+        {"FloatValue", "CONNECT_FORM_WRAPPER", "float value = 1;", "_of|_or|"},
+        {"Int64Value", "CONNECT_FORM_WRAPPER", "int64 value = 1;", "_of|_or|"},
+        {"UInt64Value", "CONNECT_FORM_WRAPPER", "uint64 value = 1;", "_of|_or|"},
+        {"Int32Value", "CONNECT_FORM_WRAPPER", "int32 value = 1;", "_of|_or|"},
+        {"UInt32Value", "CONNECT_FORM_WRAPPER", "uint32 value = 1;", "_of|_or|"},
+        {"BoolValue", "CONNECT_FORM_WRAPPER", "bool value = 1;", "_of|_or|"},
+        {"StringValue", "CONNECT_FORM_WRAPPER", "string value = 1;", "_of|_or|"},
+        {"BytesValue", "CONNECT_FORM_WRAPPER", "bytes value = 1;", "_of|_or|"},
     };
     size_t i;
     if (strncmp(full_name, package, sizeof package - 1) != 0) return NULL;
-    for (i = 0; i < GEN_LEN(forms); i++) {
-        if (strcmp(forms[i].name, full_name + sizeof package - 1) == 0) return forms[i].form;
+    for (i = 0; i < GEN_LEN(types); i++) {
+        if (strcmp(types[i].name, full_name + sizeof package - 1) == 0) return &types[i];
     }
     return NULL;
 }
@@ -4358,7 +4384,7 @@ static bool gen_aggregate_literal(gen_aggregate_t *text, gen_option_t *value) {
     }
     value->text = token->text;
     value->integer = token->integer;
-    if (value->kind != GEN_VALUE_WORD) value->number = strtod(gen_source_copy(text->ctx, token->text), NULL);
+    if (value->kind != GEN_VALUE_WORD) value->number = gen_lexer_double(text->ctx, token);
     if (token->bad) return false;
     gen_lexer_next(&text->lexer);
     return true;
@@ -4385,10 +4411,12 @@ static void gen_aggregate_skip(gen_aggregate_t *text) {
     } while (depth > 0);
 }
 
+/* A group has the name of its type, too. */
 static const gen_field_t *gen_aggregate_plain_field(const gen_type_t *type, const char *name) {
     const gen_field_t *field;
     for (field = type->fields.first; field; field = field->next) {
-        if (strcmp(field->is_group && field->type ? field->type->name : field->name, name) == 0) return field;
+        if (strcmp(field->name, name) == 0) return field;
+        if (field->is_group && field->type && strcmp(field->type->name, name) == 0) return field;
     }
     return NULL;
 }
@@ -4987,6 +5015,8 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model);
    DELIMITED encoding is GROUP, but for maps and what is in them.
 
    An extension has a holder: a struct with this one field, called value.
+
+   A message of the name of a well-known type has its fields: JSON and the helpers in headers rely on them.
 
    Limits: a struct of 65,535 bytes (offsets have 16 bits), as laid out where pointers have 8 bytes; as many bytes of
    names; 65,535 values of an enum. */
@@ -5594,6 +5624,43 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
     }
 }
 
+/* ---- Well-known types ---- */
+
+/* "repeated string", "map<string, a.B>" */
+static const char *gen_check_declared_type(gen_context_t *ctx, const gen_field_t *field) {
+    const gen_field_t *value = field->is_map ? field->type->fields.first->next : field;
+    const char *name = value->type ? value->type->full_name
+        : value->enumeration       ? value->enumeration->full_name
+                                   : gen_scalar_kind_name(value->kind);
+    if (field->is_map)
+        return gen_source_printf(ctx, "map<%s, %s>", gen_scalar_kind_name(field->type->fields.first->kind), name);
+    if (field->label == GEN_LABEL_REPEATED) return gen_source_printf(ctx, "repeated %s", name);
+    return field->has || (field->nullable && !field->type) ? gen_source_printf(ctx, "optional %s", name) : name;
+}
+
+static void gen_check_wellknown(gen_check_t *check, const gen_type_t *type) {
+    const gen_wellknown_t *wellknown = gen_wellknown_find(type->full_name);
+    const char *fields = "", *space = "";
+    const gen_oneof_t *oneof = NULL;
+    const gen_field_t *field;
+    size_t left = 7; /* none has more than six */
+    if (!wellknown) return;
+    for (field = type->fields.first; field && left > 0; field = field->next, left--) {
+        if (field->oneof && !field->oneof->synthetic && !oneof) {
+            oneof = field->oneof;
+            fields = gen_source_printf(check->ctx, "%s%soneof %s {", fields, space, oneof->name);
+            space = " ";
+        }
+        fields = gen_source_printf(check->ctx, "%s%s%s %s = %ld;", fields, space,
+            gen_check_declared_type(check->ctx, field), field->name, (long)field->number);
+        space = " ";
+    }
+    if (oneof) fields = gen_source_printf(check->ctx, "%s }", fields);
+    if (strcmp(fields, wellknown->fields) == 0) return;
+    gen_source_error(check->ctx, type->at, "\"%s\" is a well-known type: it must have its fields, { %s }",
+        type->full_name, wellknown->fields);
+}
+
 /* ---- All ---- */
 
 static void gen_check_type(gen_check_t *check, gen_type_t *type) {
@@ -5610,7 +5677,6 @@ static void gen_check_type(gen_check_t *check, gen_type_t *type) {
     for (field = type->fields.first; field; field = field->next) {
         gen_check_field(check, field);
         gen_check_reserved_use(check, &names, field->name, field->at);
-        if (field->required) type->has_required = true;
     }
     for (field = type->extensions.first; field; field = field->next) {
         gen_check_field(check, field);
@@ -5620,6 +5686,7 @@ static void gen_check_type(gen_check_t *check, gen_type_t *type) {
     if (type->is_message_set) gen_check_message_set(check, type);
     gen_check_json_names(check, type);
     gen_check_limits(check, type);
+    gen_check_wellknown(check, type);
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
         gen_check_enum(check, enumeration);
     }
@@ -5627,18 +5694,46 @@ static void gen_check_type(gen_check_t *check, gen_type_t *type) {
         gen_check_type(check, inner);
 }
 
-/* has_required also says that a message below has one. */
-static bool gen_check_spread(gen_type_t *type) {
+/* Notes for each message who has fields of its type, and puts those with required fields on the list. */
+static void gen_check_users(gen_check_t *check, gen_type_t *type, gen_type_t **required) {
     gen_type_t *inner;
-    const gen_field_t *field;
-    bool changed = false;
-    for (inner = type->types.first; inner; inner = inner->next) {
-        if (gen_check_spread(inner)) changed = true;
+    gen_field_t *field;
+    for (field = type->fields.first; field; field = field->next) {
+        if (field->required && !type->has_required) {
+            type->has_required = true;
+            type->next_required = *required;
+            *required = type;
+        }
+        if (field->type) {
+            gen_user_t *user = CONNECT_NEW(&check->ctx->arena, gen_user_t, 1);
+            user->type = type;
+            user->next = field->type->users;
+            field->type->users = user;
+        }
     }
-    for (field = type->fields.first; field && !type->has_required; field = field->next) {
-        if (field->type && field->type->has_required) type->has_required = changed = true;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_check_users(check, inner, required);
+}
+
+/* has_required also says that a message below has one: it goes up from field to user. */
+static void gen_check_required(gen_check_t *check) {
+    gen_type_t *required = NULL, *type;
+    const gen_file_t *file;
+    const gen_user_t *user;
+    for (file = check->model->files.first; file; file = file->next) {
+        for (type = file->types.first; type; type = type->next)
+            gen_check_users(check, type, &required);
     }
-    return changed;
+    while (required) {
+        user = required->users;
+        required = required->next_required;
+        for (; user; user = user->next) {
+            if (user->type->has_required) continue;
+            user->type->has_required = true;
+            user->type->next_required = required;
+            required = user->type;
+        }
+    }
 }
 
 static void gen_check_holders(gen_check_t *check, gen_type_t *type) {
@@ -5656,7 +5751,6 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model) {
     gen_type_t *type;
     gen_enum_t *enumeration;
     gen_field_t *field;
-    bool changed = true;
     memset(&check, 0, sizeof check);
     check.model = model;
     check.ctx = model->ctx;
@@ -5671,14 +5765,7 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model) {
             gen_check_extension(&check, field);
         }
     }
-    while (changed) {
-        changed = false;
-        for (file = model->files.first; file; file = file->next) {
-            for (type = file->types.first; type; type = type->next) {
-                if (gen_check_spread(type)) changed = true;
-            }
-        }
-    }
+    gen_check_required(&check);
     for (file = model->files.first; file; file = file->next) {
         for (type = file->types.first; type; type = type->next)
             gen_check_holders(&check, type);
@@ -6246,8 +6333,10 @@ static void gen_names_enum(gen_names_t *names, gen_enum_t *enumeration) {
 static void gen_names_types(gen_names_t *names, gen_type_t *type) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
-    type->c_name = gen_names_take(names, gen_names_base(names, type->file, type->full_name),
-        "||_type|_list|_init|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
+    const gen_wellknown_t *wellknown = gen_wellknown_find(type->full_name);
+    const char *suffixes = "||_type|_list|_init|_fields|_types|_enums|_defaults|_names|_slots|_fits|";
+    if (wellknown) suffixes = gen_source_printf(names->ctx, "%s%s", suffixes, wellknown->helpers);
+    type->c_name = gen_names_take(names, gen_names_base(names, type->file, type->full_name), suffixes, type->at,
         gen_source_printf(names->ctx, "message %s", type->full_name));
     type->keeps_unknown = !type->is_map_entry &&
         (!names->style->drop_unknown || type->extension_ranges.first || gen_names_is_shared(type->file));
@@ -6476,18 +6565,21 @@ static void gen_descriptor_default(gen_context_t *ctx, connect_writer_t *writer,
         return;
     }
     if (value->kind == GEN_VALUE_WORD) {
-        gen_descriptor_text(writer, 7,
-            gen_source_printf(ctx, "%s%.*s", value->negative ? "-" : "", (int)value->text.len, value->text.data));
+        const bool minus = value->negative && !connect_str_equal(value->text, connect_str_of("nan"));
+        gen_descriptor_text(
+            writer, 7, gen_source_printf(ctx, "%s%.*s", minus ? "-" : "", (int)value->text.len, value->text.data));
         return;
     }
     if (field->kind == CONNECT_KIND_DOUBLE || field->kind == CONNECT_KIND_FLOAT) {
-        double number = value->negative ? -value->number : value->number;
-        int digits = field->kind == CONNECT_KIND_FLOAT ? 6 : 15;
-        do {
-            snprintf(text, sizeof text, "%.*g", digits++, number);
-        } while (digits <= 17 &&
-            (field->kind == CONNECT_KIND_FLOAT ? (double)strtof(text, NULL) != (double)(float)number
-                                               : strtod(text, NULL) < number || strtod(text, NULL) > number));
+        /* As protoc: a float with 6 digits or, if these are too few or it is subnormal, 9; a double with 15 or 17. */
+        const bool single = field->kind == CONNECT_KIND_FLOAT;
+        double number = value->negative ? -value->number : value->number, back;
+        bool subnormal;
+        if (single) number = (double)(float)number;
+        snprintf(text, sizeof text, "%.*g", single ? 6 : 15, number);
+        back = single ? (double)strtof(text, NULL) : strtod(text, NULL);
+        subnormal = single && number > -(double)FLT_MIN && number < (double)FLT_MIN && (number < 0 || number > 0);
+        if (subnormal || back < number || back > number) snprintf(text, sizeof text, "%.*g", single ? 9 : 17, number);
         gen_descriptor_text(writer, 7, text);
         return;
     }
@@ -7525,33 +7617,45 @@ static void gen_emit_tables_fields(gen_context_t *ctx, const gen_type_t *type, c
     gen_text_line(text, "};");
 }
 
-/* Puts all names of a type into the slots. Returns false if two meet. */
-static bool gen_emit_tables_fill(const gen_type_t *type, uint8_t *slots, uint32_t seed, unsigned bits) {
-    size_t i, at;
+/* A name of a field, and what its slot holds. */
+typedef struct gen_emit_slot_t {
+    connect_str_t name;
+    uint8_t value;
+} gen_emit_slot_t;
+
+/* Puts all names into the slots. Returns false if two meet. */
+static bool gen_emit_tables_fill(
+    const gen_emit_slot_t *names, size_t count, uint8_t *slots, uint32_t seed, unsigned bits) {
+    size_t i;
     memset(slots, 0, (size_t)1 << bits);
-    for (i = 0; i < type->fields.count; i++) {
-        const gen_field_t *field = type->by_number[i];
-        at = cn_message_name_slot(connect_str_of(field->name), seed, bits);
+    for (i = 0; i < count; i++) {
+        const size_t at = cn_message_name_slot(names[i].name, seed, bits);
         if (slots[at]) return false;
-        slots[at] = (uint8_t)(i + 1);
-        if (strcmp(field->name, field->json_name) == 0) continue;
-        at = cn_message_name_slot(connect_str_of(field->json_name), seed, bits);
-        if (slots[at]) return false;
-        slots[at] = (uint8_t)(i + 1);
+        slots[at] = names[i].value;
     }
     return true;
 }
 
 static bool gen_emit_tables_slots(gen_context_t *ctx, const gen_type_t *type, uint32_t *seed, gen_text_t *text) {
+    gen_emit_slot_t *names;
     uint8_t *slots;
     unsigned bits = 4;
     gen_text_t line;
-    size_t i;
+    size_t i, count = 0;
     if (type->fields.count < GEN_EMIT_TABLES_HASHED || type->fields.count > 255) return false;
+    names = CONNECT_NEW(&ctx->arena, gen_emit_slot_t, 2 * type->fields.count);
+    for (i = 0; i < type->fields.count; i++) {
+        const gen_field_t *field = type->by_number[i];
+        names[count].name = connect_str_of(field->name);
+        names[count++].value = (uint8_t)(i + 1);
+        if (strcmp(field->name, field->json_name) == 0) continue;
+        names[count].name = connect_str_of(field->json_name);
+        names[count++].value = (uint8_t)(i + 1);
+    }
     slots = CONNECT_NEW(&ctx->arena, uint8_t, (size_t)1 << GEN_EMIT_TABLES_HASH_BITS);
-    while ((size_t)1 << bits < type->fields.count)
-        bits++;
-    for (*seed = 0; !gen_emit_tables_fill(type, slots, *seed, bits); ++*seed) {
+    while (bits < GEN_EMIT_TABLES_HASH_BITS && count * count > (size_t)28 << bits)
+        bits++; /* of n names in m slots about one seed in exp(n * n / 2m) fits */
+    for (*seed = 0; !gen_emit_tables_fill(names, count, slots, *seed, bits); ++*seed) {
         if (*seed < GEN_EMIT_TABLES_SEEDS) continue;
         if (bits == GEN_EMIT_TABLES_HASH_BITS) return false;
         bits++;
@@ -7568,7 +7672,8 @@ static bool gen_emit_tables_slots(gen_context_t *ctx, const gen_type_t *type, ui
 static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
     size_t *types = CONNECT_NEW(&ctx->arena, size_t, type->fields.count + 1);
     size_t *enums = CONNECT_NEW(&ctx->arena, size_t, type->fields.count + 1);
-    const char *name = type->c_name, *form = gen_wellknown_form(type->full_name);
+    const char *name = type->c_name;
+    const gen_wellknown_t *wellknown = gen_wellknown_find(type->full_name);
     const gen_type_t *inner;
     gen_emit_names_t names;
     gen_text_t refer, fields;
@@ -7611,7 +7716,7 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
         gen_text_line(text, "    .is_message_set = true,");
     if (type->keeps_unknown)
         gen_text_line(text, "    .keeps_unknown = true, .unknown = offsetof(%s, %s),", name, type->c_unknown);
-    if (form) gen_text_line(text, "    .form = %s,", form);
+    if (wellknown) gen_text_line(text, "    .form = %s,", wellknown->form);
     gen_emit_tables_names(&names, is_array, name, text);
     gen_text_line(text, "};");
     gen_text_free(&names.text);
@@ -7981,9 +8086,9 @@ GEN_PRIVATE void gen_emit_wellknown_declare(const gen_file_t *file, gen_text_t *
     const gen_type_t *type;
     size_t i, j;
     for (type = file->types.first; type; type = type->next) {
-        const char *form = gen_wellknown_form(type->full_name);
-        for (i = 0; form && i < GEN_LEN(forms); i++) {
-            if (strcmp(form, forms[i].form) != 0) continue;
+        const gen_wellknown_t *wellknown = gen_wellknown_find(type->full_name);
+        for (i = 0; wellknown && i < GEN_LEN(forms); i++) {
+            if (strcmp(wellknown->form, forms[i].form) != 0) continue;
             values['T' - 'A'] = type->c_name;
             values['V' - 'A'] = gen_emit_wellknown_name(file, "Value");
             values['S' - 'A'] = gen_emit_wellknown_name(file, "Struct");

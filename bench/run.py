@@ -335,23 +335,35 @@ def client_rate(command, calls):
     return calls / (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def clients(scenarios, rounds, calls):
-    """connect.h's client beside h2load, against the same server."""
-    print("\nM1  thousand calls per CPU-second of the client, against floor_h2; goal: 0.5 of h2load\n")
-    print("%-30s %10s %10s %8s" % ("", "h2load", "connect.h", "median"))
+def clients(scenarios, rounds, calls, with_peers):
+    """connect.h's client beside h2load and connectrpc's, against the same server; rounds in rotating order."""
+    goals = {"h2load": 0.5, "connectrpc": 4} if with_peers else {"h2load": 0.5}
+    print("\nM1  thousand calls per CPU-second of the client, against floor_h2\n")
+    print("%-30s %-12s %10s %8s %8s" % ("", "", "k/CPU-s", "median", "goal"))
     results = []
     for scenario in scenarios:
         server = Server("floor_h2")
-        theirs = ["h2load", "-n", str(calls), "-c", str(scenario.clients), "-m", str(scenario.streams), "-d",
-                  scenario.body_file, "-H", "content-type: " + scenario.content_type, "-H", "te: trailers", url(server, scenario)]
-        ours = [OUT + "/bench_load", "http://" + server.address, "-n", str(calls), "-c", str(scenario.clients), "-m",
-                str(scenario.streams), "-p", scenario.kind, "-h", "2"]
-        pairs = [(client_rate(theirs, calls), client_rate(ours, calls)) for _ in range(rounds)]
+        load = ["http://" + server.address, "-n", str(calls), "-c", str(scenario.clients), "-m", str(scenario.streams),
+                "-p", scenario.kind, "-h", "2"]
+        commands = {
+            "h2load": ["h2load", "-n", str(calls), "-c", str(scenario.clients), "-m", str(scenario.streams), "-d",
+                       scenario.body_file, "-H", "content-type: " + scenario.content_type, "-H", "te: trailers",
+                       url(server, scenario)],
+            "connectrpc": [OUT + "/connectrpc_client", *load],
+            "connect.h": [OUT + "/bench_load", *load],
+        }
+        names = [*goals, "connect.h"]
+        rates = {name: [] for name in names}
+        for turn in range(rounds):
+            for name in names[turn % len(names):] + names[:turn % len(names)]:
+                rates[name].append(client_rate(commands[name], calls))
         server.stop()
-        ratio = statistics.median(b / a for a, b in pairs)
-        results.append({"scenario": scenario.name, "ratio_median": ratio, "samples": pairs})
-        print("%-30s %10.1f %10.1f %8.2f" % (scenario.name, statistics.median(a for a, _ in pairs) / 1e3,
-                                             statistics.median(b for _, b in pairs) / 1e3, ratio))
+        print("%-30s %-12s %10.1f" % (scenario.name, "connect.h", statistics.median(rates["connect.h"]) / 1e3))
+        for name, goal in goals.items():
+            ratio = statistics.median(ours / theirs for ours, theirs in zip(rates["connect.h"], rates[name]))
+            results.append({"scenario": scenario.name, "peer": name, "goal": goal, "ratio_median": ratio,
+                            "samples": {name: rates[name], "connect.h": rates["connect.h"]}})
+            print("%-30s %-12s %10.1f %8.2f %8.2f" % ("", name, statistics.median(rates[name]) / 1e3, ratio, goal))
     return results
 
 
@@ -375,7 +387,8 @@ def main():
     results = {
         "machine": {"system": platform.platform(), "cpus": os.cpu_count(), "python": platform.python_version()},
         "M1": throughput(scenarios, rounds, cpu_seconds, known),
-        "client": clients([s for s in small if s.kind != "http1"], rounds, 20000 if options.quick else 100000),
+        "client": clients([s for s in small if s.kind != "http1"], rounds, 20000 if options.quick else 100000,
+                          not options.no_peers),
         "M2": per_call("M2  instructions per call, kernel excepted", single, instructions, 2000, "%10.0f"),
         "M3": per_call("M3  system calls per call", steady, system_calls, 4000),
         "M4": per_call("M4  allocations per call in steady state", steady, allocations, 4000, "%10.3f"),

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Builds the servers of other libraries that the benchmark compares with: tonic and connectrpc (crates), connect-go and
-# grpc-go (Go modules), into build/bench/. What their generators write goes into build/, too; none of it is committed.
+# Builds what the benchmark compares with, into build/bench/: servers of tonic and connectrpc (crates), connect-go and
+# grpc-go (Go modules), and a client of connectrpc. What their generators write goes into build/, too; none of it is
+# committed.
 set -eu
 cd "$(dirname "$0")/../.."
 sh tests/setup/debian.sh protobuf-compiler
@@ -11,7 +12,8 @@ cargo --version > /dev/null 2>&1 || {
 }
 out=$PWD/build/bench
 (cd bench/peers/rust && cargo build --quiet --release --locked --target-dir "$out/peers-rust")
-cp "$out/peers-rust/release/tonic_peer" "$out/peers-rust/release/connectrpc_peer" "$out/"
+cp "$out/peers-rust/release/tonic_peer" "$out/peers-rust/release/connectrpc_peer" \
+    "$out/peers-rust/release/connectrpc_client" "$out/"
 
 work=$out/peers-go
 mkdir -p "$work/gen"

@@ -82,7 +82,6 @@ int main(void) {
     handlers.Stream.on_writable = send_more;
     options.limits.requests = CONNECT_UNLIMITED; /* of one connection: wrk does not dial again */
     options.limits.connections = 10000;
-    options.limits.memory = (size_t)1 << 30; /* of thousands of idle connections, too */
     loop = options.loop = connect_loop_new(NULL, &error);
     server = loop ? connect_server_new(&options, &error) : NULL;
     if (server && bench_v1_Echo_serve(server, &handlers, NULL, NULL, &error))

@@ -16,7 +16,8 @@ typedef size_t connect_pick_t(const connect_backend_t *backends, size_t count, s
 typedef struct connect_resolve_t connect_resolve_t; /* one question to a resolver */
 /* Finds the addresses of a host; answers by connect_resolve_finish, now or later. */
 typedef void connect_resolver_t(connect_resolve_t *question, const char *host, const char *port, void *user);
-/* Opens a transport for a connection, whose bytes it then carries (section 6). Returns OK, or why it cannot. */
+/* Opens a transport for a connection, whose bytes it then carries (section 6). Returns OK: bytes may flow; LATER: not
+   before connect_conn_opened, limits.dial_ms from now at the latest; or why it cannot. */
 typedef connect_code_t connect_dialer_t(connect_conn_t *conn, const char *address, void *user);
 
 typedef struct connect_retry_t {   /* of calls without side effects, and of what the peer did not take */

@@ -2,7 +2,8 @@
 
 /* ==== 6. A connection without I/O: bytes in, bytes out ===========================================================
    From connect_server_accept, or given to connect_client_options_t.dial. Carry bytes until wants is 0, then close.
-   A client's connection opens with the first connect_conn_feed, which may bring no bytes. */
+   A client's connection opens with the first connect_conn_feed, which may bring no bytes; or with connect_conn_opened,
+   if the dialer returned LATER. */
 
 typedef struct connect_conn_t connect_conn_t;
 enum {
@@ -14,6 +15,9 @@ enum {
 /* Takes bytes from the peer, and runs what they cause. now_ms: a clock that never goes back; len 0 only tells the time.
    Returns how many were taken; if fewer than len, offer the rest when wants says READ again. */
 CONNECT_API size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, int64_t now_ms);
+/* Says that the transport is open; due once, if the dialer returned LATER. Until then connect_conn_feed only tells the
+   time, and is due at the deadline as ever. now_ms: as there. */
+CONNECT_API void connect_conn_opened(connect_conn_t *conn, int64_t now_ms);
 /* Returns the bytes to write; they stay until the next call on conn. Then say how many were written. */
 CONNECT_API connect_str_t connect_conn_output(connect_conn_t *conn);
 CONNECT_API void connect_conn_sent(connect_conn_t *conn, size_t len);

@@ -19,6 +19,8 @@ CN_PRIVATE bool cn_buf_append(cn_buf_t *buf, const connect_allocator_t *allocato
 CN_PRIVATE bool cn_buf_append_part(
     cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len, size_t whole);
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes);
+/* Moves what is in the queue so many bytes up, into what was reserved. */
+CN_PRIVATE void cn_buf_move_up(cn_buf_t *buf, size_t len);
 /* Takes bytes off the start. */
 CN_PRIVATE void cn_buf_drop(cn_buf_t *buf, size_t len);
 /* Cuts the end back to a length. */
@@ -36,6 +38,8 @@ typedef struct cn_buf_pool_t { /* memory that connections borrow, so that an idl
     size_t large_bytes;     /* of those blocks, in large ones */
     cn_spare_t *spares[16]; /* blocks that are no queues, by a size class of who uses them */
     size_t spare_bytes;
+    void *shared;           /* the block that all have at once */
+    uint32_t sharers;
 } cn_buf_pool_t;
 
 /* Gives an empty queue a block from the pool, if there is one. */
@@ -46,4 +50,8 @@ CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const conne
 CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size);
 /* Keeps a block. Returns false: there are max bytes of them. */
 CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max);
+/* The block that all have at once, for what nobody needs any more when the next one uses it; all ask for the same size.
+   NULL: out of memory. Ends with cn_buf_unshare, before the pool. */
+CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size);
+CN_PRIVATE void cn_buf_unshare(cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t *allocator);

@@ -77,6 +77,7 @@ struct connect_call_t {
     size_t request_start, request_len; /* client, single request: where it stood in x.out */
     size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
     int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    int64_t pause_ms;                  /* client: before the next, from when the time is told next; 0: none */
     int64_t waits_since_ms;            /* client: for a connection */
     uint64_t serial;                   /* client: of its calls */
     uint32_t attempts;                 /* client: made so far */
@@ -118,6 +119,7 @@ struct connect_call_t {
 typedef struct cn_call_pool_t { /* calls to be used again */
     cn_list_t calls;
     size_t count;
+    size_t owned_bytes; /* of their blocks */
     bool ready;
 } cn_call_pool_t;
 

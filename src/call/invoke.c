@@ -194,7 +194,7 @@ static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
         call->unprocessed || (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
     if (call->resent || call->x.received_head || !is_safe || !cn_invoke_can_restart(call)) return false;
     call->resent = true;
-    call->not_before_ms = 0;
+    call->not_before_ms = call->pause_ms = 0;
     cn_invoke_restart(call);
     return true;
 }

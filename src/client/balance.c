@@ -102,7 +102,7 @@ static bool cn_balance_change(cn_backend_t *backend, const char *const *addresse
     cn_mem_release(backend->client->allocator, backend->addresses);
     backend->addresses = copy;
     backend->address_count = count;
-    backend->rest_until_ms = 0;
+    backend->rest_until_ms = backend->rest_ms = 0;
     return true;
 }
 

@@ -35,7 +35,7 @@
    Time. With sockets the loop is the host: its clock, its timer. Without, connections are (api/conn.h): what they are
    fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
    start dials before it returns. What begins where nobody tells the time counts from when it is told next: deadlines,
-   limits of dialling.
+   limits of dialling, rests and pauses. To be told it soon a connection is made due.
 
    Failures. When rounds of dialling fail and nothing is left that could become a connection, the calls that wait since
    before each backend's last failure end with the reason, UNAVAILABLE or what the dialer said; those that come while
@@ -116,7 +116,7 @@ static void cn_client_settle(connect_client_t *client) {
     }
     cn_client_run_pokes(client);
     if (client->free_wanted) return;
-    if (client->dirty) client->due_ms = CN_MAX(cn_client_now_ms(client), 0);
+    if (client->dirty || client->undated) client->due_ms = CN_MAX(cn_client_now_ms(client), 0);
     if (client->host) {
         client->host->wake_at(client, client->due_ms);
     } else {
@@ -207,7 +207,8 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     const int64_t now = cn_client_now_ms(client);
     int64_t due_ms = call->deadline_ms;
     cn_list_t *list = &client->waiting[call->lane];
-    if (call->opening || (call->not_before_ms > CN_MAX(now, 0) && (client->host || cn_client_any_conn(client)))) {
+    const bool pauses = call->not_before_ms > CN_MAX(now, 0) || call->pause_ms;
+    if (call->opening || (pauses && (client->host || cn_client_any_conn(client)))) {
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
@@ -217,8 +218,11 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     client->dirty = true;
 }
 
-/* Has a call's deadline count from now on, if it has not begun yet. told_ms: -1: the time is not known. */
+/* Has a call's pause and deadline count from now on, if they have not begun yet. told_ms: -1: the time is not known. */
 static bool cn_client_date(connect_call_t *call, int64_t told_ms) {
+    if (call->pause_ms && told_ms < 0) return false;
+    if (call->pause_ms) call->not_before_ms = told_ms + call->pause_ms;
+    call->pause_ms = 0;
     if (call->deadline_ms != INT64_MAX || call->rpc.timeout_ms == CN_TIMEOUT_NONE) return true;
     if (told_ms >= 0) call->deadline_ms = told_ms + call->rpc.timeout_ms;
     return told_ms >= 0;
@@ -241,7 +245,7 @@ static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, 
                     client->failure.text);
             cn_invoke_end(call);
             cn_call_release_if_done(call);
-        } else if (list == &client->paused && call->not_before_ms <= now_ms) {
+        } else if (list == &client->paused && !call->pause_ms && call->not_before_ms <= now_ms) {
             call->waits_since_ms = now_ms;
             cn_client_move(call, client->waiting[call->lane].next);
             client->waiting_due_ms = CN_MIN(client->waiting_due_ms, call->deadline_ms);
@@ -839,7 +843,7 @@ static bool cn_client_admits(connect_client_t *client, unsigned lane, connect_er
 /* No interceptor holds the call back: it begins, or waits. */
 static void cn_client_on_passed(connect_call_t *call) {
     connect_client_t *client = (connect_client_t *)call->owner;
-    call->not_before_ms = 0;
+    call->not_before_ms = call->pause_ms = 0;
     if (cn_list_empty(&client->waiting[call->lane]) && cn_client_place(client, call)) return;
     if (client->no_queue) {
         cn_error_set(&call->rpc.error, CONNECT_UNAVAILABLE, "no connection is ready to take a call (no_queue)");

@@ -40,6 +40,7 @@ struct cn_backend_t { /* what calls are spread over: an address, all addresses o
     uint32_t faults;       /* rounds that failed in a row */
     int64_t fault_ms;      /* when the last one did; INT64_MIN: none has */
     int64_t rest_until_ms; /* nothing is dialled before */
+    int64_t rest_ms;       /* a rest that counts from when the time is told next; 0: none */
     bool ready;            /* as last told */
 };
 

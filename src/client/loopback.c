@@ -100,7 +100,7 @@ CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *add
 static bool cn_loopback_advance(cn_loopback_end_t *end) {
     int64_t now_ms = end->loopback->now_ms;
     if (!end->conn->opened) {
-        cn_conn_opened(end->conn, now_ms);
+        connect_conn_opened(end->conn, now_ms);
     } else if (end->is_woken || connect_conn_deadline_ms(end->conn) <= now_ms) {
         end->is_woken = false;
         connect_conn_feed(end->conn, "", 0, now_ms);

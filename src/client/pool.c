@@ -19,7 +19,8 @@
    CN_POOL_REST_MS on, doubled by each fault to CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
 
    Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above. Without a host
-   the time is known only while a connection is fed: who was dialled at another moment counts from the next one.
+   the time is known only while a connection is fed: who was dialled at another moment counts from the next one, and so
+   does a rest. A connection that its dialer opens later is fed, too: that tells the time, and no more.
 
    Events of connections only take notes; connections are dialled and closed in cn_pool_advance, out of all events. */
 
@@ -113,15 +114,23 @@ static void cn_pool_note(
         snprintf(client->failure.text, sizeof client->failure.text, "the connection to %s was closed", address);
 }
 
+/* Has a rest count from now on, if the time is known and it has not begun yet. */
+static void cn_pool_date_rest(cn_backend_t *backend) {
+    const int64_t told_ms = cn_client_told_ms(backend->client);
+    if (!backend->rest_ms || told_ms < 0) return;
+    backend->rest_until_ms = told_ms + backend->rest_ms;
+    backend->rest_ms = 0;
+}
+
 static void cn_pool_fault(cn_pool_t *pool) {
     cn_backend_t *backend = pool->backend;
     connect_client_t *client = backend->client;
-    int64_t now = cn_client_now_ms(client);
     pool->tried = 0;
     backend->faults++;
-    backend->fault_ms = now;
-    backend->rest_until_ms =
-        CN_MAX(now, 0) + cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
+    backend->fault_ms = cn_client_now_ms(client);
+    backend->rest_ms = cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
+    if (cn_client_told_ms(client) < 0) client->undated = true;
+    cn_pool_date_rest(backend);
     client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
     client->name.is_stale = true; /* its addresses may be others by now */
 }
@@ -130,7 +139,7 @@ static void cn_pool_fault(cn_pool_t *pool) {
 static bool cn_pool_rests(const cn_pool_t *pool, int64_t now_ms) {
     const connect_client_t *client = pool->backend->client;
     cn_list_t *node;
-    if (pool->backend->rest_until_ms <= now_ms) return false;
+    if (!pool->backend->rest_ms && pool->backend->rest_until_ms <= now_ms) return false;
     if (client->host) return true;
     for (node = client->backends.next; node != &client->backends; node = node->next) {
         const cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, node);
@@ -169,15 +178,18 @@ static void cn_pool_dial(cn_pool_t *pool, size_t address) {
     if (conn->dialled_ms < 0) client->undated = true;
     cn_list_append(&pool->conns, &conn->node);
     conn->dial_code = client->dial(conn, backend->addresses[address], client->dial_user);
+    conn->opens_later = conn->opens_later || conn->dial_code == CONNECT_LATER;
+    if (conn->dial_code == CONNECT_LATER) conn->dial_code = CONNECT_OK;
     if (conn->dial_code == CONNECT_OK) return;
     if (!conn->http.failure) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
     connect_conn_close(conn);
 }
 
-/* Has those that were dialled when nobody told the time count from now on. */
+/* Has what began when nobody told the time count from now on. */
 static void cn_pool_date(cn_pool_t *pool) {
     const int64_t told_ms = cn_client_told_ms(pool->backend->client);
     cn_list_t *node;
+    cn_pool_date_rest(pool->backend);
     for (node = pool->conns.next; node != &pool->conns; node = node->next) {
         connect_conn_t *conn = cn_pool_conn(node);
         if (conn->dialled_ms >= 0 || told_ms < 0) continue;

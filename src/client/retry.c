@@ -54,13 +54,15 @@ CN_PRIVATE void cn_retry_count_call(connect_client_t *client) {
 CN_PRIVATE bool cn_retry_take(connect_client_t *client, connect_call_t *call, connect_code_t code) {
     const connect_retry_t *retry = &client->retry;
     const bool is_safe = call->unprocessed || call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS;
-    int64_t now = cn_client_now_ms(client), pause;
+    const int64_t now = cn_client_now_ms(client), told = cn_client_told_ms(client);
+    int64_t pause;
     if (!is_safe || call->attempts >= retry->attempts || !(retry->codes & (1u << code))) return false;
     if (client->retry_tokens < CN_RETRY_COST) return false;
     pause = cn_retry_pause_ms(&client->random, call->attempts, retry->backoff_ms, retry->backoff_max_ms);
     if (now >= 0 && call->deadline_ms != INT64_MAX && call->deadline_ms - now <= pause) return false;
     client->retry_tokens -= CN_RETRY_COST;
-    call->not_before_ms = now < 0 ? 0 : now + pause;
+    call->not_before_ms = told < 0 ? 0 : told + pause;
+    call->pause_ms = told < 0 ? pause : 0;
     return true;
 }
 #endif

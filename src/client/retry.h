@@ -13,6 +13,6 @@ CN_PRIVATE int64_t cn_retry_pause_ms(uint64_t *random, uint32_t failures, uint32
 /* Pays a call into the budget. */
 CN_PRIVATE void cn_retry_count_call(connect_client_t *client);
 /* Tells whether a call that failed with this code is made again by the client's policy, and takes it out of the budget.
-   The call is not to begin before call->not_before_ms. */
+   The call is not to begin before call->not_before_ms, or call->pause_ms have passed since the time was told next. */
 CN_PRIVATE bool cn_retry_take(connect_client_t *client, connect_call_t *call, connect_code_t code);
 #endif

@@ -12,7 +12,9 @@
 
    Decoding
    - The field is found by number: fields[number - 1] for the dense ones, else the next one behind the last found, else
-     by bisection. What happens then is one jump on cn_pb_ops[kind][wire type].
+     by bisection. What happens then is one jump on cn_pb_ops[kind][wire type], another one if it is repeated.
+   - Records of one repeated text or message field that stand one behind the other are read in one go. Entries of maps
+     of texts, as they are nearly always written, are read without the tables.
    - Known number, unfitting wire type: an unknown field. Numeric fields that are repeated take both forms. A closed
      enum's unknown number goes to the unknown fields as the record it came in, from a packed record as records of its
      own, from a map's entry as the whole entry.
@@ -244,19 +246,22 @@ static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
     return capacity;
 }
 
-/* Makes room in a list for `more` items. Its member in the message is set, its count stays. */
-static CN_APART char *cn_pb_list_grow(
-    cn_pb_decoder_t *d, char *member, cn_message_list_t *list, size_t size, size_t more, const char *at) {
-    const size_t capacity = cn_pb_capacity(list);
-    size_t wanted = list->count + more, twice = capacity * 2;
-    char *block = NULL, *items;
+/* Makes room in a list for `more` items. */
+static CN_APART bool cn_pb_list_grow(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+    cn_message_list_t list;
+    size_t capacity, wanted, twice;
+    char *block = NULL;
+    memcpy(&list, member, sizeof list);
+    capacity = cn_pb_capacity(&list);
+    wanted = list.count + more;
+    twice = capacity * 2;
     if (wanted < twice && (twice - capacity) <= d->memory_left / size) wanted = twice;
     if ((wanted - capacity) > d->memory_left / size) {
         cn_pb_exhausted(d, at, "decoded elements need more than memory_max");
-        return NULL;
+        return false;
     }
     d->memory_left -= (wanted - capacity) * size;
-    if (list->items) { /* the arena's, taken below: not const */
+    if (list.items) { /* the arena's, taken below: not const */
         memcpy(&block, member, sizeof block);
         block -= CN_PB_HEAD;
     }
@@ -264,38 +269,45 @@ static CN_APART char *cn_pb_list_grow(
         (char *)cn_arena_grow(d->arena, block, block ? CN_PB_HEAD + capacity * size : 0, CN_PB_HEAD + wanted * size);
     if (!block) {
         cn_pb_exhausted(d, at, "out of memory");
-        return NULL;
+        return false;
     }
     memcpy(block, &wanted, sizeof wanted);
-    items = block + CN_PB_HEAD;
-    list->items = items;
-    memcpy(member, list, sizeof *list);
-    return items;
+    list.items = block + CN_PB_HEAD;
+    memcpy(member, &list, sizeof list);
+    return true;
 }
 
-/* Where the next item of a list goes; its count is raised. more: how many are known to come. */
-static inline CN_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+/* For how many items more a list has room. */
+static inline CN_HOT size_t cn_pb_list_room(const char *member) {
     cn_message_list_t list;
-    char *items;
     memcpy(&list, member, sizeof list);
+    return cn_pb_capacity(&list) - list.count;
+}
+
+/* Where the next item of a list goes, if it has room for it. */
+static inline CN_HOT char *cn_pb_list_end(const char *member, size_t size) {
+    char *items;
+    size_t count;
     memcpy(&items, member, sizeof items);
-    if (CN_UNLIKELY(list.count == cn_pb_capacity(&list))) {
-        items = cn_pb_list_grow(d, member, &list, size, more, at);
-        if (!items) return NULL;
-    }
-    items += list.count * size;
-    list.count++;
-    memcpy(member + offsetof(cn_message_list_t, count), &list.count, sizeof list.count);
-    return items;
+    memcpy(&count, member + offsetof(cn_message_list_t, count), sizeof count);
+    return items ? items + count * size : NULL;
+}
+
+static inline CN_HOT void cn_pb_list_add(char *member, size_t more) {
+    size_t count;
+    member += offsetof(cn_message_list_t, count);
+    memcpy(&count, member, sizeof count);
+    count += more;
+    memcpy(member, &count, sizeof count);
 }
 
 static CN_APART bool cn_pb_keep_new(cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
     connect_str_t view;
-    char *item = cn_pb_append(d, member, sizeof view, 1, from);
-    if (!item) return false;
     view.data = from;
     view.len = len;
-    memcpy(item, &view, sizeof view);
+    if (!cn_pb_list_room(member) && !cn_pb_list_grow(d, member, sizeof view, 1, from)) return false;
+    memcpy(cn_pb_list_end(member, sizeof view), &view, sizeof view);
+    cn_pb_list_add(member, 1);
     return true;
 }
 
@@ -482,30 +494,29 @@ static const char *cn_pb_unpack_closed(cn_pb_decoder_t *d, const connect_type_t 
     return p;
 }
 
-static CN_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+/* Reads the numbers of a packed record; p is at its length. */
+static CN_APART const char *cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
     char *message, const char *p, const char *end) {
     char *member = message + field->offset, *items;
     cn_message_list_t list;
-    size_t size, n, added;
+    size_t size, n, added, len;
     unsigned op;
-    if (p == end) return true;
+    p = cn_pb_len(d, p, end, &len);
+    if (!p || len == 0) return p;
+    end = p + len;
     op = cn_pb_ops[field->kind & 31][CONNECT_WIRE_VARINT];
     if (op != CN_PB_UNKNOWN) {
-        if ((unsigned char)end[-1] >= 0x80) return cn_pb_bad(d, p, "truncated") != NULL;
+        if ((unsigned char)end[-1] >= 0x80) return cn_pb_bad(d, p, "truncated");
         n = cn_pb_count_varints(p, end);
         size = op == CN_PB_BOOL ? sizeof(bool) : op == CN_PB_VARINT64 || op == CN_PB_SINT64 ? 8 : 4;
     } else {
         size = cn_pb_ops[field->kind & 31][CONNECT_WIRE_FIXED64] ? 8 : 4;
-        if ((size_t)(end - p) % size) return cn_pb_bad(d, p, "truncated") != NULL;
-        n = (size_t)(end - p) / size;
+        if (len % size) return cn_pb_bad(d, p, "truncated");
+        n = len / size;
     }
     memcpy(&list, member, sizeof list);
-    memcpy(&items, member, sizeof items);
-    if (cn_pb_capacity(&list) - list.count < n) {
-        items = cn_pb_list_grow(d, member, &list, size, n, p);
-        if (!items) return false;
-    }
-    items += list.count * size;
+    if (cn_pb_capacity(&list) - list.count < n && !cn_pb_list_grow(d, member, size, n, p)) return NULL;
+    items = cn_pb_list_end(member, size);
     added = n;
     switch (op) {
     case CN_PB_VARINT64: p = cn_pb_unpack(d, CN_PB_VARINT64, items, n, p, end); break;
@@ -534,10 +545,8 @@ static CN_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type
 #endif
         break;
     }
-    if (!p) return false;
-    list.count += added;
-    memcpy(member + offsetof(cn_message_list_t, count), &list.count, sizeof list.count);
-    return true;
+    if (p) cn_pb_list_add(member, added);
+    return p ? end : NULL;
 }
 
 /* The message that a singular field holds, made if there is none. */
@@ -564,251 +573,347 @@ static inline CN_HOT char *cn_pb_sub(
     return held;
 }
 
-static CN_COLD const char *cn_pb_failed_at(
-    cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field, const char *message, bool inside) {
-    cn_message_list_t list = {NULL, 0};
-    if (!field) return NULL;
-    if (field->flags & CONNECT_FIELD_REPEATED) memcpy(&list, message + field->offset, sizeof list);
-    cn_pb_failure_at(&d->failure, type, field, inside && list.count ? list.count - 1 : list.count);
-    return NULL;
+static const char *cn_pb_records(
+    cn_pb_decoder_t *d, const connect_type_t *type, char *message, const char *p, const char *end, uint32_t group);
+
+/* As cn_pb_is_ascii, where memory may be read up to `limit`: a short text is one block, with what stands behind it. */
+static inline CN_HOT bool cn_pb_is_ascii_before(const char *p, size_t len, const char *limit) {
+#if defined(__SSE2__) && defined(__GNUC__)
+    if (len <= 16 && CN_LIKELY(limit - p >= 16)) {
+        const __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
+        return ((unsigned)_mm_movemask_epi8(block) & ((1u << len) - 1)) == 0;
+    }
+#else
+    (void)limit;
+#endif
+    return cn_pb_is_ascii(p, len);
 }
 
-/* Ends a map entry: a message that is its value is there even if it was not sent. Gives it back to the wire if its
-   closed enum does not know the number. */
-static CN_APART bool cn_pb_entry(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
-    char *message, char *entry, const char *from, const char *to) {
-    const connect_type_t *entry_type = type->types[field->type];
-    const connect_field_t *value = &entry_type->fields[1];
-    if (d->entry_unknown) {
-        char *count_at = message + field->offset + offsetof(cn_message_list_t, count);
-        size_t count;
-        d->entry_unknown = false;
-        memcpy(&count, count_at, sizeof count);
-        count--;
-        memcpy(count_at, &count, sizeof count);
-        return cn_pb_keep(d, type, message, from, (size_t)(to - from));
+static inline CN_HOT bool cn_pb_is_utf8_before(const char *p, size_t len, const char *limit) {
+    connect_str_t text;
+    if (CN_LIKELY(cn_pb_is_ascii_before(p, len, limit))) return true;
+    text.data = p;
+    text.len = len;
+    return cn_utf8_valid(text);
+}
+
+/* Reads a text; p is at its length. */
+static inline CN_HOT const char *cn_pb_text(
+    cn_pb_decoder_t *d, unsigned flags, const char *p, const char *end, connect_str_t *text) {
+    size_t len;
+    p = cn_pb_len(d, p, end, &len);
+    if (CN_UNLIKELY(!p)) return NULL;
+    if ((flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8_before(p, len, d->limit)))
+        return cn_pb_bad(d, p, "not UTF-8");
+    text->data = p;
+    text->len = len;
+    return p + len;
+}
+
+/* The tag from start to p, if it has one byte: a run of such is read in one go. -1: it has more. */
+static inline CN_HOT int cn_pb_short_tag(const char *start, const char *p) {
+    return p - start == 1 ? (unsigned char)*start : -1;
+}
+
+/* Reads a run of texts; the first tag is from start to p. */
+static CN_APART const char *cn_pb_texts(
+    cn_pb_decoder_t *d, const connect_field_t *field, char *member, const char *start, const char *p, const char *end) {
+    const int tag = cn_pb_short_tag(start, p);
+    size_t room = cn_pb_list_room(member);
+    char *item = cn_pb_list_end(member, sizeof(connect_str_t));
+    for (;; item += sizeof(connect_str_t)) {
+        const char *const at = p;
+        connect_str_t text;
+        p = cn_pb_text(d, field->flags, p, end, &text);
+        if (CN_UNLIKELY(!p)) return NULL;
+        if (CN_UNLIKELY(room == 0)) {
+            const size_t more = cn_pb_run(p, end, start, (size_t)(at - start));
+            if (!cn_pb_list_grow(d, member, sizeof text, more, at)) return NULL;
+            room = cn_pb_list_room(member);
+            item = cn_pb_list_end(member, sizeof text);
+        }
+        memcpy(item, &text, sizeof text);
+        cn_pb_list_add(member, 1);
+        room--;
+        if (p == end || (unsigned char)*p != tag) return p;
+        start = p++;
     }
-    return value->kind != CONNECT_KIND_MESSAGE ||
-        cn_pb_sub(d, entry_type->types[value->type], value, entry, from) != NULL;
+}
+
+/* Tells whether a number may stand in an enum's field. */
+static inline bool cn_pb_enum_takes(const connect_enum_t *type, uint32_t number) {
+    return !type->closed || cn_message_enum_has(type, (int32_t)number);
+}
+
+/* Reads a number that stands alone, though its field is repeated; the tag is from start to p. */
+static CN_APART const char *cn_pb_unpacked(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+    char *message, uint32_t tag, const char *start, const char *p, const char *end) {
+    char *member = message + field->offset;
+    const size_t size = cn_message_value_size(type, field);
+    unsigned op = cn_pb_ops[field->kind & 31][tag & 7];
+    const char *const at = p;
+    uint64_t value;
+    if (op == CN_PB_FIXED64 || op == CN_PB_FIXED32) {
+        if ((size_t)(end - p) < size) return cn_pb_bad(d, p, "truncated");
+        value = op == CN_PB_FIXED64 ? cn_pb_load64(p) : cn_pb_load32(p);
+        op = op == CN_PB_FIXED64 ? CN_PB_VARINT64 : CN_PB_VARINT32;
+        p += size;
+    } else {
+        p = cn_pb_varint(d, p, end, &value);
+        if (!p) return NULL;
+        if (op == CN_PB_ENUM && !cn_pb_enum_takes(type->enums[field->type], (uint32_t)value))
+            return cn_pb_keep(d, type, message, start, (size_t)(p - start)) ? p : NULL;
+    }
+    if (!cn_pb_list_room(member) && !cn_pb_list_grow(d, member, size, 4, at)) return NULL;
+    cn_pb_unpack_one(op, cn_pb_list_end(member, size), 0, value);
+    cn_pb_list_add(member, 1);
+    return p;
+}
+
+/* A message that is the value of a map's entry is there even if it was not sent. */
+static inline bool cn_pb_entry_value(cn_pb_decoder_t *d, const connect_type_t *entry, char *item, const char *at) {
+    const connect_field_t *value = &entry->fields[1];
+    return value->kind != CONNECT_KIND_MESSAGE || cn_pb_sub(d, entry->types[value->type], value, item, at) != NULL;
+}
+
+/* Tells whether a map is from string to string or bytes. */
+static bool cn_pb_is_of_texts(const connect_type_t *entry) {
+    return entry->fields[0].kind == CONNECT_KIND_STRING && cn_message_is_text(&entry->fields[1]) &&
+        entry->size == 2 * sizeof(connect_str_t);
+}
+
+/* Reads an entry of such a map, if it has the form in which nearly all are written: key and value, in this order, of
+   less than 128 bytes each, in ASCII; so tags and lengths are ASCII, too. Returns false: it has not. */
+static inline CN_HOT bool cn_pb_entry_of_texts(
+    const connect_type_t *entry, char *item, const char *p, const char *end, const char *limit) {
+    connect_str_t key, value;
+    if (CN_UNLIKELY(end - p < 4 || p[0] != (1 << 3 | CONNECT_WIRE_BYTES))) return false;
+    key.data = p + 2;
+    key.len = (unsigned char)p[1];
+    if (CN_UNLIKELY(key.len > (size_t)(end - p) - 4)) return false;
+    value.data = key.data + key.len + 2;
+    value.len = (size_t)(end - value.data);
+    if (CN_UNLIKELY(value.data[-2] != (2 << 3 | CONNECT_WIRE_BYTES) || (unsigned char)value.data[-1] != value.len))
+        return false;
+    if (CN_UNLIKELY(!cn_pb_is_ascii_before(p, (size_t)(end - p), limit))) return false;
+    memcpy(item + entry->fields[0].offset, &key, sizeof key);
+    memcpy(item + entry->fields[1].offset, &value, sizeof value);
+    return true;
+}
+
+/* Reads a run of messages; the first tag is from start to p. */
+static CN_APART const char *cn_pb_messages(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+    char *message, const char *start, const char *p, const char *end) {
+    const connect_type_t *const sub = type->types[field->type];
+    const bool is_map = (field->flags & CONNECT_FIELD_MAP) != 0, is_map_of_texts = is_map && cn_pb_is_of_texts(sub);
+    const int tag = cn_pb_short_tag(start, p);
+    char *const member = message + field->offset, *item = cn_pb_list_end(member, sub->size);
+    size_t room = cn_pb_list_room(member);
+    for (;;) {
+        const char *const at = p;
+        size_t len;
+        p = cn_pb_len(d, p, end, &len);
+        if (CN_UNLIKELY(!p)) return NULL;
+        if (CN_UNLIKELY(d->depth_left == 0)) return cn_pb_bad(d, start, "nested deeper than depth_max");
+        if (CN_UNLIKELY(room == 0)) {
+            const size_t more = cn_pb_run(p + len, end, start, (size_t)(at - start));
+            if (!cn_pb_list_grow(d, member, sub->size, more, at)) return NULL;
+            room = cn_pb_list_room(member);
+            item = cn_pb_list_end(member, sub->size);
+        }
+        if (!is_map_of_texts || !cn_pb_entry_of_texts(sub, item, p, p + len, d->limit)) {
+            connect_message_init(sub, item);
+            d->depth_left--;
+            if (CN_UNLIKELY(!cn_pb_records(d, sub, item, p, p + len, 0))) return NULL;
+            d->depth_left++;
+            if (is_map && !cn_pb_entry_value(d, sub, item, at)) return NULL;
+        }
+        p += len;
+        if (CN_UNLIKELY(d->entry_unknown)) {
+            d->entry_unknown = false;
+            if (!cn_pb_keep(d, type, message, start, (size_t)(p - start))) return NULL;
+        } else {
+            cn_pb_list_add(member, 1);
+            item += sub->size;
+            room--;
+        }
+        if (p == end || (unsigned char)*p != tag) return p;
+        start = p++;
+    }
+}
+
+/* Reads a group; p is behind its tag. */
+static CN_APART const char *cn_pb_group(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+    char *message, const char *start, const char *p, const char *end) {
+    const connect_type_t *sub = type->types[field->type];
+    const bool repeated = (field->flags & CONNECT_FIELD_REPEATED) != 0;
+    char *const member = message + field->offset, *item;
+    if (d->depth_left == 0) return cn_pb_bad(d, start, "nested deeper than depth_max");
+    if (repeated) {
+        if (!cn_pb_list_room(member) && !cn_pb_list_grow(d, member, sub->size, 1, p)) return NULL;
+        item = cn_pb_list_end(member, sub->size);
+        connect_message_init(sub, item);
+    } else {
+        item = cn_pb_sub(d, sub, field, message, p);
+        if (!item) return NULL;
+    }
+    d->depth_left--;
+    p = cn_pb_records(d, sub, item, p, end, field->number);
+    if (!p) return NULL;
+    d->depth_left++;
+    if (repeated) cn_pb_list_add(member, 1);
+    return p;
+}
+
+static CN_COLD void cn_pb_failed_at(
+    cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field, const char *message) {
+    cn_message_list_t list = {NULL, 0};
+    if (field->flags & CONNECT_FIELD_REPEATED) memcpy(&list, message + field->offset, sizeof list);
+    cn_pb_failure_at(&d->failure, type, field, list.count);
 }
 
 /* Reads records up to `end`, or up to the end of the group of that number (0: none). Returns where it ended. */
 static const char *cn_pb_records(
     cn_pb_decoder_t *d, const connect_type_t *type, char *message, const char *p, const char *end, uint32_t group) {
-    const connect_field_t *const fields = type->fields, *field = NULL;
-    const uint32_t dense = type->dense;
-    size_t next = dense;
-    bool inside = false;
+    size_t next = type->dense;
     while (p < end) {
-        const char *start = p, *at;
+        const connect_field_t *field = type->fields;
+        const char *const start = p;
         uint32_t tag, number, low;
-        unsigned flags;
+        unsigned op, flags;
         uint64_t value;
-        size_t len, more;
+        size_t len;
         char *to;
         p = cn_pb_tag(d, p, end, &tag);
         if (CN_UNLIKELY(!p)) return NULL;
         number = tag >> 3;
-        if (CN_LIKELY(number - 1 < dense)) {
-            field = fields + (number - 1);
+        if (CN_LIKELY(number - 1 < type->dense)) {
+            field += number - 1;
         } else {
-            while (next < type->field_count && fields[next].number < number)
+            while (next < type->field_count && field[next].number < number)
                 next++;
-            if (CN_LIKELY(next < type->field_count && fields[next].number == number)) {
-                field = fields + next++;
+            if (CN_LIKELY(next < type->field_count && field[next].number == number)) {
+                field += next++;
             } else {
                 field = cn_message_field_number(type, number);
                 if (!field) goto unknown;
-                next = (size_t)(field - fields) + 1;
+                next = (size_t)(field - type->fields) + 1;
             }
         }
         flags = field->flags;
-        at = p;
-        switch (cn_pb_ops[field->kind & 31][tag & 7]) {
+        op = cn_pb_ops[field->kind & 31][tag & 7];
+        to = message + field->offset;
+        if (flags & CONNECT_FIELD_REPEATED) {
+            switch (op) {
+            case CN_PB_UNKNOWN: goto unknown;
+            case CN_PB_TEXT: p = cn_pb_texts(d, field, to, start, p, end); break;
+            case CN_PB_MESSAGE: p = cn_pb_messages(d, type, field, message, start, p, end); break;
+            case CN_PB_GROUP: p = cn_pb_group(d, type, field, message, start, p, end); break;
+            case CN_PB_PACKED: p = cn_pb_packed(d, type, field, message, p, end); break;
+            default: p = cn_pb_unpacked(d, type, field, message, tag, start, p, end); break;
+            }
+            if (CN_UNLIKELY(!p)) goto failed;
+            continue;
+        }
+        switch (op) {
         case CN_PB_VARINT64:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
-            goto store64;
+            memcpy(to, &value, 8);
+            break;
         case CN_PB_SINT64:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             value = cn_pb_zigzag64_decode(value);
-            goto store64;
+            memcpy(to, &value, 8);
+            break;
         case CN_PB_FIXED64:
             if (CN_UNLIKELY(end - p < 8)) goto truncated;
             value = cn_pb_load64(p);
             p += 8;
-        store64:
-            to = message + field->offset;
-            if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
-                if (flags & CONNECT_FIELD_REPEATED) {
-                    to = cn_pb_append(d, to, 8, 4, at);
-                    if (CN_UNLIKELY(!to)) goto failed;
-                } else {
-                    cn_message_mark(field, message);
-                }
-            }
             memcpy(to, &value, 8);
-            continue;
+            break;
         case CN_PB_ENUM:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             low = (uint32_t)value;
-            if (type->enums[field->type]->closed && !cn_message_enum_has(type->enums[field->type], (int32_t)low)) {
+            if (!cn_pb_enum_takes(type->enums[field->type], low)) {
                 d->entry_unknown = type->is_map_entry;
                 if (!cn_pb_keep(d, type, message, start, (size_t)(p - start))) goto failed;
                 continue;
             }
-            goto store32;
+            memcpy(to, &low, 4);
+            break;
         case CN_PB_VARINT32:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             low = (uint32_t)value;
-            goto store32;
+            memcpy(to, &low, 4);
+            break;
         case CN_PB_SINT32:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             low = cn_pb_zigzag32_decode((uint32_t)value);
-            goto store32;
+            memcpy(to, &low, 4);
+            break;
         case CN_PB_FIXED32:
             if (CN_UNLIKELY(end - p < 4)) goto truncated;
             low = cn_pb_load32(p);
             p += 4;
-        store32:
-            to = message + field->offset;
-            if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
-                if (flags & CONNECT_FIELD_REPEATED) {
-                    to = cn_pb_append(d, to, 4, 4, at);
-                    if (CN_UNLIKELY(!to)) goto failed;
-                } else {
-                    cn_message_mark(field, message);
-                }
-            }
             memcpy(to, &low, 4);
-            continue;
+            break;
         case CN_PB_BOOL: {
             bool truth;
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             truth = value != 0;
-            to = message + field->offset;
-            if (flags & CONNECT_FIELD_REPEATED) {
-                to = cn_pb_append(d, to, sizeof truth, 8, at);
-                if (CN_UNLIKELY(!to)) goto failed;
-            } else {
-                cn_message_mark(field, message);
-            }
             memcpy(to, &truth, sizeof truth);
-            continue;
+            break;
         }
         case CN_PB_TEXT: {
-            connect_str_t view;
-            for (;;) {
-                p = cn_pb_len(d, p, end, &len);
-                if (CN_UNLIKELY(!p)) goto failed;
-                if ((flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8(p, len))) {
-                    cn_pb_bad(d, p, "not UTF-8");
-                    goto failed;
-                }
-                view.data = p;
-                view.len = len;
-                p += len;
-                to = message + field->offset;
-                if (CN_LIKELY(!(flags & CONNECT_FIELD_REPEATED))) break;
-                {
-                    cn_message_list_t list;
-                    memcpy(&list, to, sizeof list);
-                    more = list.count == cn_pb_capacity(&list) ? cn_pb_run(p, end, start, (size_t)(at - start)) : 0;
-                }
-                to = cn_pb_append(d, to, sizeof view, more, at);
-                if (CN_UNLIKELY(!to)) goto failed;
-                memcpy(to, &view, sizeof view);
-                if (tag >= 0x80 || p == end || (unsigned char)*p != tag) break;
-                start = p++;
-                at = p;
-            }
-            if (flags & CONNECT_FIELD_REPEATED) continue;
-            if (flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) cn_message_mark(field, message);
-            memcpy(to, &view, sizeof view);
-            continue;
+            connect_str_t text;
+            p = cn_pb_text(d, flags, p, end, &text);
+            if (CN_UNLIKELY(!p)) goto failed;
+            memcpy(to, &text, sizeof text);
+            break;
         }
         case CN_PB_MESSAGE: {
             const connect_type_t *sub = type->types[field->type];
-            for (;;) {
-                p = cn_pb_len(d, p, end, &len);
-                if (CN_UNLIKELY(!p)) goto failed;
-                if (CN_UNLIKELY(d->depth_left == 0)) goto too_deep;
-                if (flags & CONNECT_FIELD_REPEATED) {
-                    cn_message_list_t list;
-                    to = message + field->offset;
-                    memcpy(&list, to, sizeof list);
-                    more =
-                        list.count == cn_pb_capacity(&list) ? cn_pb_run(p + len, end, start, (size_t)(at - start)) : 0;
-                    to = cn_pb_append(d, to, sub->size, more, at);
-                    if (CN_UNLIKELY(!to)) goto failed;
-                    connect_message_init(sub, to);
-                } else {
-                    to = cn_pb_sub(d, sub, field, message, at);
-                    if (CN_UNLIKELY(!to)) goto failed;
-                }
-                d->depth_left--;
-                inside = true;
-                if (CN_UNLIKELY(!cn_pb_records(d, sub, to, p, p + len, 0))) goto failed;
-                inside = false;
-                d->depth_left++;
-                p += len;
-                if (!(flags & CONNECT_FIELD_REPEATED)) break;
-                if ((flags & CONNECT_FIELD_MAP) && !cn_pb_entry(d, type, field, message, to, start, p)) goto failed;
-                if (tag >= 0x80 || p == end || (unsigned char)*p != tag) break;
-                start = p++;
-                at = p;
-            }
-            continue;
-        }
-        case CN_PB_GROUP: {
-            const connect_type_t *sub = type->types[field->type];
-            if (d->depth_left == 0) goto too_deep;
-            if (flags & CONNECT_FIELD_REPEATED) {
-                to = cn_pb_append(d, message + field->offset, sub->size, 1, at);
-                if (to) connect_message_init(sub, to);
-            } else {
-                to = cn_pb_sub(d, sub, field, message, at);
-            }
-            if (!to) goto failed;
+            const char *const at = p;
+            p = cn_pb_len(d, p, end, &len);
+            if (CN_UNLIKELY(!p)) goto failed;
+            if (CN_UNLIKELY(d->depth_left == 0)) goto too_deep;
+            to = cn_pb_sub(d, sub, field, message, at);
+            if (CN_UNLIKELY(!to)) goto failed;
             d->depth_left--;
-            inside = true;
-            p = cn_pb_records(d, sub, to, p, end, number);
-            if (!p) goto failed;
-            inside = false;
+            p = cn_pb_records(d, sub, to, p, p + len, 0);
+            if (CN_UNLIKELY(!p)) goto failed;
             d->depth_left++;
             continue;
         }
-        case CN_PB_PACKED:
-            if (!(flags & CONNECT_FIELD_REPEATED)) goto unknown;
-            p = cn_pb_len(d, p, end, &len);
+        case CN_PB_GROUP:
+            p = cn_pb_group(d, type, field, message, start, p, end);
             if (CN_UNLIKELY(!p)) goto failed;
-            if (!cn_pb_packed(d, type, field, message, p, p + len)) goto failed;
-            p += len;
             continue;
-        default: break;
+        default: goto unknown;
         }
+        if (flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) cn_message_mark(field, message);
+        continue;
     unknown:
-        field = NULL;
         if ((tag & 7) == CN_PB_WIRE_END && number == group && group != 0) return p;
         p = cn_pb_skip(d, p, end, tag, start);
         if (!p || !cn_pb_keep(d, type, message, start, (size_t)(p - start))) return NULL;
         continue;
     truncated:
-        cn_pb_bad(d, at, "truncated");
+        cn_pb_bad(d, p, "truncated");
         goto failed;
     too_deep:
         cn_pb_bad(d, start, "nested deeper than depth_max");
-        goto failed;
+    failed:
+        cn_pb_failed_at(d, type, field, message);
+        return NULL;
     }
-    if (CN_LIKELY(group == 0)) return p;
-    return cn_pb_bad(d, end, "truncated");
-failed:
-    return cn_pb_failed_at(d, type, field, message, inside);
+    return CN_LIKELY(group == 0) ? p : cn_pb_bad(d, end, "truncated");
 }
 
 /* Looks for a required field that is missing, here and below. */

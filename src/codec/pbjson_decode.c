@@ -23,7 +23,7 @@
        string                 a string
        bytes                  base64, padded                 the other alphabet, and unpadded
        enum                   its name; a number, if it      the number
-                              has none; NullValue: null
+                              has none; NullValue 0: null
        message, group         an object, or a form of its own
        repeated               an array
        map                    an object, keys as strings

@@ -66,7 +66,7 @@ static void cn_pbjson_write_not_finite(cn_pbjson_encoder_t *encoder, bool nan, b
 static void cn_pbjson_write_enum(
     cn_pbjson_encoder_t *encoder, const connect_type_t *type, const connect_field_t *field, int32_t value) {
     const char *name;
-    if (cn_pbjson_is_null_value(type, field)) {
+    if (cn_pbjson_is_null_value(type, field) && (value == 0 || type->form == CONNECT_FORM_VALUE)) {
         cn_json_literal(&encoder->writer, CN_STR("null"));
         return;
     }

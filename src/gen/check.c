@@ -13,11 +13,14 @@
 
    An extension has a holder: a struct with this one field, called value.
 
+   A message of the name of a well-known type has its fields: JSON and the helpers in headers rely on them.
+
    Limits: a struct of 65,535 bytes (offsets have 16 bits), as laid out where pointers have 8 bytes; as many bytes of
    names; 65,535 values of an enum. */
 #include "gen/check.h"
 #include "gen/object.h"
 #include "gen/scalar.h"
+#include "gen/wellknown.h"
 
 #define GEN_CHECK_NUMBER_MAX 536870911
 
@@ -622,6 +625,43 @@ static void gen_check_enum(gen_check_t *check, gen_enum_t *enumeration) {
     }
 }
 
+/* ---- Well-known types ---- */
+
+/* "repeated string", "map<string, a.B>" */
+static const char *gen_check_declared_type(gen_context_t *ctx, const gen_field_t *field) {
+    const gen_field_t *value = field->is_map ? field->type->fields.first->next : field;
+    const char *name = value->type ? value->type->full_name
+        : value->enumeration       ? value->enumeration->full_name
+                                   : gen_scalar_kind_name(value->kind);
+    if (field->is_map)
+        return gen_source_printf(ctx, "map<%s, %s>", gen_scalar_kind_name(field->type->fields.first->kind), name);
+    if (field->label == GEN_LABEL_REPEATED) return gen_source_printf(ctx, "repeated %s", name);
+    return field->has || (field->nullable && !field->type) ? gen_source_printf(ctx, "optional %s", name) : name;
+}
+
+static void gen_check_wellknown(gen_check_t *check, const gen_type_t *type) {
+    const gen_wellknown_t *wellknown = gen_wellknown_find(type->full_name);
+    const char *fields = "", *space = "";
+    const gen_oneof_t *oneof = NULL;
+    const gen_field_t *field;
+    size_t left = 7; /* none has more than six */
+    if (!wellknown) return;
+    for (field = type->fields.first; field && left > 0; field = field->next, left--) {
+        if (field->oneof && !field->oneof->synthetic && !oneof) {
+            oneof = field->oneof;
+            fields = gen_source_printf(check->ctx, "%s%soneof %s {", fields, space, oneof->name);
+            space = " ";
+        }
+        fields = gen_source_printf(check->ctx, "%s%s%s %s = %ld;", fields, space,
+            gen_check_declared_type(check->ctx, field), field->name, (long)field->number);
+        space = " ";
+    }
+    if (oneof) fields = gen_source_printf(check->ctx, "%s }", fields);
+    if (strcmp(fields, wellknown->fields) == 0) return;
+    gen_source_error(check->ctx, type->at, "\"%s\" is a well-known type: it must have its fields, { %s }",
+        type->full_name, wellknown->fields);
+}
+
 /* ---- All ---- */
 
 static void gen_check_type(gen_check_t *check, gen_type_t *type) {
@@ -638,7 +678,6 @@ static void gen_check_type(gen_check_t *check, gen_type_t *type) {
     for (field = type->fields.first; field; field = field->next) {
         gen_check_field(check, field);
         gen_check_reserved_use(check, &names, field->name, field->at);
-        if (field->required) type->has_required = true;
     }
     for (field = type->extensions.first; field; field = field->next) {
         gen_check_field(check, field);
@@ -648,6 +687,7 @@ static void gen_check_type(gen_check_t *check, gen_type_t *type) {
     if (type->is_message_set) gen_check_message_set(check, type);
     gen_check_json_names(check, type);
     gen_check_limits(check, type);
+    gen_check_wellknown(check, type);
     for (enumeration = type->enums.first; enumeration; enumeration = enumeration->next) {
         gen_check_enum(check, enumeration);
     }
@@ -655,18 +695,46 @@ static void gen_check_type(gen_check_t *check, gen_type_t *type) {
         gen_check_type(check, inner);
 }
 
-/* has_required also says that a message below has one. */
-static bool gen_check_spread(gen_type_t *type) {
+/* Notes for each message who has fields of its type, and puts those with required fields on the list. */
+static void gen_check_users(gen_check_t *check, gen_type_t *type, gen_type_t **required) {
     gen_type_t *inner;
-    const gen_field_t *field;
-    bool changed = false;
-    for (inner = type->types.first; inner; inner = inner->next) {
-        if (gen_check_spread(inner)) changed = true;
+    gen_field_t *field;
+    for (field = type->fields.first; field; field = field->next) {
+        if (field->required && !type->has_required) {
+            type->has_required = true;
+            type->next_required = *required;
+            *required = type;
+        }
+        if (field->type) {
+            gen_user_t *user = CONNECT_NEW(&check->ctx->arena, gen_user_t, 1);
+            user->type = type;
+            user->next = field->type->users;
+            field->type->users = user;
+        }
     }
-    for (field = type->fields.first; field && !type->has_required; field = field->next) {
-        if (field->type && field->type->has_required) type->has_required = changed = true;
+    for (inner = type->types.first; inner; inner = inner->next)
+        gen_check_users(check, inner, required);
+}
+
+/* has_required also says that a message below has one: it goes up from field to user. */
+static void gen_check_required(gen_check_t *check) {
+    gen_type_t *required = NULL, *type;
+    const gen_file_t *file;
+    const gen_user_t *user;
+    for (file = check->model->files.first; file; file = file->next) {
+        for (type = file->types.first; type; type = type->next)
+            gen_check_users(check, type, &required);
     }
-    return changed;
+    while (required) {
+        user = required->users;
+        required = required->next_required;
+        for (; user; user = user->next) {
+            if (user->type->has_required) continue;
+            user->type->has_required = true;
+            user->type->next_required = required;
+            required = user->type;
+        }
+    }
 }
 
 static void gen_check_holders(gen_check_t *check, gen_type_t *type) {
@@ -684,7 +752,6 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model) {
     gen_type_t *type;
     gen_enum_t *enumeration;
     gen_field_t *field;
-    bool changed = true;
     memset(&check, 0, sizeof check);
     check.model = model;
     check.ctx = model->ctx;
@@ -699,14 +766,7 @@ GEN_PRIVATE void gen_check_model(gen_model_t *model) {
             gen_check_extension(&check, field);
         }
     }
-    while (changed) {
-        changed = false;
-        for (file = model->files.first; file; file = file->next) {
-            for (type = file->types.first; type; type = type->next) {
-                if (gen_check_spread(type)) changed = true;
-            }
-        }
-    }
+    gen_check_required(&check);
     for (file = model->files.first; file; file = file->next) {
         for (type = file->types.first; type; type = type->next)
             gen_check_holders(&check, type);

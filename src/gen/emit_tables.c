@@ -261,33 +261,45 @@ static void gen_emit_tables_fields(gen_context_t *ctx, const gen_type_t *type, c
     gen_text_line(text, "};");
 }
 
-/* Puts all names of a type into the slots. Returns false if two meet. */
-static bool gen_emit_tables_fill(const gen_type_t *type, uint8_t *slots, uint32_t seed, unsigned bits) {
-    size_t i, at;
+/* A name of a field, and what its slot holds. */
+typedef struct gen_emit_slot_t {
+    connect_str_t name;
+    uint8_t value;
+} gen_emit_slot_t;
+
+/* Puts all names into the slots. Returns false if two meet. */
+static bool gen_emit_tables_fill(
+    const gen_emit_slot_t *names, size_t count, uint8_t *slots, uint32_t seed, unsigned bits) {
+    size_t i;
     memset(slots, 0, (size_t)1 << bits);
-    for (i = 0; i < type->fields.count; i++) {
-        const gen_field_t *field = type->by_number[i];
-        at = cn_message_name_slot(connect_str_of(field->name), seed, bits);
+    for (i = 0; i < count; i++) {
+        const size_t at = cn_message_name_slot(names[i].name, seed, bits);
         if (slots[at]) return false;
-        slots[at] = (uint8_t)(i + 1);
-        if (strcmp(field->name, field->json_name) == 0) continue;
-        at = cn_message_name_slot(connect_str_of(field->json_name), seed, bits);
-        if (slots[at]) return false;
-        slots[at] = (uint8_t)(i + 1);
+        slots[at] = names[i].value;
     }
     return true;
 }
 
 static bool gen_emit_tables_slots(gen_context_t *ctx, const gen_type_t *type, uint32_t *seed, gen_text_t *text) {
+    gen_emit_slot_t *names;
     uint8_t *slots;
     unsigned bits = 4;
     gen_text_t line;
-    size_t i;
+    size_t i, count = 0;
     if (type->fields.count < GEN_EMIT_TABLES_HASHED || type->fields.count > 255) return false;
+    names = CONNECT_NEW(&ctx->arena, gen_emit_slot_t, 2 * type->fields.count);
+    for (i = 0; i < type->fields.count; i++) {
+        const gen_field_t *field = type->by_number[i];
+        names[count].name = connect_str_of(field->name);
+        names[count++].value = (uint8_t)(i + 1);
+        if (strcmp(field->name, field->json_name) == 0) continue;
+        names[count].name = connect_str_of(field->json_name);
+        names[count++].value = (uint8_t)(i + 1);
+    }
     slots = CONNECT_NEW(&ctx->arena, uint8_t, (size_t)1 << GEN_EMIT_TABLES_HASH_BITS);
-    while ((size_t)1 << bits < type->fields.count)
-        bits++;
-    for (*seed = 0; !gen_emit_tables_fill(type, slots, *seed, bits); ++*seed) {
+    while (bits < GEN_EMIT_TABLES_HASH_BITS && count * count > (size_t)28 << bits)
+        bits++; /* of n names in m slots about one seed in exp(n * n / 2m) fits */
+    for (*seed = 0; !gen_emit_tables_fill(names, count, slots, *seed, bits); ++*seed) {
         if (*seed < GEN_EMIT_TABLES_SEEDS) continue;
         if (bits == GEN_EMIT_TABLES_HASH_BITS) return false;
         bits++;
@@ -304,7 +316,8 @@ static bool gen_emit_tables_slots(gen_context_t *ctx, const gen_type_t *type, ui
 static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen_text_t *text) {
     size_t *types = CONNECT_NEW(&ctx->arena, size_t, type->fields.count + 1);
     size_t *enums = CONNECT_NEW(&ctx->arena, size_t, type->fields.count + 1);
-    const char *name = type->c_name, *form = gen_wellknown_form(type->full_name);
+    const char *name = type->c_name;
+    const gen_wellknown_t *wellknown = gen_wellknown_find(type->full_name);
     const gen_type_t *inner;
     gen_emit_names_t names;
     gen_text_t refer, fields;
@@ -347,7 +360,7 @@ static void gen_emit_tables_type(gen_context_t *ctx, const gen_type_t *type, gen
         gen_text_line(text, "    .is_message_set = true,");
     if (type->keeps_unknown)
         gen_text_line(text, "    .keeps_unknown = true, .unknown = offsetof(%s, %s),", name, type->c_unknown);
-    if (form) gen_text_line(text, "    .form = %s,", form);
+    if (wellknown) gen_text_line(text, "    .form = %s,", wellknown->form);
     gen_emit_tables_names(&names, is_array, name, text);
     gen_text_line(text, "};");
     gen_text_free(&names.text);

@@ -225,9 +225,9 @@ GEN_PRIVATE void gen_emit_wellknown_declare(const gen_file_t *file, gen_text_t *
     const gen_type_t *type;
     size_t i, j;
     for (type = file->types.first; type; type = type->next) {
-        const char *form = gen_wellknown_form(type->full_name);
-        for (i = 0; form && i < GEN_LEN(forms); i++) {
-            if (strcmp(form, forms[i].form) != 0) continue;
+        const gen_wellknown_t *wellknown = gen_wellknown_find(type->full_name);
+        for (i = 0; wellknown && i < GEN_LEN(forms); i++) {
+            if (strcmp(wellknown->form, forms[i].form) != 0) continue;
             values['T' - 'A'] = type->c_name;
             values['V' - 'A'] = gen_emit_wellknown_name(file, "Value");
             values['S' - 'A'] = gen_emit_wellknown_name(file, "Struct");

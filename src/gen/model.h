@@ -145,6 +145,10 @@ struct gen_field_t {
     const char *c_choice;       /* the enumerator in its oneof */
     const char *c_get, *c_set;  /* functions: that looks into the map; that sets what makes it present, too */
 };
+typedef struct gen_user_t {
+    struct gen_user_t *next;
+    gen_type_t *type;
+} gen_user_t;
 struct gen_type_t { /* a message */
     struct gen_type_t *next;
     gen_file_t *file;
@@ -165,6 +169,8 @@ struct gen_type_t { /* a message */
     gen_field_t **by_number;
     int32_t visibility;           /* google.protobuf.SymbolVisibility: 0 not said, 1 local, 2 export */
     const gen_field_t *extension; /* whose holder it is; NULL: it is a message */
+    gen_user_t *users;            /* messages that have fields of its type */
+    gen_type_t *next_required;    /* on the list of those whose users are to be told that it has_required */
     bool is_map_entry, is_message_set, has_required, keeps_unknown, deprecated;
     const char *c_name, *c_unknown;
 };

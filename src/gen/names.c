@@ -18,6 +18,7 @@
 
    The result depends on nothing but the set of files, so it is the same in every run over them. */
 #include "gen/names.h"
+#include "gen/wellknown.h"
 
 typedef struct gen_names_t {
     gen_context_t *ctx;
@@ -245,8 +246,10 @@ static void gen_names_enum(gen_names_t *names, gen_enum_t *enumeration) {
 static void gen_names_types(gen_names_t *names, gen_type_t *type) {
     gen_type_t *inner;
     gen_enum_t *enumeration;
-    type->c_name = gen_names_take(names, gen_names_base(names, type->file, type->full_name),
-        "||_type|_list|_init|_fields|_types|_enums|_defaults|_names|_slots|_fits|", type->at,
+    const gen_wellknown_t *wellknown = gen_wellknown_find(type->full_name);
+    const char *suffixes = "||_type|_list|_init|_fields|_types|_enums|_defaults|_names|_slots|_fits|";
+    if (wellknown) suffixes = gen_source_printf(names->ctx, "%s%s", suffixes, wellknown->helpers);
+    type->c_name = gen_names_take(names, gen_names_base(names, type->file, type->full_name), suffixes, type->at,
         gen_source_printf(names->ctx, "message %s", type->full_name));
     type->keeps_unknown = !type->is_map_entry &&
         (!names->style->drop_unknown || type->extension_ranges.first || gen_names_is_shared(type->file));

@@ -312,33 +312,37 @@ GEN_PRIVATE gen_source_t *gen_wellknown_source(gen_context_t *ctx, const char *n
     return NULL;
 }
 
-GEN_PRIVATE const char *gen_wellknown_form(const char *full_name) {
+GEN_PRIVATE const gen_wellknown_t *gen_wellknown_find(const char *full_name) {
     static const char package[] = "google.protobuf.";
-    static const struct {
-        const char *name, *form;
-    } forms[] = {
-        {"Any", "CONNECT_FORM_ANY"},
-        {"Timestamp", "CONNECT_FORM_TIMESTAMP"},
-        {"Duration", "CONNECT_FORM_DURATION"},
-        {"FieldMask", "CONNECT_FORM_FIELD_MASK"},
-        {"Struct", "CONNECT_FORM_STRUCT"},
-        {"Value", "CONNECT_FORM_VALUE"},
-        {"ListValue", "CONNECT_FORM_LIST"},
-        {"Empty", "CONNECT_FORM_EMPTY"},
-        {"DoubleValue", "CONNECT_FORM_WRAPPER"},
-        {"FloatValue", "CONNECT_FORM_WRAPPER"},
-        {"Int64Value", "CONNECT_FORM_WRAPPER"},
-        {"UInt64Value", "CONNECT_FORM_WRAPPER"},
-        {"Int32Value", "CONNECT_FORM_WRAPPER"},
-        {"UInt32Value", "CONNECT_FORM_WRAPPER"},
-        {"BoolValue", "CONNECT_FORM_WRAPPER"},
-        {"StringValue", "CONNECT_FORM_WRAPPER"},
-        {"BytesValue", "CONNECT_FORM_WRAPPER"},
+    static const gen_wellknown_t types[] = {
+        {"Any", "CONNECT_FORM_ANY", "string type_url = 1; bytes value = 2;", "_pack|_is|_unpack|"},
+        {"Timestamp", "CONNECT_FORM_TIMESTAMP", "int64 seconds = 1; int32 nanos = 2;",
+            "_now|_from_timespec|_to_timespec|"},
+        {"Duration", "CONNECT_FORM_DURATION", "int64 seconds = 1; int32 nanos = 2;",
+            "_from_timespec|_to_timespec|_from_ms|_to_ms|"},
+        {"FieldMask", "CONNECT_FORM_FIELD_MASK", "repeated string paths = 1;", "_has|_check|_copy|"},
+        {"Struct", "CONNECT_FORM_STRUCT", "map<string, google.protobuf.Value> fields = 1;", "_get|_set|"},
+        {"Value", "CONNECT_FORM_VALUE",
+            "oneof kind { google.protobuf.NullValue null_value = 1; double number_value = 2; string string_value = 3; "
+            "bool bool_value = 4; google.protobuf.Struct struct_value = 5; google.protobuf.ListValue list_value = 6; }",
+            "_of_null|_of_number|_of_string|_of_bool|_of_struct|_of_list|_is_null|_number_or|_string_or|_bool_or|"
+            "_struct_or_null|_list_or_null|"},
+        {"ListValue", "CONNECT_FORM_LIST", "repeated google.protobuf.Value values = 1;", "_append|"},
+        {"Empty", "CONNECT_FORM_EMPTY", "", ""},
+        {"DoubleValue", "CONNECT_FORM_WRAPPER", "double value = 1;", "_of|_or|"},
+        {"FloatValue", "CONNECT_FORM_WRAPPER", "float value = 1;", "_of|_or|"},
+        {"Int64Value", "CONNECT_FORM_WRAPPER", "int64 value = 1;", "_of|_or|"},
+        {"UInt64Value", "CONNECT_FORM_WRAPPER", "uint64 value = 1;", "_of|_or|"},
+        {"Int32Value", "CONNECT_FORM_WRAPPER", "int32 value = 1;", "_of|_or|"},
+        {"UInt32Value", "CONNECT_FORM_WRAPPER", "uint32 value = 1;", "_of|_or|"},
+        {"BoolValue", "CONNECT_FORM_WRAPPER", "bool value = 1;", "_of|_or|"},
+        {"StringValue", "CONNECT_FORM_WRAPPER", "string value = 1;", "_of|_or|"},
+        {"BytesValue", "CONNECT_FORM_WRAPPER", "bytes value = 1;", "_of|_or|"},
     };
     size_t i;
     if (strncmp(full_name, package, sizeof package - 1) != 0) return NULL;
-    for (i = 0; i < GEN_LEN(forms); i++) {
-        if (strcmp(forms[i].name, full_name + sizeof package - 1) == 0) return forms[i].form;
+    for (i = 0; i < GEN_LEN(types); i++) {
+        if (strcmp(types[i].name, full_name + sizeof package - 1) == 0) return &types[i];
     }
     return NULL;
 }

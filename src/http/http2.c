@@ -65,11 +65,16 @@
 /* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
+   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of a server: what is in it is taken
+   over before another session runs, as nghttp2_session_mem_send wants it. It is the block of this size that a new
+   session takes; more of them, for CONTINUATION, are its own. A client's has its own: it waits there with the preface.
+
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
    freed. */
 #define CN_HTTP2_POOL_STEP 64u
 #define CN_HTTP2_POOL_CLASSES 16u
+#define CN_HTTP2_FRAME_BUFFER 16394u /* a frame of 2^14 bytes, its head, and the length of its padding */
 
 typedef union cn_http2_block_t { /* the head of a block, as large as any type's alignment */
     struct {
@@ -119,8 +124,10 @@ typedef struct cn_http2_t {
     uint32_t last_cut_id;        /* the highest that this end ended before the peer did: frames may be on their way */
     uint32_t last_peer_reset_id; /* of the last RST_STREAM that passed */
     /* memory */
-    cn_list_t blocks; /* all that are in use */
+    cn_list_t blocks; /* all that are in use, but for the shared one */
     bool starved;     /* the allocator has failed */
+    bool is_opening;  /* a server's session is being made */
+    bool shares_frame_buffer;
 } cn_http2_t;
 
 /* ---- The end, as soon as nghttp2 returns ---- */
@@ -149,11 +156,34 @@ static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
     return (size - 1) / CN_HTTP2_POOL_STEP;
 }
 
+static void *cn_http2_starve(cn_http2_t *h) {
+    h->starved = true;
+    cn_http2_fail_memory(h);
+    return NULL;
+}
+
+static void *cn_http2_share_frame_buffer(cn_http2_t *h) {
+    cn_http_t *http = h->http;
+    cn_http2_block_t *block =
+        (cn_http2_block_t *)cn_buf_share(http->pool, http->allocator, sizeof *block + CN_HTTP2_FRAME_BUFFER);
+    if (!block) return cn_http2_starve(h);
+    block->head.size = CN_HTTP2_FRAME_BUFFER;
+    h->shares_frame_buffer = true;
+    return block + 1;
+}
+
+static void cn_http2_unshare_frame_buffer(cn_http2_t *h) {
+    if (h->shares_frame_buffer) cn_buf_unshare(h->http->pool, h->http->allocator);
+    h->shares_frame_buffer = false;
+}
+
 static void *cn_http2_malloc(size_t size, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
     cn_http2_block_t *block = NULL;
     size_t class_at;
     if (size == 0) size = 1;
+    if (CN_UNLIKELY(size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool))
+        return cn_http2_share_frame_buffer(h);
     class_at = cn_http2_pool_class(size);
     if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES)) {
         size = (class_at + 1) * CN_HTTP2_POOL_STEP;
@@ -162,11 +192,7 @@ static void *cn_http2_malloc(size_t size, void *user) {
     if (CN_UNLIKELY(!block)) {
         if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
         block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
-        if (!block) {
-            h->starved = true;
-            cn_http2_fail_memory(h);
-            return NULL;
-        }
+        if (!block) return cn_http2_starve(h);
     }
     block->head.size = size;
     block->head.node.next = NULL;
@@ -181,6 +207,10 @@ static void cn_http2_free_block(void *at, void *user) {
     size_t class_at, size;
     if (!at || CN_UNLIKELY(h->starved)) return;
     block = (cn_http2_block_t *)at - 1;
+    if (CN_UNLIKELY(h->shares_frame_buffer && block == pool->shared)) {
+        cn_http2_unshare_frame_buffer(h);
+        return;
+    }
     size = block->head.size;
     class_at = cn_http2_pool_class(size);
     cn_list_remove(&block->head.node);
@@ -951,9 +981,11 @@ static bool cn_http2_new_session(cn_http2_t *h) {
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_deflate_dynamic_table_size(option, CN_HTTP2_HPACK_TABLE);
         nghttp2_option_set_max_outbound_ack(option, CN_HTTP2_ACKS_MAX);
+        h->is_opening = http->is_server;
         result = http->is_server ? nghttp2_session_server_new3(&h->session, callbacks, h, option, &mem)
                                  : nghttp2_session_client_new3(&h->session, callbacks, h, option, &mem);
     }
+    h->is_opening = false;
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     return result == 0;
@@ -984,6 +1016,7 @@ static bool cn_http2_submit_settings(cn_http2_t *h) {
 
 static void cn_http2_delete(cn_http2_t *h) {
     if (!h->starved) nghttp2_session_del(h->session);
+    cn_http2_unshare_frame_buffer(h);
     cn_http2_free_all(h);
     cn_mem_release(h->http->allocator, h);
 }

@@ -177,7 +177,8 @@ static void cn_conn_ready(connect_conn_t *conn, bool http2) {
     if (cn_conn_open_version(conn, http2) && conn->owner && conn->events->on_room) conn->events->on_room(conn);
 }
 
-CN_PRIVATE void cn_conn_opened(connect_conn_t *conn, int64_t now_ms) {
+void connect_conn_opened(connect_conn_t *conn, int64_t now_ms) {
+    if (conn->connected || conn->dead) return;
     cn_conn_enter(conn, now_ms);
     conn->connected = true;
     conn->opened_ms = conn->http.now_ms;
@@ -503,7 +504,7 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
     size_t taken = 0;
     bool woken, due;
     cn_conn_enter(conn, now_ms);
-    if (!conn->connected && !conn->abandon && !conn->dead) cn_conn_opened(conn, now_ms);
+    if (!conn->opens_later) connect_conn_opened(conn, now_ms);
     woken = conn->http.woken;
     conn->http.woken = false;
     if (!conn->dead && conn->connected) {
@@ -685,6 +686,7 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
     cn_list_remove(&conn->node);
     conn->owner = NULL;
     conn->depth--;
+    if (conn->output) conn->output(conn, conn->output_user); /* it may wait for something else */
 }
 
 CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {

@@ -42,6 +42,7 @@ struct connect_conn_t {
     uint8_t preface_len;
     bool allow_http1, allow_http2;
     bool connected;    /* the transport is open */
+    bool opens_later;  /* what is fed before only tells the time */
     bool opened;       /* requests may flow: the handshake, if any, is done */
     bool heard;        /* something came */
     cn_tls_t *tls;     /* NULL: clear text */
@@ -82,10 +83,8 @@ typedef struct cn_conn_options_t {
 } cn_conn_options_t;
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
-/* Makes a connection. NULL: out of memory. A server's is open at once; a client's by cn_conn_opened. */
+/* Makes a connection. NULL: out of memory. A server's is open at once. */
 CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options);
-/* The transport is open now (client: TCP is connected). */
-CN_PRIVATE void cn_conn_opened(connect_conn_t *conn, int64_t now_ms);
 /* The peer sends no more; what was received may still be answered. */
 CN_PRIVATE void cn_conn_eof(connect_conn_t *conn, int64_t now_ms);
 /* What carries a connection's bytes may be told to let go of it at once: it then forgets its descriptor and calls

@@ -434,7 +434,7 @@ static void cn_carrier_opened(cn_carrier_t *carrier) {
     carrier->state = CN_CARRIER_OPEN;
     cn_task_disarm(loop, &carrier->timer);
     cn_carrier_identify(carrier);
-    cn_conn_opened(carrier->conn, loop->now_ms);
+    connect_conn_opened(carrier->conn, loop->now_ms);
     if (carrier->conn) cn_carrier_mark(carrier);
 }
 
@@ -531,6 +531,7 @@ CN_PRIVATE connect_code_t cn_loop_dial(
         cn_conn_set_failure(conn, ENOMEM, "out of memory");
         return CONNECT_RESOURCE_EXHAUSTED;
     }
+    conn->opens_later = true;
     carrier->dial->dial_ms = dial_ms;
     carrier->dial->due_ms = INT64_MAX;
     cn_carrier_carry(carrier, conn);

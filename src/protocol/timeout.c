@@ -35,12 +35,20 @@ CN_PRIVATE bool cn_timeout_read_grpc(connect_str_t text, int64_t *ms) {
     return true;
 }
 
+/* unit: 0: none. Data NULL: out of memory. */
+static connect_str_t cn_timeout_write(connect_arena_t *arena, int64_t value, char unit) {
+    char text[24];
+    size_t len = cn_str_from_uint(text, (uint64_t)value);
+    if (unit) text[len++] = unit;
+    return connect_arena_copy(arena, cn_str(text, len));
+}
+
 CN_PRIVATE connect_str_t cn_timeout_write_connect(connect_arena_t *arena, int64_t ms) {
-    return connect_arena_printf(arena, "%lld", (long long)CN_MIN(CN_MAX(ms, 1), 9999999999LL));
+    return cn_timeout_write(arena, CN_MIN(CN_MAX(ms, 1), (int64_t)9999999999), 0);
 }
 
 CN_PRIVATE connect_str_t cn_timeout_write_grpc(connect_arena_t *arena, int64_t ms) {
     if (ms <= 0) return CN_STR("0n");
-    if (ms < 100000000LL) return connect_arena_printf(arena, "%lldm", (long long)ms);
-    return connect_arena_printf(arena, "%lldS", (long long)CN_MIN(ms / 1000, 99999999LL));
+    if (ms < 100000000) return cn_timeout_write(arena, ms, 'm');
+    return cn_timeout_write(arena, CN_MIN(ms / 1000, (int64_t)99999999), 'S');
 }

@@ -358,6 +358,59 @@ class Good(Case):
             "meet.c",
         )
 
+    def test_names_of_helpers(self):
+        """Names of functions in the headers of well-known types are taken."""
+        helpers = set()
+        for text in (text.decode() for name, text in tree(self.out).items() if name.startswith("google/protobuf/")):
+            helpers.update(re.findall(r"static inline .*?\bgoogle_(protobuf_\w+)\(", text))
+        self.assertGreater(len(helpers), 60)
+        self.write(
+            "h.proto",
+            'syntax = "proto3"; package google; import "google/protobuf/any.proto"; import "google/protobuf/struct.proto";'
+            'import "google/protobuf/duration.proto"; import "google/protobuf/field_mask.proto";'
+            'import "google/protobuf/timestamp.proto"; import "google/protobuf/wrappers.proto";'
+            'import "google/protobuf/descriptor.proto"; import "google/protobuf/type.proto";'
+            'import "google/protobuf/api.proto"; import "google/protobuf/source_context.proto";'
+            'import "google/protobuf/empty.proto";' + "".join("message %s {}" % name for name in sorted(helpers)),
+        )
+        result = self.generate("h.proto")
+        for name in helpers:
+            self.assertIn('it becomes "google_%s_"' % name, result.stderr)
+        self.compile(
+            [CC] + C_WARNINGS + ["-DCONNECT_GENERATED_IMPLEMENTATION", "-I", INCLUDE, "-I", self.folder, "-c"],
+            '#include "h.connect.h"\n',
+            "helpers.c",
+        )
+
+    def test_well_known_type_with_other_fields(self):
+        """protoc takes them; but JSON and the helpers rely on what they are."""
+        struct = (
+            "message Struct { map<string, Value> fields = 1; } enum NullValue { NULL_VALUE = 0; } message Value { oneof "
+            "kind { NullValue null_value = 1; double number_value = 2; string string_value = 3; bool bool_value = 4; "
+            "Struct struct_value = 5; ListValue list_value = 6; } } message ListValue { repeated Value values = 1; }"
+        )
+        for body in (
+            "message Int32Value {}",
+            "message Int32Value { int64 value = 1; }",
+            "message Int32Value { optional int32 value = 1; }",
+            "message Int32Value { int32 value = 1; bool more = 2; }",
+            "message Any { string type_url = 1; string value = 2; }",
+            "message Timestamp { int64 nanos = 1; int32 seconds = 2; }",
+            "message FieldMask { string paths = 1; }",
+            "message Struct { map<string, Value> fields = 1; } message Value { int32 kind = 1; }",
+            "message Struct { map<int32, string> fields = 1; }",
+            "message Empty { int32 a = 1; }",
+            struct.replace("map<string", "map<int32"),
+            struct.replace("oneof kind", "oneof sort"),
+            struct.replace("repeated Value", "Value"),
+        ):
+            with self.subTest(body):
+                self.write("w.proto", 'syntax = "proto3"; package google.protobuf; ' + body)
+                self.assertIn("is a well-known type: it must have its fields", self.generate("w.proto", status=1).stderr)
+        for body in ("message Int32Value { int32 value = 1; }", struct):
+            self.write("w.proto", 'syntax = "proto3"; package google.protobuf; ' + body)
+            self.generate("w.proto")
+
     def test_comments(self):
         self.write(
             "c.proto",
@@ -767,6 +820,10 @@ class Bad(Case):
             "extensions": 'syntax = "proto2"; message M { extensions 1 to max; } extend M {'
             + "".join("optional int32 e%d = %d;" % (i, i + 20000) for i in range(10000))
             + "}",
+            "required": 'syntax = "proto2"; message M0 { required int32 a = 1; }'
+            + "".join("message M%d { optional M%d a = 1; }" % (30000 - i, 29999 - i) for i in range(30000)),
+            "many_names": 'syntax = "proto3";'
+            + "".join("message M%d { %s }" % (i, "".join("bool f%d = %d;" % (j, j + 1) for j in range(255))) for i in range(100)),
             "underscores": 'syntax = "proto3";' + "".join("message a%s {}" % ("_" * i) for i in range(300)),
         }
         for name, text in cases.items():

@@ -9,7 +9,8 @@ typedef enum town_mode {
     TOWN_LOSES,   /* dialling fails a moment later */
     TOWN_SILENT,  /* nothing comes back */
     TOWN_CLOSES,  /* the connection opens, and is closed at once */
-    TOWN_MUTE     /* it opens, and nobody says anything; the test may */
+    TOWN_MUTE,    /* it opens, and nobody says anything; the test may */
+    TOWN_LATER    /* it opens when the test says so */
 } town_mode;
 
 #define TOWN_PLACES 4
@@ -150,6 +151,7 @@ static SUPPORT_UNUSED connect_code_t town_dial(connect_conn_t *conn, const char 
         assert_non_null(server);
         break;
     case TOWN_CLOSES:
+    case TOWN_LATER:
     case TOWN_MUTE: break;
     }
     if (t->p.count == PAIR_LINKS) { /* those that are over make room */
@@ -171,7 +173,7 @@ static SUPPORT_UNUSED connect_code_t town_dial(connect_conn_t *conn, const char 
     }
     pair_add(&t->p, conn, server);
     if (place->mode == TOWN_CLOSES) t->p.links[t->p.count - 1].down.sender_gone = true;
-    return CONNECT_OK;
+    return place->mode == TOWN_LATER ? CONNECT_LATER : CONNECT_OK;
 }
 static SUPPORT_UNUSED void town_answer_question(town *t) {
     connect_resolve_t *question = t->question;

@@ -33,7 +33,6 @@ static void serve(int to) {
     connect_server_t *server;
     int ports[2];
     options.limits.connections = 8 * CONNECTIONS;
-    options.limits.memory = (size_t)1 << 30;
     options.limits.idle_http1_ms = CONNECT_UNLIMITED;
     handlers.Read = on_read;
     tls.identity.certificate = connect_str_of("build/certificates/server.pem");

@@ -723,10 +723,11 @@ static void test_client(void **state) {
     world_init(&w, NULL);
     assert_true(world_connect(&w, false, false, true));
     cn_conn_set_transport(w.conn, on_abandon, &w);
+    w.conn->opens_later = true;
     tick(&w, 1000); /* one that says itself when it is open */
     assert_int_equal(w.seen[ON_ROOM], 0);
     assert_true(deadline(&w) == INT64_MAX); /* dialling has its own time limit */
-    cn_conn_opened(w.conn, 1500);
+    connect_conn_opened(w.conn, 1500);
     assert_int_equal(w.seen[ON_ROOM], 1);
     assert_int_equal(w.conn->http.version->number, CONNECT_HTTP_2);
     sent(&w, PREFACE, 24);

@@ -147,6 +147,12 @@ static void refused(const connect_type_t *type, connect_str_t bytes, const conne
     assert_memory_equal(m, fresh, type->size);
 }
 
+static uint64_t random_state;
+static uint32_t random_next(void) {
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(random_state >> 33);
+}
+
 /* ---- What bytes mean ---- */
 
 static void test_golden(void **state) {
@@ -353,6 +359,75 @@ static void test_maps(void **state) {
     assert_non_null(message->value); /* missing: the default message */
     assert_null(connect_message_map_get(&all_types_type, &m, 17, &key));
     assert_null(connect_message_map_get(&all_types_type, &m, 19, &key));
+}
+
+/* An entry as the reader by hand sees it. Returns false: malformed. */
+static bool entry_by_hand(connect_str_t bytes, all_map_string_string_entry *entry) {
+    connect_reader_t reader = {bytes, false};
+    connect_record_t record;
+    memset(entry, 0, sizeof *entry);
+    while (connect_reader_next(&reader, &record)) {
+        connect_str_t *to = record.number == 1 ? &entry->key : record.number == 2 ? &entry->value : NULL;
+        if (!to || record.wire != CONNECT_WIRE_BYTES) continue;
+        if (!cn_utf8_valid(record.bytes)) return false;
+        *to = record.bytes;
+    }
+    return !reader.failed;
+}
+
+static void entry_is_as_by_hand(connect_str_t bytes) {
+    all_map_string_string_entry expected;
+    connect_error_t error;
+    all_types m;
+    const bool ok = entry_by_hand(bytes, &expected);
+    assert_int_equal(decode(&all_types_type, &m, wrap(102, bytes), NULL, &error), ok);
+    if (!ok) return;
+    assert_int_equal(m.map_string_string.count, 1);
+    assert_true(connect_str_equal(m.map_string_string.items[0].key, expected.key));
+    assert_true(connect_str_equal(m.map_string_string.items[0].value, expected.value));
+}
+
+/* Maps of texts have a way of their own, for entries as nearly all are. */
+static void test_maps_of_texts(void **state) {
+    static const size_t lens[] = {0, 1, 2, 11, 12, 13, 16, 123, 127, 128, 300};
+    static const char *const chars[] = {"61", "C3A9", "C3", "80"};
+    size_t i, k, c, at;
+    (void)state;
+    entry_is_as_by_hand(hex(""));
+    entry_is_as_by_hand(hex("1201 76 0A01 6B"));           /* the value first */
+    entry_is_as_by_hand(hex("0A01 6B 0A02 6B32 1201 76")); /* a key again */
+    entry_is_as_by_hand(hex("0A01 6B 1201 76 1800"));      /* an unknown field */
+    entry_is_as_by_hand(hex("0A01 6B 0A01 76"));
+    entry_is_as_by_hand(hex("0801 1201 76"));
+    for (i = 0; i < CN_LEN(lens); i++) {
+        for (k = 0; k < CN_LEN(lens); k++) {
+            const connect_str_t key = wrap(1, repeat(hex("61"), lens[i])), value = wrap(2, repeat(hex("7A"), lens[k]));
+            const connect_str_t entry = join(key, value);
+            entry_is_as_by_hand(join(value, key));
+            for (at = entry.len > 40 ? entry.len - 40 : 0; at <= entry.len; at++) {
+                connect_str_t part = entry;
+                part.len = at;
+                entry_is_as_by_hand(part);
+            }
+            for (c = 0; c < CN_LEN(chars); c++) {
+                const connect_str_t text = hex(chars[c]);
+                entry_is_as_by_hand(join(wrap(1, join(repeat(hex("61"), lens[i]), text)), value));
+                entry_is_as_by_hand(join(key, wrap(2, join(text, repeat(hex("61"), lens[k])))));
+            }
+        }
+        connect_arena_reset(&arena);
+    }
+    random_state = 20261127;
+    for (i = 0; i < 20000; i++) {
+        const connect_str_t key = wrap(1, repeat(hex("61"), random_next() % 20));
+        const connect_str_t entry = join(key, wrap(2, repeat(hex("61"), random_next() % 20)));
+        char damaged[64];
+        memcpy(damaged, entry.data, entry.len);
+        for (k = 0; k < 1 + i % 2; k++)
+            damaged[random_next() % entry.len] = (char)(random_next() % (i % 3 ? 32 : 256));
+        entry_is_as_by_hand(cn_str(damaged, entry.len));
+        connect_arena_reset(&arena);
+    }
 }
 
 /* ---- What is refused ---- */
@@ -589,6 +664,10 @@ static void test_long_lists(void **state) {
     assert_int_equal(cn_buf_len(&out), bytes.len + 4);
     assert_memory_equal(cn_buf_view(&out).data, "head", 4);
     assert_memory_equal(cn_buf_view(&out).data + 4, bytes.data, bytes.len);
+    assert_true(cn_pb_encode(&all_types_type, &m, &out, NULL, NULL, &arena, &error)); /* behind more than itself */
+    assert_int_equal(cn_buf_len(&out), 2 * bytes.len + 4);
+    assert_memory_equal(cn_buf_view(&out).data + 4, bytes.data, bytes.len);
+    assert_memory_equal(cn_buf_view(&out).data + 4 + bytes.len, bytes.data, bytes.len);
     cn_buf_free(&out, NULL);
 }
 
@@ -1087,12 +1166,6 @@ static void test_out_of_memory(void **state) {
 
 /* ---- Random damage ---- */
 
-static uint64_t random_state;
-static uint32_t random_next(void) {
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(random_state >> 33);
-}
-
 static void test_random_damage(void **state) {
     all_types m = all_types_full(&arena);
     connect_str_t original = encoded(&all_types_type, &m);
@@ -1154,11 +1227,12 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {TEST(test_golden), TEST(test_values), TEST(test_last_wins),
         TEST(test_split_message), TEST(test_oneof), TEST(test_unknown_fields), TEST(test_closed_enum), TEST(test_maps),
-        TEST(test_malformed), TEST(test_truncated_everywhere), TEST(test_slack_is_not_content), TEST(test_depth),
-        TEST(test_memory), TEST(test_interleaved_lists), TEST(test_long_lists), TEST(test_required),
-        TEST(test_merge_option), TEST(test_copy_option), TEST(test_everything), TEST(test_every_window),
-        TEST(test_end_of_arena), TEST(test_packed_lengths), TEST(test_no_malloc_when_repeated), TEST(test_fixed_arena),
-        TEST(test_encode_fails), TEST(test_null_messages), TEST(test_deterministic), TEST(test_writer_and_reader),
-        TEST(test_reader_malformed), TEST(test_writer_large), TEST(test_out_of_memory), TEST(test_random_damage)};
+        TEST(test_maps_of_texts), TEST(test_malformed), TEST(test_truncated_everywhere),
+        TEST(test_slack_is_not_content), TEST(test_depth), TEST(test_memory), TEST(test_interleaved_lists),
+        TEST(test_long_lists), TEST(test_required), TEST(test_merge_option), TEST(test_copy_option),
+        TEST(test_everything), TEST(test_every_window), TEST(test_end_of_arena), TEST(test_packed_lengths),
+        TEST(test_no_malloc_when_repeated), TEST(test_fixed_arena), TEST(test_encode_fails), TEST(test_null_messages),
+        TEST(test_deterministic), TEST(test_writer_and_reader), TEST(test_reader_malformed), TEST(test_writer_large),
+        TEST(test_out_of_memory), TEST(test_random_damage)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

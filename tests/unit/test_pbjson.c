@@ -432,6 +432,7 @@ static void test_null(void **state) {
     check_same(&known_type, "{\"nullValue\":null,\"nulls\":[null,null]}");
     check(&known_type, "{\"nullValue\":\"NULL_VALUE\",\"nulls\":[0,\"NULL_VALUE\"]}",
         "{\"nullValue\":null,\"nulls\":[null,null]}");
+    check_same(&known_type, "{\"nullValue\":5,\"nulls\":[null,-1]}"); /* an open enum: no number is lost */
     check(&known_type, "{\"values\":null,\"nulls\":null,\"byName\":null}", "{}");
     check_refused(&known_type, "{\"timestamps\":[null]}", NULL);
 }
@@ -821,6 +822,9 @@ static void test_struct_and_value(void **state) {
     value.kind.number_value = 1e308 * 10;
     assert_null(connect_message_encode_json(&wkt_value_type, &value, &arena, NULL, &error).data);
     assert_str(error.message, "a google.protobuf.Value that is not a finite number");
+    value.kind_case = 1;
+    value.kind.null_value = 5;
+    assert_str(connect_message_encode_json(&wkt_value_type, &value, &arena, NULL, &error), "null");
     value.kind_case = 5;
     value.kind.struct_value = NULL;
     assert_str(connect_message_encode_json(&wkt_value_type, &value, &arena, NULL, &error), "{}");

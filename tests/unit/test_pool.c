@@ -192,6 +192,132 @@ static void test_untold_time(void **state) {
     town_free(&t);
 }
 
+static void untold(town *t, size_t places, uint32_t attempts) {
+    static const char *const addresses[] = {"a", "b"};
+    connect_error_t error;
+    town_init(t, places, CONNECT_HTTP_2);
+    t->listed[0] = addresses[0];
+    t->listed[1] = addresses[1];
+    t->listed_count = places;
+    t->options.retry.attempts = attempts;
+    if (places > 1) t->options.pick = connect_pick_round_robin;
+    t->p.client = connect_client_new("http://town", &t->options, &error);
+    assert_non_null(t->p.client);
+    t->p.client->random = 7;
+}
+
+/* A dialer whose transport opens later: until then the connection is told the time, and watches dial_ms by itself. */
+static void test_opened_later(void **state) {
+    int how;
+    (void)state;
+    for (how = 0; how < 4; how++) {
+        town t;
+        town_call c;
+        pair_link *link;
+        untold(&t, 1, 1);
+        t.places[0].mode = TOWN_LATER;
+        t.p.now += 100000;
+        assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+        link = &t.p.links[0];
+        town_advance(&t, 4999);
+        assert_int_equal(c.closed, 0);
+        assert_int_equal(link->up.sent.len, 0); /* not open: no preface */
+        assert_non_null(link->client);
+        switch (how) {
+        case 0: /* never */
+            town_advance(&t, 1);
+            assert_string_equal(c.text, "cannot connect to a: no answer within 5000 ms (limits.dial_ms)");
+            assert_null(link->client); /* wants nothing any more */
+            break;
+        case 1: /* it could not be opened */
+            connect_conn_close(link->client);
+            link->client = NULL;
+            assert_string_equal(c.text, "the connection to a was closed");
+            break;
+        default: /* it is: now establish_ms counts, and counts from dial */
+            connect_conn_opened(link->client, t.p.now);
+            if (how == 3) connect_conn_opened(link->client, t.p.now); /* once is enough */
+            town_advance(&t, 1);
+            assert_memory_equal(link->up.sent.data, "PRI * HTTP/2.0", 14);
+            if (how == 3) { /* the peer shows itself, and answers */
+                bytes_add(&link->down.sent, "\0\0\0\4\0\0\0\0\0", 9);
+                town_settle(&t);
+                h2_headers(&link->down.sent, 0, 1, ":status: 200\ncontent-type: application/proto\n");
+                h2_frame(&link->down.sent, 0, 1, 1, "\x10\x05", 2);
+                town_advance(&t, 20000);
+                assert_true(ok(c));
+                break;
+            }
+            town_advance(&t, 15000);
+            assert_string_equal(c.text, "cannot connect to a: no answer within 20000 ms (limits.establish_ms)");
+        }
+        assert_int_equal(c.closed, 1);
+        if (how < 3) assert_int_equal(c.code, CONNECT_UNAVAILABLE);
+        assert_int_equal(t.places[0].dials, 1);
+        town_free(&t);
+    }
+}
+
+/* A fault is found out when nobody tells the time: the rest of the backend counts from when it is told next. */
+static void test_untold_rest(void **state) {
+    town t;
+    town_call c;
+    size_t i;
+    (void)state;
+    untold(&t, 2, 1);
+    town_open(&t, 0, 0);
+    town_open(&t, 1, 0);
+    for (i = 0; i < 4; i++) {
+        assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+        town_settle(&t);
+        assert_true(ok(c));
+    }
+    assert_true(t.places[0].dials == 1 && t.places[1].dials == 1);
+    t.p.now += 100000;
+    t.places[1].mode = TOWN_REFUSES; /* its connection breaks, and its place is dialled in vain */
+    for (i = 0; i < t.p.count; i++)
+        if (t.p.links[i].server && t.p.links[i].server->owner == t.places[1].server) pair_close_client(&t.p.links[i]);
+    assert_int_equal(t.places[1].dials, 2);
+    town_advance(&t, 49);
+    assert_int_equal(t.places[1].dials, 2);
+    town_advance(&t, 52);
+    assert_int_equal(t.places[1].dials, 3);
+    town_free(&t);
+}
+
+/* So does the pause before a call is made again. */
+static void test_untold_pause(void **state) {
+    const connect_call_options_t endless = {.timeout_ms = CONNECT_UNLIMITED};
+    town t;
+    town_call c;
+    size_t i, k;
+    (void)state;
+    untold(&t, 2, 3);
+    town_open(&t, 0, 0);
+    town_open(&t, 1, 0);
+    for (i = 0; i < 4; i++) {
+        assert_true(town_ask(&t, &c, &town_unsafe, "x", NULL));
+        town_settle(&t);
+    }
+    assert_true(town_ask(&t, &c, &town_safe, "hold", &endless));
+    town_settle(&t);
+    for (k = 0; k < 2; k++) { /* its connection breaks: it is sent again at once, the second time after a pause */
+        const connect_server_t *holds = t.answers[0].place->server;
+        t.p.now += 100000;
+        assert_int_equal(t.answer_count, 1);
+        for (i = 0; i < t.p.count; i++)
+            if (t.p.links[i].server && t.p.links[i].server->owner == holds) pair_close_client(&t.p.links[i]);
+        town_settle(&t);
+        assert_int_equal(t.answer_count, k == 0 ? 1 : 0);
+    }
+    assert_int_equal(c.closed, 0);
+    town_advance(&t, 99);
+    assert_int_equal(t.answer_count, 0);
+    town_advance(&t, 102);
+    assert_int_equal(t.answer_count, 1);
+    town_free(&t);
+}
+
 /* The deadline counts from start, also while a name is looked up or an address is dialled. */
 static void test_deadline(void **state) {
     int where;
@@ -279,32 +405,39 @@ static void test_http2_streams(void **state) {
 
 /* ---- Sent again, or not ---- */
 
-/* A server that drains: what runs is finished there, what comes meanwhile goes over a new connection. */
+/* A server that drains while 0 or 3 calls run: these are finished there, what comes meanwhile goes over a new
+   connection, and the old one is closed with its last call. */
 static void test_goaway_with_calls(void **state) {
-    town t;
-    town_call c[3], d;
-    size_t i;
+    size_t count;
     (void)state;
-    town_init(&t, 1, CONNECT_HTTP_2);
-    town_open(&t, 0, 0);
-    town_build(&t);
-    for (i = 0; i < 3; i++)
-        assert_true(town_ask(&t, &c[i], &town_unsafe, "hold", NULL));
-    town_advance(&t, 10);
-    assert_int_equal(t.answer_count, 3);
-    cn_conn_drain(t.p.links[0].server, 60000);
-    town_advance(&t, 10);
-    assert_true(town_ask(&t, &d, &town_unsafe, "x", NULL));
-    town_advance(&t, 10);
-    assert_true(ok(d));
-    assert_int_equal(t.places[0].dials, 2);
-    while (t.answer_count)
-        town_finish(&t, 0, CONNECT_OK);
-    town_advance(&t, 10);
-    for (i = 0; i < 3; i++)
-        assert_true(ok(c[i]));
-    assert_null(t.p.links[0].client);
-    town_free(&t);
+    for (count = 0; count <= 3; count += 3) {
+        town t;
+        town_call c[3], d;
+        size_t i;
+        town_init(&t, 1, CONNECT_HTTP_2);
+        town_open(&t, 0, 0);
+        town_build(&t);
+        assert_true(town_ask(&t, &d, &town_unsafe, "x", NULL));
+        for (i = 0; i < count; i++)
+            assert_true(town_ask(&t, &c[i], &town_unsafe, "hold", NULL));
+        town_advance(&t, 10);
+        assert_true(ok(d));
+        assert_int_equal(t.answer_count, count);
+        cn_conn_drain(t.p.links[0].server, 60000);
+        town_advance(&t, 10);
+        assert_true(town_ask(&t, &d, &town_unsafe, "x", NULL));
+        town_advance(&t, 10);
+        assert_true(ok(d));
+        assert_int_equal(t.places[0].dials, 2);
+        while (t.answer_count)
+            town_finish(&t, 0, CONNECT_OK);
+        town_advance(&t, 10);
+        for (i = 0; i < count; i++)
+            assert_true(ok(c[i]));
+        assert_null(t.p.links[0].client);
+        assert_int_equal(t.places[0].calls, count + 2);
+        town_free(&t);
+    }
 }
 
 typedef enum refusal { GOAWAY_BEFORE, RST_REFUSED, GOAWAY_AFTER, RST_CANCEL, CUT } refusal;
@@ -619,6 +752,7 @@ static void test_allocations(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_eyeballs), cmocka_unit_test(test_next_at_once),
         cmocka_unit_test(test_backoff), cmocka_unit_test(test_time_limits), cmocka_unit_test(test_untold_time),
+        cmocka_unit_test(test_opened_later), cmocka_unit_test(test_untold_rest), cmocka_unit_test(test_untold_pause),
         cmocka_unit_test(test_deadline), cmocka_unit_test(test_http1_connections), cmocka_unit_test(test_http2_streams),
         cmocka_unit_test(test_goaway_with_calls), cmocka_unit_test(test_refusals), cmocka_unit_test(test_idle_close),
         cmocka_unit_test(test_keepalive), cmocka_unit_test(test_parent), cmocka_unit_test(test_names),
