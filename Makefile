@@ -36,8 +36,8 @@ CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples footprint readme tls-idle \
     bench-build bench-gates conformance-protobuf bits32 $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,tls-storm tls-peers interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd \
-    conformance-server-openssl conformance-client-openssl)
+ALONE := $(addprefix build/passed/,tls-storm tls-peers interop h2spec h2specd faults demo conformance-server \
+    conformance-client conformance-server-odd conformance-server-openssl conformance-client-openssl)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

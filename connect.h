@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 ac6c7d61bd84fc28. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 e059ea911044a481. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -687,7 +687,8 @@ CONNECT_API connect_loop_t *connect_call_loop(const connect_call_t *call);
 /* #### src/api/conn.h ############################################################################################## */
 /* ==== 6. A connection without I/O: bytes in, bytes out ===========================================================
    From connect_server_accept, or given to connect_client_options_t.dial. Carry bytes until wants is 0, then close.
-   A client's connection opens with the first connect_conn_feed, which may bring no bytes. */
+   A client's connection opens with the first connect_conn_feed, which may bring no bytes; or with connect_conn_opened,
+   if the dialer returned LATER. */
 
 typedef struct connect_conn_t connect_conn_t;
 enum {
@@ -699,6 +700,9 @@ enum {
 /* Takes bytes from the peer, and runs what they cause. now_ms: a clock that never goes back; len 0 only tells the time.
    Returns how many were taken; if fewer than len, offer the rest when wants says READ again. */
 CONNECT_API size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, int64_t now_ms);
+/* Says that the transport is open; due once, if the dialer returned LATER. Until then connect_conn_feed only tells the
+   time, and is due at the deadline as ever. now_ms: as there. */
+CONNECT_API void connect_conn_opened(connect_conn_t *conn, int64_t now_ms);
 /* Returns the bytes to write; they stay until the next call on conn. Then say how many were written. */
 CONNECT_API connect_str_t connect_conn_output(connect_conn_t *conn);
 CONNECT_API void connect_conn_sent(connect_conn_t *conn, size_t len);
@@ -954,7 +958,8 @@ typedef size_t connect_pick_t(const connect_backend_t *backends, size_t count, s
 typedef struct connect_resolve_t connect_resolve_t; /* one question to a resolver */
 /* Finds the addresses of a host; answers by connect_resolve_finish, now or later. */
 typedef void connect_resolver_t(connect_resolve_t *question, const char *host, const char *port, void *user);
-/* Opens a transport for a connection, whose bytes it then carries (section 6). Returns OK, or why it cannot. */
+/* Opens a transport for a connection, whose bytes it then carries (section 6). Returns OK: bytes may flow; LATER: not
+   before connect_conn_opened, limits.dial_ms from now at the latest; or why it cannot. */
 typedef connect_code_t connect_dialer_t(connect_conn_t *conn, const char *address, void *user);
 
 typedef struct connect_retry_t {   /* of calls without side effects, and of what the peer did not take */
@@ -1817,6 +1822,8 @@ CN_PRIVATE bool cn_buf_append(cn_buf_t *buf, const connect_allocator_t *allocato
 CN_PRIVATE bool cn_buf_append_part(
     cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len, size_t whole);
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes);
+/* Moves what is in the queue so many bytes up, into what was reserved. */
+CN_PRIVATE void cn_buf_move_up(cn_buf_t *buf, size_t len);
 /* Takes bytes off the start. */
 CN_PRIVATE void cn_buf_drop(cn_buf_t *buf, size_t len);
 /* Cuts the end back to a length. */
@@ -1834,6 +1841,8 @@ typedef struct cn_buf_pool_t { /* memory that connections borrow, so that an idl
     size_t large_bytes;     /* of those blocks, in large ones */
     cn_spare_t *spares[16]; /* blocks that are no queues, by a size class of who uses them */
     size_t spare_bytes;
+    void *shared;           /* the block that all have at once */
+    uint32_t sharers;
 } cn_buf_pool_t;
 
 /* Gives an empty queue a block from the pool, if there is one. */
@@ -1844,14 +1853,18 @@ CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const conne
 CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size);
 /* Keeps a block. Returns false: there are max bytes of them. */
 CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max);
+/* The block that all have at once, for what nobody needs any more when the next one uses it; all ask for the same size.
+   NULL: out of memory. Ends with cn_buf_unshare, before the pool. */
+CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size);
+CN_PRIVATE void cn_buf_unshare(cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 
 /* #### src/base/buf.c ############################################################################################## */
 /* A byte queue in one block. Bytes are appended at `end` and dropped at `start`; the block is read in place, so what
    is in the queue is always contiguous. When the end of the block is reached, the bytes are moved to its start if that
-   makes room, else the block doubles. Where the sender has said how much is to come it grows fourfold, but not past
-   that: a claim takes at most four times the bytes that are there. Behind `capacity` there are CN_SLACK bytes more,
-   which readers may read.
+   makes room, else the block is at least doubled. Where the sender has said how much is to come it grows fourfold, but
+   not past that: a claim takes at most four times the bytes that are there. Behind `capacity` there are CN_SLACK bytes
+   more, which readers may read.
 
    Invariants: start <= end <= capacity; an empty queue has start == end == 0. */
 
@@ -1895,9 +1908,7 @@ CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *alloca
         return buf->block + used;
     }
     if (len > SIZE_MAX / 4 - used) return NULL;
-    capacity = CN_MAX(buf->capacity * 2, (size_t)CN_BUF_FIRST);
-    while (capacity < used + len)
-        capacity *= 2;
+    capacity = CN_MAX(buf->capacity * 2, (used + len + (CN_BUF_FIRST - 1)) / CN_BUF_FIRST * CN_BUF_FIRST);
     return cn_buf_move(buf, allocator, capacity) ? buf->block + used : NULL;
 }
 
@@ -1928,6 +1939,13 @@ CN_PRIVATE bool cn_buf_append_part(
 
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes) {
     return cn_buf_append(buf, allocator, bytes.data, bytes.len);
+}
+
+CN_PRIVATE void cn_buf_move_up(cn_buf_t *buf, size_t len) {
+    char *from = buf->block + buf->start;
+    memmove(from + len, from, buf->end - buf->start);
+    buf->start += len;
+    buf->end += len;
 }
 
 CN_PRIVATE void cn_buf_drop(cn_buf_t *buf, size_t len) {
@@ -1986,6 +2004,18 @@ CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *
     pool->spares[size_class] = spare;
     pool->spare_bytes += size;
     return true;
+}
+
+CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size) {
+    if (!pool->shared) pool->shared = cn_mem_resize(allocator, NULL, size);
+    if (pool->shared) pool->sharers++;
+    return pool->shared;
+}
+
+CN_PRIVATE void cn_buf_unshare(cn_buf_pool_t *pool, const connect_allocator_t *allocator) {
+    if (--pool->sharers) return;
+    cn_mem_release(allocator, pool->shared);
+    pool->shared = NULL;
 }
 
 CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t *allocator) {
@@ -4877,7 +4907,9 @@ CN_PRIVATE CN_COLD bool cn_pb_failure_report(
 
    Decoding
    - The field is found by number: fields[number - 1] for the dense ones, else the next one behind the last found, else
-     by bisection. What happens then is one jump on cn_pb_ops[kind][wire type].
+     by bisection. What happens then is one jump on cn_pb_ops[kind][wire type], another one if it is repeated.
+   - Records of one repeated text or message field that stand one behind the other are read in one go. Entries of maps
+     of texts, as they are nearly always written, are read without the tables.
    - Known number, unfitting wire type: an unknown field. Numeric fields that are repeated take both forms. A closed
      enum's unknown number goes to the unknown fields as the record it came in, from a packed record as records of its
      own, from a map's entry as the whole entry.
@@ -5109,19 +5141,22 @@ static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
     return capacity;
 }
 
-/* Makes room in a list for `more` items. Its member in the message is set, its count stays. */
-static CN_APART char *cn_pb_list_grow(
-    cn_pb_decoder_t *d, char *member, cn_message_list_t *list, size_t size, size_t more, const char *at) {
-    const size_t capacity = cn_pb_capacity(list);
-    size_t wanted = list->count + more, twice = capacity * 2;
-    char *block = NULL, *items;
+/* Makes room in a list for `more` items. */
+static CN_APART bool cn_pb_list_grow(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+    cn_message_list_t list;
+    size_t capacity, wanted, twice;
+    char *block = NULL;
+    memcpy(&list, member, sizeof list);
+    capacity = cn_pb_capacity(&list);
+    wanted = list.count + more;
+    twice = capacity * 2;
     if (wanted < twice && (twice - capacity) <= d->memory_left / size) wanted = twice;
     if ((wanted - capacity) > d->memory_left / size) {
         cn_pb_exhausted(d, at, "decoded elements need more than memory_max");
-        return NULL;
+        return false;
     }
     d->memory_left -= (wanted - capacity) * size;
-    if (list->items) { /* the arena's, taken below: not const */
+    if (list.items) { /* the arena's, taken below: not const */
         memcpy(&block, member, sizeof block);
         block -= CN_PB_HEAD;
     }
@@ -5129,38 +5164,45 @@ static CN_APART char *cn_pb_list_grow(
         (char *)cn_arena_grow(d->arena, block, block ? CN_PB_HEAD + capacity * size : 0, CN_PB_HEAD + wanted * size);
     if (!block) {
         cn_pb_exhausted(d, at, "out of memory");
-        return NULL;
+        return false;
     }
     memcpy(block, &wanted, sizeof wanted);
-    items = block + CN_PB_HEAD;
-    list->items = items;
-    memcpy(member, list, sizeof *list);
-    return items;
+    list.items = block + CN_PB_HEAD;
+    memcpy(member, &list, sizeof list);
+    return true;
 }
 
-/* Where the next item of a list goes; its count is raised. more: how many are known to come. */
-static inline CN_HOT char *cn_pb_append(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+/* For how many items more a list has room. */
+static inline CN_HOT size_t cn_pb_list_room(const char *member) {
     cn_message_list_t list;
-    char *items;
     memcpy(&list, member, sizeof list);
+    return cn_pb_capacity(&list) - list.count;
+}
+
+/* Where the next item of a list goes, if it has room for it. */
+static inline CN_HOT char *cn_pb_list_end(const char *member, size_t size) {
+    char *items;
+    size_t count;
     memcpy(&items, member, sizeof items);
-    if (CN_UNLIKELY(list.count == cn_pb_capacity(&list))) {
-        items = cn_pb_list_grow(d, member, &list, size, more, at);
-        if (!items) return NULL;
-    }
-    items += list.count * size;
-    list.count++;
-    memcpy(member + offsetof(cn_message_list_t, count), &list.count, sizeof list.count);
-    return items;
+    memcpy(&count, member + offsetof(cn_message_list_t, count), sizeof count);
+    return items ? items + count * size : NULL;
+}
+
+static inline CN_HOT void cn_pb_list_add(char *member, size_t more) {
+    size_t count;
+    member += offsetof(cn_message_list_t, count);
+    memcpy(&count, member, sizeof count);
+    count += more;
+    memcpy(member, &count, sizeof count);
 }
 
 static CN_APART bool cn_pb_keep_new(cn_pb_decoder_t *d, char *member, const char *from, size_t len) {
     connect_str_t view;
-    char *item = cn_pb_append(d, member, sizeof view, 1, from);
-    if (!item) return false;
     view.data = from;
     view.len = len;
-    memcpy(item, &view, sizeof view);
+    if (!cn_pb_list_room(member) && !cn_pb_list_grow(d, member, sizeof view, 1, from)) return false;
+    memcpy(cn_pb_list_end(member, sizeof view), &view, sizeof view);
+    cn_pb_list_add(member, 1);
     return true;
 }
 
@@ -5347,30 +5389,29 @@ static const char *cn_pb_unpack_closed(cn_pb_decoder_t *d, const connect_type_t 
     return p;
 }
 
-static CN_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+/* Reads the numbers of a packed record; p is at its length. */
+static CN_APART const char *cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
     char *message, const char *p, const char *end) {
     char *member = message + field->offset, *items;
     cn_message_list_t list;
-    size_t size, n, added;
+    size_t size, n, added, len;
     unsigned op;
-    if (p == end) return true;
+    p = cn_pb_len(d, p, end, &len);
+    if (!p || len == 0) return p;
+    end = p + len;
     op = cn_pb_ops[field->kind & 31][CONNECT_WIRE_VARINT];
     if (op != CN_PB_UNKNOWN) {
-        if ((unsigned char)end[-1] >= 0x80) return cn_pb_bad(d, p, "truncated") != NULL;
+        if ((unsigned char)end[-1] >= 0x80) return cn_pb_bad(d, p, "truncated");
         n = cn_pb_count_varints(p, end);
         size = op == CN_PB_BOOL ? sizeof(bool) : op == CN_PB_VARINT64 || op == CN_PB_SINT64 ? 8 : 4;
     } else {
         size = cn_pb_ops[field->kind & 31][CONNECT_WIRE_FIXED64] ? 8 : 4;
-        if ((size_t)(end - p) % size) return cn_pb_bad(d, p, "truncated") != NULL;
-        n = (size_t)(end - p) / size;
+        if (len % size) return cn_pb_bad(d, p, "truncated");
+        n = len / size;
     }
     memcpy(&list, member, sizeof list);
-    memcpy(&items, member, sizeof items);
-    if (cn_pb_capacity(&list) - list.count < n) {
-        items = cn_pb_list_grow(d, member, &list, size, n, p);
-        if (!items) return false;
-    }
-    items += list.count * size;
+    if (cn_pb_capacity(&list) - list.count < n && !cn_pb_list_grow(d, member, size, n, p)) return NULL;
+    items = cn_pb_list_end(member, size);
     added = n;
     switch (op) {
     case CN_PB_VARINT64: p = cn_pb_unpack(d, CN_PB_VARINT64, items, n, p, end); break;
@@ -5399,10 +5440,8 @@ static CN_APART bool cn_pb_packed(cn_pb_decoder_t *d, const connect_type_t *type
 #endif
         break;
     }
-    if (!p) return false;
-    list.count += added;
-    memcpy(member + offsetof(cn_message_list_t, count), &list.count, sizeof list.count);
-    return true;
+    if (p) cn_pb_list_add(member, added);
+    return p ? end : NULL;
 }
 
 /* The message that a singular field holds, made if there is none. */
@@ -5429,251 +5468,347 @@ static inline CN_HOT char *cn_pb_sub(
     return held;
 }
 
-static CN_COLD const char *cn_pb_failed_at(
-    cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field, const char *message, bool inside) {
-    cn_message_list_t list = {NULL, 0};
-    if (!field) return NULL;
-    if (field->flags & CONNECT_FIELD_REPEATED) memcpy(&list, message + field->offset, sizeof list);
-    cn_pb_failure_at(&d->failure, type, field, inside && list.count ? list.count - 1 : list.count);
-    return NULL;
+static const char *cn_pb_records(
+    cn_pb_decoder_t *d, const connect_type_t *type, char *message, const char *p, const char *end, uint32_t group);
+
+/* As cn_pb_is_ascii, where memory may be read up to `limit`: a short text is one block, with what stands behind it. */
+static inline CN_HOT bool cn_pb_is_ascii_before(const char *p, size_t len, const char *limit) {
+#if defined(__SSE2__) && defined(__GNUC__)
+    if (len <= 16 && CN_LIKELY(limit - p >= 16)) {
+        const __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
+        return ((unsigned)_mm_movemask_epi8(block) & ((1u << len) - 1)) == 0;
+    }
+#else
+    (void)limit;
+#endif
+    return cn_pb_is_ascii(p, len);
 }
 
-/* Ends a map entry: a message that is its value is there even if it was not sent. Gives it back to the wire if its
-   closed enum does not know the number. */
-static CN_APART bool cn_pb_entry(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
-    char *message, char *entry, const char *from, const char *to) {
-    const connect_type_t *entry_type = type->types[field->type];
-    const connect_field_t *value = &entry_type->fields[1];
-    if (d->entry_unknown) {
-        char *count_at = message + field->offset + offsetof(cn_message_list_t, count);
-        size_t count;
-        d->entry_unknown = false;
-        memcpy(&count, count_at, sizeof count);
-        count--;
-        memcpy(count_at, &count, sizeof count);
-        return cn_pb_keep(d, type, message, from, (size_t)(to - from));
+static inline CN_HOT bool cn_pb_is_utf8_before(const char *p, size_t len, const char *limit) {
+    connect_str_t text;
+    if (CN_LIKELY(cn_pb_is_ascii_before(p, len, limit))) return true;
+    text.data = p;
+    text.len = len;
+    return cn_utf8_valid(text);
+}
+
+/* Reads a text; p is at its length. */
+static inline CN_HOT const char *cn_pb_text(
+    cn_pb_decoder_t *d, unsigned flags, const char *p, const char *end, connect_str_t *text) {
+    size_t len;
+    p = cn_pb_len(d, p, end, &len);
+    if (CN_UNLIKELY(!p)) return NULL;
+    if ((flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8_before(p, len, d->limit)))
+        return cn_pb_bad(d, p, "not UTF-8");
+    text->data = p;
+    text->len = len;
+    return p + len;
+}
+
+/* The tag from start to p, if it has one byte: a run of such is read in one go. -1: it has more. */
+static inline CN_HOT int cn_pb_short_tag(const char *start, const char *p) {
+    return p - start == 1 ? (unsigned char)*start : -1;
+}
+
+/* Reads a run of texts; the first tag is from start to p. */
+static CN_APART const char *cn_pb_texts(
+    cn_pb_decoder_t *d, const connect_field_t *field, char *member, const char *start, const char *p, const char *end) {
+    const int tag = cn_pb_short_tag(start, p);
+    size_t room = cn_pb_list_room(member);
+    char *item = cn_pb_list_end(member, sizeof(connect_str_t));
+    for (;; item += sizeof(connect_str_t)) {
+        const char *const at = p;
+        connect_str_t text;
+        p = cn_pb_text(d, field->flags, p, end, &text);
+        if (CN_UNLIKELY(!p)) return NULL;
+        if (CN_UNLIKELY(room == 0)) {
+            const size_t more = cn_pb_run(p, end, start, (size_t)(at - start));
+            if (!cn_pb_list_grow(d, member, sizeof text, more, at)) return NULL;
+            room = cn_pb_list_room(member);
+            item = cn_pb_list_end(member, sizeof text);
+        }
+        memcpy(item, &text, sizeof text);
+        cn_pb_list_add(member, 1);
+        room--;
+        if (p == end || (unsigned char)*p != tag) return p;
+        start = p++;
     }
-    return value->kind != CONNECT_KIND_MESSAGE ||
-        cn_pb_sub(d, entry_type->types[value->type], value, entry, from) != NULL;
+}
+
+/* Tells whether a number may stand in an enum's field. */
+static inline bool cn_pb_enum_takes(const connect_enum_t *type, uint32_t number) {
+    return !type->closed || cn_message_enum_has(type, (int32_t)number);
+}
+
+/* Reads a number that stands alone, though its field is repeated; the tag is from start to p. */
+static CN_APART const char *cn_pb_unpacked(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+    char *message, uint32_t tag, const char *start, const char *p, const char *end) {
+    char *member = message + field->offset;
+    const size_t size = cn_message_value_size(type, field);
+    unsigned op = cn_pb_ops[field->kind & 31][tag & 7];
+    const char *const at = p;
+    uint64_t value;
+    if (op == CN_PB_FIXED64 || op == CN_PB_FIXED32) {
+        if ((size_t)(end - p) < size) return cn_pb_bad(d, p, "truncated");
+        value = op == CN_PB_FIXED64 ? cn_pb_load64(p) : cn_pb_load32(p);
+        op = op == CN_PB_FIXED64 ? CN_PB_VARINT64 : CN_PB_VARINT32;
+        p += size;
+    } else {
+        p = cn_pb_varint(d, p, end, &value);
+        if (!p) return NULL;
+        if (op == CN_PB_ENUM && !cn_pb_enum_takes(type->enums[field->type], (uint32_t)value))
+            return cn_pb_keep(d, type, message, start, (size_t)(p - start)) ? p : NULL;
+    }
+    if (!cn_pb_list_room(member) && !cn_pb_list_grow(d, member, size, 4, at)) return NULL;
+    cn_pb_unpack_one(op, cn_pb_list_end(member, size), 0, value);
+    cn_pb_list_add(member, 1);
+    return p;
+}
+
+/* A message that is the value of a map's entry is there even if it was not sent. */
+static inline bool cn_pb_entry_value(cn_pb_decoder_t *d, const connect_type_t *entry, char *item, const char *at) {
+    const connect_field_t *value = &entry->fields[1];
+    return value->kind != CONNECT_KIND_MESSAGE || cn_pb_sub(d, entry->types[value->type], value, item, at) != NULL;
+}
+
+/* Tells whether a map is from string to string or bytes. */
+static bool cn_pb_is_of_texts(const connect_type_t *entry) {
+    return entry->fields[0].kind == CONNECT_KIND_STRING && cn_message_is_text(&entry->fields[1]) &&
+        entry->size == 2 * sizeof(connect_str_t);
+}
+
+/* Reads an entry of such a map, if it has the form in which nearly all are written: key and value, in this order, of
+   less than 128 bytes each, in ASCII; so tags and lengths are ASCII, too. Returns false: it has not. */
+static inline CN_HOT bool cn_pb_entry_of_texts(
+    const connect_type_t *entry, char *item, const char *p, const char *end, const char *limit) {
+    connect_str_t key, value;
+    if (CN_UNLIKELY(end - p < 4 || p[0] != (1 << 3 | CONNECT_WIRE_BYTES))) return false;
+    key.data = p + 2;
+    key.len = (unsigned char)p[1];
+    if (CN_UNLIKELY(key.len > (size_t)(end - p) - 4)) return false;
+    value.data = key.data + key.len + 2;
+    value.len = (size_t)(end - value.data);
+    if (CN_UNLIKELY(value.data[-2] != (2 << 3 | CONNECT_WIRE_BYTES) || (unsigned char)value.data[-1] != value.len))
+        return false;
+    if (CN_UNLIKELY(!cn_pb_is_ascii_before(p, (size_t)(end - p), limit))) return false;
+    memcpy(item + entry->fields[0].offset, &key, sizeof key);
+    memcpy(item + entry->fields[1].offset, &value, sizeof value);
+    return true;
+}
+
+/* Reads a run of messages; the first tag is from start to p. */
+static CN_APART const char *cn_pb_messages(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+    char *message, const char *start, const char *p, const char *end) {
+    const connect_type_t *const sub = type->types[field->type];
+    const bool is_map = (field->flags & CONNECT_FIELD_MAP) != 0, is_map_of_texts = is_map && cn_pb_is_of_texts(sub);
+    const int tag = cn_pb_short_tag(start, p);
+    char *const member = message + field->offset, *item = cn_pb_list_end(member, sub->size);
+    size_t room = cn_pb_list_room(member);
+    for (;;) {
+        const char *const at = p;
+        size_t len;
+        p = cn_pb_len(d, p, end, &len);
+        if (CN_UNLIKELY(!p)) return NULL;
+        if (CN_UNLIKELY(d->depth_left == 0)) return cn_pb_bad(d, start, "nested deeper than depth_max");
+        if (CN_UNLIKELY(room == 0)) {
+            const size_t more = cn_pb_run(p + len, end, start, (size_t)(at - start));
+            if (!cn_pb_list_grow(d, member, sub->size, more, at)) return NULL;
+            room = cn_pb_list_room(member);
+            item = cn_pb_list_end(member, sub->size);
+        }
+        if (!is_map_of_texts || !cn_pb_entry_of_texts(sub, item, p, p + len, d->limit)) {
+            connect_message_init(sub, item);
+            d->depth_left--;
+            if (CN_UNLIKELY(!cn_pb_records(d, sub, item, p, p + len, 0))) return NULL;
+            d->depth_left++;
+            if (is_map && !cn_pb_entry_value(d, sub, item, at)) return NULL;
+        }
+        p += len;
+        if (CN_UNLIKELY(d->entry_unknown)) {
+            d->entry_unknown = false;
+            if (!cn_pb_keep(d, type, message, start, (size_t)(p - start))) return NULL;
+        } else {
+            cn_pb_list_add(member, 1);
+            item += sub->size;
+            room--;
+        }
+        if (p == end || (unsigned char)*p != tag) return p;
+        start = p++;
+    }
+}
+
+/* Reads a group; p is behind its tag. */
+static CN_APART const char *cn_pb_group(cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field,
+    char *message, const char *start, const char *p, const char *end) {
+    const connect_type_t *sub = type->types[field->type];
+    const bool repeated = (field->flags & CONNECT_FIELD_REPEATED) != 0;
+    char *const member = message + field->offset, *item;
+    if (d->depth_left == 0) return cn_pb_bad(d, start, "nested deeper than depth_max");
+    if (repeated) {
+        if (!cn_pb_list_room(member) && !cn_pb_list_grow(d, member, sub->size, 1, p)) return NULL;
+        item = cn_pb_list_end(member, sub->size);
+        connect_message_init(sub, item);
+    } else {
+        item = cn_pb_sub(d, sub, field, message, p);
+        if (!item) return NULL;
+    }
+    d->depth_left--;
+    p = cn_pb_records(d, sub, item, p, end, field->number);
+    if (!p) return NULL;
+    d->depth_left++;
+    if (repeated) cn_pb_list_add(member, 1);
+    return p;
+}
+
+static CN_COLD void cn_pb_failed_at(
+    cn_pb_decoder_t *d, const connect_type_t *type, const connect_field_t *field, const char *message) {
+    cn_message_list_t list = {NULL, 0};
+    if (field->flags & CONNECT_FIELD_REPEATED) memcpy(&list, message + field->offset, sizeof list);
+    cn_pb_failure_at(&d->failure, type, field, list.count);
 }
 
 /* Reads records up to `end`, or up to the end of the group of that number (0: none). Returns where it ended. */
 static const char *cn_pb_records(
     cn_pb_decoder_t *d, const connect_type_t *type, char *message, const char *p, const char *end, uint32_t group) {
-    const connect_field_t *const fields = type->fields, *field = NULL;
-    const uint32_t dense = type->dense;
-    size_t next = dense;
-    bool inside = false;
+    size_t next = type->dense;
     while (p < end) {
-        const char *start = p, *at;
+        const connect_field_t *field = type->fields;
+        const char *const start = p;
         uint32_t tag, number, low;
-        unsigned flags;
+        unsigned op, flags;
         uint64_t value;
-        size_t len, more;
+        size_t len;
         char *to;
         p = cn_pb_tag(d, p, end, &tag);
         if (CN_UNLIKELY(!p)) return NULL;
         number = tag >> 3;
-        if (CN_LIKELY(number - 1 < dense)) {
-            field = fields + (number - 1);
+        if (CN_LIKELY(number - 1 < type->dense)) {
+            field += number - 1;
         } else {
-            while (next < type->field_count && fields[next].number < number)
+            while (next < type->field_count && field[next].number < number)
                 next++;
-            if (CN_LIKELY(next < type->field_count && fields[next].number == number)) {
-                field = fields + next++;
+            if (CN_LIKELY(next < type->field_count && field[next].number == number)) {
+                field += next++;
             } else {
                 field = cn_message_field_number(type, number);
                 if (!field) goto unknown;
-                next = (size_t)(field - fields) + 1;
+                next = (size_t)(field - type->fields) + 1;
             }
         }
         flags = field->flags;
-        at = p;
-        switch (cn_pb_ops[field->kind & 31][tag & 7]) {
+        op = cn_pb_ops[field->kind & 31][tag & 7];
+        to = message + field->offset;
+        if (flags & CONNECT_FIELD_REPEATED) {
+            switch (op) {
+            case CN_PB_UNKNOWN: goto unknown;
+            case CN_PB_TEXT: p = cn_pb_texts(d, field, to, start, p, end); break;
+            case CN_PB_MESSAGE: p = cn_pb_messages(d, type, field, message, start, p, end); break;
+            case CN_PB_GROUP: p = cn_pb_group(d, type, field, message, start, p, end); break;
+            case CN_PB_PACKED: p = cn_pb_packed(d, type, field, message, p, end); break;
+            default: p = cn_pb_unpacked(d, type, field, message, tag, start, p, end); break;
+            }
+            if (CN_UNLIKELY(!p)) goto failed;
+            continue;
+        }
+        switch (op) {
         case CN_PB_VARINT64:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
-            goto store64;
+            memcpy(to, &value, 8);
+            break;
         case CN_PB_SINT64:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             value = cn_pb_zigzag64_decode(value);
-            goto store64;
+            memcpy(to, &value, 8);
+            break;
         case CN_PB_FIXED64:
             if (CN_UNLIKELY(end - p < 8)) goto truncated;
             value = cn_pb_load64(p);
             p += 8;
-        store64:
-            to = message + field->offset;
-            if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
-                if (flags & CONNECT_FIELD_REPEATED) {
-                    to = cn_pb_append(d, to, 8, 4, at);
-                    if (CN_UNLIKELY(!to)) goto failed;
-                } else {
-                    cn_message_mark(field, message);
-                }
-            }
             memcpy(to, &value, 8);
-            continue;
+            break;
         case CN_PB_ENUM:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             low = (uint32_t)value;
-            if (type->enums[field->type]->closed && !cn_message_enum_has(type->enums[field->type], (int32_t)low)) {
+            if (!cn_pb_enum_takes(type->enums[field->type], low)) {
                 d->entry_unknown = type->is_map_entry;
                 if (!cn_pb_keep(d, type, message, start, (size_t)(p - start))) goto failed;
                 continue;
             }
-            goto store32;
+            memcpy(to, &low, 4);
+            break;
         case CN_PB_VARINT32:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             low = (uint32_t)value;
-            goto store32;
+            memcpy(to, &low, 4);
+            break;
         case CN_PB_SINT32:
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             low = cn_pb_zigzag32_decode((uint32_t)value);
-            goto store32;
+            memcpy(to, &low, 4);
+            break;
         case CN_PB_FIXED32:
             if (CN_UNLIKELY(end - p < 4)) goto truncated;
             low = cn_pb_load32(p);
             p += 4;
-        store32:
-            to = message + field->offset;
-            if (flags & (CONNECT_FIELD_REPEATED | CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) {
-                if (flags & CONNECT_FIELD_REPEATED) {
-                    to = cn_pb_append(d, to, 4, 4, at);
-                    if (CN_UNLIKELY(!to)) goto failed;
-                } else {
-                    cn_message_mark(field, message);
-                }
-            }
             memcpy(to, &low, 4);
-            continue;
+            break;
         case CN_PB_BOOL: {
             bool truth;
             p = cn_pb_varint(d, p, end, &value);
             if (CN_UNLIKELY(!p)) goto failed;
             truth = value != 0;
-            to = message + field->offset;
-            if (flags & CONNECT_FIELD_REPEATED) {
-                to = cn_pb_append(d, to, sizeof truth, 8, at);
-                if (CN_UNLIKELY(!to)) goto failed;
-            } else {
-                cn_message_mark(field, message);
-            }
             memcpy(to, &truth, sizeof truth);
-            continue;
+            break;
         }
         case CN_PB_TEXT: {
-            connect_str_t view;
-            for (;;) {
-                p = cn_pb_len(d, p, end, &len);
-                if (CN_UNLIKELY(!p)) goto failed;
-                if ((flags & CONNECT_FIELD_UTF8) && CN_UNLIKELY(!cn_pb_is_utf8(p, len))) {
-                    cn_pb_bad(d, p, "not UTF-8");
-                    goto failed;
-                }
-                view.data = p;
-                view.len = len;
-                p += len;
-                to = message + field->offset;
-                if (CN_LIKELY(!(flags & CONNECT_FIELD_REPEATED))) break;
-                {
-                    cn_message_list_t list;
-                    memcpy(&list, to, sizeof list);
-                    more = list.count == cn_pb_capacity(&list) ? cn_pb_run(p, end, start, (size_t)(at - start)) : 0;
-                }
-                to = cn_pb_append(d, to, sizeof view, more, at);
-                if (CN_UNLIKELY(!to)) goto failed;
-                memcpy(to, &view, sizeof view);
-                if (tag >= 0x80 || p == end || (unsigned char)*p != tag) break;
-                start = p++;
-                at = p;
-            }
-            if (flags & CONNECT_FIELD_REPEATED) continue;
-            if (flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) cn_message_mark(field, message);
-            memcpy(to, &view, sizeof view);
-            continue;
+            connect_str_t text;
+            p = cn_pb_text(d, flags, p, end, &text);
+            if (CN_UNLIKELY(!p)) goto failed;
+            memcpy(to, &text, sizeof text);
+            break;
         }
         case CN_PB_MESSAGE: {
             const connect_type_t *sub = type->types[field->type];
-            for (;;) {
-                p = cn_pb_len(d, p, end, &len);
-                if (CN_UNLIKELY(!p)) goto failed;
-                if (CN_UNLIKELY(d->depth_left == 0)) goto too_deep;
-                if (flags & CONNECT_FIELD_REPEATED) {
-                    cn_message_list_t list;
-                    to = message + field->offset;
-                    memcpy(&list, to, sizeof list);
-                    more =
-                        list.count == cn_pb_capacity(&list) ? cn_pb_run(p + len, end, start, (size_t)(at - start)) : 0;
-                    to = cn_pb_append(d, to, sub->size, more, at);
-                    if (CN_UNLIKELY(!to)) goto failed;
-                    connect_message_init(sub, to);
-                } else {
-                    to = cn_pb_sub(d, sub, field, message, at);
-                    if (CN_UNLIKELY(!to)) goto failed;
-                }
-                d->depth_left--;
-                inside = true;
-                if (CN_UNLIKELY(!cn_pb_records(d, sub, to, p, p + len, 0))) goto failed;
-                inside = false;
-                d->depth_left++;
-                p += len;
-                if (!(flags & CONNECT_FIELD_REPEATED)) break;
-                if ((flags & CONNECT_FIELD_MAP) && !cn_pb_entry(d, type, field, message, to, start, p)) goto failed;
-                if (tag >= 0x80 || p == end || (unsigned char)*p != tag) break;
-                start = p++;
-                at = p;
-            }
-            continue;
-        }
-        case CN_PB_GROUP: {
-            const connect_type_t *sub = type->types[field->type];
-            if (d->depth_left == 0) goto too_deep;
-            if (flags & CONNECT_FIELD_REPEATED) {
-                to = cn_pb_append(d, message + field->offset, sub->size, 1, at);
-                if (to) connect_message_init(sub, to);
-            } else {
-                to = cn_pb_sub(d, sub, field, message, at);
-            }
-            if (!to) goto failed;
+            const char *const at = p;
+            p = cn_pb_len(d, p, end, &len);
+            if (CN_UNLIKELY(!p)) goto failed;
+            if (CN_UNLIKELY(d->depth_left == 0)) goto too_deep;
+            to = cn_pb_sub(d, sub, field, message, at);
+            if (CN_UNLIKELY(!to)) goto failed;
             d->depth_left--;
-            inside = true;
-            p = cn_pb_records(d, sub, to, p, end, number);
-            if (!p) goto failed;
-            inside = false;
+            p = cn_pb_records(d, sub, to, p, p + len, 0);
+            if (CN_UNLIKELY(!p)) goto failed;
             d->depth_left++;
             continue;
         }
-        case CN_PB_PACKED:
-            if (!(flags & CONNECT_FIELD_REPEATED)) goto unknown;
-            p = cn_pb_len(d, p, end, &len);
+        case CN_PB_GROUP:
+            p = cn_pb_group(d, type, field, message, start, p, end);
             if (CN_UNLIKELY(!p)) goto failed;
-            if (!cn_pb_packed(d, type, field, message, p, p + len)) goto failed;
-            p += len;
             continue;
-        default: break;
+        default: goto unknown;
         }
+        if (flags & (CONNECT_FIELD_HAS | CONNECT_FIELD_ONEOF)) cn_message_mark(field, message);
+        continue;
     unknown:
-        field = NULL;
         if ((tag & 7) == CN_PB_WIRE_END && number == group && group != 0) return p;
         p = cn_pb_skip(d, p, end, tag, start);
         if (!p || !cn_pb_keep(d, type, message, start, (size_t)(p - start))) return NULL;
         continue;
     truncated:
-        cn_pb_bad(d, at, "truncated");
+        cn_pb_bad(d, p, "truncated");
         goto failed;
     too_deep:
         cn_pb_bad(d, start, "nested deeper than depth_max");
-        goto failed;
+    failed:
+        cn_pb_failed_at(d, type, field, message);
+        return NULL;
     }
-    if (CN_LIKELY(group == 0)) return p;
-    return cn_pb_bad(d, end, "truncated");
-failed:
-    return cn_pb_failed_at(d, type, field, message, inside);
+    return CN_LIKELY(group == 0) ? p : cn_pb_bad(d, end, "truncated");
 }
 
 /* Looks for a required field that is missing, here and below. */
@@ -5865,7 +6000,7 @@ bool connect_record_get(const connect_record_t *record, connect_kind_t kind, voi
    written, and nothing is measured first. In an arena the window is all that its block has left, and the message
    stays at the block's end. In a queue it is the room there, up to CN_PB_WINDOW, and what was written is moved to
    its start. A message that does not fit, or has a field of CN_PB_LARGE bytes that would be moved, is measured (in
-   linear time) and written again, to where it stays.
+   linear time) and written again, to where it stays; what was in the queue, if it is shorter, is moved up to it.
 
    Whether there is room is looked at once for a field, after its number or its head was written, or its text's
    length is known: p, the lowest byte written, may be up to CN_PB_MARGIN bytes below `start`, which are the
@@ -6394,7 +6529,10 @@ CN_PRIVATE bool cn_pb_encode(const connect_type_t *type, const void *message, cn
     }
     if (!p) return cn_pb_failure_report(&e.failure, type, arena, error);
     len = (size_t)(end - p);
-    memmove(to, p, len);
+    if (e.stays && cn_buf_len(out) < len)
+        cn_buf_move_up(out, (size_t)(p - to));
+    else
+        memmove(to, p, len);
     cn_buf_commit(out, len);
     return true;
 }
@@ -9005,7 +9143,7 @@ CN_PRIVATE bool cn_pbjson_any_has_value(const connect_type_t *type) {
        string                 a string
        bytes                  base64, padded                 the other alphabet, and unpadded
        enum                   its name; a number, if it      the number
-                              has none; NullValue: null
+                              has none; NullValue 0: null
        message, group         an object, or a form of its own
        repeated               an array
        map                    an object, keys as strings
@@ -9886,7 +10024,7 @@ static void cn_pbjson_write_not_finite(cn_pbjson_encoder_t *encoder, bool nan, b
 static void cn_pbjson_write_enum(
     cn_pbjson_encoder_t *encoder, const connect_type_t *type, const connect_field_t *field, int32_t value) {
     const char *name;
-    if (cn_pbjson_is_null_value(type, field)) {
+    if (cn_pbjson_is_null_value(type, field) && (value == 0 || type->form == CONNECT_FORM_VALUE)) {
         cn_json_literal(&encoder->writer, CN_STR("null"));
         return;
     }
@@ -13060,11 +13198,16 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 /* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
+   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of a server: what is in it is taken
+   over before another session runs, as nghttp2_session_mem_send wants it. It is the block of this size that a new
+   session takes; more of them, for CONTINUATION, are its own. A client's has its own: it waits there with the preface.
+
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
    freed. */
 #define CN_HTTP2_POOL_STEP 64u
 #define CN_HTTP2_POOL_CLASSES 16u
+#define CN_HTTP2_FRAME_BUFFER 16394u /* a frame of 2^14 bytes, its head, and the length of its padding */
 
 typedef union cn_http2_block_t { /* the head of a block, as large as any type's alignment */
     struct {
@@ -13114,8 +13257,10 @@ typedef struct cn_http2_t {
     uint32_t last_cut_id;        /* the highest that this end ended before the peer did: frames may be on their way */
     uint32_t last_peer_reset_id; /* of the last RST_STREAM that passed */
     /* memory */
-    cn_list_t blocks; /* all that are in use */
+    cn_list_t blocks; /* all that are in use, but for the shared one */
     bool starved;     /* the allocator has failed */
+    bool is_opening;  /* a server's session is being made */
+    bool shares_frame_buffer;
 } cn_http2_t;
 
 /* ---- The end, as soon as nghttp2 returns ---- */
@@ -13144,11 +13289,34 @@ static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
     return (size - 1) / CN_HTTP2_POOL_STEP;
 }
 
+static void *cn_http2_starve(cn_http2_t *h) {
+    h->starved = true;
+    cn_http2_fail_memory(h);
+    return NULL;
+}
+
+static void *cn_http2_share_frame_buffer(cn_http2_t *h) {
+    cn_http_t *http = h->http;
+    cn_http2_block_t *block =
+        (cn_http2_block_t *)cn_buf_share(http->pool, http->allocator, sizeof *block + CN_HTTP2_FRAME_BUFFER);
+    if (!block) return cn_http2_starve(h);
+    block->head.size = CN_HTTP2_FRAME_BUFFER;
+    h->shares_frame_buffer = true;
+    return block + 1;
+}
+
+static void cn_http2_unshare_frame_buffer(cn_http2_t *h) {
+    if (h->shares_frame_buffer) cn_buf_unshare(h->http->pool, h->http->allocator);
+    h->shares_frame_buffer = false;
+}
+
 static void *cn_http2_malloc(size_t size, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
     cn_http2_block_t *block = NULL;
     size_t class_at;
     if (size == 0) size = 1;
+    if (CN_UNLIKELY(size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool))
+        return cn_http2_share_frame_buffer(h);
     class_at = cn_http2_pool_class(size);
     if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES)) {
         size = (class_at + 1) * CN_HTTP2_POOL_STEP;
@@ -13157,11 +13325,7 @@ static void *cn_http2_malloc(size_t size, void *user) {
     if (CN_UNLIKELY(!block)) {
         if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
         block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
-        if (!block) {
-            h->starved = true;
-            cn_http2_fail_memory(h);
-            return NULL;
-        }
+        if (!block) return cn_http2_starve(h);
     }
     block->head.size = size;
     block->head.node.next = NULL;
@@ -13176,6 +13340,10 @@ static void cn_http2_free_block(void *at, void *user) {
     size_t class_at, size;
     if (!at || CN_UNLIKELY(h->starved)) return;
     block = (cn_http2_block_t *)at - 1;
+    if (CN_UNLIKELY(h->shares_frame_buffer && block == pool->shared)) {
+        cn_http2_unshare_frame_buffer(h);
+        return;
+    }
     size = block->head.size;
     class_at = cn_http2_pool_class(size);
     cn_list_remove(&block->head.node);
@@ -13946,9 +14114,11 @@ static bool cn_http2_new_session(cn_http2_t *h) {
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_deflate_dynamic_table_size(option, CN_HTTP2_HPACK_TABLE);
         nghttp2_option_set_max_outbound_ack(option, CN_HTTP2_ACKS_MAX);
+        h->is_opening = http->is_server;
         result = http->is_server ? nghttp2_session_server_new3(&h->session, callbacks, h, option, &mem)
                                  : nghttp2_session_client_new3(&h->session, callbacks, h, option, &mem);
     }
+    h->is_opening = false;
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     return result == 0;
@@ -13979,6 +14149,7 @@ static bool cn_http2_submit_settings(cn_http2_t *h) {
 
 static void cn_http2_delete(cn_http2_t *h) {
     if (!h->starved) nghttp2_session_del(h->session);
+    cn_http2_unshare_frame_buffer(h);
     cn_http2_free_all(h);
     cn_mem_release(h->http->allocator, h);
 }
@@ -14450,14 +14621,22 @@ CN_PRIVATE bool cn_timeout_read_grpc(connect_str_t text, int64_t *ms) {
     return true;
 }
 
+/* unit: 0: none. Data NULL: out of memory. */
+static connect_str_t cn_timeout_write(connect_arena_t *arena, int64_t value, char unit) {
+    char text[24];
+    size_t len = cn_str_from_uint(text, (uint64_t)value);
+    if (unit) text[len++] = unit;
+    return connect_arena_copy(arena, cn_str(text, len));
+}
+
 CN_PRIVATE connect_str_t cn_timeout_write_connect(connect_arena_t *arena, int64_t ms) {
-    return connect_arena_printf(arena, "%lld", (long long)CN_MIN(CN_MAX(ms, 1), 9999999999LL));
+    return cn_timeout_write(arena, CN_MIN(CN_MAX(ms, 1), (int64_t)9999999999), 0);
 }
 
 CN_PRIVATE connect_str_t cn_timeout_write_grpc(connect_arena_t *arena, int64_t ms) {
     if (ms <= 0) return CN_STR("0n");
-    if (ms < 100000000LL) return connect_arena_printf(arena, "%lldm", (long long)ms);
-    return connect_arena_printf(arena, "%lldS", (long long)CN_MIN(ms / 1000, 99999999LL));
+    if (ms < 100000000) return cn_timeout_write(arena, ms, 'm');
+    return cn_timeout_write(arena, CN_MIN(ms / 1000, (int64_t)99999999), 'S');
 }
 
 /* #### src/protocol/envelope.h ##################################################################################### */
@@ -18564,6 +18743,7 @@ struct connect_conn_t {
     uint8_t preface_len;
     bool allow_http1, allow_http2;
     bool connected;    /* the transport is open */
+    bool opens_later;  /* what is fed before only tells the time */
     bool opened;       /* requests may flow: the handshake, if any, is done */
     bool heard;        /* something came */
     cn_tls_t *tls;     /* NULL: clear text */
@@ -18604,10 +18784,8 @@ typedef struct cn_conn_options_t {
 } cn_conn_options_t;
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
-/* Makes a connection. NULL: out of memory. A server's is open at once; a client's by cn_conn_opened. */
+/* Makes a connection. NULL: out of memory. A server's is open at once. */
 CN_PRIVATE connect_conn_t *cn_conn_new(const cn_conn_options_t *options);
-/* The transport is open now (client: TCP is connected). */
-CN_PRIVATE void cn_conn_opened(connect_conn_t *conn, int64_t now_ms);
 /* The peer sends no more; what was received may still be answered. */
 CN_PRIVATE void cn_conn_eof(connect_conn_t *conn, int64_t now_ms);
 /* What carries a connection's bytes may be told to let go of it at once: it then forgets its descriptor and calls
@@ -18803,7 +18981,8 @@ static void cn_conn_ready(connect_conn_t *conn, bool http2) {
     if (cn_conn_open_version(conn, http2) && conn->owner && conn->events->on_room) conn->events->on_room(conn);
 }
 
-CN_PRIVATE void cn_conn_opened(connect_conn_t *conn, int64_t now_ms) {
+void connect_conn_opened(connect_conn_t *conn, int64_t now_ms) {
+    if (conn->connected || conn->dead) return;
     cn_conn_enter(conn, now_ms);
     conn->connected = true;
     conn->opened_ms = conn->http.now_ms;
@@ -19129,7 +19308,7 @@ size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, size_t len, in
     size_t taken = 0;
     bool woken, due;
     cn_conn_enter(conn, now_ms);
-    if (!conn->connected && !conn->abandon && !conn->dead) cn_conn_opened(conn, now_ms);
+    if (!conn->opens_later) connect_conn_opened(conn, now_ms);
     woken = conn->http.woken;
     conn->http.woken = false;
     if (!conn->dead && conn->connected) {
@@ -19311,6 +19490,7 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
     cn_list_remove(&conn->node);
     conn->owner = NULL;
     conn->depth--;
+    if (conn->output) conn->output(conn, conn->output_user); /* it may wait for something else */
 }
 
 CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {
@@ -19417,6 +19597,7 @@ struct connect_call_t {
     size_t request_start, request_len; /* client, single request: where it stood in x.out */
     size_t own_headers;                /* client: of rpc.headers, those that are sent wherever it runs */
     int64_t begun_ms, not_before_ms;   /* client: the last attempt; the next */
+    int64_t pause_ms;                  /* client: before the next, from when the time is told next; 0: none */
     int64_t waits_since_ms;            /* client: for a connection */
     uint64_t serial;                   /* client: of its calls */
     uint32_t attempts;                 /* client: made so far */
@@ -19458,6 +19639,7 @@ struct connect_call_t {
 typedef struct cn_call_pool_t { /* calls to be used again */
     cn_list_t calls;
     size_t count;
+    size_t owned_bytes; /* of their blocks */
     bool ready;
 } cn_call_pool_t;
 
@@ -19586,7 +19768,8 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
 
    Memory. A call is one block of CN_CALL_BLOCK bytes: the struct, and behind it the first block of its arena, in
    which headers, request, response and error find room in a usual unary call. Released calls are kept for the next
-   ones, with the blocks of their queues, as long as these are small: then a call in steady state allocates nothing.
+   ones, the last one first, with the blocks of their queues and arenas: then a call in steady state allocates nothing.
+   Of blocks above CN_CALL_SMALL those that are kept have no more than CN_CALL_KEPT_SHARE of limits.memory together.
 
    Life. A call is held by its exchange (until x's on_closed), by a promise (a unary handler returned LATER: until
    finish), by the user of a client's call without events (until connect_call_free), and by callbacks that run. When the
@@ -19599,8 +19782,10 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
 
 #define CN_CALL_PACKED_MORE (64u * 1024u) /* a compressed message may be longer than receive_bytes by so much */
 #define CN_CALL_BLOCK 4096u
-#define CN_CALL_POOLED_MAX 128u        /* calls kept */
-#define CN_CALL_KEPT_MAX (16u * 1024u) /* bytes of a queue or an arena block kept with one */
+#define CN_CALL_POOLED_MAX 128u     /* calls kept */
+#define CN_CALL_SMALL (16u * 1024u) /* bytes of a queue or an arena block that is always kept with one */
+#define CN_CALL_KEPT_SHARE 8u
+#define CN_CALL_KEPT_MAX (16u * 1024u * 1024u)
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
 /* ---- The object ---- */
@@ -19622,6 +19807,12 @@ static void cn_call_init(
     call->rpc.error.message = CN_STR("");
 }
 
+/* Bytes of the blocks that belong to a call beside its own. */
+static size_t cn_call_owned(const connect_call_t *call) {
+    return call->in.capacity + call->x.out.capacity + call->expanded.capacity + cn_arena_block_size(&call->scratch) +
+        cn_arena_block_size(&call->arena);
+}
+
 CN_PRIVATE connect_call_t *cn_call_new(
     cn_call_pool_t *pool, const connect_allocator_t *allocator, const connect_limits_t *limits, bool is_server) {
     connect_call_t *call;
@@ -19632,6 +19823,7 @@ CN_PRIVATE connect_call_t *cn_call_new(
     if (!cn_list_empty(&pool->calls)) {
         call = CN_CONTAINER(cn_list_pop(&pool->calls), connect_call_t, node);
         pool->count--;
+        pool->owned_bytes -= cn_call_owned(call);
     } else {
         if (!allocator) allocator = connect_allocator_libc();
         call = (connect_call_t *)allocator->acquire(allocator->ctx, CN_CALL_BLOCK);
@@ -19661,31 +19853,39 @@ CN_PRIVATE void cn_call_set_tls(connect_call_t *call, cn_tls_t *tls) {
     call->info.peer.tls = cn_tls_info(tls);
 }
 
+static void cn_call_free_large_buf(connect_call_t *call, cn_buf_t *buf) {
+    if (buf->capacity > CN_CALL_SMALL) cn_buf_free(buf, call->rpc.allocator);
+}
+
+static void cn_call_free_large(connect_call_t *call) {
+    cn_call_free_large_buf(call, &call->in);
+    cn_call_free_large_buf(call, &call->x.out);
+    cn_call_free_large_buf(call, &call->expanded);
+    if (cn_arena_block_size(&call->scratch) > CN_CALL_SMALL) connect_arena_free(&call->scratch);
+    if (cn_arena_block_size(&call->arena) > CN_CALL_SMALL) {
+        const connect_allocator_t *allocator = call->arena.private_allocator;
+        connect_arena_free(&call->arena);
+        connect_arena_init(&call->arena, (char *)call + sizeof *call, CN_CALL_BLOCK - sizeof *call, allocator);
+    }
+}
+
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     connect_arena_t arena, scratch;
     cn_buf_t in, out, expanded;
+    size_t owned_max;
     cn_call_set_tls(call, NULL);
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
         cn_call_destroy(call);
         return;
     }
-    if (call->in.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->in, call->rpc.allocator);
-    if (call->x.out.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->x.out, call->rpc.allocator);
-    if (call->expanded.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->expanded, call->rpc.allocator);
     cn_buf_clear(&call->in);
     cn_buf_clear(&call->expanded);
     cn_buf_clear(&call->x.out);
-    if (cn_arena_block_size(&call->scratch) > CN_CALL_KEPT_MAX)
-        connect_arena_free(&call->scratch);
-    else
-        connect_arena_reset(&call->scratch);
-    if (cn_arena_block_size(&call->arena) > CN_CALL_KEPT_MAX) {
-        const connect_allocator_t *allocator = call->arena.private_allocator;
-        connect_arena_free(&call->arena);
-        connect_arena_init(&call->arena, (char *)call + sizeof *call, CN_CALL_BLOCK - sizeof *call, allocator);
-    } else {
-        connect_arena_reset(&call->arena);
-    }
+    connect_arena_reset(&call->scratch);
+    connect_arena_reset(&call->arena);
+    owned_max = CN_MIN(call->rpc.limits->memory / CN_CALL_KEPT_SHARE, (size_t)CN_CALL_KEPT_MAX);
+    if (pool->owned_bytes + cn_call_owned(call) > owned_max) cn_call_free_large(call);
+    pool->owned_bytes += cn_call_owned(call);
     arena = call->arena;
     scratch = call->scratch;
     in = call->in;
@@ -19697,7 +19897,7 @@ CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     call->in = in;
     call->x.out = out;
     call->expanded = expanded;
-    cn_list_append(&pool->calls, &call->node);
+    cn_list_append(pool->calls.next, &call->node); /* first */
     pool->count++;
 }
 
@@ -19708,6 +19908,7 @@ CN_PRIVATE void cn_call_pool_free(cn_call_pool_t *pool, const connect_allocator_
         cn_call_destroy(call);
     }
     pool->count = 0;
+    pool->owned_bytes = 0;
 }
 
 CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x) {
@@ -21084,7 +21285,7 @@ static bool cn_invoke_resend(connect_call_t *call, connect_code_t code) {
         call->unprocessed || (code == CONNECT_UNAVAILABLE && call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS);
     if (call->resent || call->x.received_head || !is_safe || !cn_invoke_can_restart(call)) return false;
     call->resent = true;
-    call->not_before_ms = 0;
+    call->not_before_ms = call->pause_ms = 0;
     cn_invoke_restart(call);
     return true;
 }
@@ -22003,7 +22204,8 @@ CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page) {
 
    Memory: all that a server takes is counted (base/meter.c). Above three quarters of limits.memory no connection and
    no request begins (503, REFUSED_STREAM), and of the requests whose bodies are still to come the youngest end with
-   RESOURCE_EXHAUSTED; at the limit there is no more.
+   RESOURCE_EXHAUSTED; at the limit there is no more. What is kept for the next calls goes before, and with the last
+   connection.
 
    `busy` counts what runs callbacks; a server freed in one of them goes when the outermost has ended. */
 
@@ -22022,6 +22224,18 @@ static void cn_server_run_pokes(connect_server_t *server) {
         cn_call_on_poke(CN_CONTAINER(node, connect_call_t, poke_node));
 }
 
+static void cn_server_free_kept(connect_server_t *server) {
+    cn_call_pool_free(&server->pool, server->allocator);
+    cn_buf_pool_free(&server->buffers, server->allocator);
+}
+
+/* Tells whether there is too little memory for anything new; what is kept for it goes first. */
+static bool cn_server_is_full(connect_server_t *server) {
+    if (!cn_meter_is_high(server->meter)) return false;
+    cn_server_free_kept(server);
+    return cn_meter_is_high(server->meter);
+}
+
 /* While memory is short those that wait for more of their requests would wait for each other: the youngest give way,
    until there is room or one is left, which goes on. With room, all go on. */
 static void cn_server_relieve(connect_server_t *server) {
@@ -22033,7 +22247,7 @@ static void cn_server_relieve(connect_server_t *server) {
         connect_call_t *call = CN_CONTAINER(node, connect_call_t, node);
         before = node->prev;
         if (!call->starved) continue;
-        if (youngest && cn_meter_is_high(server->meter))
+        if (youngest && cn_server_is_full(server))
             cn_serve_shed(youngest);
         else if (youngest)
             cn_call_open_window(youngest);
@@ -22233,14 +22447,6 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 /* ---- Connections ---- */
 
-/* Tells whether there is too little memory for anything new; what is kept for it goes first. */
-static bool cn_server_is_full(connect_server_t *server) {
-    if (!cn_meter_is_high(server->meter)) return false;
-    cn_call_pool_free(&server->pool, server->allocator);
-    cn_buf_pool_free(&server->buffers, server->allocator);
-    return cn_meter_is_high(server->meter);
-}
-
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
         cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
@@ -22260,7 +22466,8 @@ static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
 }
 
 static void cn_server_on_lost(connect_conn_t *conn) {
-    ((connect_server_t *)conn->owner)->conn_count--;
+    connect_server_t *server = (connect_server_t *)conn->owner;
+    if (--server->conn_count == 0) cn_server_free_kept(server);
 }
 
 connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
@@ -22402,8 +22609,7 @@ void connect_server_free(connect_server_t *server) {
     if (server->loop) connect_loop_after(server->loop, &server->poke_task, -1, NULL, NULL);
     if (server->owns_loop) connect_loop_free(server->loop);
 #endif
-    cn_call_pool_free(&server->pool, allocator);
-    cn_buf_pool_free(&server->buffers, allocator);
+    cn_server_free_kept(server);
     cn_route_free(&server->routes, allocator);
     cn_route_free(&server->pages, allocator);
     cn_codings_free(&server->codings);
@@ -22648,7 +22854,7 @@ CN_PRIVATE connect_code_t cn_loopback_dial(connect_conn_t *conn, const char *add
 static bool cn_loopback_advance(cn_loopback_end_t *end) {
     int64_t now_ms = end->loopback->now_ms;
     if (!end->conn->opened) {
-        cn_conn_opened(end->conn, now_ms);
+        connect_conn_opened(end->conn, now_ms);
     } else if (end->is_woken || connect_conn_deadline_ms(end->conn) <= now_ms) {
         end->is_woken = false;
         connect_conn_feed(end->conn, "", 0, now_ms);
@@ -22821,6 +23027,7 @@ struct cn_backend_t { /* what calls are spread over: an address, all addresses o
     uint32_t faults;       /* rounds that failed in a row */
     int64_t fault_ms;      /* when the last one did; INT64_MIN: none has */
     int64_t rest_until_ms; /* nothing is dialled before */
+    int64_t rest_ms;       /* a rest that counts from when the time is told next; 0: none */
     bool ready;            /* as last told */
 };
 
@@ -22939,7 +23146,7 @@ CN_PRIVATE int64_t cn_retry_pause_ms(uint64_t *random, uint32_t failures, uint32
 /* Pays a call into the budget. */
 CN_PRIVATE void cn_retry_count_call(connect_client_t *client);
 /* Tells whether a call that failed with this code is made again by the client's policy, and takes it out of the budget.
-   The call is not to begin before call->not_before_ms. */
+   The call is not to begin before call->not_before_ms, or call->pause_ms have passed since the time was told next. */
 CN_PRIVATE bool cn_retry_take(connect_client_t *client, connect_call_t *call, connect_code_t code);
 #endif
 
@@ -22996,13 +23203,15 @@ CN_PRIVATE void cn_retry_count_call(connect_client_t *client) {
 CN_PRIVATE bool cn_retry_take(connect_client_t *client, connect_call_t *call, connect_code_t code) {
     const connect_retry_t *retry = &client->retry;
     const bool is_safe = call->unprocessed || call->rpc.method->idempotency == CONNECT_NO_SIDE_EFFECTS;
-    int64_t now = cn_client_now_ms(client), pause;
+    const int64_t now = cn_client_now_ms(client), told = cn_client_told_ms(client);
+    int64_t pause;
     if (!is_safe || call->attempts >= retry->attempts || !(retry->codes & (1u << code))) return false;
     if (client->retry_tokens < CN_RETRY_COST) return false;
     pause = cn_retry_pause_ms(&client->random, call->attempts, retry->backoff_ms, retry->backoff_max_ms);
     if (now >= 0 && call->deadline_ms != INT64_MAX && call->deadline_ms - now <= pause) return false;
     client->retry_tokens -= CN_RETRY_COST;
-    call->not_before_ms = now < 0 ? 0 : now + pause;
+    call->not_before_ms = told < 0 ? 0 : told + pause;
+    call->pause_ms = told < 0 ? pause : 0;
     return true;
 }
 #endif
@@ -23048,7 +23257,8 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn);
    CN_POOL_REST_MS on, doubled by each fault to CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
 
    Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above. Without a host
-   the time is known only while a connection is fed: who was dialled at another moment counts from the next one.
+   the time is known only while a connection is fed: who was dialled at another moment counts from the next one, and so
+   does a rest. A connection that its dialer opens later is fed, too: that tells the time, and no more.
 
    Events of connections only take notes; connections are dialled and closed in cn_pool_advance, out of all events. */
 
@@ -23142,15 +23352,23 @@ static void cn_pool_note(
         snprintf(client->failure.text, sizeof client->failure.text, "the connection to %s was closed", address);
 }
 
+/* Has a rest count from now on, if the time is known and it has not begun yet. */
+static void cn_pool_date_rest(cn_backend_t *backend) {
+    const int64_t told_ms = cn_client_told_ms(backend->client);
+    if (!backend->rest_ms || told_ms < 0) return;
+    backend->rest_until_ms = told_ms + backend->rest_ms;
+    backend->rest_ms = 0;
+}
+
 static void cn_pool_fault(cn_pool_t *pool) {
     cn_backend_t *backend = pool->backend;
     connect_client_t *client = backend->client;
-    int64_t now = cn_client_now_ms(client);
     pool->tried = 0;
     backend->faults++;
-    backend->fault_ms = now;
-    backend->rest_until_ms =
-        CN_MAX(now, 0) + cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
+    backend->fault_ms = cn_client_now_ms(client);
+    backend->rest_ms = cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
+    if (cn_client_told_ms(client) < 0) client->undated = true;
+    cn_pool_date_rest(backend);
     client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
     client->name.is_stale = true; /* its addresses may be others by now */
 }
@@ -23159,7 +23377,7 @@ static void cn_pool_fault(cn_pool_t *pool) {
 static bool cn_pool_rests(const cn_pool_t *pool, int64_t now_ms) {
     const connect_client_t *client = pool->backend->client;
     cn_list_t *node;
-    if (pool->backend->rest_until_ms <= now_ms) return false;
+    if (!pool->backend->rest_ms && pool->backend->rest_until_ms <= now_ms) return false;
     if (client->host) return true;
     for (node = client->backends.next; node != &client->backends; node = node->next) {
         const cn_backend_t *backend = CN_CONTAINER(node, cn_backend_t, node);
@@ -23198,15 +23416,18 @@ static void cn_pool_dial(cn_pool_t *pool, size_t address) {
     if (conn->dialled_ms < 0) client->undated = true;
     cn_list_append(&pool->conns, &conn->node);
     conn->dial_code = client->dial(conn, backend->addresses[address], client->dial_user);
+    conn->opens_later = conn->opens_later || conn->dial_code == CONNECT_LATER;
+    if (conn->dial_code == CONNECT_LATER) conn->dial_code = CONNECT_OK;
     if (conn->dial_code == CONNECT_OK) return;
     if (!conn->http.failure) cn_conn_set_failure(conn, 0, "the connection could not be dialled");
     connect_conn_close(conn);
 }
 
-/* Has those that were dialled when nobody told the time count from now on. */
+/* Has what began when nobody told the time count from now on. */
 static void cn_pool_date(cn_pool_t *pool) {
     const int64_t told_ms = cn_client_told_ms(pool->backend->client);
     cn_list_t *node;
+    cn_pool_date_rest(pool->backend);
     for (node = pool->conns.next; node != &pool->conns; node = node->next) {
         connect_conn_t *conn = cn_pool_conn(node);
         if (conn->dialled_ms >= 0 || told_ms < 0) continue;
@@ -23465,7 +23686,7 @@ static bool cn_balance_change(cn_backend_t *backend, const char *const *addresse
     cn_mem_release(backend->client->allocator, backend->addresses);
     backend->addresses = copy;
     backend->address_count = count;
-    backend->rest_until_ms = 0;
+    backend->rest_until_ms = backend->rest_ms = 0;
     return true;
 }
 
@@ -24007,7 +24228,7 @@ void connect_resolve_finish(
    Time. With sockets the loop is the host: its clock, its timer. Without, connections are (api/conn.h): what they are
    fed tells the time, and their owner's deadline wakes the client; where no connection is left nothing can wait, so
    start dials before it returns. What begins where nobody tells the time counts from when it is told next: deadlines,
-   limits of dialling.
+   limits of dialling, rests and pauses. To be told it soon a connection is made due.
 
    Failures. When rounds of dialling fail and nothing is left that could become a connection, the calls that wait since
    before each backend's last failure end with the reason, UNAVAILABLE or what the dialer said; those that come while
@@ -24088,7 +24309,7 @@ static void cn_client_settle(connect_client_t *client) {
     }
     cn_client_run_pokes(client);
     if (client->free_wanted) return;
-    if (client->dirty) client->due_ms = CN_MAX(cn_client_now_ms(client), 0);
+    if (client->dirty || client->undated) client->due_ms = CN_MAX(cn_client_now_ms(client), 0);
     if (client->host) {
         client->host->wake_at(client, client->due_ms);
     } else {
@@ -24179,7 +24400,8 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     const int64_t now = cn_client_now_ms(client);
     int64_t due_ms = call->deadline_ms;
     cn_list_t *list = &client->waiting[call->lane];
-    if (call->opening || (call->not_before_ms > CN_MAX(now, 0) && (client->host || cn_client_any_conn(client)))) {
+    const bool pauses = call->not_before_ms > CN_MAX(now, 0) || call->pause_ms;
+    if (call->opening || (pauses && (client->host || cn_client_any_conn(client)))) {
         list = &client->paused;
         due_ms = CN_MIN(due_ms, call->not_before_ms);
     }
@@ -24189,8 +24411,11 @@ static void cn_client_wait(connect_client_t *client, connect_call_t *call, bool 
     client->dirty = true;
 }
 
-/* Has a call's deadline count from now on, if it has not begun yet. told_ms: -1: the time is not known. */
+/* Has a call's pause and deadline count from now on, if they have not begun yet. told_ms: -1: the time is not known. */
 static bool cn_client_date(connect_call_t *call, int64_t told_ms) {
+    if (call->pause_ms && told_ms < 0) return false;
+    if (call->pause_ms) call->not_before_ms = told_ms + call->pause_ms;
+    call->pause_ms = 0;
     if (call->deadline_ms != INT64_MAX || call->rpc.timeout_ms == CN_TIMEOUT_NONE) return true;
     if (told_ms >= 0) call->deadline_ms = told_ms + call->rpc.timeout_ms;
     return told_ms >= 0;
@@ -24213,7 +24438,7 @@ static int64_t cn_client_expire_list(connect_client_t *client, cn_list_t *list, 
                     client->failure.text);
             cn_invoke_end(call);
             cn_call_release_if_done(call);
-        } else if (list == &client->paused && call->not_before_ms <= now_ms) {
+        } else if (list == &client->paused && !call->pause_ms && call->not_before_ms <= now_ms) {
             call->waits_since_ms = now_ms;
             cn_client_move(call, client->waiting[call->lane].next);
             client->waiting_due_ms = CN_MIN(client->waiting_due_ms, call->deadline_ms);
@@ -24811,7 +25036,7 @@ static bool cn_client_admits(connect_client_t *client, unsigned lane, connect_er
 /* No interceptor holds the call back: it begins, or waits. */
 static void cn_client_on_passed(connect_call_t *call) {
     connect_client_t *client = (connect_client_t *)call->owner;
-    call->not_before_ms = 0;
+    call->not_before_ms = call->pause_ms = 0;
     if (cn_list_empty(&client->waiting[call->lane]) && cn_client_place(client, call)) return;
     if (client->no_queue) {
         cn_error_set(&call->rpc.error, CONNECT_UNAVAILABLE, "no connection is ready to take a call (no_queue)");
@@ -26450,7 +26675,7 @@ static void cn_carrier_opened(cn_carrier_t *carrier) {
     carrier->state = CN_CARRIER_OPEN;
     cn_task_disarm(loop, &carrier->timer);
     cn_carrier_identify(carrier);
-    cn_conn_opened(carrier->conn, loop->now_ms);
+    connect_conn_opened(carrier->conn, loop->now_ms);
     if (carrier->conn) cn_carrier_mark(carrier);
 }
 
@@ -26547,6 +26772,7 @@ CN_PRIVATE connect_code_t cn_loop_dial(
         cn_conn_set_failure(conn, ENOMEM, "out of memory");
         return CONNECT_RESOURCE_EXHAUSTED;
     }
+    conn->opens_later = true;
     carrier->dial->dial_ms = dial_ms;
     carrier->dial->due_ms = INT64_MAX;
     cn_carrier_carry(carrier, conn);
@@ -27702,8 +27928,10 @@ const char *connect_build_info(void) {
 #undef CN_BUF_LARGE_MAX
 #undef CN_CALL_BLOCK
 #undef CN_CALL_KEPT_MAX
+#undef CN_CALL_KEPT_SHARE
 #undef CN_CALL_PACKED_MORE
 #undef CN_CALL_POOLED_MAX
+#undef CN_CALL_SMALL
 #undef CN_CARRIER_ADDRESSES
 #undef CN_CARRIER_LINGERERS
 #undef CN_CARRIER_LINGER_BYTES
@@ -27758,6 +27986,7 @@ const char *connect_build_info(void) {
 #undef CN_HTTP2_ACKS_MAX
 #undef CN_HTTP2_BOMB_FACTOR
 #undef CN_HTTP2_CONTINUATIONS
+#undef CN_HTTP2_FRAME_BUFFER
 #undef CN_HTTP2_FRAME_HEAD
 #undef CN_HTTP2_HPACK_TABLE
 #undef CN_HTTP2_INTERIM_HEADS
