@@ -86,20 +86,42 @@ CN_PRIVATE bool cn_extension_has(const connect_extension_t *extension, const voi
     return false;
 }
 
-/* Puts parts together: the first as it stands, more in the arena. */
-static bool cn_extension_join(connect_str_t *all, connect_str_t part, connect_arena_t *arena) {
-    char *joined;
-    if (!all->data) {
-        *all = part;
+/* The next record of an extension, or the message of its item in a MessageSet. */
+static bool cn_extension_part(cn_extension_scan_t *scan, const connect_extension_t *extension, connect_str_t *part) {
+    connect_record_t record;
+    while (cn_extension_next(scan, &record)) {
+        if (!cn_extension_is(extension, &record, part)) continue;
+        if (!extension->extendee->is_message_set) *part = scan->bytes;
         return true;
     }
-    if (part.len > SIZE_MAX / 4 - all->len) return false;
-    joined = (char *)cn_arena_raw(arena, all->len + part.len);
+    return false;
+}
+
+/* All parts as one: a view where each follows the one before it, else a copy. The absent view: there are none.
+   Returns false: no room. */
+static bool cn_extension_join(
+    const connect_extension_t *extension, const void *message, connect_str_t *all, connect_arena_t *arena) {
+    cn_extension_scan_t scan;
+    connect_str_t part;
+    size_t len = 0;
+    char *joined;
+    *all = cn_str(NULL, 0);
+    cn_extension_scan(&scan, extension, message);
+    while (cn_extension_part(&scan, extension, &part)) {
+        if (!all->data) all->data = part.data;
+        if (part.data == all->data + all->len) all->len += part.len;
+        if (part.len > SIZE_MAX - len) return false;
+        len += part.len;
+    }
+    if (len == all->len) return true;
+    joined = (char *)cn_arena_raw(arena, len);
     if (!joined) return false;
-    if (all->len) memcpy(joined, all->data, all->len);
-    if (part.len) memcpy(joined + all->len, part.data, part.len);
-    all->data = joined;
-    all->len += part.len;
+    *all = cn_str(joined, len);
+    cn_extension_scan(&scan, extension, message);
+    while (cn_extension_part(&scan, extension, &part)) {
+        if (part.len) memcpy(joined, part.data, part.len);
+        joined += part.len;
+    }
     return true;
 }
 
@@ -108,17 +130,10 @@ bool connect_extension_get(
     const connect_type_t *type = extension->holder;
     const connect_field_t *field = cn_extension_field(extension);
     connect_codec_options_t options = CONNECT_DEFAULTS;
-    connect_str_t all = {NULL, 0}, item;
-    cn_extension_scan_t scan;
-    connect_record_t record;
+    connect_str_t all;
     void *sub;
     connect_message_init(type, holder);
-    cn_extension_scan(&scan, extension, message);
-    while (cn_extension_next(&scan, &record)) {
-        if (!cn_extension_is(extension, &record, &item)) continue;
-        if (!cn_extension_join(&all, extension->extendee->is_message_set ? item : scan.bytes, arena)) return false;
-    }
-    if (!all.data) return false;
+    if (!cn_extension_join(extension, message, &all, arena) || !all.data) return false;
     options.partial = true;
     if (!extension->extendee->is_message_set)
         return connect_message_decode(type, holder, all, arena, &options, NULL) && cn_message_has(field, holder);
