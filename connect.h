@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 7866bc9af858eb77. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 14f35e1a2f109ccf. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -414,7 +414,8 @@ CONNECT_API connect_str_t connect_message_encode_text(const connect_type_t *type
 /* Returns how many bytes connect_message_encode would write; with options->deterministic it writes less if a map has a
    key twice. */
 CONNECT_API size_t connect_message_size(const connect_type_t *type, const void *message);
-/* Tells whether two messages are equal: maps in any order, unknown fields byte by byte, NaN equals NaN. */
+/* Tells whether two messages are equal: maps in any order (in the same one it is quick, else each key is looked for),
+   unknown fields byte by byte, NaN equals NaN. */
 CONNECT_API bool connect_message_equal(const connect_type_t *type, const void *a, const void *b);
 /* Copies deeply: `to` then points into the arena only. Returns false if it does not fit; `to` is then as after init. */
 CONNECT_API bool connect_message_copy(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena);
@@ -436,7 +437,7 @@ CONNECT_API const void *connect_message_get(const connect_type_t *type, const vo
 /* Sets a field and its presence. value_or_null: of the member's C type, copied flat; NULL clears the field. */
 CONNECT_API void connect_message_set(const connect_type_t *type, void *message, const connect_field_t *field,
     const void *value_or_null);
-/* Finds the entry of a map field by a key of the key's C type; NULL if there is none. */
+/* Finds the entry of a map field by a key of the key's C type, looking at each from the last; NULL if there is none. */
 CONNECT_API const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number,
     const void *key);
 /* Reads an extension out of the unknown fields into a struct of its holder type. Returns false: absent or bad. */
