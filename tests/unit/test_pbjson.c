@@ -190,9 +190,10 @@ static const connect_type_t wkt_empty_type = {.full_name = "google.protobuf.Empt
 #define KNOWN_SINGLE(X) \
     X(1, any, wkt_any) \
     X(2, timestamp, wkt_time) \
-    X(3, duration, wkt_time) X(4, mask, wkt_mask) X(5, structure, wkt_struct) X(6, value, wkt_value) \
-        X(7, list, wkt_list) X(8, int32, wkt_int32) X(9, int64, wkt_int64) X(10, double, wkt_double) \
-            X(11, string, wkt_string) X(12, bytes, wkt_bytes) X(13, bool, wkt_bool) X(14, empty, wkt_empty)
+    X(3, duration, wkt_time) \
+    X(4, mask, wkt_mask) X(5, structure, wkt_struct) X(6, value, wkt_value) X(7, list, wkt_list) \
+        X(8, int32, wkt_int32) X(9, int64, wkt_int64) X(10, double, wkt_double) X(11, string, wkt_string) \
+            X(12, bytes, wkt_bytes) X(13, bool, wkt_bool) X(14, empty, wkt_empty)
 typedef struct known {
 #define KNOWN_MEMBER(number, name, ctype) const ctype *a_##name;
     KNOWN_SINGLE(KNOWN_MEMBER)
@@ -1060,6 +1061,38 @@ static void test_memory_max(void **state) {
     check_with(&all_types_type, text, text, &options);
 }
 
+/* When memory_max is near, a list that cannot grow in place is not moved for every item: what the arena takes stays
+   bounded. */
+static void test_list_at_the_end_of_memory(void **state) {
+    static const char item[] = ",\"\\u0041\""; /* unescaped behind the list in the arena */
+    const size_t count = 60000, item_len = sizeof item - 1;
+    char *text = (char *)malloc(100 + count * item_len), *at = text;
+    connect_codec_options_t options = with_schema();
+    connect_error_t error;
+    failing_allocator f;
+    connect_arena_t arena;
+    all_types m;
+    size_t i;
+    (void)state;
+    assert_non_null(text);
+    at += sprintf(at, "{\"repeatedString\":[\"\"");
+    for (i = 0; i < count; i++, at += item_len)
+        memcpy(at, item, item_len);
+    at += sprintf(at, "]}");
+    for (options.memory_max = 500000; options.memory_max < 1000000; options.memory_max += 10007) {
+        failing_init(&f, SIZE_MAX, false);
+        connect_arena_init(&arena, NULL, 0, &f.allocator);
+        if (connect_message_decode_json(
+                &all_types_type, &m, cn_str(text, (size_t)(at - text)), &arena, &options, &error))
+            assert_int_equal(m.repeated_string.count, 1 + count);
+        else
+            assert_int_equal(error.code, CONNECT_RESOURCE_EXHAUSTED);
+        assert_in_range(f.taken, 1, 12 * (size_t)options.memory_max);
+        connect_arena_free(&arena);
+    }
+    free(text);
+}
+
 /* ---- Cuts, random bytes, allocations ---- */
 
 static const char wide_text[] =
@@ -1235,6 +1268,7 @@ int main(void) {
         cmocka_unit_test(test_error_paths),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_memory_max),
+        cmocka_unit_test(test_list_at_the_end_of_memory),
         cmocka_unit_test(test_every_cut_is_refused),
         cmocka_unit_test(test_random_changes),
         cmocka_unit_test(test_allocations),
