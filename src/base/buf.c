@@ -3,9 +3,9 @@
 
 /* A byte queue in one block. Bytes are appended at `end` and dropped at `start`; the block is read in place, so what
    is in the queue is always contiguous. When the end of the block is reached, the bytes are moved to its start if that
-   makes room, else the block doubles. Where the sender has said how much is to come it grows fourfold, but not past
-   that: a claim takes at most four times the bytes that are there. Behind `capacity` there are CN_SLACK bytes more,
-   which readers may read.
+   makes room, else the block is at least doubled. Where the sender has said how much is to come it grows fourfold, but
+   not past that: a claim takes at most four times the bytes that are there. Behind `capacity` there are CN_SLACK bytes
+   more, which readers may read.
 
    Invariants: start <= end <= capacity; an empty queue has start == end == 0. */
 
@@ -49,9 +49,7 @@ CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *alloca
         return buf->block + used;
     }
     if (len > SIZE_MAX / 4 - used) return NULL;
-    capacity = CN_MAX(buf->capacity * 2, (size_t)CN_BUF_FIRST);
-    while (capacity < used + len)
-        capacity *= 2;
+    capacity = CN_MAX(buf->capacity * 2, (used + len + (CN_BUF_FIRST - 1)) / CN_BUF_FIRST * CN_BUF_FIRST);
     return cn_buf_move(buf, allocator, capacity) ? buf->block + used : NULL;
 }
 
@@ -82,6 +80,13 @@ CN_PRIVATE bool cn_buf_append_part(
 
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes) {
     return cn_buf_append(buf, allocator, bytes.data, bytes.len);
+}
+
+CN_PRIVATE void cn_buf_move_up(cn_buf_t *buf, size_t len) {
+    char *from = buf->block + buf->start;
+    memmove(from + len, from, buf->end - buf->start);
+    buf->start += len;
+    buf->end += len;
 }
 
 CN_PRIVATE void cn_buf_drop(cn_buf_t *buf, size_t len) {

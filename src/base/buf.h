@@ -19,6 +19,8 @@ CN_PRIVATE bool cn_buf_append(cn_buf_t *buf, const connect_allocator_t *allocato
 CN_PRIVATE bool cn_buf_append_part(
     cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len, size_t whole);
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes);
+/* Moves what is in the queue so many bytes up, into what was reserved. */
+CN_PRIVATE void cn_buf_move_up(cn_buf_t *buf, size_t len);
 /* Takes bytes off the start. */
 CN_PRIVATE void cn_buf_drop(cn_buf_t *buf, size_t len);
 /* Cuts the end back to a length. */

@@ -21,7 +21,8 @@
 
    Memory. A call is one block of CN_CALL_BLOCK bytes: the struct, and behind it the first block of its arena, in
    which headers, request, response and error find room in a usual unary call. Released calls are kept for the next
-   ones, with the blocks of their queues, as long as these are small: then a call in steady state allocates nothing.
+   ones, the last one first, with the blocks of their queues and arenas: then a call in steady state allocates nothing.
+   Of blocks above CN_CALL_SMALL those that are kept have no more than CN_CALL_KEPT_SHARE of limits.memory together.
 
    Life. A call is held by its exchange (until x's on_closed), by a promise (a unary handler returned LATER: until
    finish), by the user of a client's call without events (until connect_call_free), and by callbacks that run. When the
@@ -34,8 +35,10 @@
 
 #define CN_CALL_PACKED_MORE (64u * 1024u) /* a compressed message may be longer than receive_bytes by so much */
 #define CN_CALL_BLOCK 4096u
-#define CN_CALL_POOLED_MAX 128u        /* calls kept */
-#define CN_CALL_KEPT_MAX (16u * 1024u) /* bytes of a queue or an arena block kept with one */
+#define CN_CALL_POOLED_MAX 128u     /* calls kept */
+#define CN_CALL_SMALL (16u * 1024u) /* bytes of a queue or an arena block that is always kept with one */
+#define CN_CALL_KEPT_SHARE 8u
+#define CN_CALL_KEPT_MAX (16u * 1024u * 1024u)
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
 /* ---- The object ---- */
@@ -57,6 +60,12 @@ static void cn_call_init(
     call->rpc.error.message = CN_STR("");
 }
 
+/* Bytes of the blocks that belong to a call beside its own. */
+static size_t cn_call_owned(const connect_call_t *call) {
+    return call->in.capacity + call->x.out.capacity + call->expanded.capacity + cn_arena_block_size(&call->scratch) +
+        cn_arena_block_size(&call->arena);
+}
+
 CN_PRIVATE connect_call_t *cn_call_new(
     cn_call_pool_t *pool, const connect_allocator_t *allocator, const connect_limits_t *limits, bool is_server) {
     connect_call_t *call;
@@ -67,6 +76,7 @@ CN_PRIVATE connect_call_t *cn_call_new(
     if (!cn_list_empty(&pool->calls)) {
         call = CN_CONTAINER(cn_list_pop(&pool->calls), connect_call_t, node);
         pool->count--;
+        pool->owned_bytes -= cn_call_owned(call);
     } else {
         if (!allocator) allocator = connect_allocator_libc();
         call = (connect_call_t *)allocator->acquire(allocator->ctx, CN_CALL_BLOCK);
@@ -96,31 +106,39 @@ CN_PRIVATE void cn_call_set_tls(connect_call_t *call, cn_tls_t *tls) {
     call->info.peer.tls = cn_tls_info(tls);
 }
 
+static void cn_call_free_large_buf(connect_call_t *call, cn_buf_t *buf) {
+    if (buf->capacity > CN_CALL_SMALL) cn_buf_free(buf, call->rpc.allocator);
+}
+
+static void cn_call_free_large(connect_call_t *call) {
+    cn_call_free_large_buf(call, &call->in);
+    cn_call_free_large_buf(call, &call->x.out);
+    cn_call_free_large_buf(call, &call->expanded);
+    if (cn_arena_block_size(&call->scratch) > CN_CALL_SMALL) connect_arena_free(&call->scratch);
+    if (cn_arena_block_size(&call->arena) > CN_CALL_SMALL) {
+        const connect_allocator_t *allocator = call->arena.private_allocator;
+        connect_arena_free(&call->arena);
+        connect_arena_init(&call->arena, (char *)call + sizeof *call, CN_CALL_BLOCK - sizeof *call, allocator);
+    }
+}
+
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     connect_arena_t arena, scratch;
     cn_buf_t in, out, expanded;
+    size_t owned_max;
     cn_call_set_tls(call, NULL);
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
         cn_call_destroy(call);
         return;
     }
-    if (call->in.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->in, call->rpc.allocator);
-    if (call->x.out.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->x.out, call->rpc.allocator);
-    if (call->expanded.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->expanded, call->rpc.allocator);
     cn_buf_clear(&call->in);
     cn_buf_clear(&call->expanded);
     cn_buf_clear(&call->x.out);
-    if (cn_arena_block_size(&call->scratch) > CN_CALL_KEPT_MAX)
-        connect_arena_free(&call->scratch);
-    else
-        connect_arena_reset(&call->scratch);
-    if (cn_arena_block_size(&call->arena) > CN_CALL_KEPT_MAX) {
-        const connect_allocator_t *allocator = call->arena.private_allocator;
-        connect_arena_free(&call->arena);
-        connect_arena_init(&call->arena, (char *)call + sizeof *call, CN_CALL_BLOCK - sizeof *call, allocator);
-    } else {
-        connect_arena_reset(&call->arena);
-    }
+    connect_arena_reset(&call->scratch);
+    connect_arena_reset(&call->arena);
+    owned_max = CN_MIN(call->rpc.limits->memory / CN_CALL_KEPT_SHARE, (size_t)CN_CALL_KEPT_MAX);
+    if (pool->owned_bytes + cn_call_owned(call) > owned_max) cn_call_free_large(call);
+    pool->owned_bytes += cn_call_owned(call);
     arena = call->arena;
     scratch = call->scratch;
     in = call->in;
@@ -132,7 +150,7 @@ CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     call->in = in;
     call->x.out = out;
     call->expanded = expanded;
-    cn_list_append(&pool->calls, &call->node);
+    cn_list_append(pool->calls.next, &call->node); /* first */
     pool->count++;
 }
 
@@ -143,6 +161,7 @@ CN_PRIVATE void cn_call_pool_free(cn_call_pool_t *pool, const connect_allocator_
         cn_call_destroy(call);
     }
     pool->count = 0;
+    pool->owned_bytes = 0;
 }
 
 CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x) {

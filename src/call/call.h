@@ -119,6 +119,7 @@ struct connect_call_t {
 typedef struct cn_call_pool_t { /* calls to be used again */
     cn_list_t calls;
     size_t count;
+    size_t owned_bytes; /* of their blocks */
     bool ready;
 } cn_call_pool_t;
 

@@ -11,7 +11,7 @@
    written, and nothing is measured first. In an arena the window is all that its block has left, and the message
    stays at the block's end. In a queue it is the room there, up to CN_PB_WINDOW, and what was written is moved to
    its start. A message that does not fit, or has a field of CN_PB_LARGE bytes that would be moved, is measured (in
-   linear time) and written again, to where it stays.
+   linear time) and written again, to where it stays; what was in the queue, if it is shorter, is moved up to it.
 
    Whether there is room is looked at once for a field, after its number or its head was written, or its text's
    length is known: p, the lowest byte written, may be up to CN_PB_MARGIN bytes below `start`, which are the
@@ -540,7 +540,10 @@ CN_PRIVATE bool cn_pb_encode(const connect_type_t *type, const void *message, cn
     }
     if (!p) return cn_pb_failure_report(&e.failure, type, arena, error);
     len = (size_t)(end - p);
-    memmove(to, p, len);
+    if (e.stays && cn_buf_len(out) < len)
+        cn_buf_move_up(out, (size_t)(p - to));
+    else
+        memmove(to, p, len);
     cn_buf_commit(out, len);
     return true;
 }

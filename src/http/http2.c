@@ -65,9 +65,9 @@
 /* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
-   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of an owner: what is in it is taken
+   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of a server: what is in it is taken
    over before another session runs, as nghttp2_session_mem_send wants it. It is the block of this size that a new
-   session takes; more of them, for CONTINUATION, are its own.
+   session takes; more of them, for CONTINUATION, are its own. A client's has its own: it waits there with the preface.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -126,7 +126,7 @@ typedef struct cn_http2_t {
     /* memory */
     cn_list_t blocks; /* all that are in use, but for the shared one */
     bool starved;     /* the allocator has failed */
-    bool is_opening;  /* the session is being made */
+    bool is_opening;  /* a server's session is being made */
     bool shares_frame_buffer;
 } cn_http2_t;
 
@@ -981,7 +981,7 @@ static bool cn_http2_new_session(cn_http2_t *h) {
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_deflate_dynamic_table_size(option, CN_HTTP2_HPACK_TABLE);
         nghttp2_option_set_max_outbound_ack(option, CN_HTTP2_ACKS_MAX);
-        h->is_opening = true;
+        h->is_opening = http->is_server;
         result = http->is_server ? nghttp2_session_server_new3(&h->session, callbacks, h, option, &mem)
                                  : nghttp2_session_client_new3(&h->session, callbacks, h, option, &mem);
     }

@@ -28,7 +28,8 @@
 
    Memory: all that a server takes is counted (base/meter.c). Above three quarters of limits.memory no connection and
    no request begins (503, REFUSED_STREAM), and of the requests whose bodies are still to come the youngest end with
-   RESOURCE_EXHAUSTED; at the limit there is no more.
+   RESOURCE_EXHAUSTED; at the limit there is no more. What is kept for the next calls goes before, and with the last
+   connection.
 
    `busy` counts what runs callbacks; a server freed in one of them goes when the outermost has ended. */
 
@@ -47,6 +48,18 @@ static void cn_server_run_pokes(connect_server_t *server) {
         cn_call_on_poke(CN_CONTAINER(node, connect_call_t, poke_node));
 }
 
+static void cn_server_free_kept(connect_server_t *server) {
+    cn_call_pool_free(&server->pool, server->allocator);
+    cn_buf_pool_free(&server->buffers, server->allocator);
+}
+
+/* Tells whether there is too little memory for anything new; what is kept for it goes first. */
+static bool cn_server_is_full(connect_server_t *server) {
+    if (!cn_meter_is_high(server->meter)) return false;
+    cn_server_free_kept(server);
+    return cn_meter_is_high(server->meter);
+}
+
 /* While memory is short those that wait for more of their requests would wait for each other: the youngest give way,
    until there is room or one is left, which goes on. With room, all go on. */
 static void cn_server_relieve(connect_server_t *server) {
@@ -58,7 +71,7 @@ static void cn_server_relieve(connect_server_t *server) {
         connect_call_t *call = CN_CONTAINER(node, connect_call_t, node);
         before = node->prev;
         if (!call->starved) continue;
-        if (youngest && cn_meter_is_high(server->meter))
+        if (youngest && cn_server_is_full(server))
             cn_serve_shed(youngest);
         else if (youngest)
             cn_call_open_window(youngest);
@@ -258,14 +271,6 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 /* ---- Connections ---- */
 
-/* Tells whether there is too little memory for anything new; what is kept for it goes first. */
-static bool cn_server_is_full(connect_server_t *server) {
-    if (!cn_meter_is_high(server->meter)) return false;
-    cn_call_pool_free(&server->pool, server->allocator);
-    cn_buf_pool_free(&server->buffers, server->allocator);
-    return cn_meter_is_high(server->meter);
-}
-
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
         cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
@@ -285,7 +290,8 @@ static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
 }
 
 static void cn_server_on_lost(connect_conn_t *conn) {
-    ((connect_server_t *)conn->owner)->conn_count--;
+    connect_server_t *server = (connect_server_t *)conn->owner;
+    if (--server->conn_count == 0) cn_server_free_kept(server);
 }
 
 connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
@@ -427,8 +433,7 @@ void connect_server_free(connect_server_t *server) {
     if (server->loop) connect_loop_after(server->loop, &server->poke_task, -1, NULL, NULL);
     if (server->owns_loop) connect_loop_free(server->loop);
 #endif
-    cn_call_pool_free(&server->pool, allocator);
-    cn_buf_pool_free(&server->buffers, allocator);
+    cn_server_free_kept(server);
     cn_route_free(&server->routes, allocator);
     cn_route_free(&server->pages, allocator);
     cn_codings_free(&server->codings);

@@ -11,7 +11,7 @@ typedef union meter_head {
 } meter_head;
 typedef struct meter { /* an allocator that counts bytes: each block has its size before it */
     connect_allocator_t allocator;
-    size_t live;
+    size_t live, acquired;
 } meter;
 static void *meter_resize(void *ctx, void *block, size_t size) {
     meter *m = (meter *)ctx;
@@ -22,6 +22,7 @@ static void *meter_resize(void *ctx, void *block, size_t size) {
     assert_non_null(head);
     memcpy(head, &size, sizeof size);
     m->live += size - old;
+    m->acquired++;
     return head + 1;
 }
 static void *meter_acquire(void *ctx, size_t size) {
@@ -48,7 +49,7 @@ typedef struct idle {
     pair pair;
     connect_conn_t *conn;
 } idle;
-static void idle_open(idle *t) {
+static void idle_open(idle *t, size_t limit) {
     static const connect_events_t events = {NULL, echo, NULL, NULL, NULL, NULL, NULL};
     connect_server_options_t options;
     connect_error_t error;
@@ -59,6 +60,7 @@ static void idle_open(idle *t) {
     t->memory.allocator.release = meter_release;
     t->memory.allocator.ctx = &t->memory;
     options.allocator = &t->memory.allocator;
+    options.limits.memory = limit;
     pair_init(&t->pair);
     t->pair.server = connect_server_new(&options, &error);
     assert_non_null(t->pair.server);
@@ -92,7 +94,7 @@ static void test_after_a_call(void **state) {
         connect_conn_t *conns[20];
         size_t before = 0, i;
         idle t;
-        idle_open(&t);
+        idle_open(&t, 0);
         for (i = 0; i < 20; i++) {
             bytes in = {NULL, 0, 0};
             size_t used;
@@ -134,7 +136,7 @@ static void test_after_many_calls(void **state) {
     uint32_t stream;
     idle t;
     (void)state;
-    idle_open(&t);
+    idle_open(&t, 0);
     bytes_text(&first, cn_conn_preface);
     h2_frame(&first, 4, 0, 0, "", 0);
     put_call(&first, true, 1);
@@ -154,6 +156,42 @@ static void test_after_many_calls(void **state) {
     assert_int_equal(t.memory.live, 0);
     bytes_free(&first);
     bytes_free(&many);
+}
+
+/* Blocks of large messages are kept for the next ones, up to an eighth of limits.memory, until nobody is connected. */
+static void test_after_large_messages(void **state) {
+    const size_t len = 200000;
+    char *text = (char *)calloc(1, len);
+    int tight;
+    (void)state;
+    for (tight = 0; tight < 2; tight++) {
+        bytes in = {NULL, 0, 0};
+        connect_conn_t *conn;
+        size_t before, kept, round;
+        idle t;
+        idle_open(&t, tight ? 1500000 : 0);
+        before = t.memory.live;
+        bytes_text(&in,
+            "POST /test.v1.Notes/Unary HTTP/1.1\r\nHost: idle\r\nContent-Type: application/proto\r\n"
+            "Content-Length: 200004\r\n\r\n\x0a\xc0\x9a\x0c");
+        bytes_add(&in, text, len);
+        conn = connect_server_accept(t.pair.server, "a", NULL, NULL);
+        idle_feed(conn, &in);
+        kept = t.memory.live;
+        for (round = 0; round < 3; round++) {
+            const size_t blocks = t.memory.acquired;
+            idle_feed(conn, &in);
+            assert_int_equal(t.memory.live, kept);
+            if (!tight) assert_int_equal(t.memory.acquired, blocks);
+        }
+        assert_true(tight ? kept - before < 2 * len : kept - before > 3 * len); /* the output, the request, the response */
+        connect_conn_close(conn);
+        assert_true(t.memory.live - before < len / 2);
+        pair_free(&t.pair);
+        assert_int_equal(t.memory.live, 0);
+        bytes_free(&in);
+    }
+    free(text);
 }
 
 /* All connections write their frames in one buffer, one frame at a time: so they may stop after any frame, here between
@@ -219,6 +257,7 @@ int main(void) {
         cmocka_unit_test(test_after_a_call),
         cmocka_unit_test(test_after_many_calls),
         cmocka_unit_test(test_frames_by_turns),
+        cmocka_unit_test(test_after_large_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -685,6 +685,10 @@ static void test_long_lists(void **state) {
     assert_int_equal(cn_buf_len(&out), bytes.len + 4);
     assert_memory_equal(cn_buf_view(&out).data, "head", 4);
     assert_memory_equal(cn_buf_view(&out).data + 4, bytes.data, bytes.len);
+    assert_true(cn_pb_encode(&all_types_type, &m, &out, NULL, NULL, &arena, &error)); /* behind more than itself */
+    assert_int_equal(cn_buf_len(&out), 2 * bytes.len + 4);
+    assert_memory_equal(cn_buf_view(&out).data + 4, bytes.data, bytes.len);
+    assert_memory_equal(cn_buf_view(&out).data + 4 + bytes.len, bytes.data, bytes.len);
     cn_buf_free(&out, NULL);
 }
 

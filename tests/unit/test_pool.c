@@ -405,32 +405,39 @@ static void test_http2_streams(void **state) {
 
 /* ---- Sent again, or not ---- */
 
-/* A server that drains: what runs is finished there, what comes meanwhile goes over a new connection. */
+/* A server that drains while 0 or 3 calls run: these are finished there, what comes meanwhile goes over a new
+   connection, and the old one is closed with its last call. */
 static void test_goaway_with_calls(void **state) {
-    town t;
-    town_call c[3], d;
-    size_t i;
+    size_t count;
     (void)state;
-    town_init(&t, 1, CONNECT_HTTP_2);
-    town_open(&t, 0, 0);
-    town_build(&t);
-    for (i = 0; i < 3; i++)
-        assert_true(town_ask(&t, &c[i], &town_unsafe, "hold", NULL));
-    town_advance(&t, 10);
-    assert_int_equal(t.answer_count, 3);
-    cn_conn_drain(t.p.links[0].server, 60000);
-    town_advance(&t, 10);
-    assert_true(town_ask(&t, &d, &town_unsafe, "x", NULL));
-    town_advance(&t, 10);
-    assert_true(ok(d));
-    assert_int_equal(t.places[0].dials, 2);
-    while (t.answer_count)
-        town_finish(&t, 0, CONNECT_OK);
-    town_advance(&t, 10);
-    for (i = 0; i < 3; i++)
-        assert_true(ok(c[i]));
-    assert_null(t.p.links[0].client);
-    town_free(&t);
+    for (count = 0; count <= 3; count += 3) {
+        town t;
+        town_call c[3], d;
+        size_t i;
+        town_init(&t, 1, CONNECT_HTTP_2);
+        town_open(&t, 0, 0);
+        town_build(&t);
+        assert_true(town_ask(&t, &d, &town_unsafe, "x", NULL));
+        for (i = 0; i < count; i++)
+            assert_true(town_ask(&t, &c[i], &town_unsafe, "hold", NULL));
+        town_advance(&t, 10);
+        assert_true(ok(d));
+        assert_int_equal(t.answer_count, count);
+        cn_conn_drain(t.p.links[0].server, 60000);
+        town_advance(&t, 10);
+        assert_true(town_ask(&t, &d, &town_unsafe, "x", NULL));
+        town_advance(&t, 10);
+        assert_true(ok(d));
+        assert_int_equal(t.places[0].dials, 2);
+        while (t.answer_count)
+            town_finish(&t, 0, CONNECT_OK);
+        town_advance(&t, 10);
+        for (i = 0; i < count; i++)
+            assert_true(ok(c[i]));
+        assert_null(t.p.links[0].client);
+        assert_int_equal(t.places[0].calls, count + 2);
+        town_free(&t);
+    }
 }
 
 typedef enum refusal { GOAWAY_BEFORE, RST_REFUSED, GOAWAY_AFTER, RST_CANCEL, CUT } refusal;
