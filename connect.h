@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 091148aaf1e2318b. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 95d3cdc6412288c4. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -1807,6 +1807,8 @@ CN_PRIVATE bool cn_buf_append(cn_buf_t *buf, const connect_allocator_t *allocato
 CN_PRIVATE bool cn_buf_append_part(
     cn_buf_t *buf, const connect_allocator_t *allocator, const void *bytes, size_t len, size_t whole);
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes);
+/* Moves what is in the queue so many bytes up, into what was reserved. */
+CN_PRIVATE void cn_buf_move_up(cn_buf_t *buf, size_t len);
 /* Takes bytes off the start. */
 CN_PRIVATE void cn_buf_drop(cn_buf_t *buf, size_t len);
 /* Cuts the end back to a length. */
@@ -1845,9 +1847,9 @@ CN_PRIVATE void cn_buf_pool_free(cn_buf_pool_t *pool, const connect_allocator_t 
 /* #### src/base/buf.c ############################################################################################## */
 /* A byte queue in one block. Bytes are appended at `end` and dropped at `start`; the block is read in place, so what
    is in the queue is always contiguous. When the end of the block is reached, the bytes are moved to its start if that
-   makes room, else the block doubles. Where the sender has said how much is to come it grows fourfold, but not past
-   that: a claim takes at most four times the bytes that are there. Behind `capacity` there are CN_SLACK bytes more,
-   which readers may read.
+   makes room, else the block is at least doubled. Where the sender has said how much is to come it grows fourfold, but
+   not past that: a claim takes at most four times the bytes that are there. Behind `capacity` there are CN_SLACK bytes
+   more, which readers may read.
 
    Invariants: start <= end <= capacity; an empty queue has start == end == 0. */
 
@@ -1891,9 +1893,7 @@ CN_PRIVATE char *cn_buf_reserve(cn_buf_t *buf, const connect_allocator_t *alloca
         return buf->block + used;
     }
     if (len > SIZE_MAX / 4 - used) return NULL;
-    capacity = CN_MAX(buf->capacity * 2, (size_t)CN_BUF_FIRST);
-    while (capacity < used + len)
-        capacity *= 2;
+    capacity = CN_MAX(buf->capacity * 2, (used + len + (CN_BUF_FIRST - 1)) / CN_BUF_FIRST * CN_BUF_FIRST);
     return cn_buf_move(buf, allocator, capacity) ? buf->block + used : NULL;
 }
 
@@ -1924,6 +1924,13 @@ CN_PRIVATE bool cn_buf_append_part(
 
 CN_PRIVATE bool cn_buf_append_str(cn_buf_t *buf, const connect_allocator_t *allocator, connect_str_t bytes) {
     return cn_buf_append(buf, allocator, bytes.data, bytes.len);
+}
+
+CN_PRIVATE void cn_buf_move_up(cn_buf_t *buf, size_t len) {
+    char *from = buf->block + buf->start;
+    memmove(from + len, from, buf->end - buf->start);
+    buf->start += len;
+    buf->end += len;
 }
 
 CN_PRIVATE void cn_buf_drop(cn_buf_t *buf, size_t len) {
@@ -6040,7 +6047,7 @@ bool connect_record_get(const connect_record_t *record, connect_kind_t kind, voi
    written, and nothing is measured first. In an arena the window is all that its block has left, and the message
    stays at the block's end. In a queue it is the room there, up to CN_PB_WINDOW, and what was written is moved to
    its start. A message that does not fit, or has a field of CN_PB_LARGE bytes that would be moved, is measured (in
-   linear time) and written again, to where it stays.
+   linear time) and written again, to where it stays; what was in the queue, if it is shorter, is moved up to it.
 
    Whether there is room is looked at once for a field, after its number or its head was written, or its text's
    length is known: p, the lowest byte written, may be up to CN_PB_MARGIN bytes below `start`, which are the
@@ -6569,7 +6576,10 @@ CN_PRIVATE bool cn_pb_encode(const connect_type_t *type, const void *message, cn
     }
     if (!p) return cn_pb_failure_report(&e.failure, type, arena, error);
     len = (size_t)(end - p);
-    memmove(to, p, len);
+    if (e.stays && cn_buf_len(out) < len)
+        cn_buf_move_up(out, (size_t)(p - to));
+    else
+        memmove(to, p, len);
     cn_buf_commit(out, len);
     return true;
 }
@@ -13246,9 +13256,9 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 /* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
-   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of an owner: what is in it is taken
+   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of a server: what is in it is taken
    over before another session runs, as nghttp2_session_mem_send wants it. It is the block of this size that a new
-   session takes; more of them, for CONTINUATION, are its own.
+   session takes; more of them, for CONTINUATION, are its own. A client's has its own: it waits there with the preface.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -13307,7 +13317,7 @@ typedef struct cn_http2_t {
     /* memory */
     cn_list_t blocks; /* all that are in use, but for the shared one */
     bool starved;     /* the allocator has failed */
-    bool is_opening;  /* the session is being made */
+    bool is_opening;  /* a server's session is being made */
     bool shares_frame_buffer;
 } cn_http2_t;
 
@@ -14162,7 +14172,7 @@ static bool cn_http2_new_session(cn_http2_t *h) {
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_deflate_dynamic_table_size(option, CN_HTTP2_HPACK_TABLE);
         nghttp2_option_set_max_outbound_ack(option, CN_HTTP2_ACKS_MAX);
-        h->is_opening = true;
+        h->is_opening = http->is_server;
         result = http->is_server ? nghttp2_session_server_new3(&h->session, callbacks, h, option, &mem)
                                  : nghttp2_session_client_new3(&h->session, callbacks, h, option, &mem);
     }
@@ -19677,6 +19687,7 @@ struct connect_call_t {
 typedef struct cn_call_pool_t { /* calls to be used again */
     cn_list_t calls;
     size_t count;
+    size_t owned_bytes; /* of their blocks */
     bool ready;
 } cn_call_pool_t;
 
@@ -19805,7 +19816,8 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
 
    Memory. A call is one block of CN_CALL_BLOCK bytes: the struct, and behind it the first block of its arena, in
    which headers, request, response and error find room in a usual unary call. Released calls are kept for the next
-   ones, with the blocks of their queues, as long as these are small: then a call in steady state allocates nothing.
+   ones, the last one first, with the blocks of their queues and arenas: then a call in steady state allocates nothing.
+   Of blocks above CN_CALL_SMALL those that are kept have no more than CN_CALL_KEPT_SHARE of limits.memory together.
 
    Life. A call is held by its exchange (until x's on_closed), by a promise (a unary handler returned LATER: until
    finish), by the user of a client's call without events (until connect_call_free), and by callbacks that run. When the
@@ -19818,8 +19830,10 @@ CN_PRIVATE connect_io_t cn_invoke_receive(
 
 #define CN_CALL_PACKED_MORE (64u * 1024u) /* a compressed message may be longer than receive_bytes by so much */
 #define CN_CALL_BLOCK 4096u
-#define CN_CALL_POOLED_MAX 128u        /* calls kept */
-#define CN_CALL_KEPT_MAX (16u * 1024u) /* bytes of a queue or an arena block kept with one */
+#define CN_CALL_POOLED_MAX 128u     /* calls kept */
+#define CN_CALL_SMALL (16u * 1024u) /* bytes of a queue or an arena block that is always kept with one */
+#define CN_CALL_KEPT_SHARE 8u
+#define CN_CALL_KEPT_MAX (16u * 1024u * 1024u)
 
 #if CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER
 /* ---- The object ---- */
@@ -19841,6 +19855,12 @@ static void cn_call_init(
     call->rpc.error.message = CN_STR("");
 }
 
+/* Bytes of the blocks that belong to a call beside its own. */
+static size_t cn_call_owned(const connect_call_t *call) {
+    return call->in.capacity + call->x.out.capacity + call->expanded.capacity + cn_arena_block_size(&call->scratch) +
+        cn_arena_block_size(&call->arena);
+}
+
 CN_PRIVATE connect_call_t *cn_call_new(
     cn_call_pool_t *pool, const connect_allocator_t *allocator, const connect_limits_t *limits, bool is_server) {
     connect_call_t *call;
@@ -19851,6 +19871,7 @@ CN_PRIVATE connect_call_t *cn_call_new(
     if (!cn_list_empty(&pool->calls)) {
         call = CN_CONTAINER(cn_list_pop(&pool->calls), connect_call_t, node);
         pool->count--;
+        pool->owned_bytes -= cn_call_owned(call);
     } else {
         if (!allocator) allocator = connect_allocator_libc();
         call = (connect_call_t *)allocator->acquire(allocator->ctx, CN_CALL_BLOCK);
@@ -19880,31 +19901,39 @@ CN_PRIVATE void cn_call_set_tls(connect_call_t *call, cn_tls_t *tls) {
     call->info.peer.tls = cn_tls_info(tls);
 }
 
+static void cn_call_free_large_buf(connect_call_t *call, cn_buf_t *buf) {
+    if (buf->capacity > CN_CALL_SMALL) cn_buf_free(buf, call->rpc.allocator);
+}
+
+static void cn_call_free_large(connect_call_t *call) {
+    cn_call_free_large_buf(call, &call->in);
+    cn_call_free_large_buf(call, &call->x.out);
+    cn_call_free_large_buf(call, &call->expanded);
+    if (cn_arena_block_size(&call->scratch) > CN_CALL_SMALL) connect_arena_free(&call->scratch);
+    if (cn_arena_block_size(&call->arena) > CN_CALL_SMALL) {
+        const connect_allocator_t *allocator = call->arena.private_allocator;
+        connect_arena_free(&call->arena);
+        connect_arena_init(&call->arena, (char *)call + sizeof *call, CN_CALL_BLOCK - sizeof *call, allocator);
+    }
+}
+
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     connect_arena_t arena, scratch;
     cn_buf_t in, out, expanded;
+    size_t owned_max;
     cn_call_set_tls(call, NULL);
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
         cn_call_destroy(call);
         return;
     }
-    if (call->in.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->in, call->rpc.allocator);
-    if (call->x.out.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->x.out, call->rpc.allocator);
-    if (call->expanded.capacity > CN_CALL_KEPT_MAX) cn_buf_free(&call->expanded, call->rpc.allocator);
     cn_buf_clear(&call->in);
     cn_buf_clear(&call->expanded);
     cn_buf_clear(&call->x.out);
-    if (cn_arena_block_size(&call->scratch) > CN_CALL_KEPT_MAX)
-        connect_arena_free(&call->scratch);
-    else
-        connect_arena_reset(&call->scratch);
-    if (cn_arena_block_size(&call->arena) > CN_CALL_KEPT_MAX) {
-        const connect_allocator_t *allocator = call->arena.private_allocator;
-        connect_arena_free(&call->arena);
-        connect_arena_init(&call->arena, (char *)call + sizeof *call, CN_CALL_BLOCK - sizeof *call, allocator);
-    } else {
-        connect_arena_reset(&call->arena);
-    }
+    connect_arena_reset(&call->scratch);
+    connect_arena_reset(&call->arena);
+    owned_max = CN_MIN(call->rpc.limits->memory / CN_CALL_KEPT_SHARE, (size_t)CN_CALL_KEPT_MAX);
+    if (pool->owned_bytes + cn_call_owned(call) > owned_max) cn_call_free_large(call);
+    pool->owned_bytes += cn_call_owned(call);
     arena = call->arena;
     scratch = call->scratch;
     in = call->in;
@@ -19916,7 +19945,7 @@ CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     call->in = in;
     call->x.out = out;
     call->expanded = expanded;
-    cn_list_append(&pool->calls, &call->node);
+    cn_list_append(pool->calls.next, &call->node); /* first */
     pool->count++;
 }
 
@@ -19927,6 +19956,7 @@ CN_PRIVATE void cn_call_pool_free(cn_call_pool_t *pool, const connect_allocator_
         cn_call_destroy(call);
     }
     pool->count = 0;
+    pool->owned_bytes = 0;
 }
 
 CN_PRIVATE connect_call_t *cn_call_of(cn_exchange_t *x) {
@@ -22222,7 +22252,8 @@ CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page) {
 
    Memory: all that a server takes is counted (base/meter.c). Above three quarters of limits.memory no connection and
    no request begins (503, REFUSED_STREAM), and of the requests whose bodies are still to come the youngest end with
-   RESOURCE_EXHAUSTED; at the limit there is no more.
+   RESOURCE_EXHAUSTED; at the limit there is no more. What is kept for the next calls goes before, and with the last
+   connection.
 
    `busy` counts what runs callbacks; a server freed in one of them goes when the outermost has ended. */
 
@@ -22241,6 +22272,18 @@ static void cn_server_run_pokes(connect_server_t *server) {
         cn_call_on_poke(CN_CONTAINER(node, connect_call_t, poke_node));
 }
 
+static void cn_server_free_kept(connect_server_t *server) {
+    cn_call_pool_free(&server->pool, server->allocator);
+    cn_buf_pool_free(&server->buffers, server->allocator);
+}
+
+/* Tells whether there is too little memory for anything new; what is kept for it goes first. */
+static bool cn_server_is_full(connect_server_t *server) {
+    if (!cn_meter_is_high(server->meter)) return false;
+    cn_server_free_kept(server);
+    return cn_meter_is_high(server->meter);
+}
+
 /* While memory is short those that wait for more of their requests would wait for each other: the youngest give way,
    until there is room or one is left, which goes on. With room, all go on. */
 static void cn_server_relieve(connect_server_t *server) {
@@ -22252,7 +22295,7 @@ static void cn_server_relieve(connect_server_t *server) {
         connect_call_t *call = CN_CONTAINER(node, connect_call_t, node);
         before = node->prev;
         if (!call->starved) continue;
-        if (youngest && cn_meter_is_high(server->meter))
+        if (youngest && cn_server_is_full(server))
             cn_serve_shed(youngest);
         else if (youngest)
             cn_call_open_window(youngest);
@@ -22452,14 +22495,6 @@ static int64_t cn_server_now_ms(const connect_call_t *call) {
 
 /* ---- Connections ---- */
 
-/* Tells whether there is too little memory for anything new; what is kept for it goes first. */
-static bool cn_server_is_full(connect_server_t *server) {
-    if (!cn_meter_is_high(server->meter)) return false;
-    cn_call_pool_free(&server->pool, server->allocator);
-    cn_buf_pool_free(&server->buffers, server->allocator);
-    return cn_meter_is_high(server->meter);
-}
-
 static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
     static const cn_call_owner_t events = {
         cn_server_on_head, cn_server_on_released, cn_server_poke, cn_server_now_ms, NULL, NULL, NULL, NULL, NULL};
@@ -22479,7 +22514,8 @@ static cn_exchange_t *cn_server_on_begin(connect_conn_t *conn) {
 }
 
 static void cn_server_on_lost(connect_conn_t *conn) {
-    ((connect_server_t *)conn->owner)->conn_count--;
+    connect_server_t *server = (connect_server_t *)conn->owner;
+    if (--server->conn_count == 0) cn_server_free_kept(server);
 }
 
 connect_conn_t *connect_server_accept(connect_server_t *server, const char *peer,
@@ -22621,8 +22657,7 @@ void connect_server_free(connect_server_t *server) {
     if (server->loop) connect_loop_after(server->loop, &server->poke_task, -1, NULL, NULL);
     if (server->owns_loop) connect_loop_free(server->loop);
 #endif
-    cn_call_pool_free(&server->pool, allocator);
-    cn_buf_pool_free(&server->buffers, allocator);
+    cn_server_free_kept(server);
     cn_route_free(&server->routes, allocator);
     cn_route_free(&server->pages, allocator);
     cn_codings_free(&server->codings);
@@ -27941,8 +27976,10 @@ const char *connect_build_info(void) {
 #undef CN_BUF_LARGE_MAX
 #undef CN_CALL_BLOCK
 #undef CN_CALL_KEPT_MAX
+#undef CN_CALL_KEPT_SHARE
 #undef CN_CALL_PACKED_MORE
 #undef CN_CALL_POOLED_MAX
+#undef CN_CALL_SMALL
 #undef CN_CARRIER_ADDRESSES
 #undef CN_CARRIER_LINGERERS
 #undef CN_CARRIER_LINGER_BYTES
