@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 95d3cdc6412288c4. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 af2056f7d489a475. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -11531,6 +11531,8 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     bool has_reset_due;            /* HTTP/2: RST_STREAM with reset_error goes out after what is being fed */
     uint32_t reset_error;
     bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
+    int over_limit;                /* HTTP/2, server: 431 or 414, to be answered: the head is over a limit, and what is
+                                      in it is not whole; 0: it is within them */
     uint8_t interim_heads;         /* client: 1xx responses so far */
     bool unprocessed;              /* client: the peer has not processed the request: it may be sent again */
     uint64_t written_before;       /* http->written when nothing of this exchange had gone out */
@@ -11691,10 +11693,11 @@ CN_PRIVATE const cn_http_version_t *cn_http1_version(void);
    The end is written when x->out is empty after send_end. The exchange is over when this is done and the message of
    the peer is WHOLE, or nothing is read any more.
 
-   Server, response complete before the request is: up to 64 KiB of the rest are thrown away, so that the connection can
-   be kept; when it is more, or not known (chunked), the response says that the connection is closed after it (RFC 9112
-   9.3, 9.6): a client that takes it for open would send its next request into the close. No on_data and no
-   on_end come after send_end. A client that waits for 100 (Continue) gets it when its body is awaited; if the final
+   Server, response begun before the request is whole: up to 64 KiB of the rest are thrown away once the response is
+   complete, so that the connection can be kept; when it may be more, or is not known (chunked), the response says that
+   the connection is closed after it (RFC 9112 9.3, 9.6): a client that takes it for open would send its next request
+   into the close. What the client still sends then is left to the transport, which lingers. No on_data and no on_end
+   come after send_end. A client that waits for 100 (Continue) gets it when its body is awaited; if the final
    response comes first, it need not send the body, and the connection is closed.
 
    Flow: x->unread never exceeds limits->stream_window; then read_blocked, until consume or the server's send_end.
@@ -12522,7 +12525,7 @@ static bool cn_h1_send_response(cn_http_t *http, cn_exchange_t *x, const cn_head
         s->expects = false;
     }
     if (http->draining) s->keep = false;
-    if (!x->received_end && (end || head->content_length >= 0) && (s->read != CN_H1_FIXED || s->left > s->drain_left)) {
+    if (!x->received_end && (s->read != CN_H1_FIXED || s->left > s->drain_left)) {
         s->keep = false;
         s->drop_rest = true;
     }
@@ -13226,8 +13229,9 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
    token buckets: frames of no use (PING, SETTINGS, PRIORITY, unknown ones, empty or padded DATA, WINDOW_UPDATE beyond
    what the sent DATA explains, HEADERS that belong to no exchange) by limits->frame_burst and frame_rate, streams that
    were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM), and so is the
-   third stream whose response the peer lets stand. A header list over limits->header_bytes is answered with 431 and not
-   stored; four times as much is the end, too. A peer that does not read what it makes us send is not read from.
+   third stream whose response the peer lets stand. A header list over limits->header_bytes is not stored, but for the
+   content type, by which the layer above answers it in the request's protocol; four times as much is the end, too. A
+   peer that does not read what it makes us send is not read from.
 
    Closed streams (5.1, 5.1.1). nghttp2 keeps none here, and would pass over what still comes for them. A server ends
    the connection for DATA or HEADERS on a stream that the peer has ended or passed over; up to last_cut_id, the highest
@@ -13779,6 +13783,15 @@ static bool cn_http2_on_pseudo_header(cn_http2_t *h, cn_exchange_t *x, connect_s
     return to->data != NULL;
 }
 
+/* Of a head over the limits only the content type is looked for. Returns false: out of memory. */
+static bool cn_http2_note_type(cn_exchange_t *x, connect_str_t name, connect_str_t value) {
+    const size_t enough = 64;
+    if (x->received_head || !cn_http2_is(name, "content-type", 12)) return true;
+    if (cn_headers_find(&x->headers, CN_STR("content-type")).data) return true;
+    value = connect_arena_copy(x->arena, cn_str(value.data, CN_MIN(value.len, enough)));
+    return value.data && cn_headers_put(&x->headers, x->arena, "content-type", value);
+}
+
 static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
@@ -13799,8 +13812,8 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
         }
         result = CN_HEADERS_TOO_LARGE;
     }
-    if (!x || cn_http2_is_mute(x) || h->block_refusal) return 0;
-    if (CN_LIKELY(result == CN_HEADERS_OK)) {
+    if (!x || cn_http2_is_mute(x)) return 0;
+    if (CN_LIKELY(result == CN_HEADERS_OK && !h->block_refusal)) {
         if (name[0] == ':') {
             if (!cn_http2_on_pseudo_header(h, x, name_view, value_view)) result = CN_HEADERS_NO_MEMORY;
         } else {
@@ -13810,10 +13823,9 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
                 x->received_head ? &x->trailers : &x->headers, x->arena, limits, name_view, value_view);
         }
     }
-    if (CN_LIKELY(result == CN_HEADERS_OK)) return 0;
-    if (result == CN_HEADERS_TOO_LARGE)
-        h->block_refusal = 431;
-    else
+    if (CN_LIKELY(result == CN_HEADERS_OK && !h->block_refusal)) return 0;
+    if (result == CN_HEADERS_TOO_LARGE && !h->block_refusal) h->block_refusal = 431;
+    if (result == CN_HEADERS_NO_MEMORY || !cn_http2_note_type(x, name_view, value_view))
         cn_http2_give_up(h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
     return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
@@ -13838,16 +13850,12 @@ static void cn_http2_put(nghttp2_nv *field, connect_str_t name, connect_str_t va
 }
 
 /* Answers a request that the layer above is not shown. */
-static void cn_http2_refuse(cn_http2_t *h, cn_exchange_t *x, int status, connect_code_t code, const char *why) {
+static void cn_http2_refuse(cn_http2_t *h, cn_exchange_t *x, const char *why) {
     nghttp2_nv field;
-    cn_http2_put(&field, CN_STR(":status"),
-        status == 400       ? CN_STR("400")
-            : status == 414 ? CN_STR("414")
-                            : CN_STR("431"),
-        true);
+    cn_http2_put(&field, CN_STR(":status"), CN_STR("400"), true);
     x->refused = true;
     x->sent_head = x->sent_end = true;
-    x->close_code = code;
+    x->close_code = CONNECT_INVALID_ARGUMENT;
     x->close_why = why;
     h->has_early_end = true;
     if (!cn_http2_check(h, nghttp2_submit_response(h->session, x->stream_id, &field, 1, NULL)))
@@ -13857,15 +13865,18 @@ static void cn_http2_refuse(cn_http2_t *h, cn_exchange_t *x, int status, connect
 /* A header block is whole. */
 static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
     const bool is_server = h->http->is_server;
-    if (CN_UNLIKELY(h->block_refusal)) {
-        const char *why = h->block_refusal == 414 ? "the path is too long" : "the headers are too large";
-        if (is_server && !x->received_head)
-            cn_http2_refuse(h, x, h->block_refusal, CONNECT_RESOURCE_EXHAUSTED, why);
-        else
-            cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, why);
+    if (CN_UNLIKELY(h->block_refusal && (!is_server || x->received_head))) {
+        cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, "the headers are too large");
         return;
     }
     if (x->received_head) return;
+    if (is_server && cn_http2_is(x->method, "HEAD", 4)) x->is_head_request = true;
+    if (CN_UNLIKELY(h->block_refusal)) {
+        x->over_limit = h->block_refusal;
+        x->received_head = true;
+        x->events->on_head(x);
+        return;
+    }
     if (!is_server && x->status >= 100 && x->status < 200) {
         memset(&x->headers, 0, sizeof x->headers);
         if (++x->interim_heads > CN_HTTP2_INTERIM_HEADS)
@@ -13878,7 +13889,7 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
         if (!x->authority.data) x->authority = host;
         if (!cn_header_authority_valid(x->authority) ||
             (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
-            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host are wrong, or differ");
+            cn_http2_refuse(h, x, ":authority and host are wrong, or differ");
             return;
         }
     }
@@ -13887,7 +13898,6 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
         if (cn_str_to_uint(cn_headers_find(&x->headers, CN_STR("content-length")), 19, &length) && length <= INT64_MAX)
             x->content_length = (int64_t)length;
     }
-    if (is_server && cn_http2_is(x->method, "HEAD", 4)) x->is_head_request = true;
     x->received_head = true;
     x->events->on_head(x);
 }
@@ -22239,7 +22249,8 @@ CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page) {
 /* A server: the methods it has, the connections it holds, and the decision what a request is.
 
    The decision, first match wins; where nothing else is said, on_request has its say before:
-     CONNECT                          405
+     a head over the limits           not asked. gRPC: RESOURCE_EXHAUSTED; else 431, or 414 for the path
+     CONNECT                          405, not asked
      no such path                     a plain path: plain.c. gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
      not POST, nor GET where allowed  405, Allow: POST, or: GET, POST (methods without side effects, unary)
      GET of an unknown encoding       415, Accept-Post; also if it has a body
@@ -22363,6 +22374,21 @@ static void cn_server_answer_unknown(connect_call_t *call, connect_str_t path) {
     cn_serve_answer(call);
 }
 
+/* Of a head over the limits the content type is known, if there was one. */
+static void cn_server_answer_over_limit(connect_server_t *server, connect_call_t *call) {
+    const bool path = call->x.over_limit == 414;
+    cn_server_recognise_unknown(server, call);
+    if (!call->rpc.protocol || call->rpc.protocol->id != CONNECT_PROTOCOL_GRPC) {
+        cn_server_refuse(call, call->x.over_limit, NULL, CN_STR(""),
+            path ? CN_STR("the path is too long\n") : CN_STR("the headers are too large\n"));
+        return;
+    }
+    cn_error_set(&call->rpc.error, CONNECT_RESOURCE_EXHAUSTED,
+        path ? "the path is too long (limits.url_bytes)"
+             : "the headers are too large (limits.header_bytes, limits.header_count)");
+    cn_serve_answer(call);
+}
+
 static bool cn_server_may_get(const connect_server_t *server, const connect_method_t *method) {
     return !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) &&
         (method->kind == CONNECT_UNARY || method->kind == CONNECT_ANY_KIND) &&
@@ -22459,6 +22485,10 @@ static void cn_server_on_head(connect_call_t *call) {
     const cn_route_t *route, *page = NULL;
     bool opens_rpc = false;
     cn_server_setup_request(server, call);
+    if (call->x.over_limit) {
+        cn_server_answer_over_limit(server, call);
+        return;
+    }
     if (connect_str_equal(call->x.method, CN_STR("CONNECT"))) { /* it names no path */
         cn_server_refuse(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
         return;
