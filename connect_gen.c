@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 4eec30be9ba67749. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 b0787d2a17319917. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <float.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -411,6 +412,8 @@ GEN_PRIVATE void gen_lexer_begin_at(
 /* Goes to the next token. What is no token is reported and skipped. */
 GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer);
 GEN_PRIVATE bool gen_lexer_is(const gen_lexer_t *lexer, const char *text);
+/* What an INTEGER or a FLOAT is as a double. */
+GEN_PRIVATE double gen_lexer_double(gen_context_t *ctx, const gen_token_t *token);
 /* Takes the string token and those that follow it, joined and unescaped. Returns false if one is bad. */
 GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text);
 /* The text of a comment without its marks, as descriptors have it. */
@@ -624,12 +627,18 @@ static void gen_lexer_number(gen_lexer_t *lexer) {
     if (base == 8 && (!octal || token->kind == GEN_TOKEN_FLOAT)) {
         gen_lexer_bad(lexer, begin, "a number that starts with 0 is octal: digits 0 to 7 only");
     }
+    if (base != 10 && token->too_big) gen_lexer_bad(lexer, begin, "a hexadecimal or octal number of more than 64 bits");
     if (gen_lexer_is_letter(*at) || *at == '.') {
         gen_lexer_bad(lexer, at, "expected a space between a number and what follows");
         while (gen_lexer_is_letter(*at) || gen_lexer_is_digit(*at) || *at == '.')
             at++;
     }
     lexer->next = at;
+}
+
+GEN_PRIVATE double gen_lexer_double(gen_context_t *ctx, const gen_token_t *token) {
+    if (token->kind == GEN_TOKEN_INTEGER && !token->too_big) return (double)token->integer;
+    return strtod(gen_source_copy(ctx, token->text), NULL);
 }
 
 static void gen_lexer_string(gen_lexer_t *lexer) {
@@ -1469,11 +1478,11 @@ GEN_PRIVATE bool gen_parse_option_assignment(gen_parser_t *parser, gen_options_t
         if (token->kind == GEN_TOKEN_INTEGER) {
             option->kind = GEN_VALUE_INTEGER;
             option->integer = token->integer;
-            option->number = strtod(gen_source_copy(parser->ctx, token->text), NULL);
+            option->number = gen_lexer_double(parser->ctx, token);
             if (token->too_big) option->kind = GEN_VALUE_FLOAT;
         } else if (token->kind == GEN_TOKEN_FLOAT) {
             option->kind = GEN_VALUE_FLOAT;
-            option->number = strtod(gen_source_copy(parser->ctx, token->text), NULL);
+            option->number = gen_lexer_double(parser->ctx, token);
         } else if (token->kind == GEN_TOKEN_WORD) {
             option->kind = GEN_VALUE_WORD;
         } else {
@@ -4375,7 +4384,7 @@ static bool gen_aggregate_literal(gen_aggregate_t *text, gen_option_t *value) {
     }
     value->text = token->text;
     value->integer = token->integer;
-    if (value->kind != GEN_VALUE_WORD) value->number = strtod(gen_source_copy(text->ctx, token->text), NULL);
+    if (value->kind != GEN_VALUE_WORD) value->number = gen_lexer_double(text->ctx, token);
     if (token->bad) return false;
     gen_lexer_next(&text->lexer);
     return true;
@@ -4402,10 +4411,12 @@ static void gen_aggregate_skip(gen_aggregate_t *text) {
     } while (depth > 0);
 }
 
+/* A group has the name of its type, too. */
 static const gen_field_t *gen_aggregate_plain_field(const gen_type_t *type, const char *name) {
     const gen_field_t *field;
     for (field = type->fields.first; field; field = field->next) {
-        if (strcmp(field->is_group && field->type ? field->type->name : field->name, name) == 0) return field;
+        if (strcmp(field->name, name) == 0) return field;
+        if (field->is_group && field->type && strcmp(field->type->name, name) == 0) return field;
     }
     return NULL;
 }
@@ -6554,18 +6565,21 @@ static void gen_descriptor_default(gen_context_t *ctx, connect_writer_t *writer,
         return;
     }
     if (value->kind == GEN_VALUE_WORD) {
-        gen_descriptor_text(writer, 7,
-            gen_source_printf(ctx, "%s%.*s", value->negative ? "-" : "", (int)value->text.len, value->text.data));
+        const bool minus = value->negative && !connect_str_equal(value->text, connect_str_of("nan"));
+        gen_descriptor_text(
+            writer, 7, gen_source_printf(ctx, "%s%.*s", minus ? "-" : "", (int)value->text.len, value->text.data));
         return;
     }
     if (field->kind == CONNECT_KIND_DOUBLE || field->kind == CONNECT_KIND_FLOAT) {
-        double number = value->negative ? -value->number : value->number;
-        int digits = field->kind == CONNECT_KIND_FLOAT ? 6 : 15;
-        do {
-            snprintf(text, sizeof text, "%.*g", digits++, number);
-        } while (digits <= 17 &&
-            (field->kind == CONNECT_KIND_FLOAT ? (double)strtof(text, NULL) != (double)(float)number
-                                               : strtod(text, NULL) < number || strtod(text, NULL) > number));
+        /* As protoc: a float with 6 digits or, if these are too few or it is subnormal, 9; a double with 15 or 17. */
+        const bool single = field->kind == CONNECT_KIND_FLOAT;
+        double number = value->negative ? -value->number : value->number, back;
+        bool subnormal;
+        if (single) number = (double)(float)number;
+        snprintf(text, sizeof text, "%.*g", single ? 6 : 15, number);
+        back = single ? (double)strtof(text, NULL) : strtod(text, NULL);
+        subnormal = single && number > -(double)FLT_MIN && number < (double)FLT_MIN && (number < 0 || number > 0);
+        if (subnormal || back < number || back > number) snprintf(text, sizeof text, "%.*g", single ? 9 : 17, number);
         gen_descriptor_text(writer, 7, text);
         return;
     }
