@@ -1,5 +1,6 @@
 #include "codec/extension.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "codec/message.h"
 
 /* Extensions: fields that another file adds to a message. Their records stay among the unknown fields, in the order in
@@ -86,41 +87,35 @@ CN_PRIVATE bool cn_extension_has(const connect_extension_t *extension, const voi
     return false;
 }
 
-/* The next record of an extension, or the message of its item in a MessageSet. */
-static bool cn_extension_part(cn_extension_scan_t *scan, const connect_extension_t *extension, connect_str_t *part) {
-    connect_record_t record;
-    while (cn_extension_next(scan, &record)) {
-        if (!cn_extension_is(extension, &record, part)) continue;
-        if (!extension->extendee->is_message_set) *part = scan->bytes;
-        return true;
-    }
-    return false;
-}
-
-/* All parts as one: a view where each follows the one before it, else a copy. The absent view: there are none.
-   Returns false: no room. */
+/* The records of an extension, one behind the other: an only one where it stands, several in the arena. *all is absent
+   if there is none. Returns false: out of memory. */
 static bool cn_extension_join(
     const connect_extension_t *extension, const void *message, connect_str_t *all, connect_arena_t *arena) {
     cn_extension_scan_t scan;
-    connect_str_t part;
-    size_t len = 0;
-    char *joined;
+    connect_record_t record;
+    connect_str_t item;
+    size_t count = 0, len = 0;
+    char *to;
     *all = cn_str(NULL, 0);
     cn_extension_scan(&scan, extension, message);
-    while (cn_extension_part(&scan, extension, &part)) {
-        if (!all->data) all->data = part.data;
-        if (part.data == all->data + all->len) all->len += part.len;
-        if (part.len > SIZE_MAX - len) return false;
-        len += part.len;
+    while (cn_extension_next(&scan, &record)) {
+        if (!cn_extension_is(extension, &record, &item)) continue;
+        *all = extension->extendee->is_message_set ? item : scan.bytes;
+        if (all->len > SIZE_MAX / 4 - len) return false;
+        len += all->len;
+        count++;
     }
-    if (len == all->len) return true;
-    joined = (char *)cn_arena_raw(arena, len);
-    if (!joined) return false;
-    *all = cn_str(joined, len);
+    if (count < 2) return true;
+    to = (char *)cn_arena_raw(arena, len);
+    if (!to) return false;
+    *all = cn_str(to, len);
     cn_extension_scan(&scan, extension, message);
-    while (cn_extension_part(&scan, extension, &part)) {
-        if (part.len) memcpy(joined, part.data, part.len);
-        joined += part.len;
+    while (cn_extension_next(&scan, &record)) {
+        connect_str_t part = scan.bytes;
+        if (!cn_extension_is(extension, &record, &item)) continue;
+        if (extension->extendee->is_message_set) part = item;
+        if (part.len) memcpy(to, part.data, part.len);
+        to += part.len;
     }
     return true;
 }
