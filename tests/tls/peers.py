@@ -199,20 +199,21 @@ def check_other_clients(engine, address):
 
 
 def check_other_servers():
-    """They insist on a certificate."""
-    connect1, connect2, grpc, web = ("connect", "1"), ("connect", "2"), ("grpc", "2"), ("grpcweb", "1")
+    """They insist on a certificate. Over HTTP/1.1 they refuse streams in both directions."""
+    connect2, grpc = ("connect", "2"), ("grpc", "2")
+    connect1, web = (kind + ("1", "--exchange", "refused") for kind in (("connect",), ("grpcweb",)))
     for name, command, kinds in (
             ("connect-go server", [PEERS, "connect-server"], (connect1, connect2, grpc, web)),
             ("grpc-go server", [PEERS, "grpc-server"], (grpc,)),
             ("connect-node server", NODE + ["connect-server", "1"], (connect1, web)),
             ("connect-node server", NODE + ["connect-server", "2"], (connect2, grpc, ("grpcweb", "2"))),
-            ("grpc-js server", NODE + ["grpc-server"], (grpc,))):
+            ("grpc-js server", NODE + ["grpc-server"], (grpc + ("--received", "identity"),))):
         with serving(*command, "--tls", CERTIFICATES) as (address, _):
             check_ours(name, "https://" + address, *kinds)
             for engine in ENGINES:
                 expect_refused("%s, %s client without a certificate" % (name, engine), engine, "https://" + address, "",
                                REFUSED + {"bearssl": "handshake failure (TLS alert 40)",
-                                          "openssl": "certificate required (TLS alert 116)"}[engine], *kinds[0])
+                                          "openssl": "certificate required (TLS alert 116)"}[engine], *kinds[0][:2])
 
 
 REFUSED = "the server refused it: "
@@ -352,8 +353,8 @@ def check_s_server():
 
 def check_ours(name, url, *kinds):
     for engine in ENGINES:
-        for protocol, http in kinds:
-            result = run(CLIENT, "--tls", engine, "--url", url, "--protocol", protocol, "--http", http)
+        for protocol, http, *more in kinds:
+            result = run(CLIENT, "--tls", engine, "--url", url, "--protocol", protocol, "--http", http, *more)
             expect("%s, %s client, %s over HTTP/%s" % (name, engine, protocol, http), result, 0, "PASS")
 
 
