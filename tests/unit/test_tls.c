@@ -1006,7 +1006,8 @@ static void expect_bear_idle(const cn_bear_session_t *end) {
 static void expect_openssl_idle(const void *session) { /* its buffers are its own, and freed when empty */
 #ifdef TLS_WITH_OPENSSL
     const cn_openssl_session_t *end = (const cn_openssl_session_t *)session;
-    assert_null(end->shared);
+    assert_null(end->in);
+    assert_null(end->to_write);
     assert_null(end->plain);
 #else
     (void)session;
