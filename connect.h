@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 11c92424648e4c06. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 cf11d27c57d2d1a8. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -1217,8 +1217,19 @@ CN_PRIVATE void *cn_mem_acquire(const connect_allocator_t *allocator, size_t siz
 CN_PRIVATE void *cn_mem_resize(const connect_allocator_t *allocator, void *block, size_t size);
 CN_PRIVATE void cn_mem_release(const connect_allocator_t *allocator, void *block);
 
+#define CN_ARENA_ALIGN 16u
+
+/* Where the arena's block has no room. */
+CN_PRIVATE void *cn_arena_raw_anew(connect_arena_t *arena, size_t size);
 /* Takes memory as connect_arena_take does, but not zeroed and without overflow check: size is in bytes. */
-CN_PRIVATE void *cn_arena_raw(connect_arena_t *arena, size_t size);
+static inline void *cn_arena_raw(connect_arena_t *arena, size_t size) {
+    const size_t room = (size_t)(arena->private_end - arena->private_next);
+    char *at = arena->private_next;
+    if (CN_UNLIKELY(size == 0 || room < CN_ARENA_ALIGN || size > room - (CN_ARENA_ALIGN - 1)))
+        return cn_arena_raw_anew(arena, size);
+    arena->private_next = at + ((size + (CN_ARENA_ALIGN - 1)) & ~(size_t)(CN_ARENA_ALIGN - 1));
+    return at;
+}
 /* Grows what was taken last in place, or moves it; new bytes are not zeroed. block NULL: takes anew. */
 CN_PRIVATE void *cn_arena_grow(connect_arena_t *arena, void *block, size_t old_size, size_t new_size);
 /* Gives back the tail of what was taken last. */
@@ -1264,7 +1275,6 @@ CN_PRIVATE uint32_t cn_str_hash(connect_str_t text);
    cn_arena_block_t, the newest first. private_fixed says that the arena has an allocator field of NULL on purpose:
    the first block is all there is. All memory given out is aligned to CN_ARENA_ALIGN. */
 
-#define CN_ARENA_ALIGN 16u
 #define CN_ARENA_FIRST 1024u
 #define CN_ARENA_LARGEST (256u * 1024u)
 
@@ -1362,7 +1372,7 @@ void connect_arena_init(
     }
 }
 
-CN_PRIVATE void *cn_arena_raw(connect_arena_t *arena, size_t size) {
+CN_PRIVATE CN_APART void *cn_arena_raw_anew(connect_arena_t *arena, size_t size) {
     size_t rounded = cn_arena_round(size ? size : 1);
     char *at;
     if (rounded < size ||
@@ -1540,6 +1550,7 @@ static unsigned char cn_str_lower(char c) {
 CN_PRIVATE bool cn_str_equal_nocase(connect_str_t a, connect_str_t b) {
     size_t i;
     if (a.len != b.len) return false;
+    if (cn_mem_equal(a.data, b.data, a.len)) return true;
     for (i = 0; i < a.len; i++)
         if (a.data[i] != b.data[i] && cn_str_lower(a.data[i]) != cn_str_lower(b.data[i])) return false;
     return true;
@@ -1835,8 +1846,9 @@ CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool);
 CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 /* Takes a spare block of this class and size; NULL: there is none. */
 CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size);
-/* Keeps a block. Returns false: there are max bytes of them. */
-CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max);
+/* Tells whether all spare blocks with this one have no more than max bytes; then it may be kept. */
+CN_PRIVATE bool cn_buf_has_room_for_spare(const cn_buf_pool_t *pool, size_t size, size_t max);
+CN_PRIVATE void cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size);
 /* The block that all have at once, for what nobody needs any more when the next one uses it; all ask for the same size.
    NULL: out of memory. Ends with cn_buf_unshare, before the pool. */
 CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size);
@@ -1981,13 +1993,15 @@ CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_
     return spare;
 }
 
-CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max) {
+CN_PRIVATE bool cn_buf_has_room_for_spare(const cn_buf_pool_t *pool, size_t size, size_t max) {
+    return pool->spare_bytes + size <= max;
+}
+
+CN_PRIVATE void cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size) {
     cn_spare_t *spare = (cn_spare_t *)block;
-    if (pool->spare_bytes + size > max) return false;
     spare->next = pool->spares[size_class];
     pool->spares[size_class] = spare;
     pool->spare_bytes += size;
-    return true;
 }
 
 CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size) {
@@ -11181,14 +11195,22 @@ typedef enum cn_headers_result_t { CN_HEADERS_OK, CN_HEADERS_TOO_LARGE, CN_HEADE
    TOO_LARGE: past limits->header_bytes or header_count; nothing is stored. */
 CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect_arena_t *arena,
     const connect_limits_t *limits, connect_str_t name, connect_str_t value);
+/* The same of a name that is in lower case. */
+CN_PRIVATE cn_headers_result_t cn_headers_receive_lower(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value);
 /* Makes room for so many fields more, so that adding them does not move the list. Returns false: out of memory. */
 CN_PRIVATE bool cn_headers_reserve(cn_headers_t *headers, connect_arena_t *arena, size_t count);
 /* Copies a name in lower case; `to` may be `from`. */
 CN_PRIVATE void cn_header_lower(char *to, const char *from, size_t len);
 /* Adds a field for which there is room. name: lower case, with a zero behind. The texts stay where they are. */
 CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connect_str_t value);
-/* Adds a field whose texts stay where they are. name: lower case. Returns false: out of memory. */
-CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value);
+/* Adds a field whose texts stay where they are. name: lower case, with a zero behind. Returns false: out of memory. */
+CN_PRIVATE bool cn_headers_put_str(
+    cn_headers_t *headers, connect_arena_t *arena, connect_str_t name, connect_str_t value);
+static inline bool cn_headers_put(
+    cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value) {
+    return cn_headers_put_str(headers, arena, cn_str(name, strlen(name)), value); /* mostly known to the compiler */
+}
 CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers);
 /* The first value of a name, or the absent view. name: lower case, with a zero behind. */
 CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, connect_str_t name);
@@ -11336,16 +11358,17 @@ CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connec
     headers->lengths |= UINT64_C(1) << (name.len & 63);
 }
 
-CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value) {
+CN_PRIVATE bool cn_headers_put_str(
+    cn_headers_t *headers, connect_arena_t *arena, connect_str_t name, connect_str_t value) {
     if (headers->count == headers->capacity &&
         !cn_headers_reserve(headers, arena, CN_MAX(headers->capacity, (size_t)CN_HEADERS_FIRST)))
         return false;
-    cn_headers_add(headers, connect_str_of(name), value);
+    cn_headers_add(headers, name, value);
     return true;
 }
 
-CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect_arena_t *arena,
-    const connect_limits_t *limits, connect_str_t name, connect_str_t value) {
+static inline CN_HOT cn_headers_result_t cn_headers_store(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value, bool is_lower) {
     size_t left;
     char *text;
     if (headers->count >= limits->header_count || headers->bytes > limits->header_bytes) return CN_HEADERS_TOO_LARGE;
@@ -11358,12 +11381,25 @@ CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect
         return CN_HEADERS_NO_MEMORY;
     text = (char *)cn_arena_raw(arena, name.len + value.len + 2);
     if (!text) return CN_HEADERS_NO_MEMORY;
-    cn_header_lower(text, name.data, name.len);
+    if (is_lower)
+        cn_mem_copy(text, name.data, name.len);
+    else
+        cn_header_lower(text, name.data, name.len);
     text[name.len] = 0;
-    if (value.len) memcpy(text + name.len + 1, value.data, value.len);
+    cn_mem_copy(text + name.len + 1, value.data, value.len);
     text[name.len + 1 + value.len] = 0;
     cn_headers_add(headers, cn_str(text, name.len), cn_str(text + name.len + 1, value.len));
     return CN_HEADERS_OK;
+}
+
+CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value) {
+    return cn_headers_store(headers, arena, limits, name, value, false);
+}
+
+CN_PRIVATE cn_headers_result_t cn_headers_receive_lower(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value) {
+    return cn_headers_store(headers, arena, limits, name, value, true);
 }
 
 CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers) {
@@ -11450,6 +11486,7 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     cn_list_t node;                /* in http->exchanges */
     int32_t stream_id;             /* HTTP/2 */
     uint32_t unread;               /* received bytes that the layer above has not consumed yet */
+    uint32_t unreturned;           /* HTTP/2: bytes that it has, of which nghttp2 was not told yet */
     uint64_t out_taken, out_taken_before; /* bytes that went out of x->out; at the connection's last look */
     bool out_waited;               /* some waited then */
     bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
@@ -13145,7 +13182,8 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
    the peer's frame size and windows allow; the last one carries END_STREAM, or trailers follow it.
 
    Bytes from the peer. Windows are returned by consume, never by themselves: the stream's for what the layer above has
-   used up, the connection's with it. What belongs to no exchange any more is returned to the connection at once (by
+   used up, the connection's with it; a little of it waits for more, or for the end of the stream: no more than half of
+   either window, if all streams do so. What belongs to no exchange any more is returned to the connection at once (by
    nghttp2 for streams it has closed, here for the rest), so that the connection's window never leaks.
 
    What nghttp2 leaves to its user (RFC 9113 10.5). feed looks at each frame's head before nghttp2 does, and keeps two
@@ -13163,7 +13201,8 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
    error of the peer, by running out of memory, by eof and free. GOAWAY goes out if nghttp2 had none out yet.
 
    Invariants: an exchange on http->exchanges with a stream_id is its stream's user data; after cn_http2_close neither
-   nghttp2 nor `current` refers to it, or nghttp2 has ended. x->unread is what the connection's window still lacks. */
+   nghttp2 nor `current` refers to it, or nghttp2 has ended. x->unread and x->unreturned are what the connection's
+   window still lacks. */
 
 #if CONNECT_ENABLE_HTTP2
 
@@ -13214,6 +13253,7 @@ typedef struct cn_http2_t {
     bool had_room; /* client: what on_room was told last */
     bool settings_received;
     bool ping_sent, goaway_submitted;
+    uint32_t unreturned_max; /* of an exchange */
     bool has_early_end;  /* server: a response may have ended before its request */
     bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
     bool has_stray;      /* client: an exchange was reset that nghttp2 may not know */
@@ -13225,7 +13265,6 @@ typedef struct cn_http2_t {
     /* the header block that is being received */
     size_t block_bytes, block_count;
     int block_refusal; /* HTTP status; 0: none */
-    bool block_has_host, block_has_length;
     /* the frames that pass */
     size_t magic_left;
     uint8_t frame_head[CN_HTTP2_FRAME_HEAD];
@@ -13269,7 +13308,7 @@ static bool cn_http2_stops(cn_http2_t *h) {
 
 /* ---- Memory for nghttp2 ---- */
 
-static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
+static size_t cn_http2_pool_class(size_t size) {
     return (size - 1) / CN_HTTP2_POOL_STEP;
 }
 
@@ -13294,27 +13333,39 @@ static void cn_http2_unshare_frame_buffer(cn_http2_t *h) {
     h->shares_frame_buffer = false;
 }
 
-static void *cn_http2_malloc(size_t size, void *user) {
-    cn_http2_t *h = (cn_http2_t *)user;
-    cn_http2_block_t *block = NULL;
-    size_t class_at;
-    if (size == 0) size = 1;
-    if (CN_UNLIKELY(size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool))
-        return cn_http2_share_frame_buffer(h);
-    class_at = cn_http2_pool_class(size);
-    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES)) {
-        size = (class_at + 1) * CN_HTTP2_POOL_STEP;
-        if (h->http->pool) block = (cn_http2_block_t *)cn_buf_take_spare(h->http->pool, class_at, size);
-    }
-    if (CN_UNLIKELY(!block)) {
-        if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
-        block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
-        if (!block) return cn_http2_starve(h);
-    }
+static void *cn_http2_use_block(cn_http2_t *h, cn_http2_block_t *block, size_t size) {
     block->head.size = size;
     block->head.node.next = NULL;
     cn_list_append(&h->blocks, &block->head.node);
     return block + 1;
+}
+
+static CN_APART void *cn_http2_acquire(cn_http2_t *h, size_t size) {
+    cn_http2_block_t *block;
+    if (size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool)
+        return cn_http2_share_frame_buffer(h);
+    if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
+    block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
+    return block ? cn_http2_use_block(h, block, size) : cn_http2_starve(h);
+}
+
+static CN_APART void cn_http2_release(cn_http2_t *h, cn_http2_block_t *block) {
+    if (h->shares_frame_buffer && block == h->http->pool->shared) {
+        cn_http2_unshare_frame_buffer(h);
+        return;
+    }
+    cn_list_remove(&block->head.node);
+    cn_mem_release(h->http->allocator, block);
+}
+
+static void *cn_http2_malloc(size_t size, void *user) {
+    cn_http2_t *h = (cn_http2_t *)user;
+    const size_t class_at = cn_http2_pool_class(size); /* of 0: none */
+    cn_http2_block_t *block;
+    if (CN_UNLIKELY(class_at >= CN_HTTP2_POOL_CLASSES)) return cn_http2_acquire(h, size);
+    size = (class_at + 1) * CN_HTTP2_POOL_STEP;
+    block = h->http->pool ? (cn_http2_block_t *)cn_buf_take_spare(h->http->pool, class_at, size) : NULL;
+    return CN_LIKELY(block != NULL) ? cn_http2_use_block(h, block, size) : cn_http2_acquire(h, size);
 }
 
 static void cn_http2_free_block(void *at, void *user) {
@@ -13324,17 +13375,15 @@ static void cn_http2_free_block(void *at, void *user) {
     size_t class_at, size;
     if (!at || CN_UNLIKELY(h->starved)) return;
     block = (cn_http2_block_t *)at - 1;
-    if (CN_UNLIKELY(h->shares_frame_buffer && block == pool->shared)) {
-        cn_http2_unshare_frame_buffer(h);
-        return;
-    }
     size = block->head.size;
     class_at = cn_http2_pool_class(size);
-    cn_list_remove(&block->head.node);
-    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES && pool) &&
-        cn_buf_keep_spare(pool, class_at, block, size, h->http->limits->connection_buffer))
+    if (CN_UNLIKELY(class_at >= CN_HTTP2_POOL_CLASSES || !pool ||
+            !cn_buf_has_room_for_spare(pool, size, h->http->limits->connection_buffer))) {
+        cn_http2_release(h, block);
         return;
-    cn_mem_release(h->http->allocator, block);
+    }
+    cn_list_remove(&block->head.node);
+    cn_buf_keep_spare(pool, class_at, block, size);
 }
 
 static void *cn_http2_calloc(size_t count, size_t size, void *user) {
@@ -13641,7 +13690,6 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
     cn_exchange_t *x;
     h->block_bytes = h->block_count = 0;
     h->block_refusal = 0;
-    h->block_has_host = h->block_has_length = false;
     h->current = NULL;
     if (frame->hd.type != NGHTTP2_HEADERS) return 0;
     h->frames.milli_tokens += 1000;
@@ -13730,9 +13778,7 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
         if (name[0] == ':') {
             if (!cn_http2_on_pseudo_header(h, x, name_view, value_view)) result = CN_HEADERS_NO_MEMORY;
         } else {
-            if (name_len == 4 && memcmp(name, "host", 4) == 0) h->block_has_host = true;
-            if (name_len == 14 && memcmp(name, "content-length", 14) == 0) h->block_has_length = true;
-            result = cn_headers_receive(
+            result = cn_headers_receive_lower(
                 x->received_head ? &x->trailers : &x->headers, x->arena, limits, name_view, value_view);
         }
     }
@@ -13783,6 +13829,8 @@ static void cn_http2_refuse(cn_http2_t *h, cn_exchange_t *x, int status, connect
 /* A header block is whole. */
 static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
     const bool is_server = h->http->is_server;
+    connect_str_t length_text;
+    uint64_t length;
     if (CN_UNLIKELY(h->block_refusal)) {
         const char *why = h->block_refusal == 414 ? "the path is too long" : "the headers are too large";
         if (is_server && !x->received_head)
@@ -13799,20 +13847,16 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
         return;
     }
     if (is_server) {
-        connect_str_t host = x->authority;
-        if (h->block_has_host) host = cn_headers_find(&x->headers, CN_STR("host"));
+        const connect_str_t host = cn_headers_find(&x->headers, CN_STR("host"));
         if (!x->authority.data) x->authority = host;
-        if (!cn_header_authority_valid(x->authority) ||
-            (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
+        if (!cn_header_authority_valid(x->authority) || (host.data && !cn_str_equal_nocase(x->authority, host))) {
             cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host are wrong, or differ");
             return;
         }
     }
-    if (h->block_has_length) {
-        uint64_t length;
-        if (cn_str_to_uint(cn_headers_find(&x->headers, CN_STR("content-length")), 19, &length) && length <= INT64_MAX)
-            x->content_length = (int64_t)length;
-    }
+    length_text = cn_headers_find(&x->headers, CN_STR("content-length"));
+    if (length_text.data && cn_str_to_uint(length_text, 19, &length) && length <= INT64_MAX)
+        x->content_length = (int64_t)length;
     if (is_server && cn_http2_is(x->method, "HEAD", 4)) x->is_head_request = true;
     x->received_head = true;
     x->events->on_head(x);
@@ -13950,8 +13994,9 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
     if ((!x || !x->received_end) && (uint32_t)stream_id != h->last_peer_reset_id)
         h->last_cut_id = CN_MAX(h->last_cut_id, (uint32_t)stream_id);
     if (x) {
-        if (x->unread) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, x->unread));
-        x->unread = 0;
+        const size_t left = (size_t)x->unread + x->unreturned;
+        if (left) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, left));
+        x->unread = x->unreturned = 0;
         cn_http2_set_close_code(h, x, error);
         /* RFC 9113 8.7; nghttp2 says the same of streams beyond the last one that GOAWAY names */
         if (error == NGHTTP2_REFUSED_STREAM && !x->reset && !x->received_head) x->unprocessed = true;
@@ -14145,6 +14190,7 @@ static bool cn_http2_open(cn_http_t *http) {
     h->http = http;
     cn_list_init(&h->blocks);
     h->had_room = true;
+    h->unreturned_max = CN_MIN(limits->stream_window, limits->connection_window / CN_MAX(limits->streams, 1u)) / 2;
     h->magic_left = http->is_server ? CN_HTTP2_MAGIC_LEN : 0;
     h->update_credit = limits->streams < CN_HTTP2_UPDATE_CREDIT / 2 ? limits->streams : CN_HTTP2_UPDATE_CREDIT / 2;
     cn_http2_bucket_init(&h->frames, limits->frame_burst, http->now_ms);
@@ -14459,7 +14505,10 @@ static void cn_http2_consume(cn_exchange_t *x, size_t len) {
     if (!h) return;
     len = CN_MIN(len, (size_t)x->unread);
     x->unread -= (uint32_t)len;
-    if (len == 0) return;
+    x->unreturned += (uint32_t)len;
+    if (x->unreturned <= h->unreturned_max) return;
+    len = x->unreturned;
+    x->unreturned = 0;
     if (x->received_end || x->reset) /* the stream's window is of no use any more */
         (void)cn_http2_check(h, nghttp2_session_consume_connection(h->session, len));
     else
@@ -18712,7 +18761,7 @@ struct connect_conn_t {
     int64_t abort_ms;         /* drained too long; INT64_MAX: not drained */
     uint32_t grace_ms;       /* from drain to abort_ms, which is set when the time is told; 0: not drained */
     int64_t stall_check_ms;  /* when exchanges are looked at that wait for their peer's window */
-    bool output_due;         /* something was fed since the last output */
+    bool output_due;         /* something was fed since the last output, or that was not all */
     char preface[24];         /* server: the first bytes, until they tell the version */
     uint8_t preface_len;
     bool allow_http1, allow_http2;
@@ -19356,7 +19405,7 @@ static void cn_conn_seal(connect_conn_t *conn) {
 connect_str_t connect_conn_output(connect_conn_t *conn) {
     cn_http_t *http = &conn->http;
     connect_str_t view = {"", 0};
-    bool gone = false, *outer_gone = conn->gone;
+    bool gone = false, *outer_gone = conn->gone, is_all = !http->version;
     if (conn->dead || conn->opened_ms < 0) return view; /* without the time nothing can begin, not even a clock */
     conn->gone = &gone;
     cn_conn_enter(conn, -1);
@@ -19364,13 +19413,14 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
         cn_buf_borrow(&http->out, conn->http.pool);
         http->version->pull(http);
+        is_all = cn_buf_len(&http->out) <= http->limits->connection_buffer / 2; /* else it may have stopped there */
     }
     if (conn->tls) {
         cn_buf_borrow(&conn->tls->out, conn->http.pool);
         cn_conn_seal(conn);
     }
     if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
-    conn->output_due = false;
+    conn->output_due = !is_all;
     if (conn->stall_check_ms == INT64_MAX && http->exchange_count)
         conn->stall_check_ms = cn_conn_look_for_stalls(http, true);
     cn_conn_leave(conn); /* what runs there may add output, and move it */
@@ -19534,7 +19584,6 @@ typedef enum cn_front_t { /* what stands first in what was received */
 
 struct connect_call_t {
     cn_exchange_t x; /* first */
-    connect_arena_t arena, scratch;
     cn_rpc_t rpc;
     connect_call_info_t info;
     connect_method_t own_method; /* client: a copy of a raw one, which need not stay */
@@ -19554,8 +19603,6 @@ struct connect_call_t {
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;                   /* received, not yet delivered */
-    cn_buf_t expanded;             /* a received message, if it came compressed */
     size_t unconsumed;             /* bytes in `in` that the peer's window still waits for */
     const void *request;           /* a single one. Client: what an interceptor's LATER holds back */
     const void *response;          /* a single one. Client: decoded, on_message is due */
@@ -19608,6 +19655,9 @@ struct connect_call_t {
     bool poked;
     bool freed; /* client: connect_call_free was called */
     bool released;
+    connect_arena_t arena, scratch; /* from here on, with x.out: blocks that the next call has again */
+    cn_buf_t in;                    /* received, not yet delivered */
+    cn_buf_t expanded;              /* a received message, if it came compressed */
 };
 
 typedef struct cn_call_pool_t { /* calls to be used again */
@@ -19844,8 +19894,7 @@ static void cn_call_free_large(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
-    connect_arena_t arena, scratch;
-    cn_buf_t in, out, expanded;
+    cn_buf_t out;
     size_t owned_max;
     cn_call_set_tls(call, NULL);
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
@@ -19860,17 +19909,9 @@ CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     owned_max = CN_MIN(call->rpc.limits->memory / CN_CALL_KEPT_SHARE, (size_t)CN_CALL_KEPT_MAX);
     if (pool->owned_bytes + cn_call_owned(call) > owned_max) cn_call_free_large(call);
     pool->owned_bytes += cn_call_owned(call);
-    arena = call->arena;
-    scratch = call->scratch;
-    in = call->in;
     out = call->x.out;
-    expanded = call->expanded;
-    memset(call, 0, sizeof *call);
-    call->arena = arena;
-    call->scratch = scratch;
-    call->in = in;
+    memset(call, 0, offsetof(connect_call_t, arena));
     call->x.out = out;
-    call->expanded = expanded;
     cn_list_append(pool->calls.next, &call->node); /* first */
     pool->count++;
 }
@@ -21774,6 +21815,7 @@ typedef struct cn_route_t { /* one method of a server, or all paths that begin a
     uint32_t receive_bytes, send_bytes; /* 0: the server's */
     const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */
     bool free_choice;
+    bool is_pattern; /* all paths that begin alike */
 } cn_route_t;
 typedef struct cn_route_slot_t {
     cn_route_t *route; /* NULL: free */
@@ -21807,6 +21849,21 @@ CN_PRIVATE void cn_route_free(cn_route_table_t *table, const connect_allocator_t
 
 #if CONNECT_ENABLE_SERVER
 #define CN_ROUTE_FIRST 16u
+
+/* Word by word, the last one over the one before. The application alone puts paths into the table. */
+static uint32_t cn_route_hash(connect_str_t path) {
+    uint64_t hash = path.len, word;
+    size_t i;
+    if (path.len < 8) return cn_str_hash(path);
+    for (i = 0; i + 8 < path.len; i += 8) {
+        memcpy(&word, path.data + i, 8);
+        hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+        hash ^= hash >> 32;
+    }
+    memcpy(&word, path.data + path.len - 8, 8);
+    hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint32_t)(hash >> 32);
+}
 
 static cn_route_slot_t *cn_route_slot(const cn_route_table_t *table, connect_str_t path, uint32_t hash) {
     size_t i = hash & (table->capacity - 1);
@@ -21862,7 +21919,7 @@ static bool cn_route_exists(connect_error_t *error) {
 
 static bool cn_route_add_path(
     cn_route_table_t *table, const connect_allocator_t *allocator, cn_route_t *route, connect_error_t *error) {
-    const uint32_t hash = cn_str_hash(route->path);
+    const uint32_t hash = cn_route_hash(route->path);
     cn_route_slot_t *slot;
     if (!cn_route_grow(table, allocator)) return cn_error_memory(error);
     slot = cn_route_slot(table, route->path, hash);
@@ -21900,6 +21957,7 @@ CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t 
             "a method's path must begin with a slash, and have an asterisk at its end only");
     route = cn_route_copy(allocator, prefix, from, owned);
     if (!route) return cn_error_memory(error);
+    route->is_pattern = asterisk != NULL;
     if (asterisk) route->path.len--;
     added = asterisk ? cn_route_add_pattern(table, allocator, route, error)
                      : cn_route_add_path(table, allocator, route, error);
@@ -21910,7 +21968,7 @@ CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t 
 CN_PRIVATE const cn_route_t *cn_route_find(const cn_route_table_t *table, connect_str_t path) {
     size_t i;
     if (table->count) {
-        const cn_route_slot_t *slot = cn_route_slot(table, path, cn_str_hash(path));
+        const cn_route_slot_t *slot = cn_route_slot(table, path, cn_route_hash(path));
         if (slot->route) return slot->route;
     }
     for (i = 0; i < table->pattern_count; i++)
@@ -22331,7 +22389,7 @@ static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route, c
     connect_call_info_t *info = &call->info;
     info->method = route->method;
     info->path = route->method->path;
-    if (strchr(info->path, '*')) {
+    if (route->is_pattern) {
         path = connect_arena_copy(&call->arena, cn_str(path.data + route->prefix_len, path.len - route->prefix_len));
         info->path = path.data ? path.data : "";
     }
@@ -26499,6 +26557,7 @@ static void cn_carrier_flush(cn_carrier_t *carrier) {
         carrier->has_written = true;
         connect_conn_sent(carrier->conn, (size_t)sent);
         if (!carrier->conn) return;
+        if (!(connect_conn_wants(carrier->conn) & CONNECT_WANTS_WRITE)) break;
     }
     if (connect_conn_wants(carrier->conn) == 0) {
         cn_carrier_finish(carrier);

@@ -62,6 +62,7 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     cn_list_t node;                /* in http->exchanges */
     int32_t stream_id;             /* HTTP/2 */
     uint32_t unread;               /* received bytes that the layer above has not consumed yet */
+    uint32_t unreturned;           /* HTTP/2: bytes that it has, of which nghttp2 was not told yet */
     uint64_t out_taken, out_taken_before; /* bytes that went out of x->out; at the connection's last look */
     bool out_waited;               /* some waited then */
     bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
