@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 cf11d27c57d2d1a8. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 50d858ff1d0beda7. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -11530,6 +11530,8 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     void (*send_end)(cn_exchange_t *x, connect_headers_t trailers);       /* after what is in x->out */
     void (*reset)(cn_exchange_t *x, cn_reset_t why);
     void (*consume)(cn_exchange_t *x, size_t len);         /* received bytes are used up: the peer may send as many */
+    void (*expect)(cn_exchange_t *x, size_t len);          /* a body of so many bytes is used up as it comes: the peer
+                                                              need not wait for each window of it. HTTP/1.1: NULL */
 } cn_http_version_t;
 
 struct cn_http_t { /* embedded in the connection */
@@ -13149,7 +13151,7 @@ static void cn_h1_consume(cn_exchange_t *x, size_t len) {
 CN_PRIVATE const cn_http_version_t *cn_http1_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_1, cn_h1_open, cn_h1_free, cn_h1_feed, cn_h1_eof, cn_h1_pull,
         cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, NULL, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
-        cn_h1_reset, cn_h1_consume};
+        cn_h1_reset, cn_h1_consume, NULL};
     return &version;
 }
 
@@ -13183,7 +13185,8 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 
    Bytes from the peer. Windows are returned by consume, never by themselves: the stream's for what the layer above has
    used up, the connection's with it; a little of it waits for more, or for the end of the stream: no more than half of
-   either window, if all streams do so. What belongs to no exchange any more is returned to the connection at once (by
+   either window, if all streams do so. The window of a stream whose body is expected has room for all of it, so that
+   only the connection's bounds it. What belongs to no exchange any more is returned to the connection at once (by
    nghttp2 for streams it has closed, here for the rest), so that the connection's window never leaks.
 
    What nghttp2 leaves to its user (RFC 9113 10.5). feed looks at each frame's head before nghttp2 does, and keeps two
@@ -14516,6 +14519,15 @@ static void cn_http2_consume(cn_exchange_t *x, size_t len) {
     if (h->fatal || nghttp2_session_get_outbound_queue_size(h->session) > 0) cn_http_wake(x->http);
 }
 
+static void cn_http2_expect(cn_exchange_t *x, size_t len) {
+    const size_t largest = 0x7FFFFFFF; /* RFC 9113 6.9.1 */
+    cn_http2_t *h = cn_http2_of(x);
+    if (!h || len <= x->http->limits->stream_window || x->received_end || x->reset) return;
+    (void)cn_http2_check(h,
+        nghttp2_session_set_local_window_size(
+            h->session, NGHTTP2_FLAG_NONE, x->stream_id, (int32_t)CN_MIN(len, largest)));
+}
+
 static void cn_http2_ping(cn_http_t *http) {
     static const uint8_t opaque[8] = {'a', 'l', 'i', 'v', 'e', '?', 0, 0};
     cn_http2_t *h = (cn_http2_t *)http->state;
@@ -14540,7 +14552,8 @@ static void cn_http2_drain(cn_http_t *http) {
 CN_PRIVATE const cn_http_version_t *cn_http2_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_2, cn_http2_open, cn_http2_free, cn_http2_feed, cn_http2_eof,
         cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_ping, cn_http2_drain,
-        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
+        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume,
+        cn_http2_expect};
     return &version;
 }
 #endif
@@ -20056,10 +20069,14 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
 }
 
 CN_PRIVATE void cn_call_open_window(connect_call_t *call) {
-    size_t len = call->unconsumed;
+    const cn_http_version_t *version = call->x.http ? call->x.http->version : NULL;
+    const size_t len = call->unconsumed;
     call->starved = false;
     call->unconsumed = 0;
-    if (len && call->x.http) call->x.http->version->consume(&call->x, len);
+    if (!len || !version) return;
+    if (version->expect && !call->in_end && !call->drop_input && cn_call_receives_one(call))
+        version->expect(&call->x, cn_call_claimed(call));
+    version->consume(&call->x, len);
 }
 
 CN_PRIVATE void cn_call_consume(connect_call_t *call) {

@@ -285,10 +285,14 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
 }
 
 CN_PRIVATE void cn_call_open_window(connect_call_t *call) {
-    size_t len = call->unconsumed;
+    const cn_http_version_t *version = call->x.http ? call->x.http->version : NULL;
+    const size_t len = call->unconsumed;
     call->starved = false;
     call->unconsumed = 0;
-    if (len && call->x.http) call->x.http->version->consume(&call->x, len);
+    if (!len || !version) return;
+    if (version->expect && !call->in_end && !call->drop_input && cn_call_receives_one(call))
+        version->expect(&call->x, cn_call_claimed(call));
+    version->consume(&call->x, len);
 }
 
 CN_PRIVATE void cn_call_consume(connect_call_t *call) {

@@ -106,6 +106,8 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     void (*send_end)(cn_exchange_t *x, connect_headers_t trailers);       /* after what is in x->out */
     void (*reset)(cn_exchange_t *x, cn_reset_t why);
     void (*consume)(cn_exchange_t *x, size_t len);         /* received bytes are used up: the peer may send as many */
+    void (*expect)(cn_exchange_t *x, size_t len);          /* a body of so many bytes is used up as it comes: the peer
+                                                              need not wait for each window of it. HTTP/1.1: NULL */
 } cn_http_version_t;
 
 struct cn_http_t { /* embedded in the connection */

@@ -29,7 +29,8 @@
 
    Bytes from the peer. Windows are returned by consume, never by themselves: the stream's for what the layer above has
    used up, the connection's with it; a little of it waits for more, or for the end of the stream: no more than half of
-   either window, if all streams do so. What belongs to no exchange any more is returned to the connection at once (by
+   either window, if all streams do so. The window of a stream whose body is expected has room for all of it, so that
+   only the connection's bounds it. What belongs to no exchange any more is returned to the connection at once (by
    nghttp2 for streams it has closed, here for the rest), so that the connection's window never leaks.
 
    What nghttp2 leaves to its user (RFC 9113 10.5). feed looks at each frame's head before nghttp2 does, and keeps two
@@ -1362,6 +1363,15 @@ static void cn_http2_consume(cn_exchange_t *x, size_t len) {
     if (h->fatal || nghttp2_session_get_outbound_queue_size(h->session) > 0) cn_http_wake(x->http);
 }
 
+static void cn_http2_expect(cn_exchange_t *x, size_t len) {
+    const size_t largest = 0x7FFFFFFF; /* RFC 9113 6.9.1 */
+    cn_http2_t *h = cn_http2_of(x);
+    if (!h || len <= x->http->limits->stream_window || x->received_end || x->reset) return;
+    (void)cn_http2_check(h,
+        nghttp2_session_set_local_window_size(
+            h->session, NGHTTP2_FLAG_NONE, x->stream_id, (int32_t)CN_MIN(len, largest)));
+}
+
 static void cn_http2_ping(cn_http_t *http) {
     static const uint8_t opaque[8] = {'a', 'l', 'i', 'v', 'e', '?', 0, 0};
     cn_http2_t *h = (cn_http2_t *)http->state;
@@ -1386,7 +1396,8 @@ static void cn_http2_drain(cn_http_t *http) {
 CN_PRIVATE const cn_http_version_t *cn_http2_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_2, cn_http2_open, cn_http2_free, cn_http2_feed, cn_http2_eof,
         cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_ping, cn_http2_drain,
-        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
+        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume,
+        cn_http2_expect};
     return &version;
 }
 #endif
