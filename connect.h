@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 50d858ff1d0beda7. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 5153ea5b97d3e118. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -414,7 +414,8 @@ CONNECT_API connect_str_t connect_message_encode_text(const connect_type_t *type
 /* Returns how many bytes connect_message_encode would write; with options->deterministic it writes less if a map has a
    key twice. */
 CONNECT_API size_t connect_message_size(const connect_type_t *type, const void *message);
-/* Tells whether two messages are equal: maps in any order, unknown fields byte by byte, NaN equals NaN. */
+/* Tells whether two messages are equal: maps in any order, unknown fields byte by byte, NaN equals NaN. Sorts maps of
+   more than a few entries, in memory of libc's malloc; takes quadratic time for them if there is none. */
 CONNECT_API bool connect_message_equal(const connect_type_t *type, const void *a, const void *b);
 /* Copies deeply: `to` then points into the arena only. Returns false if it does not fit; `to` is then as after init. */
 CONNECT_API bool connect_message_copy(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena);
@@ -436,7 +437,7 @@ CONNECT_API const void *connect_message_get(const connect_type_t *type, const vo
 /* Sets a field and its presence. value_or_null: of the member's C type, copied flat; NULL clears the field. */
 CONNECT_API void connect_message_set(const connect_type_t *type, void *message, const connect_field_t *field,
     const void *value_or_null);
-/* Finds the entry of a map field by a key of the key's C type; NULL if there is none. */
+/* Finds the entry of a map field by a key of the key's C type, looking at each; NULL if there is none. */
 CONNECT_API const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number,
     const void *key);
 /* Reads an extension out of the unknown fields into a struct of its holder type. Returns false: absent or bad. */
@@ -1216,6 +1217,8 @@ static inline CN_HOT bool cn_mem_equal(const char *a, const char *b, size_t len)
 CN_PRIVATE void *cn_mem_acquire(const connect_allocator_t *allocator, size_t size);
 CN_PRIVATE void *cn_mem_resize(const connect_allocator_t *allocator, void *block, size_t size);
 CN_PRIVATE void cn_mem_release(const connect_allocator_t *allocator, void *block);
+/* Zeroes secrets, also where nobody looks any more. */
+CN_PRIVATE void cn_mem_wipe(void *bytes, size_t len);
 
 #define CN_ARENA_ALIGN 16u
 
@@ -1236,6 +1239,8 @@ CN_PRIVATE void *cn_arena_grow(connect_arena_t *arena, void *block, size_t old_s
 CN_PRIVATE void cn_arena_shrink(connect_arena_t *arena, void *block, size_t old_size, size_t new_size);
 CN_PRIVATE connect_str_t cn_arena_vprintf(connect_arena_t *arena, const char *format, va_list arguments)
     CONNECT_PRINTF(2, 0);
+/* Zeroes all that was taken since the last reset; to be freed then. */
+CN_PRIVATE void cn_arena_wipe(connect_arena_t *arena);
 /* How large the block is that is taken from; 0: none, or the caller's. */
 CN_PRIVATE size_t cn_arena_block_size(const connect_arena_t *arena);
 
@@ -1322,6 +1327,12 @@ CN_PRIVATE void cn_mem_release(const connect_allocator_t *allocator, void *block
     if (!block) return;
     if (!allocator) allocator = connect_allocator_libc();
     allocator->release(allocator->ctx, block);
+}
+
+CN_PRIVATE void cn_mem_wipe(void *bytes, size_t len) {
+    volatile unsigned char *at = (volatile unsigned char *)bytes;
+    while (len-- > 0)
+        *at++ = 0;
 }
 
 static size_t cn_arena_round(size_t size) {
@@ -1513,6 +1524,12 @@ void connect_arena_free(connect_arena_t *arena) {
     memset(arena, 0, sizeof *arena);
     arena->private_allocator = allocator;
     arena->private_fixed = fixed;
+}
+
+CN_PRIVATE void cn_arena_wipe(connect_arena_t *arena) {
+    cn_arena_block_t *block = (cn_arena_block_t *)arena->private_blocks;
+    for (; block; block = block->older)
+        cn_mem_wipe(block->begin, (size_t)(block->end - block->begin));
 }
 
 CN_PRIVATE size_t cn_arena_block_size(const connect_arena_t *arena) {
@@ -4136,10 +4153,19 @@ static inline void cn_message_mark(const connect_field_t *field, void *message) 
     }
 }
 
+/* By how many items a full list grows while it is read, `left` being how many the budget still has. It doubles, but
+   leaves half of that for what else is to come; however, a step is never so small that moving the list over and over
+   costs more than the list. */
+static inline size_t cn_message_list_growth(size_t capacity, size_t left) {
+    return CN_MIN(CN_MIN(capacity, left), CN_MAX(left / 2, capacity / 8));
+}
+
 /* Finds a field by its number; NULL if there is none. */
 CN_PRIVATE const connect_field_t *cn_message_field_number(const connect_type_t *type, uint32_t number);
 /* Tells whether an enum names a number. */
 CN_PRIVATE bool cn_message_enum_has(const connect_enum_t *type, int32_t number);
+/* How many bytes the unknown fields of a message have. */
+CN_PRIVATE size_t cn_message_unknown_size(connect_str_list_t unknown);
 /* The slot of a name in name_slots: name_slots[0] is log2 of how many slots follow it (1 to 15), and each of these is
    0, empty, or 1 + a field's index. The generator calls the same formula. */
 CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsigned bits);
@@ -4150,8 +4176,8 @@ static inline size_t cn_message_name_len(const char *names, size_t at) {
 }
 
 /* #### src/codec/message.c ######################################################################################### */
-/* Messages as plain structs, seen through their tables: defaults, presence, equality, deep copy and merge, access by
-   name. The C member of each kind is said at the head of section 3 of the public declarations.
+/* Messages as plain structs, seen through their tables: defaults, presence, deep copy and merge, access by name. The C
+   member of each kind is said at the head of section 3 of the public declarations.
 
    Presence, in this order: REPEATED: count is not 0; HAS: the bool at `presence`; ONEOF: the int32_t at `presence` is
    the field's number; messages, groups and NULLABLE text: the pointer is not NULL; else: the value's bits are not all
@@ -4161,7 +4187,7 @@ static inline size_t cn_message_name_len(const char *names, size_t at) {
    Members are read and written by memcpy at their offsets: no assumption on aliasing, and pointers to const messages,
    which the arena holds, become writable without a cast.
 
-   Recursion (equal, copy, merge) ends at CN_MESSAGE_DEPTH_COPY: deeper messages are not equal, and do not copy. */
+   Recursion (copy, merge) ends at CN_MESSAGE_DEPTH_COPY: deeper messages do not copy. */
 
 static const connect_type_t *cn_message_type_of(const connect_type_t *type, const connect_field_t *field) {
     return type->types[field->type];
@@ -4203,159 +4229,18 @@ CN_PRIVATE bool cn_message_enum_has(const connect_enum_t *type, int32_t number) 
     return cn_message_enum_index(type, number) < type->count;
 }
 
+CN_PRIVATE size_t cn_message_unknown_size(connect_str_list_t unknown) {
+    size_t i, size = 0;
+    for (i = 0; i < unknown.count; i++)
+        size += unknown.items[i].len;
+    return size;
+}
+
 void connect_message_init(const connect_type_t *type, void *message) {
     if (type->defaults)
         memcpy(message, type->defaults, type->size);
     else
         memset(message, 0, type->size);
-}
-
-/* ---- Equality ---- */
-
-static bool cn_message_equal_deep(const connect_type_t *type, const char *a, const char *b, uint32_t depth);
-
-static bool cn_message_equal_sub(const connect_type_t *type, const void *a, const void *b, uint32_t depth) {
-    if (a == b) return true;
-    if (a && b) return depth > 0 && cn_message_equal_deep(type, (const char *)a, (const char *)b, depth - 1);
-    return connect_message_size(type, a ? a : b) == 0; /* what is NULL in a oneof is an empty message */
-}
-
-/* a, b: the member, or the item of a list. */
-static bool cn_message_equal_value(
-    const connect_type_t *type, const connect_field_t *field, const char *a, const char *b, uint32_t depth) {
-    switch (field->kind) {
-    case CONNECT_KIND_MESSAGE:
-    case CONNECT_KIND_GROUP: {
-        const void *sub_a = a, *sub_b = b;
-        if (!(field->flags & CONNECT_FIELD_REPEATED)) {
-            memcpy(&sub_a, a, sizeof sub_a);
-            memcpy(&sub_b, b, sizeof sub_b);
-        }
-        return cn_message_equal_sub(cn_message_type_of(type, field), sub_a, sub_b, depth);
-    }
-    case CONNECT_KIND_STRING:
-    case CONNECT_KIND_BYTES: {
-        connect_str_t text_a, text_b;
-        memcpy(&text_a, a, sizeof text_a);
-        memcpy(&text_b, b, sizeof text_b);
-        return connect_str_equal(text_a, text_b);
-    }
-    case CONNECT_KIND_DOUBLE: {
-        double number_a, number_b;
-        memcpy(&number_a, a, sizeof number_a);
-        memcpy(&number_b, b, sizeof number_b);
-        return !(number_a < number_b) && !(number_a > number_b) && (number_a != number_a) == (number_b != number_b);
-    }
-    case CONNECT_KIND_FLOAT: {
-        float number_a, number_b;
-        memcpy(&number_a, a, sizeof number_a);
-        memcpy(&number_b, b, sizeof number_b);
-        return !(number_a < number_b) && !(number_a > number_b) && (number_a != number_a) == (number_b != number_b);
-    }
-    default: return memcmp(a, b, cn_message_scalar_size(field->kind)) == 0;
-    }
-}
-
-/* The last entry with the key that stands at `key`; NULL: none. */
-static const char *cn_message_map_find(const connect_type_t *entry, cn_message_list_t list, const char *key) {
-    const connect_field_t *key_field = &entry->fields[0];
-    while (list.count-- > 0) {
-        const char *item = (const char *)list.items + list.count * entry->size;
-        if (cn_message_equal_value(entry, key_field, item + key_field->offset, key, 0)) return item;
-    }
-    return NULL;
-}
-
-/* Every entry of `a` that counts is in `b`; how many count is given back, too. */
-static bool cn_message_map_within(
-    const connect_type_t *entry, cn_message_list_t a, cn_message_list_t b, size_t *counted, uint32_t depth) {
-    size_t i;
-    *counted = 0;
-    for (i = 0; i < a.count; i++) {
-        const char *item = (const char *)a.items + i * entry->size, *key = item + entry->fields[0].offset, *other;
-        const connect_field_t *value = &entry->fields[1];
-        if (cn_message_map_find(entry, a, key) != item) continue;
-        other = cn_message_map_find(entry, b, key);
-        if (!other || !cn_message_equal_value(entry, value, item + value->offset, other + value->offset, depth))
-            return false;
-        ++*counted;
-    }
-    return true;
-}
-
-static bool cn_message_equal_list(
-    const connect_type_t *type, const connect_field_t *field, const char *a, const char *b, uint32_t depth) {
-    size_t size = cn_message_value_size(type, field), i, counted_a, counted_b;
-    cn_message_list_t list_a, list_b;
-    memcpy(&list_a, a, sizeof list_a);
-    memcpy(&list_b, b, sizeof list_b);
-    if (list_a.count == list_b.count) {
-        for (i = 0; i < list_a.count; i++)
-            if (!cn_message_equal_value(
-                    type, field, (const char *)list_a.items + i * size, (const char *)list_b.items + i * size, depth))
-                break;
-        if (i == list_a.count) return true;
-    }
-    if (!(field->flags & CONNECT_FIELD_MAP)) return false;
-    return cn_message_map_within(cn_message_type_of(type, field), list_a, list_b, &counted_a, depth) &&
-        cn_message_map_within(cn_message_type_of(type, field), list_b, list_a, &counted_b, depth) &&
-        counted_a == counted_b;
-}
-
-static size_t cn_message_unknown_len(connect_str_list_t list) {
-    size_t i, len = 0;
-    for (i = 0; i < list.count; i++)
-        len += list.items[i].len;
-    return len;
-}
-
-/* The spans may be cut at different places. */
-static bool cn_message_equal_unknown(connect_str_list_t a, connect_str_list_t b) {
-    size_t i_a = 0, i_b = 0, done_a = 0, done_b = 0, len = cn_message_unknown_len(a);
-    if (len != cn_message_unknown_len(b)) return false;
-    while (len) {
-        size_t part = CN_MIN(a.items[i_a].len - done_a, b.items[i_b].len - done_b);
-        if (part && memcmp(a.items[i_a].data + done_a, b.items[i_b].data + done_b, part) != 0) return false;
-        len -= part;
-        done_a += part;
-        done_b += part;
-        if (done_a == a.items[i_a].len) {
-            i_a++;
-            done_a = 0;
-        }
-        if (done_b == b.items[i_b].len) {
-            i_b++;
-            done_b = 0;
-        }
-    }
-    return true;
-}
-
-static bool cn_message_equal_deep(const connect_type_t *type, const char *a, const char *b, uint32_t depth) {
-    size_t i;
-    for (i = 0; i < type->field_count; i++) {
-        const connect_field_t *field = &type->fields[i];
-        if (!type->is_map_entry) {
-            bool has = cn_message_has(field, a);
-            if (has != cn_message_has(field, b)) return false;
-            if (!has) continue;
-        }
-        if (field->flags & CONNECT_FIELD_REPEATED
-                ? !cn_message_equal_list(type, field, a + field->offset, b + field->offset, depth)
-                : !cn_message_equal_value(type, field, a + field->offset, b + field->offset, depth))
-            return false;
-    }
-    if (type->keeps_unknown) {
-        connect_str_list_t unknown_a, unknown_b;
-        memcpy(&unknown_a, a + type->unknown, sizeof unknown_a);
-        memcpy(&unknown_b, b + type->unknown, sizeof unknown_b);
-        return cn_message_equal_unknown(unknown_a, unknown_b);
-    }
-    return true;
-}
-
-bool connect_message_equal(const connect_type_t *type, const void *a, const void *b) {
-    return cn_message_equal_deep(type, (const char *)a, (const char *)b, CN_MESSAGE_DEPTH_COPY);
 }
 
 /* ---- Copy and merge ---- */
@@ -4432,7 +4317,7 @@ static bool cn_message_merge_unknown(char *to, const char *from, connect_arena_t
     char *bytes;
     size_t len, i;
     memcpy(&more, from, sizeof more);
-    len = cn_message_unknown_len(more);
+    len = cn_message_unknown_size(more);
     if (!len) return true;
     memcpy(&list, to, sizeof list);
     items = (connect_str_t *)cn_arena_raw(arena, (list.count + 1) * sizeof *items);
@@ -4546,14 +4431,6 @@ void connect_message_set(
     }
 }
 
-const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number, const void *key) {
-    const connect_field_t *field = cn_message_field_number(type, number);
-    cn_message_list_t list;
-    if (!field || !(field->flags & CONNECT_FIELD_MAP)) return NULL;
-    memcpy(&list, (const char *)message + field->offset, sizeof list);
-    return cn_message_map_find(cn_message_type_of(type, field), list, (const char *)key);
-}
-
 const char *connect_enum_name(const connect_enum_t *type, int32_t number) {
     size_t i = cn_message_enum_index(type, number);
     return i < type->count ? type->names + type->values[i].name : NULL;
@@ -4579,17 +4456,18 @@ CN_PRIVATE void cn_map_key_sort(const connect_type_t *entry, const char **entrie
 CN_PRIVATE bool cn_map_key_ascend(const connect_type_t *entry, cn_message_list_t list);
 /* Whether an entry behind this one has the same key; looks at each, so it is for few. */
 CN_PRIVATE bool cn_map_key_again(const connect_type_t *entry, cn_message_list_t list, size_t index);
+/* The last entry with the key that stands at `key`; NULL: none. */
+CN_PRIVATE const char *cn_map_key_find(const connect_type_t *entry, cn_message_list_t list, const char *key);
 
 /* #### src/codec/map_key.c ######################################################################################### */
-/* The keys of maps in order: for deterministic output, and to find keys that stand twice. Sorted by a heap sort, which
+/* The keys of maps: found one by one, and in order, for deterministic output, to find keys that stand twice, and to
+   compare maps. Sorted by a heap sort, which
    takes no memory but the pointers and has no input that makes it slow. Of entries with the same key the last in memory
    is the one that counts, so places decide where keys are equal. */
 
-CN_PRIVATE int cn_map_key_compare(const connect_type_t *entry, const char *a, const char *b) {
-    const connect_field_t *key = &entry->fields[0];
-    a += key->offset;
-    b += key->offset;
-    switch (key->kind) {
+/* a, b: keys. */
+static int cn_map_key_order(uint8_t kind, const char *a, const char *b) {
+    switch (kind) {
     case CONNECT_KIND_STRING: {
         connect_str_t text_a, text_b;
         int order;
@@ -4629,6 +4507,11 @@ CN_PRIVATE int cn_map_key_compare(const connect_type_t *entry, const char *a, co
         return (number_a > number_b) - (number_a < number_b);
     }
     }
+}
+
+CN_PRIVATE int cn_map_key_compare(const connect_type_t *entry, const char *a, const char *b) {
+    const connect_field_t *key = &entry->fields[0];
+    return cn_map_key_order(key->kind, a + key->offset, b + key->offset);
 }
 
 /* Entries in memory order where keys are equal, so that the last of them is the one that counts. */
@@ -4678,6 +4561,203 @@ CN_PRIVATE bool cn_map_key_again(const connect_type_t *entry, cn_message_list_t 
     for (i = index + 1; i < list.count; i++)
         if (cn_map_key_compare(entry, items + index * entry->size, items + i * entry->size) == 0) return true;
     return false;
+}
+
+CN_PRIVATE const char *cn_map_key_find(const connect_type_t *entry, cn_message_list_t list, const char *key) {
+    const connect_field_t *field = &entry->fields[0];
+    while (list.count-- > 0) {
+        const char *item = (const char *)list.items + list.count * entry->size;
+        if (cn_map_key_order(field->kind, item + field->offset, key) == 0) return item;
+    }
+    return NULL;
+}
+
+const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number, const void *key) {
+    const connect_field_t *field = cn_message_field_number(type, number);
+    cn_message_list_t list;
+    if (!field || !(field->flags & CONNECT_FIELD_MAP)) return NULL;
+    memcpy(&list, (const char *)message + field->offset, sizeof list);
+    return cn_map_key_find(type->types[field->type], list, (const char *)key);
+}
+
+/* #### src/codec/message_equal.c ################################################################################### */
+/* Whether two messages are equal: presence and values of all fields, by their tables. Numbers with a point are compared
+   as numbers, but NaN equals NaN. Unknown fields are compared byte by byte, however they are cut into spans.
+
+   Maps are equal if they have the same keys with the same values, in whatever order; of a key that stands twice the
+   last entry counts. They are sorted by their keys, in memory of libc; without it, and if they are small, each entry is
+   looked for in the other map. No two values are compared twice, since that would double with each map in a map.
+
+   Recursion ends at CN_MESSAGE_DEPTH_COPY: deeper messages are not equal. */
+
+#define CN_MESSAGE_MAP_SMALL 16u /* entries, of both maps together */
+
+static bool cn_message_equal_deep(const connect_type_t *type, const char *a, const char *b, uint32_t depth);
+
+static bool cn_message_equal_sub(const connect_type_t *type, const void *a, const void *b, uint32_t depth) {
+    if (a == b) return true;
+    if (a && b) return depth > 0 && cn_message_equal_deep(type, (const char *)a, (const char *)b, depth - 1);
+    return connect_message_size(type, a ? a : b) == 0; /* what is NULL in a oneof is an empty message */
+}
+
+/* a, b: the member, or the item of a list. */
+static bool cn_message_equal_value(
+    const connect_type_t *type, const connect_field_t *field, const char *a, const char *b, uint32_t depth) {
+    switch (field->kind) {
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_GROUP: {
+        const void *sub_a = a, *sub_b = b;
+        if (!(field->flags & CONNECT_FIELD_REPEATED)) {
+            memcpy(&sub_a, a, sizeof sub_a);
+            memcpy(&sub_b, b, sizeof sub_b);
+        }
+        return cn_message_equal_sub(type->types[field->type], sub_a, sub_b, depth);
+    }
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: {
+        connect_str_t text_a, text_b;
+        memcpy(&text_a, a, sizeof text_a);
+        memcpy(&text_b, b, sizeof text_b);
+        return connect_str_equal(text_a, text_b);
+    }
+    case CONNECT_KIND_DOUBLE: {
+        double number_a, number_b;
+        memcpy(&number_a, a, sizeof number_a);
+        memcpy(&number_b, b, sizeof number_b);
+        return !(number_a < number_b) && !(number_a > number_b) && (number_a != number_a) == (number_b != number_b);
+    }
+    case CONNECT_KIND_FLOAT: {
+        float number_a, number_b;
+        memcpy(&number_a, a, sizeof number_a);
+        memcpy(&number_b, b, sizeof number_b);
+        return !(number_a < number_b) && !(number_a > number_b) && (number_a != number_a) == (number_b != number_b);
+    }
+    default: return memcmp(a, b, cn_message_scalar_size(field->kind)) == 0;
+    }
+}
+
+/* Puts the entries of a map that count, the last ones of their keys, in the order of these. Returns how many. */
+static size_t cn_message_map_sort(const connect_type_t *entry, const char **sorted, cn_message_list_t list) {
+    size_t i, count = 0;
+    cn_map_key_sort(entry, sorted, list);
+    for (i = 0; i < list.count; i++)
+        if (i + 1 == list.count || cn_map_key_compare(entry, sorted[i], sorted[i + 1]) != 0)
+            sorted[count++] = sorted[i];
+    return count;
+}
+
+/* sorted: has room for the entries of both. */
+static bool cn_message_equal_sorted(
+    const connect_type_t *entry, const char **sorted, cn_message_list_t a, cn_message_list_t b, uint32_t depth) {
+    const connect_field_t *value = &entry->fields[1];
+    const char **sorted_b = sorted + a.count;
+    const size_t count = cn_message_map_sort(entry, sorted, a);
+    size_t i;
+    if (count != cn_message_map_sort(entry, sorted_b, b)) return false;
+    for (i = 0; i < count; i++)
+        if (cn_map_key_compare(entry, sorted[i], sorted_b[i]) != 0) return false;
+    for (i = 0; i < count; i++)
+        if (!cn_message_equal_value(entry, value, sorted[i] + value->offset, sorted_b[i] + value->offset, depth))
+            return false;
+    return true;
+}
+
+/* Looks for each entry in the other map. */
+static bool cn_message_equal_small(
+    const connect_type_t *entry, cn_message_list_t a, cn_message_list_t b, uint32_t depth) {
+    const connect_field_t *key = &entry->fields[0], *value = &entry->fields[1];
+    size_t i, count_a = 0, count_b = 0;
+    for (i = 0; i < a.count; i++)
+        count_a += !cn_map_key_again(entry, a, i);
+    for (i = 0; i < b.count; i++)
+        count_b += !cn_map_key_again(entry, b, i);
+    if (count_a != count_b) return false;
+    for (i = 0; i < a.count; i++) {
+        const char *item = (const char *)a.items + i * entry->size, *other;
+        if (cn_map_key_again(entry, a, i)) continue;
+        other = cn_map_key_find(entry, b, item + key->offset);
+        if (!other || !cn_message_equal_value(entry, value, item + value->offset, other + value->offset, depth))
+            return false;
+    }
+    return true;
+}
+
+static bool cn_message_equal_map(
+    const connect_type_t *entry, cn_message_list_t a, cn_message_list_t b, uint32_t depth) {
+    const size_t count = a.count + b.count;
+    const char **sorted = NULL;
+    bool equal;
+    if (count > CN_MESSAGE_MAP_SMALL && count < SIZE_MAX / sizeof *sorted)
+        sorted = (const char **)cn_mem_acquire(NULL, count * sizeof *sorted);
+    if (!sorted) return cn_message_equal_small(entry, a, b, depth);
+    equal = cn_message_equal_sorted(entry, sorted, a, b, depth);
+    cn_mem_release(NULL, (void *)sorted);
+    return equal;
+}
+
+static bool cn_message_equal_list(
+    const connect_type_t *type, const connect_field_t *field, const char *a, const char *b, uint32_t depth) {
+    const size_t size = cn_message_value_size(type, field);
+    cn_message_list_t list_a, list_b;
+    size_t i;
+    memcpy(&list_a, a, sizeof list_a);
+    memcpy(&list_b, b, sizeof list_b);
+    if (field->flags & CONNECT_FIELD_MAP) return cn_message_equal_map(type->types[field->type], list_a, list_b, depth);
+    if (list_a.count != list_b.count) return false;
+    for (i = 0; i < list_a.count; i++)
+        if (!cn_message_equal_value(
+                type, field, (const char *)list_a.items + i * size, (const char *)list_b.items + i * size, depth))
+            return false;
+    return true;
+}
+
+/* The spans may be cut at different places. */
+static bool cn_message_equal_unknown(connect_str_list_t a, connect_str_list_t b) {
+    size_t i_a = 0, i_b = 0, done_a = 0, done_b = 0, len = cn_message_unknown_size(a);
+    if (len != cn_message_unknown_size(b)) return false;
+    while (len) {
+        size_t part = CN_MIN(a.items[i_a].len - done_a, b.items[i_b].len - done_b);
+        if (part && memcmp(a.items[i_a].data + done_a, b.items[i_b].data + done_b, part) != 0) return false;
+        len -= part;
+        done_a += part;
+        done_b += part;
+        if (done_a == a.items[i_a].len) {
+            i_a++;
+            done_a = 0;
+        }
+        if (done_b == b.items[i_b].len) {
+            i_b++;
+            done_b = 0;
+        }
+    }
+    return true;
+}
+
+static bool cn_message_equal_deep(const connect_type_t *type, const char *a, const char *b, uint32_t depth) {
+    size_t i;
+    for (i = 0; i < type->field_count; i++) {
+        const connect_field_t *field = &type->fields[i];
+        if (!type->is_map_entry) {
+            bool has = cn_message_has(field, a);
+            if (has != cn_message_has(field, b)) return false;
+            if (!has) continue;
+        }
+        if (field->flags & CONNECT_FIELD_REPEATED
+                ? !cn_message_equal_list(type, field, a + field->offset, b + field->offset, depth)
+                : !cn_message_equal_value(type, field, a + field->offset, b + field->offset, depth))
+            return false;
+    }
+    if (type->keeps_unknown) {
+        connect_str_list_t unknown_a, unknown_b;
+        memcpy(&unknown_a, a + type->unknown, sizeof unknown_a);
+        memcpy(&unknown_b, b + type->unknown, sizeof unknown_b);
+        return cn_message_equal_unknown(unknown_a, unknown_b);
+    }
+    return true;
+}
+
+bool connect_message_equal(const connect_type_t *type, const void *a, const void *b) {
+    return cn_message_equal_deep(type, (const char *)a, (const char *)b, CN_MESSAGE_DEPTH_COPY);
 }
 
 /* #### src/codec/pb.h ############################################################################################## */
@@ -5141,15 +5221,14 @@ static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
 
 /* Makes room in a list for `more` items. */
 static CN_APART bool cn_pb_list_grow(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+    const size_t left = d->memory_left / size;
     cn_message_list_t list;
-    size_t capacity, wanted, twice;
+    size_t capacity, wanted;
     char *block = NULL;
     memcpy(&list, member, sizeof list);
     capacity = cn_pb_capacity(&list);
-    wanted = list.count + more;
-    twice = capacity * 2;
-    if (wanted < twice && (twice - capacity) <= d->memory_left / size) wanted = twice;
-    if ((wanted - capacity) > d->memory_left / size) {
+    wanted = CN_MAX(list.count + more, capacity + cn_message_list_growth(capacity, left));
+    if (wanted - capacity > left) {
         cn_pb_exhausted(d, at, "decoded elements need more than memory_max");
         return false;
     }
@@ -6980,20 +7059,36 @@ CN_PRIVATE bool cn_extension_has(const connect_extension_t *extension, const voi
     return false;
 }
 
-/* Puts parts together: the first as it stands, more in the arena. */
-static bool cn_extension_join(connect_str_t *all, connect_str_t part, connect_arena_t *arena) {
-    char *joined;
-    if (!all->data) {
-        *all = part;
-        return true;
+/* The records of an extension, one behind the other: an only one where it stands, several in the arena. *all is absent
+   if there is none. Returns false: out of memory. */
+static bool cn_extension_join(
+    const connect_extension_t *extension, const void *message, connect_str_t *all, connect_arena_t *arena) {
+    cn_extension_scan_t scan;
+    connect_record_t record;
+    connect_str_t item;
+    size_t count = 0, len = 0;
+    char *to;
+    *all = cn_str(NULL, 0);
+    cn_extension_scan(&scan, extension, message);
+    while (cn_extension_next(&scan, &record)) {
+        if (!cn_extension_is(extension, &record, &item)) continue;
+        *all = extension->extendee->is_message_set ? item : scan.bytes;
+        if (all->len > SIZE_MAX / 4 - len) return false;
+        len += all->len;
+        count++;
     }
-    if (part.len > SIZE_MAX / 4 - all->len) return false;
-    joined = (char *)cn_arena_raw(arena, all->len + part.len);
-    if (!joined) return false;
-    if (all->len) memcpy(joined, all->data, all->len);
-    if (part.len) memcpy(joined + all->len, part.data, part.len);
-    all->data = joined;
-    all->len += part.len;
+    if (count < 2) return true;
+    to = (char *)cn_arena_raw(arena, len);
+    if (!to) return false;
+    *all = cn_str(to, len);
+    cn_extension_scan(&scan, extension, message);
+    while (cn_extension_next(&scan, &record)) {
+        connect_str_t part = scan.bytes;
+        if (!cn_extension_is(extension, &record, &item)) continue;
+        if (extension->extendee->is_message_set) part = item;
+        if (part.len) memcpy(to, part.data, part.len);
+        to += part.len;
+    }
     return true;
 }
 
@@ -7002,17 +7097,10 @@ bool connect_extension_get(
     const connect_type_t *type = extension->holder;
     const connect_field_t *field = cn_extension_field(extension);
     connect_codec_options_t options = CONNECT_DEFAULTS;
-    connect_str_t all = {NULL, 0}, item;
-    cn_extension_scan_t scan;
-    connect_record_t record;
+    connect_str_t all;
     void *sub;
     connect_message_init(type, holder);
-    cn_extension_scan(&scan, extension, message);
-    while (cn_extension_next(&scan, &record)) {
-        if (!cn_extension_is(extension, &record, &item)) continue;
-        if (!cn_extension_join(&all, extension->extendee->is_message_set ? item : scan.bytes, arena)) return false;
-    }
-    if (!all.data) return false;
+    if (!cn_extension_join(extension, message, &all, arena) || !all.data) return false;
     options.partial = true;
     if (!extension->extendee->is_message_set)
         return connect_message_decode(type, holder, all, arena, &options, NULL) && cn_message_has(field, holder);
@@ -9454,9 +9542,11 @@ typedef struct cn_pbjson_items_t { /* a list that grows; its capacity is paid fo
 } cn_pbjson_items_t;
 
 static CN_APART bool cn_pbjson_items_grow(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list) {
-    size_t capacity = list->capacity ? list->capacity * 2 : CN_MAX((size_t)64 / list->size, (size_t)2);
+    const size_t left = (size_t)CN_MIN(decoder->memory_left / list->size, (uint64_t)SIZE_MAX);
+    const size_t first = CN_MIN(CN_MAX((size_t)64 / list->size, (size_t)2), left);
+    const size_t growth = list->capacity ? cn_message_list_growth(list->capacity, left) : first;
+    const size_t capacity = list->capacity + CN_MAX(growth, (size_t)1);
     char *items;
-    if ((capacity - list->capacity) > decoder->memory_left / list->size) capacity = list->capacity + 1;
     if (!cn_pbjson_pay(decoder, (capacity - list->capacity) * list->size)) return false;
     items = (char *)cn_arena_grow(decoder->arena, list->items, list->capacity * list->size, capacity * list->size);
     if (!items) return cn_pbjson_fail_memory(decoder);
@@ -11494,6 +11584,8 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     bool has_reset_due;            /* HTTP/2: RST_STREAM with reset_error goes out after what is being fed */
     uint32_t reset_error;
     bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
+    int over_limit;                /* HTTP/2, server: 431 or 414, to be answered: the head is over a limit, and what is
+                                      in it is not whole; 0: it is within them */
     uint8_t interim_heads;         /* client: 1xx responses so far */
     bool unprocessed;              /* client: the peer has not processed the request: it may be sent again */
     uint64_t written_before;       /* http->written when nothing of this exchange had gone out */
@@ -11656,10 +11748,11 @@ CN_PRIVATE const cn_http_version_t *cn_http1_version(void);
    The end is written when x->out is empty after send_end. The exchange is over when this is done and the message of
    the peer is WHOLE, or nothing is read any more.
 
-   Server, response complete before the request is: up to 64 KiB of the rest are thrown away, so that the connection can
-   be kept; when it is more, or not known (chunked), the response says that the connection is closed after it (RFC 9112
-   9.3, 9.6): a client that takes it for open would send its next request into the close. No on_data and no
-   on_end come after send_end. A client that waits for 100 (Continue) gets it when its body is awaited; if the final
+   Server, response begun before the request is whole: up to 64 KiB of the rest are thrown away once the response is
+   complete, so that the connection can be kept; when it may be more, or is not known (chunked), the response says that
+   the connection is closed after it (RFC 9112 9.3, 9.6): a client that takes it for open would send its next request
+   into the close. What the client still sends then is left to the transport, which lingers. No on_data and no on_end
+   come after send_end. A client that waits for 100 (Continue) gets it when its body is awaited; if the final
    response comes first, it need not send the body, and the connection is closed.
 
    Flow: x->unread never exceeds limits->stream_window; then read_blocked, until consume or the server's send_end.
@@ -12487,7 +12580,7 @@ static bool cn_h1_send_response(cn_http_t *http, cn_exchange_t *x, const cn_head
         s->expects = false;
     }
     if (http->draining) s->keep = false;
-    if (!x->received_end && (end || head->content_length >= 0) && (s->read != CN_H1_FIXED || s->left > s->drain_left)) {
+    if (!x->received_end && (s->read != CN_H1_FIXED || s->left > s->drain_left)) {
         s->keep = false;
         s->drop_rest = true;
     }
@@ -13193,8 +13286,9 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
    token buckets: frames of no use (PING, SETTINGS, PRIORITY, unknown ones, empty or padded DATA, WINDOW_UPDATE beyond
    what the sent DATA explains, HEADERS that belong to no exchange) by limits->frame_burst and frame_rate, streams that
    were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM), and so is the
-   third stream whose response the peer lets stand. A header list over limits->header_bytes is answered with 431 and not
-   stored; four times as much is the end, too. A peer that does not read what it makes us send is not read from.
+   third stream whose response the peer lets stand. A header list over limits->header_bytes is not stored, but for the
+   content type, by which the layer above answers it in the request's protocol; four times as much is the end, too. A
+   peer that does not read what it makes us send is not read from.
 
    Closed streams (5.1, 5.1.1). nghttp2 keeps none here, and would pass over what still comes for them. A server ends
    the connection for DATA or HEADERS on a stream that the peer has ended or passed over; up to last_cut_id, the highest
@@ -13224,9 +13318,9 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 /* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
-   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of an owner: what is in it is taken
+   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of a server: what is in it is taken
    over before another session runs, as nghttp2_session_mem_send wants it. It is the block of this size that a new
-   session takes; more of them, for CONTINUATION, are its own.
+   session takes; more of them, for CONTINUATION, are its own. A client's has its own: it waits there with the preface.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -13285,7 +13379,7 @@ typedef struct cn_http2_t {
     /* memory */
     cn_list_t blocks; /* all that are in use, but for the shared one */
     bool starved;     /* the allocator has failed */
-    bool is_opening;  /* the session is being made */
+    bool is_opening;  /* a server's session is being made */
     bool shares_frame_buffer;
 } cn_http2_t;
 
@@ -13756,6 +13850,15 @@ static bool cn_http2_on_pseudo_header(cn_http2_t *h, cn_exchange_t *x, connect_s
     return to->data != NULL;
 }
 
+/* Of a head over the limits only the content type is looked for. Returns false: out of memory. */
+static bool cn_http2_note_type(cn_exchange_t *x, connect_str_t name, connect_str_t value) {
+    const size_t enough = 64;
+    if (x->received_head || !cn_http2_is(name, "content-type", 12)) return true;
+    if (cn_headers_find(&x->headers, CN_STR("content-type")).data) return true;
+    value = connect_arena_copy(x->arena, cn_str(value.data, CN_MIN(value.len, enough)));
+    return value.data && cn_headers_put(&x->headers, x->arena, "content-type", value);
+}
+
 static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
@@ -13776,8 +13879,8 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
         }
         result = CN_HEADERS_TOO_LARGE;
     }
-    if (!x || cn_http2_is_mute(x) || h->block_refusal) return 0;
-    if (CN_LIKELY(result == CN_HEADERS_OK)) {
+    if (!x || cn_http2_is_mute(x)) return 0;
+    if (CN_LIKELY(result == CN_HEADERS_OK && !h->block_refusal)) {
         if (name[0] == ':') {
             if (!cn_http2_on_pseudo_header(h, x, name_view, value_view)) result = CN_HEADERS_NO_MEMORY;
         } else {
@@ -13785,10 +13888,9 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
                 x->received_head ? &x->trailers : &x->headers, x->arena, limits, name_view, value_view);
         }
     }
-    if (CN_LIKELY(result == CN_HEADERS_OK)) return 0;
-    if (result == CN_HEADERS_TOO_LARGE)
-        h->block_refusal = 431;
-    else
+    if (CN_LIKELY(result == CN_HEADERS_OK && !h->block_refusal)) return 0;
+    if (result == CN_HEADERS_TOO_LARGE && !h->block_refusal) h->block_refusal = 431;
+    if (result == CN_HEADERS_NO_MEMORY || !cn_http2_note_type(x, name_view, value_view))
         cn_http2_give_up(h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
     return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
@@ -13813,16 +13915,12 @@ static void cn_http2_put(nghttp2_nv *field, connect_str_t name, connect_str_t va
 }
 
 /* Answers a request that the layer above is not shown. */
-static void cn_http2_refuse(cn_http2_t *h, cn_exchange_t *x, int status, connect_code_t code, const char *why) {
+static void cn_http2_refuse(cn_http2_t *h, cn_exchange_t *x, const char *why) {
     nghttp2_nv field;
-    cn_http2_put(&field, CN_STR(":status"),
-        status == 400       ? CN_STR("400")
-            : status == 414 ? CN_STR("414")
-                            : CN_STR("431"),
-        true);
+    cn_http2_put(&field, CN_STR(":status"), CN_STR("400"), true);
     x->refused = true;
     x->sent_head = x->sent_end = true;
-    x->close_code = code;
+    x->close_code = CONNECT_INVALID_ARGUMENT;
     x->close_why = why;
     h->has_early_end = true;
     if (!cn_http2_check(h, nghttp2_submit_response(h->session, x->stream_id, &field, 1, NULL)))
@@ -13834,15 +13932,18 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
     const bool is_server = h->http->is_server;
     connect_str_t length_text;
     uint64_t length;
-    if (CN_UNLIKELY(h->block_refusal)) {
-        const char *why = h->block_refusal == 414 ? "the path is too long" : "the headers are too large";
-        if (is_server && !x->received_head)
-            cn_http2_refuse(h, x, h->block_refusal, CONNECT_RESOURCE_EXHAUSTED, why);
-        else
-            cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, why);
+    if (CN_UNLIKELY(h->block_refusal && (!is_server || x->received_head))) {
+        cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, "the headers are too large");
         return;
     }
     if (x->received_head) return;
+    if (is_server && cn_http2_is(x->method, "HEAD", 4)) x->is_head_request = true;
+    if (CN_UNLIKELY(h->block_refusal)) {
+        x->over_limit = h->block_refusal;
+        x->received_head = true;
+        x->events->on_head(x);
+        return;
+    }
     if (!is_server && x->status >= 100 && x->status < 200) {
         memset(&x->headers, 0, sizeof x->headers);
         if (++x->interim_heads > CN_HTTP2_INTERIM_HEADS)
@@ -13853,14 +13954,13 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
         const connect_str_t host = cn_headers_find(&x->headers, CN_STR("host"));
         if (!x->authority.data) x->authority = host;
         if (!cn_header_authority_valid(x->authority) || (host.data && !cn_str_equal_nocase(x->authority, host))) {
-            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host are wrong, or differ");
+            cn_http2_refuse(h, x, ":authority and host are wrong, or differ");
             return;
         }
     }
     length_text = cn_headers_find(&x->headers, CN_STR("content-length"));
     if (length_text.data && cn_str_to_uint(length_text, 19, &length) && length <= INT64_MAX)
         x->content_length = (int64_t)length;
-    if (is_server && cn_http2_is(x->method, "HEAD", 4)) x->is_head_request = true;
     x->received_head = true;
     x->events->on_head(x);
 }
@@ -14146,7 +14246,7 @@ static bool cn_http2_new_session(cn_http2_t *h) {
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_deflate_dynamic_table_size(option, CN_HTTP2_HPACK_TABLE);
         nghttp2_option_set_max_outbound_ack(option, CN_HTTP2_ACKS_MAX);
-        h->is_opening = true;
+        h->is_opening = http->is_server;
         result = http->is_server ? nghttp2_session_server_new3(&h->session, callbacks, h, option, &mem)
                                  : nghttp2_session_client_new3(&h->session, callbacks, h, option, &mem);
     }
@@ -16672,7 +16772,8 @@ CN_PRIVATE bool cn_pem_read(connect_str_t source, cn_pem_kind_t kind, const char
    a path.
    PEM: text between blocks is passed over, and so are blocks of other kinds (a key in a file of certificates, EC
    PARAMETERS). Keys: "PRIVATE KEY" (PKCS#8), "RSA PRIVATE KEY" (PKCS#1), "EC PRIVATE KEY" (SEC1); encrypted ones are
-   refused, as there is nobody to ask for the password. Base64 is read strictly: a changed byte is found here, with its
+   refused, as there is nobody to ask for the password. The text of a file is wiped and freed as soon as it is read; DER
+   stays in the caller's arena. Base64 is read strictly: a changed byte is found here, with its
    line, and not in the middle of a handshake.
 
    The system's bundle: what SSL_CERT_FILE names, else the first that exists of where systems keep it. */
@@ -16705,6 +16806,7 @@ static bool cn_pem_read_file(
     size_t len = 0, room = 0;
     int os_error = 0;
     if (!file) return cn_pem_fail_file(option, path, errno, error);
+    setvbuf(file, NULL, _IONBF, 0); /* a buffer of stdio's would keep a key */
     for (;;) {
         size_t got;
         if (room - len < 4096) {
@@ -16866,37 +16968,50 @@ static bool cn_pem_is_der(connect_str_t bytes) {
     return bytes.len && bytes.data[0] == 0x30 && cn_x509_element(bytes).data;
 }
 
+/* Finds out what the source is, and reads the file if it is a path. text: where its path and content go. */
+static bool cn_pem_open(cn_pem_reader_t *reader, connect_str_t source, connect_arena_t *text) {
+    const char *path = NULL;
+    reader->rest = source;
+    if (cn_pem_is_text(source) || cn_pem_is_der(source)) return true;
+    if (reader->kind == CN_PEM_ANCHORS && connect_str_equal(source, CN_STR("system"))) {
+        path = cn_pem_system_path();
+        if (!path)
+            return cn_error_print(reader->error, NULL, CONNECT_NOT_FOUND,
+                "%s: this system has no bundle of trust anchors where one is looked for; name a file", reader->option);
+    } else {
+        if (source.len == 0 || memchr(source.data, '\0', source.len))
+            return cn_pem_fail(reader, "neither PEM text, nor DER, nor the path of a file");
+        path = connect_arena_copy(text, source).data;
+        if (!path) return cn_error_memory(reader->error);
+    }
+    if (!cn_pem_read_file(path, reader->option, text, &reader->rest, reader->error)) return false;
+    reader->path = connect_str_of(path);
+    if (cn_pem_is_text(reader->rest) || cn_pem_is_der(reader->rest)) return true;
+    return cn_pem_fail(reader, "the file has neither PEM text nor DER");
+}
+
+static bool cn_pem_parse(cn_pem_reader_t *reader, connect_arena_t *arena, connect_str_t *der) {
+    if (cn_pem_is_text(reader->rest)) return cn_pem_decode(reader, arena, der);
+    if (!cn_pem_check_der(reader, reader->rest)) return false;
+    *der = connect_arena_copy(arena, reader->rest);
+    return der->data || cn_error_memory(reader->error);
+}
+
 CN_PRIVATE bool cn_pem_read(connect_str_t source, cn_pem_kind_t kind, const char *option, connect_arena_t *arena,
     connect_str_t *der, connect_error_t *error) {
     cn_pem_reader_t reader;
+    connect_arena_t text;
+    bool ok;
     memset(&reader, 0, sizeof reader);
+    memset(&text, 0, sizeof text);
+    text.private_allocator = arena->private_allocator;
     reader.option = option;
     reader.kind = kind;
     reader.error = error;
-    if (!cn_pem_is_text(source) && !cn_pem_is_der(source)) {
-        const char *path = NULL;
-        bool is_system = kind == CN_PEM_ANCHORS && connect_str_equal(source, CN_STR("system"));
-        if (is_system) {
-            path = cn_pem_system_path();
-            if (!path)
-                return cn_error_print(error, NULL, CONNECT_NOT_FOUND,
-                    "%s: this system has no bundle of trust anchors where one is looked for; name a file", option);
-        } else {
-            if (source.len == 0 || memchr(source.data, '\0', source.len))
-                return cn_pem_fail(&reader, "neither PEM text, nor DER, nor the path of a file");
-            path = connect_arena_copy(arena, source).data;
-            if (!path) return cn_error_memory(error);
-        }
-        if (!cn_pem_read_file(path, option, arena, &source, error)) return false;
-        reader.path = connect_str_of(path);
-        if (!cn_pem_is_text(source) && !cn_pem_is_der(source))
-            return cn_pem_fail(&reader, "the file has neither PEM text nor DER");
-    }
-    reader.rest = source;
-    if (cn_pem_is_text(source)) return cn_pem_decode(&reader, arena, der);
-    if (!cn_pem_check_der(&reader, source)) return false;
-    *der = connect_arena_copy(arena, source);
-    return der->data || cn_error_memory(error);
+    ok = cn_pem_open(&reader, source, &text) && cn_pem_parse(&reader, arena, der);
+    cn_arena_wipe(&text);
+    connect_arena_free(&text);
+    return ok;
 }
 #endif
 
@@ -17039,12 +17154,8 @@ CN_PRIVATE bool cn_bear_cache_init(cn_bear_cache_t *cache, const connect_allocat
 }
 
 static void cn_bear_entry_free(const cn_bear_cache_t *cache, cn_bear_entry_t *entry) {
-    volatile unsigned char *secret;
-    size_t i;
     if (!entry) return;
-    secret = entry->session.parameters.master_secret;
-    for (i = 0; i < sizeof entry->session.parameters.master_secret; i++)
-        secret[i] = 0;
+    cn_mem_wipe(entry->session.parameters.master_secret, sizeof entry->session.parameters.master_secret);
     cn_bear_peer_release(entry->session.peer);
     cn_mem_release(cache->allocator, entry);
 }
@@ -17128,7 +17239,7 @@ CN_PRIVATE bool cn_bear_cache_get(
 /* #### src/io/tls_bearssl_verify.c ################################################################################# */
 #if CONNECT_ENABLE_TLS
 /* The checks of a peer's certificates: BearSSL's own ("minimal": chain, signatures, dates, host name, key size), in a
-   class that adds what it lacks: IP addresses, extended key usage, pins, and words for what is wrong.
+   class that adds what it lacks: IP addresses, key usage, plain and extended, pins, and words for what is wrong.
 
    The engine gives the chain piece by piece: start_chain, for each certificate start_cert, append ..., end_cert, then
    end_chain, whose result is the verdict. All is handed on and also kept, as the texts, the user, and pins need it.
@@ -17357,23 +17468,34 @@ static bool cn_bear_is_pinned(const cn_bear_config_t *config, connect_str_t spki
     return false;
 }
 
+static unsigned cn_bear_check_usage(cn_bear_verifier_t *v, const cn_x509_t *leaf) {
+    bool is_allowed = cn_x509_allows(leaf, v->is_server ? CN_X509_CLIENT_AUTH : CN_X509_SERVER_AUTH);
+    unsigned usages = 0;
+    char first[96];
+    const char *whose = v->server_name;
+    connect_arena_t arena;
+    v->inner.vtable->get_pkey(&v->inner.vtable, &usages);
+    if (is_allowed && (usages & BR_KEYTYPE_SIGN)) return 0; /* all suites are of ECDHE: both ends sign */
+    connect_arena_init(&arena, first, sizeof first, NULL);
+    if (v->is_server || !whose[0]) whose = cn_bear_or(cn_x509_common_name(leaf->subject, &arena));
+    if (is_allowed)
+        snprintf(v->failure, sizeof v->failure, "the key usage of certificate of %s forbids this", whose);
+    else
+        snprintf(v->failure, sizeof v->failure, "certificate of %s is not made for %s (extended key usage)", whose,
+            v->is_server ? "clients" : "servers");
+    return BR_ERR_X509_FORBIDDEN_KEY_USAGE;
+}
+
 static unsigned cn_bear_check_own(cn_bear_verifier_t *v, const cn_x509_t *leaf) {
     unsigned char address[16];
     size_t len = v->is_server ? 0 : cn_x509_address(v->server_name, address);
     if (!v->config->options->insecure_no_verify || v->is_server) {
         const bool is_named = !v->is_server && v->server_name[0];
+        unsigned verdict;
         if (is_named && !leaf->alt_names.data) return BR_ERR_X509_BAD_SERVER_NAME; /* RFC 9525 6.3: CN is no name */
         if (len && !cn_x509_has_address(leaf, address, len)) return BR_ERR_X509_BAD_SERVER_NAME;
-        if (!cn_x509_allows(leaf, v->is_server ? CN_X509_CLIENT_AUTH : CN_X509_SERVER_AUTH)) {
-            char name[96];
-            connect_arena_t arena;
-            connect_arena_init(&arena, name, sizeof name, NULL);
-            snprintf(v->failure, sizeof v->failure, "certificate of %s is not made for %s (extended key usage)",
-                !v->is_server && v->server_name[0] ? v->server_name
-                                                   : cn_bear_or(cn_x509_common_name(leaf->subject, &arena)),
-                v->is_server ? "clients" : "servers");
-            return BR_ERR_X509_FORBIDDEN_KEY_USAGE;
-        }
+        verdict = cn_bear_check_usage(v, leaf);
+        if (verdict) return verdict;
     }
     if (v->config->pin_count && !cn_bear_is_pinned(v->config, leaf->spki)) {
         snprintf(v->failure, sizeof v->failure, "the peer's key is none of the %zu pinned ones (pins)",
@@ -17650,7 +17772,7 @@ static bool cn_bear_read_key(cn_bear_config_t *config, cn_bear_identity_t *ident
         identity->ec.x = cn_bear_copy(config, key->x, key->xlen);
         copied = identity->ec.x != NULL;
     }
-    memset(&decoder, 0, sizeof decoder);
+    cn_mem_wipe(&decoder, sizeof decoder);
     return copied || cn_error_memory(error);
 }
 
@@ -17795,27 +17917,13 @@ CN_PRIVATE void *cn_bear_config_new(const connect_tls_options_t *options, connec
     return NULL;
 }
 
-static void cn_bear_wipe(unsigned char *bytes, size_t len) {
-    volatile unsigned char *at = bytes;
-    while (bytes && len-- > 0)
-        *at++ = 0;
-}
-
 CN_PRIVATE void cn_bear_config_free(void *arg) {
     cn_bear_config_t *config = (cn_bear_config_t *)arg;
     size_t i;
-    for (i = 0; i < config->identity_count; i++) {
-        const cn_bear_identity_t *identity = &config->identities[i];
-        cn_bear_wipe(identity->ec.x, identity->ec.xlen);
-        cn_bear_wipe(identity->rsa.p, identity->rsa.plen);
-        cn_bear_wipe(identity->rsa.q, identity->rsa.qlen);
-        cn_bear_wipe(identity->rsa.dp, identity->rsa.dplen);
-        cn_bear_wipe(identity->rsa.dq, identity->rsa.dqlen);
-        cn_bear_wipe(identity->rsa.iq, identity->rsa.iqlen);
-    }
     for (i = 0; i < CN_BEAR_SPARE_BUFFERS; i++)
         cn_mem_release(config->allocator, config->spare_buffers[i]);
     cn_bear_cache_free(&config->cache);
+    cn_arena_wipe(&config->arena); /* there are keys in it */
     connect_arena_free(&config->arena);
     cn_mem_release(config->allocator, config);
 }
@@ -18059,7 +18167,9 @@ static bool cn_bear_begin(cn_bear_session_t *s) {
         if (s->config->cache.sets) br_ssl_server_set_cache(&s->context.server, &s->cache);
         if (s->verifier)
             br_ssl_server_set_trust_anchor_names_alt(&s->context.server, s->config->anchors, s->config->anchor_count);
-        return br_ssl_server_reset(&s->context.server) != 0;
+        if (!br_ssl_server_reset(&s->context.server)) return false;
+        s->engine->version_out = BR_TLS12; /* for an alert before a version is agreed on */
+        return true;
     }
     if (s->config->identity_count) {
         const cn_bear_identity_t *identity = &s->config->identities[0];
@@ -18083,15 +18193,12 @@ static bool cn_bear_begin(cn_bear_session_t *s) {
 
 static void cn_bear_session_free(void *session) {
     cn_bear_session_t *s = (cn_bear_session_t *)session;
-    volatile unsigned char *secret = (volatile unsigned char *)&s->context;
-    size_t i;
     cn_bear_give_buffer(s->config, s->in);
     cn_bear_give_buffer(s->config, s->out);
     if (s->verifier) cn_bear_verifier_free(s->verifier);
     cn_bear_peer_release(s->peer);
     cn_mem_release(s->config->allocator, s->key);
-    for (i = 0; i < sizeof s->context; i++)
-        secret[i] = 0;
+    cn_mem_wipe(&s->context, sizeof s->context);
     cn_mem_release(s->config->allocator, s);
 }
 
@@ -18159,7 +18266,6 @@ static const char *cn_bear_error_text(int err) {
     case BR_ERR_BAD_CIPHER_SUITE: return "no cipher suite in common";
     case BR_ERR_BAD_SIGNATURE: return "it has not the key of its certificate";
     case BR_ERR_WRONG_KEY_USAGE: return "the key usage of its certificate forbids to sign";
-    case BR_ERR_NO_CLIENT_AUTH: return "it did not prove that it has the key of its certificate";
     case BR_ERR_BAD_FINISHED: return "the handshake was tampered with";
     default: return "it broke the protocol";
     }
@@ -18175,6 +18281,7 @@ static unsigned char cn_bear_alert_for(const cn_bear_session_t *s, int err) {
     case BR_ERR_UNKNOWN_TYPE:
     case BR_ERR_UNEXPECTED: return BR_ALERT_UNEXPECTED_MESSAGE;
     case BR_ERR_BAD_SIGNATURE: return BR_ALERT_DECRYPT_ERROR;
+    case BR_ERR_WRONG_KEY_USAGE: return BR_ALERT_UNSUPPORTED_CERTIFICATE;
     case BR_ERR_NO_RANDOM:
     case BR_ERR_BAD_STATE: return BR_ALERT_INTERNAL_ERROR;
     default: return BR_ALERT_HANDSHAKE_FAILURE;
@@ -18192,6 +18299,8 @@ static void cn_bear_say_failure(cn_bear_session_t *s, int err) {
                 : err == BR_ERR_SEND_FATAL_ALERT + BR_ALERT_NO_APPLICATION_PROTOCOL
                 ? "no protocol in common (ALPN)"
                 : cn_bear_alert_text(err - BR_ERR_SEND_FATAL_ALERT));
+    else if (err == BR_ERR_NO_CLIENT_AUTH)
+        snprintf(s->failure, sizeof s->failure, "the client sent no certificate (client_auth requires one)");
     else if (err >= BR_ERR_RECV_FATAL_ALERT)
         snprintf(s->failure, sizeof s->failure, "the %s refused it: %s (TLS alert %d)", peer,
             cn_bear_alert_text(err - BR_ERR_RECV_FATAL_ALERT), err - BR_ERR_RECV_FATAL_ALERT);
@@ -18440,6 +18549,7 @@ static void cn_tls_config_unref(cn_tls_config_t *config) {
     if (!config || __atomic_sub_fetch(&config->refs, 1, __ATOMIC_ACQ_REL) != 0) return;
     allocator = config->options.allocator;
     if (config->state) config->engine->config_free(config->state);
+    cn_arena_wipe(&config->arena); /* there are keys in it */
     connect_arena_free(&config->arena);
     cn_mem_release(allocator, config);
 }
@@ -22240,7 +22350,8 @@ CN_PRIVATE void cn_plain_begin(connect_call_t *call, const cn_route_t *page) {
 /* A server: the methods it has, the connections it holds, and the decision what a request is.
 
    The decision, first match wins; where nothing else is said, on_request has its say before:
-     CONNECT                          405
+     a head over the limits           not asked. gRPC: RESOURCE_EXHAUSTED; else 431, or 414 for the path
+     CONNECT                          405, not asked
      no such path                     a plain path: plain.c. gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
      not POST, nor GET where allowed  405, Allow: POST, or: GET, POST (methods without side effects, unary)
      GET of an unknown encoding       415, Accept-Post; also if it has a body
@@ -22364,6 +22475,21 @@ static void cn_server_answer_unknown(connect_call_t *call, connect_str_t path) {
     cn_serve_answer(call);
 }
 
+/* Of a head over the limits the content type is known, if there was one. */
+static void cn_server_answer_over_limit(connect_server_t *server, connect_call_t *call) {
+    const bool path = call->x.over_limit == 414;
+    cn_server_recognise_unknown(server, call);
+    if (!call->rpc.protocol || call->rpc.protocol->id != CONNECT_PROTOCOL_GRPC) {
+        cn_server_refuse(call, call->x.over_limit, NULL, CN_STR(""),
+            path ? CN_STR("the path is too long\n") : CN_STR("the headers are too large\n"));
+        return;
+    }
+    cn_error_set(&call->rpc.error, CONNECT_RESOURCE_EXHAUSTED,
+        path ? "the path is too long (limits.url_bytes)"
+             : "the headers are too large (limits.header_bytes, limits.header_count)");
+    cn_serve_answer(call);
+}
+
 static bool cn_server_may_get(const connect_server_t *server, const connect_method_t *method) {
     return !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) &&
         (method->kind == CONNECT_UNARY || method->kind == CONNECT_ANY_KIND) &&
@@ -22460,6 +22586,10 @@ static void cn_server_on_head(connect_call_t *call) {
     const cn_route_t *route, *page = NULL;
     bool opens_rpc = false;
     cn_server_setup_request(server, call);
+    if (call->x.over_limit) {
+        cn_server_answer_over_limit(server, call);
+        return;
+    }
     if (connect_str_equal(call->x.method, CN_STR("CONNECT"))) { /* it names no path */
         cn_server_refuse(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
         return;
@@ -28071,6 +28201,7 @@ const char *connect_build_info(void) {
 #undef CN_MAX
 #undef CN_MESSAGE_DEPTH
 #undef CN_MESSAGE_DEPTH_COPY
+#undef CN_MESSAGE_MAP_SMALL
 #undef CN_MESSAGE_MEMORY
 #undef CN_METER_HEAD
 #undef CN_MIN

@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 4eec30be9ba67749. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 d54a364c437308ef. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <float.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -411,6 +412,8 @@ GEN_PRIVATE void gen_lexer_begin_at(
 /* Goes to the next token. What is no token is reported and skipped. */
 GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer);
 GEN_PRIVATE bool gen_lexer_is(const gen_lexer_t *lexer, const char *text);
+/* What an INTEGER or a FLOAT is as a double. */
+GEN_PRIVATE double gen_lexer_double(gen_context_t *ctx, const gen_token_t *token);
 /* Takes the string token and those that follow it, joined and unescaped. Returns false if one is bad. */
 GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text);
 /* The text of a comment without its marks, as descriptors have it. */
@@ -624,12 +627,18 @@ static void gen_lexer_number(gen_lexer_t *lexer) {
     if (base == 8 && (!octal || token->kind == GEN_TOKEN_FLOAT)) {
         gen_lexer_bad(lexer, begin, "a number that starts with 0 is octal: digits 0 to 7 only");
     }
+    if (base != 10 && token->too_big) gen_lexer_bad(lexer, begin, "a hexadecimal or octal number of more than 64 bits");
     if (gen_lexer_is_letter(*at) || *at == '.') {
         gen_lexer_bad(lexer, at, "expected a space between a number and what follows");
         while (gen_lexer_is_letter(*at) || gen_lexer_is_digit(*at) || *at == '.')
             at++;
     }
     lexer->next = at;
+}
+
+GEN_PRIVATE double gen_lexer_double(gen_context_t *ctx, const gen_token_t *token) {
+    if (token->kind == GEN_TOKEN_INTEGER && !token->too_big) return (double)token->integer;
+    return strtod(gen_source_copy(ctx, token->text), NULL);
 }
 
 static void gen_lexer_string(gen_lexer_t *lexer) {
@@ -1469,11 +1478,11 @@ GEN_PRIVATE bool gen_parse_option_assignment(gen_parser_t *parser, gen_options_t
         if (token->kind == GEN_TOKEN_INTEGER) {
             option->kind = GEN_VALUE_INTEGER;
             option->integer = token->integer;
-            option->number = strtod(gen_source_copy(parser->ctx, token->text), NULL);
+            option->number = gen_lexer_double(parser->ctx, token);
             if (token->too_big) option->kind = GEN_VALUE_FLOAT;
         } else if (token->kind == GEN_TOKEN_FLOAT) {
             option->kind = GEN_VALUE_FLOAT;
-            option->number = strtod(gen_source_copy(parser->ctx, token->text), NULL);
+            option->number = gen_lexer_double(parser->ctx, token);
         } else if (token->kind == GEN_TOKEN_WORD) {
             option->kind = GEN_VALUE_WORD;
         } else {
@@ -3633,8 +3642,8 @@ GEN_PRIVATE gen_symbol_t *gen_resolve_full_name(gen_resolve_t *resolve, const ch
 /* #### src/gen/resolve.c ########################################################################################### */
 /* Names. Everything in a file is registered by its full name, once; then the names of types are looked up as
    protobuf's language does it, like C++: from the innermost scope outwards, for the first part of the name; where
-   that is found, the rest must be, too, unless it was something that has nothing inside. ".a.B" is looked up at the
-   outermost scope only.
+   that is found, the rest must be, too, unless it was something that has nothing inside. What is no type does not hide
+   a type from fields, but it does so from methods and extend. ".a.B" is looked up at the outermost scope only.
 
    An enum value is in the scope its enum is in. A package and its parts are names, too, but several files may share
    them. A file sees itself, what it imports, and what that imports publicly. */
@@ -3893,12 +3902,19 @@ GEN_PRIVATE gen_symbol_t *gen_resolve_full_name(gen_resolve_t *resolve, const ch
     return gen_resolve_find(resolve, full_name, &hidden);
 }
 
-/* Finds a message or an enum; reports it if there is none. */
-static gen_symbol_t *gen_resolve_type(gen_resolve_t *resolve, const char *scope, const char *name, gen_at_t at) {
+/* Finds a message or an enum; reports it if there is none. types_only: as of gen_resolve_name. */
+static gen_symbol_t *gen_resolve_type(
+    gen_resolve_t *resolve, const char *scope, const char *name, bool types_only, gen_at_t at) {
     const char *wrong = NULL;
-    gen_symbol_t *hidden = NULL, *found = gen_resolve_name(resolve, scope, name, true, &hidden, &wrong);
+    gen_symbol_t *hidden = NULL, *found = gen_resolve_name(resolve, scope, name, types_only, &hidden, &wrong);
     if (found && (found->kind == GEN_SYMBOL_MESSAGE || found->kind == GEN_SYMBOL_ENUM)) return found;
-    if (found) {
+    if (found && !types_only && *name != '.') {
+        gen_source_error(resolve->ctx, at,
+            "\"%s\" is not a message but what is defined at %s; start the name with a dot to look at the outermost "
+            "scope "
+            "only",
+            name, gen_source_place(resolve->ctx, found->at));
+    } else if (found) {
         gen_source_error(resolve->ctx, at, "\"%s\" is not a message or an enum", name);
     } else if (resolve->file->incomplete) {
         return NULL; /* it may stand in what could not be read */
@@ -3917,8 +3933,9 @@ static gen_symbol_t *gen_resolve_type(gen_resolve_t *resolve, const char *scope,
     return NULL;
 }
 
+/* What is extended, sent or received. Here what is no type hides one further out. */
 static gen_type_t *gen_resolve_message(gen_resolve_t *resolve, const char *scope, const char *name, gen_at_t at) {
-    gen_symbol_t *symbol = gen_resolve_type(resolve, scope, name, at);
+    gen_symbol_t *symbol = gen_resolve_type(resolve, scope, name, false, at);
     if (symbol && symbol->kind != GEN_SYMBOL_MESSAGE) {
         gen_source_error(resolve->ctx, at, "\"%s\" is not a message", name);
         return NULL;
@@ -3932,7 +3949,7 @@ static void gen_resolve_field(gen_resolve_t *resolve, const char *scope, gen_fie
         field->extendee = gen_resolve_message(resolve, scope, field->extendee_name, field->extendee_at);
     }
     if (!field->type_name) return;
-    symbol = gen_resolve_type(resolve, scope, field->type_name, field->type_at);
+    symbol = gen_resolve_type(resolve, scope, field->type_name, true, field->type_at);
     if (!symbol) return;
     field->type = symbol->type;
     field->enumeration = symbol->enumeration;
@@ -4375,7 +4392,7 @@ static bool gen_aggregate_literal(gen_aggregate_t *text, gen_option_t *value) {
     }
     value->text = token->text;
     value->integer = token->integer;
-    if (value->kind != GEN_VALUE_WORD) value->number = strtod(gen_source_copy(text->ctx, token->text), NULL);
+    if (value->kind != GEN_VALUE_WORD) value->number = gen_lexer_double(text->ctx, token);
     if (token->bad) return false;
     gen_lexer_next(&text->lexer);
     return true;
@@ -4402,10 +4419,12 @@ static void gen_aggregate_skip(gen_aggregate_t *text) {
     } while (depth > 0);
 }
 
+/* A group has the name of its type, too. */
 static const gen_field_t *gen_aggregate_plain_field(const gen_type_t *type, const char *name) {
     const gen_field_t *field;
     for (field = type->fields.first; field; field = field->next) {
-        if (strcmp(field->is_group && field->type ? field->type->name : field->name, name) == 0) return field;
+        if (strcmp(field->name, name) == 0) return field;
+        if (field->is_group && field->type && strcmp(field->type->name, name) == 0) return field;
     }
     return NULL;
 }
@@ -6129,11 +6148,24 @@ static const char *const gen_names_macros[] = {
     "SCHAR_MIN UCHAR_MAX UINT_MAX ULONG_MAX ULLONG_MAX USHRT_MAX SSIZE_MAX PATH_MAX NAME_MAX PIPE_BUF IOV_MAX OPEN_MAX "
     "ARG_MAX PAGE_SIZE INT8_MAX INT8_MIN INT16_MAX INT16_MIN INT32_MAX INT32_MIN INT64_MAX INT64_MIN UINT8_MAX "
     "UINT16_MAX UINT32_MAX UINT64_MAX SIZE_MAX PTRDIFF_MAX PTRDIFF_MIN INTPTR_MAX UINTPTR_MAX WCHAR_MAX WCHAR_MIN ",
-    " st_atime st_mtime st_ctime s6_addr h_addr sa_handler sa_sigaction si_pid si_uid si_addr si_value si_status "
-    "si_band "
-    "d_fileno ifr_name ifr_addr sigmask sigev_notify_function O_RDONLY O_WRONLY O_RDWR O_CREAT O_EXCL O_APPEND AF_INET "
-    "AF_INET6 AF_UNIX AF_UNSPEC SOCK_STREAM SOCK_DGRAM MSG_PEEK NI_MAXHOST INADDR_ANY LOCK_SH LOCK_EX LOCK_UN LOG_INFO "
-    "LOG_DEBUG LOG_ERR LOG_WARNING DEBUG NDEBUG ERROR __FILE__ __LINE__ __func__ interface near far min max ",
+    " st_atime st_mtime st_ctime s6_addr s6_addr16 s6_addr32 h_addr h_errno math_errhandling sa_handler sa_sigaction "
+    "si_addr si_addr_lsb si_arch si_band si_call_addr si_fd si_int si_lower si_overrun si_pid si_pkey si_ptr si_status "
+    "si_stime si_syscall si_timerid si_uid si_upper si_utime si_value sigmask sigev_notify_attributes "
+    "sigev_notify_function sched_priority d_fileno ifa_broadaddr ifa_dstaddr ifc_buf ifc_req ifr_addr ifr_bandwidth "
+    "ifr_broadaddr ifr_data ifr_dstaddr ifr_flags ifr_hwaddr ifr_ifindex ifr_map ifr_metric ifr_mtu ifr_name "
+    "ifr_netmask ifr_newname ifr_qlen ifr_slave ",
+    " O_RDONLY O_WRONLY O_RDWR O_CREAT O_EXCL O_APPEND O_TRUNC O_NONBLOCK F_OK R_OK W_OK X_OK AF_INET AF_INET6 AF_UNIX "
+    "AF_UNSPEC SOCK_STREAM SOCK_DGRAM SOCK_RAW IPPROTO_IP IPPROTO_IPV6 IPPROTO_ICMP IPPROTO_TCP IPPROTO_UDP "
+    "IPPROTO_RAW "
+    "SHUT_RD SHUT_WR SHUT_RDWR MSG_PEEK NI_MAXHOST INADDR_ANY INADDR_NONE TCP_ESTABLISHED TCP_SYN_SENT TCP_SYN_RECV "
+    "TCP_FIN_WAIT1 TCP_FIN_WAIT2 TCP_TIME_WAIT TCP_CLOSE TCP_CLOSE_WAIT TCP_LAST_ACK TCP_LISTEN TCP_CLOSING "
+    "TCP_NODELAY "
+    "HOST_NOT_FOUND NO_ADDRESS NO_DATA NO_RECOVERY TRY_AGAIN LOCK_SH LOCK_EX LOCK_UN LOG_EMERG LOG_ALERT LOG_CRIT "
+    "LOG_ERR LOG_WARNING LOG_NOTICE LOG_INFO LOG_DEBUG LOG_USER LOG_KERN LOG_MAIL LOG_DAEMON LOG_AUTH SCHED_FIFO "
+    "SCHED_RR SCHED_OTHER PROT_NONE PROT_READ PROT_WRITE PROT_EXEC MAP_SHARED MAP_PRIVATE CLOCK_REALTIME "
+    "CLOCK_MONOTONIC POLLIN POLLOUT POLLERR POLLHUP POLL_IN POLL_OUT POLL_ERR POLL_HUP BIG_ENDIAN LITTLE_ENDIAN "
+    "PDP_ENDIAN BYTE_ORDER STDIN_FILENO STDOUT_FILENO STDERR_FILENO NSIG HZ NODEV CS DS ES FS GS SS M_PI M_E LC_ALL "
+    "FAR NEAR DEBUG NDEBUG ERROR __FILE__ __LINE__ __func__ interface near far min max ",
 };
 static const char *const gen_names_others[] = {
     /* at file scope only */
@@ -6554,18 +6586,21 @@ static void gen_descriptor_default(gen_context_t *ctx, connect_writer_t *writer,
         return;
     }
     if (value->kind == GEN_VALUE_WORD) {
-        gen_descriptor_text(writer, 7,
-            gen_source_printf(ctx, "%s%.*s", value->negative ? "-" : "", (int)value->text.len, value->text.data));
+        const bool minus = value->negative && !connect_str_equal(value->text, connect_str_of("nan"));
+        gen_descriptor_text(
+            writer, 7, gen_source_printf(ctx, "%s%.*s", minus ? "-" : "", (int)value->text.len, value->text.data));
         return;
     }
     if (field->kind == CONNECT_KIND_DOUBLE || field->kind == CONNECT_KIND_FLOAT) {
-        double number = value->negative ? -value->number : value->number;
-        int digits = field->kind == CONNECT_KIND_FLOAT ? 6 : 15;
-        do {
-            snprintf(text, sizeof text, "%.*g", digits++, number);
-        } while (digits <= 17 &&
-            (field->kind == CONNECT_KIND_FLOAT ? (double)strtof(text, NULL) != (double)(float)number
-                                               : strtod(text, NULL) < number || strtod(text, NULL) > number));
+        /* As protoc: a float with 6 digits or, if these are too few or it is subnormal, 9; a double with 15 or 17. */
+        const bool single = field->kind == CONNECT_KIND_FLOAT;
+        double number = value->negative ? -value->number : value->number, back;
+        bool subnormal;
+        if (single) number = (double)(float)number;
+        snprintf(text, sizeof text, "%.*g", single ? 6 : 15, number);
+        back = single ? (double)strtof(text, NULL) : strtod(text, NULL);
+        subnormal = single && number > -(double)FLT_MIN && number < (double)FLT_MIN && (number < 0 || number > 0);
+        if (subnormal || back < number || back > number) snprintf(text, sizeof text, "%.*g", single ? 9 : 17, number);
         gen_descriptor_text(writer, 7, text);
         return;
     }

@@ -64,6 +64,12 @@ CN_PRIVATE void cn_mem_release(const connect_allocator_t *allocator, void *block
     allocator->release(allocator->ctx, block);
 }
 
+CN_PRIVATE void cn_mem_wipe(void *bytes, size_t len) {
+    volatile unsigned char *at = (volatile unsigned char *)bytes;
+    while (len-- > 0)
+        *at++ = 0;
+}
+
 static size_t cn_arena_round(size_t size) {
     return (size + (CN_ARENA_ALIGN - 1)) & ~(size_t)(CN_ARENA_ALIGN - 1);
 }
@@ -253,6 +259,12 @@ void connect_arena_free(connect_arena_t *arena) {
     memset(arena, 0, sizeof *arena);
     arena->private_allocator = allocator;
     arena->private_fixed = fixed;
+}
+
+CN_PRIVATE void cn_arena_wipe(connect_arena_t *arena) {
+    cn_arena_block_t *block = (cn_arena_block_t *)arena->private_blocks;
+    for (; block; block = block->older)
+        cn_mem_wipe(block->begin, (size_t)(block->end - block->begin));
 }
 
 CN_PRIVATE size_t cn_arena_block_size(const connect_arena_t *arena) {

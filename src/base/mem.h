@@ -49,6 +49,8 @@ static inline CN_HOT bool cn_mem_equal(const char *a, const char *b, size_t len)
 CN_PRIVATE void *cn_mem_acquire(const connect_allocator_t *allocator, size_t size);
 CN_PRIVATE void *cn_mem_resize(const connect_allocator_t *allocator, void *block, size_t size);
 CN_PRIVATE void cn_mem_release(const connect_allocator_t *allocator, void *block);
+/* Zeroes secrets, also where nobody looks any more. */
+CN_PRIVATE void cn_mem_wipe(void *bytes, size_t len);
 
 #define CN_ARENA_ALIGN 16u
 
@@ -69,5 +71,7 @@ CN_PRIVATE void *cn_arena_grow(connect_arena_t *arena, void *block, size_t old_s
 CN_PRIVATE void cn_arena_shrink(connect_arena_t *arena, void *block, size_t old_size, size_t new_size);
 CN_PRIVATE connect_str_t cn_arena_vprintf(connect_arena_t *arena, const char *format, va_list arguments)
     CONNECT_PRINTF(2, 0);
+/* Zeroes all that was taken since the last reset; to be freed then. */
+CN_PRIVATE void cn_arena_wipe(connect_arena_t *arena);
 /* How large the block is that is taken from; 0: none, or the caller's. */
 CN_PRIVATE size_t cn_arena_block_size(const connect_arena_t *arena);

@@ -50,7 +50,7 @@ static bool gen_aggregate_literal(gen_aggregate_t *text, gen_option_t *value) {
     }
     value->text = token->text;
     value->integer = token->integer;
-    if (value->kind != GEN_VALUE_WORD) value->number = strtod(gen_source_copy(text->ctx, token->text), NULL);
+    if (value->kind != GEN_VALUE_WORD) value->number = gen_lexer_double(text->ctx, token);
     if (token->bad) return false;
     gen_lexer_next(&text->lexer);
     return true;
@@ -77,10 +77,12 @@ static void gen_aggregate_skip(gen_aggregate_t *text) {
     } while (depth > 0);
 }
 
+/* A group has the name of its type, too. */
 static const gen_field_t *gen_aggregate_plain_field(const gen_type_t *type, const char *name) {
     const gen_field_t *field;
     for (field = type->fields.first; field; field = field->next) {
-        if (strcmp(field->is_group && field->type ? field->type->name : field->name, name) == 0) return field;
+        if (strcmp(field->name, name) == 0) return field;
+        if (field->is_group && field->type && strcmp(field->type->name, name) == 0) return field;
     }
     return NULL;
 }

@@ -74,18 +74,21 @@ static void gen_descriptor_default(gen_context_t *ctx, connect_writer_t *writer,
         return;
     }
     if (value->kind == GEN_VALUE_WORD) {
-        gen_descriptor_text(writer, 7,
-            gen_source_printf(ctx, "%s%.*s", value->negative ? "-" : "", (int)value->text.len, value->text.data));
+        const bool minus = value->negative && !connect_str_equal(value->text, connect_str_of("nan"));
+        gen_descriptor_text(
+            writer, 7, gen_source_printf(ctx, "%s%.*s", minus ? "-" : "", (int)value->text.len, value->text.data));
         return;
     }
     if (field->kind == CONNECT_KIND_DOUBLE || field->kind == CONNECT_KIND_FLOAT) {
-        double number = value->negative ? -value->number : value->number;
-        int digits = field->kind == CONNECT_KIND_FLOAT ? 6 : 15;
-        do {
-            snprintf(text, sizeof text, "%.*g", digits++, number);
-        } while (digits <= 17 &&
-            (field->kind == CONNECT_KIND_FLOAT ? (double)strtof(text, NULL) != (double)(float)number
-                                               : strtod(text, NULL) < number || strtod(text, NULL) > number));
+        /* As protoc: a float with 6 digits or, if these are too few or it is subnormal, 9; a double with 15 or 17. */
+        const bool single = field->kind == CONNECT_KIND_FLOAT;
+        double number = value->negative ? -value->number : value->number, back;
+        bool subnormal;
+        if (single) number = (double)(float)number;
+        snprintf(text, sizeof text, "%.*g", single ? 6 : 15, number);
+        back = single ? (double)strtof(text, NULL) : strtod(text, NULL);
+        subnormal = single && number > -(double)FLT_MIN && number < (double)FLT_MIN && (number < 0 || number > 0);
+        if (subnormal || back < number || back > number) snprintf(text, sizeof text, "%.*g", single ? 9 : 17, number);
         gen_descriptor_text(writer, 7, text);
         return;
     }

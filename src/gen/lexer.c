@@ -206,12 +206,18 @@ static void gen_lexer_number(gen_lexer_t *lexer) {
     if (base == 8 && (!octal || token->kind == GEN_TOKEN_FLOAT)) {
         gen_lexer_bad(lexer, begin, "a number that starts with 0 is octal: digits 0 to 7 only");
     }
+    if (base != 10 && token->too_big) gen_lexer_bad(lexer, begin, "a hexadecimal or octal number of more than 64 bits");
     if (gen_lexer_is_letter(*at) || *at == '.') {
         gen_lexer_bad(lexer, at, "expected a space between a number and what follows");
         while (gen_lexer_is_letter(*at) || gen_lexer_is_digit(*at) || *at == '.')
             at++;
     }
     lexer->next = at;
+}
+
+GEN_PRIVATE double gen_lexer_double(gen_context_t *ctx, const gen_token_t *token) {
+    if (token->kind == GEN_TOKEN_INTEGER && !token->too_big) return (double)token->integer;
+    return strtod(gen_source_copy(ctx, token->text), NULL);
 }
 
 static void gen_lexer_string(gen_lexer_t *lexer) {

@@ -37,6 +37,8 @@ GEN_PRIVATE void gen_lexer_begin_at(
 /* Goes to the next token. What is no token is reported and skipped. */
 GEN_PRIVATE void gen_lexer_next(gen_lexer_t *lexer);
 GEN_PRIVATE bool gen_lexer_is(const gen_lexer_t *lexer, const char *text);
+/* What an INTEGER or a FLOAT is as a double. */
+GEN_PRIVATE double gen_lexer_double(gen_context_t *ctx, const gen_token_t *token);
 /* Takes the string token and those that follow it, joined and unescaped. Returns false if one is bad. */
 GEN_PRIVATE bool gen_lexer_strings(gen_lexer_t *lexer, connect_str_t *text);
 /* The text of a comment without its marks, as descriptors have it. */

@@ -84,11 +84,11 @@ GEN_PRIVATE bool gen_parse_option_assignment(gen_parser_t *parser, gen_options_t
         if (token->kind == GEN_TOKEN_INTEGER) {
             option->kind = GEN_VALUE_INTEGER;
             option->integer = token->integer;
-            option->number = strtod(gen_source_copy(parser->ctx, token->text), NULL);
+            option->number = gen_lexer_double(parser->ctx, token);
             if (token->too_big) option->kind = GEN_VALUE_FLOAT;
         } else if (token->kind == GEN_TOKEN_FLOAT) {
             option->kind = GEN_VALUE_FLOAT;
-            option->number = strtod(gen_source_copy(parser->ctx, token->text), NULL);
+            option->number = gen_lexer_double(parser->ctx, token);
         } else if (token->kind == GEN_TOKEN_WORD) {
             option->kind = GEN_VALUE_WORD;
         } else {

@@ -70,6 +70,8 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     bool has_reset_due;            /* HTTP/2: RST_STREAM with reset_error goes out after what is being fed */
     uint32_t reset_error;
     bool refused;                  /* HTTP/2, server: answered here; the layer above gets on_closed only */
+    int over_limit;                /* HTTP/2, server: 431 or 414, to be answered: the head is over a limit, and what is
+                                      in it is not whole; 0: it is within them */
     uint8_t interim_heads;         /* client: 1xx responses so far */
     bool unprocessed;              /* client: the peer has not processed the request: it may be sent again */
     uint64_t written_before;       /* http->written when nothing of this exchange had gone out */

@@ -40,10 +40,11 @@
    The end is written when x->out is empty after send_end. The exchange is over when this is done and the message of
    the peer is WHOLE, or nothing is read any more.
 
-   Server, response complete before the request is: up to 64 KiB of the rest are thrown away, so that the connection can
-   be kept; when it is more, or not known (chunked), the response says that the connection is closed after it (RFC 9112
-   9.3, 9.6): a client that takes it for open would send its next request into the close. No on_data and no
-   on_end come after send_end. A client that waits for 100 (Continue) gets it when its body is awaited; if the final
+   Server, response begun before the request is whole: up to 64 KiB of the rest are thrown away once the response is
+   complete, so that the connection can be kept; when it may be more, or is not known (chunked), the response says that
+   the connection is closed after it (RFC 9112 9.3, 9.6): a client that takes it for open would send its next request
+   into the close. What the client still sends then is left to the transport, which lingers. No on_data and no on_end
+   come after send_end. A client that waits for 100 (Continue) gets it when its body is awaited; if the final
    response comes first, it need not send the body, and the connection is closed.
 
    Flow: x->unread never exceeds limits->stream_window; then read_blocked, until consume or the server's send_end.
@@ -871,7 +872,7 @@ static bool cn_h1_send_response(cn_http_t *http, cn_exchange_t *x, const cn_head
         s->expects = false;
     }
     if (http->draining) s->keep = false;
-    if (!x->received_end && (end || head->content_length >= 0) && (s->read != CN_H1_FIXED || s->left > s->drain_left)) {
+    if (!x->received_end && (s->read != CN_H1_FIXED || s->left > s->drain_left)) {
         s->keep = false;
         s->drop_rest = true;
     }

@@ -37,8 +37,9 @@
    token buckets: frames of no use (PING, SETTINGS, PRIORITY, unknown ones, empty or padded DATA, WINDOW_UPDATE beyond
    what the sent DATA explains, HEADERS that belong to no exchange) by limits->frame_burst and frame_rate, streams that
    were reset by limits->reset_burst and reset_rate. An empty one is the end: GOAWAY(ENHANCE_YOUR_CALM), and so is the
-   third stream whose response the peer lets stand. A header list over limits->header_bytes is answered with 431 and not
-   stored; four times as much is the end, too. A peer that does not read what it makes us send is not read from.
+   third stream whose response the peer lets stand. A header list over limits->header_bytes is not stored, but for the
+   content type, by which the layer above answers it in the request's protocol; four times as much is the end, too. A
+   peer that does not read what it makes us send is not read from.
 
    Closed streams (5.1, 5.1.1). nghttp2 keeps none here, and would pass over what still comes for them. A server ends
    the connection for DATA or HEADERS on a stream that the peer has ended or passed over; up to last_cut_id, the highest
@@ -68,9 +69,9 @@
 /* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
-   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of an owner: what is in it is taken
+   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of a server: what is in it is taken
    over before another session runs, as nghttp2_session_mem_send wants it. It is the block of this size that a new
-   session takes; more of them, for CONTINUATION, are its own.
+   session takes; more of them, for CONTINUATION, are its own. A client's has its own: it waits there with the preface.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -129,7 +130,7 @@ typedef struct cn_http2_t {
     /* memory */
     cn_list_t blocks; /* all that are in use, but for the shared one */
     bool starved;     /* the allocator has failed */
-    bool is_opening;  /* the session is being made */
+    bool is_opening;  /* a server's session is being made */
     bool shares_frame_buffer;
 } cn_http2_t;
 
@@ -600,6 +601,15 @@ static bool cn_http2_on_pseudo_header(cn_http2_t *h, cn_exchange_t *x, connect_s
     return to->data != NULL;
 }
 
+/* Of a head over the limits only the content type is looked for. Returns false: out of memory. */
+static bool cn_http2_note_type(cn_exchange_t *x, connect_str_t name, connect_str_t value) {
+    const size_t enough = 64;
+    if (x->received_head || !cn_http2_is(name, "content-type", 12)) return true;
+    if (cn_headers_find(&x->headers, CN_STR("content-type")).data) return true;
+    value = connect_arena_copy(x->arena, cn_str(value.data, CN_MIN(value.len, enough)));
+    return value.data && cn_headers_put(&x->headers, x->arena, "content-type", value);
+}
+
 static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *user) {
     cn_http2_t *h = (cn_http2_t *)user;
@@ -620,8 +630,8 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
         }
         result = CN_HEADERS_TOO_LARGE;
     }
-    if (!x || cn_http2_is_mute(x) || h->block_refusal) return 0;
-    if (CN_LIKELY(result == CN_HEADERS_OK)) {
+    if (!x || cn_http2_is_mute(x)) return 0;
+    if (CN_LIKELY(result == CN_HEADERS_OK && !h->block_refusal)) {
         if (name[0] == ':') {
             if (!cn_http2_on_pseudo_header(h, x, name_view, value_view)) result = CN_HEADERS_NO_MEMORY;
         } else {
@@ -629,10 +639,9 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
                 x->received_head ? &x->trailers : &x->headers, x->arena, limits, name_view, value_view);
         }
     }
-    if (CN_LIKELY(result == CN_HEADERS_OK)) return 0;
-    if (result == CN_HEADERS_TOO_LARGE)
-        h->block_refusal = 431;
-    else
+    if (CN_LIKELY(result == CN_HEADERS_OK && !h->block_refusal)) return 0;
+    if (result == CN_HEADERS_TOO_LARGE && !h->block_refusal) h->block_refusal = 431;
+    if (result == CN_HEADERS_NO_MEMORY || !cn_http2_note_type(x, name_view, value_view))
         cn_http2_give_up(h, x, NGHTTP2_INTERNAL_ERROR, CONNECT_RESOURCE_EXHAUSTED, "out of memory");
     return cn_http2_stops(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
@@ -657,16 +666,12 @@ static void cn_http2_put(nghttp2_nv *field, connect_str_t name, connect_str_t va
 }
 
 /* Answers a request that the layer above is not shown. */
-static void cn_http2_refuse(cn_http2_t *h, cn_exchange_t *x, int status, connect_code_t code, const char *why) {
+static void cn_http2_refuse(cn_http2_t *h, cn_exchange_t *x, const char *why) {
     nghttp2_nv field;
-    cn_http2_put(&field, CN_STR(":status"),
-        status == 400       ? CN_STR("400")
-            : status == 414 ? CN_STR("414")
-                            : CN_STR("431"),
-        true);
+    cn_http2_put(&field, CN_STR(":status"), CN_STR("400"), true);
     x->refused = true;
     x->sent_head = x->sent_end = true;
-    x->close_code = code;
+    x->close_code = CONNECT_INVALID_ARGUMENT;
     x->close_why = why;
     h->has_early_end = true;
     if (!cn_http2_check(h, nghttp2_submit_response(h->session, x->stream_id, &field, 1, NULL)))
@@ -678,15 +683,18 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
     const bool is_server = h->http->is_server;
     connect_str_t length_text;
     uint64_t length;
-    if (CN_UNLIKELY(h->block_refusal)) {
-        const char *why = h->block_refusal == 414 ? "the path is too long" : "the headers are too large";
-        if (is_server && !x->received_head)
-            cn_http2_refuse(h, x, h->block_refusal, CONNECT_RESOURCE_EXHAUSTED, why);
-        else
-            cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, why);
+    if (CN_UNLIKELY(h->block_refusal && (!is_server || x->received_head))) {
+        cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, "the headers are too large");
         return;
     }
     if (x->received_head) return;
+    if (is_server && cn_http2_is(x->method, "HEAD", 4)) x->is_head_request = true;
+    if (CN_UNLIKELY(h->block_refusal)) {
+        x->over_limit = h->block_refusal;
+        x->received_head = true;
+        x->events->on_head(x);
+        return;
+    }
     if (!is_server && x->status >= 100 && x->status < 200) {
         memset(&x->headers, 0, sizeof x->headers);
         if (++x->interim_heads > CN_HTTP2_INTERIM_HEADS)
@@ -697,14 +705,13 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
         const connect_str_t host = cn_headers_find(&x->headers, CN_STR("host"));
         if (!x->authority.data) x->authority = host;
         if (!cn_header_authority_valid(x->authority) || (host.data && !cn_str_equal_nocase(x->authority, host))) {
-            cn_http2_refuse(h, x, 400, CONNECT_INVALID_ARGUMENT, ":authority and host are wrong, or differ");
+            cn_http2_refuse(h, x, ":authority and host are wrong, or differ");
             return;
         }
     }
     length_text = cn_headers_find(&x->headers, CN_STR("content-length"));
     if (length_text.data && cn_str_to_uint(length_text, 19, &length) && length <= INT64_MAX)
         x->content_length = (int64_t)length;
-    if (is_server && cn_http2_is(x->method, "HEAD", 4)) x->is_head_request = true;
     x->received_head = true;
     x->events->on_head(x);
 }
@@ -990,7 +997,7 @@ static bool cn_http2_new_session(cn_http2_t *h) {
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_deflate_dynamic_table_size(option, CN_HTTP2_HPACK_TABLE);
         nghttp2_option_set_max_outbound_ack(option, CN_HTTP2_ACKS_MAX);
-        h->is_opening = true;
+        h->is_opening = http->is_server;
         result = http->is_server ? nghttp2_session_server_new3(&h->session, callbacks, h, option, &mem)
                                  : nghttp2_session_client_new3(&h->session, callbacks, h, option, &mem);
     }

@@ -15,7 +15,8 @@
 /* A server: the methods it has, the connections it holds, and the decision what a request is.
 
    The decision, first match wins; where nothing else is said, on_request has its say before:
-     CONNECT                          405
+     a head over the limits           not asked. gRPC: RESOURCE_EXHAUSTED; else 431, or 414 for the path
+     CONNECT                          405, not asked
      no such path                     a plain path: plain.c. gRPC and gRPC-Web: UNIMPLEMENTED in their form; else 404
      not POST, nor GET where allowed  405, Allow: POST, or: GET, POST (methods without side effects, unary)
      GET of an unknown encoding       415, Accept-Post; also if it has a body
@@ -139,6 +140,21 @@ static void cn_server_answer_unknown(connect_call_t *call, connect_str_t path) {
     cn_serve_answer(call);
 }
 
+/* Of a head over the limits the content type is known, if there was one. */
+static void cn_server_answer_over_limit(connect_server_t *server, connect_call_t *call) {
+    const bool path = call->x.over_limit == 414;
+    cn_server_recognise_unknown(server, call);
+    if (!call->rpc.protocol || call->rpc.protocol->id != CONNECT_PROTOCOL_GRPC) {
+        cn_server_refuse(call, call->x.over_limit, NULL, CN_STR(""),
+            path ? CN_STR("the path is too long\n") : CN_STR("the headers are too large\n"));
+        return;
+    }
+    cn_error_set(&call->rpc.error, CONNECT_RESOURCE_EXHAUSTED,
+        path ? "the path is too long (limits.url_bytes)"
+             : "the headers are too large (limits.header_bytes, limits.header_count)");
+    cn_serve_answer(call);
+}
+
 static bool cn_server_may_get(const connect_server_t *server, const connect_method_t *method) {
     return !server->no_get && !(server->without & CN_PROTOCOL_NO_CONNECT) &&
         (method->kind == CONNECT_UNARY || method->kind == CONNECT_ANY_KIND) &&
@@ -235,6 +251,10 @@ static void cn_server_on_head(connect_call_t *call) {
     const cn_route_t *route, *page = NULL;
     bool opens_rpc = false;
     cn_server_setup_request(server, call);
+    if (call->x.over_limit) {
+        cn_server_answer_over_limit(server, call);
+        return;
+    }
     if (connect_str_equal(call->x.method, CN_STR("CONNECT"))) { /* it names no path */
         cn_server_refuse(call, 405, "allow", CN_STR("GET, POST"), CN_STR("CONNECT is not served\n"));
         return;

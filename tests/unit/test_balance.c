@@ -192,39 +192,49 @@ static void test_lost_backends(void **state) {
     town_free(&t);
 }
 
-/* Equal servers get equal shares; slower ones fewer. Calls come one after the other in time, some run at once. */
+/* Four servers whose calls take different times: no server gets more than 1.1 of its share. The share of servers that
+   are alike is a quarter; of a server that is slower, so much less as its calls take longer. Calls come one after the
+   other in time, some run at once. */
 static void test_least_loaded(void **state) {
-    int mixed;
+    static const int64_t latencies[][4] = {{20, 20, 20, 20}, {5, 20, 40, 95}, {20, 20, 20, 80}, {20, 40, 40, 80}};
+    size_t how;
     (void)state;
-    for (mixed = 0; mixed < 2; mixed++) {
-        static town_call c[2000];
+    for (how = 0; how < sizeof latencies / sizeof *latencies; how++) {
+        static town_call c[4000];
+        const bool by_call = how == 1; /* each call draws one of the four, wherever it goes */
+        double speed = 0;
+        uint32_t seed = 1;
         town t;
         size_t i, all = 0;
         town_init(&t, 4, CONNECT_HTTP_2);
         for (i = 0; i < 4; i++) {
             town_open(&t, i, 0);
-            t.places[i].answers_after_ms = mixed && i == 3 ? 80 : 20;
+            t.places[i].answers_after_ms = latencies[how][i];
+            speed += 1 / (double)latencies[how][i];
         }
         t.options.pick = connect_pick_least_loaded;
         town_build(&t);
         connect_client_connect(t.p.client);
         town_settle(&t);
-        for (i = 0; i < 2000; i++) {
+        for (i = 0; i < 4000; i++) {
+            size_t k;
+            seed = seed * 1664525u + 1013904223u;
+            for (k = 0; by_call && k < 4; k++)
+                t.places[k].answers_after_ms = latencies[how][seed >> 30];
             assert_true(town_ask(&t, &c[i], &town_unsafe, "x", NULL));
             town_advance(&t, 2);
         }
         town_advance(&t, 1000);
-        for (i = 0; i < 2000; i++)
+        for (i = 0; i < 4000; i++)
             assert_true(ok(c[i]));
-        for (i = 0; i < 4; i++)
-            all += t.places[i].calls;
-        assert_int_equal(all, 2000);
         for (i = 0; i < 4; i++) {
-            if (mixed)
-                assert_true(i == 3 ? t.places[i].calls < 300 : t.places[i].calls > 450);
-            else
-                assert_true(t.places[i].calls <= 550); /* 1.1 of its share */
+            const double share = by_call ? 1000 : 4000 / (double)latencies[how][i] / speed;
+            all += t.places[i].calls;
+            if ((double)t.places[i].calls > 1.1 * share)
+                fail_msg("%lu: server %lu got %lu calls, its share is %.0f", (unsigned long)how, (unsigned long)i,
+                    (unsigned long)t.places[i].calls, share);
         }
+        assert_int_equal(all, 4000);
         town_free(&t);
     }
 }

@@ -8,8 +8,8 @@
 typedef struct heard {
     int opened, messages, closed;
     connect_code_t code;
-    bool from_peer;
-    bytes text; /* messages' texts, then the error's message */
+    bool from_peer, has_headers; /* the response's, in the error's metadata if there is one */
+    bytes text;                  /* messages' texts, then the error's message */
     bytes trailers;
     connect_call_t *call;
     connect_client_t *free_in[3]; /* on_open, on_message, on_closed: freed there */
@@ -41,6 +41,8 @@ static void heard_closed(connect_call_t *call, const connect_error_t *error, voi
     h->closed++;
     h->code = error ? error->code : CONNECT_OK;
     h->from_peer = error && error->from_peer;
+    h->has_headers = connect_headers_get(error ? error->metadata : connect_call_info(call)->headers, "x-kept", 0).len ||
+        connect_headers_get(trailers, "x-kept", 0).len; /* of gRPC with nothing but trailers */
     if (error) bytes_quote(&h->text, error->message);
     for (i = 0; i < trailers.count; i++) {
         bytes_print(&h->trailers, "%s=", trailers.items[i].name);
@@ -374,6 +376,8 @@ static size_t answer_run(const answer *a, const bytes *body, connect_http_versio
         fail_msg("protocol %d, HTTP/%d, mode %d, %s: on_closed %d times, %s and not %s, %d messages and not %d, \"%s\"",
             (int)a->protocol, (int)http, (int)mode, a->name, h.closed, connect_code_name(h.code),
             connect_code_name(a->code), h.messages, a->messages, h.text.data ? h.text.data : "");
+    if (h.has_headers != (strstr(a->headers, "x-kept") != NULL))
+        fail_msg("protocol %d, HTTP/%d, %s: the headers are lost", (int)a->protocol, (int)http, a->name);
     pair_free(&p);
     assert_int_equal(h.closed, 1);
     heard_free(&h);
@@ -395,6 +399,20 @@ static void test_answers(void **state) {
             if (answers[i].protocol != G) answer_try(&answers[i], CONNECT_HTTP_1, (pair_mode)mode);
             answer_try(&answers[i], CONNECT_HTTP_2, (pair_mode)mode);
         }
+    }
+}
+
+/* Whatever is wrong with an answer: its headers are there, beside the error. */
+static void test_headers_are_kept(void **state) {
+    size_t i;
+    (void)state;
+    for (i = 0; i < sizeof answers / sizeof *answers; i++) {
+        answer with = answers[i];
+        char headers[300];
+        snprintf(headers, sizeof headers, "%sx-kept: 1\n", with.headers);
+        with.headers = headers;
+        if (with.protocol != G) answer_try(&with, CONNECT_HTTP_1, PAIR_WHOLE);
+        answer_try(&with, CONNECT_HTTP_2, PAIR_WHOLE);
     }
 }
 
@@ -435,8 +453,8 @@ static void test_compressed_answers(void **state) {
         {"", G, CONNECT_UNARY, 200, GRPC "grpc-encoding: gzip\n", "", "grpc-status: 0\n", CONNECT_OK, 0, NULL},
         {"", W, CONNECT_UNARY, 200, WEB "grpc-encoding: gzip\n", "P80:grpc-status: 0\r\n", "", CONNECT_OK, 0, NULL},
     };
-    static const connect_code_t codes[] = {CONNECT_OK, CONNECT_INTERNAL, CONNECT_INTERNAL, CONNECT_RESOURCE_EXHAUSTED,
-        CONNECT_UNIMPLEMENTED};
+    static const connect_code_t codes[] = {
+        CONNECT_OK, CONNECT_INTERNAL, CONNECT_INTERNAL, CONNECT_RESOURCE_EXHAUSTED, CONNECT_UNIMPLEMENTED};
     size_t i;
     int how, mode;
     (void)state;
@@ -572,8 +590,7 @@ static void test_send_to_deaf_peer(void **state) {
                                                      : "P80:grpc-status: 10\r\n";
                 if (refusal.protocol == G) refusal.trailers = "grpc-status: 10\n";
                 answer_body(&refusal, &body);
-                (kinds[i].http == CONNECT_HTTP_1 ? answer_http1 : answer_http2)(
-                    &refusal, &body, &p.links[0].down.sent);
+                (kinds[i].http == CONNECT_HTTP_1 ? answer_http1 : answer_http2)(&refusal, &body, &p.links[0].down.sent);
                 pair_pump(&p);
                 assert_int_equal(h.closed, 1);
                 assert_int_equal(h.code, CONNECT_ABORTED);
@@ -921,9 +938,10 @@ static void test_reserved_headers(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers), cmocka_unit_test(test_compressed_answers),
-        cmocka_unit_test(test_trailer_limits), cmocka_unit_test(test_send_to_deaf_peer), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_deadline), cmocka_unit_test(test_reset_at_deadline), cmocka_unit_test(test_never_opened),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers), cmocka_unit_test(test_headers_are_kept),
+        cmocka_unit_test(test_compressed_answers), cmocka_unit_test(test_trailer_limits),
+        cmocka_unit_test(test_send_to_deaf_peer), cmocka_unit_test(test_limits), cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_reset_at_deadline), cmocka_unit_test(test_never_opened),
         cmocka_unit_test(test_free_with_calls), cmocka_unit_test(test_free_in_callbacks),
         cmocka_unit_test(test_ended_by_callbacks), cmocka_unit_test(test_calls_without_events),
         cmocka_unit_test(test_reserved_headers)};

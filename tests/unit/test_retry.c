@@ -266,9 +266,7 @@ static void test_free_in_options(void **state) {
 }
 
 static void test_options(void **state) {
-    static const struct {
-        uint32_t attempts, codes;
-    } bad[] = {{101, 0}, {3, 1}, {3, 1u << 17}};
+    static const struct { uint32_t attempts, codes; } bad[] = {{101, 0}, {3, 1}, {3, 1u << 17}};
     size_t i;
     (void)state;
     for (i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -298,6 +296,24 @@ static void test_local_errors(void **state) {
         options.address = bad[i].address;
         assert_null(connect_client_new(bad[i].url, &options, &error));
         assert_int_equal(error.code, bad[i].code);
+    }
+    { /* a scheme that contradicts what was set */
+        connect_server_t *server = connect_server_new(NULL, NULL);
+        connect_tls_options_t trust = CONNECT_DEFAULTS;
+        connect_client_options_t options = CONNECT_DEFAULTS;
+        connect_error_t error;
+        trust.trust_anchors = connect_str_of("build/certificates/ca.pem");
+        options.tls = connect_tls_new(&trust, &error);
+        assert_non_null(options.tls);
+        assert_null(connect_client_new("http://a", &options, &error));
+        assert_int_equal(error.code, CONNECT_INVALID_ARGUMENT);
+        assert_string_equal(error.message.data, "tls is set, and base_url is http://; write https://");
+        connect_tls_free(options.tls);
+        options.tls = NULL;
+        options.loopback = server;
+        assert_null(connect_client_new("https://a", &options, &error));
+        assert_int_equal(error.code, CONNECT_INVALID_ARGUMENT);
+        connect_server_free(server);
     }
     { /* found out only when it is dialled */
         static const char *const addresses[] = {"127.0.0.1:0", "[::1:80", "a b:80", "fd:99999"};

@@ -208,6 +208,66 @@ static void test_header_limits(void **state) {
     run_limit(LONG_PATH, 8193, "HTTP/2 414\n", -1);
 }
 
+/* The answer to a head over the limits is in the request's protocol, wherever its content type stands, and nothing of the
+   request is served; up to the end of the request what comes of it is dropped. */
+static void test_limits_in_each_protocol(void **state) {
+    static const struct {
+        const char *type, *over_headers, *over_path, *more;
+    } protocols[] = {{"application/proto", "HTTP/2 431\n", "HTTP/2 414\n", ""},
+        {"application/connect+proto", "HTTP/2 431\n", "HTTP/2 414\n", ""},
+        {"application/grpc-web+proto", "HTTP/2 431\n", "HTTP/2 414\n", ""},
+        {"application/grpc", "HTTP/2 200\n", "HTTP/2 200\n", "grpc-status: 8\ngrpc-message: the "},
+        {"application/grpc+json", "HTTP/2 200\n", "HTTP/2 200\n", "grpc-status: 8\ngrpc-message: the "},
+        {NULL, "HTTP/2 431\n", "HTTP/2 414\n", ""}};
+    char *value = (char *)malloc(20000), path[9000] = "/test.v1.Notes/Unary?";
+    size_t i;
+    int how, type_last, with_body;
+    (void)state;
+    memset(value, 'v', 20000);
+    memset(path + strlen(path), 'v', sizeof path - strlen(path));
+    for (i = 0; i < sizeof protocols / sizeof *protocols; i++) {
+        for (how = 0; how < 12; how++) {
+            const bool over_path = how / 4 == 2;
+            const char *wanted = over_path ? protocols[i].over_path : protocols[i].over_headers, *type = protocols[i].type;
+            bytes block = {NULL, 0, 0}, text;
+            int k;
+            rig r;
+            type_last = how & 1;
+            with_body = how & 2;
+            rig_init(&r, 2);
+            rig_open(&r);
+            rig_sibling_begin(&r);
+            h2_fields(&block, RIG_HEAD);
+            h2_field(&block, ":path", 5, path, over_path ? sizeof path : strlen("/test.v1.Notes/Unary"));
+            if (type && !type_last) h2_field(&block, "content-type", 12, type, strlen(type));
+            for (k = 0; how / 4 == 0 && k < 1; k++)
+                h2_field(&block, "x", 1, value, 20000);
+            for (k = 0; how / 4 == 1 && k < 130; k++)
+                h2_field(&block, "x", 1, "", 0);
+            if (type && type_last) h2_field(&block, "content-type", 12, type, strlen(type));
+            h2_frame(rig_up(&r), 1, with_body ? 0 : 1, 3, block.data, CN_MIN(block.len, (size_t)16384));
+            h2_frame(rig_up(&r), 9, 4, 3, block.data + CN_MIN(block.len, (size_t)16384),
+                block.len - CN_MIN(block.len, (size_t)16384));
+            if (with_body) h2_frame(rig_up(&r), 0, 0, 3, "\0\0\0\0\0", 5);
+            pair_pump(&r.p);
+            if (with_body) h2_frame(rig_up(&r), 0, 1, 3, "\0\0\0\0\0", 5);
+            pair_pump(&r.p);
+            text = rig_answer(&r, 3);
+            if (bytes_count(&text, "HTTP/2 ") != 1 || !bytes_have(&text, wanted) ||
+                !bytes_have(&text, protocols[i].more))
+                fail_msg("%s, %d: got %s", type ? type : "no type", how, bytes_show(&text));
+            assert_int_equal(r.requests, 1);
+            assert_int_equal(rig_goaway(&r), -1);
+            rig_good_call(&r, 5);
+            rig_sibling_end(&r);
+            bytes_free(&text);
+            bytes_free(&block);
+            rig_close(&r);
+        }
+    }
+    free(value);
+}
+
 /* One large field in the peer's table, and then references to it, of one byte each (RFC 7541 7.3). */
 static void run_bomb(size_t references, const char *wanted) {
     bytes block = {NULL, 0, 0}, text;
@@ -614,6 +674,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_malformed_requests),
         cmocka_unit_test(test_header_limits),
+        cmocka_unit_test(test_limits_in_each_protocol),
         cmocka_unit_test(test_hpack_bomb),
         cmocka_unit_test(test_trailers),
         cmocka_unit_test(test_resets),
