@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 af2056f7d489a475. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 c49ceb0ea8225c50. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -2028,7 +2028,6 @@ CN_PRIVATE bool cn_list_empty(const cn_list_t *head);
 CN_PRIVATE void cn_list_append(cn_list_t *head, cn_list_t *node);
 /* Takes a node out; does nothing if it is in no list. */
 CN_PRIVATE void cn_list_remove(cn_list_t *node);
-CN_PRIVATE bool cn_list_contains(const cn_list_t *node);
 /* Takes the first node out; NULL: the list is empty. */
 CN_PRIVATE cn_list_t *cn_list_pop(cn_list_t *head);
 
@@ -2057,10 +2056,6 @@ CN_PRIVATE void cn_list_remove(cn_list_t *node) {
     node->next->prev = node->prev;
     node->prev->next = node->next;
     node->next = node->prev = NULL;
-}
-
-CN_PRIVATE bool cn_list_contains(const cn_list_t *node) {
-    return node->next != NULL;
 }
 
 CN_PRIVATE cn_list_t *cn_list_pop(cn_list_t *head) {
@@ -3233,8 +3228,6 @@ CN_PRIVATE bool cn_json_next_uint(cn_json_reader_t *reader, uint64_t *value);
 CN_PRIVATE bool cn_json_skip(cn_json_reader_t *reader, cn_json_token_t first);
 /* Line and column, from 1, of a place in the text: for error texts. Columns are characters, not bytes. */
 CN_PRIVATE void cn_json_position_of(const cn_json_reader_t *reader, const char *place, size_t *line, size_t *column);
-/* The same for the reader's own place: the first byte that was not taken. */
-CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, size_t *column);
 
 /* A writer that appends to a queue, puts the commas and colons itself, and remembers failure. */
 typedef struct cn_json_writer_t {
@@ -3707,10 +3700,6 @@ CN_PRIVATE void cn_json_position_of(const cn_json_reader_t *reader, const char *
             ++*column;
         }
     }
-}
-
-CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, size_t *column) {
-    cn_json_position_of(reader, reader->at, line, column);
 }
 
 /* ---- Writer ---- */
