@@ -43,7 +43,8 @@ CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples footprint readme tls-idle \
     bench-build bench-gates conformance-protobuf bits32 $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,tls-storm tls-peers interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
+ALONE := $(addprefix build/passed/,tls-storm tls-peers interop h2spec h2specd faults demo conformance-server \
+    conformance-client conformance-server-odd conformance-server-openssl conformance-client-openssl)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -120,7 +121,8 @@ VARIANTS := kqueue memory odd
 $(foreach v,$(VARIANTS),build/unit/test_drivers_$v build/asan/test_drivers_$v): tests/unit/test_drivers.c
 build/unit/test_loop_kqueue build/asan/test_loop_kqueue: tests/unit/test_loop.c
 build/unit/test_tls_openssl build/asan/test_tls_openssl: tests/unit/test_tls.c connect_openssl.h
-build/unit/test_tls_openssl build/asan/test_tls_openssl: LIBS += -lssl -lcrypto
+build/unit/test_tls_refusals build/asan/test_tls_refusals: connect_openssl.h
+$(foreach v,openssl refusals,build/unit/test_tls_$v build/asan/test_tls_$v): LIBS += -lssl -lcrypto
 build/passed/unit/%: build/unit/%
 	@sh tests/check.sh unit/$* $<
 build/passed/asan/%: build/asan/%
@@ -153,7 +155,8 @@ build/passed/bench-build: $(BENCH)
 build/passed/interop: build/interop/server build/interop/client build/interop/peers build/interop/telemetry.pb \
     $(wildcard tests/interop/*/*) tests/interop/run.py
 	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
-build/passed/tls-peers: tests/tls/peers.py build/interop/server build/interop/client build/certificates/ca.pem
+build/passed/tls-peers: tests/tls/peers.py build/interop/server build/interop/client build/interop/peers \
+    build/interop/telemetry.pb build/certificates/ca.pem tests/interop/node/peers.mjs
 	@sh tests/check.sh tls-peers $(PYTHON) tests/tls/peers.py
 build/passed/bits32: build/private/connect.h build/gen/.done $(wildcard tests/bits32/*) tests/bits32.sh \
     tests/unit/test_lengths.c
@@ -221,7 +224,7 @@ build/interop/peers: $(wildcard tests/interop/go/*) examples/telemetry.proto tes
 
 # ---- Conformance: the official runner; its schema is read from the Go module that it is ----
 
-CONFORMANCE := $(foreach side,conformance-server conformance-client,$(side) $(side)-asan $(side)-odd)
+CONFORMANCE := $(foreach side,conformance-server conformance-client,$(side) $(side)-asan $(side)-odd $(side)-openssl)
 .PHONY: $(CONFORMANCE)
 conformance: $(CONFORMANCE)
 $(CONFORMANCE): setup
@@ -249,6 +252,15 @@ build/conformance/impl-asan.o: build/conformance/impl.c connect.h
 build/conformance/impl-odd.o: build/conformance/impl.c tests/support/odd_io.h connect.h
 	$(CC) -std=c99 $(CFLAGS) -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -include tests/support/odd_io.h -I. \
 	    -Ibuild/conformance/gen -c $< -o $@
+build/conformance/%-openssl.o: conformance/%.c conformance/common.h build/conformance/gen/.done connect.h \
+    connect_openssl.h
+	$(CC) -std=c99 $(CFLAGS) $(TEST_WARNINGS) -D_POSIX_C_SOURCE=200809L -DCONFORMANCE_OPENSSL -I. \
+	    -Ibuild/conformance/gen -c $< -o $@
+build/conformance/engine-openssl.o: connect.h connect_openssl.h | build/conformance/gen/.done
+	printf '#define CONNECT_OPENSSL_IMPLEMENTATION\n#include "connect.h"\n#include "connect_openssl.h"\n' | \
+	    $(CC) -std=c99 $(CFLAGS) -D_POSIX_C_SOURCE=200809L -I. -xc -c - -o $@
+build/conformance-%-openssl: build/conformance/%-openssl.o build/conformance/impl.o build/conformance/engine-openssl.o
+	$(CC) $^ -o $@ $(LIBS) -lssl -lcrypto
 build/conformance-%-asan: build/conformance/%-asan.o build/conformance/impl-asan.o
 	$(CC) $(SANITIZE) $^ -o $@ $(LIBS)
 build/conformance-%-odd: build/conformance/%.o build/conformance/impl-odd.o
