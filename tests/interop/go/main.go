@@ -22,6 +22,7 @@ func main() {
 	protocol := flags.String("protocol", "connect", "connect, grpc or grpcweb")
 	httpVersion := flags.Int("http", 1, "1 or 2")
 	codec := flags.String("codec", "proto", "proto or json")
+	flags.StringVar(&certificates, "tls", "", "speak TLS, with the certificates of tests/tls/certificates.sh in this folder")
 	flags.Parse(os.Args[2:])
 
 	switch os.Args[1] {
@@ -39,9 +40,9 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "peers connect-server | grpc-server [--addr HOST:PORT]")
-	fmt.Fprintln(os.Stderr, "peers connect-client --url URL [--protocol P] [--http 1|2] [--codec proto|json]")
-	fmt.Fprintln(os.Stderr, "peers grpc-client --url URL")
+	fmt.Fprintln(os.Stderr, "peers connect-server | grpc-server [--addr HOST:PORT] [--tls FOLDER]")
+	fmt.Fprintln(os.Stderr, "peers connect-client --url URL [--protocol P] [--http 1|2] [--codec proto|json] [--tls FOLDER]")
+	fmt.Fprintln(os.Stderr, "peers grpc-client --url URL [--tls FOLDER]")
 	os.Exit(2)
 }
 
