@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 0aba19a2f383ed8e. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 ad83f53b55dd27ee. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -8856,7 +8856,7 @@ CN_PRIVATE bool cn_wkt_path_from_json(char *to, size_t *len, connect_str_t text)
 /* #### src/codec/wkt.c ############################################################################################# */
 #if CONNECT_ENABLE_JSON
 /* What protobuf's JSON mapping says about three well-known types whose JSON form is a text (timestamp.proto,
-   duration.proto, field_mask.proto). The other well-known types are made of JSON values: pbjson.c.
+   duration.proto, field_mask.proto). The other well-known types are made of JSON values: pbjson_*.c.
 
    Timestamp: RFC 3339 5.6 with capital T and Z and all parts given; any offset is read, Z is written. From
    0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z, no leap second. Duration: seconds with at most nine digits
