@@ -12,6 +12,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -23,8 +24,12 @@ type grpcClient struct {
 	conn *grpc.ClientConn
 }
 
-func checkGRPC(url string) int {
-	conn, err := grpc.NewClient(strings.TrimPrefix(url, "http://"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+func checkGRPC(url string, compressed bool) int {
+	options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
+	if compressed {
+		options = append(options, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
+	}
+	conn, err := grpc.NewClient(strings.TrimPrefix(url, "http://"), options...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
@@ -115,6 +120,21 @@ func (c *grpcClient) exchange(ctx context.Context) func(*gen.Command) (*gen.Comm
 		}
 		return stream.Recv()
 	}
+}
+
+func (c *grpcClient) halfDuplex(ctx context.Context) (func(*gen.Command) error, func() (*gen.CommandResult, error)) {
+	stream, err := c.Exchange(ctx)
+	return func(command *gen.Command) error {
+			if err != nil {
+				return err
+			}
+			if command == nil {
+				return stream.CloseSend()
+			}
+			return stream.Send(command)
+		}, func() (*gen.CommandResult, error) {
+			return stream.Recv()
+		}
 }
 
 func (c *grpcClient) unknownMethod(ctx context.Context) *failure {
