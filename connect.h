@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 9f575a475a1036b7. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 af2056f7d489a475. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -414,7 +414,8 @@ CONNECT_API connect_str_t connect_message_encode_text(const connect_type_t *type
 /* Returns how many bytes connect_message_encode would write; with options->deterministic it writes less if a map has a
    key twice. */
 CONNECT_API size_t connect_message_size(const connect_type_t *type, const void *message);
-/* Tells whether two messages are equal: maps in any order, unknown fields byte by byte, NaN equals NaN. */
+/* Tells whether two messages are equal: maps in any order, unknown fields byte by byte, NaN equals NaN. Sorts maps of
+   more than a few entries, in memory of libc's malloc; takes quadratic time for them if there is none. */
 CONNECT_API bool connect_message_equal(const connect_type_t *type, const void *a, const void *b);
 /* Copies deeply: `to` then points into the arena only. Returns false if it does not fit; `to` is then as after init. */
 CONNECT_API bool connect_message_copy(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena);
@@ -436,7 +437,7 @@ CONNECT_API const void *connect_message_get(const connect_type_t *type, const vo
 /* Sets a field and its presence. value_or_null: of the member's C type, copied flat; NULL clears the field. */
 CONNECT_API void connect_message_set(const connect_type_t *type, void *message, const connect_field_t *field,
     const void *value_or_null);
-/* Finds the entry of a map field by a key of the key's C type; NULL if there is none. */
+/* Finds the entry of a map field by a key of the key's C type, looking at each; NULL if there is none. */
 CONNECT_API const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number,
     const void *key);
 /* Reads an extension out of the unknown fields into a struct of its holder type. Returns false: absent or bad. */
@@ -4122,10 +4123,19 @@ static inline void cn_message_mark(const connect_field_t *field, void *message) 
     }
 }
 
+/* By how many items a full list grows while it is read, `left` being how many the budget still has. It doubles, but
+   leaves half of that for what else is to come; however, a step is never so small that moving the list over and over
+   costs more than the list. */
+static inline size_t cn_message_list_growth(size_t capacity, size_t left) {
+    return CN_MIN(CN_MIN(capacity, left), CN_MAX(left / 2, capacity / 8));
+}
+
 /* Finds a field by its number; NULL if there is none. */
 CN_PRIVATE const connect_field_t *cn_message_field_number(const connect_type_t *type, uint32_t number);
 /* Tells whether an enum names a number. */
 CN_PRIVATE bool cn_message_enum_has(const connect_enum_t *type, int32_t number);
+/* How many bytes the unknown fields of a message have. */
+CN_PRIVATE size_t cn_message_unknown_size(connect_str_list_t unknown);
 /* The slot of a name in name_slots: name_slots[0] is log2 of how many slots follow it (1 to 15), and each of these is
    0, empty, or 1 + a field's index. The generator calls the same formula. */
 CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsigned bits);
@@ -4136,8 +4146,8 @@ static inline size_t cn_message_name_len(const char *names, size_t at) {
 }
 
 /* #### src/codec/message.c ######################################################################################### */
-/* Messages as plain structs, seen through their tables: defaults, presence, equality, deep copy and merge, access by
-   name. The C member of each kind is said at the head of section 3 of the public declarations.
+/* Messages as plain structs, seen through their tables: defaults, presence, deep copy and merge, access by name. The C
+   member of each kind is said at the head of section 3 of the public declarations.
 
    Presence, in this order: REPEATED: count is not 0; HAS: the bool at `presence`; ONEOF: the int32_t at `presence` is
    the field's number; messages, groups and NULLABLE text: the pointer is not NULL; else: the value's bits are not all
@@ -4147,7 +4157,7 @@ static inline size_t cn_message_name_len(const char *names, size_t at) {
    Members are read and written by memcpy at their offsets: no assumption on aliasing, and pointers to const messages,
    which the arena holds, become writable without a cast.
 
-   Recursion (equal, copy, merge) ends at CN_MESSAGE_DEPTH_COPY: deeper messages are not equal, and do not copy. */
+   Recursion (copy, merge) ends at CN_MESSAGE_DEPTH_COPY: deeper messages do not copy. */
 
 static const connect_type_t *cn_message_type_of(const connect_type_t *type, const connect_field_t *field) {
     return type->types[field->type];
@@ -4189,159 +4199,18 @@ CN_PRIVATE bool cn_message_enum_has(const connect_enum_t *type, int32_t number) 
     return cn_message_enum_index(type, number) < type->count;
 }
 
+CN_PRIVATE size_t cn_message_unknown_size(connect_str_list_t unknown) {
+    size_t i, size = 0;
+    for (i = 0; i < unknown.count; i++)
+        size += unknown.items[i].len;
+    return size;
+}
+
 void connect_message_init(const connect_type_t *type, void *message) {
     if (type->defaults)
         memcpy(message, type->defaults, type->size);
     else
         memset(message, 0, type->size);
-}
-
-/* ---- Equality ---- */
-
-static bool cn_message_equal_deep(const connect_type_t *type, const char *a, const char *b, uint32_t depth);
-
-static bool cn_message_equal_sub(const connect_type_t *type, const void *a, const void *b, uint32_t depth) {
-    if (a == b) return true;
-    if (a && b) return depth > 0 && cn_message_equal_deep(type, (const char *)a, (const char *)b, depth - 1);
-    return connect_message_size(type, a ? a : b) == 0; /* what is NULL in a oneof is an empty message */
-}
-
-/* a, b: the member, or the item of a list. */
-static bool cn_message_equal_value(
-    const connect_type_t *type, const connect_field_t *field, const char *a, const char *b, uint32_t depth) {
-    switch (field->kind) {
-    case CONNECT_KIND_MESSAGE:
-    case CONNECT_KIND_GROUP: {
-        const void *sub_a = a, *sub_b = b;
-        if (!(field->flags & CONNECT_FIELD_REPEATED)) {
-            memcpy(&sub_a, a, sizeof sub_a);
-            memcpy(&sub_b, b, sizeof sub_b);
-        }
-        return cn_message_equal_sub(cn_message_type_of(type, field), sub_a, sub_b, depth);
-    }
-    case CONNECT_KIND_STRING:
-    case CONNECT_KIND_BYTES: {
-        connect_str_t text_a, text_b;
-        memcpy(&text_a, a, sizeof text_a);
-        memcpy(&text_b, b, sizeof text_b);
-        return connect_str_equal(text_a, text_b);
-    }
-    case CONNECT_KIND_DOUBLE: {
-        double number_a, number_b;
-        memcpy(&number_a, a, sizeof number_a);
-        memcpy(&number_b, b, sizeof number_b);
-        return !(number_a < number_b) && !(number_a > number_b) && (number_a != number_a) == (number_b != number_b);
-    }
-    case CONNECT_KIND_FLOAT: {
-        float number_a, number_b;
-        memcpy(&number_a, a, sizeof number_a);
-        memcpy(&number_b, b, sizeof number_b);
-        return !(number_a < number_b) && !(number_a > number_b) && (number_a != number_a) == (number_b != number_b);
-    }
-    default: return memcmp(a, b, cn_message_scalar_size(field->kind)) == 0;
-    }
-}
-
-/* The last entry with the key that stands at `key`; NULL: none. */
-static const char *cn_message_map_find(const connect_type_t *entry, cn_message_list_t list, const char *key) {
-    const connect_field_t *key_field = &entry->fields[0];
-    while (list.count-- > 0) {
-        const char *item = (const char *)list.items + list.count * entry->size;
-        if (cn_message_equal_value(entry, key_field, item + key_field->offset, key, 0)) return item;
-    }
-    return NULL;
-}
-
-/* Every entry of `a` that counts is in `b`; how many count is given back, too. */
-static bool cn_message_map_within(
-    const connect_type_t *entry, cn_message_list_t a, cn_message_list_t b, size_t *counted, uint32_t depth) {
-    size_t i;
-    *counted = 0;
-    for (i = 0; i < a.count; i++) {
-        const char *item = (const char *)a.items + i * entry->size, *key = item + entry->fields[0].offset, *other;
-        const connect_field_t *value = &entry->fields[1];
-        if (cn_message_map_find(entry, a, key) != item) continue;
-        other = cn_message_map_find(entry, b, key);
-        if (!other || !cn_message_equal_value(entry, value, item + value->offset, other + value->offset, depth))
-            return false;
-        ++*counted;
-    }
-    return true;
-}
-
-static bool cn_message_equal_list(
-    const connect_type_t *type, const connect_field_t *field, const char *a, const char *b, uint32_t depth) {
-    size_t size = cn_message_value_size(type, field), i, counted_a, counted_b;
-    cn_message_list_t list_a, list_b;
-    memcpy(&list_a, a, sizeof list_a);
-    memcpy(&list_b, b, sizeof list_b);
-    if (list_a.count == list_b.count) {
-        for (i = 0; i < list_a.count; i++)
-            if (!cn_message_equal_value(
-                    type, field, (const char *)list_a.items + i * size, (const char *)list_b.items + i * size, depth))
-                break;
-        if (i == list_a.count) return true;
-    }
-    if (!(field->flags & CONNECT_FIELD_MAP)) return false;
-    return cn_message_map_within(cn_message_type_of(type, field), list_a, list_b, &counted_a, depth) &&
-        cn_message_map_within(cn_message_type_of(type, field), list_b, list_a, &counted_b, depth) &&
-        counted_a == counted_b;
-}
-
-static size_t cn_message_unknown_len(connect_str_list_t list) {
-    size_t i, len = 0;
-    for (i = 0; i < list.count; i++)
-        len += list.items[i].len;
-    return len;
-}
-
-/* The spans may be cut at different places. */
-static bool cn_message_equal_unknown(connect_str_list_t a, connect_str_list_t b) {
-    size_t i_a = 0, i_b = 0, done_a = 0, done_b = 0, len = cn_message_unknown_len(a);
-    if (len != cn_message_unknown_len(b)) return false;
-    while (len) {
-        size_t part = CN_MIN(a.items[i_a].len - done_a, b.items[i_b].len - done_b);
-        if (part && memcmp(a.items[i_a].data + done_a, b.items[i_b].data + done_b, part) != 0) return false;
-        len -= part;
-        done_a += part;
-        done_b += part;
-        if (done_a == a.items[i_a].len) {
-            i_a++;
-            done_a = 0;
-        }
-        if (done_b == b.items[i_b].len) {
-            i_b++;
-            done_b = 0;
-        }
-    }
-    return true;
-}
-
-static bool cn_message_equal_deep(const connect_type_t *type, const char *a, const char *b, uint32_t depth) {
-    size_t i;
-    for (i = 0; i < type->field_count; i++) {
-        const connect_field_t *field = &type->fields[i];
-        if (!type->is_map_entry) {
-            bool has = cn_message_has(field, a);
-            if (has != cn_message_has(field, b)) return false;
-            if (!has) continue;
-        }
-        if (field->flags & CONNECT_FIELD_REPEATED
-                ? !cn_message_equal_list(type, field, a + field->offset, b + field->offset, depth)
-                : !cn_message_equal_value(type, field, a + field->offset, b + field->offset, depth))
-            return false;
-    }
-    if (type->keeps_unknown) {
-        connect_str_list_t unknown_a, unknown_b;
-        memcpy(&unknown_a, a + type->unknown, sizeof unknown_a);
-        memcpy(&unknown_b, b + type->unknown, sizeof unknown_b);
-        return cn_message_equal_unknown(unknown_a, unknown_b);
-    }
-    return true;
-}
-
-bool connect_message_equal(const connect_type_t *type, const void *a, const void *b) {
-    return cn_message_equal_deep(type, (const char *)a, (const char *)b, CN_MESSAGE_DEPTH_COPY);
 }
 
 /* ---- Copy and merge ---- */
@@ -4418,7 +4287,7 @@ static bool cn_message_merge_unknown(char *to, const char *from, connect_arena_t
     char *bytes;
     size_t len, i;
     memcpy(&more, from, sizeof more);
-    len = cn_message_unknown_len(more);
+    len = cn_message_unknown_size(more);
     if (!len) return true;
     memcpy(&list, to, sizeof list);
     items = (connect_str_t *)cn_arena_raw(arena, (list.count + 1) * sizeof *items);
@@ -4532,14 +4401,6 @@ void connect_message_set(
     }
 }
 
-const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number, const void *key) {
-    const connect_field_t *field = cn_message_field_number(type, number);
-    cn_message_list_t list;
-    if (!field || !(field->flags & CONNECT_FIELD_MAP)) return NULL;
-    memcpy(&list, (const char *)message + field->offset, sizeof list);
-    return cn_message_map_find(cn_message_type_of(type, field), list, (const char *)key);
-}
-
 const char *connect_enum_name(const connect_enum_t *type, int32_t number) {
     size_t i = cn_message_enum_index(type, number);
     return i < type->count ? type->names + type->values[i].name : NULL;
@@ -4565,17 +4426,18 @@ CN_PRIVATE void cn_map_key_sort(const connect_type_t *entry, const char **entrie
 CN_PRIVATE bool cn_map_key_ascend(const connect_type_t *entry, cn_message_list_t list);
 /* Whether an entry behind this one has the same key; looks at each, so it is for few. */
 CN_PRIVATE bool cn_map_key_again(const connect_type_t *entry, cn_message_list_t list, size_t index);
+/* The last entry with the key that stands at `key`; NULL: none. */
+CN_PRIVATE const char *cn_map_key_find(const connect_type_t *entry, cn_message_list_t list, const char *key);
 
 /* #### src/codec/map_key.c ######################################################################################### */
-/* The keys of maps in order: for deterministic output, and to find keys that stand twice. Sorted by a heap sort, which
+/* The keys of maps: found one by one, and in order, for deterministic output, to find keys that stand twice, and to
+   compare maps. Sorted by a heap sort, which
    takes no memory but the pointers and has no input that makes it slow. Of entries with the same key the last in memory
    is the one that counts, so places decide where keys are equal. */
 
-CN_PRIVATE int cn_map_key_compare(const connect_type_t *entry, const char *a, const char *b) {
-    const connect_field_t *key = &entry->fields[0];
-    a += key->offset;
-    b += key->offset;
-    switch (key->kind) {
+/* a, b: keys. */
+static int cn_map_key_order(uint8_t kind, const char *a, const char *b) {
+    switch (kind) {
     case CONNECT_KIND_STRING: {
         connect_str_t text_a, text_b;
         int order;
@@ -4615,6 +4477,11 @@ CN_PRIVATE int cn_map_key_compare(const connect_type_t *entry, const char *a, co
         return (number_a > number_b) - (number_a < number_b);
     }
     }
+}
+
+CN_PRIVATE int cn_map_key_compare(const connect_type_t *entry, const char *a, const char *b) {
+    const connect_field_t *key = &entry->fields[0];
+    return cn_map_key_order(key->kind, a + key->offset, b + key->offset);
 }
 
 /* Entries in memory order where keys are equal, so that the last of them is the one that counts. */
@@ -4664,6 +4531,203 @@ CN_PRIVATE bool cn_map_key_again(const connect_type_t *entry, cn_message_list_t 
     for (i = index + 1; i < list.count; i++)
         if (cn_map_key_compare(entry, items + index * entry->size, items + i * entry->size) == 0) return true;
     return false;
+}
+
+CN_PRIVATE const char *cn_map_key_find(const connect_type_t *entry, cn_message_list_t list, const char *key) {
+    const connect_field_t *field = &entry->fields[0];
+    while (list.count-- > 0) {
+        const char *item = (const char *)list.items + list.count * entry->size;
+        if (cn_map_key_order(field->kind, item + field->offset, key) == 0) return item;
+    }
+    return NULL;
+}
+
+const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number, const void *key) {
+    const connect_field_t *field = cn_message_field_number(type, number);
+    cn_message_list_t list;
+    if (!field || !(field->flags & CONNECT_FIELD_MAP)) return NULL;
+    memcpy(&list, (const char *)message + field->offset, sizeof list);
+    return cn_map_key_find(type->types[field->type], list, (const char *)key);
+}
+
+/* #### src/codec/message_equal.c ################################################################################### */
+/* Whether two messages are equal: presence and values of all fields, by their tables. Numbers with a point are compared
+   as numbers, but NaN equals NaN. Unknown fields are compared byte by byte, however they are cut into spans.
+
+   Maps are equal if they have the same keys with the same values, in whatever order; of a key that stands twice the
+   last entry counts. They are sorted by their keys, in memory of libc; without it, and if they are small, each entry is
+   looked for in the other map. No two values are compared twice, since that would double with each map in a map.
+
+   Recursion ends at CN_MESSAGE_DEPTH_COPY: deeper messages are not equal. */
+
+#define CN_MESSAGE_MAP_SMALL 16u /* entries, of both maps together */
+
+static bool cn_message_equal_deep(const connect_type_t *type, const char *a, const char *b, uint32_t depth);
+
+static bool cn_message_equal_sub(const connect_type_t *type, const void *a, const void *b, uint32_t depth) {
+    if (a == b) return true;
+    if (a && b) return depth > 0 && cn_message_equal_deep(type, (const char *)a, (const char *)b, depth - 1);
+    return connect_message_size(type, a ? a : b) == 0; /* what is NULL in a oneof is an empty message */
+}
+
+/* a, b: the member, or the item of a list. */
+static bool cn_message_equal_value(
+    const connect_type_t *type, const connect_field_t *field, const char *a, const char *b, uint32_t depth) {
+    switch (field->kind) {
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_GROUP: {
+        const void *sub_a = a, *sub_b = b;
+        if (!(field->flags & CONNECT_FIELD_REPEATED)) {
+            memcpy(&sub_a, a, sizeof sub_a);
+            memcpy(&sub_b, b, sizeof sub_b);
+        }
+        return cn_message_equal_sub(type->types[field->type], sub_a, sub_b, depth);
+    }
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES: {
+        connect_str_t text_a, text_b;
+        memcpy(&text_a, a, sizeof text_a);
+        memcpy(&text_b, b, sizeof text_b);
+        return connect_str_equal(text_a, text_b);
+    }
+    case CONNECT_KIND_DOUBLE: {
+        double number_a, number_b;
+        memcpy(&number_a, a, sizeof number_a);
+        memcpy(&number_b, b, sizeof number_b);
+        return !(number_a < number_b) && !(number_a > number_b) && (number_a != number_a) == (number_b != number_b);
+    }
+    case CONNECT_KIND_FLOAT: {
+        float number_a, number_b;
+        memcpy(&number_a, a, sizeof number_a);
+        memcpy(&number_b, b, sizeof number_b);
+        return !(number_a < number_b) && !(number_a > number_b) && (number_a != number_a) == (number_b != number_b);
+    }
+    default: return memcmp(a, b, cn_message_scalar_size(field->kind)) == 0;
+    }
+}
+
+/* Puts the entries of a map that count, the last ones of their keys, in the order of these. Returns how many. */
+static size_t cn_message_map_sort(const connect_type_t *entry, const char **sorted, cn_message_list_t list) {
+    size_t i, count = 0;
+    cn_map_key_sort(entry, sorted, list);
+    for (i = 0; i < list.count; i++)
+        if (i + 1 == list.count || cn_map_key_compare(entry, sorted[i], sorted[i + 1]) != 0)
+            sorted[count++] = sorted[i];
+    return count;
+}
+
+/* sorted: has room for the entries of both. */
+static bool cn_message_equal_sorted(
+    const connect_type_t *entry, const char **sorted, cn_message_list_t a, cn_message_list_t b, uint32_t depth) {
+    const connect_field_t *value = &entry->fields[1];
+    const char **sorted_b = sorted + a.count;
+    const size_t count = cn_message_map_sort(entry, sorted, a);
+    size_t i;
+    if (count != cn_message_map_sort(entry, sorted_b, b)) return false;
+    for (i = 0; i < count; i++)
+        if (cn_map_key_compare(entry, sorted[i], sorted_b[i]) != 0) return false;
+    for (i = 0; i < count; i++)
+        if (!cn_message_equal_value(entry, value, sorted[i] + value->offset, sorted_b[i] + value->offset, depth))
+            return false;
+    return true;
+}
+
+/* Looks for each entry in the other map. */
+static bool cn_message_equal_small(
+    const connect_type_t *entry, cn_message_list_t a, cn_message_list_t b, uint32_t depth) {
+    const connect_field_t *key = &entry->fields[0], *value = &entry->fields[1];
+    size_t i, count_a = 0, count_b = 0;
+    for (i = 0; i < a.count; i++)
+        count_a += !cn_map_key_again(entry, a, i);
+    for (i = 0; i < b.count; i++)
+        count_b += !cn_map_key_again(entry, b, i);
+    if (count_a != count_b) return false;
+    for (i = 0; i < a.count; i++) {
+        const char *item = (const char *)a.items + i * entry->size, *other;
+        if (cn_map_key_again(entry, a, i)) continue;
+        other = cn_map_key_find(entry, b, item + key->offset);
+        if (!other || !cn_message_equal_value(entry, value, item + value->offset, other + value->offset, depth))
+            return false;
+    }
+    return true;
+}
+
+static bool cn_message_equal_map(
+    const connect_type_t *entry, cn_message_list_t a, cn_message_list_t b, uint32_t depth) {
+    const size_t count = a.count + b.count;
+    const char **sorted = NULL;
+    bool equal;
+    if (count > CN_MESSAGE_MAP_SMALL && count < SIZE_MAX / sizeof *sorted)
+        sorted = (const char **)cn_mem_acquire(NULL, count * sizeof *sorted);
+    if (!sorted) return cn_message_equal_small(entry, a, b, depth);
+    equal = cn_message_equal_sorted(entry, sorted, a, b, depth);
+    cn_mem_release(NULL, (void *)sorted);
+    return equal;
+}
+
+static bool cn_message_equal_list(
+    const connect_type_t *type, const connect_field_t *field, const char *a, const char *b, uint32_t depth) {
+    const size_t size = cn_message_value_size(type, field);
+    cn_message_list_t list_a, list_b;
+    size_t i;
+    memcpy(&list_a, a, sizeof list_a);
+    memcpy(&list_b, b, sizeof list_b);
+    if (field->flags & CONNECT_FIELD_MAP) return cn_message_equal_map(type->types[field->type], list_a, list_b, depth);
+    if (list_a.count != list_b.count) return false;
+    for (i = 0; i < list_a.count; i++)
+        if (!cn_message_equal_value(
+                type, field, (const char *)list_a.items + i * size, (const char *)list_b.items + i * size, depth))
+            return false;
+    return true;
+}
+
+/* The spans may be cut at different places. */
+static bool cn_message_equal_unknown(connect_str_list_t a, connect_str_list_t b) {
+    size_t i_a = 0, i_b = 0, done_a = 0, done_b = 0, len = cn_message_unknown_size(a);
+    if (len != cn_message_unknown_size(b)) return false;
+    while (len) {
+        size_t part = CN_MIN(a.items[i_a].len - done_a, b.items[i_b].len - done_b);
+        if (part && memcmp(a.items[i_a].data + done_a, b.items[i_b].data + done_b, part) != 0) return false;
+        len -= part;
+        done_a += part;
+        done_b += part;
+        if (done_a == a.items[i_a].len) {
+            i_a++;
+            done_a = 0;
+        }
+        if (done_b == b.items[i_b].len) {
+            i_b++;
+            done_b = 0;
+        }
+    }
+    return true;
+}
+
+static bool cn_message_equal_deep(const connect_type_t *type, const char *a, const char *b, uint32_t depth) {
+    size_t i;
+    for (i = 0; i < type->field_count; i++) {
+        const connect_field_t *field = &type->fields[i];
+        if (!type->is_map_entry) {
+            bool has = cn_message_has(field, a);
+            if (has != cn_message_has(field, b)) return false;
+            if (!has) continue;
+        }
+        if (field->flags & CONNECT_FIELD_REPEATED
+                ? !cn_message_equal_list(type, field, a + field->offset, b + field->offset, depth)
+                : !cn_message_equal_value(type, field, a + field->offset, b + field->offset, depth))
+            return false;
+    }
+    if (type->keeps_unknown) {
+        connect_str_list_t unknown_a, unknown_b;
+        memcpy(&unknown_a, a + type->unknown, sizeof unknown_a);
+        memcpy(&unknown_b, b + type->unknown, sizeof unknown_b);
+        return cn_message_equal_unknown(unknown_a, unknown_b);
+    }
+    return true;
+}
+
+bool connect_message_equal(const connect_type_t *type, const void *a, const void *b) {
+    return cn_message_equal_deep(type, (const char *)a, (const char *)b, CN_MESSAGE_DEPTH_COPY);
 }
 
 /* #### src/codec/pb.h ############################################################################################## */
@@ -5127,15 +5191,14 @@ static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
 
 /* Makes room in a list for `more` items. */
 static CN_APART bool cn_pb_list_grow(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+    const size_t left = d->memory_left / size;
     cn_message_list_t list;
-    size_t capacity, wanted, twice;
+    size_t capacity, wanted;
     char *block = NULL;
     memcpy(&list, member, sizeof list);
     capacity = cn_pb_capacity(&list);
-    wanted = list.count + more;
-    twice = capacity * 2;
-    if (wanted < twice && (twice - capacity) <= d->memory_left / size) wanted = twice;
-    if ((wanted - capacity) > d->memory_left / size) {
+    wanted = CN_MAX(list.count + more, capacity + cn_message_list_growth(capacity, left));
+    if (wanted - capacity > left) {
         cn_pb_exhausted(d, at, "decoded elements need more than memory_max");
         return false;
     }
@@ -6966,20 +7029,36 @@ CN_PRIVATE bool cn_extension_has(const connect_extension_t *extension, const voi
     return false;
 }
 
-/* Puts parts together: the first as it stands, more in the arena. */
-static bool cn_extension_join(connect_str_t *all, connect_str_t part, connect_arena_t *arena) {
-    char *joined;
-    if (!all->data) {
-        *all = part;
-        return true;
+/* The records of an extension, one behind the other: an only one where it stands, several in the arena. *all is absent
+   if there is none. Returns false: out of memory. */
+static bool cn_extension_join(
+    const connect_extension_t *extension, const void *message, connect_str_t *all, connect_arena_t *arena) {
+    cn_extension_scan_t scan;
+    connect_record_t record;
+    connect_str_t item;
+    size_t count = 0, len = 0;
+    char *to;
+    *all = cn_str(NULL, 0);
+    cn_extension_scan(&scan, extension, message);
+    while (cn_extension_next(&scan, &record)) {
+        if (!cn_extension_is(extension, &record, &item)) continue;
+        *all = extension->extendee->is_message_set ? item : scan.bytes;
+        if (all->len > SIZE_MAX / 4 - len) return false;
+        len += all->len;
+        count++;
     }
-    if (part.len > SIZE_MAX / 4 - all->len) return false;
-    joined = (char *)cn_arena_raw(arena, all->len + part.len);
-    if (!joined) return false;
-    if (all->len) memcpy(joined, all->data, all->len);
-    if (part.len) memcpy(joined + all->len, part.data, part.len);
-    all->data = joined;
-    all->len += part.len;
+    if (count < 2) return true;
+    to = (char *)cn_arena_raw(arena, len);
+    if (!to) return false;
+    *all = cn_str(to, len);
+    cn_extension_scan(&scan, extension, message);
+    while (cn_extension_next(&scan, &record)) {
+        connect_str_t part = scan.bytes;
+        if (!cn_extension_is(extension, &record, &item)) continue;
+        if (extension->extendee->is_message_set) part = item;
+        if (part.len) memcpy(to, part.data, part.len);
+        to += part.len;
+    }
     return true;
 }
 
@@ -6988,17 +7067,10 @@ bool connect_extension_get(
     const connect_type_t *type = extension->holder;
     const connect_field_t *field = cn_extension_field(extension);
     connect_codec_options_t options = CONNECT_DEFAULTS;
-    connect_str_t all = {NULL, 0}, item;
-    cn_extension_scan_t scan;
-    connect_record_t record;
+    connect_str_t all;
     void *sub;
     connect_message_init(type, holder);
-    cn_extension_scan(&scan, extension, message);
-    while (cn_extension_next(&scan, &record)) {
-        if (!cn_extension_is(extension, &record, &item)) continue;
-        if (!cn_extension_join(&all, extension->extendee->is_message_set ? item : scan.bytes, arena)) return false;
-    }
-    if (!all.data) return false;
+    if (!cn_extension_join(extension, message, &all, arena) || !all.data) return false;
     options.partial = true;
     if (!extension->extendee->is_message_set)
         return connect_message_decode(type, holder, all, arena, &options, NULL) && cn_message_has(field, holder);
@@ -9440,9 +9512,11 @@ typedef struct cn_pbjson_items_t { /* a list that grows; its capacity is paid fo
 } cn_pbjson_items_t;
 
 static CN_APART bool cn_pbjson_items_grow(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list) {
-    size_t capacity = list->capacity ? list->capacity * 2 : CN_MAX((size_t)64 / list->size, (size_t)2);
+    const size_t left = (size_t)CN_MIN(decoder->memory_left / list->size, (uint64_t)SIZE_MAX);
+    const size_t first = CN_MIN(CN_MAX((size_t)64 / list->size, (size_t)2), left);
+    const size_t growth = list->capacity ? cn_message_list_growth(list->capacity, left) : first;
+    const size_t capacity = list->capacity + CN_MAX(growth, (size_t)1);
     char *items;
-    if ((capacity - list->capacity) > decoder->memory_left / list->size) capacity = list->capacity + 1;
     if (!cn_pbjson_pay(decoder, (capacity - list->capacity) * list->size)) return false;
     items = (char *)cn_arena_grow(decoder->arena, list->items, list->capacity * list->size, capacity * list->size);
     if (!items) return cn_pbjson_fail_memory(decoder);
@@ -28025,6 +28099,7 @@ const char *connect_build_info(void) {
 #undef CN_MAX
 #undef CN_MESSAGE_DEPTH
 #undef CN_MESSAGE_DEPTH_COPY
+#undef CN_MESSAGE_MAP_SMALL
 #undef CN_MESSAGE_MEMORY
 #undef CN_METER_HEAD
 #undef CN_MIN

@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 b0787d2a17319917. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 dd05b46885176350. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -6140,11 +6140,24 @@ static const char *const gen_names_macros[] = {
     "SCHAR_MIN UCHAR_MAX UINT_MAX ULONG_MAX ULLONG_MAX USHRT_MAX SSIZE_MAX PATH_MAX NAME_MAX PIPE_BUF IOV_MAX OPEN_MAX "
     "ARG_MAX PAGE_SIZE INT8_MAX INT8_MIN INT16_MAX INT16_MIN INT32_MAX INT32_MIN INT64_MAX INT64_MIN UINT8_MAX "
     "UINT16_MAX UINT32_MAX UINT64_MAX SIZE_MAX PTRDIFF_MAX PTRDIFF_MIN INTPTR_MAX UINTPTR_MAX WCHAR_MAX WCHAR_MIN ",
-    " st_atime st_mtime st_ctime s6_addr h_addr sa_handler sa_sigaction si_pid si_uid si_addr si_value si_status "
-    "si_band "
-    "d_fileno ifr_name ifr_addr sigmask sigev_notify_function O_RDONLY O_WRONLY O_RDWR O_CREAT O_EXCL O_APPEND AF_INET "
-    "AF_INET6 AF_UNIX AF_UNSPEC SOCK_STREAM SOCK_DGRAM MSG_PEEK NI_MAXHOST INADDR_ANY LOCK_SH LOCK_EX LOCK_UN LOG_INFO "
-    "LOG_DEBUG LOG_ERR LOG_WARNING DEBUG NDEBUG ERROR __FILE__ __LINE__ __func__ interface near far min max ",
+    " st_atime st_mtime st_ctime s6_addr s6_addr16 s6_addr32 h_addr h_errno math_errhandling sa_handler sa_sigaction "
+    "si_addr si_addr_lsb si_arch si_band si_call_addr si_fd si_int si_lower si_overrun si_pid si_pkey si_ptr si_status "
+    "si_stime si_syscall si_timerid si_uid si_upper si_utime si_value sigmask sigev_notify_attributes "
+    "sigev_notify_function sched_priority d_fileno ifa_broadaddr ifa_dstaddr ifc_buf ifc_req ifr_addr ifr_bandwidth "
+    "ifr_broadaddr ifr_data ifr_dstaddr ifr_flags ifr_hwaddr ifr_ifindex ifr_map ifr_metric ifr_mtu ifr_name "
+    "ifr_netmask ifr_newname ifr_qlen ifr_slave ",
+    " O_RDONLY O_WRONLY O_RDWR O_CREAT O_EXCL O_APPEND O_TRUNC O_NONBLOCK F_OK R_OK W_OK X_OK AF_INET AF_INET6 AF_UNIX "
+    "AF_UNSPEC SOCK_STREAM SOCK_DGRAM SOCK_RAW IPPROTO_IP IPPROTO_IPV6 IPPROTO_ICMP IPPROTO_TCP IPPROTO_UDP "
+    "IPPROTO_RAW "
+    "SHUT_RD SHUT_WR SHUT_RDWR MSG_PEEK NI_MAXHOST INADDR_ANY INADDR_NONE TCP_ESTABLISHED TCP_SYN_SENT TCP_SYN_RECV "
+    "TCP_FIN_WAIT1 TCP_FIN_WAIT2 TCP_TIME_WAIT TCP_CLOSE TCP_CLOSE_WAIT TCP_LAST_ACK TCP_LISTEN TCP_CLOSING "
+    "TCP_NODELAY "
+    "HOST_NOT_FOUND NO_ADDRESS NO_DATA NO_RECOVERY TRY_AGAIN LOCK_SH LOCK_EX LOCK_UN LOG_EMERG LOG_ALERT LOG_CRIT "
+    "LOG_ERR LOG_WARNING LOG_NOTICE LOG_INFO LOG_DEBUG LOG_USER LOG_KERN LOG_MAIL LOG_DAEMON LOG_AUTH SCHED_FIFO "
+    "SCHED_RR SCHED_OTHER PROT_NONE PROT_READ PROT_WRITE PROT_EXEC MAP_SHARED MAP_PRIVATE CLOCK_REALTIME "
+    "CLOCK_MONOTONIC POLLIN POLLOUT POLLERR POLLHUP POLL_IN POLL_OUT POLL_ERR POLL_HUP BIG_ENDIAN LITTLE_ENDIAN "
+    "PDP_ENDIAN BYTE_ORDER STDIN_FILENO STDOUT_FILENO STDERR_FILENO NSIG HZ NODEV CS DS ES FS GS SS M_PI M_E LC_ALL "
+    "FAR NEAR DEBUG NDEBUG ERROR __FILE__ __LINE__ __func__ interface near far min max ",
 };
 static const char *const gen_names_others[] = {
     /* at file scope only */

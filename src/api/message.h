@@ -141,7 +141,8 @@ CONNECT_API connect_str_t connect_message_encode_text(const connect_type_t *type
 /* Returns how many bytes connect_message_encode would write; with options->deterministic it writes less if a map has a
    key twice. */
 CONNECT_API size_t connect_message_size(const connect_type_t *type, const void *message);
-/* Tells whether two messages are equal: maps in any order, unknown fields byte by byte, NaN equals NaN. */
+/* Tells whether two messages are equal: maps in any order, unknown fields byte by byte, NaN equals NaN. Sorts maps of
+   more than a few entries, in memory of libc's malloc; takes quadratic time for them if there is none. */
 CONNECT_API bool connect_message_equal(const connect_type_t *type, const void *a, const void *b);
 /* Copies deeply: `to` then points into the arena only. Returns false if it does not fit; `to` is then as after init. */
 CONNECT_API bool connect_message_copy(const connect_type_t *type, void *to, const void *from, connect_arena_t *arena);
@@ -163,7 +164,7 @@ CONNECT_API const void *connect_message_get(const connect_type_t *type, const vo
 /* Sets a field and its presence. value_or_null: of the member's C type, copied flat; NULL clears the field. */
 CONNECT_API void connect_message_set(const connect_type_t *type, void *message, const connect_field_t *field,
     const void *value_or_null);
-/* Finds the entry of a map field by a key of the key's C type; NULL if there is none. */
+/* Finds the entry of a map field by a key of the key's C type, looking at each; NULL if there is none. */
 CONNECT_API const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number,
     const void *key);
 /* Reads an extension out of the unknown fields into a struct of its holder type. Returns false: absent or bad. */

@@ -1,5 +1,6 @@
 #include "codec/extension.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "codec/message.h"
 
 /* Extensions: fields that another file adds to a message. Their records stay among the unknown fields, in the order in
@@ -86,20 +87,36 @@ CN_PRIVATE bool cn_extension_has(const connect_extension_t *extension, const voi
     return false;
 }
 
-/* Puts parts together: the first as it stands, more in the arena. */
-static bool cn_extension_join(connect_str_t *all, connect_str_t part, connect_arena_t *arena) {
-    char *joined;
-    if (!all->data) {
-        *all = part;
-        return true;
+/* The records of an extension, one behind the other: an only one where it stands, several in the arena. *all is absent
+   if there is none. Returns false: out of memory. */
+static bool cn_extension_join(
+    const connect_extension_t *extension, const void *message, connect_str_t *all, connect_arena_t *arena) {
+    cn_extension_scan_t scan;
+    connect_record_t record;
+    connect_str_t item;
+    size_t count = 0, len = 0;
+    char *to;
+    *all = cn_str(NULL, 0);
+    cn_extension_scan(&scan, extension, message);
+    while (cn_extension_next(&scan, &record)) {
+        if (!cn_extension_is(extension, &record, &item)) continue;
+        *all = extension->extendee->is_message_set ? item : scan.bytes;
+        if (all->len > SIZE_MAX / 4 - len) return false;
+        len += all->len;
+        count++;
     }
-    if (part.len > SIZE_MAX / 4 - all->len) return false;
-    joined = (char *)cn_arena_raw(arena, all->len + part.len);
-    if (!joined) return false;
-    if (all->len) memcpy(joined, all->data, all->len);
-    if (part.len) memcpy(joined + all->len, part.data, part.len);
-    all->data = joined;
-    all->len += part.len;
+    if (count < 2) return true;
+    to = (char *)cn_arena_raw(arena, len);
+    if (!to) return false;
+    *all = cn_str(to, len);
+    cn_extension_scan(&scan, extension, message);
+    while (cn_extension_next(&scan, &record)) {
+        connect_str_t part = scan.bytes;
+        if (!cn_extension_is(extension, &record, &item)) continue;
+        if (extension->extendee->is_message_set) part = item;
+        if (part.len) memcpy(to, part.data, part.len);
+        to += part.len;
+    }
     return true;
 }
 
@@ -108,17 +125,10 @@ bool connect_extension_get(
     const connect_type_t *type = extension->holder;
     const connect_field_t *field = cn_extension_field(extension);
     connect_codec_options_t options = CONNECT_DEFAULTS;
-    connect_str_t all = {NULL, 0}, item;
-    cn_extension_scan_t scan;
-    connect_record_t record;
+    connect_str_t all;
     void *sub;
     connect_message_init(type, holder);
-    cn_extension_scan(&scan, extension, message);
-    while (cn_extension_next(&scan, &record)) {
-        if (!cn_extension_is(extension, &record, &item)) continue;
-        if (!cn_extension_join(&all, extension->extendee->is_message_set ? item : scan.bytes, arena)) return false;
-    }
-    if (!all.data) return false;
+    if (!cn_extension_join(extension, message, &all, arena) || !all.data) return false;
     options.partial = true;
     if (!extension->extendee->is_message_set)
         return connect_message_decode(type, holder, all, arena, &options, NULL) && cn_message_has(field, holder);

@@ -1,14 +1,13 @@
 #include "codec/map_key.h"
 
-/* The keys of maps in order: for deterministic output, and to find keys that stand twice. Sorted by a heap sort, which
+/* The keys of maps: found one by one, and in order, for deterministic output, to find keys that stand twice, and to
+   compare maps. Sorted by a heap sort, which
    takes no memory but the pointers and has no input that makes it slow. Of entries with the same key the last in memory
    is the one that counts, so places decide where keys are equal. */
 
-CN_PRIVATE int cn_map_key_compare(const connect_type_t *entry, const char *a, const char *b) {
-    const connect_field_t *key = &entry->fields[0];
-    a += key->offset;
-    b += key->offset;
-    switch (key->kind) {
+/* a, b: keys. */
+static int cn_map_key_order(uint8_t kind, const char *a, const char *b) {
+    switch (kind) {
     case CONNECT_KIND_STRING: {
         connect_str_t text_a, text_b;
         int order;
@@ -48,6 +47,11 @@ CN_PRIVATE int cn_map_key_compare(const connect_type_t *entry, const char *a, co
         return (number_a > number_b) - (number_a < number_b);
     }
     }
+}
+
+CN_PRIVATE int cn_map_key_compare(const connect_type_t *entry, const char *a, const char *b) {
+    const connect_field_t *key = &entry->fields[0];
+    return cn_map_key_order(key->kind, a + key->offset, b + key->offset);
 }
 
 /* Entries in memory order where keys are equal, so that the last of them is the one that counts. */
@@ -97,4 +101,21 @@ CN_PRIVATE bool cn_map_key_again(const connect_type_t *entry, cn_message_list_t 
     for (i = index + 1; i < list.count; i++)
         if (cn_map_key_compare(entry, items + index * entry->size, items + i * entry->size) == 0) return true;
     return false;
+}
+
+CN_PRIVATE const char *cn_map_key_find(const connect_type_t *entry, cn_message_list_t list, const char *key) {
+    const connect_field_t *field = &entry->fields[0];
+    while (list.count-- > 0) {
+        const char *item = (const char *)list.items + list.count * entry->size;
+        if (cn_map_key_order(field->kind, item + field->offset, key) == 0) return item;
+    }
+    return NULL;
+}
+
+const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number, const void *key) {
+    const connect_field_t *field = cn_message_field_number(type, number);
+    cn_message_list_t list;
+    if (!field || !(field->flags & CONNECT_FIELD_MAP)) return NULL;
+    memcpy(&list, (const char *)message + field->offset, sizeof list);
+    return cn_map_key_find(type->types[field->type], list, (const char *)key);
 }

@@ -10,3 +10,5 @@ CN_PRIVATE void cn_map_key_sort(const connect_type_t *entry, const char **entrie
 CN_PRIVATE bool cn_map_key_ascend(const connect_type_t *entry, cn_message_list_t list);
 /* Whether an entry behind this one has the same key; looks at each, so it is for few. */
 CN_PRIVATE bool cn_map_key_again(const connect_type_t *entry, cn_message_list_t list, size_t index);
+/* The last entry with the key that stands at `key`; NULL: none. */
+CN_PRIVATE const char *cn_map_key_find(const connect_type_t *entry, cn_message_list_t list, const char *key);

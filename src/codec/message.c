@@ -2,8 +2,8 @@
 #include "base/str.h"
 #include "codec/message.h"
 
-/* Messages as plain structs, seen through their tables: defaults, presence, equality, deep copy and merge, access by
-   name. The C member of each kind is said at the head of section 3 of the public declarations.
+/* Messages as plain structs, seen through their tables: defaults, presence, deep copy and merge, access by name. The C
+   member of each kind is said at the head of section 3 of the public declarations.
 
    Presence, in this order: REPEATED: count is not 0; HAS: the bool at `presence`; ONEOF: the int32_t at `presence` is
    the field's number; messages, groups and NULLABLE text: the pointer is not NULL; else: the value's bits are not all
@@ -13,7 +13,7 @@
    Members are read and written by memcpy at their offsets: no assumption on aliasing, and pointers to const messages,
    which the arena holds, become writable without a cast.
 
-   Recursion (equal, copy, merge) ends at CN_MESSAGE_DEPTH_COPY: deeper messages are not equal, and do not copy. */
+   Recursion (copy, merge) ends at CN_MESSAGE_DEPTH_COPY: deeper messages do not copy. */
 
 static const connect_type_t *cn_message_type_of(const connect_type_t *type, const connect_field_t *field) {
     return type->types[field->type];
@@ -55,159 +55,18 @@ CN_PRIVATE bool cn_message_enum_has(const connect_enum_t *type, int32_t number) 
     return cn_message_enum_index(type, number) < type->count;
 }
 
+CN_PRIVATE size_t cn_message_unknown_size(connect_str_list_t unknown) {
+    size_t i, size = 0;
+    for (i = 0; i < unknown.count; i++)
+        size += unknown.items[i].len;
+    return size;
+}
+
 void connect_message_init(const connect_type_t *type, void *message) {
     if (type->defaults)
         memcpy(message, type->defaults, type->size);
     else
         memset(message, 0, type->size);
-}
-
-/* ---- Equality ---- */
-
-static bool cn_message_equal_deep(const connect_type_t *type, const char *a, const char *b, uint32_t depth);
-
-static bool cn_message_equal_sub(const connect_type_t *type, const void *a, const void *b, uint32_t depth) {
-    if (a == b) return true;
-    if (a && b) return depth > 0 && cn_message_equal_deep(type, (const char *)a, (const char *)b, depth - 1);
-    return connect_message_size(type, a ? a : b) == 0; /* what is NULL in a oneof is an empty message */
-}
-
-/* a, b: the member, or the item of a list. */
-static bool cn_message_equal_value(
-    const connect_type_t *type, const connect_field_t *field, const char *a, const char *b, uint32_t depth) {
-    switch (field->kind) {
-    case CONNECT_KIND_MESSAGE:
-    case CONNECT_KIND_GROUP: {
-        const void *sub_a = a, *sub_b = b;
-        if (!(field->flags & CONNECT_FIELD_REPEATED)) {
-            memcpy(&sub_a, a, sizeof sub_a);
-            memcpy(&sub_b, b, sizeof sub_b);
-        }
-        return cn_message_equal_sub(cn_message_type_of(type, field), sub_a, sub_b, depth);
-    }
-    case CONNECT_KIND_STRING:
-    case CONNECT_KIND_BYTES: {
-        connect_str_t text_a, text_b;
-        memcpy(&text_a, a, sizeof text_a);
-        memcpy(&text_b, b, sizeof text_b);
-        return connect_str_equal(text_a, text_b);
-    }
-    case CONNECT_KIND_DOUBLE: {
-        double number_a, number_b;
-        memcpy(&number_a, a, sizeof number_a);
-        memcpy(&number_b, b, sizeof number_b);
-        return !(number_a < number_b) && !(number_a > number_b) && (number_a != number_a) == (number_b != number_b);
-    }
-    case CONNECT_KIND_FLOAT: {
-        float number_a, number_b;
-        memcpy(&number_a, a, sizeof number_a);
-        memcpy(&number_b, b, sizeof number_b);
-        return !(number_a < number_b) && !(number_a > number_b) && (number_a != number_a) == (number_b != number_b);
-    }
-    default: return memcmp(a, b, cn_message_scalar_size(field->kind)) == 0;
-    }
-}
-
-/* The last entry with the key that stands at `key`; NULL: none. */
-static const char *cn_message_map_find(const connect_type_t *entry, cn_message_list_t list, const char *key) {
-    const connect_field_t *key_field = &entry->fields[0];
-    while (list.count-- > 0) {
-        const char *item = (const char *)list.items + list.count * entry->size;
-        if (cn_message_equal_value(entry, key_field, item + key_field->offset, key, 0)) return item;
-    }
-    return NULL;
-}
-
-/* Every entry of `a` that counts is in `b`; how many count is given back, too. */
-static bool cn_message_map_within(
-    const connect_type_t *entry, cn_message_list_t a, cn_message_list_t b, size_t *counted, uint32_t depth) {
-    size_t i;
-    *counted = 0;
-    for (i = 0; i < a.count; i++) {
-        const char *item = (const char *)a.items + i * entry->size, *key = item + entry->fields[0].offset, *other;
-        const connect_field_t *value = &entry->fields[1];
-        if (cn_message_map_find(entry, a, key) != item) continue;
-        other = cn_message_map_find(entry, b, key);
-        if (!other || !cn_message_equal_value(entry, value, item + value->offset, other + value->offset, depth))
-            return false;
-        ++*counted;
-    }
-    return true;
-}
-
-static bool cn_message_equal_list(
-    const connect_type_t *type, const connect_field_t *field, const char *a, const char *b, uint32_t depth) {
-    size_t size = cn_message_value_size(type, field), i, counted_a, counted_b;
-    cn_message_list_t list_a, list_b;
-    memcpy(&list_a, a, sizeof list_a);
-    memcpy(&list_b, b, sizeof list_b);
-    if (list_a.count == list_b.count) {
-        for (i = 0; i < list_a.count; i++)
-            if (!cn_message_equal_value(
-                    type, field, (const char *)list_a.items + i * size, (const char *)list_b.items + i * size, depth))
-                break;
-        if (i == list_a.count) return true;
-    }
-    if (!(field->flags & CONNECT_FIELD_MAP)) return false;
-    return cn_message_map_within(cn_message_type_of(type, field), list_a, list_b, &counted_a, depth) &&
-        cn_message_map_within(cn_message_type_of(type, field), list_b, list_a, &counted_b, depth) &&
-        counted_a == counted_b;
-}
-
-static size_t cn_message_unknown_len(connect_str_list_t list) {
-    size_t i, len = 0;
-    for (i = 0; i < list.count; i++)
-        len += list.items[i].len;
-    return len;
-}
-
-/* The spans may be cut at different places. */
-static bool cn_message_equal_unknown(connect_str_list_t a, connect_str_list_t b) {
-    size_t i_a = 0, i_b = 0, done_a = 0, done_b = 0, len = cn_message_unknown_len(a);
-    if (len != cn_message_unknown_len(b)) return false;
-    while (len) {
-        size_t part = CN_MIN(a.items[i_a].len - done_a, b.items[i_b].len - done_b);
-        if (part && memcmp(a.items[i_a].data + done_a, b.items[i_b].data + done_b, part) != 0) return false;
-        len -= part;
-        done_a += part;
-        done_b += part;
-        if (done_a == a.items[i_a].len) {
-            i_a++;
-            done_a = 0;
-        }
-        if (done_b == b.items[i_b].len) {
-            i_b++;
-            done_b = 0;
-        }
-    }
-    return true;
-}
-
-static bool cn_message_equal_deep(const connect_type_t *type, const char *a, const char *b, uint32_t depth) {
-    size_t i;
-    for (i = 0; i < type->field_count; i++) {
-        const connect_field_t *field = &type->fields[i];
-        if (!type->is_map_entry) {
-            bool has = cn_message_has(field, a);
-            if (has != cn_message_has(field, b)) return false;
-            if (!has) continue;
-        }
-        if (field->flags & CONNECT_FIELD_REPEATED
-                ? !cn_message_equal_list(type, field, a + field->offset, b + field->offset, depth)
-                : !cn_message_equal_value(type, field, a + field->offset, b + field->offset, depth))
-            return false;
-    }
-    if (type->keeps_unknown) {
-        connect_str_list_t unknown_a, unknown_b;
-        memcpy(&unknown_a, a + type->unknown, sizeof unknown_a);
-        memcpy(&unknown_b, b + type->unknown, sizeof unknown_b);
-        return cn_message_equal_unknown(unknown_a, unknown_b);
-    }
-    return true;
-}
-
-bool connect_message_equal(const connect_type_t *type, const void *a, const void *b) {
-    return cn_message_equal_deep(type, (const char *)a, (const char *)b, CN_MESSAGE_DEPTH_COPY);
 }
 
 /* ---- Copy and merge ---- */
@@ -284,7 +143,7 @@ static bool cn_message_merge_unknown(char *to, const char *from, connect_arena_t
     char *bytes;
     size_t len, i;
     memcpy(&more, from, sizeof more);
-    len = cn_message_unknown_len(more);
+    len = cn_message_unknown_size(more);
     if (!len) return true;
     memcpy(&list, to, sizeof list);
     items = (connect_str_t *)cn_arena_raw(arena, (list.count + 1) * sizeof *items);
@@ -396,14 +255,6 @@ void connect_message_set(
         const bool has = false;
         memcpy((char *)message + field->presence, &has, sizeof has);
     }
-}
-
-const void *connect_message_map_get(const connect_type_t *type, const void *message, uint32_t number, const void *key) {
-    const connect_field_t *field = cn_message_field_number(type, number);
-    cn_message_list_t list;
-    if (!field || !(field->flags & CONNECT_FIELD_MAP)) return NULL;
-    memcpy(&list, (const char *)message + field->offset, sizeof list);
-    return cn_message_map_find(cn_message_type_of(type, field), list, (const char *)key);
 }
 
 const char *connect_enum_name(const connect_enum_t *type, int32_t number) {

@@ -105,10 +105,19 @@ static inline void cn_message_mark(const connect_field_t *field, void *message) 
     }
 }
 
+/* By how many items a full list grows while it is read, `left` being how many the budget still has. It doubles, but
+   leaves half of that for what else is to come; however, a step is never so small that moving the list over and over
+   costs more than the list. */
+static inline size_t cn_message_list_growth(size_t capacity, size_t left) {
+    return CN_MIN(CN_MIN(capacity, left), CN_MAX(left / 2, capacity / 8));
+}
+
 /* Finds a field by its number; NULL if there is none. */
 CN_PRIVATE const connect_field_t *cn_message_field_number(const connect_type_t *type, uint32_t number);
 /* Tells whether an enum names a number. */
 CN_PRIVATE bool cn_message_enum_has(const connect_enum_t *type, int32_t number);
+/* How many bytes the unknown fields of a message have. */
+CN_PRIVATE size_t cn_message_unknown_size(connect_str_list_t unknown);
 /* The slot of a name in name_slots: name_slots[0] is log2 of how many slots follow it (1 to 15), and each of these is
    0, empty, or 1 + a field's index. The generator calls the same formula. */
 CN_PRIVATE size_t cn_message_name_slot(connect_str_t name, uint32_t seed, unsigned bits);

@@ -248,15 +248,14 @@ static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
 
 /* Makes room in a list for `more` items. */
 static CN_APART bool cn_pb_list_grow(cn_pb_decoder_t *d, char *member, size_t size, size_t more, const char *at) {
+    const size_t left = d->memory_left / size;
     cn_message_list_t list;
-    size_t capacity, wanted, twice;
+    size_t capacity, wanted;
     char *block = NULL;
     memcpy(&list, member, sizeof list);
     capacity = cn_pb_capacity(&list);
-    wanted = list.count + more;
-    twice = capacity * 2;
-    if (wanted < twice && (twice - capacity) <= d->memory_left / size) wanted = twice;
-    if ((wanted - capacity) > d->memory_left / size) {
+    wanted = CN_MAX(list.count + more, capacity + cn_message_list_growth(capacity, left));
+    if (wanted - capacity > left) {
         cn_pb_exhausted(d, at, "decoded elements need more than memory_max");
         return false;
     }

@@ -336,9 +336,11 @@ typedef struct cn_pbjson_items_t { /* a list that grows; its capacity is paid fo
 } cn_pbjson_items_t;
 
 static CN_APART bool cn_pbjson_items_grow(cn_pbjson_decoder_t *decoder, cn_pbjson_items_t *list) {
-    size_t capacity = list->capacity ? list->capacity * 2 : CN_MAX((size_t)64 / list->size, (size_t)2);
+    const size_t left = (size_t)CN_MIN(decoder->memory_left / list->size, (uint64_t)SIZE_MAX);
+    const size_t first = CN_MIN(CN_MAX((size_t)64 / list->size, (size_t)2), left);
+    const size_t growth = list->capacity ? cn_message_list_growth(list->capacity, left) : first;
+    const size_t capacity = list->capacity + CN_MAX(growth, (size_t)1);
     char *items;
-    if ((capacity - list->capacity) > decoder->memory_left / list->size) capacity = list->capacity + 1;
     if (!cn_pbjson_pay(decoder, (capacity - list->capacity) * list->size)) return false;
     items = (char *)cn_arena_grow(decoder->arena, list->items, list->capacity * list->size, capacity * list->size);
     if (!items) return cn_pbjson_fail_memory(decoder);

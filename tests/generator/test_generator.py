@@ -358,6 +358,33 @@ class Good(Case):
             "meet.c",
         )
 
+    def test_fields_named_as_macros(self):
+        """Whatever system headers come before the generated one; in capitals fields are rare, and macros many."""
+        headers = (
+            "arpa/inet.h complex.h ctype.h dirent.h errno.h fcntl.h fenv.h ifaddrs.h inttypes.h locale.h math.h net/if.h "
+            "netdb.h netinet/in.h netinet/tcp.h poll.h pthread.h sched.h setjmp.h signal.h stdarg.h stdbool.h stddef.h "
+            "stdint.h stdio.h stdlib.h string.h strings.h sys/ioctl.h sys/mman.h sys/socket.h sys/stat.h sys/sysmacros.h "
+            "sys/time.h sys/types.h sys/un.h sys/wait.h termios.h time.h unistd.h wchar.h"
+        )
+        includes = "".join("#include <%s>\n" % name for name in headers.split())
+        self.write("system.h", includes)
+        gnu = [CC, "-std=gnu99", "-D_GNU_SOURCE"]
+        macros = run(gnu + ["-dM", "-E", os.path.join(self.folder, "system.h")]).stdout
+        names = sorted(set(re.findall(r"(?m)^#define ([a-z]\w*)", macros)))
+        self.assertGreater(len(names), 60)
+        self.write(
+            "m.proto",
+            'syntax = "proto3"; package m;'
+            + "".join("message M%d { optional int32 %s = 1; }" % (i, name) for i, name in enumerate(names))
+            + "".join("message N%d { oneof o { int32 %s = 1; } }" % (i, name) for i, name in enumerate(names)),
+        )
+        self.generate("m.proto")
+        self.compile(
+            gnu + ["-Wall", "-Werror", "-DCONNECT_GENERATED_IMPLEMENTATION", "-I", INCLUDE, "-I", self.folder, "-c"],
+            includes + '#include "m.connect.h"\n',
+            "macros.c",
+        )
+
     def test_names_of_helpers(self):
         """Names of functions in the headers of well-known types are taken."""
         helpers = set()

@@ -1,5 +1,9 @@
 /* The interop client of connect.h: checks what README.md says, against any server of it.
-   client --url http://HOST:PORT --protocol connect|grpc|grpcweb --http 1|2 --codec proto|json [--tls bearssl|openssl] */
+   client --url http://HOST:PORT --protocol connect|grpc|grpcweb --http 1|2 --codec proto|json [--tls bearssl|openssl]
+     [--compression gzip|zstd]       of the requests that are compressed; default gzip
+     [--received gzip|zstd|identity] how the server answers these; default as they came
+     [--exchange duplex|half|refused] what the server makes of streams in both directions; default duplex over HTTP/2,
+                                     half duplex over HTTP/1.1 */
 #define CONNECT_IMPLEMENTATION
 #define CONNECT_OPENSSL_IMPLEMENTATION
 #include "telemetry.connect.h"
@@ -13,6 +17,7 @@ static connect_loop_t *loop;
 static connect_arena_t arena;
 static connect_error_t error;
 static int failures;
+static const char *compression = "gzip", *received = "", *exchange = "";
 static char why[1000]; /* of the check that runs; "": all is well */
 
 static bool is(connect_str_t value, const char *wanted) {
@@ -241,6 +246,128 @@ static void check_watch_left(void) {
     check_boiler(0);
 }
 
+static acme_telemetry_v1_Reading upload_reading(uint64_t i) {
+    acme_telemetry_v1_Reading reading = CONNECT_DEFAULTS;
+    reading.sensor = connect_str_of(i % 3 ? "boiler" : "roof");
+    reading.sequence = i;
+    return reading;
+}
+static void check_upload(void) {
+    const acme_telemetry_v1_UploadSummary_PerSensorEntry *roof, *boiler;
+    acme_telemetry_v1_UploadSummary summary;
+    connect_call_t *call = acme_telemetry_v1_Telemetry_Upload(client, NULL, NULL, &error);
+    connect_io_t io = call ? CONNECT_IO_OK : CONNECT_IO_ERROR;
+    uint64_t i;
+    for (i = 0; io == CONNECT_IO_OK && i < 300; i++) {
+        acme_telemetry_v1_Reading reading = upload_reading(i);
+        io = acme_telemetry_v1_Telemetry_Upload_send_request_wait(call, &reading, &error);
+    }
+    if (io == CONNECT_IO_OK) {
+        connect_call_finish(call, CONNECT_OK, NULL);
+        io = acme_telemetry_v1_Telemetry_Upload_receive_wait(call, &summary, &arena, &error);
+    }
+    if (io == CONNECT_IO_OK) {
+        roof = acme_telemetry_v1_UploadSummary_per_sensor_get(&summary, connect_str_of("roof"));
+        boiler = acme_telemetry_v1_UploadSummary_per_sensor_get(&summary, connect_str_of("boiler"));
+        expect(summary.taken == 300 && summary.per_sensor.count == 2, "not 300 readings of two sensors");
+        expect(roof && roof->value == 100 && boiler && boiler->value == 200, "not 100 and 200 readings");
+        io = acme_telemetry_v1_Telemetry_Upload_receive_wait(call, &summary, &arena, &error);
+    }
+    if (io != CONNECT_IO_END) wrong_error("no good end");
+    connect_call_free(call);
+}
+
+/* Sends commands; in full duplex each waits for the result of the one before. */
+static void check_exchange(void) {
+    const bool duplex = strcmp(exchange, "duplex") == 0;
+    connect_call_t *call = acme_telemetry_v1_Telemetry_Exchange(client, NULL, NULL, &error);
+    connect_io_t io = call ? CONNECT_IO_OK : CONNECT_IO_ERROR;
+    acme_telemetry_v1_Command command = CONNECT_DEFAULTS;
+    acme_telemetry_v1_CommandResult result;
+    uint64_t sent = 0, got = 0;
+    while (io == CONNECT_IO_OK && got < 20) {
+        if (sent < 20) {
+            command.id = ++sent;
+            command.actuator = connect_str_of(sent == 7 ? "jammed" : "valve");
+            io = acme_telemetry_v1_Telemetry_Exchange_send_request_wait(call, &command, &error);
+            if (sent == 20) connect_call_finish(call, CONNECT_OK, NULL);
+        }
+        if (io != CONNECT_IO_OK || (!duplex && sent < 20)) continue;
+        io = acme_telemetry_v1_Telemetry_Exchange_receive_wait(call, &result, &arena, &error);
+        if (io != CONNECT_IO_OK) break;
+        expect(result.id == ++got, "not the next result");
+        expect((result.fault && result.fault->code == 3) == (got == 7), "a fault, or none");
+    }
+    if (io == CONNECT_IO_OK) io = acme_telemetry_v1_Telemetry_Exchange_receive_wait(call, &result, &arena, &error);
+    if (strcmp(exchange, "refused") == 0) { /* 505, which Connect has no code for */
+        expect(got == 0, "a result");
+        if (io != CONNECT_IO_ERROR || error.code != CONNECT_UNKNOWN) wrong_error("unknown");
+    } else if (io != CONNECT_IO_END) {
+        wrong_error("no good end");
+    }
+    connect_call_free(call);
+}
+
+typedef struct ending {
+    int times;
+    connect_code_t code;
+    bool from_peer, is_right;
+    char compression[16];
+    connect_task_t task;
+    connect_call_t *call;
+} ending;
+static void read_done(connect_call_t *call, const acme_telemetry_v1_Reading *response_or_null,
+    const connect_error_t *error_or_null, void *user) {
+    ending *e = (ending *)user;
+    e->times++;
+    e->code = error_or_null ? error_or_null->code : CONNECT_OK;
+    e->from_peer = error_or_null && error_or_null->from_peer;
+    e->is_right = response_or_null && response_or_null->raw_frame.len == 50005;
+    snprintf(e->compression, sizeof e->compression, "%s", connect_call_info(call)->compression_received);
+}
+/* A compressed request, and what its answer is compressed with. */
+static void check_compression(void) {
+    acme_telemetry_v1_ReadRequest request = CONNECT_DEFAULTS;
+    connect_call_options_t options = CONNECT_DEFAULTS;
+    ending e = CONNECT_DEFAULTS;
+    char *echo = CONNECT_NEW(&arena, char, 50005);
+    if (!echo) return;
+    memset(echo, 'z', 50005);
+    memcpy(echo, "echo ", 5);
+    request.sensor.data = echo;
+    request.sensor.len = 50005;
+    options.compression = compression;
+    if (!acme_telemetry_v1_Telemetry_Read_with(client, &request, read_done, &e, &options, &error)) {
+        wrong_error("not started");
+        return;
+    }
+    while (!e.times && connect_loop_run(loop, 1000)) {}
+    expect(e.times == 1 && e.code == CONNECT_OK && e.is_right, "another answer");
+    if (strcmp(e.compression, received) != 0) {
+        wrong("the answer's compression is ");
+        snprintf(why + strlen(why), sizeof why - strlen(why), "%s, not %s", e.compression, received);
+    }
+}
+
+static void cancel_now(void *arg) {
+    connect_call_finish(((ending *)arg)->call, CONNECT_CANCELED, NULL);
+}
+/* A call that was left ends at once, here; the connection goes on. */
+static void check_cancel(void) {
+    acme_telemetry_v1_ReadRequest request = CONNECT_DEFAULTS;
+    ending e = CONNECT_DEFAULTS;
+    request.sensor = connect_str_of("slow");
+    e.call = acme_telemetry_v1_Telemetry_Read(client, &request, read_done, &e, &error);
+    if (!e.call) {
+        wrong_error("not started");
+        return;
+    }
+    connect_loop_after(loop, &e.task, 100, cancel_now, &e);
+    while (!e.times && connect_loop_run(loop, 1000)) {}
+    expect(e.times == 1 && e.code == CONNECT_CANCELED && !e.from_peer, "not canceled, once, here");
+    check_boiler(0);
+}
+
 static const struct check {
     const char *name;
     void (*run)(void);
@@ -259,6 +386,10 @@ static const struct check {
     {"watch-1000", check_watch_long},
     {"watch-fails", check_watch_fails},
     {"watch-left", check_watch_left},
+    {"upload", check_upload},
+    {"exchange", check_exchange},
+    {"compression", check_compression},
+    {"cancel", check_cancel},
 };
 
 int main(int argc, char **argv) {
@@ -273,6 +404,9 @@ int main(int argc, char **argv) {
         if (strcmp(argv[arg], "--protocol") == 0) protocol = argv[arg + 1];
         if (strcmp(argv[arg], "--http") == 0) http = argv[arg + 1];
         if (strcmp(argv[arg], "--codec") == 0) options.codec = argv[arg + 1];
+        if (strcmp(argv[arg], "--compression") == 0) compression = argv[arg + 1];
+        if (strcmp(argv[arg], "--received") == 0) received = argv[arg + 1];
+        if (strcmp(argv[arg], "--exchange") == 0) exchange = argv[arg + 1];
     }
     if (strcmp(protocol, "connect") == 0) options.protocol = CONNECT_PROTOCOL_CONNECT;
     if (strcmp(protocol, "grpc") == 0) options.protocol = CONNECT_PROTOCOL_GRPC;
@@ -280,6 +414,8 @@ int main(int argc, char **argv) {
     if (strcmp(http, "1") == 0) options.http = CONNECT_HTTP_1;
     if (strcmp(http, "2") == 0) options.http = CONNECT_HTTP_2;
     options.timeout_ms = 10000;
+    if (!received[0]) received = compression;
+    if (!exchange[0]) exchange = options.http == CONNECT_HTTP_1 ? "half" : "duplex";
     if (engine[0]) {
         tls.identity.certificate = connect_str_of("build/certificates/client.pem");
         tls.identity.private_key = connect_str_of("build/certificates/client.key");

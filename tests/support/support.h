@@ -49,8 +49,8 @@ static SUPPORT_UNUSED void guarded_free(guarded *g) {
 
 /* ---- Failing allocator: counts, and fails allocation number fail_at (from 0) once, or all from there on ---- */
 typedef struct failing_allocator {
-    connect_allocator_t allocator; /* give &f.allocator to the library */
-    size_t calls, live, fail_at, largest; /* largest: block asked for */
+    connect_allocator_t allocator;               /* give &f.allocator to the library */
+    size_t calls, live, fail_at, largest, taken; /* largest: block asked for; taken: bytes, all together */
     bool sticky, fired;
 } failing_allocator;
 
@@ -58,6 +58,7 @@ static SUPPORT_UNUSED bool failing_now(failing_allocator *f, size_t size) {
     bool fail = f->calls == f->fail_at || (f->sticky && f->calls > f->fail_at);
     f->calls++;
     if (size > f->largest) f->largest = size;
+    f->taken += size;
     f->fired = f->fired || fail;
     return fail;
 }

@@ -56,6 +56,30 @@ static void test_get(void **state) {
     assert_false(count.has_value);
 }
 
+/* Many records that do not stand together are put together at once: the arena takes no more than they have. */
+static void test_get_many(void **state) {
+    static const char pair[] = "\xA2\x06\x01z\xF0\x3F\x01"; /* the extension, and an unknown field */
+    const size_t count = 20000, len = count * (sizeof pair - 1);
+    char *bytes = (char *)malloc(len);
+    failing_allocator f;
+    connect_arena_t own;
+    test_legacy_Base base;
+    test_legacy_code code;
+    size_t i;
+    (void)state;
+    assert_non_null(bytes);
+    for (i = 0; i < count; i++)
+        memcpy(bytes + i * (sizeof pair - 1), pair, sizeof pair - 1);
+    base = base_of(cn_str(bytes, len));
+    failing_init(&f, SIZE_MAX, false);
+    connect_arena_init(&own, NULL, 0, &f.allocator);
+    assert_true(connect_extension_get(&test_legacy_code_extension, &base, &code, &own));
+    assert_true(connect_str_equal(code.value, connect_str_of("z")));
+    assert_in_range(f.taken, 1, 2 * len);
+    connect_arena_free(&own);
+    free(bytes);
+}
+
 static void test_get_merges(void **state) {
     test_legacy_Base base = base_of(BYTES("\xBA\x06\x02\x08\x05"
                                           "\xB2\x06\x02\x01\x02"
@@ -219,6 +243,7 @@ static void test_out_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_get, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_get_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_get_merges, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_get_bad, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_set, set_up, tear_down),

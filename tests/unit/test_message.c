@@ -1,6 +1,7 @@
 #define CONNECT_IMPLEMENTATION
 #include "connect.h"
 
+#include "kinds.connect.h"
 #include "tests/support/alltypes.h"
 #include "tests/support/support.h"
 #include <math.h>
@@ -244,6 +245,79 @@ static void test_equal_maps(void **state) {
     assert_false(connect_message_equal(&all_types_type, &b, &a));
 }
 
+/* Large maps are sorted: looking for each of 100,000 entries in the other map took minutes. */
+static void test_equal_large_maps(void **state) {
+    enum { count = 100000 };
+    all_map_int32_int32_entry *up = (all_map_int32_int32_entry *)malloc((count + 1) * sizeof *up),
+                              *down = (all_map_int32_int32_entry *)malloc((count + 1) * sizeof *down);
+    all_types a = all_types_defaults, b = all_types_defaults;
+    const clock_t begin = clock();
+    int32_t i;
+    (void)state;
+    assert_non_null(up);
+    assert_non_null(down);
+    for (i = 0; i < count; i++) {
+        up[i].key = down[count - 1 - i].key = i;
+        up[i].value = down[count - 1 - i].value = 3 * i;
+    }
+    up[count] = down[count] = up[0]; /* a key again */
+    a.map_int32_int32.items = up;
+    b.map_int32_int32.items = down;
+    a.map_int32_int32.count = b.map_int32_int32.count = count;
+    assert_true(connect_message_equal(&all_types_type, &a, &b));
+    a.map_int32_int32.count++;
+    assert_true(connect_message_equal(&all_types_type, &a, &b));
+    b.map_int32_int32.count++;
+    assert_true(connect_message_equal(&all_types_type, &a, &b));
+    up[count].value++; /* the last of a key counts */
+    assert_false(connect_message_equal(&all_types_type, &a, &b));
+    up[0].value = up[count].value;
+    up[count].value--;
+    assert_true(connect_message_equal(&all_types_type, &a, &b));
+    up[count / 2].value++;
+    assert_false(connect_message_equal(&all_types_type, &a, &b));
+    up[count / 2].value--;
+    up[count / 2].key = count;
+    assert_false(connect_message_equal(&all_types_type, &a, &b));
+    a.map_int32_int32.items = down;
+    a.map_int32_int32.count -= 2;
+    assert_false(connect_message_equal(&all_types_type, &a, &b));
+    assert_true(clock() - begin < 10 * CLOCKS_PER_SEC);
+    free(up);
+    free(down);
+}
+
+/* Maps in maps: a value that is looked at twice at each level would take 2 to the power of their depth. */
+static void test_equal_maps_in_maps(void **state) {
+    enum { depth = 60 };
+    static const connect_str_t keys[2] = {{"x", 1}, {"y", 1}};
+    test_kinds_Maps a[depth], b[depth];
+    test_kinds_Maps_MapsEntry entries_a[depth][2], entries_b[depth][2];
+    const clock_t begin = clock();
+    size_t i, k;
+    (void)state;
+    memset(a, 0, sizeof a);
+    memset(b, 0, sizeof b);
+    for (i = 0; i + 1 < depth; i++) {
+        for (k = 0; k < 2; k++) {
+            entries_a[i][k].key = entries_b[i][1 - k].key = keys[k];
+            entries_a[i][k].value = k ? &a[depth - 1] : &a[i + 1];
+            entries_b[i][1 - k].value = k ? &b[depth - 1] : &b[i + 1];
+        }
+        a[i].maps.items = entries_a[i];
+        b[i].maps.items = entries_b[i];
+        a[i].maps.count = b[i].maps.count = 2;
+    }
+    assert_true(connect_message_equal(&test_kinds_Maps_type, a, b));
+    b[depth - 1].by_int32.items = (const test_kinds_Maps_ByInt32Entry[1]){{1, 2}};
+    b[depth - 1].by_int32.count = 1;
+    entries_b[depth - 2][0].value = entries_b[depth - 2][1].value = &b[depth - 1];
+    for (i = 0; i + 2 < depth; i++)
+        entries_b[i][0].value = &a[depth - 1]; /* only the deepest differ */
+    assert_false(connect_message_equal(&test_kinds_Maps_type, a, b));
+    assert_true(clock() - begin < 10 * CLOCKS_PER_SEC);
+}
+
 static void test_equal_unknown_and_null(void **state) {
     static const connect_str_t whole[1] = {{"\x9A\x01\x01\x61\x98\x01\x05", 7}},
                                parts[4] = {{"\x9A\x01\x01\x61", 4}, {NULL, 0}, {"\x98", 1}, {"\x01\x05", 2}},
@@ -442,6 +516,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {TEST(test_init), TEST(test_get_and_set), TEST(test_every_field_by_name),
         TEST(test_name_slots), TEST(test_equal_differs), TEST(test_equal_numbers), TEST(test_equal_maps),
+        TEST(test_equal_large_maps), TEST(test_equal_maps_in_maps),
         TEST(test_equal_unknown_and_null), TEST(test_copy_is_deep), TEST(test_merge_is_concatenation),
         TEST(test_copy_too_deep), TEST(test_out_of_memory), TEST(test_map_get), TEST(test_enums), TEST(test_schema)};
     return cmocka_run_group_tests(tests, NULL, NULL);

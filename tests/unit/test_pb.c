@@ -633,6 +633,27 @@ static void test_interleaved_lists(void **state) {
     assert_int_equal(m.unknown_fields.count, 20000);
 }
 
+/* When memory_max is near, lists that take turns are not moved for every item: what the arena takes stays bounded. */
+static void test_interleaved_lists_at_the_end_of_memory(void **state) {
+    connect_str_t bytes = repeat(hex("BA03 00 C203 00"), 60000);
+    connect_codec_options_t options = CONNECT_DEFAULTS;
+    connect_error_t error;
+    failing_allocator f;
+    connect_arena_t own;
+    all_types m;
+    (void)state;
+    for (options.memory_max = 1000000; options.memory_max < 2000000; options.memory_max += 10007) {
+        failing_init(&f, SIZE_MAX, false);
+        connect_arena_init(&own, NULL, 0, &f.allocator);
+        if (connect_message_decode(&all_types_type, &m, bytes, &own, &options, &error))
+            assert_int_equal(m.repeated_string.count + m.repeated_bytes.count, 120000);
+        else
+            assert_int_equal(error.code, CONNECT_RESOURCE_EXHAUSTED);
+        assert_in_range(f.taken, 1, 8 * (size_t)options.memory_max);
+        connect_arena_free(&own);
+    }
+}
+
 static void test_long_lists(void **state) {
     all_types m, again;
     connect_error_t error;
@@ -1229,10 +1250,10 @@ int main(void) {
         TEST(test_split_message), TEST(test_oneof), TEST(test_unknown_fields), TEST(test_closed_enum), TEST(test_maps),
         TEST(test_maps_of_texts), TEST(test_malformed), TEST(test_truncated_everywhere),
         TEST(test_slack_is_not_content), TEST(test_depth), TEST(test_memory), TEST(test_interleaved_lists),
-        TEST(test_long_lists), TEST(test_required), TEST(test_merge_option), TEST(test_copy_option),
-        TEST(test_everything), TEST(test_every_window), TEST(test_end_of_arena), TEST(test_packed_lengths),
-        TEST(test_no_malloc_when_repeated), TEST(test_fixed_arena), TEST(test_encode_fails), TEST(test_null_messages),
-        TEST(test_deterministic), TEST(test_writer_and_reader), TEST(test_reader_malformed), TEST(test_writer_large),
-        TEST(test_out_of_memory), TEST(test_random_damage)};
+        TEST(test_interleaved_lists_at_the_end_of_memory), TEST(test_long_lists), TEST(test_required),
+        TEST(test_merge_option), TEST(test_copy_option), TEST(test_everything), TEST(test_every_window),
+        TEST(test_end_of_arena), TEST(test_packed_lengths), TEST(test_no_malloc_when_repeated), TEST(test_fixed_arena),
+        TEST(test_encode_fails), TEST(test_null_messages), TEST(test_deterministic), TEST(test_writer_and_reader),
+        TEST(test_reader_malformed), TEST(test_writer_large), TEST(test_out_of_memory), TEST(test_random_damage)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

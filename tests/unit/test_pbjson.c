@@ -190,9 +190,11 @@ static const connect_type_t wkt_empty_type = {.full_name = "google.protobuf.Empt
 #define KNOWN_SINGLE(X) \
     X(1, any, wkt_any) \
     X(2, timestamp, wkt_time) \
-    X(3, duration, wkt_time) X(4, mask, wkt_mask) X(5, structure, wkt_struct) X(6, value, wkt_value) \
-        X(7, list, wkt_list) X(8, int32, wkt_int32) X(9, int64, wkt_int64) X(10, double, wkt_double) \
-            X(11, string, wkt_string) X(12, bytes, wkt_bytes) X(13, bool, wkt_bool) X(14, empty, wkt_empty)
+    X(3, duration, wkt_time) \
+    X(4, mask, wkt_mask) \
+    X(5, structure, wkt_struct) X(6, value, wkt_value) X(7, list, wkt_list) X(8, int32, wkt_int32) \
+        X(9, int64, wkt_int64) X(10, double, wkt_double) X(11, string, wkt_string) X(12, bytes, wkt_bytes) \
+            X(13, bool, wkt_bool) X(14, empty, wkt_empty)
 typedef struct known {
 #define KNOWN_MEMBER(number, name, ctype) const ctype *a_##name;
     KNOWN_SINGLE(KNOWN_MEMBER)
@@ -512,6 +514,41 @@ static void test_many_keys(void **state) {
             }
             connect_arena_reset(&arena);
         }
+    connect_arena_free(&arena);
+    free(text);
+}
+
+/* A peer chooses the order of the keys, and how many there are: reading and writing must not look for each in all. */
+static void test_a_hundred_thousand_keys(void **state) {
+    enum { count = 100000 };
+    char *text = (char *)malloc(20 * count), *at;
+    connect_codec_options_t options = CONNECT_DEFAULTS;
+    connect_arena_t arena = CONNECT_DEFAULTS;
+    connect_error_t error;
+    all_types message, back;
+    connect_str_t json, bytes;
+    const clock_t begin = clock();
+    int i;
+    (void)state;
+    assert_non_null(text);
+    at = text + sprintf(text, "{\"mapInt32Int32\":{\"-1\":0");
+    for (i = count; i > 0; i--)
+        at += sprintf(at, ",\"%d\":%d", i, i);
+    strcpy(at, "}}");
+    assert_true(connect_message_decode_json(&all_types_type, &message, connect_str_of(text), &arena, NULL, &error));
+    assert_int_equal(message.map_int32_int32.count, count + 1);
+    for (i = 0; i < 2; i++) {
+        options.deterministic = i;
+        json = connect_message_encode_json(&all_types_type, &message, &arena, &options, &error);
+        assert_int_equal(json.len, strlen(text));
+        bytes = connect_message_encode(&all_types_type, &message, &arena, &options, &error);
+        assert_non_null(bytes.data);
+        assert_true(connect_message_decode(&all_types_type, &back, bytes, &arena, NULL, &error));
+        assert_true(connect_message_equal(&all_types_type, &message, &back));
+    }
+    strcpy(at, ",\"77\":0}}");
+    assert_false(connect_message_decode_json(&all_types_type, &back, connect_str_of(text), &arena, NULL, &error));
+    assert_true(clock() - begin < 10 * CLOCKS_PER_SEC);
     connect_arena_free(&arena);
     free(text);
 }
@@ -1060,6 +1097,38 @@ static void test_memory_max(void **state) {
     check_with(&all_types_type, text, text, &options);
 }
 
+/* When memory_max is near, a list that cannot grow in place is not moved for every item: what the arena takes stays
+   bounded. */
+static void test_list_at_the_end_of_memory(void **state) {
+    static const char item[] = ",\"\\u0041\""; /* unescaped behind the list in the arena */
+    const size_t count = 60000, item_len = sizeof item - 1;
+    char *text = (char *)malloc(100 + count * item_len), *at = text;
+    connect_codec_options_t options = with_schema();
+    connect_error_t error;
+    failing_allocator f;
+    connect_arena_t arena;
+    all_types m;
+    size_t i;
+    (void)state;
+    assert_non_null(text);
+    at += sprintf(at, "{\"repeatedString\":[\"\"");
+    for (i = 0; i < count; i++, at += item_len)
+        memcpy(at, item, item_len);
+    at += sprintf(at, "]}");
+    for (options.memory_max = 500000; options.memory_max < 1000000; options.memory_max += 10007) {
+        failing_init(&f, SIZE_MAX, false);
+        connect_arena_init(&arena, NULL, 0, &f.allocator);
+        if (connect_message_decode_json(
+                &all_types_type, &m, cn_str(text, (size_t)(at - text)), &arena, &options, &error))
+            assert_int_equal(m.repeated_string.count, 1 + count);
+        else
+            assert_int_equal(error.code, CONNECT_RESOURCE_EXHAUSTED);
+        assert_in_range(f.taken, 1, 12 * (size_t)options.memory_max);
+        connect_arena_free(&arena);
+    }
+    free(text);
+}
+
 /* ---- Cuts, random bytes, allocations ---- */
 
 static const char wide_text[] =
@@ -1216,6 +1285,7 @@ int main(void) {
         cmocka_unit_test(test_refused_values),
         cmocka_unit_test(test_twice),
         cmocka_unit_test(test_many_keys),
+        cmocka_unit_test(test_a_hundred_thousand_keys),
         cmocka_unit_test(test_last_entry_counts),
         cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_name_slots),
@@ -1235,6 +1305,7 @@ int main(void) {
         cmocka_unit_test(test_error_paths),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_memory_max),
+        cmocka_unit_test(test_list_at_the_end_of_memory),
         cmocka_unit_test(test_every_cut_is_refused),
         cmocka_unit_test(test_random_changes),
         cmocka_unit_test(test_allocations),

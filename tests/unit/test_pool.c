@@ -496,6 +496,102 @@ static void test_refusals(void **state) {
     }
 }
 
+/* The DATA of one stream, out of all that a client has sent. */
+static bytes data_of(const bytes *up, uint32_t stream) {
+    bytes data = {NULL, 0, 0};
+    size_t at, len;
+    bytes_text(&data, "");
+    for (at = 24; at + 9 <= up->len; at += 9 + len) {
+        const unsigned char *f = (const unsigned char *)up->data + at;
+        len = (size_t)f[0] << 16 | (size_t)f[1] << 8 | f[2];
+        if (f[3] == 0 && f[8] == stream) bytes_add(&data, f + 9, len);
+    }
+    return data;
+}
+/* Nobody takes what the client sends, so that the wire would be full. */
+static void settle_wire(town *t) {
+    pair_link *link = &t->p.links[0];
+    do {
+        link->up.arrived = link->up.sent.len;
+        link->client_dirty = true;
+        town_settle(t);
+    } while (link->up.arrived < link->up.sent.len);
+}
+/* REFUSED_STREAM after the request, or as much of it as the windows allow, was sent: where one message is asked with, it
+   is still here, and goes out whole a second time; also if responses are a stream. What the application has sent by
+   itself is gone, and the call ends. */
+static void test_refused_after_request(void **state) {
+    static const size_t sizes[] = {1, 100000};
+    size_t size;
+    int kind, grpc;
+    (void)state;
+    for (kind = 0; kind < 4; kind++) {
+        for (grpc = 0; grpc < 2; grpc++) {
+            for (size = 0; size < 2; size++) {
+                const bool held = kind == CONNECT_UNARY || kind == CONNECT_SERVER_STREAM;
+                char *text = (char *)calloc(1, sizes[size] + 1);
+                connect_error_t error;
+                connect_call_t *call;
+                bytes first, second, *down;
+                town t;
+                town_call c;
+                note n;
+                memset(text, 'x', sizes[size]);
+                memset(&n, 0, sizeof n);
+                memset(&c, 0, sizeof c);
+                n.text = connect_str_of(text);
+                town_init(&t, 1, CONNECT_HTTP_2);
+                t.places[0].mode = TOWN_MUTE;
+                t.options.protocol = grpc ? CONNECT_PROTOCOL_GRPC : CONNECT_PROTOCOL_CONNECT;
+                town_build(&t);
+                call = connect_client_start(t.p.client, &note_methods[kind], &town_call_events, &c, NULL, &error);
+                assert_non_null(call);
+                if (!held) assert_int_equal(connect_call_send(call, &n), CONNECT_IO_OK);
+                if (held) connect_call_finish(call, CONNECT_OK, &n);
+                settle_wire(&t);
+                down = &t.p.links[0].down.sent;
+                h2_frame(down, 4, 0, 0, NULL, 0);
+                settle_wire(&t);
+                h2_frame(down, 3, 0, 1, "\0\0\0\7", 4);
+                h2_frame(down, 8, 0, 0, "\0\2\0\0", 4); /* the connection's window, twice more */
+                settle_wire(&t);
+                first = data_of(&t.p.links[0].up.sent, 1);
+                assert_int_equal(first.len, sizes[size] > 65535 ? 65535 : first.len);
+                assert_true(first.len > sizes[0]);
+                assert_int_equal(c.closed, !held);
+                if (held) {
+                    h2_frame(down, 8, 0, 3, "\0\1\0\0", 4);
+                    settle_wire(&t);
+                    second = data_of(&t.p.links[0].up.sent, 3);
+                    assert_true(second.len > sizes[size]);
+                    assert_memory_equal(first.data, second.data, first.len);
+                    assert_int_equal(second.data[second.len - 1], 'x');
+                    h2_headers(down, 0, 3,
+                        grpc                        ? ":status: 200\ncontent-type: application/grpc\n"
+                            : kind == CONNECT_UNARY ? ":status: 200\ncontent-type: application/proto\n"
+                                                    : ":status: 200\ncontent-type: application/connect+proto\n");
+                    if (grpc || kind != CONNECT_UNARY) h2_frame(down, 0, 0, 3, "\0\0\0\0\2\x10\5", 7);
+                    if (grpc)
+                        h2_headers(down, 1, 3, "grpc-status: 0\n");
+                    else if (kind == CONNECT_UNARY)
+                        h2_frame(down, 0, 1, 3, "\x10\5", 2);
+                    else
+                        h2_frame(down, 0, 1, 3, "\2\0\0\0\2{}", 7);
+                    settle_wire(&t);
+                    assert_true(ok(c) && c.messages == 1 && c.from == 5 && c.opened == 1);
+                    bytes_free(&second);
+                } else {
+                    assert_int_equal(c.code, CONNECT_UNAVAILABLE);
+                }
+                assert_int_equal(t.places[0].dials, 1);
+                bytes_free(&first);
+                town_free(&t);
+                free(text);
+            }
+        }
+    }
+}
+
 /* HTTP/1.1: the server closes an idle connection in the moment it is used again. Before anything went out any call
    gets another connection; after that only one without side effects. */
 static void test_idle_close(void **state) {
@@ -754,7 +850,8 @@ int main(void) {
         cmocka_unit_test(test_backoff), cmocka_unit_test(test_time_limits), cmocka_unit_test(test_untold_time),
         cmocka_unit_test(test_opened_later), cmocka_unit_test(test_untold_rest), cmocka_unit_test(test_untold_pause),
         cmocka_unit_test(test_deadline), cmocka_unit_test(test_http1_connections), cmocka_unit_test(test_http2_streams),
-        cmocka_unit_test(test_goaway_with_calls), cmocka_unit_test(test_refusals), cmocka_unit_test(test_idle_close),
+        cmocka_unit_test(test_goaway_with_calls), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_refused_after_request), cmocka_unit_test(test_idle_close),
         cmocka_unit_test(test_keepalive), cmocka_unit_test(test_parent), cmocka_unit_test(test_names),
         cmocka_unit_test(test_no_name), cmocka_unit_test(test_late_answer), cmocka_unit_test(test_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	_ "google.golang.org/grpc/encoding/gzip" // registers it
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
