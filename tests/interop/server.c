@@ -1,6 +1,6 @@
 /* The interop server of connect.h: README.md says what it does. Prints "listens on 127.0.0.1:PORT"; SIGTERM ends it.
    With the argument http2 it speaks no HTTP/1.1; with bearssl or openssl it speaks TLS by that engine, and tells who the
-   client is. */
+   client is, if it has a certificate; `required` behind it: it must have one. */
 #define CONNECT_IMPLEMENTATION
 #define CONNECT_OPENSSL_IMPLEMENTATION
 #include "telemetry.connect.h"
@@ -266,13 +266,13 @@ static void on_sigterm(int sig) {
     connect_loop_post(loop, &stop, stop_now, server);
 }
 
-/* With the certificates of tests/tls/certificates.sh; a client's is optional. */
-static connect_tls_t *new_tls(const char *engine, connect_error_t *error) {
+/* With the certificates of tests/tls/certificates.sh. */
+static connect_tls_t *new_tls(const char *engine, connect_client_auth_t client_auth, connect_error_t *error) {
     connect_tls_options_t options = CONNECT_DEFAULTS;
     options.identity.certificate = text("build/certificates/server.pem");
     options.identity.private_key = text("build/certificates/server.key");
     options.trust_anchors = text("build/certificates/ca.pem");
-    options.client_auth = CONNECT_CLIENT_AUTH_OPTIONAL;
+    options.client_auth = client_auth;
     if (strcmp(engine, "openssl") == 0) options.engine = connect_openssl_engine();
     return connect_tls_new(&options, error);
 }
@@ -280,6 +280,7 @@ static connect_tls_t *new_tls(const char *engine, connect_error_t *error) {
 int main(int argc, char **argv) {
     const char *mode = argc > 1 ? argv[1] : "";
     const bool with_tls = strcmp(mode, "bearssl") == 0 || strcmp(mode, "openssl") == 0;
+    const bool with_client = argc > 2 && strcmp(argv[2], "required") == 0;
     connect_listen_options_t listen_options = CONNECT_DEFAULTS;
     static actuators all;
     acme_telemetry_v1_Telemetry_handlers handlers = CONNECT_DEFAULTS;
@@ -303,7 +304,9 @@ int main(int argc, char **argv) {
     options.loop = loop;
     options.no_http1 = strcmp(mode, "http2") == 0;
     server = loop ? connect_server_new(&options, &error) : NULL;
-    if (server && with_tls) listen_options.tls = new_tls(mode, &error);
+    if (server && with_tls) 
+        listen_options.tls =
+            new_tls(mode, with_client ? CONNECT_CLIENT_AUTH_REQUIRED : CONNECT_CLIENT_AUTH_OPTIONAL, &error);
     if (server && (!with_tls || listen_options.tls) &&
         acme_telemetry_v1_Telemetry_serve(server, &handlers, &all, NULL, &error))
         port = connect_server_listen(server, "127.0.0.1:0", &listen_options, &error);

@@ -23,6 +23,14 @@ func checkConnect(url, protocol string, httpVersion int, codec string, gzip bool
 	transport := &http.Transport{Protocols: new(http.Protocols)}
 	transport.Protocols.SetHTTP1(httpVersion == 1)
 	transport.Protocols.SetUnencryptedHTTP2(httpVersion == 2)
+	if certificates != "" {
+		var err error
+		if transport.TLSClientConfig, err = tlsConfig("client"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 2
+		}
+		transport.Protocols.SetHTTP2(httpVersion == 2)
+	}
 	var options []connect.ClientOption
 	switch protocol {
 	case "connect":

@@ -11,6 +11,7 @@ import (
 
 	"connectrpc.com/connect"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/metadata"
@@ -25,11 +26,20 @@ type grpcClient struct {
 }
 
 func checkGRPC(url string, compressed bool) int {
-	options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
+	creds := insecure.NewCredentials()
+	if certificates != "" {
+		config, err := tlsConfig("client")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 2
+		}
+		creds = credentials.NewTLS(config)
+	}
+	options := []grpc.DialOption{grpc.WithTransportCredentials(creds)}
 	if compressed {
 		options = append(options, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
 	}
-	conn, err := grpc.NewClient(strings.TrimPrefix(url, "http://"), options...)
+	conn, err := grpc.NewClient(url[strings.Index(url, "://")+len("://"):], options...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2

@@ -23,6 +23,7 @@ func main() {
 	httpVersion := flags.Int("http", 1, "1 or 2")
 	codec := flags.String("codec", "proto", "proto or json")
 	gzip := flags.Bool("gzip", false, "a client sends compressed")
+	flags.StringVar(&certificates, "tls", "", "speak TLS, with the certificates of tests/tls/certificates.sh in this folder")
 	flags.Parse(os.Args[2:])
 
 	switch os.Args[1] {
@@ -40,9 +41,9 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "peers connect-server | grpc-server [--addr HOST:PORT]")
-	fmt.Fprintln(os.Stderr, "peers connect-client --url URL [--protocol P] [--http 1|2] [--codec proto|json] [--gzip]")
-	fmt.Fprintln(os.Stderr, "peers grpc-client --url URL [--gzip]")
+	fmt.Fprintln(os.Stderr, "peers connect-server | grpc-server [--addr HOST:PORT] [--tls FOLDER]")
+	fmt.Fprintln(os.Stderr, "peers connect-client --url URL [--protocol P] [--http 1|2] [--codec proto|json] [--gzip] [--tls FOLDER]")
+	fmt.Fprintln(os.Stderr, "peers grpc-client --url URL [--gzip] [--tls FOLDER]")
 	os.Exit(2)
 }
 
