@@ -1,17 +1,24 @@
 # connect.h: one header and one generator; this file builds and runs everything around them. All output is in build/.
 #
-#   make demo     a server and a client, shown with curl, Connect, gRPC and gRPC-Web
-#   make test     everything that must hold, in less than ten minutes on two cores
-#   make conformance   the official Connect conformance suite, server and client
-#   make bench    speed against the floors, and of the codec against its peers, side by side
-#   make bench-tls     TLS, beside its engines alone
-#   make bench-gates   instruction counts and sizes against the committed ones
+#   make                       the generator, headers of the schemas in here, the library as an object
+#   make demo                  a server and a client, shown with curl, Connect, gRPC and gRPC-Web
+#   make test                  everything that must hold: 30 minutes on two cores
+#   make conformance           Connect's official suite, server and client
+#   make conformance-protobuf  protobuf's official suite
+#   make interop               calls from and to other implementations, and through proxies
+#   make bench                 speed, beside the floors and beside other libraries
+#   make bench-codec, bench-micro, bench-tls   parts of it
+#   make bench-gates           instruction counts and sizes, against the committed ones
+#   make clean                 removes build/
 #
-# Work on it:     make amalgamate | fuzz | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
-#                 make conformance-protobuf: the official suite of protobuf
-#                 make test-utf8-all: all 2^32 strings of four bytes; make other-architectures: 32 bits, big-endian
-# One test:       make build/passed/unit/test_json     or, under the sanitizers, build/passed/asan/test_json
-# Other compiler: make CC=clang unit
+# To work on it:
+#   make amalgamate            connect.h and connect_gen.c, of src/
+#   make unit, unit-asan, modules, build-matrix, other-systems, examples, footprint, fuzz   parts of `make test`
+#   make test-utf8-all         all 2^32 strings of four bytes
+#   make other-architectures   the codec with 32 bits, and big-endian
+#   make format                clang-format over all C files
+#   make build/passed/unit/test_json, build/passed/asan/test_json   one test; the second under the sanitizers
+#   make CC=clang unit         another compiler
 
 CC ?= cc
 PYTHON ?= python3
@@ -36,7 +43,8 @@ CODEC_PEERS := $(addprefix build/bench/codec/,protobuf_c nanopb protobuf_cpp upb
 CHECKS := $(addprefix build/passed/,amalgamation modules build-matrix other-systems examples footprint readme tls-idle \
     bench-build bench-gates conformance-protobuf bits32 $(addprefix unit/,$(UNIT)) $(addprefix asan/,$(UNIT)) $(SCRIPTS))
 # These measure time: nothing beside them.
-ALONE := $(addprefix build/passed/,tls-storm tls-peers interop h2spec h2specd faults demo conformance-server conformance-client conformance-server-odd)
+ALONE := $(addprefix build/passed/,tls-storm tls-peers interop h2spec h2specd faults demo conformance-server \
+    conformance-client conformance-server-odd conformance-server-openssl conformance-client-openssl)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -113,7 +121,8 @@ VARIANTS := kqueue memory odd
 $(foreach v,$(VARIANTS),build/unit/test_drivers_$v build/asan/test_drivers_$v): tests/unit/test_drivers.c
 build/unit/test_loop_kqueue build/asan/test_loop_kqueue: tests/unit/test_loop.c
 build/unit/test_tls_openssl build/asan/test_tls_openssl: tests/unit/test_tls.c connect_openssl.h
-build/unit/test_tls_openssl build/asan/test_tls_openssl: LIBS += -lssl -lcrypto
+build/unit/test_tls_refusals build/asan/test_tls_refusals: connect_openssl.h
+$(foreach v,openssl refusals,build/unit/test_tls_$v build/asan/test_tls_$v): LIBS += -lssl -lcrypto
 build/passed/unit/%: build/unit/%
 	@sh tests/check.sh unit/$* $<
 build/passed/asan/%: build/asan/%
@@ -146,7 +155,8 @@ build/passed/bench-build: $(BENCH)
 build/passed/interop: build/interop/server build/interop/client build/interop/peers build/interop/telemetry.pb \
     $(wildcard tests/interop/*/*) tests/interop/run.py
 	@TIMEOUT=900 sh tests/check.sh interop $(PYTHON) tests/interop/run.py
-build/passed/tls-peers: tests/tls/peers.py build/interop/server build/interop/client build/certificates/ca.pem
+build/passed/tls-peers: tests/tls/peers.py build/interop/server build/interop/client build/interop/peers \
+    build/interop/telemetry.pb build/certificates/ca.pem tests/interop/node/peers.mjs
 	@sh tests/check.sh tls-peers $(PYTHON) tests/tls/peers.py
 build/passed/bits32: build/private/connect.h build/gen/.done $(wildcard tests/bits32/*) tests/bits32.sh \
     tests/unit/test_lengths.c
@@ -199,8 +209,6 @@ other-architectures: build/private/connect.h build/gen/.done
 	@sh tests/setup/tools.sh
 	sh tests/other_architectures.sh
 
-# ---- Interop: ours in C, with sanitizers; and connect-go and grpc-go in one Go program ----
-
 # ---- Interop: ours in C, with sanitizers; connect-go and grpc-go in one Go program; the rest are scripts ----
 
 build/interop/server build/interop/client: LIBS += -lssl -lcrypto
@@ -216,7 +224,7 @@ build/interop/peers: $(wildcard tests/interop/go/*) examples/telemetry.proto tes
 
 # ---- Conformance: the official runner; its schema is read from the Go module that it is ----
 
-CONFORMANCE := $(foreach side,conformance-server conformance-client,$(side) $(side)-asan $(side)-odd)
+CONFORMANCE := $(foreach side,conformance-server conformance-client,$(side) $(side)-asan $(side)-odd $(side)-openssl)
 .PHONY: $(CONFORMANCE)
 conformance: $(CONFORMANCE)
 $(CONFORMANCE): setup
@@ -244,6 +252,15 @@ build/conformance/impl-asan.o: build/conformance/impl.c connect.h
 build/conformance/impl-odd.o: build/conformance/impl.c tests/support/odd_io.h connect.h
 	$(CC) -std=c99 $(CFLAGS) -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -include tests/support/odd_io.h -I. \
 	    -Ibuild/conformance/gen -c $< -o $@
+build/conformance/%-openssl.o: conformance/%.c conformance/common.h build/conformance/gen/.done connect.h \
+    connect_openssl.h
+	$(CC) -std=c99 $(CFLAGS) $(TEST_WARNINGS) -D_POSIX_C_SOURCE=200809L -DCONFORMANCE_OPENSSL -I. \
+	    -Ibuild/conformance/gen -c $< -o $@
+build/conformance/engine-openssl.o: connect.h connect_openssl.h | build/conformance/gen/.done
+	printf '#define CONNECT_OPENSSL_IMPLEMENTATION\n#include "connect.h"\n#include "connect_openssl.h"\n' | \
+	    $(CC) -std=c99 $(CFLAGS) -D_POSIX_C_SOURCE=200809L -I. -xc -c - -o $@
+build/conformance-%-openssl: build/conformance/%-openssl.o build/conformance/impl.o build/conformance/engine-openssl.o
+	$(CC) $^ -o $@ $(LIBS) -lssl -lcrypto
 build/conformance-%-asan: build/conformance/%-asan.o build/conformance/impl-asan.o
 	$(CC) $(SANITIZE) $^ -o $@ $(LIBS)
 build/conformance-%-odd: build/conformance/%.o build/conformance/impl-odd.o

@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 a702f82cfccd74ce. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 cffc78d9fbe02223. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -84,6 +84,9 @@
 #ifndef CONNECT_ENABLE_GRPC
 #define CONNECT_ENABLE_GRPC CONNECT_ENABLE_HTTP2
 #endif
+#ifndef CONNECT_ENABLE_GRPC_WEB /* over either HTTP version */
+#define CONNECT_ENABLE_GRPC_WEB (CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER)
+#endif
 #ifndef CONNECT_ENABLE_JSON /* messages as JSON; Connect's errors are JSON in any case */
 #define CONNECT_ENABLE_JSON 1
 #endif
@@ -122,6 +125,9 @@
 #endif
 #if defined(CONNECT_NO_GRPC) || defined(CONNECT_DISABLE_GRPC)
 #error "Write CONNECT_ENABLE_GRPC=0."
+#endif
+#if defined(CONNECT_NO_GRPC_WEB) || defined(CONNECT_DISABLE_GRPC_WEB)
+#error "Write CONNECT_ENABLE_GRPC_WEB=0."
 #endif
 #if defined(CONNECT_NO_JSON) || defined(CONNECT_DISABLE_JSON)
 #error "Write CONNECT_ENABLE_JSON=0."
@@ -1217,15 +1223,30 @@ static inline CN_HOT bool cn_mem_equal(const char *a, const char *b, size_t len)
 CN_PRIVATE void *cn_mem_acquire(const connect_allocator_t *allocator, size_t size);
 CN_PRIVATE void *cn_mem_resize(const connect_allocator_t *allocator, void *block, size_t size);
 CN_PRIVATE void cn_mem_release(const connect_allocator_t *allocator, void *block);
+/* Zeroes secrets, also where nobody looks any more. */
+CN_PRIVATE void cn_mem_wipe(void *bytes, size_t len);
 
+#define CN_ARENA_ALIGN 16u
+
+/* Where the arena's block has no room. */
+CN_PRIVATE void *cn_arena_raw_anew(connect_arena_t *arena, size_t size);
 /* Takes memory as connect_arena_take does, but not zeroed and without overflow check: size is in bytes. */
-CN_PRIVATE void *cn_arena_raw(connect_arena_t *arena, size_t size);
+static inline void *cn_arena_raw(connect_arena_t *arena, size_t size) {
+    const size_t room = (size_t)(arena->private_end - arena->private_next);
+    char *at = arena->private_next;
+    if (CN_UNLIKELY(size == 0 || room < CN_ARENA_ALIGN || size > room - (CN_ARENA_ALIGN - 1)))
+        return cn_arena_raw_anew(arena, size);
+    arena->private_next = at + ((size + (CN_ARENA_ALIGN - 1)) & ~(size_t)(CN_ARENA_ALIGN - 1));
+    return at;
+}
 /* Grows what was taken last in place, or moves it; new bytes are not zeroed. block NULL: takes anew. */
 CN_PRIVATE void *cn_arena_grow(connect_arena_t *arena, void *block, size_t old_size, size_t new_size);
 /* Gives back the tail of what was taken last. */
 CN_PRIVATE void cn_arena_shrink(connect_arena_t *arena, void *block, size_t old_size, size_t new_size);
 CN_PRIVATE connect_str_t cn_arena_vprintf(connect_arena_t *arena, const char *format, va_list arguments)
     CONNECT_PRINTF(2, 0);
+/* Zeroes all that was taken since the last reset; to be freed then. */
+CN_PRIVATE void cn_arena_wipe(connect_arena_t *arena);
 /* How large the block is that is taken from; 0: none, or the caller's. */
 CN_PRIVATE size_t cn_arena_block_size(const connect_arena_t *arena);
 
@@ -1265,7 +1286,6 @@ CN_PRIVATE uint32_t cn_str_hash(connect_str_t text);
    cn_arena_block_t, the newest first. private_fixed says that the arena has an allocator field of NULL on purpose:
    the first block is all there is. All memory given out is aligned to CN_ARENA_ALIGN. */
 
-#define CN_ARENA_ALIGN 16u
 #define CN_ARENA_FIRST 1024u
 #define CN_ARENA_LARGEST (256u * 1024u)
 
@@ -1313,6 +1333,12 @@ CN_PRIVATE void cn_mem_release(const connect_allocator_t *allocator, void *block
     if (!block) return;
     if (!allocator) allocator = connect_allocator_libc();
     allocator->release(allocator->ctx, block);
+}
+
+CN_PRIVATE void cn_mem_wipe(void *bytes, size_t len) {
+    volatile unsigned char *at = (volatile unsigned char *)bytes;
+    while (len-- > 0)
+        *at++ = 0;
 }
 
 static size_t cn_arena_round(size_t size) {
@@ -1363,7 +1389,7 @@ void connect_arena_init(
     }
 }
 
-CN_PRIVATE void *cn_arena_raw(connect_arena_t *arena, size_t size) {
+CN_PRIVATE CN_APART void *cn_arena_raw_anew(connect_arena_t *arena, size_t size) {
     size_t rounded = cn_arena_round(size ? size : 1);
     char *at;
     if (rounded < size ||
@@ -1506,6 +1532,12 @@ void connect_arena_free(connect_arena_t *arena) {
     arena->private_fixed = fixed;
 }
 
+CN_PRIVATE void cn_arena_wipe(connect_arena_t *arena) {
+    cn_arena_block_t *block = (cn_arena_block_t *)arena->private_blocks;
+    for (; block; block = block->older)
+        cn_mem_wipe(block->begin, (size_t)(block->end - block->begin));
+}
+
 CN_PRIVATE size_t cn_arena_block_size(const connect_arena_t *arena) {
     const cn_arena_block_t *block = (const cn_arena_block_t *)arena->private_blocks;
     return block ? block->size : 0;
@@ -1541,6 +1573,7 @@ static unsigned char cn_str_lower(char c) {
 CN_PRIVATE bool cn_str_equal_nocase(connect_str_t a, connect_str_t b) {
     size_t i;
     if (a.len != b.len) return false;
+    if (cn_mem_equal(a.data, b.data, a.len)) return true;
     for (i = 0; i < a.len; i++)
         if (a.data[i] != b.data[i] && cn_str_lower(a.data[i]) != cn_str_lower(b.data[i])) return false;
     return true;
@@ -1836,8 +1869,9 @@ CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool);
 CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 /* Takes a spare block of this class and size; NULL: there is none. */
 CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size);
-/* Keeps a block. Returns false: there are max bytes of them. */
-CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max);
+/* Tells whether all spare blocks with this one have no more than max bytes; then it may be kept. */
+CN_PRIVATE bool cn_buf_has_room_for_spare(const cn_buf_pool_t *pool, size_t size, size_t max);
+CN_PRIVATE void cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size);
 /* The block that all have at once, for what nobody needs any more when the next one uses it; all ask for the same size.
    NULL: out of memory. Ends with cn_buf_unshare, before the pool. */
 CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size);
@@ -1982,13 +2016,15 @@ CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_
     return spare;
 }
 
-CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max) {
+CN_PRIVATE bool cn_buf_has_room_for_spare(const cn_buf_pool_t *pool, size_t size, size_t max) {
+    return pool->spare_bytes + size <= max;
+}
+
+CN_PRIVATE void cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size) {
     cn_spare_t *spare = (cn_spare_t *)block;
-    if (pool->spare_bytes + size > max) return false;
     spare->next = pool->spares[size_class];
     pool->spares[size_class] = spare;
     pool->spare_bytes += size;
-    return true;
 }
 
 CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size) {
@@ -2028,7 +2064,6 @@ CN_PRIVATE bool cn_list_empty(const cn_list_t *head);
 CN_PRIVATE void cn_list_append(cn_list_t *head, cn_list_t *node);
 /* Takes a node out; does nothing if it is in no list. */
 CN_PRIVATE void cn_list_remove(cn_list_t *node);
-CN_PRIVATE bool cn_list_contains(const cn_list_t *node);
 /* Takes the first node out; NULL: the list is empty. */
 CN_PRIVATE cn_list_t *cn_list_pop(cn_list_t *head);
 
@@ -2057,10 +2092,6 @@ CN_PRIVATE void cn_list_remove(cn_list_t *node) {
     node->next->prev = node->prev;
     node->prev->next = node->next;
     node->next = node->prev = NULL;
-}
-
-CN_PRIVATE bool cn_list_contains(const cn_list_t *node) {
-    return node->next != NULL;
 }
 
 CN_PRIVATE cn_list_t *cn_list_pop(cn_list_t *head) {
@@ -3233,8 +3264,6 @@ CN_PRIVATE bool cn_json_next_uint(cn_json_reader_t *reader, uint64_t *value);
 CN_PRIVATE bool cn_json_skip(cn_json_reader_t *reader, cn_json_token_t first);
 /* Line and column, from 1, of a place in the text: for error texts. Columns are characters, not bytes. */
 CN_PRIVATE void cn_json_position_of(const cn_json_reader_t *reader, const char *place, size_t *line, size_t *column);
-/* The same for the reader's own place: the first byte that was not taken. */
-CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, size_t *column);
 
 /* A writer that appends to a queue, puts the commas and colons itself, and remembers failure. */
 typedef struct cn_json_writer_t {
@@ -3707,10 +3736,6 @@ CN_PRIVATE void cn_json_position_of(const cn_json_reader_t *reader, const char *
             ++*column;
         }
     }
-}
-
-CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, size_t *column) {
-    cn_json_position_of(reader, reader->at, line, column);
 }
 
 /* ---- Writer ---- */
@@ -4741,7 +4766,7 @@ CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_
     const connect_codec_options_t *options, connect_error_t *error);
 
 /* #### src/codec/pb_wire.h ######################################################################################### */
-/* What reading and writing protobuf binary share: see pb_decode.c and pb_encode.c. */
+/* What reading and writing protobuf binary share: see pb_read.c and pb_encode.c. */
 
 #define CN_PB_NUMBER_MAX 0x1FFFFFFFu
 #define CN_PB_WIRE_END 4u /* of a group; the other wire types are connect_wire_t's */
@@ -4946,14 +4971,293 @@ CN_PRIVATE CN_COLD bool cn_pb_failure_report(
     return false;
 }
 
-/* #### src/codec/pb_decode.c ####################################################################################### */
-/* Protobuf binary, driven by the tables of a connect_type_t (protobuf.dev, "Encoding").
+/* #### src/codec/pb_read.h ######################################################################################### */
+/* What is read of protobuf binary whatever it means: see pb_read.c. A reader gets `p`, where it begins, and `end`,
+   which it does not pass. It returns where it ended, or NULL: then d->failure says why. */
+
+typedef struct cn_pb_decoder_t { /* readers use the first three, depth_left and failure */
+    const char *start, *limit;   /* of the input, for offsets; how far may be read */
+    const char *group_end;       /* of the unknown group that was passed over last */
+    connect_arena_t *arena;
+    size_t memory_left;
+    uint32_t depth_left;
+    bool keeps_unknown;
+    bool entry_unknown; /* the map entry just read has a number that its closed enum does not know */
+    cn_pb_failure_t failure;
+} cn_pb_decoder_t;
+
+/* Notes a failure. Returns NULL, so that a failing reader can return it. */
+CN_PRIVATE CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason);
+/* As cn_pb_varint, which sees to most: those of one and two bytes. */
+CN_PRIVATE CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value);
+/* As cn_pb_tag. */
+CN_PRIVATE CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag);
+/* Passes over the value of a record; groups with all that is in them. at: where its tag is. */
+CN_PRIVATE const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t tag, const char *at);
+
+static inline CN_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+    if (CN_LIKELY(p < end)) {
+        unsigned char first = (unsigned char)*p;
+        if (CN_LIKELY(first < 0x80)) {
+            *value = first;
+            return p + 1;
+        }
+        if (end - p >= 2 && (unsigned char)p[1] < 0x80) {
+            *value = (uint64_t)(first & 0x7F) | (uint64_t)(unsigned char)p[1] << 7;
+            return p + 2;
+        }
+    }
+    return cn_pb_varint_long(d, p, end, value);
+}
+
+static inline CN_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+    uint32_t first = (unsigned char)*p;
+    if (CN_LIKELY(first < 0x80)) {
+        *tag = first;
+        return p + 1;
+    }
+    if (CN_LIKELY(end - p >= 2 && (unsigned char)p[1] < 0x80)) {
+        *tag = (first & 0x7F) | (uint32_t)(unsigned char)p[1] << 7;
+        return p + 2;
+    }
+    return cn_pb_tag_long(d, p, end, tag);
+}
+
+/* Reads a length and sees that so much is there. */
+static inline CN_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
+    const char *at = p;
+    uint64_t value;
+    *len = 0;
+    p = cn_pb_varint(d, p, end, &value);
+    if (CN_UNLIKELY(!p)) return NULL;
+    if (CN_UNLIKELY(value > (uint64_t)(end - p))) return cn_pb_bad(d, at, "truncated");
+    *len = (size_t)value;
+    return p;
+}
+
+/* #### src/codec/pb_read.c ######################################################################################### */
+/* Protobuf binary as it is read, whatever it means (protobuf.dev, "Encoding"): varints, tags, lengths, records, and the
+   same for users, record by record.
 
    A message is a run of records. A record is a tag, (field number << 3) | wire type, and a value: 0 VARINT, 1 I64,
    2 LEN (a varint, then that many bytes), 3 SGROUP (records up to the tag 4 EGROUP of the same number), 5 I32. Field
    numbers are 1 to 2^29 - 1; a tag has at most 5 bytes; a varint has at most 10, the tenth at most 1.
 
-   Decoding
+   `limit` is where memory stops being readable: who has CN_SLACK bytes behind the input never leaves the fast path. No
+   byte behind `limit` is read; what was read behind a message's end is never taken for its content. */
+
+/* Squeezes the low 7 bits of each byte together. */
+static inline CN_HOT uint64_t cn_pb_squeeze(uint64_t w) {
+    w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
+    w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
+    return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
+}
+
+CN_PRIVATE CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
+    d->failure.code = CONNECT_INVALID_ARGUMENT;
+    d->failure.reason = reason;
+    d->failure.offset = (size_t)(at - d->start);
+    return NULL;
+}
+
+static const char *cn_pb_varint_careful(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+    const char *at = p;
+    uint64_t v = 0;
+    unsigned shift;
+    for (shift = 0; shift < 70; shift += 7) {
+        unsigned char byte;
+        if (p == end) return cn_pb_bad(d, at, "truncated");
+        byte = (unsigned char)*p++;
+        if (shift == 63 && byte > 1) break;
+        v |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            *value = v;
+            return p;
+        }
+    }
+    return cn_pb_bad(d, at, "varint too long");
+}
+
+CN_PRIVATE CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+#if CN_PB_LITTLE && defined(__GNUC__)
+    if (CN_LIKELY(d->limit - p >= 10)) {
+        uint64_t w = cn_pb_load64(p), stop = ~w & 0x8080808080808080u;
+        const char *next;
+        if (CN_LIKELY(stop != 0)) {
+            next = p + (((unsigned)__builtin_ctzll(stop) + 1) >> 3);
+            *value = cn_pb_squeeze(w & (stop ^ (stop - 1)));
+        } else {
+            unsigned char ninth = (unsigned char)p[8], tenth = (unsigned char)p[9];
+            uint64_t v = cn_pb_squeeze(w) | (uint64_t)(ninth & 0x7F) << 56;
+            next = p + 9;
+            if (ninth >= 0x80) {
+                if (tenth > 1) return cn_pb_varint_careful(d, p, end, value); /* which finds what is wrong */
+                v |= (uint64_t)tenth << 63;
+                next = p + 10;
+            }
+            *value = v;
+        }
+        return CN_LIKELY(next <= end) ? next : cn_pb_bad(d, p, "truncated");
+    }
+#endif
+    return cn_pb_varint_careful(d, p, end, value);
+}
+
+CN_PRIVATE CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+    uint64_t value = 0; /* gcc cannot see that it is set */
+    const char *next = cn_pb_varint_careful(d, p, end, &value);
+    if (!next) return NULL;
+    if (next - p > 5 || value > 0xFFFFFFFFu) return cn_pb_bad(d, p, "field number too large");
+    *tag = (uint32_t)value;
+    return next;
+}
+
+CN_PRIVATE const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t tag, const char *at) {
+    const uint32_t number = tag >> 3;
+    uint64_t value;
+    size_t len;
+    if (number == 0) return cn_pb_bad(d, at, "field number 0");
+    switch (tag & 7) {
+    case CONNECT_WIRE_VARINT: return cn_pb_varint(d, p, end, &value);
+    case CONNECT_WIRE_FIXED64: return end - p >= 8 ? p + 8 : cn_pb_bad(d, p, "truncated");
+    case CONNECT_WIRE_FIXED32: return end - p >= 4 ? p + 4 : cn_pb_bad(d, p, "truncated");
+    case CONNECT_WIRE_BYTES: p = cn_pb_len(d, p, end, &len); return p ? p + len : NULL;
+    case CONNECT_WIRE_GROUP:
+        if (d->depth_left == 0) {
+            return cn_pb_bad(d, at, "nested deeper than depth_max");
+        }
+        d->depth_left--;
+        while (p < end) {
+            uint32_t inner;
+            const char *start = p;
+            p = cn_pb_tag(d, p, end, &inner);
+            if (!p) return NULL;
+            if ((inner & 7) == CN_PB_WIRE_END) {
+                if (inner >> 3 != number) return cn_pb_bad(d, start, "end of another group");
+                d->depth_left++;
+                d->group_end = start;
+                return p;
+            }
+            p = cn_pb_skip(d, p, end, inner, start);
+            if (!p) return NULL;
+        }
+        return cn_pb_bad(d, p, "truncated");
+    case CN_PB_WIRE_END: return cn_pb_bad(d, at, "end of a group that was not begun");
+    default: return cn_pb_bad(d, at, "unknown wire type");
+    }
+}
+
+/* ---- The wire by hand ---- */
+
+bool connect_reader_next(connect_reader_t *reader, connect_record_t *record) {
+    const char *p = reader->rest.data, *end, *start;
+    cn_pb_decoder_t d;
+    uint32_t tag;
+    size_t len;
+    memset(record, 0, sizeof *record);
+    record->wire = CONNECT_WIRE_VARINT;
+    if (reader->failed || reader->rest.len == 0) return false;
+    end = p + reader->rest.len;
+    start = p;
+    d.start = p;
+    d.limit = end;
+    d.depth_left = CN_MESSAGE_DEPTH;
+    reader->failed = true;
+    p = cn_pb_tag(&d, p, end, &tag);
+    if (!p) return false;
+    record->number = tag >> 3;
+    switch (tag & 7) {
+    case CONNECT_WIRE_VARINT:
+        record->wire = CONNECT_WIRE_VARINT;
+        p = cn_pb_varint(&d, p, end, &record->value);
+        break;
+    case CONNECT_WIRE_FIXED64:
+        record->wire = CONNECT_WIRE_FIXED64;
+        if (end - p < 8) return false;
+        record->value = cn_pb_load64(p);
+        p += 8;
+        break;
+    case CONNECT_WIRE_FIXED32:
+        record->wire = CONNECT_WIRE_FIXED32;
+        if (end - p < 4) return false;
+        record->value = cn_pb_load32(p);
+        p += 4;
+        break;
+    case CONNECT_WIRE_BYTES:
+        record->wire = CONNECT_WIRE_BYTES;
+        p = cn_pb_len(&d, p, end, &len);
+        if (!p) return false;
+        record->bytes.data = p;
+        record->bytes.len = len;
+        p += len;
+        break;
+    case CONNECT_WIRE_GROUP:
+        record->wire = CONNECT_WIRE_GROUP;
+        record->bytes.data = p;
+        p = cn_pb_skip(&d, p, end, tag, start);
+        if (!p) return false;
+        record->bytes.len = (size_t)(d.group_end - record->bytes.data);
+        break;
+    default: return false;
+    }
+    if (!p || record->number == 0) return false;
+    reader->rest.len = (size_t)(end - p);
+    reader->rest.data = p;
+    reader->failed = false;
+    return true;
+}
+
+/* The wire type of a value of this kind that stands alone. */
+static connect_wire_t cn_pb_wire_of(connect_kind_t kind) {
+    switch (kind) {
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: return CONNECT_WIRE_FIXED64;
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32: return CONNECT_WIRE_FIXED32;
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_BYTES: return CONNECT_WIRE_BYTES;
+    case CONNECT_KIND_GROUP: return CONNECT_WIRE_GROUP;
+    default: return CONNECT_WIRE_VARINT;
+    }
+}
+
+bool connect_record_get(const connect_record_t *record, connect_kind_t kind, void *value) {
+    uint32_t low = (uint32_t)record->value;
+    uint64_t wide = record->value;
+    if (record->wire != cn_pb_wire_of(kind)) return false;
+    switch (kind) {
+    case CONNECT_KIND_SINT64: wide = cn_pb_zigzag64_decode(wide); /* fall through */
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: memcpy(value, &wide, 8); return true;
+    case CONNECT_KIND_SINT32: low = cn_pb_zigzag32_decode(low); /* fall through */
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_ENUM:
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32: memcpy(value, &low, 4); return true;
+    case CONNECT_KIND_BOOL: {
+        const bool truth = wide != 0;
+        memcpy(value, &truth, sizeof truth);
+        return true;
+    }
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES:
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_GROUP: memcpy(value, &record->bytes, sizeof record->bytes); return true;
+    default: return false;
+    }
+}
+
+/* #### src/codec/pb_decode.c ####################################################################################### */
+/* Protobuf binary into messages, driven by the tables of a connect_type_t. The format is told in pb_read.c.
+
    - The field is found by number: fields[number - 1] for the dense ones, else the next one behind the last found, else
      by bisection. What happens then is one jump on cn_pb_ops[kind][wire type], another one if it is repeated.
    - Records of one repeated text or message field that stand one behind the other are read in one go. Entries of maps
@@ -4969,9 +5273,7 @@ CN_PRIVATE CN_COLD bool cn_pb_failure_report(
      of records at hand, packed ones their elements, so most lists are allocated once, exactly.
    - options->merge decodes into a new message and merges that: so all that the decoder writes to is its own.
    - memory_left pays for list items, messages and views of unknown fields, before they are taken.
-   - Recursion is one level for each message, map entry and group, and ends at depth_max.
-   - `limit` is where memory stops being readable: who has CN_SLACK bytes behind the input never leaves the fast path.
-     No byte behind `limit` is read; what was read behind a message's end is never taken for its content. */
+   - Recursion is one level for each message, map entry and group, and ends at depth_max. */
 
 #define CN_PB_HEAD 8u /* in front of a decoded list's items: its capacity */
 
@@ -5011,34 +5313,6 @@ static const uint8_t cn_pb_ops[32][8] = {[CONNECT_KIND_DOUBLE] = {0, CN_PB_FIXED
     [CONNECT_KIND_SINT32] = {CN_PB_SINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
     [CONNECT_KIND_SINT64] = {CN_PB_SINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0}};
 
-/* Squeezes the low 7 bits of each byte together. */
-static inline CN_HOT uint64_t cn_pb_squeeze(uint64_t w) {
-    w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
-    w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
-    return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
-}
-
-/* ---- Decoding ---- */
-
-typedef struct cn_pb_decoder_t {
-    const char *start, *limit; /* of the input, for offsets; how far may be read */
-    const char *group_end;     /* of the unknown group that was passed over last */
-    connect_arena_t *arena;
-    size_t memory_left;
-    uint32_t depth_left;
-    bool keeps_unknown;
-    bool entry_unknown; /* the map entry just read has a number that its closed enum does not know */
-    cn_pb_failure_t failure;
-} cn_pb_decoder_t;
-
-/* Returns NULL, so that a failing reader can return it. */
-static CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
-    d->failure.code = CONNECT_INVALID_ARGUMENT;
-    d->failure.reason = reason;
-    d->failure.offset = (size_t)(at - d->start);
-    return NULL;
-}
-
 static CN_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, const char *reason) {
     cn_pb_bad(d, at, reason);
     d->failure.code = CONNECT_RESOURCE_EXHAUSTED;
@@ -5052,135 +5326,6 @@ static inline CN_HOT void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const cha
     d->memory_left -= size;
     block = cn_arena_raw(d->arena, size);
     return CN_LIKELY(block != NULL) ? block : cn_pb_exhausted(d, at, "out of memory");
-}
-
-static const char *cn_pb_varint_careful(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
-    const char *at = p;
-    uint64_t v = 0;
-    unsigned shift;
-    for (shift = 0; shift < 70; shift += 7) {
-        unsigned char byte;
-        if (p == end) return cn_pb_bad(d, at, "truncated");
-        byte = (unsigned char)*p++;
-        if (shift == 63 && byte > 1) break;
-        v |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            *value = v;
-            return p;
-        }
-    }
-    return cn_pb_bad(d, at, "varint too long");
-}
-
-static CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
-#if CN_PB_LITTLE && defined(__GNUC__)
-    if (CN_LIKELY(d->limit - p >= 10)) {
-        uint64_t w = cn_pb_load64(p), stop = ~w & 0x8080808080808080u;
-        const char *next;
-        if (CN_LIKELY(stop != 0)) {
-            next = p + (((unsigned)__builtin_ctzll(stop) + 1) >> 3);
-            *value = cn_pb_squeeze(w & (stop ^ (stop - 1)));
-        } else {
-            unsigned char ninth = (unsigned char)p[8], tenth = (unsigned char)p[9];
-            uint64_t v = cn_pb_squeeze(w) | (uint64_t)(ninth & 0x7F) << 56;
-            next = p + 9;
-            if (ninth >= 0x80) {
-                if (tenth > 1) return cn_pb_varint_careful(d, p, end, value); /* which finds what is wrong */
-                v |= (uint64_t)tenth << 63;
-                next = p + 10;
-            }
-            *value = v;
-        }
-        return CN_LIKELY(next <= end) ? next : cn_pb_bad(d, p, "truncated");
-    }
-#endif
-    return cn_pb_varint_careful(d, p, end, value);
-}
-
-static inline CN_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
-    if (CN_LIKELY(p < end)) {
-        unsigned char first = (unsigned char)*p;
-        if (CN_LIKELY(first < 0x80)) {
-            *value = first;
-            return p + 1;
-        }
-        if (end - p >= 2 && (unsigned char)p[1] < 0x80) {
-            *value = (uint64_t)(first & 0x7F) | (uint64_t)(unsigned char)p[1] << 7;
-            return p + 2;
-        }
-    }
-    return cn_pb_varint_long(d, p, end, value);
-}
-
-/* Reads a tag, all of it again; p is at its first byte. */
-static CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
-    uint64_t value = 0; /* gcc cannot see that it is set */
-    const char *next = cn_pb_varint_careful(d, p, end, &value);
-    if (!next) return NULL;
-    if (next - p > 5 || value > 0xFFFFFFFFu) return cn_pb_bad(d, p, "field number too large");
-    *tag = (uint32_t)value;
-    return next;
-}
-
-static inline CN_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
-    uint32_t first = (unsigned char)*p;
-    if (CN_LIKELY(first < 0x80)) {
-        *tag = first;
-        return p + 1;
-    }
-    if (CN_LIKELY(end - p >= 2 && (unsigned char)p[1] < 0x80)) {
-        *tag = (first & 0x7F) | (uint32_t)(unsigned char)p[1] << 7;
-        return p + 2;
-    }
-    return cn_pb_tag_long(d, p, end, tag);
-}
-
-/* Reads a length and sees that so much is there. */
-static inline CN_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
-    const char *at = p;
-    uint64_t value;
-    *len = 0;
-    p = cn_pb_varint(d, p, end, &value);
-    if (CN_UNLIKELY(!p)) return NULL;
-    if (CN_UNLIKELY(value > (uint64_t)(end - p))) return cn_pb_bad(d, at, "truncated");
-    *len = (size_t)value;
-    return p;
-}
-
-/* Passes over the value of a record; groups with all that is in them. */
-static const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t tag, const char *at) {
-    const uint32_t number = tag >> 3;
-    uint64_t value;
-    size_t len;
-    if (number == 0) return cn_pb_bad(d, at, "field number 0");
-    switch (tag & 7) {
-    case CONNECT_WIRE_VARINT: return cn_pb_varint(d, p, end, &value);
-    case CONNECT_WIRE_FIXED64: return end - p >= 8 ? p + 8 : cn_pb_bad(d, p, "truncated");
-    case CONNECT_WIRE_FIXED32: return end - p >= 4 ? p + 4 : cn_pb_bad(d, p, "truncated");
-    case CONNECT_WIRE_BYTES: p = cn_pb_len(d, p, end, &len); return p ? p + len : NULL;
-    case CONNECT_WIRE_GROUP:
-        if (d->depth_left == 0) {
-            return cn_pb_bad(d, at, "nested deeper than depth_max");
-        }
-        d->depth_left--;
-        while (p < end) {
-            uint32_t inner;
-            const char *start = p;
-            p = cn_pb_tag(d, p, end, &inner);
-            if (!p) return NULL;
-            if ((inner & 7) == CN_PB_WIRE_END) {
-                if (inner >> 3 != number) return cn_pb_bad(d, start, "end of another group");
-                d->depth_left++;
-                d->group_end = start;
-                return p;
-            }
-            p = cn_pb_skip(d, p, end, inner, start);
-            if (!p) return NULL;
-        }
-        return cn_pb_bad(d, p, "truncated");
-    case CN_PB_WIRE_END: return cn_pb_bad(d, at, "end of a group that was not begun");
-    default: return cn_pb_bad(d, at, "unknown wire type");
-    }
 }
 
 static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
@@ -5952,96 +6097,8 @@ CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_
     return cn_pb_decode_slack(type, message, bytes, CN_SLACK, arena, options, error);
 }
 
-/* ---- The wire by hand ---- */
-
-bool connect_reader_next(connect_reader_t *reader, connect_record_t *record) {
-    const char *p = reader->rest.data, *end, *start;
-    cn_pb_decoder_t d;
-    uint32_t tag;
-    size_t len;
-    memset(record, 0, sizeof *record);
-    record->wire = CONNECT_WIRE_VARINT;
-    if (reader->failed || reader->rest.len == 0) return false;
-    end = p + reader->rest.len;
-    start = p;
-    d.start = p;
-    d.limit = end;
-    d.depth_left = CN_MESSAGE_DEPTH;
-    reader->failed = true;
-    p = cn_pb_tag(&d, p, end, &tag);
-    if (!p) return false;
-    record->number = tag >> 3;
-    switch (tag & 7) {
-    case CONNECT_WIRE_VARINT:
-        record->wire = CONNECT_WIRE_VARINT;
-        p = cn_pb_varint(&d, p, end, &record->value);
-        break;
-    case CONNECT_WIRE_FIXED64:
-        record->wire = CONNECT_WIRE_FIXED64;
-        if (end - p < 8) return false;
-        record->value = cn_pb_load64(p);
-        p += 8;
-        break;
-    case CONNECT_WIRE_FIXED32:
-        record->wire = CONNECT_WIRE_FIXED32;
-        if (end - p < 4) return false;
-        record->value = cn_pb_load32(p);
-        p += 4;
-        break;
-    case CONNECT_WIRE_BYTES:
-        record->wire = CONNECT_WIRE_BYTES;
-        p = cn_pb_len(&d, p, end, &len);
-        if (!p) return false;
-        record->bytes.data = p;
-        record->bytes.len = len;
-        p += len;
-        break;
-    case CONNECT_WIRE_GROUP:
-        record->wire = CONNECT_WIRE_GROUP;
-        record->bytes.data = p;
-        p = cn_pb_skip(&d, p, end, tag, start);
-        if (!p) return false;
-        record->bytes.len = (size_t)(d.group_end - record->bytes.data);
-        break;
-    default: return false;
-    }
-    if (!p || record->number == 0) return false;
-    reader->rest.len = (size_t)(end - p);
-    reader->rest.data = p;
-    reader->failed = false;
-    return true;
-}
-
-bool connect_record_get(const connect_record_t *record, connect_kind_t kind, void *value) {
-    const uint32_t low = (uint32_t)record->value;
-    uint64_t wide = record->value;
-    const unsigned op = cn_pb_ops[(unsigned)kind & 31][(unsigned)record->wire & 7];
-    switch (op) {
-    case CN_PB_SINT64: wide = cn_pb_zigzag64_decode(wide); /* fall through */
-    case CN_PB_VARINT64:
-    case CN_PB_FIXED64: memcpy(value, &wide, 8); return true;
-    case CN_PB_ENUM:
-    case CN_PB_VARINT32:
-    case CN_PB_FIXED32: memcpy(value, &low, 4); return true;
-    case CN_PB_SINT32: {
-        const uint32_t number = cn_pb_zigzag32_decode(low);
-        memcpy(value, &number, 4);
-        return true;
-    }
-    case CN_PB_BOOL: {
-        const bool truth = wide != 0;
-        memcpy(value, &truth, sizeof truth);
-        return true;
-    }
-    case CN_PB_TEXT:
-    case CN_PB_MESSAGE:
-    case CN_PB_GROUP: memcpy(value, &record->bytes, sizeof record->bytes); return true;
-    default: return false;
-    }
-}
-
 /* #### src/codec/pb_encode.c ####################################################################################### */
-/* Writing protobuf binary; the format is told in pb_decode.c.
+/* Writing protobuf binary; the format is told in pb_read.c.
 
    Encoding goes backwards, from the last byte of a window to the first: lengths are known when they are to be
    written, and nothing is measured first. In an arena the window is all that its block has left, and the message
@@ -11255,14 +11312,22 @@ typedef enum cn_headers_result_t { CN_HEADERS_OK, CN_HEADERS_TOO_LARGE, CN_HEADE
    TOO_LARGE: past limits->header_bytes or header_count; nothing is stored. */
 CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect_arena_t *arena,
     const connect_limits_t *limits, connect_str_t name, connect_str_t value);
+/* The same of a name that is in lower case. */
+CN_PRIVATE cn_headers_result_t cn_headers_receive_lower(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value);
 /* Makes room for so many fields more, so that adding them does not move the list. Returns false: out of memory. */
 CN_PRIVATE bool cn_headers_reserve(cn_headers_t *headers, connect_arena_t *arena, size_t count);
 /* Copies a name in lower case; `to` may be `from`. */
 CN_PRIVATE void cn_header_lower(char *to, const char *from, size_t len);
 /* Adds a field for which there is room. name: lower case, with a zero behind. The texts stay where they are. */
 CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connect_str_t value);
-/* Adds a field whose texts stay where they are. name: lower case. Returns false: out of memory. */
-CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value);
+/* Adds a field whose texts stay where they are. name: lower case, with a zero behind. Returns false: out of memory. */
+CN_PRIVATE bool cn_headers_put_str(
+    cn_headers_t *headers, connect_arena_t *arena, connect_str_t name, connect_str_t value);
+static inline bool cn_headers_put(
+    cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value) {
+    return cn_headers_put_str(headers, arena, cn_str(name, strlen(name)), value); /* mostly known to the compiler */
+}
 CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers);
 /* The first value of a name, or the absent view. name: lower case, with a zero behind. */
 CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, connect_str_t name);
@@ -11410,16 +11475,17 @@ CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connec
     headers->lengths |= UINT64_C(1) << (name.len & 63);
 }
 
-CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value) {
+CN_PRIVATE bool cn_headers_put_str(
+    cn_headers_t *headers, connect_arena_t *arena, connect_str_t name, connect_str_t value) {
     if (headers->count == headers->capacity &&
         !cn_headers_reserve(headers, arena, CN_MAX(headers->capacity, (size_t)CN_HEADERS_FIRST)))
         return false;
-    cn_headers_add(headers, connect_str_of(name), value);
+    cn_headers_add(headers, name, value);
     return true;
 }
 
-CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect_arena_t *arena,
-    const connect_limits_t *limits, connect_str_t name, connect_str_t value) {
+static inline CN_HOT cn_headers_result_t cn_headers_store(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value, bool is_lower) {
     size_t left;
     char *text;
     if (headers->count >= limits->header_count || headers->bytes > limits->header_bytes) return CN_HEADERS_TOO_LARGE;
@@ -11432,12 +11498,25 @@ CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect
         return CN_HEADERS_NO_MEMORY;
     text = (char *)cn_arena_raw(arena, name.len + value.len + 2);
     if (!text) return CN_HEADERS_NO_MEMORY;
-    cn_header_lower(text, name.data, name.len);
+    if (is_lower)
+        cn_mem_copy(text, name.data, name.len);
+    else
+        cn_header_lower(text, name.data, name.len);
     text[name.len] = 0;
-    if (value.len) memcpy(text + name.len + 1, value.data, value.len);
+    cn_mem_copy(text + name.len + 1, value.data, value.len);
     text[name.len + 1 + value.len] = 0;
     cn_headers_add(headers, cn_str(text, name.len), cn_str(text + name.len + 1, value.len));
     return CN_HEADERS_OK;
+}
+
+CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value) {
+    return cn_headers_store(headers, arena, limits, name, value, false);
+}
+
+CN_PRIVATE cn_headers_result_t cn_headers_receive_lower(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value) {
+    return cn_headers_store(headers, arena, limits, name, value, true);
 }
 
 CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers) {
@@ -11524,6 +11603,7 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     cn_list_t node;                /* in http->exchanges */
     int32_t stream_id;             /* HTTP/2 */
     uint32_t unread;               /* received bytes that the layer above has not consumed yet */
+    uint32_t unreturned;           /* HTTP/2: bytes that it has, of which nghttp2 was not told yet */
     uint64_t out_taken, out_taken_before; /* bytes that went out of x->out; at the connection's last look */
     bool out_waited;               /* some waited then */
     bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
@@ -11569,6 +11649,8 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     void (*send_end)(cn_exchange_t *x, connect_headers_t trailers);       /* after what is in x->out */
     void (*reset)(cn_exchange_t *x, cn_reset_t why);
     void (*consume)(cn_exchange_t *x, size_t len);         /* received bytes are used up: the peer may send as many */
+    void (*expect)(cn_exchange_t *x, size_t len);          /* a body of so many bytes is used up as it comes: the peer
+                                                              need not wait for each window of it. HTTP/1.1: NULL */
 } cn_http_version_t;
 
 struct cn_http_t { /* embedded in the connection */
@@ -13189,7 +13271,7 @@ static void cn_h1_consume(cn_exchange_t *x, size_t len) {
 CN_PRIVATE const cn_http_version_t *cn_http1_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_1, cn_h1_open, cn_h1_free, cn_h1_feed, cn_h1_eof, cn_h1_pull,
         cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, NULL, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
-        cn_h1_reset, cn_h1_consume};
+        cn_h1_reset, cn_h1_consume, NULL};
     return &version;
 }
 
@@ -13222,7 +13304,9 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
    the peer's frame size and windows allow; the last one carries END_STREAM, or trailers follow it.
 
    Bytes from the peer. Windows are returned by consume, never by themselves: the stream's for what the layer above has
-   used up, the connection's with it. What belongs to no exchange any more is returned to the connection at once (by
+   used up, the connection's with it; a little of it waits for more, or for the end of the stream: no more than half of
+   either window, if all streams do so. The window of a stream whose body is expected has room for all of it, so that
+   only the connection's bounds it. What belongs to no exchange any more is returned to the connection at once (by
    nghttp2 for streams it has closed, here for the rest), so that the connection's window never leaks.
 
    What nghttp2 leaves to its user (RFC 9113 10.5). feed looks at each frame's head before nghttp2 does, and keeps two
@@ -13241,7 +13325,8 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
    error of the peer, by running out of memory, by eof and free. GOAWAY goes out if nghttp2 had none out yet.
 
    Invariants: an exchange on http->exchanges with a stream_id is its stream's user data; after cn_http2_close neither
-   nghttp2 nor `current` refers to it, or nghttp2 has ended. x->unread is what the connection's window still lacks. */
+   nghttp2 nor `current` refers to it, or nghttp2 has ended. x->unread and x->unreturned are what the connection's
+   window still lacks. */
 
 #if CONNECT_ENABLE_HTTP2
 
@@ -13292,6 +13377,7 @@ typedef struct cn_http2_t {
     bool had_room; /* client: what on_room was told last */
     bool settings_received;
     bool ping_sent, goaway_submitted;
+    uint32_t unreturned_max; /* of an exchange */
     bool has_early_end;  /* server: a response may have ended before its request */
     bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
     bool has_stray;      /* client: an exchange was reset that nghttp2 may not know */
@@ -13303,7 +13389,6 @@ typedef struct cn_http2_t {
     /* the header block that is being received */
     size_t block_bytes, block_count;
     int block_refusal; /* HTTP status; 0: none */
-    bool block_has_host, block_has_length;
     /* the frames that pass */
     size_t magic_left;
     uint8_t frame_head[CN_HTTP2_FRAME_HEAD];
@@ -13347,7 +13432,7 @@ static bool cn_http2_stops(cn_http2_t *h) {
 
 /* ---- Memory for nghttp2 ---- */
 
-static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
+static size_t cn_http2_pool_class(size_t size) {
     return (size - 1) / CN_HTTP2_POOL_STEP;
 }
 
@@ -13372,27 +13457,39 @@ static void cn_http2_unshare_frame_buffer(cn_http2_t *h) {
     h->shares_frame_buffer = false;
 }
 
-static void *cn_http2_malloc(size_t size, void *user) {
-    cn_http2_t *h = (cn_http2_t *)user;
-    cn_http2_block_t *block = NULL;
-    size_t class_at;
-    if (size == 0) size = 1;
-    if (CN_UNLIKELY(size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool))
-        return cn_http2_share_frame_buffer(h);
-    class_at = cn_http2_pool_class(size);
-    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES)) {
-        size = (class_at + 1) * CN_HTTP2_POOL_STEP;
-        if (h->http->pool) block = (cn_http2_block_t *)cn_buf_take_spare(h->http->pool, class_at, size);
-    }
-    if (CN_UNLIKELY(!block)) {
-        if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
-        block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
-        if (!block) return cn_http2_starve(h);
-    }
+static void *cn_http2_use_block(cn_http2_t *h, cn_http2_block_t *block, size_t size) {
     block->head.size = size;
     block->head.node.next = NULL;
     cn_list_append(&h->blocks, &block->head.node);
     return block + 1;
+}
+
+static CN_APART void *cn_http2_acquire(cn_http2_t *h, size_t size) {
+    cn_http2_block_t *block;
+    if (size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool)
+        return cn_http2_share_frame_buffer(h);
+    if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
+    block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
+    return block ? cn_http2_use_block(h, block, size) : cn_http2_starve(h);
+}
+
+static CN_APART void cn_http2_release(cn_http2_t *h, cn_http2_block_t *block) {
+    if (h->shares_frame_buffer && block == h->http->pool->shared) {
+        cn_http2_unshare_frame_buffer(h);
+        return;
+    }
+    cn_list_remove(&block->head.node);
+    cn_mem_release(h->http->allocator, block);
+}
+
+static void *cn_http2_malloc(size_t size, void *user) {
+    cn_http2_t *h = (cn_http2_t *)user;
+    const size_t class_at = cn_http2_pool_class(size); /* of 0: none */
+    cn_http2_block_t *block;
+    if (CN_UNLIKELY(class_at >= CN_HTTP2_POOL_CLASSES)) return cn_http2_acquire(h, size);
+    size = (class_at + 1) * CN_HTTP2_POOL_STEP;
+    block = h->http->pool ? (cn_http2_block_t *)cn_buf_take_spare(h->http->pool, class_at, size) : NULL;
+    return CN_LIKELY(block != NULL) ? cn_http2_use_block(h, block, size) : cn_http2_acquire(h, size);
 }
 
 static void cn_http2_free_block(void *at, void *user) {
@@ -13402,17 +13499,15 @@ static void cn_http2_free_block(void *at, void *user) {
     size_t class_at, size;
     if (!at || CN_UNLIKELY(h->starved)) return;
     block = (cn_http2_block_t *)at - 1;
-    if (CN_UNLIKELY(h->shares_frame_buffer && block == pool->shared)) {
-        cn_http2_unshare_frame_buffer(h);
-        return;
-    }
     size = block->head.size;
     class_at = cn_http2_pool_class(size);
-    cn_list_remove(&block->head.node);
-    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES && pool) &&
-        cn_buf_keep_spare(pool, class_at, block, size, h->http->limits->connection_buffer))
+    if (CN_UNLIKELY(class_at >= CN_HTTP2_POOL_CLASSES || !pool ||
+            !cn_buf_has_room_for_spare(pool, size, h->http->limits->connection_buffer))) {
+        cn_http2_release(h, block);
         return;
-    cn_mem_release(h->http->allocator, block);
+    }
+    cn_list_remove(&block->head.node);
+    cn_buf_keep_spare(pool, class_at, block, size);
 }
 
 static void *cn_http2_calloc(size_t count, size_t size, void *user) {
@@ -13719,7 +13814,6 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
     cn_exchange_t *x;
     h->block_bytes = h->block_count = 0;
     h->block_refusal = 0;
-    h->block_has_host = h->block_has_length = false;
     h->current = NULL;
     if (frame->hd.type != NGHTTP2_HEADERS) return 0;
     h->frames.milli_tokens += 1000;
@@ -13817,9 +13911,7 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
         if (name[0] == ':') {
             if (!cn_http2_on_pseudo_header(h, x, name_view, value_view)) result = CN_HEADERS_NO_MEMORY;
         } else {
-            if (name_len == 4 && memcmp(name, "host", 4) == 0) h->block_has_host = true;
-            if (name_len == 14 && memcmp(name, "content-length", 14) == 0) h->block_has_length = true;
-            result = cn_headers_receive(
+            result = cn_headers_receive_lower(
                 x->received_head ? &x->trailers : &x->headers, x->arena, limits, name_view, value_view);
         }
     }
@@ -13865,6 +13957,8 @@ static void cn_http2_refuse(cn_http2_t *h, cn_exchange_t *x, const char *why) {
 /* A header block is whole. */
 static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
     const bool is_server = h->http->is_server;
+    connect_str_t length_text;
+    uint64_t length;
     if (CN_UNLIKELY(h->block_refusal && (!is_server || x->received_head))) {
         cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, "the headers are too large");
         return;
@@ -13884,20 +13978,16 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
         return;
     }
     if (is_server) {
-        connect_str_t host = x->authority;
-        if (h->block_has_host) host = cn_headers_find(&x->headers, CN_STR("host"));
+        const connect_str_t host = cn_headers_find(&x->headers, CN_STR("host"));
         if (!x->authority.data) x->authority = host;
-        if (!cn_header_authority_valid(x->authority) ||
-            (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
+        if (!cn_header_authority_valid(x->authority) || (host.data && !cn_str_equal_nocase(x->authority, host))) {
             cn_http2_refuse(h, x, ":authority and host are wrong, or differ");
             return;
         }
     }
-    if (h->block_has_length) {
-        uint64_t length;
-        if (cn_str_to_uint(cn_headers_find(&x->headers, CN_STR("content-length")), 19, &length) && length <= INT64_MAX)
-            x->content_length = (int64_t)length;
-    }
+    length_text = cn_headers_find(&x->headers, CN_STR("content-length"));
+    if (length_text.data && cn_str_to_uint(length_text, 19, &length) && length <= INT64_MAX)
+        x->content_length = (int64_t)length;
     x->received_head = true;
     x->events->on_head(x);
 }
@@ -14034,8 +14124,9 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
     if ((!x || !x->received_end) && (uint32_t)stream_id != h->last_peer_reset_id)
         h->last_cut_id = CN_MAX(h->last_cut_id, (uint32_t)stream_id);
     if (x) {
-        if (x->unread) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, x->unread));
-        x->unread = 0;
+        const size_t left = (size_t)x->unread + x->unreturned;
+        if (left) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, left));
+        x->unread = x->unreturned = 0;
         cn_http2_set_close_code(h, x, error);
         /* RFC 9113 8.7; nghttp2 says the same of streams beyond the last one that GOAWAY names */
         if (error == NGHTTP2_REFUSED_STREAM && !x->reset && !x->received_head) x->unprocessed = true;
@@ -14238,6 +14329,7 @@ static bool cn_http2_open(cn_http_t *http) {
     h->http = http;
     cn_list_init(&h->blocks);
     h->had_room = true;
+    h->unreturned_max = CN_MIN(limits->stream_window, limits->connection_window / CN_MAX(limits->streams, 1u)) / 2;
     h->magic_left = http->is_server ? CN_HTTP2_MAGIC_LEN : 0;
     h->update_credit = limits->streams < CN_HTTP2_UPDATE_CREDIT / 2 ? limits->streams : CN_HTTP2_UPDATE_CREDIT / 2;
     cn_http2_bucket_init(&h->frames, limits->frame_burst, http->now_ms);
@@ -14552,12 +14644,24 @@ static void cn_http2_consume(cn_exchange_t *x, size_t len) {
     if (!h) return;
     len = CN_MIN(len, (size_t)x->unread);
     x->unread -= (uint32_t)len;
-    if (len == 0) return;
+    x->unreturned += (uint32_t)len;
+    if (x->unreturned <= h->unreturned_max) return;
+    len = x->unreturned;
+    x->unreturned = 0;
     if (x->received_end || x->reset) /* the stream's window is of no use any more */
         (void)cn_http2_check(h, nghttp2_session_consume_connection(h->session, len));
     else
         (void)cn_http2_check(h, nghttp2_session_consume(h->session, x->stream_id, len));
     if (h->fatal || nghttp2_session_get_outbound_queue_size(h->session) > 0) cn_http_wake(x->http);
+}
+
+static void cn_http2_expect(cn_exchange_t *x, size_t len) {
+    const size_t largest = 0x7FFFFFFF; /* RFC 9113 6.9.1 */
+    cn_http2_t *h = cn_http2_of(x);
+    if (!h || len <= x->http->limits->stream_window || x->received_end || x->reset) return;
+    (void)cn_http2_check(h,
+        nghttp2_session_set_local_window_size(
+            h->session, NGHTTP2_FLAG_NONE, x->stream_id, (int32_t)CN_MIN(len, largest)));
 }
 
 static void cn_http2_ping(cn_http_t *http) {
@@ -14584,7 +14688,8 @@ static void cn_http2_drain(cn_http_t *http) {
 CN_PRIVATE const cn_http_version_t *cn_http2_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_2, cn_http2_open, cn_http2_free, cn_http2_feed, cn_http2_eof,
         cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_ping, cn_http2_drain,
-        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
+        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume,
+        cn_http2_expect};
     return &version;
 }
 #endif
@@ -15131,6 +15236,11 @@ typedef struct cn_rpc_t {
     uint8_t quantum_len;                                   /* four characters yet */
 } cn_rpc_t;
 
+/* An entry of the tables below that one end alone needs: in a build without that end, NULL, and its function is not in
+   the program. */
+#define CN_PROTOCOL_CLIENT(function) (CONNECT_ENABLE_CLIENT ? (function) : NULL)
+#define CN_PROTOCOL_SERVER(function) (CONNECT_ENABLE_SERVER ? (function) : NULL)
+
 /* Functions that return false have set rpc->error; what may only run out of memory says so by RESOURCE_EXHAUSTED. */
 struct cn_protocol_t {
     connect_protocol_t id;
@@ -15645,9 +15755,11 @@ static bool cn_connect_stream_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_connect_unary_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_unary_server_open,
-        cn_connect_unary_server_head, cn_connect_unary_server_end, cn_connect_unary_client_head,
-        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0,
+        CN_PROTOCOL_SERVER(cn_connect_unary_server_open), CN_PROTOCOL_SERVER(cn_connect_unary_server_head),
+        CN_PROTOCOL_SERVER(cn_connect_unary_server_end), CN_PROTOCOL_CLIENT(cn_connect_unary_client_head),
+        CN_PROTOCOL_CLIENT(cn_connect_unary_client_open), NULL, CN_PROTOCOL_CLIENT(cn_connect_unary_client_end), NULL,
+        NULL};
     return &protocol;
 }
 
@@ -15659,9 +15771,10 @@ CN_PRIVATE const cn_protocol_t *cn_connect_get_protocol(void) {
 
 CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, true, CN_ENVELOPE_END_STREAM,
-        cn_connect_stream_server_open, cn_connect_stream_server_head, cn_connect_stream_server_end,
-        cn_connect_stream_client_head, cn_connect_stream_client_open, cn_connect_stream_client_end_envelope,
-        cn_connect_stream_client_end, NULL, NULL};
+        CN_PROTOCOL_SERVER(cn_connect_stream_server_open), CN_PROTOCOL_SERVER(cn_connect_stream_server_head),
+        CN_PROTOCOL_SERVER(cn_connect_stream_server_end), CN_PROTOCOL_CLIENT(cn_connect_stream_client_head),
+        CN_PROTOCOL_CLIENT(cn_connect_stream_client_open), CN_PROTOCOL_CLIENT(cn_connect_stream_client_end_envelope),
+        CN_PROTOCOL_CLIENT(cn_connect_stream_client_end), NULL, NULL};
     return &protocol;
 }
 
@@ -15839,17 +15952,20 @@ static bool cn_grpc_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_grpc_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC, true, 0, cn_grpc_server_open,
-        cn_grpc_protocol_server_head, cn_grpc_server_end, cn_grpc_client_head, cn_grpc_protocol_client_open, NULL,
-        cn_grpc_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC, true, 0, CN_PROTOCOL_SERVER(cn_grpc_server_open),
+        CN_PROTOCOL_SERVER(cn_grpc_protocol_server_head), CN_PROTOCOL_SERVER(cn_grpc_server_end),
+        CN_PROTOCOL_CLIENT(cn_grpc_client_head), CN_PROTOCOL_CLIENT(cn_grpc_protocol_client_open), NULL,
+        CN_PROTOCOL_CLIENT(cn_grpc_client_end), NULL, NULL};
     return &protocol;
 }
 #endif
 
 /* #### src/protocol/grpcweb.h ###################################################################################### */
+#if CONNECT_ENABLE_GRPC_WEB
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void);
 /* Its text mode; a server's only. */
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void);
+#endif
 
 /* #### src/protocol/grpcweb.c ###################################################################################### */
 /* gRPC-Web ("PROTOCOL-WEB"): gRPC for what cannot read HTTP trailers, over HTTP/1.1 and HTTP/2. The response ends
@@ -15863,6 +15979,7 @@ CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void);
    themselves, and what a piece of the body leaves of them is kept in `quantum`. Written: each message, and the
    trailers, padded by itself. The response is text if the request is; metadata in -bin stays in base64. */
 
+#if CONNECT_ENABLE_GRPC_WEB
 static bool cn_grpcweb_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     return cn_grpc_server_head(rpc, head, "application/grpc-web+proto", "application/grpc-web+json");
 }
@@ -16008,9 +16125,11 @@ static bool cn_grpcweb_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS, cn_grpc_server_open,
-        cn_grpcweb_server_head, cn_grpcweb_server_end, cn_grpcweb_client_head, cn_grpcweb_client_open,
-        cn_grpcweb_client_end_envelope, cn_grpcweb_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS,
+        CN_PROTOCOL_SERVER(cn_grpc_server_open), CN_PROTOCOL_SERVER(cn_grpcweb_server_head),
+        CN_PROTOCOL_SERVER(cn_grpcweb_server_end), CN_PROTOCOL_CLIENT(cn_grpcweb_client_head),
+        CN_PROTOCOL_CLIENT(cn_grpcweb_client_open), CN_PROTOCOL_CLIENT(cn_grpcweb_client_end_envelope),
+        CN_PROTOCOL_CLIENT(cn_grpcweb_client_end), NULL, NULL};
     return &protocol;
 }
 
@@ -16020,6 +16139,7 @@ CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void) {
         cn_grpcweb_server_send};
     return &protocol;
 }
+#endif
 
 /* #### src/protocol/recognise.c #################################################################################### */
 /* Which protocol a request speaks: by its content type, and for Connect by the kind of its method (unary calls have a
@@ -16051,6 +16171,7 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 #endif
     {CN_RECOGNISE_TYPE("application/grpc+proto"), CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
     {CN_RECOGNISE_TYPE("application/grpc-web"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
 #if CONNECT_ENABLE_JSON
     {CN_RECOGNISE_TYPE("application/grpc-web+json"), CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
@@ -16065,6 +16186,7 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 #endif
     {CN_RECOGNISE_TYPE("application/grpc-web-text+proto"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true,
         cn_grpcweb_text_protocol},
+#endif
 #if CONNECT_ENABLE_JSON
     {CN_RECOGNISE_TYPE("application/json"), CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false,
         cn_connect_unary_protocol},
@@ -16123,7 +16245,11 @@ CN_PRIVATE const cn_protocol_t *cn_protocol_of(connect_protocol_t id, const conn
 #else
     case CONNECT_PROTOCOL_GRPC: return NULL;
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
     case CONNECT_PROTOCOL_GRPC_WEB: return cn_grpcweb_protocol();
+#else
+    case CONNECT_PROTOCOL_GRPC_WEB: return NULL;
+#endif
     default: return NULL;
     }
 }
@@ -16168,15 +16294,38 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
                                                 row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
                                                     row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
+typedef struct cn_limits_row_t { /* one field */
+    uint16_t offset, size;
+    uint32_t presets[2]; /* by connect_preset_t */
+} cn_limits_row_t;
+
+#define CN_LIMITS_ROW(name, gateway, tiny) \
+    {(uint16_t)offsetof(connect_limits_t, name), (uint16_t)sizeof(((connect_limits_t *)NULL)->name), {gateway, tiny}},
+
+static const cn_limits_row_t cn_limits_table[] = {CN_LIMITS_FIELDS(CN_LIMITS_ROW)};
+
+static void cn_limits_fill(connect_limits_t *limits, const cn_limits_row_t *row) {
+    char *field = (char *)limits + row->offset;
+    const uint32_t preset = row->presets[limits->preset];
+    const size_t wide_preset = preset;
+    size_t wide = 0;
+    uint32_t value = 0;
+    if (row->size == sizeof value) {
+        memcpy(&value, field, sizeof value);
+        if (value == 0) memcpy(field, &preset, sizeof preset);
+    } else {
+        memcpy(&wide, field, sizeof wide);
+        if (wide == 0) memcpy(field, &wide_preset, sizeof wide_preset);
+    }
+}
+
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
-    bool tiny;
+    size_t i;
     *limits = *options;
     if (limits->preset != CONNECT_PRESET_GATEWAY && limits->preset != CONNECT_PRESET_TINY)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "limits.preset is neither GATEWAY nor TINY");
-    tiny = limits->preset == CONNECT_PRESET_TINY;
-#define CN_LIMITS_FILL(name, gateway, small) \
-    if (limits->name == 0) limits->name = tiny ? (small) : (gateway);
-    CN_LIMITS_FIELDS(CN_LIMITS_FILL)
+    for (i = 0; i < CN_LEN(cn_limits_table); i++)
+        cn_limits_fill(limits, &cn_limits_table[i]);
     if (limits->stream_window > CN_LIMITS_WINDOW_MAX)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "limits.stream_window is above 2^31-1");
     if (limits->connection_window > CN_LIMITS_WINDOW_MAX)
@@ -16703,7 +16852,8 @@ CN_PRIVATE bool cn_pem_read(connect_str_t source, cn_pem_kind_t kind, const char
    a path.
    PEM: text between blocks is passed over, and so are blocks of other kinds (a key in a file of certificates, EC
    PARAMETERS). Keys: "PRIVATE KEY" (PKCS#8), "RSA PRIVATE KEY" (PKCS#1), "EC PRIVATE KEY" (SEC1); encrypted ones are
-   refused, as there is nobody to ask for the password. Base64 is read strictly: a changed byte is found here, with its
+   refused, as there is nobody to ask for the password. The text of a file is wiped and freed as soon as it is read; DER
+   stays in the caller's arena. Base64 is read strictly: a changed byte is found here, with its
    line, and not in the middle of a handshake.
 
    The system's bundle: what SSL_CERT_FILE names, else the first that exists of where systems keep it. */
@@ -16736,6 +16886,7 @@ static bool cn_pem_read_file(
     size_t len = 0, room = 0;
     int os_error = 0;
     if (!file) return cn_pem_fail_file(option, path, errno, error);
+    setvbuf(file, NULL, _IONBF, 0); /* a buffer of stdio's would keep a key */
     for (;;) {
         size_t got;
         if (room - len < 4096) {
@@ -16897,37 +17048,50 @@ static bool cn_pem_is_der(connect_str_t bytes) {
     return bytes.len && bytes.data[0] == 0x30 && cn_x509_element(bytes).data;
 }
 
+/* Finds out what the source is, and reads the file if it is a path. text: where its path and content go. */
+static bool cn_pem_open(cn_pem_reader_t *reader, connect_str_t source, connect_arena_t *text) {
+    const char *path = NULL;
+    reader->rest = source;
+    if (cn_pem_is_text(source) || cn_pem_is_der(source)) return true;
+    if (reader->kind == CN_PEM_ANCHORS && connect_str_equal(source, CN_STR("system"))) {
+        path = cn_pem_system_path();
+        if (!path)
+            return cn_error_print(reader->error, NULL, CONNECT_NOT_FOUND,
+                "%s: this system has no bundle of trust anchors where one is looked for; name a file", reader->option);
+    } else {
+        if (source.len == 0 || memchr(source.data, '\0', source.len))
+            return cn_pem_fail(reader, "neither PEM text, nor DER, nor the path of a file");
+        path = connect_arena_copy(text, source).data;
+        if (!path) return cn_error_memory(reader->error);
+    }
+    if (!cn_pem_read_file(path, reader->option, text, &reader->rest, reader->error)) return false;
+    reader->path = connect_str_of(path);
+    if (cn_pem_is_text(reader->rest) || cn_pem_is_der(reader->rest)) return true;
+    return cn_pem_fail(reader, "the file has neither PEM text nor DER");
+}
+
+static bool cn_pem_parse(cn_pem_reader_t *reader, connect_arena_t *arena, connect_str_t *der) {
+    if (cn_pem_is_text(reader->rest)) return cn_pem_decode(reader, arena, der);
+    if (!cn_pem_check_der(reader, reader->rest)) return false;
+    *der = connect_arena_copy(arena, reader->rest);
+    return der->data || cn_error_memory(reader->error);
+}
+
 CN_PRIVATE bool cn_pem_read(connect_str_t source, cn_pem_kind_t kind, const char *option, connect_arena_t *arena,
     connect_str_t *der, connect_error_t *error) {
     cn_pem_reader_t reader;
+    connect_arena_t text;
+    bool ok;
     memset(&reader, 0, sizeof reader);
+    memset(&text, 0, sizeof text);
+    text.private_allocator = arena->private_allocator;
     reader.option = option;
     reader.kind = kind;
     reader.error = error;
-    if (!cn_pem_is_text(source) && !cn_pem_is_der(source)) {
-        const char *path = NULL;
-        bool is_system = kind == CN_PEM_ANCHORS && connect_str_equal(source, CN_STR("system"));
-        if (is_system) {
-            path = cn_pem_system_path();
-            if (!path)
-                return cn_error_print(error, NULL, CONNECT_NOT_FOUND,
-                    "%s: this system has no bundle of trust anchors where one is looked for; name a file", option);
-        } else {
-            if (source.len == 0 || memchr(source.data, '\0', source.len))
-                return cn_pem_fail(&reader, "neither PEM text, nor DER, nor the path of a file");
-            path = connect_arena_copy(arena, source).data;
-            if (!path) return cn_error_memory(error);
-        }
-        if (!cn_pem_read_file(path, option, arena, &source, error)) return false;
-        reader.path = connect_str_of(path);
-        if (!cn_pem_is_text(source) && !cn_pem_is_der(source))
-            return cn_pem_fail(&reader, "the file has neither PEM text nor DER");
-    }
-    reader.rest = source;
-    if (cn_pem_is_text(source)) return cn_pem_decode(&reader, arena, der);
-    if (!cn_pem_check_der(&reader, source)) return false;
-    *der = connect_arena_copy(arena, source);
-    return der->data || cn_error_memory(error);
+    ok = cn_pem_open(&reader, source, &text) && cn_pem_parse(&reader, arena, der);
+    cn_arena_wipe(&text);
+    connect_arena_free(&text);
+    return ok;
 }
 #endif
 
@@ -17070,12 +17234,8 @@ CN_PRIVATE bool cn_bear_cache_init(cn_bear_cache_t *cache, const connect_allocat
 }
 
 static void cn_bear_entry_free(const cn_bear_cache_t *cache, cn_bear_entry_t *entry) {
-    volatile unsigned char *secret;
-    size_t i;
     if (!entry) return;
-    secret = entry->session.parameters.master_secret;
-    for (i = 0; i < sizeof entry->session.parameters.master_secret; i++)
-        secret[i] = 0;
+    cn_mem_wipe(entry->session.parameters.master_secret, sizeof entry->session.parameters.master_secret);
     cn_bear_peer_release(entry->session.peer);
     cn_mem_release(cache->allocator, entry);
 }
@@ -17159,7 +17319,7 @@ CN_PRIVATE bool cn_bear_cache_get(
 /* #### src/io/tls_bearssl_verify.c ################################################################################# */
 #if CONNECT_ENABLE_TLS
 /* The checks of a peer's certificates: BearSSL's own ("minimal": chain, signatures, dates, host name, key size), in a
-   class that adds what it lacks: IP addresses, extended key usage, pins, and words for what is wrong.
+   class that adds what it lacks: IP addresses, key usage, plain and extended, pins, and words for what is wrong.
 
    The engine gives the chain piece by piece: start_chain, for each certificate start_cert, append ..., end_cert, then
    end_chain, whose result is the verdict. All is handed on and also kept, as the texts, the user, and pins need it.
@@ -17388,23 +17548,34 @@ static bool cn_bear_is_pinned(const cn_bear_config_t *config, connect_str_t spki
     return false;
 }
 
+static unsigned cn_bear_check_usage(cn_bear_verifier_t *v, const cn_x509_t *leaf) {
+    bool is_allowed = cn_x509_allows(leaf, v->is_server ? CN_X509_CLIENT_AUTH : CN_X509_SERVER_AUTH);
+    unsigned usages = 0;
+    char first[96];
+    const char *whose = v->server_name;
+    connect_arena_t arena;
+    v->inner.vtable->get_pkey(&v->inner.vtable, &usages);
+    if (is_allowed && (usages & BR_KEYTYPE_SIGN)) return 0; /* all suites are of ECDHE: both ends sign */
+    connect_arena_init(&arena, first, sizeof first, NULL);
+    if (v->is_server || !whose[0]) whose = cn_bear_or(cn_x509_common_name(leaf->subject, &arena));
+    if (is_allowed)
+        snprintf(v->failure, sizeof v->failure, "the key usage of certificate of %s forbids this", whose);
+    else
+        snprintf(v->failure, sizeof v->failure, "certificate of %s is not made for %s (extended key usage)", whose,
+            v->is_server ? "clients" : "servers");
+    return BR_ERR_X509_FORBIDDEN_KEY_USAGE;
+}
+
 static unsigned cn_bear_check_own(cn_bear_verifier_t *v, const cn_x509_t *leaf) {
     unsigned char address[16];
     size_t len = v->is_server ? 0 : cn_x509_address(v->server_name, address);
     if (!v->config->options->insecure_no_verify || v->is_server) {
         const bool is_named = !v->is_server && v->server_name[0];
+        unsigned verdict;
         if (is_named && !leaf->alt_names.data) return BR_ERR_X509_BAD_SERVER_NAME; /* RFC 9525 6.3: CN is no name */
         if (len && !cn_x509_has_address(leaf, address, len)) return BR_ERR_X509_BAD_SERVER_NAME;
-        if (!cn_x509_allows(leaf, v->is_server ? CN_X509_CLIENT_AUTH : CN_X509_SERVER_AUTH)) {
-            char name[96];
-            connect_arena_t arena;
-            connect_arena_init(&arena, name, sizeof name, NULL);
-            snprintf(v->failure, sizeof v->failure, "certificate of %s is not made for %s (extended key usage)",
-                !v->is_server && v->server_name[0] ? v->server_name
-                                                   : cn_bear_or(cn_x509_common_name(leaf->subject, &arena)),
-                v->is_server ? "clients" : "servers");
-            return BR_ERR_X509_FORBIDDEN_KEY_USAGE;
-        }
+        verdict = cn_bear_check_usage(v, leaf);
+        if (verdict) return verdict;
     }
     if (v->config->pin_count && !cn_bear_is_pinned(v->config, leaf->spki)) {
         snprintf(v->failure, sizeof v->failure, "the peer's key is none of the %zu pinned ones (pins)",
@@ -17681,7 +17852,7 @@ static bool cn_bear_read_key(cn_bear_config_t *config, cn_bear_identity_t *ident
         identity->ec.x = cn_bear_copy(config, key->x, key->xlen);
         copied = identity->ec.x != NULL;
     }
-    memset(&decoder, 0, sizeof decoder);
+    cn_mem_wipe(&decoder, sizeof decoder);
     return copied || cn_error_memory(error);
 }
 
@@ -17826,27 +17997,13 @@ CN_PRIVATE void *cn_bear_config_new(const connect_tls_options_t *options, connec
     return NULL;
 }
 
-static void cn_bear_wipe(unsigned char *bytes, size_t len) {
-    volatile unsigned char *at = bytes;
-    while (bytes && len-- > 0)
-        *at++ = 0;
-}
-
 CN_PRIVATE void cn_bear_config_free(void *arg) {
     cn_bear_config_t *config = (cn_bear_config_t *)arg;
     size_t i;
-    for (i = 0; i < config->identity_count; i++) {
-        const cn_bear_identity_t *identity = &config->identities[i];
-        cn_bear_wipe(identity->ec.x, identity->ec.xlen);
-        cn_bear_wipe(identity->rsa.p, identity->rsa.plen);
-        cn_bear_wipe(identity->rsa.q, identity->rsa.qlen);
-        cn_bear_wipe(identity->rsa.dp, identity->rsa.dplen);
-        cn_bear_wipe(identity->rsa.dq, identity->rsa.dqlen);
-        cn_bear_wipe(identity->rsa.iq, identity->rsa.iqlen);
-    }
     for (i = 0; i < CN_BEAR_SPARE_BUFFERS; i++)
         cn_mem_release(config->allocator, config->spare_buffers[i]);
     cn_bear_cache_free(&config->cache);
+    cn_arena_wipe(&config->arena); /* there are keys in it */
     connect_arena_free(&config->arena);
     cn_mem_release(config->allocator, config);
 }
@@ -18090,7 +18247,9 @@ static bool cn_bear_begin(cn_bear_session_t *s) {
         if (s->config->cache.sets) br_ssl_server_set_cache(&s->context.server, &s->cache);
         if (s->verifier)
             br_ssl_server_set_trust_anchor_names_alt(&s->context.server, s->config->anchors, s->config->anchor_count);
-        return br_ssl_server_reset(&s->context.server) != 0;
+        if (!br_ssl_server_reset(&s->context.server)) return false;
+        s->engine->version_out = BR_TLS12; /* for an alert before a version is agreed on */
+        return true;
     }
     if (s->config->identity_count) {
         const cn_bear_identity_t *identity = &s->config->identities[0];
@@ -18114,15 +18273,12 @@ static bool cn_bear_begin(cn_bear_session_t *s) {
 
 static void cn_bear_session_free(void *session) {
     cn_bear_session_t *s = (cn_bear_session_t *)session;
-    volatile unsigned char *secret = (volatile unsigned char *)&s->context;
-    size_t i;
     cn_bear_give_buffer(s->config, s->in);
     cn_bear_give_buffer(s->config, s->out);
     if (s->verifier) cn_bear_verifier_free(s->verifier);
     cn_bear_peer_release(s->peer);
     cn_mem_release(s->config->allocator, s->key);
-    for (i = 0; i < sizeof s->context; i++)
-        secret[i] = 0;
+    cn_mem_wipe(&s->context, sizeof s->context);
     cn_mem_release(s->config->allocator, s);
 }
 
@@ -18190,7 +18346,6 @@ static const char *cn_bear_error_text(int err) {
     case BR_ERR_BAD_CIPHER_SUITE: return "no cipher suite in common";
     case BR_ERR_BAD_SIGNATURE: return "it has not the key of its certificate";
     case BR_ERR_WRONG_KEY_USAGE: return "the key usage of its certificate forbids to sign";
-    case BR_ERR_NO_CLIENT_AUTH: return "it did not prove that it has the key of its certificate";
     case BR_ERR_BAD_FINISHED: return "the handshake was tampered with";
     default: return "it broke the protocol";
     }
@@ -18206,6 +18361,7 @@ static unsigned char cn_bear_alert_for(const cn_bear_session_t *s, int err) {
     case BR_ERR_UNKNOWN_TYPE:
     case BR_ERR_UNEXPECTED: return BR_ALERT_UNEXPECTED_MESSAGE;
     case BR_ERR_BAD_SIGNATURE: return BR_ALERT_DECRYPT_ERROR;
+    case BR_ERR_WRONG_KEY_USAGE: return BR_ALERT_UNSUPPORTED_CERTIFICATE;
     case BR_ERR_NO_RANDOM:
     case BR_ERR_BAD_STATE: return BR_ALERT_INTERNAL_ERROR;
     default: return BR_ALERT_HANDSHAKE_FAILURE;
@@ -18223,6 +18379,8 @@ static void cn_bear_say_failure(cn_bear_session_t *s, int err) {
                 : err == BR_ERR_SEND_FATAL_ALERT + BR_ALERT_NO_APPLICATION_PROTOCOL
                 ? "no protocol in common (ALPN)"
                 : cn_bear_alert_text(err - BR_ERR_SEND_FATAL_ALERT));
+    else if (err == BR_ERR_NO_CLIENT_AUTH)
+        snprintf(s->failure, sizeof s->failure, "the client sent no certificate (client_auth requires one)");
     else if (err >= BR_ERR_RECV_FATAL_ALERT)
         snprintf(s->failure, sizeof s->failure, "the %s refused it: %s (TLS alert %d)", peer,
             cn_bear_alert_text(err - BR_ERR_RECV_FATAL_ALERT), err - BR_ERR_RECV_FATAL_ALERT);
@@ -18471,6 +18629,7 @@ static void cn_tls_config_unref(cn_tls_config_t *config) {
     if (!config || __atomic_sub_fetch(&config->refs, 1, __ATOMIC_ACQ_REL) != 0) return;
     allocator = config->options.allocator;
     if (config->state) config->engine->config_free(config->state);
+    cn_arena_wipe(&config->arena); /* there are keys in it */
     connect_arena_free(&config->arena);
     cn_mem_release(allocator, config);
 }
@@ -18805,7 +18964,7 @@ struct connect_conn_t {
     int64_t abort_ms;         /* drained too long; INT64_MAX: not drained */
     uint32_t grace_ms;       /* from drain to abort_ms, which is set when the time is told; 0: not drained */
     int64_t stall_check_ms;  /* when exchanges are looked at that wait for their peer's window */
-    bool output_due;         /* something was fed since the last output */
+    bool output_due;         /* something was fed since the last output, or that was not all */
     char preface[24];         /* server: the first bytes, until they tell the version */
     uint8_t preface_len;
     bool allow_http1, allow_http2;
@@ -19449,7 +19608,7 @@ static void cn_conn_seal(connect_conn_t *conn) {
 connect_str_t connect_conn_output(connect_conn_t *conn) {
     cn_http_t *http = &conn->http;
     connect_str_t view = {"", 0};
-    bool gone = false, *outer_gone = conn->gone;
+    bool gone = false, *outer_gone = conn->gone, is_all = !http->version;
     if (conn->dead || conn->opened_ms < 0) return view; /* without the time nothing can begin, not even a clock */
     conn->gone = &gone;
     cn_conn_enter(conn, -1);
@@ -19457,13 +19616,14 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
         cn_buf_borrow(&http->out, conn->http.pool);
         http->version->pull(http);
+        is_all = cn_buf_len(&http->out) <= http->limits->connection_buffer / 2; /* else it may have stopped there */
     }
     if (conn->tls) {
         cn_buf_borrow(&conn->tls->out, conn->http.pool);
         cn_conn_seal(conn);
     }
     if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
-    conn->output_due = false;
+    conn->output_due = !is_all;
     if (conn->stall_check_ms == INT64_MAX && http->exchange_count)
         conn->stall_check_ms = cn_conn_look_for_stalls(http, true);
     cn_conn_leave(conn); /* what runs there may add output, and move it */
@@ -19627,7 +19787,6 @@ typedef enum cn_front_t { /* what stands first in what was received */
 
 struct connect_call_t {
     cn_exchange_t x; /* first */
-    connect_arena_t arena, scratch;
     cn_rpc_t rpc;
     connect_call_info_t info;
     connect_method_t own_method; /* client: a copy of a raw one, which need not stay */
@@ -19647,8 +19806,6 @@ struct connect_call_t {
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;                   /* received, not yet delivered */
-    cn_buf_t expanded;             /* a received message, if it came compressed */
     size_t unconsumed;             /* bytes in `in` that the peer's window still waits for */
     const void *request;           /* a single one. Client: what an interceptor's LATER holds back */
     const void *response;          /* a single one. Client: decoded, on_message is due */
@@ -19701,6 +19858,9 @@ struct connect_call_t {
     bool poked;
     bool freed; /* client: connect_call_free was called */
     bool released;
+    connect_arena_t arena, scratch; /* from here on, with x.out: blocks that the next call has again */
+    cn_buf_t in;                    /* received, not yet delivered */
+    cn_buf_t expanded;              /* a received message, if it came compressed */
 };
 
 typedef struct cn_call_pool_t { /* calls to be used again */
@@ -19937,8 +20097,7 @@ static void cn_call_free_large(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
-    connect_arena_t arena, scratch;
-    cn_buf_t in, out, expanded;
+    cn_buf_t out;
     size_t owned_max;
     cn_call_set_tls(call, NULL);
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
@@ -19953,17 +20112,9 @@ CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     owned_max = CN_MIN(call->rpc.limits->memory / CN_CALL_KEPT_SHARE, (size_t)CN_CALL_KEPT_MAX);
     if (pool->owned_bytes + cn_call_owned(call) > owned_max) cn_call_free_large(call);
     pool->owned_bytes += cn_call_owned(call);
-    arena = call->arena;
-    scratch = call->scratch;
-    in = call->in;
     out = call->x.out;
-    expanded = call->expanded;
-    memset(call, 0, sizeof *call);
-    call->arena = arena;
-    call->scratch = scratch;
-    call->in = in;
+    memset(call, 0, offsetof(connect_call_t, arena));
     call->x.out = out;
-    call->expanded = expanded;
     cn_list_append(pool->calls.next, &call->node); /* first */
     pool->count++;
 }
@@ -20108,10 +20259,14 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
 }
 
 CN_PRIVATE void cn_call_open_window(connect_call_t *call) {
-    size_t len = call->unconsumed;
+    const cn_http_version_t *version = call->x.http ? call->x.http->version : NULL;
+    const size_t len = call->unconsumed;
     call->starved = false;
     call->unconsumed = 0;
-    if (len && call->x.http) call->x.http->version->consume(&call->x, len);
+    if (!len || !version) return;
+    if (version->expect && !call->in_end && !call->drop_input && cn_call_receives_one(call))
+        version->expect(&call->x, cn_call_claimed(call));
+    version->consume(&call->x, len);
 }
 
 CN_PRIVATE void cn_call_consume(connect_call_t *call) {
@@ -21867,6 +22022,7 @@ typedef struct cn_route_t { /* one method of a server, or all paths that begin a
     uint32_t receive_bytes, send_bytes; /* 0: the server's */
     const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */
     bool free_choice;
+    bool is_pattern; /* all paths that begin alike */
 } cn_route_t;
 typedef struct cn_route_slot_t {
     cn_route_t *route; /* NULL: free */
@@ -21900,6 +22056,21 @@ CN_PRIVATE void cn_route_free(cn_route_table_t *table, const connect_allocator_t
 
 #if CONNECT_ENABLE_SERVER
 #define CN_ROUTE_FIRST 16u
+
+/* Word by word, the last one over the one before. The application alone puts paths into the table. */
+static uint32_t cn_route_hash(connect_str_t path) {
+    uint64_t hash = path.len, word;
+    size_t i;
+    if (path.len < 8) return cn_str_hash(path);
+    for (i = 0; i + 8 < path.len; i += 8) {
+        memcpy(&word, path.data + i, 8);
+        hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+        hash ^= hash >> 32;
+    }
+    memcpy(&word, path.data + path.len - 8, 8);
+    hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint32_t)(hash >> 32);
+}
 
 static cn_route_slot_t *cn_route_slot(const cn_route_table_t *table, connect_str_t path, uint32_t hash) {
     size_t i = hash & (table->capacity - 1);
@@ -21955,7 +22126,7 @@ static bool cn_route_exists(connect_error_t *error) {
 
 static bool cn_route_add_path(
     cn_route_table_t *table, const connect_allocator_t *allocator, cn_route_t *route, connect_error_t *error) {
-    const uint32_t hash = cn_str_hash(route->path);
+    const uint32_t hash = cn_route_hash(route->path);
     cn_route_slot_t *slot;
     if (!cn_route_grow(table, allocator)) return cn_error_memory(error);
     slot = cn_route_slot(table, route->path, hash);
@@ -21993,6 +22164,7 @@ CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t 
             "a method's path must begin with a slash, and have an asterisk at its end only");
     route = cn_route_copy(allocator, prefix, from, owned);
     if (!route) return cn_error_memory(error);
+    route->is_pattern = asterisk != NULL;
     if (asterisk) route->path.len--;
     added = asterisk ? cn_route_add_pattern(table, allocator, route, error)
                      : cn_route_add_path(table, allocator, route, error);
@@ -22003,7 +22175,7 @@ CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t 
 CN_PRIVATE const cn_route_t *cn_route_find(const cn_route_table_t *table, connect_str_t path) {
     size_t i;
     if (table->count) {
-        const cn_route_slot_t *slot = cn_route_slot(table, path, cn_str_hash(path));
+        const cn_route_slot_t *slot = cn_route_slot(table, path, cn_route_hash(path));
         if (slot->route) return slot->route;
     }
     for (i = 0; i < table->pattern_count; i++)
@@ -22440,7 +22612,7 @@ static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route, c
     connect_call_info_t *info = &call->info;
     info->method = route->method;
     info->path = route->method->path;
-    if (strchr(info->path, '*')) {
+    if (route->is_pattern) {
         path = connect_arena_copy(&call->arena, cn_str(path.data + route->prefix_len, path.len - route->prefix_len));
         info->path = path.data ? path.data : "";
     }
@@ -26612,6 +26784,7 @@ static void cn_carrier_flush(cn_carrier_t *carrier) {
         carrier->has_written = true;
         connect_conn_sent(carrier->conn, (size_t)sent);
         if (!carrier->conn) return;
+        if (!(connect_conn_wants(carrier->conn) & CONNECT_WANTS_WRITE)) break;
     }
     if (connect_conn_wants(carrier->conn) == 0) {
         cn_carrier_finish(carrier);
@@ -27953,6 +28126,11 @@ connect_loop_t *connect_call_loop(const connect_call_t *call) {
 #else
 #define CN_REPORT_GRPC " GRPC=0"
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
+#define CN_REPORT_GRPC_WEB " GRPC_WEB=1"
+#else
+#define CN_REPORT_GRPC_WEB " GRPC_WEB=0"
+#endif
 #if CONNECT_ENABLE_JSON
 #define CN_REPORT_JSON " JSON=1"
 #else
@@ -27981,7 +28159,7 @@ connect_loop_t *connect_call_loop(const connect_call_t *call) {
 
 const char *connect_build_info(void) {
     return "connect.h " CONNECT_VERSION_STRING CN_REPORT_CLIENT CN_REPORT_SERVER CN_REPORT_HTTP2 CN_REPORT_GRPC
-        CN_REPORT_JSON CN_REPORT_SOCKETS CN_REPORT_GZIP CN_REPORT_ZSTD CN_REPORT_TLS;
+        CN_REPORT_GRPC_WEB CN_REPORT_JSON CN_REPORT_SOCKETS CN_REPORT_GZIP CN_REPORT_ZSTD CN_REPORT_TLS;
 }
 
 /* #### No private macro is left #################################################################################### */
@@ -28095,9 +28273,9 @@ const char *connect_build_info(void) {
 #undef CN_LIKELY
 #undef CN_LIMITS_DEPTH_MAX
 #undef CN_LIMITS_FIELDS
-#undef CN_LIMITS_FILL
 #undef CN_LIMITS_KIB
 #undef CN_LIMITS_MIB
+#undef CN_LIMITS_ROW
 #undef CN_LIMITS_SECOND
 #undef CN_LIMITS_WINDOW_MAX
 #undef CN_LOOPBACK_ROOM
@@ -28147,10 +28325,13 @@ const char *connect_build_info(void) {
 #undef CN_POOL_REST_MAX_MS
 #undef CN_POOL_REST_MS
 #undef CN_PRIVATE
+#undef CN_PROTOCOL_CLIENT
+#undef CN_PROTOCOL_SERVER
 #undef CN_RECOGNISE_TYPE
 #undef CN_REFUSAL_FIRST
 #undef CN_REPORT_CLIENT
 #undef CN_REPORT_GRPC
+#undef CN_REPORT_GRPC_WEB
 #undef CN_REPORT_GZIP
 #undef CN_REPORT_HTTP2
 #undef CN_REPORT_JSON

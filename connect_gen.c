@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 dd05b46885176350. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 d54a364c437308ef. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -3642,8 +3642,8 @@ GEN_PRIVATE gen_symbol_t *gen_resolve_full_name(gen_resolve_t *resolve, const ch
 /* #### src/gen/resolve.c ########################################################################################### */
 /* Names. Everything in a file is registered by its full name, once; then the names of types are looked up as
    protobuf's language does it, like C++: from the innermost scope outwards, for the first part of the name; where
-   that is found, the rest must be, too, unless it was something that has nothing inside. ".a.B" is looked up at the
-   outermost scope only.
+   that is found, the rest must be, too, unless it was something that has nothing inside. What is no type does not hide
+   a type from fields, but it does so from methods and extend. ".a.B" is looked up at the outermost scope only.
 
    An enum value is in the scope its enum is in. A package and its parts are names, too, but several files may share
    them. A file sees itself, what it imports, and what that imports publicly. */
@@ -3902,12 +3902,19 @@ GEN_PRIVATE gen_symbol_t *gen_resolve_full_name(gen_resolve_t *resolve, const ch
     return gen_resolve_find(resolve, full_name, &hidden);
 }
 
-/* Finds a message or an enum; reports it if there is none. */
-static gen_symbol_t *gen_resolve_type(gen_resolve_t *resolve, const char *scope, const char *name, gen_at_t at) {
+/* Finds a message or an enum; reports it if there is none. types_only: as of gen_resolve_name. */
+static gen_symbol_t *gen_resolve_type(
+    gen_resolve_t *resolve, const char *scope, const char *name, bool types_only, gen_at_t at) {
     const char *wrong = NULL;
-    gen_symbol_t *hidden = NULL, *found = gen_resolve_name(resolve, scope, name, true, &hidden, &wrong);
+    gen_symbol_t *hidden = NULL, *found = gen_resolve_name(resolve, scope, name, types_only, &hidden, &wrong);
     if (found && (found->kind == GEN_SYMBOL_MESSAGE || found->kind == GEN_SYMBOL_ENUM)) return found;
-    if (found) {
+    if (found && !types_only && *name != '.') {
+        gen_source_error(resolve->ctx, at,
+            "\"%s\" is not a message but what is defined at %s; start the name with a dot to look at the outermost "
+            "scope "
+            "only",
+            name, gen_source_place(resolve->ctx, found->at));
+    } else if (found) {
         gen_source_error(resolve->ctx, at, "\"%s\" is not a message or an enum", name);
     } else if (resolve->file->incomplete) {
         return NULL; /* it may stand in what could not be read */
@@ -3926,8 +3933,9 @@ static gen_symbol_t *gen_resolve_type(gen_resolve_t *resolve, const char *scope,
     return NULL;
 }
 
+/* What is extended, sent or received. Here what is no type hides one further out. */
 static gen_type_t *gen_resolve_message(gen_resolve_t *resolve, const char *scope, const char *name, gen_at_t at) {
-    gen_symbol_t *symbol = gen_resolve_type(resolve, scope, name, at);
+    gen_symbol_t *symbol = gen_resolve_type(resolve, scope, name, false, at);
     if (symbol && symbol->kind != GEN_SYMBOL_MESSAGE) {
         gen_source_error(resolve->ctx, at, "\"%s\" is not a message", name);
         return NULL;
@@ -3941,7 +3949,7 @@ static void gen_resolve_field(gen_resolve_t *resolve, const char *scope, gen_fie
         field->extendee = gen_resolve_message(resolve, scope, field->extendee_name, field->extendee_at);
     }
     if (!field->type_name) return;
-    symbol = gen_resolve_type(resolve, scope, field->type_name, field->type_at);
+    symbol = gen_resolve_type(resolve, scope, field->type_name, true, field->type_at);
     if (!symbol) return;
     field->type = symbol->type;
     field->enumeration = symbol->enumeration;

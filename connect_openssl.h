@@ -9,8 +9,8 @@
 
    Beside what connect.h says of engines:
    Memory    A session's own memory comes from the options' allocator; OpenSSL's from malloc, as it always does.
-   Resuming  By session ID and by stateful tickets (RFC 8446 2.2): the client's whole chain stays with the session, on
-             the server, until a day has passed or its certificate has expired. With TLS 1.3 a client uses each session
+   Resuming  By session ID and by stateful tickets (RFC 8446 2.2): the peer's whole chain stays with the session, at
+             either end, until a day has passed or its certificate has expired. With TLS 1.3 a client uses each session
              once (RFC 8446 C.4) and takes the fresh one.
    Strength  OpenSSL's security level 2: no RSA keys below 2,048 bits, no SHA-1 signatures. */
 
@@ -56,6 +56,7 @@ CONNECT_API const connect_tls_engine_t *connect_openssl_engine(void);
 
 #define CN_OPENSSL_BUFFER 16384
 #define CN_OPENSSL_SESSIONS 1000u
+#define CN_OPENSSL_WAYS 4u
 #define CN_OPENSSL_SESSION_SECONDS 86400
 #define CN_OPENSSL_PIN 32u
 #define CN_OPENSSL_CHAIN 16
@@ -66,9 +67,9 @@ typedef struct cn_openssl_identity_t {
     EVP_PKEY *key;
 } cn_openssl_identity_t;
 
-typedef struct cn_openssl_saved_t { /* the one saved last stands last */
-    struct cn_openssl_saved_t *next;
+typedef struct cn_openssl_saved_t {
     SSL_SESSION *session;
+    uint32_t used;     /* when, by the config's saved_clock */
     int64_t proven_at; /* when the full handshake was, by the options' clock */
     size_t key_len;    /* client: as in its cn_openssl_session_t; server: the session ID */
     char key[1];       /* as long as it is */
@@ -82,8 +83,9 @@ typedef struct cn_openssl_config_t {
     size_t identity_count, identity_room, anchor_count, pin_count;
     unsigned char (*pins)[CN_OPENSSL_PIN];
     pthread_mutex_t mutex; /* of the saved sessions */
-    cn_openssl_saved_t *saved;
-    size_t saved_count, saved_max;
+    cn_openssl_saved_t **saved;
+    size_t saved_sets;
+    uint32_t saved_clock;
     bool has_mutex;
 } cn_openssl_config_t;
 
@@ -102,7 +104,7 @@ typedef struct cn_openssl_session_t {
     unsigned char alpn[32]; /* as on the wire: names with their lengths in front */
     unsigned alpn_len;
     char selected[16];
-    int64_t proven_at; /* server: of the session that the client wants to resume */
+    int64_t proven_at; /* of the session that is to be resumed */
     int alert;         /* received; -1: none */
     bool is_server, is_open, is_closed, has_failed;
     char failure[240];
@@ -257,26 +259,61 @@ static int64_t cn_openssl_now(const cn_openssl_config_t *config) {
 
 /* ---- Sessions to be resumed ---- */
 
-static void cn_openssl_forget(cn_openssl_config_t *config, cn_openssl_saved_t **link) {
-    cn_openssl_saved_t *saved = *link;
-    *link = saved->next;
-    config->saved_count--;
-    SSL_SESSION_free(saved->session);
-    cn_openssl_release(config->allocator, saved);
+/* Sets of CN_OPENSSL_WAYS sessions, chosen by a hash of the key (FNV-1a); of a full one that goes which was used least
+   recently. */
+
+static void cn_openssl_forget(cn_openssl_config_t *config, cn_openssl_saved_t **place) {
+    if (*place) SSL_SESSION_free((*place)->session);
+    cn_openssl_release(config->allocator, *place);
+    *place = NULL;
 }
 
+static cn_openssl_saved_t **cn_openssl_set_of(cn_openssl_config_t *config, const void *key, size_t key_len) {
+    const unsigned char *at = (const unsigned char *)key;
+    uint32_t hash = 2166136261u;
+    while (key_len-- > 0)
+        hash = (hash ^ *at++) * 16777619u;
+    return config->saved + hash % config->saved_sets * CN_OPENSSL_WAYS;
+}
+
+/* After a day, and when the peer's certificate has expired, it has to prove again who it is. */
+static bool cn_openssl_is_over(const cn_openssl_config_t *config, const cn_openssl_saved_t *saved) {
+    const X509 *peer = SSL_SESSION_get0_peer(saved->session);
+    int64_t now = cn_openssl_now(config), age = now - saved->proven_at;
+    if (age < 0 || age > CN_OPENSSL_SESSION_SECONDS) return true;
+    return peer && ASN1_TIME_cmp_time_t(X509_get0_notAfter(peer), (time_t)now) < 0;
+}
+
+/* Returns where it is, if it may still be resumed, or NULL. */
 static cn_openssl_saved_t **cn_openssl_find(cn_openssl_config_t *config, const void *key, size_t key_len) {
-    cn_openssl_saved_t **link = &config->saved;
-    while (*link && ((*link)->key_len != key_len || memcmp((*link)->key, key, key_len) != 0))
-        link = &(*link)->next;
-    return link;
+    cn_openssl_saved_t **place = cn_openssl_set_of(config, key, key_len), **end = place + CN_OPENSSL_WAYS;
+    while (place < end && (!*place || (*place)->key_len != key_len || memcmp((*place)->key, key, key_len) != 0))
+        place++;
+    if (place == end) return NULL;
+    if (cn_openssl_is_over(config, *place)) {
+        cn_openssl_forget(config, place);
+        return NULL;
+    }
+    (*place)->used = ++config->saved_clock;
+    return place;
+}
+
+/* Where one of this key goes: in place of its older self, else of nothing, else of the one used least recently. */
+static cn_openssl_saved_t **cn_openssl_place_for(cn_openssl_config_t *config, const void *key, size_t key_len) {
+    cn_openssl_saved_t **set = cn_openssl_set_of(config, key, key_len), **chosen = set;
+    size_t i;
+    for (i = 0; i < CN_OPENSSL_WAYS; i++) {
+        if (set[i] && set[i]->key_len == key_len && memcmp(set[i]->key, key, key_len) == 0) return &set[i];
+        if (*chosen && (!set[i] || (int32_t)(set[i]->used - (*chosen)->used) < 0)) chosen = &set[i];
+    }
+    return chosen;
 }
 
 /* OpenSSL's callback: a session that can be resumed. Returns 1: it is kept. */
 static int cn_openssl_save(SSL *ssl, SSL_SESSION *session) {
     cn_openssl_session_t *s = (cn_openssl_session_t *)SSL_get_app_data(ssl);
     cn_openssl_config_t *config = s->config;
-    cn_openssl_saved_t *saved, **link;
+    cn_openssl_saved_t *saved, **place;
     const void *key = s->key;
     size_t key_len = s->key_len;
     if (s->has_failed) return 0;
@@ -290,27 +327,14 @@ static int cn_openssl_save(SSL *ssl, SSL_SESSION *session) {
     memcpy(saved->key, key, key_len);
     saved->key_len = key_len;
     saved->session = session;
-    saved->proven_at = s->is_server && SSL_session_reused(ssl) == 1 ? s->proven_at : cn_openssl_now(config);
+    saved->proven_at = SSL_session_reused(ssl) == 1 ? s->proven_at : cn_openssl_now(config);
     pthread_mutex_lock(&config->mutex);
-    link = cn_openssl_find(config, key, key_len);
-    if (*link)
-        cn_openssl_forget(config, link);
-    else if (config->saved_count >= config->saved_max)
-        cn_openssl_forget(config, &config->saved);
-    for (link = &config->saved; *link;)
-        link = &(*link)->next;
-    *link = saved;
-    config->saved_count++;
+    place = cn_openssl_place_for(config, key, key_len);
+    cn_openssl_forget(config, place);
+    saved->used = ++config->saved_clock;
+    *place = saved;
     pthread_mutex_unlock(&config->mutex);
     return 1;
-}
-
-/* After a day, and when the client's certificate has expired, it has to prove again who it is. */
-static bool cn_openssl_is_over(const cn_openssl_config_t *config, const cn_openssl_saved_t *saved) {
-    const X509 *client = SSL_SESSION_get0_peer(saved->session);
-    int64_t now = cn_openssl_now(config), age = now - saved->proven_at;
-    if (age < 0 || age > CN_OPENSSL_SESSION_SECONDS) return true;
-    return client && ASN1_TIME_cmp_time_t(X509_get0_notAfter(client), (time_t)now) < 0;
 }
 
 /* OpenSSL's callback in a server: the session of this ID, or NULL. */
@@ -318,15 +342,13 @@ static SSL_SESSION *cn_openssl_recall(SSL *ssl, const unsigned char *id, int len
     cn_openssl_session_t *s = (cn_openssl_session_t *)SSL_get_app_data(ssl);
     cn_openssl_config_t *config = s->config;
     SSL_SESSION *session = NULL;
-    cn_openssl_saved_t **link;
+    cn_openssl_saved_t **place;
     *needs_reference = 0; /* it is taken here, while no other thread can free the session */
     pthread_mutex_lock(&config->mutex);
-    link = cn_openssl_find(config, id, (size_t)len);
-    if (*link && cn_openssl_is_over(config, *link)) {
-        cn_openssl_forget(config, link);
-    } else if (*link && SSL_SESSION_up_ref((*link)->session) == 1) {
-        session = (*link)->session;
-        s->proven_at = (*link)->proven_at;
+    place = cn_openssl_find(config, id, (size_t)len);
+    if (place && SSL_SESSION_up_ref((*place)->session) == 1) {
+        session = (*place)->session;
+        s->proven_at = (*place)->proven_at;
     }
     pthread_mutex_unlock(&config->mutex);
     return session;
@@ -334,12 +356,13 @@ static SSL_SESSION *cn_openssl_recall(SSL *ssl, const unsigned char *id, int len
 
 /* A session of TLS 1.3 is used once; of TLS 1.2 there comes no fresh one. */
 static void cn_openssl_resume(cn_openssl_session_t *s) {
-    cn_openssl_saved_t **link;
+    cn_openssl_saved_t **place;
     pthread_mutex_lock(&s->config->mutex);
-    link = cn_openssl_find(s->config, s->key, s->key_len);
-    if (*link) {
-        SSL_set_session(s->ssl, (*link)->session); /* takes a reference of its own */
-        if (SSL_SESSION_get_protocol_version((*link)->session) >= TLS1_3_VERSION) cn_openssl_forget(s->config, link);
+    place = cn_openssl_find(s->config, s->key, s->key_len);
+    if (place) {
+        SSL_set_session(s->ssl, (*place)->session); /* takes a reference of its own */
+        s->proven_at = (*place)->proven_at;
+        if (SSL_SESSION_get_protocol_version((*place)->session) >= TLS1_3_VERSION) cn_openssl_forget(s->config, place);
     }
     pthread_mutex_unlock(&s->config->mutex);
 }
@@ -399,7 +422,7 @@ static void cn_openssl_list_names(const X509 *cert, char list[128]) {
 
 static void cn_openssl_describe(cn_openssl_session_t *s, X509_STORE_CTX *store) {
     int code = X509_STORE_CTX_get_error(store), depth = X509_STORE_CTX_get_error_depth(store);
-    const X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
     const X509_NAME *issuer;
     STACK_OF(X509) * namesakes;
     char name[128], list[128], date[16], today[16];
@@ -443,8 +466,12 @@ static void cn_openssl_describe(cn_openssl_session_t *s, X509_STORE_CTX *store) 
         sk_X509_pop_free(namesakes, X509_free);
         return;
     case X509_V_ERR_INVALID_PURPOSE:
-        cn_openssl_say(s, "certificate of %s is not made for %s (extended key usage)", whose,
-            s->is_server ? "clients" : "servers");
+        /* all bits are set if it has no extended key usage */
+        if (X509_get_extended_key_usage(cert) & (s->is_server ? XKU_SSL_CLIENT : XKU_SSL_SERVER))
+            cn_openssl_say(s, "the key usage of certificate of %s forbids this", whose);
+        else
+            cn_openssl_say(s, "certificate of %s is not made for %s (extended key usage)", whose,
+                s->is_server ? "clients" : "servers");
         return;
     case X509_V_ERR_INVALID_CA:
     case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
@@ -564,8 +591,9 @@ static void cn_openssl_on_info(const SSL *ssl, int where, int value) {
 static void cn_openssl_config_free(void *arg) {
     cn_openssl_config_t *config = (cn_openssl_config_t *)arg;
     size_t i;
-    while (config->saved)
-        cn_openssl_forget(config, &config->saved);
+    for (i = 0; i < config->saved_sets * CN_OPENSSL_WAYS; i++)
+        cn_openssl_forget(config, &config->saved[i]);
+    cn_openssl_release(config->allocator, config->saved);
     for (i = 0; i < config->identity_count; i++) {
         X509_free(config->identities[i].leaf);
         sk_X509_pop_free(config->identities[i].rest, X509_free);
@@ -594,13 +622,28 @@ static bool cn_openssl_set_up(cn_openssl_config_t *config) {
     SSL_CTX_set_alpn_select_cb(ctx, cn_openssl_choose_alpn, NULL);
     SSL_CTX_set_session_cache_mode(
         ctx, resumes ? SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL : SSL_SESS_CACHE_OFF);
-    SSL_CTX_sess_set_new_cb(ctx, cn_openssl_save);
-    SSL_CTX_sess_set_get_cb(ctx, cn_openssl_recall);
     SSL_CTX_set_timeout(ctx, CN_OPENSSL_SESSION_SECONDS);
-    if (!resumes) SSL_CTX_set_num_tickets(ctx, 0);
+    SSL_CTX_set_num_tickets(ctx, resumes ? 1 : 0); /* a client of ours keeps one */
+    if (resumes) {
+        SSL_CTX_sess_set_new_cb(ctx, cn_openssl_save);
+        SSL_CTX_sess_set_get_cb(ctx, cn_openssl_recall);
+    }
     return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
         SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"connect", 7) == 1 &&
         SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1; /* RFC 9113 9.2.2, for TLS 1.2 */
+}
+
+/* For the sessions to be resumed. Returns false: out of memory. */
+static bool cn_openssl_make_room(cn_openssl_config_t *config) {
+    const connect_tls_options_t *options = config->options;
+    const uint32_t sessions = options->session_cache ? options->session_cache : CN_OPENSSL_SESSIONS;
+    const size_t sets = (sessions - 1) / CN_OPENSSL_WAYS + 1;
+    if (options->no_resumption) return true;
+    if (sets > SIZE_MAX / CN_OPENSSL_WAYS / sizeof *config->saved) return false;
+    config->saved =
+        (cn_openssl_saved_t **)cn_openssl_acquire(config->allocator, sets * CN_OPENSSL_WAYS * sizeof *config->saved);
+    if (config->saved) config->saved_sets = sets;
+    return config->saved != NULL;
 }
 
 static void *cn_openssl_config_new(const connect_tls_options_t *options, connect_error_t *error) {
@@ -611,10 +654,9 @@ static void *cn_openssl_config_new(const connect_tls_options_t *options, connect
     }
     config->options = options;
     config->allocator = options->allocator;
-    config->saved_max = options->session_cache ? options->session_cache : CN_OPENSSL_SESSIONS;
     config->has_mutex = pthread_mutex_init(&config->mutex, NULL) == 0;
     config->ctx = SSL_CTX_new(TLS_method());
-    if (!config->ctx || !config->has_mutex || !cn_openssl_set_up(config))
+    if (!config->ctx || !config->has_mutex || !cn_openssl_set_up(config) || !cn_openssl_make_room(config))
         cn_openssl_error(error, CONNECT_RESOURCE_EXHAUSTED, "OpenSSL cannot be set up");
     else if (cn_openssl_read_identities(config, error) && cn_openssl_read_anchors(config, error) &&
         cn_openssl_read_pins(config, error)) {
@@ -953,6 +995,7 @@ CONNECT_API const connect_tls_engine_t *connect_openssl_engine(void) {
 
 #undef CN_OPENSSL_BUFFER
 #undef CN_OPENSSL_SESSIONS
+#undef CN_OPENSSL_WAYS
 #undef CN_OPENSSL_SESSION_SECONDS
 #undef CN_OPENSSL_PIN
 #undef CN_OPENSSL_CHAIN

@@ -216,6 +216,7 @@ static connect_client_t *client_of(const run *r, connect_error_t *error) {
     snprintf(url, sizeof url, "%s://" CONNECT_STR_FMT ":%u", is_secure ? "https" : "http",
         CONNECT_STR_ARG(r->request.host), (unsigned)r->request.port);
     if (is_secure) {
+        tls.engine = TLS_ENGINE;
         tls.trust_anchors = r->request.server_tls_cert;
         if (creds) {
             tls.identity.certificate = creds->cert;

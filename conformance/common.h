@@ -5,6 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Which TLS engine runs; NULL: the one that connect.h comes with. */
+#ifdef CONFORMANCE_OPENSSL
+#include "connect_openssl.h"
+#define TLS_ENGINE connect_openssl_engine()
+#else
+#define TLS_ENGINE NULL
+#endif
+
 #define NAME(name) connectrpc_conformance_v1_##name
 
 /* The length of a frame, from its first four bytes: big-endian. */

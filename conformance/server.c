@@ -445,6 +445,7 @@ int main(void) {
     if (request.use_tls) {
         connect_tls_options_t tls = CONNECT_DEFAULTS;
         if (!request.server_creds) return 1;
+        tls.engine = TLS_ENGINE;
         tls.identity.certificate = request.server_creds->cert;
         tls.identity.private_key = request.server_creds->key;
         if (request.client_tls_cert.len) {

@@ -1,15 +1,24 @@
 #!/bin/sh
-# Runs the official conformance suite: conformance.sh build/conformance-SIDE[-asan]
+# Runs the official conformance suite: conformance.sh build/conformance-SIDE[-asan|-odd|-openssl]
 # SIDE: server or client. Every case that conformance/SIDE.yaml makes must pass; none is known to fail, flaky or skipped,
-# and there must be as many as we know of. The server also runs with the runner's own default configuration.
+# and there must be as many as we know of. Over OpenSSL these are the cases with TLS. The server also runs with the
+# runner's own default configuration.
 # PARALLEL: calls at once against a server, by default 8, and 64 with the default configuration, so that connections are
 # closed and reused in all orders. RUNS: how often, by default once.
 set -eu
 cd "$(dirname "$0")/.."
 program=$1
+default= options= conf=
 case $program in
-*server*) side=server cases=5534 default=3600 options="--parallel" ;;
-*) side=client cases=6872 default= options= ;;
+*server*) side=server cases=5534 with_tls=2692 default=3600 options="--parallel" ;;
+*) side=client cases=6872 with_tls=3201 ;;
+esac
+conf=conformance/$side.yaml
+case $program in
+*openssl)
+    conf=build/conformance/${program##*/}.yaml cases=$with_tls default=
+    { cat "conformance/$side.yaml"; printf 'exclude_cases:\n  - use_tls: false\n'; } > "$conf"
+    ;;
 esac
 runner=build/tools/bin/connectconformance
 log=build/conformance/${program##*/}.log
@@ -39,6 +48,6 @@ suite() {
 run=0
 while [ "$run" -lt "${RUNS:-1}" ]; do
     run=$((run + 1))
-    suite "$cases" 8 --conf "conformance/$side.yaml"
+    suite "$cases" 8 --conf "$conf"
     [ -z "$default" ] || suite "$default" 64
 done

@@ -15,7 +15,6 @@
    cn_arena_block_t, the newest first. private_fixed says that the arena has an allocator field of NULL on purpose:
    the first block is all there is. All memory given out is aligned to CN_ARENA_ALIGN. */
 
-#define CN_ARENA_ALIGN 16u
 #define CN_ARENA_FIRST 1024u
 #define CN_ARENA_LARGEST (256u * 1024u)
 
@@ -63,6 +62,12 @@ CN_PRIVATE void cn_mem_release(const connect_allocator_t *allocator, void *block
     if (!block) return;
     if (!allocator) allocator = connect_allocator_libc();
     allocator->release(allocator->ctx, block);
+}
+
+CN_PRIVATE void cn_mem_wipe(void *bytes, size_t len) {
+    volatile unsigned char *at = (volatile unsigned char *)bytes;
+    while (len-- > 0)
+        *at++ = 0;
 }
 
 static size_t cn_arena_round(size_t size) {
@@ -113,7 +118,7 @@ void connect_arena_init(
     }
 }
 
-CN_PRIVATE void *cn_arena_raw(connect_arena_t *arena, size_t size) {
+CN_PRIVATE CN_APART void *cn_arena_raw_anew(connect_arena_t *arena, size_t size) {
     size_t rounded = cn_arena_round(size ? size : 1);
     char *at;
     if (rounded < size ||
@@ -254,6 +259,12 @@ void connect_arena_free(connect_arena_t *arena) {
     memset(arena, 0, sizeof *arena);
     arena->private_allocator = allocator;
     arena->private_fixed = fixed;
+}
+
+CN_PRIVATE void cn_arena_wipe(connect_arena_t *arena) {
+    cn_arena_block_t *block = (cn_arena_block_t *)arena->private_blocks;
+    for (; block; block = block->older)
+        cn_mem_wipe(block->begin, (size_t)(block->end - block->begin));
 }
 
 CN_PRIVATE size_t cn_arena_block_size(const connect_arena_t *arena) {

@@ -12,7 +12,8 @@
    a path.
    PEM: text between blocks is passed over, and so are blocks of other kinds (a key in a file of certificates, EC
    PARAMETERS). Keys: "PRIVATE KEY" (PKCS#8), "RSA PRIVATE KEY" (PKCS#1), "EC PRIVATE KEY" (SEC1); encrypted ones are
-   refused, as there is nobody to ask for the password. Base64 is read strictly: a changed byte is found here, with its
+   refused, as there is nobody to ask for the password. The text of a file is wiped and freed as soon as it is read; DER
+   stays in the caller's arena. Base64 is read strictly: a changed byte is found here, with its
    line, and not in the middle of a handshake.
 
    The system's bundle: what SSL_CERT_FILE names, else the first that exists of where systems keep it. */
@@ -45,6 +46,7 @@ static bool cn_pem_read_file(
     size_t len = 0, room = 0;
     int os_error = 0;
     if (!file) return cn_pem_fail_file(option, path, errno, error);
+    setvbuf(file, NULL, _IONBF, 0); /* a buffer of stdio's would keep a key */
     for (;;) {
         size_t got;
         if (room - len < 4096) {
@@ -206,36 +208,49 @@ static bool cn_pem_is_der(connect_str_t bytes) {
     return bytes.len && bytes.data[0] == 0x30 && cn_x509_element(bytes).data;
 }
 
+/* Finds out what the source is, and reads the file if it is a path. text: where its path and content go. */
+static bool cn_pem_open(cn_pem_reader_t *reader, connect_str_t source, connect_arena_t *text) {
+    const char *path = NULL;
+    reader->rest = source;
+    if (cn_pem_is_text(source) || cn_pem_is_der(source)) return true;
+    if (reader->kind == CN_PEM_ANCHORS && connect_str_equal(source, CN_STR("system"))) {
+        path = cn_pem_system_path();
+        if (!path)
+            return cn_error_print(reader->error, NULL, CONNECT_NOT_FOUND,
+                "%s: this system has no bundle of trust anchors where one is looked for; name a file", reader->option);
+    } else {
+        if (source.len == 0 || memchr(source.data, '\0', source.len))
+            return cn_pem_fail(reader, "neither PEM text, nor DER, nor the path of a file");
+        path = connect_arena_copy(text, source).data;
+        if (!path) return cn_error_memory(reader->error);
+    }
+    if (!cn_pem_read_file(path, reader->option, text, &reader->rest, reader->error)) return false;
+    reader->path = connect_str_of(path);
+    if (cn_pem_is_text(reader->rest) || cn_pem_is_der(reader->rest)) return true;
+    return cn_pem_fail(reader, "the file has neither PEM text nor DER");
+}
+
+static bool cn_pem_parse(cn_pem_reader_t *reader, connect_arena_t *arena, connect_str_t *der) {
+    if (cn_pem_is_text(reader->rest)) return cn_pem_decode(reader, arena, der);
+    if (!cn_pem_check_der(reader, reader->rest)) return false;
+    *der = connect_arena_copy(arena, reader->rest);
+    return der->data || cn_error_memory(reader->error);
+}
+
 CN_PRIVATE bool cn_pem_read(connect_str_t source, cn_pem_kind_t kind, const char *option, connect_arena_t *arena,
     connect_str_t *der, connect_error_t *error) {
     cn_pem_reader_t reader;
+    connect_arena_t text;
+    bool ok;
     memset(&reader, 0, sizeof reader);
+    memset(&text, 0, sizeof text);
+    text.private_allocator = arena->private_allocator;
     reader.option = option;
     reader.kind = kind;
     reader.error = error;
-    if (!cn_pem_is_text(source) && !cn_pem_is_der(source)) {
-        const char *path = NULL;
-        bool is_system = kind == CN_PEM_ANCHORS && connect_str_equal(source, CN_STR("system"));
-        if (is_system) {
-            path = cn_pem_system_path();
-            if (!path)
-                return cn_error_print(error, NULL, CONNECT_NOT_FOUND,
-                    "%s: this system has no bundle of trust anchors where one is looked for; name a file", option);
-        } else {
-            if (source.len == 0 || memchr(source.data, '\0', source.len))
-                return cn_pem_fail(&reader, "neither PEM text, nor DER, nor the path of a file");
-            path = connect_arena_copy(arena, source).data;
-            if (!path) return cn_error_memory(error);
-        }
-        if (!cn_pem_read_file(path, option, arena, &source, error)) return false;
-        reader.path = connect_str_of(path);
-        if (!cn_pem_is_text(source) && !cn_pem_is_der(source))
-            return cn_pem_fail(&reader, "the file has neither PEM text nor DER");
-    }
-    reader.rest = source;
-    if (cn_pem_is_text(source)) return cn_pem_decode(&reader, arena, der);
-    if (!cn_pem_check_der(&reader, source)) return false;
-    *der = connect_arena_copy(arena, source);
-    return der->data || cn_error_memory(error);
+    ok = cn_pem_open(&reader, source, &text) && cn_pem_parse(&reader, arena, der);
+    cn_arena_wipe(&text);
+    connect_arena_free(&text);
+    return ok;
 }
 #endif

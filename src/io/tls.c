@@ -45,6 +45,7 @@ static void cn_tls_config_unref(cn_tls_config_t *config) {
     if (!config || __atomic_sub_fetch(&config->refs, 1, __ATOMIC_ACQ_REL) != 0) return;
     allocator = config->options.allocator;
     if (config->state) config->engine->config_free(config->state);
+    cn_arena_wipe(&config->arena); /* there are keys in it */
     connect_arena_free(&config->arena);
     cn_mem_release(allocator, config);
 }

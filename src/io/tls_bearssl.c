@@ -240,7 +240,9 @@ static bool cn_bear_begin(cn_bear_session_t *s) {
         if (s->config->cache.sets) br_ssl_server_set_cache(&s->context.server, &s->cache);
         if (s->verifier)
             br_ssl_server_set_trust_anchor_names_alt(&s->context.server, s->config->anchors, s->config->anchor_count);
-        return br_ssl_server_reset(&s->context.server) != 0;
+        if (!br_ssl_server_reset(&s->context.server)) return false;
+        s->engine->version_out = BR_TLS12; /* for an alert before a version is agreed on */
+        return true;
     }
     if (s->config->identity_count) {
         const cn_bear_identity_t *identity = &s->config->identities[0];
@@ -264,15 +266,12 @@ static bool cn_bear_begin(cn_bear_session_t *s) {
 
 static void cn_bear_session_free(void *session) {
     cn_bear_session_t *s = (cn_bear_session_t *)session;
-    volatile unsigned char *secret = (volatile unsigned char *)&s->context;
-    size_t i;
     cn_bear_give_buffer(s->config, s->in);
     cn_bear_give_buffer(s->config, s->out);
     if (s->verifier) cn_bear_verifier_free(s->verifier);
     cn_bear_peer_release(s->peer);
     cn_mem_release(s->config->allocator, s->key);
-    for (i = 0; i < sizeof s->context; i++)
-        secret[i] = 0;
+    cn_mem_wipe(&s->context, sizeof s->context);
     cn_mem_release(s->config->allocator, s);
 }
 
@@ -340,7 +339,6 @@ static const char *cn_bear_error_text(int err) {
     case BR_ERR_BAD_CIPHER_SUITE: return "no cipher suite in common";
     case BR_ERR_BAD_SIGNATURE: return "it has not the key of its certificate";
     case BR_ERR_WRONG_KEY_USAGE: return "the key usage of its certificate forbids to sign";
-    case BR_ERR_NO_CLIENT_AUTH: return "it did not prove that it has the key of its certificate";
     case BR_ERR_BAD_FINISHED: return "the handshake was tampered with";
     default: return "it broke the protocol";
     }
@@ -356,6 +354,7 @@ static unsigned char cn_bear_alert_for(const cn_bear_session_t *s, int err) {
     case BR_ERR_UNKNOWN_TYPE:
     case BR_ERR_UNEXPECTED: return BR_ALERT_UNEXPECTED_MESSAGE;
     case BR_ERR_BAD_SIGNATURE: return BR_ALERT_DECRYPT_ERROR;
+    case BR_ERR_WRONG_KEY_USAGE: return BR_ALERT_UNSUPPORTED_CERTIFICATE;
     case BR_ERR_NO_RANDOM:
     case BR_ERR_BAD_STATE: return BR_ALERT_INTERNAL_ERROR;
     default: return BR_ALERT_HANDSHAKE_FAILURE;
@@ -373,6 +372,8 @@ static void cn_bear_say_failure(cn_bear_session_t *s, int err) {
                 : err == BR_ERR_SEND_FATAL_ALERT + BR_ALERT_NO_APPLICATION_PROTOCOL
                 ? "no protocol in common (ALPN)"
                 : cn_bear_alert_text(err - BR_ERR_SEND_FATAL_ALERT));
+    else if (err == BR_ERR_NO_CLIENT_AUTH)
+        snprintf(s->failure, sizeof s->failure, "the client sent no certificate (client_auth requires one)");
     else if (err >= BR_ERR_RECV_FATAL_ALERT)
         snprintf(s->failure, sizeof s->failure, "the %s refused it: %s (TLS alert %d)", peer,
             cn_bear_alert_text(err - BR_ERR_RECV_FATAL_ALERT), err - BR_ERR_RECV_FATAL_ALERT);

@@ -43,12 +43,8 @@ CN_PRIVATE bool cn_bear_cache_init(cn_bear_cache_t *cache, const connect_allocat
 }
 
 static void cn_bear_entry_free(const cn_bear_cache_t *cache, cn_bear_entry_t *entry) {
-    volatile unsigned char *secret;
-    size_t i;
     if (!entry) return;
-    secret = entry->session.parameters.master_secret;
-    for (i = 0; i < sizeof entry->session.parameters.master_secret; i++)
-        secret[i] = 0;
+    cn_mem_wipe(entry->session.parameters.master_secret, sizeof entry->session.parameters.master_secret);
     cn_bear_peer_release(entry->session.peer);
     cn_mem_release(cache->allocator, entry);
 }

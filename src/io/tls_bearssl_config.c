@@ -138,7 +138,7 @@ static bool cn_bear_read_key(cn_bear_config_t *config, cn_bear_identity_t *ident
         identity->ec.x = cn_bear_copy(config, key->x, key->xlen);
         copied = identity->ec.x != NULL;
     }
-    memset(&decoder, 0, sizeof decoder);
+    cn_mem_wipe(&decoder, sizeof decoder);
     return copied || cn_error_memory(error);
 }
 
@@ -283,27 +283,13 @@ CN_PRIVATE void *cn_bear_config_new(const connect_tls_options_t *options, connec
     return NULL;
 }
 
-static void cn_bear_wipe(unsigned char *bytes, size_t len) {
-    volatile unsigned char *at = bytes;
-    while (bytes && len-- > 0)
-        *at++ = 0;
-}
-
 CN_PRIVATE void cn_bear_config_free(void *arg) {
     cn_bear_config_t *config = (cn_bear_config_t *)arg;
     size_t i;
-    for (i = 0; i < config->identity_count; i++) {
-        const cn_bear_identity_t *identity = &config->identities[i];
-        cn_bear_wipe(identity->ec.x, identity->ec.xlen);
-        cn_bear_wipe(identity->rsa.p, identity->rsa.plen);
-        cn_bear_wipe(identity->rsa.q, identity->rsa.qlen);
-        cn_bear_wipe(identity->rsa.dp, identity->rsa.dplen);
-        cn_bear_wipe(identity->rsa.dq, identity->rsa.dqlen);
-        cn_bear_wipe(identity->rsa.iq, identity->rsa.iqlen);
-    }
     for (i = 0; i < CN_BEAR_SPARE_BUFFERS; i++)
         cn_mem_release(config->allocator, config->spare_buffers[i]);
     cn_bear_cache_free(&config->cache);
+    cn_arena_wipe(&config->arena); /* there are keys in it */
     connect_arena_free(&config->arena);
     cn_mem_release(config->allocator, config);
 }

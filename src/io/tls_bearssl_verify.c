@@ -4,7 +4,7 @@
 
 #if CONNECT_ENABLE_TLS
 /* The checks of a peer's certificates: BearSSL's own ("minimal": chain, signatures, dates, host name, key size), in a
-   class that adds what it lacks: IP addresses, extended key usage, pins, and words for what is wrong.
+   class that adds what it lacks: IP addresses, key usage, plain and extended, pins, and words for what is wrong.
 
    The engine gives the chain piece by piece: start_chain, for each certificate start_cert, append ..., end_cert, then
    end_chain, whose result is the verdict. All is handed on and also kept, as the texts, the user, and pins need it.
@@ -233,23 +233,34 @@ static bool cn_bear_is_pinned(const cn_bear_config_t *config, connect_str_t spki
     return false;
 }
 
+static unsigned cn_bear_check_usage(cn_bear_verifier_t *v, const cn_x509_t *leaf) {
+    bool is_allowed = cn_x509_allows(leaf, v->is_server ? CN_X509_CLIENT_AUTH : CN_X509_SERVER_AUTH);
+    unsigned usages = 0;
+    char first[96];
+    const char *whose = v->server_name;
+    connect_arena_t arena;
+    v->inner.vtable->get_pkey(&v->inner.vtable, &usages);
+    if (is_allowed && (usages & BR_KEYTYPE_SIGN)) return 0; /* all suites are of ECDHE: both ends sign */
+    connect_arena_init(&arena, first, sizeof first, NULL);
+    if (v->is_server || !whose[0]) whose = cn_bear_or(cn_x509_common_name(leaf->subject, &arena));
+    if (is_allowed)
+        snprintf(v->failure, sizeof v->failure, "the key usage of certificate of %s forbids this", whose);
+    else
+        snprintf(v->failure, sizeof v->failure, "certificate of %s is not made for %s (extended key usage)", whose,
+            v->is_server ? "clients" : "servers");
+    return BR_ERR_X509_FORBIDDEN_KEY_USAGE;
+}
+
 static unsigned cn_bear_check_own(cn_bear_verifier_t *v, const cn_x509_t *leaf) {
     unsigned char address[16];
     size_t len = v->is_server ? 0 : cn_x509_address(v->server_name, address);
     if (!v->config->options->insecure_no_verify || v->is_server) {
         const bool is_named = !v->is_server && v->server_name[0];
+        unsigned verdict;
         if (is_named && !leaf->alt_names.data) return BR_ERR_X509_BAD_SERVER_NAME; /* RFC 9525 6.3: CN is no name */
         if (len && !cn_x509_has_address(leaf, address, len)) return BR_ERR_X509_BAD_SERVER_NAME;
-        if (!cn_x509_allows(leaf, v->is_server ? CN_X509_CLIENT_AUTH : CN_X509_SERVER_AUTH)) {
-            char name[96];
-            connect_arena_t arena;
-            connect_arena_init(&arena, name, sizeof name, NULL);
-            snprintf(v->failure, sizeof v->failure, "certificate of %s is not made for %s (extended key usage)",
-                !v->is_server && v->server_name[0] ? v->server_name
-                                                   : cn_bear_or(cn_x509_common_name(leaf->subject, &arena)),
-                v->is_server ? "clients" : "servers");
-            return BR_ERR_X509_FORBIDDEN_KEY_USAGE;
-        }
+        verdict = cn_bear_check_usage(v, leaf);
+        if (verdict) return verdict;
     }
     if (v->config->pin_count && !cn_bear_is_pinned(v->config, leaf->spki)) {
         snprintf(v->failure, sizeof v->failure, "the peer's key is none of the %zu pinned ones (pins)",

@@ -1,5 +1,8 @@
 /* The interop client of connect.h: checks what README.md says, against any server of it.
-   client --url http://HOST:PORT --protocol connect|grpc|grpcweb --http 1|2 --codec proto|json [--tls bearssl|openssl]
+   client --url http://HOST:PORT --protocol connect|grpc|grpcweb --http 1|2 --codec proto|json
+     [--check NAME]                  this check alone; default all
+     [--tls bearssl|openssl]         with the certificates of tests/tls/certificates.sh
+     [--certificate NAME]            its own, of these; default "client", "" none
      [--compression gzip|zstd]       of the requests that are compressed; default gzip
      [--received gzip|zstd|identity] how the server answers these; default as they came
      [--exchange duplex|half|refused] what the server makes of streams in both directions; default duplex over HTTP/2,
@@ -393,9 +396,10 @@ static const struct check {
 };
 
 int main(int argc, char **argv) {
-    const char *engine = "", *url = "", *protocol = "connect", *http = "";
+    const char *engine = "", *url = "", *protocol = "connect", *http = "", *only = "", *certificate = "client";
+    char files[2][256];
     connect_client_options_t options = CONNECT_DEFAULTS;
-    connect_tls_options_t tls = CONNECT_DEFAULTS; /* with the certificates of tests/tls/certificates.sh */
+    connect_tls_options_t tls = CONNECT_DEFAULTS;
     size_t i;
     int arg;
     for (arg = 1; arg + 1 < argc; arg += 2) {
@@ -403,6 +407,8 @@ int main(int argc, char **argv) {
         if (strcmp(argv[arg], "--url") == 0) url = argv[arg + 1];
         if (strcmp(argv[arg], "--protocol") == 0) protocol = argv[arg + 1];
         if (strcmp(argv[arg], "--http") == 0) http = argv[arg + 1];
+        if (strcmp(argv[arg], "--check") == 0) only = argv[arg + 1];
+        if (strcmp(argv[arg], "--certificate") == 0) certificate = argv[arg + 1];
         if (strcmp(argv[arg], "--codec") == 0) options.codec = argv[arg + 1];
         if (strcmp(argv[arg], "--compression") == 0) compression = argv[arg + 1];
         if (strcmp(argv[arg], "--received") == 0) received = argv[arg + 1];
@@ -417,8 +423,10 @@ int main(int argc, char **argv) {
     if (!received[0]) received = compression;
     if (!exchange[0]) exchange = options.http == CONNECT_HTTP_1 ? "half" : "duplex";
     if (engine[0]) {
-        tls.identity.certificate = connect_str_of("build/certificates/client.pem");
-        tls.identity.private_key = connect_str_of("build/certificates/client.key");
+        snprintf(files[0], sizeof files[0], "build/certificates/%s.pem", certificate);
+        snprintf(files[1], sizeof files[1], "build/certificates/%s.key", certificate);
+        if (certificate[0]) tls.identity.certificate = connect_str_of(files[0]);
+        if (certificate[0]) tls.identity.private_key = connect_str_of(files[1]);
         tls.trust_anchors = connect_str_of("build/certificates/ca.pem");
         if (strcmp(engine, "openssl") == 0) tls.engine = connect_openssl_engine();
         options.tls = connect_tls_new(&tls, &error);
@@ -437,6 +445,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     for (i = 0; i < sizeof checks / sizeof *checks; i++) {
+        if (only[0] && strcmp(only, checks[i].name) != 0) continue;
         why[0] = 0;
         memset(&error, 0, sizeof error);
         connect_arena_reset(&arena);

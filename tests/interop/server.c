@@ -1,6 +1,6 @@
 /* The interop server of connect.h: README.md says what it does. Prints "listens on 127.0.0.1:PORT"; SIGTERM ends it.
    With the argument http2 it speaks no HTTP/1.1; with bearssl or openssl it speaks TLS by that engine, and tells who the
-   client is. */
+   client is, if it has a certificate; `required` behind it: it must have one. */
 #define CONNECT_IMPLEMENTATION
 #define CONNECT_OPENSSL_IMPLEMENTATION
 #include "telemetry.connect.h"
@@ -48,9 +48,19 @@ typedef struct slow_read {
     connect_call_t *call;
 } slow_read;
 
+static unsigned open_calls; /* slow reads that wait, and Watch calls */
+
 static void slow_read_done(void *arg) {
     slow_read *job = (slow_read *)arg;
     connect_call_finish(job->call, CONNECT_OK, NULL);
+    open_calls--;
+    free(job);
+}
+static void slow_read_canceled(connect_call_t *call, void *arg) {
+    slow_read *job = (slow_read *)arg;
+    connect_loop_after(connect_call_loop(call), &job->task, -1, NULL, NULL);
+    connect_call_finish(call, CONNECT_CANCELED, NULL);
+    open_calls--;
     free(job);
 }
 static connect_code_t read_sensor(connect_call_t *call, const acme_telemetry_v1_ReadRequest *request,
@@ -65,6 +75,11 @@ static connect_code_t read_sensor(connect_call_t *call, const acme_telemetry_v1_
     answer_metadata(call);
     if (is(request->sensor, "missing"))
         return fail_with_fault(call, CONNECT_NOT_FOUND, "no sensor \"missing\" \xC3\x84\xC3\x96%", 7, "no such sensor");
+    if (is(request->sensor, "open calls")) {
+        response->celsius = (double)open_calls;
+        response->has_celsius = true;
+        return CONNECT_OK;
+    }
     if (!is(request->sensor, "boiler") && !is(request->sensor, "slow") && !starts(request->sensor, "echo "))
         return connect_call_fail(
             call, CONNECT_INVALID_ARGUMENT, "what is \"" CONNECT_STR_FMT "\"?", CONNECT_STR_ARG(request->sensor));
@@ -90,6 +105,8 @@ static connect_code_t read_sensor(connect_call_t *call, const acme_telemetry_v1_
     job = (slow_read *)calloc(1, sizeof *job);
     if (!job) return CONNECT_RESOURCE_EXHAUSTED;
     job->call = call;
+    open_calls++;
+    connect_call_on_cancel(call, slow_read_canceled, job);
     connect_loop_after(connect_call_loop(call), &job->task, 2000, slow_read_done, job);
     return CONNECT_LATER;
 }
@@ -141,6 +158,7 @@ static connect_code_t watch_begin(connect_call_t *call, const acme_telemetry_v1_
     w->fails = is(w->reading.sensor, "flaky");
     w->interval_ms = request->interval_ms;
     connect_call_set_user(call, w);
+    open_calls++;
     return CONNECT_LATER;
 }
 static void watch_drain(connect_call_t *call, void *user) {
@@ -151,6 +169,7 @@ static void watch_closed(connect_call_t *call, const connect_error_t *error_or_n
     watch *w = (watch *)user;
     (void)error_or_null;
     connect_loop_after(connect_call_loop(call), &w->tick, -1, NULL, NULL);
+    open_calls--;
     free(w);
 }
 
@@ -247,13 +266,13 @@ static void on_sigterm(int sig) {
     connect_loop_post(loop, &stop, stop_now, server);
 }
 
-/* With the certificates of tests/tls/certificates.sh; a client's is optional. */
-static connect_tls_t *new_tls(const char *engine, connect_error_t *error) {
+/* With the certificates of tests/tls/certificates.sh. */
+static connect_tls_t *new_tls(const char *engine, connect_client_auth_t client_auth, connect_error_t *error) {
     connect_tls_options_t options = CONNECT_DEFAULTS;
     options.identity.certificate = text("build/certificates/server.pem");
     options.identity.private_key = text("build/certificates/server.key");
     options.trust_anchors = text("build/certificates/ca.pem");
-    options.client_auth = CONNECT_CLIENT_AUTH_OPTIONAL;
+    options.client_auth = client_auth;
     if (strcmp(engine, "openssl") == 0) options.engine = connect_openssl_engine();
     return connect_tls_new(&options, error);
 }
@@ -261,6 +280,7 @@ static connect_tls_t *new_tls(const char *engine, connect_error_t *error) {
 int main(int argc, char **argv) {
     const char *mode = argc > 1 ? argv[1] : "";
     const bool with_tls = strcmp(mode, "bearssl") == 0 || strcmp(mode, "openssl") == 0;
+    const bool with_client = argc > 2 && strcmp(argv[2], "required") == 0;
     connect_listen_options_t listen_options = CONNECT_DEFAULTS;
     static actuators all;
     acme_telemetry_v1_Telemetry_handlers handlers = CONNECT_DEFAULTS;
@@ -284,7 +304,9 @@ int main(int argc, char **argv) {
     options.loop = loop;
     options.no_http1 = strcmp(mode, "http2") == 0;
     server = loop ? connect_server_new(&options, &error) : NULL;
-    if (server && with_tls) listen_options.tls = new_tls(mode, &error);
+    if (server && with_tls) 
+        listen_options.tls =
+            new_tls(mode, with_client ? CONNECT_CLIENT_AUTH_REQUIRED : CONNECT_CLIENT_AUTH_OPTIONAL, &error);
     if (server && (!with_tls || listen_options.tls) &&
         acme_telemetry_v1_Telemetry_serve(server, &handlers, &all, NULL, &error))
         port = connect_server_listen(server, "127.0.0.1:0", &listen_options, &error);

@@ -61,7 +61,7 @@ dated() {
 }
 
 names=subjectAltName=DNS:localhost,DNS:gw.local,DNS:*.wild.example,IP:127.0.0.1,IP:::1
-server=extendedKeyUsage=serverAuth client=extendedKeyUsage=clientAuth sign=keyUsage=digitalSignature
+server=extendedKeyUsage=serverAuth client=extendedKeyUsage=clientAuth both=extendedKeyUsage=serverAuth,clientAuth sign=keyUsage=digitalSignature
 
 root ca P-256 "CN=Test CA/O=Acme"
 root other P-256 "CN=Other CA"
@@ -72,23 +72,25 @@ issue server P-256 "CN=gw/O=Acme" ca "$names" "$server" "$sign"
 issue server-rsa rsa:2048 "CN=gw-rsa" ca "$names" "$server"
 issue server-384 P-384 "CN=gw-384" ca "$names" "$server"
 issue server-521 P-521 "CN=gw-521" ca "$names" "$server"
-issue deep P-256 "CN=deep" middle "$names" "$server"
+issue deep P-256 "CN=deep" middle "$names" "$both"
 cat deep.pem middle.pem > deep-chain.pem
+cp deep.key deep-chain.key
 issue site-1 P-256 "CN=site-1" ca subjectAltName=DNS:site-1.example,DNS:*.site-1.example "$server"
 issue address P-256 "CN=address" ca subjectAltName=DNS:gw.local,IP:10.0.0.1 "$server"
 issue any P-256 "CN=any" ca "$names"
 issue client P-256 "CN=dashboard/O=Acme" ca "$client" subjectAltName=DNS:dash.local,URI:spiffe://site-1/dashboard,email:a@b.example
 issue client-rsa rsa:2048 "CN=dashboard-rsa" ca "$client"
 issue client-2 P-256 "CN=second" ca "$client"
+issue client-host P-256 "CN=a client" ca "$client" "$names"
 issue client-other P-256 "CN=stranger" other "$client"
 issue not-for-clients P-256 "CN=a server" ca "$server"
 
-# What must be refused
+# What must be refused, at either end
 issue server-other P-256 "CN=gw" other "$names" "$server"
 issue impostor-leaf P-256 "CN=gw" impostor "$names" "$server"
-issue weak rsa:1024 "CN=weak" ca "$names" "$server"
-options="-sha1 -days 3650" issue sha1 P-256 "CN=sha1" ca "$names" "$server"
-issue usage P-256 "CN=usage" ca "$names" "$server" keyUsage=critical,keyCertSign
+issue weak rsa:1024 "CN=weak" ca "$names" "$both"
+options="-sha1 -days 3650" issue sha1 P-256 "CN=sha1" ca "$names" "$both"
+issue usage P-256 "CN=usage" ca "$names" "$both" keyUsage=critical,keyCertSign
 issue nameless P-256 "CN=localhost" ca "$server"
 issue by-leaf P-256 "CN=by a leaf" server "$names" "$server"
 cat by-leaf.pem server.pem > by-leaf-chain.pem
@@ -97,7 +99,7 @@ config self "CN=self" "$names"
 openssl req -x509 -new -sha256 -days 3650 -key self.key -config self.cnf -extensions ext -out self.pem
 for name in expired early late-client; do
     key $name P-256
-    config $name "CN=$name" "$names" "extendedKeyUsage=serverAuth,clientAuth"
+    config $name "CN=$name" "$names" "$both"
 done
 dated expired 20260101000000Z 20260301120000Z
 dated early 20970101000000Z 20980101000000Z

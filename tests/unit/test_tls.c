@@ -363,6 +363,7 @@ static void test_bad_servers(void **state) {
         {"impostor-leaf", "localhost",
             "certificate of localhost is signed by another O=Acme, CN=Test CA than the one among the trust anchors"},
         {"client", "localhost", NULL},
+        {"usage", "localhost", "the key usage of certificate of localhost forbids this"},
         {"sha1", "localhost", "certificate of localhost is signed with SHA-1"},
         {"early", "localhost", "certificate of localhost is not valid before 2097-01-01 (the clock here says "},
         {"nameless", "localhost",
@@ -386,7 +387,8 @@ static void test_bad_servers(void **state) {
             rows[i].message ? rows[i].message
                             : "no name in the certificate matches localhost (it has dash.local, "
                               "spiffe://site-1/dashboard, a@b.example)");
-        if (strcmp(rows[i].name, "sha1") == 0 && openssl_serves) /* does not even show it */
+        if ((strcmp(rows[i].name, "sha1") == 0 && openssl_serves) ||
+            (strcmp(rows[i].name, "usage") == 0 && openssl_serves && !openssl_calls)) /* does not even show it */
             snprintf(expected, sizeof expected,
                 "TLS with localhost:443: the server refused it: handshake failure (TLS alert 40)");
         if (strcmp(rows[i].name, "client") == 0 && openssl_calls) /* looks at that first */
@@ -611,6 +613,82 @@ static void test_resumption_expires(void **state) {
     expect_ok(&r);
     assert_false(r.resumed);
     rig_close(&r);
+}
+
+/* And so at the client: the server's certificate ends at noon. */
+static void test_resumption_expires_at_clients(void **state) {
+    int64_t now = 1772366400 - 7200;
+    tls_rig r;
+    (void)state;
+    rig_init(&r);
+    r.server.identity.certificate = file("expired.pem");
+    r.server.identity.private_key = file("expired.key");
+    r.client.clock = a_clock;
+    r.client.user = &now;
+    assert_true(rig_open(&r));
+    expect_ok(&r);
+    rig_hang_up(&r);
+    now += 7200;
+    expect_ok(&r);
+    assert_true(r.client_resumed);
+    rig_hang_up(&r);
+    now++;
+    assert_int_equal(rig_call(&r), CONNECT_UNAVAILABLE);
+    assert_string_equal(r.message, "TLS with localhost:443: certificate of localhost expired on 2026-03-01");
+    rig_close(&r);
+
+    now = 1800000000;
+    rig_init(&r);
+    r.client.clock = a_clock;
+    r.client.user = &now;
+    assert_true(rig_open(&r));
+    expect_ok(&r);
+    rig_hang_up(&r);
+    now += 12 * 3600;
+    expect_ok(&r);
+    assert_true(r.client_resumed);
+    rig_hang_up(&r);
+    now += 12 * 3600 + 1; /* a day after the last time the certificate was seen, not after the last resumption */
+    expect_ok(&r);
+    assert_false(r.client_resumed);
+    rig_close(&r);
+}
+
+/* Of more servers than there is room for, those used last. */
+static void expect_some_resumed(uint32_t client_room, uint32_t server_room, size_t wanted) {
+    tls_rig rigs[12];
+    char hosts[12][32];
+    size_t i, resumed = 0;
+    for (i = 0; i < 12; i++) {
+        tls_rig *r = &rigs[i];
+        rig_init(r);
+        snprintf(hosts[i], sizeof hosts[i], "a%zu.wild.example", i);
+        r->host = hosts[i];
+        r->client.session_cache = client_room;
+        r->server.session_cache = server_room;
+        if (i) r->server_tls = cn_tls_hold(rigs[0].server_tls);
+        if (i) r->client_tls = cn_tls_hold(rigs[0].client_tls);
+        assert_true(rig_open(r));
+        expect_ok(r);
+        assert_false(r->client_resumed);
+        rig_hang_up(r);
+    }
+    for (i = 12; i-- > 0;) {
+        expect_ok(&rigs[i]);
+        assert_int_equal(rigs[i].resumed, rigs[i].client_resumed);
+        resumed += rigs[i].client_resumed;
+        rig_close(&rigs[i]);
+    }
+    assert_int_equal(resumed, wanted);
+}
+
+static void test_sessions_are_bounded(void **state) {
+    (void)state;
+    expect_some_resumed(0, 0, 12);
+    expect_some_resumed(4, 0, 4);
+    expect_some_resumed(1, 0, 4); /* the least there is */
+    expect_some_resumed(
+        0, 4, TLS_1_3 ? 2 : 4); /* there each resumption makes a session, which takes the place of one */
 }
 
 /* ---- Reload ---- */
@@ -964,6 +1042,72 @@ static void test_buffers_are_lent(void **state) {
     assert_int_equal(memory.live, 0);
 }
 
+/* An allocator that looks for secrets in what it is given back. */
+typedef struct searcher {
+    connect_allocator_t allocator;
+    connect_str_t secrets[3];
+    size_t found[3];
+} searcher;
+
+static void *searcher_acquire(void *ctx, size_t size) {
+    size_t *block = (size_t *)malloc(size + 16);
+    (void)ctx;
+    if (!block) return NULL;
+    *block = size;
+    return (char *)block + 16;
+}
+static void searcher_release(void *ctx, void *at) {
+    searcher *s = (searcher *)ctx;
+    char *block = (char *)at;
+    size_t i, k, len;
+    if (!at) return;
+    memcpy(&len, block - 16, sizeof len);
+    for (i = 0; i < sizeof s->secrets / sizeof *s->secrets; i++)
+        for (k = 0; k + s->secrets[i].len <= len; k++)
+            s->found[i] += memcmp(block + k, s->secrets[i].data, s->secrets[i].len) == 0;
+    free(block - 16);
+}
+static void *searcher_resize(void *ctx, void *at, size_t size) {
+    void *moved = searcher_acquire(ctx, size);
+    size_t len;
+    if (moved && at) {
+        memcpy(&len, (char *)at - 16, sizeof len);
+        memcpy(moved, at, len < size ? len : size);
+        searcher_release(ctx, at);
+    }
+    return moved;
+}
+
+/* Neither the text of a key, nor its DER, nor the number in it stays in memory that is freed. */
+static void test_keys_are_wiped(void **state) {
+    bytes text = content("server.key"), sec1 = content("server-sec1.der");
+    int in_memory, is_good;
+    (void)state;
+    for (in_memory = 0; in_memory < 2; in_memory++)
+        for (is_good = 0; is_good < 2; is_good++) {
+            searcher s = {{searcher_acquire, searcher_resize, searcher_release, NULL}, {{NULL, 0}}, {0}};
+            connect_tls_options_t options = CONNECT_DEFAULTS;
+            connect_tls_t *tls;
+            size_t i;
+            s.allocator.ctx = &s;
+            s.secrets[0] = (connect_str_t){strchr(text.data, '\n') + 1, 64}; /* a line of base64 */
+            s.secrets[1] = (connect_str_t){sec1.data + 7, 32};               /* RFC 5915 3: the private key itself */
+            s.secrets[2] = connect_str_of("-----BEGIN PRIVATE KEY-----");
+            options.allocator = &s.allocator;
+            options.engine = openssl_serves ? connect_openssl_engine() : NULL;
+            options.identity.certificate = file(is_good ? "server.pem" : "client.pem");
+            options.identity.private_key = in_memory ? (connect_str_t){text.data, text.len} : file("server.key");
+            tls = connect_tls_new(&options, NULL);
+            assert_true((tls != NULL) == (is_good != 0));
+            if (tls) assert_true(connect_tls_reload(tls, NULL, NULL));
+            connect_tls_free(tls);
+            for (i = 0; i < 3; i++)
+                if (s.found[i]) fail_msg("secret %zu was found %zu times, in memory %d", i, s.found[i], in_memory);
+        }
+    bytes_free(&text);
+    bytes_free(&sec1);
+}
+
 static bool run_with(const connect_allocator_t *allocator, void *arg) {
     bool ok;
     tls_rig r;
@@ -1261,6 +1405,8 @@ static int run_all(const char *engines) {
         cmocka_unit_test(test_bad_client_certificates),
         cmocka_unit_test(test_resumption),
         cmocka_unit_test(test_resumption_expires),
+        cmocka_unit_test(test_resumption_expires_at_clients),
+        cmocka_unit_test(test_sessions_are_bounded),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_cut),
@@ -1270,6 +1416,7 @@ static int run_all(const char *engines) {
         cmocka_unit_test(test_handshake_timeout),
         cmocka_unit_test(test_handshakes_are_bounded),
         cmocka_unit_test(test_buffers_are_lent),
+        cmocka_unit_test(test_keys_are_wiped),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_flood),
         cmocka_unit_test(test_close_notify),

@@ -15,7 +15,7 @@ import (
 
 type connectServer struct{}
 
-// serveConnect serves Connect, gRPC and gRPC-Web over HTTP/1.1 and HTTP/2 without TLS.
+// serveConnect serves Connect, gRPC and gRPC-Web over HTTP/1.1 and HTTP/2.
 func serveConnect(ctx context.Context, listener net.Listener) error {
 	mux := http.NewServeMux()
 	mux.Handle(genconnect.NewTelemetryHandler(connectServer{}))
@@ -26,10 +26,22 @@ func serveConnect(ctx context.Context, listener net.Listener) error {
 		<-ctx.Done()
 		server.Close()
 	}()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	err := serveHTTP(server, listener)
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func serveHTTP(server *http.Server, listener net.Listener) (err error) {
+	if certificates == "" {
+		return server.Serve(listener)
+	}
+	server.Protocols.SetHTTP2(true)
+	if server.TLSConfig, err = tlsConfig("server"); err != nil {
 		return err
 	}
-	return nil
+	return server.ServeTLS(listener, "", "")
 }
 
 func connectCode(name string) connect.Code {

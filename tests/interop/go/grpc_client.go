@@ -11,7 +11,9 @@ import (
 
 	"connectrpc.com/connect"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -23,8 +25,21 @@ type grpcClient struct {
 	conn *grpc.ClientConn
 }
 
-func checkGRPC(url string) int {
-	conn, err := grpc.NewClient(strings.TrimPrefix(url, "http://"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+func checkGRPC(url string, compressed bool) int {
+	creds := insecure.NewCredentials()
+	if certificates != "" {
+		config, err := tlsConfig("client")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 2
+		}
+		creds = credentials.NewTLS(config)
+	}
+	options := []grpc.DialOption{grpc.WithTransportCredentials(creds)}
+	if compressed {
+		options = append(options, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
+	}
+	conn, err := grpc.NewClient(url[strings.Index(url, "://")+len("://"):], options...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
@@ -115,6 +130,21 @@ func (c *grpcClient) exchange(ctx context.Context) func(*gen.Command) (*gen.Comm
 		}
 		return stream.Recv()
 	}
+}
+
+func (c *grpcClient) halfDuplex(ctx context.Context) (func(*gen.Command) error, func() (*gen.CommandResult, error)) {
+	stream, err := c.Exchange(ctx)
+	return func(command *gen.Command) error {
+			if err != nil {
+				return err
+			}
+			if command == nil {
+				return stream.CloseSend()
+			}
+			return stream.Send(command)
+		}, func() (*gen.CommandResult, error) {
+			return stream.Recv()
+		}
 }
 
 func (c *grpcClient) unknownMethod(ctx context.Context) *failure {

@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/encoding/gzip" // registers it
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -20,7 +22,15 @@ type grpcServer struct {
 }
 
 func serveGRPC(ctx context.Context, listener net.Listener) error {
-	server := grpc.NewServer()
+	creds := insecure.NewCredentials()
+	if certificates != "" {
+		config, err := tlsConfig("server")
+		if err != nil {
+			return err
+		}
+		creds = credentials.NewTLS(config)
+	}
+	server := grpc.NewServer(grpc.Creds(creds))
 	gen.RegisterTelemetryServer(server, grpcServer{})
 	go func() {
 		<-ctx.Done()

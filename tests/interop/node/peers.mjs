@@ -4,11 +4,14 @@
 //     node peers.mjs DESCRIPTORS grpc-client URL
 //     node peers.mjs DESCRIPTORS connect-server 1|2      node peers.mjs DESCRIPTORS grpc-server
 //
-// DESCRIPTORS: a FileDescriptorSet of telemetry.proto. A client prints a line per check, PASS name or FAIL name: why;
+// All take --tls FOLDER at the end: TLS, with the certificates of tests/tls/certificates.sh in that folder; a server
+// insists on a client's. DESCRIPTORS: a FileDescriptorSet of telemetry.proto. A client prints a line per check, PASS name or FAIL name: why;
 // a server prints where it listens. Packages are found by NODE_PATH.
 import fs from "node:fs";
 import http from "node:http";
 import http2 from "node:http2";
+import https from "node:https";
+import path from "node:path";
 import { createRequire } from "node:module";
 
 const require = createRequire(import.meta.url);
@@ -16,6 +19,13 @@ const { createFileRegistry, create, fromBinary, toBinary } = require("@bufbuild/
 const { FileDescriptorSetSchema } = require("@bufbuild/protobuf/wkt");
 
 const [descriptors, role, ...args] = process.argv.slice(2);
+const [, certificates] = args.at(-2) === "--tls" ? args.splice(-2) : [];
+// As Node wants them; undefined: clear text.
+function tlsOptions(name) {
+  if (!certificates) return undefined;
+  const file = (base) => fs.readFileSync(path.join(certificates, base));
+  return { ca: file("ca.pem"), cert: file(`${name}.pem`), key: file(`${name}.key`), requestCert: true };
+}
 const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, fs.readFileSync(descriptors)));
 const PACKAGE = "acme.telemetry.v1.";
 const SERVICE = PACKAGE + "Telemetry";
@@ -209,7 +219,8 @@ async function connectPeers() {
   const codeOf = (name) => Object.keys(Code).map(Number).find((code) => code && codeName(code) === name);
 
   async function client([url, protocol, version, codec]) {
-    const options = { baseUrl: url, httpVersion: version === "1" ? "1.1" : "2", useBinaryFormat: codec === "proto" };
+    const options = { baseUrl: url, httpVersion: version === "1" ? "1.1" : "2", useBinaryFormat: codec === "proto",
+      nodeOptions: tlsOptions("client") };
     if (version === "1" && protocol === "grpc") throw new Error("gRPC needs HTTP/2");
     const transport = { connect: node.createConnectTransport, grpc: node.createGrpcTransport,
       grpcweb: node.createGrpcWebTransport }[protocol](
@@ -282,7 +293,10 @@ async function connectPeers() {
         },
       }),
     });
-    const server = version === "1" ? http.createServer(handler) : http2.createServer(handler);
+    const options = tlsOptions("server");
+    const server = version === "1"
+      ? (options ? https.createServer(options, handler) : http.createServer(handler))
+      : (options ? http2.createSecureServer(options, handler) : http2.createServer(handler));
     server.listen(0, "127.0.0.1", () => console.log(`listens on 127.0.0.1:${server.address().port}`));
   }
   return { client, server };
@@ -312,9 +326,10 @@ async function grpcPeers() {
 
   async function client([url]) {
     const compressed = { "grpc.default_compression_algorithm": grpc.compressionAlgorithms.gzip };
-    const target = url.replace("http://", "");
+    const target = url.replace(/^https?:\/\//, ""), tls = tlsOptions("client");
+    const credentials = tls ? grpc.credentials.createSsl(tls.ca, tls.key, tls.cert) : grpc.credentials.createInsecure();
     const Client = grpc.makeGenericClientConstructor(methods, "Telemetry");
-    const rpc = new Client(target, grpc.credentials.createInsecure(), { ...compressed, "grpc.max_receive_message_length": 8 << 20 });
+    const rpc = new Client(target, credentials, { ...compressed, "grpc.max_receive_message_length": 8 << 20 });
     const Other = grpc.makeGenericClientConstructor({ none: { ...methods.Read, path: `/${SERVICE}/NoSuchMethod` } }, "Other");
     const failure = (e) => {
       const bin = e.metadata?.get("grpc-status-details-bin")[0];
@@ -373,7 +388,7 @@ async function grpcPeers() {
       },
       unknown() {
         const done = promise();
-        new Other(target, grpc.credentials.createInsecure()).none(create(schema("ReadRequest")), unary(null, done));
+        new Other(target, credentials).none(create(schema("ReadRequest")), unary(null, done));
         return done.promise;
       },
     });
@@ -424,7 +439,11 @@ async function grpcPeers() {
       },
       Exchange: (call) => call.on("data", (command) => call.write(exchange(command))).on("end", () => call.end()),
     });
-    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
+    const tls = tlsOptions("server");
+    const credentials = tls
+      ? grpc.ServerCredentials.createSsl(tls.ca, [{ private_key: tls.key, cert_chain: tls.cert }], true)
+      : grpc.ServerCredentials.createInsecure();
+    server.bindAsync("127.0.0.1:0", credentials, (error, port) => {
       if (error) throw error;
       console.log(`listens on 127.0.0.1:${port}`);
     });
