@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 4f2e96da2b56ab23. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 fa3b1e36b9e459b1. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -84,6 +84,9 @@
 #ifndef CONNECT_ENABLE_GRPC
 #define CONNECT_ENABLE_GRPC CONNECT_ENABLE_HTTP2
 #endif
+#ifndef CONNECT_ENABLE_GRPC_WEB /* over either HTTP version */
+#define CONNECT_ENABLE_GRPC_WEB (CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER)
+#endif
 #ifndef CONNECT_ENABLE_JSON /* messages as JSON; Connect's errors are JSON in any case */
 #define CONNECT_ENABLE_JSON 1
 #endif
@@ -122,6 +125,9 @@
 #endif
 #if defined(CONNECT_NO_GRPC) || defined(CONNECT_DISABLE_GRPC)
 #error "Write CONNECT_ENABLE_GRPC=0."
+#endif
+#if defined(CONNECT_NO_GRPC_WEB) || defined(CONNECT_DISABLE_GRPC_WEB)
+#error "Write CONNECT_ENABLE_GRPC_WEB=0."
 #endif
 #if defined(CONNECT_NO_JSON) || defined(CONNECT_DISABLE_JSON)
 #error "Write CONNECT_ENABLE_JSON=0."
@@ -8867,7 +8873,7 @@ CN_PRIVATE bool cn_wkt_path_from_json(char *to, size_t *len, connect_str_t text)
 /* #### src/codec/wkt.c ############################################################################################# */
 #if CONNECT_ENABLE_JSON
 /* What protobuf's JSON mapping says about three well-known types whose JSON form is a text (timestamp.proto,
-   duration.proto, field_mask.proto). The other well-known types are made of JSON values: pbjson.c.
+   duration.proto, field_mask.proto). The other well-known types are made of JSON values: pbjson_*.c.
 
    Timestamp: RFC 3339 5.6 with capital T and Z and all parts given; any offset is read, Z is written. From
    0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z, no leap second. Duration: seconds with at most nine digits
@@ -13350,9 +13356,9 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 /* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
-   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of a server: what is in it is taken
-   over before another session runs, as nghttp2_session_mem_send wants it. It is the block of this size that a new
-   session takes; more of them, for CONTINUATION, are its own. A client's has its own: it waits there with the preface.
+   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of an owner: what is in it is taken
+   over before another session runs, as nghttp2_session_mem_send wants it; a client's preface as soon as it is there. It
+   is the block of this size that a new session takes; more of them, for CONTINUATION, are its own.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -13411,7 +13417,7 @@ typedef struct cn_http2_t {
     /* memory */
     cn_list_t blocks; /* all that are in use, but for the shared one */
     bool starved;     /* the allocator has failed */
-    bool is_opening;  /* a server's session is being made */
+    bool is_opening;  /* the session is being made */
     bool shares_frame_buffer;
 } cn_http2_t;
 
@@ -14278,7 +14284,7 @@ static bool cn_http2_new_session(cn_http2_t *h) {
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_deflate_dynamic_table_size(option, CN_HTTP2_HPACK_TABLE);
         nghttp2_option_set_max_outbound_ack(option, CN_HTTP2_ACKS_MAX);
-        h->is_opening = http->is_server;
+        h->is_opening = true;
         result = http->is_server ? nghttp2_session_server_new3(&h->session, callbacks, h, option, &mem)
                                  : nghttp2_session_client_new3(&h->session, callbacks, h, option, &mem);
     }
@@ -14311,6 +14317,15 @@ static bool cn_http2_submit_settings(cn_http2_t *h) {
             h->session, NGHTTP2_FLAG_NONE, 0, (int32_t)CN_MIN(limits->connection_window, largest)) == 0;
 }
 
+/* Client: takes the preface out of the frame buffer. */
+static bool cn_http2_take_magic(cn_http2_t *h) {
+    cn_http_t *http = h->http;
+    const uint8_t *magic;
+    const ssize_t len = nghttp2_session_mem_send(h->session, &magic);
+    cn_buf_borrow(&http->out, http->pool);
+    return len > 0 && cn_buf_append(&http->out, http->allocator, (const char *)magic, (size_t)len);
+}
+
 static void cn_http2_delete(cn_http2_t *h) {
     if (!h->starved) nghttp2_session_del(h->session);
     cn_http2_unshare_frame_buffer(h);
@@ -14330,7 +14345,7 @@ static bool cn_http2_open(cn_http_t *http) {
     h->update_credit = limits->streams < CN_HTTP2_UPDATE_CREDIT / 2 ? limits->streams : CN_HTTP2_UPDATE_CREDIT / 2;
     cn_http2_bucket_init(&h->frames, limits->frame_burst, http->now_ms);
     cn_http2_bucket_init(&h->resets, limits->reset_burst, http->now_ms);
-    if (!cn_http2_new_session(h) || !cn_http2_submit_settings(h)) {
+    if (!cn_http2_new_session(h) || (!http->is_server && !cn_http2_take_magic(h)) || !cn_http2_submit_settings(h)) {
         cn_http2_delete(h);
         return false;
     }
@@ -15232,6 +15247,11 @@ typedef struct cn_rpc_t {
     uint8_t quantum_len;                                   /* four characters yet */
 } cn_rpc_t;
 
+/* An entry of the tables below that one end alone needs: in a build without that end, NULL, and its function is not in
+   the program. */
+#define CN_PROTOCOL_CLIENT(function) (CONNECT_ENABLE_CLIENT ? (function) : NULL)
+#define CN_PROTOCOL_SERVER(function) (CONNECT_ENABLE_SERVER ? (function) : NULL)
+
 /* Functions that return false have set rpc->error; what may only run out of memory says so by RESOURCE_EXHAUSTED. */
 struct cn_protocol_t {
     connect_protocol_t id;
@@ -15746,9 +15766,11 @@ static bool cn_connect_stream_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_connect_unary_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_unary_server_open,
-        cn_connect_unary_server_head, cn_connect_unary_server_end, cn_connect_unary_client_head,
-        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0,
+        CN_PROTOCOL_SERVER(cn_connect_unary_server_open), CN_PROTOCOL_SERVER(cn_connect_unary_server_head),
+        CN_PROTOCOL_SERVER(cn_connect_unary_server_end), CN_PROTOCOL_CLIENT(cn_connect_unary_client_head),
+        CN_PROTOCOL_CLIENT(cn_connect_unary_client_open), NULL, CN_PROTOCOL_CLIENT(cn_connect_unary_client_end), NULL,
+        NULL};
     return &protocol;
 }
 
@@ -15760,9 +15782,10 @@ CN_PRIVATE const cn_protocol_t *cn_connect_get_protocol(void) {
 
 CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, true, CN_ENVELOPE_END_STREAM,
-        cn_connect_stream_server_open, cn_connect_stream_server_head, cn_connect_stream_server_end,
-        cn_connect_stream_client_head, cn_connect_stream_client_open, cn_connect_stream_client_end_envelope,
-        cn_connect_stream_client_end, NULL, NULL};
+        CN_PROTOCOL_SERVER(cn_connect_stream_server_open), CN_PROTOCOL_SERVER(cn_connect_stream_server_head),
+        CN_PROTOCOL_SERVER(cn_connect_stream_server_end), CN_PROTOCOL_CLIENT(cn_connect_stream_client_head),
+        CN_PROTOCOL_CLIENT(cn_connect_stream_client_open), CN_PROTOCOL_CLIENT(cn_connect_stream_client_end_envelope),
+        CN_PROTOCOL_CLIENT(cn_connect_stream_client_end), NULL, NULL};
     return &protocol;
 }
 
@@ -15940,17 +15963,20 @@ static bool cn_grpc_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_grpc_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC, true, 0, cn_grpc_server_open,
-        cn_grpc_protocol_server_head, cn_grpc_server_end, cn_grpc_client_head, cn_grpc_protocol_client_open, NULL,
-        cn_grpc_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC, true, 0, CN_PROTOCOL_SERVER(cn_grpc_server_open),
+        CN_PROTOCOL_SERVER(cn_grpc_protocol_server_head), CN_PROTOCOL_SERVER(cn_grpc_server_end),
+        CN_PROTOCOL_CLIENT(cn_grpc_client_head), CN_PROTOCOL_CLIENT(cn_grpc_protocol_client_open), NULL,
+        CN_PROTOCOL_CLIENT(cn_grpc_client_end), NULL, NULL};
     return &protocol;
 }
 #endif
 
 /* #### src/protocol/grpcweb.h ###################################################################################### */
+#if CONNECT_ENABLE_GRPC_WEB
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void);
 /* Its text mode; a server's only. */
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void);
+#endif
 
 /* #### src/protocol/grpcweb.c ###################################################################################### */
 /* gRPC-Web ("PROTOCOL-WEB"): gRPC for what cannot read HTTP trailers, over HTTP/1.1 and HTTP/2. The response ends
@@ -15964,6 +15990,7 @@ CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void);
    themselves, and what a piece of the body leaves of them is kept in `quantum`. Written: each message, and the
    trailers, padded by itself. The response is text if the request is; metadata in -bin stays in base64. */
 
+#if CONNECT_ENABLE_GRPC_WEB
 static bool cn_grpcweb_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     return cn_grpc_server_head(rpc, head, "application/grpc-web+proto", "application/grpc-web+json");
 }
@@ -16109,9 +16136,11 @@ static bool cn_grpcweb_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS, cn_grpc_server_open,
-        cn_grpcweb_server_head, cn_grpcweb_server_end, cn_grpcweb_client_head, cn_grpcweb_client_open,
-        cn_grpcweb_client_end_envelope, cn_grpcweb_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS,
+        CN_PROTOCOL_SERVER(cn_grpc_server_open), CN_PROTOCOL_SERVER(cn_grpcweb_server_head),
+        CN_PROTOCOL_SERVER(cn_grpcweb_server_end), CN_PROTOCOL_CLIENT(cn_grpcweb_client_head),
+        CN_PROTOCOL_CLIENT(cn_grpcweb_client_open), CN_PROTOCOL_CLIENT(cn_grpcweb_client_end_envelope),
+        CN_PROTOCOL_CLIENT(cn_grpcweb_client_end), NULL, NULL};
     return &protocol;
 }
 
@@ -16121,6 +16150,7 @@ CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void) {
         cn_grpcweb_server_send};
     return &protocol;
 }
+#endif
 
 /* #### src/protocol/recognise.c #################################################################################### */
 /* Which protocol a request speaks: by its content type, and for Connect by the kind of its method (unary calls have a
@@ -16152,6 +16182,7 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 #endif
     {CN_RECOGNISE_TYPE("application/grpc+proto"), CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
     {CN_RECOGNISE_TYPE("application/grpc-web"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
 #if CONNECT_ENABLE_JSON
     {CN_RECOGNISE_TYPE("application/grpc-web+json"), CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
@@ -16166,6 +16197,7 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 #endif
     {CN_RECOGNISE_TYPE("application/grpc-web-text+proto"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true,
         cn_grpcweb_text_protocol},
+#endif
 #if CONNECT_ENABLE_JSON
     {CN_RECOGNISE_TYPE("application/json"), CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false,
         cn_connect_unary_protocol},
@@ -16224,7 +16256,11 @@ CN_PRIVATE const cn_protocol_t *cn_protocol_of(connect_protocol_t id, const conn
 #else
     case CONNECT_PROTOCOL_GRPC: return NULL;
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
     case CONNECT_PROTOCOL_GRPC_WEB: return cn_grpcweb_protocol();
+#else
+    case CONNECT_PROTOCOL_GRPC_WEB: return NULL;
+#endif
     default: return NULL;
     }
 }
@@ -16269,15 +16305,38 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
                                                 row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
                                                     row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
+typedef struct cn_limits_row_t { /* one field */
+    uint16_t offset, size;
+    uint32_t presets[2]; /* by connect_preset_t */
+} cn_limits_row_t;
+
+#define CN_LIMITS_ROW(name, gateway, tiny) \
+    {(uint16_t)offsetof(connect_limits_t, name), (uint16_t)sizeof(((connect_limits_t *)NULL)->name), {gateway, tiny}},
+
+static const cn_limits_row_t cn_limits_table[] = {CN_LIMITS_FIELDS(CN_LIMITS_ROW)};
+
+static void cn_limits_fill(connect_limits_t *limits, const cn_limits_row_t *row) {
+    char *field = (char *)limits + row->offset;
+    const uint32_t preset = row->presets[limits->preset];
+    const size_t wide_preset = preset;
+    size_t wide = 0;
+    uint32_t value = 0;
+    if (row->size == sizeof value) {
+        memcpy(&value, field, sizeof value);
+        if (value == 0) memcpy(field, &preset, sizeof preset);
+    } else {
+        memcpy(&wide, field, sizeof wide);
+        if (wide == 0) memcpy(field, &wide_preset, sizeof wide_preset);
+    }
+}
+
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
-    bool tiny;
+    size_t i;
     *limits = *options;
     if (limits->preset != CONNECT_PRESET_GATEWAY && limits->preset != CONNECT_PRESET_TINY)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "limits.preset is neither GATEWAY nor TINY");
-    tiny = limits->preset == CONNECT_PRESET_TINY;
-#define CN_LIMITS_FILL(name, gateway, small) \
-    if (limits->name == 0) limits->name = tiny ? (small) : (gateway);
-    CN_LIMITS_FIELDS(CN_LIMITS_FILL)
+    for (i = 0; i < CN_LEN(cn_limits_table); i++)
+        cn_limits_fill(limits, &cn_limits_table[i]);
     if (limits->stream_window > CN_LIMITS_WINDOW_MAX)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "limits.stream_window is above 2^31-1");
     if (limits->connection_window > CN_LIMITS_WINDOW_MAX)
@@ -28078,6 +28137,11 @@ connect_loop_t *connect_call_loop(const connect_call_t *call) {
 #else
 #define CN_REPORT_GRPC " GRPC=0"
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
+#define CN_REPORT_GRPC_WEB " GRPC_WEB=1"
+#else
+#define CN_REPORT_GRPC_WEB " GRPC_WEB=0"
+#endif
 #if CONNECT_ENABLE_JSON
 #define CN_REPORT_JSON " JSON=1"
 #else
@@ -28106,7 +28170,7 @@ connect_loop_t *connect_call_loop(const connect_call_t *call) {
 
 const char *connect_build_info(void) {
     return "connect.h " CONNECT_VERSION_STRING CN_REPORT_CLIENT CN_REPORT_SERVER CN_REPORT_HTTP2 CN_REPORT_GRPC
-        CN_REPORT_JSON CN_REPORT_SOCKETS CN_REPORT_GZIP CN_REPORT_ZSTD CN_REPORT_TLS;
+        CN_REPORT_GRPC_WEB CN_REPORT_JSON CN_REPORT_SOCKETS CN_REPORT_GZIP CN_REPORT_ZSTD CN_REPORT_TLS;
 }
 
 /* #### No private macro is left #################################################################################### */
@@ -28220,9 +28284,9 @@ const char *connect_build_info(void) {
 #undef CN_LIKELY
 #undef CN_LIMITS_DEPTH_MAX
 #undef CN_LIMITS_FIELDS
-#undef CN_LIMITS_FILL
 #undef CN_LIMITS_KIB
 #undef CN_LIMITS_MIB
+#undef CN_LIMITS_ROW
 #undef CN_LIMITS_SECOND
 #undef CN_LIMITS_WINDOW_MAX
 #undef CN_LOOPBACK_ROOM
@@ -28272,10 +28336,13 @@ const char *connect_build_info(void) {
 #undef CN_POOL_REST_MAX_MS
 #undef CN_POOL_REST_MS
 #undef CN_PRIVATE
+#undef CN_PROTOCOL_CLIENT
+#undef CN_PROTOCOL_SERVER
 #undef CN_RECOGNISE_TYPE
 #undef CN_REFUSAL_FIRST
 #undef CN_REPORT_CLIENT
 #undef CN_REPORT_GRPC
+#undef CN_REPORT_GRPC_WEB
 #undef CN_REPORT_GZIP
 #undef CN_REPORT_HTTP2
 #undef CN_REPORT_JSON
