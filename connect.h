@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 9ca57ddfb2610e11. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 e921eee687ab6807. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -84,6 +84,9 @@
 #ifndef CONNECT_ENABLE_GRPC
 #define CONNECT_ENABLE_GRPC CONNECT_ENABLE_HTTP2
 #endif
+#ifndef CONNECT_ENABLE_GRPC_WEB /* over either HTTP version */
+#define CONNECT_ENABLE_GRPC_WEB (CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER)
+#endif
 #ifndef CONNECT_ENABLE_JSON /* messages as JSON; Connect's errors are JSON in any case */
 #define CONNECT_ENABLE_JSON 1
 #endif
@@ -122,6 +125,9 @@
 #endif
 #if defined(CONNECT_NO_GRPC) || defined(CONNECT_DISABLE_GRPC)
 #error "Write CONNECT_ENABLE_GRPC=0."
+#endif
+#if defined(CONNECT_NO_GRPC_WEB) || defined(CONNECT_DISABLE_GRPC_WEB)
+#error "Write CONNECT_ENABLE_GRPC_WEB=0."
 #endif
 #if defined(CONNECT_NO_JSON) || defined(CONNECT_DISABLE_JSON)
 #error "Write CONNECT_ENABLE_JSON=0."
@@ -2058,7 +2064,6 @@ CN_PRIVATE bool cn_list_empty(const cn_list_t *head);
 CN_PRIVATE void cn_list_append(cn_list_t *head, cn_list_t *node);
 /* Takes a node out; does nothing if it is in no list. */
 CN_PRIVATE void cn_list_remove(cn_list_t *node);
-CN_PRIVATE bool cn_list_contains(const cn_list_t *node);
 /* Takes the first node out; NULL: the list is empty. */
 CN_PRIVATE cn_list_t *cn_list_pop(cn_list_t *head);
 
@@ -2087,10 +2092,6 @@ CN_PRIVATE void cn_list_remove(cn_list_t *node) {
     node->next->prev = node->prev;
     node->prev->next = node->next;
     node->next = node->prev = NULL;
-}
-
-CN_PRIVATE bool cn_list_contains(const cn_list_t *node) {
-    return node->next != NULL;
 }
 
 CN_PRIVATE cn_list_t *cn_list_pop(cn_list_t *head) {
@@ -3263,8 +3264,6 @@ CN_PRIVATE bool cn_json_next_uint(cn_json_reader_t *reader, uint64_t *value);
 CN_PRIVATE bool cn_json_skip(cn_json_reader_t *reader, cn_json_token_t first);
 /* Line and column, from 1, of a place in the text: for error texts. Columns are characters, not bytes. */
 CN_PRIVATE void cn_json_position_of(const cn_json_reader_t *reader, const char *place, size_t *line, size_t *column);
-/* The same for the reader's own place: the first byte that was not taken. */
-CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, size_t *column);
 
 /* A writer that appends to a queue, puts the commas and colons itself, and remembers failure. */
 typedef struct cn_json_writer_t {
@@ -3737,10 +3736,6 @@ CN_PRIVATE void cn_json_position_of(const cn_json_reader_t *reader, const char *
             ++*column;
         }
     }
-}
-
-CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, size_t *column) {
-    cn_json_position_of(reader, reader->at, line, column);
 }
 
 /* ---- Writer ---- */
@@ -4771,7 +4766,7 @@ CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_
     const connect_codec_options_t *options, connect_error_t *error);
 
 /* #### src/codec/pb_wire.h ######################################################################################### */
-/* What reading and writing protobuf binary share: see pb_decode.c and pb_encode.c. */
+/* What reading and writing protobuf binary share: see pb_read.c and pb_encode.c. */
 
 #define CN_PB_NUMBER_MAX 0x1FFFFFFFu
 #define CN_PB_WIRE_END 4u /* of a group; the other wire types are connect_wire_t's */
@@ -4976,14 +4971,293 @@ CN_PRIVATE CN_COLD bool cn_pb_failure_report(
     return false;
 }
 
-/* #### src/codec/pb_decode.c ####################################################################################### */
-/* Protobuf binary, driven by the tables of a connect_type_t (protobuf.dev, "Encoding").
+/* #### src/codec/pb_read.h ######################################################################################### */
+/* What is read of protobuf binary whatever it means: see pb_read.c. A reader gets `p`, where it begins, and `end`,
+   which it does not pass. It returns where it ended, or NULL: then d->failure says why. */
+
+typedef struct cn_pb_decoder_t { /* readers use the first three, depth_left and failure */
+    const char *start, *limit;   /* of the input, for offsets; how far may be read */
+    const char *group_end;       /* of the unknown group that was passed over last */
+    connect_arena_t *arena;
+    size_t memory_left;
+    uint32_t depth_left;
+    bool keeps_unknown;
+    bool entry_unknown; /* the map entry just read has a number that its closed enum does not know */
+    cn_pb_failure_t failure;
+} cn_pb_decoder_t;
+
+/* Notes a failure. Returns NULL, so that a failing reader can return it. */
+CN_PRIVATE CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason);
+/* As cn_pb_varint, which sees to most: those of one and two bytes. */
+CN_PRIVATE CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value);
+/* As cn_pb_tag. */
+CN_PRIVATE CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag);
+/* Passes over the value of a record; groups with all that is in them. at: where its tag is. */
+CN_PRIVATE const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t tag, const char *at);
+
+static inline CN_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+    if (CN_LIKELY(p < end)) {
+        unsigned char first = (unsigned char)*p;
+        if (CN_LIKELY(first < 0x80)) {
+            *value = first;
+            return p + 1;
+        }
+        if (end - p >= 2 && (unsigned char)p[1] < 0x80) {
+            *value = (uint64_t)(first & 0x7F) | (uint64_t)(unsigned char)p[1] << 7;
+            return p + 2;
+        }
+    }
+    return cn_pb_varint_long(d, p, end, value);
+}
+
+static inline CN_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+    uint32_t first = (unsigned char)*p;
+    if (CN_LIKELY(first < 0x80)) {
+        *tag = first;
+        return p + 1;
+    }
+    if (CN_LIKELY(end - p >= 2 && (unsigned char)p[1] < 0x80)) {
+        *tag = (first & 0x7F) | (uint32_t)(unsigned char)p[1] << 7;
+        return p + 2;
+    }
+    return cn_pb_tag_long(d, p, end, tag);
+}
+
+/* Reads a length and sees that so much is there. */
+static inline CN_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
+    const char *at = p;
+    uint64_t value;
+    *len = 0;
+    p = cn_pb_varint(d, p, end, &value);
+    if (CN_UNLIKELY(!p)) return NULL;
+    if (CN_UNLIKELY(value > (uint64_t)(end - p))) return cn_pb_bad(d, at, "truncated");
+    *len = (size_t)value;
+    return p;
+}
+
+/* #### src/codec/pb_read.c ######################################################################################### */
+/* Protobuf binary as it is read, whatever it means (protobuf.dev, "Encoding"): varints, tags, lengths, records, and the
+   same for users, record by record.
 
    A message is a run of records. A record is a tag, (field number << 3) | wire type, and a value: 0 VARINT, 1 I64,
    2 LEN (a varint, then that many bytes), 3 SGROUP (records up to the tag 4 EGROUP of the same number), 5 I32. Field
    numbers are 1 to 2^29 - 1; a tag has at most 5 bytes; a varint has at most 10, the tenth at most 1.
 
-   Decoding
+   `limit` is where memory stops being readable: who has CN_SLACK bytes behind the input never leaves the fast path. No
+   byte behind `limit` is read; what was read behind a message's end is never taken for its content. */
+
+/* Squeezes the low 7 bits of each byte together. */
+static inline CN_HOT uint64_t cn_pb_squeeze(uint64_t w) {
+    w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
+    w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
+    return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
+}
+
+CN_PRIVATE CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
+    d->failure.code = CONNECT_INVALID_ARGUMENT;
+    d->failure.reason = reason;
+    d->failure.offset = (size_t)(at - d->start);
+    return NULL;
+}
+
+static const char *cn_pb_varint_careful(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+    const char *at = p;
+    uint64_t v = 0;
+    unsigned shift;
+    for (shift = 0; shift < 70; shift += 7) {
+        unsigned char byte;
+        if (p == end) return cn_pb_bad(d, at, "truncated");
+        byte = (unsigned char)*p++;
+        if (shift == 63 && byte > 1) break;
+        v |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            *value = v;
+            return p;
+        }
+    }
+    return cn_pb_bad(d, at, "varint too long");
+}
+
+CN_PRIVATE CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+#if CN_PB_LITTLE && defined(__GNUC__)
+    if (CN_LIKELY(d->limit - p >= 10)) {
+        uint64_t w = cn_pb_load64(p), stop = ~w & 0x8080808080808080u;
+        const char *next;
+        if (CN_LIKELY(stop != 0)) {
+            next = p + (((unsigned)__builtin_ctzll(stop) + 1) >> 3);
+            *value = cn_pb_squeeze(w & (stop ^ (stop - 1)));
+        } else {
+            unsigned char ninth = (unsigned char)p[8], tenth = (unsigned char)p[9];
+            uint64_t v = cn_pb_squeeze(w) | (uint64_t)(ninth & 0x7F) << 56;
+            next = p + 9;
+            if (ninth >= 0x80) {
+                if (tenth > 1) return cn_pb_varint_careful(d, p, end, value); /* which finds what is wrong */
+                v |= (uint64_t)tenth << 63;
+                next = p + 10;
+            }
+            *value = v;
+        }
+        return CN_LIKELY(next <= end) ? next : cn_pb_bad(d, p, "truncated");
+    }
+#endif
+    return cn_pb_varint_careful(d, p, end, value);
+}
+
+CN_PRIVATE CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+    uint64_t value = 0; /* gcc cannot see that it is set */
+    const char *next = cn_pb_varint_careful(d, p, end, &value);
+    if (!next) return NULL;
+    if (next - p > 5 || value > 0xFFFFFFFFu) return cn_pb_bad(d, p, "field number too large");
+    *tag = (uint32_t)value;
+    return next;
+}
+
+CN_PRIVATE const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t tag, const char *at) {
+    const uint32_t number = tag >> 3;
+    uint64_t value;
+    size_t len;
+    if (number == 0) return cn_pb_bad(d, at, "field number 0");
+    switch (tag & 7) {
+    case CONNECT_WIRE_VARINT: return cn_pb_varint(d, p, end, &value);
+    case CONNECT_WIRE_FIXED64: return end - p >= 8 ? p + 8 : cn_pb_bad(d, p, "truncated");
+    case CONNECT_WIRE_FIXED32: return end - p >= 4 ? p + 4 : cn_pb_bad(d, p, "truncated");
+    case CONNECT_WIRE_BYTES: p = cn_pb_len(d, p, end, &len); return p ? p + len : NULL;
+    case CONNECT_WIRE_GROUP:
+        if (d->depth_left == 0) {
+            return cn_pb_bad(d, at, "nested deeper than depth_max");
+        }
+        d->depth_left--;
+        while (p < end) {
+            uint32_t inner;
+            const char *start = p;
+            p = cn_pb_tag(d, p, end, &inner);
+            if (!p) return NULL;
+            if ((inner & 7) == CN_PB_WIRE_END) {
+                if (inner >> 3 != number) return cn_pb_bad(d, start, "end of another group");
+                d->depth_left++;
+                d->group_end = start;
+                return p;
+            }
+            p = cn_pb_skip(d, p, end, inner, start);
+            if (!p) return NULL;
+        }
+        return cn_pb_bad(d, p, "truncated");
+    case CN_PB_WIRE_END: return cn_pb_bad(d, at, "end of a group that was not begun");
+    default: return cn_pb_bad(d, at, "unknown wire type");
+    }
+}
+
+/* ---- The wire by hand ---- */
+
+bool connect_reader_next(connect_reader_t *reader, connect_record_t *record) {
+    const char *p = reader->rest.data, *end, *start;
+    cn_pb_decoder_t d;
+    uint32_t tag;
+    size_t len;
+    memset(record, 0, sizeof *record);
+    record->wire = CONNECT_WIRE_VARINT;
+    if (reader->failed || reader->rest.len == 0) return false;
+    end = p + reader->rest.len;
+    start = p;
+    d.start = p;
+    d.limit = end;
+    d.depth_left = CN_MESSAGE_DEPTH;
+    reader->failed = true;
+    p = cn_pb_tag(&d, p, end, &tag);
+    if (!p) return false;
+    record->number = tag >> 3;
+    switch (tag & 7) {
+    case CONNECT_WIRE_VARINT:
+        record->wire = CONNECT_WIRE_VARINT;
+        p = cn_pb_varint(&d, p, end, &record->value);
+        break;
+    case CONNECT_WIRE_FIXED64:
+        record->wire = CONNECT_WIRE_FIXED64;
+        if (end - p < 8) return false;
+        record->value = cn_pb_load64(p);
+        p += 8;
+        break;
+    case CONNECT_WIRE_FIXED32:
+        record->wire = CONNECT_WIRE_FIXED32;
+        if (end - p < 4) return false;
+        record->value = cn_pb_load32(p);
+        p += 4;
+        break;
+    case CONNECT_WIRE_BYTES:
+        record->wire = CONNECT_WIRE_BYTES;
+        p = cn_pb_len(&d, p, end, &len);
+        if (!p) return false;
+        record->bytes.data = p;
+        record->bytes.len = len;
+        p += len;
+        break;
+    case CONNECT_WIRE_GROUP:
+        record->wire = CONNECT_WIRE_GROUP;
+        record->bytes.data = p;
+        p = cn_pb_skip(&d, p, end, tag, start);
+        if (!p) return false;
+        record->bytes.len = (size_t)(d.group_end - record->bytes.data);
+        break;
+    default: return false;
+    }
+    if (!p || record->number == 0) return false;
+    reader->rest.len = (size_t)(end - p);
+    reader->rest.data = p;
+    reader->failed = false;
+    return true;
+}
+
+/* The wire type of a value of this kind that stands alone. */
+static connect_wire_t cn_pb_wire_of(connect_kind_t kind) {
+    switch (kind) {
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: return CONNECT_WIRE_FIXED64;
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32: return CONNECT_WIRE_FIXED32;
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_BYTES: return CONNECT_WIRE_BYTES;
+    case CONNECT_KIND_GROUP: return CONNECT_WIRE_GROUP;
+    default: return CONNECT_WIRE_VARINT;
+    }
+}
+
+bool connect_record_get(const connect_record_t *record, connect_kind_t kind, void *value) {
+    uint32_t low = (uint32_t)record->value;
+    uint64_t wide = record->value;
+    if (record->wire != cn_pb_wire_of(kind)) return false;
+    switch (kind) {
+    case CONNECT_KIND_SINT64: wide = cn_pb_zigzag64_decode(wide); /* fall through */
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: memcpy(value, &wide, 8); return true;
+    case CONNECT_KIND_SINT32: low = cn_pb_zigzag32_decode(low); /* fall through */
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_ENUM:
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32: memcpy(value, &low, 4); return true;
+    case CONNECT_KIND_BOOL: {
+        const bool truth = wide != 0;
+        memcpy(value, &truth, sizeof truth);
+        return true;
+    }
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES:
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_GROUP: memcpy(value, &record->bytes, sizeof record->bytes); return true;
+    default: return false;
+    }
+}
+
+/* #### src/codec/pb_decode.c ####################################################################################### */
+/* Protobuf binary into messages, driven by the tables of a connect_type_t. The format is told in pb_read.c.
+
    - The field is found by number: fields[number - 1] for the dense ones, else the next one behind the last found, else
      by bisection. What happens then is one jump on cn_pb_ops[kind][wire type], another one if it is repeated.
    - Records of one repeated text or message field that stand one behind the other are read in one go. Entries of maps
@@ -4999,9 +5273,7 @@ CN_PRIVATE CN_COLD bool cn_pb_failure_report(
      of records at hand, packed ones their elements, so most lists are allocated once, exactly.
    - options->merge decodes into a new message and merges that: so all that the decoder writes to is its own.
    - memory_left pays for list items, messages and views of unknown fields, before they are taken.
-   - Recursion is one level for each message, map entry and group, and ends at depth_max.
-   - `limit` is where memory stops being readable: who has CN_SLACK bytes behind the input never leaves the fast path.
-     No byte behind `limit` is read; what was read behind a message's end is never taken for its content. */
+   - Recursion is one level for each message, map entry and group, and ends at depth_max. */
 
 #define CN_PB_HEAD 8u /* in front of a decoded list's items: its capacity */
 
@@ -5041,34 +5313,6 @@ static const uint8_t cn_pb_ops[32][8] = {[CONNECT_KIND_DOUBLE] = {0, CN_PB_FIXED
     [CONNECT_KIND_SINT32] = {CN_PB_SINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
     [CONNECT_KIND_SINT64] = {CN_PB_SINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0}};
 
-/* Squeezes the low 7 bits of each byte together. */
-static inline CN_HOT uint64_t cn_pb_squeeze(uint64_t w) {
-    w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
-    w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
-    return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
-}
-
-/* ---- Decoding ---- */
-
-typedef struct cn_pb_decoder_t {
-    const char *start, *limit; /* of the input, for offsets; how far may be read */
-    const char *group_end;     /* of the unknown group that was passed over last */
-    connect_arena_t *arena;
-    size_t memory_left;
-    uint32_t depth_left;
-    bool keeps_unknown;
-    bool entry_unknown; /* the map entry just read has a number that its closed enum does not know */
-    cn_pb_failure_t failure;
-} cn_pb_decoder_t;
-
-/* Returns NULL, so that a failing reader can return it. */
-static CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
-    d->failure.code = CONNECT_INVALID_ARGUMENT;
-    d->failure.reason = reason;
-    d->failure.offset = (size_t)(at - d->start);
-    return NULL;
-}
-
 static CN_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, const char *reason) {
     cn_pb_bad(d, at, reason);
     d->failure.code = CONNECT_RESOURCE_EXHAUSTED;
@@ -5082,135 +5326,6 @@ static inline CN_HOT void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const cha
     d->memory_left -= size;
     block = cn_arena_raw(d->arena, size);
     return CN_LIKELY(block != NULL) ? block : cn_pb_exhausted(d, at, "out of memory");
-}
-
-static const char *cn_pb_varint_careful(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
-    const char *at = p;
-    uint64_t v = 0;
-    unsigned shift;
-    for (shift = 0; shift < 70; shift += 7) {
-        unsigned char byte;
-        if (p == end) return cn_pb_bad(d, at, "truncated");
-        byte = (unsigned char)*p++;
-        if (shift == 63 && byte > 1) break;
-        v |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            *value = v;
-            return p;
-        }
-    }
-    return cn_pb_bad(d, at, "varint too long");
-}
-
-static CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
-#if CN_PB_LITTLE && defined(__GNUC__)
-    if (CN_LIKELY(d->limit - p >= 10)) {
-        uint64_t w = cn_pb_load64(p), stop = ~w & 0x8080808080808080u;
-        const char *next;
-        if (CN_LIKELY(stop != 0)) {
-            next = p + (((unsigned)__builtin_ctzll(stop) + 1) >> 3);
-            *value = cn_pb_squeeze(w & (stop ^ (stop - 1)));
-        } else {
-            unsigned char ninth = (unsigned char)p[8], tenth = (unsigned char)p[9];
-            uint64_t v = cn_pb_squeeze(w) | (uint64_t)(ninth & 0x7F) << 56;
-            next = p + 9;
-            if (ninth >= 0x80) {
-                if (tenth > 1) return cn_pb_varint_careful(d, p, end, value); /* which finds what is wrong */
-                v |= (uint64_t)tenth << 63;
-                next = p + 10;
-            }
-            *value = v;
-        }
-        return CN_LIKELY(next <= end) ? next : cn_pb_bad(d, p, "truncated");
-    }
-#endif
-    return cn_pb_varint_careful(d, p, end, value);
-}
-
-static inline CN_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
-    if (CN_LIKELY(p < end)) {
-        unsigned char first = (unsigned char)*p;
-        if (CN_LIKELY(first < 0x80)) {
-            *value = first;
-            return p + 1;
-        }
-        if (end - p >= 2 && (unsigned char)p[1] < 0x80) {
-            *value = (uint64_t)(first & 0x7F) | (uint64_t)(unsigned char)p[1] << 7;
-            return p + 2;
-        }
-    }
-    return cn_pb_varint_long(d, p, end, value);
-}
-
-/* Reads a tag, all of it again; p is at its first byte. */
-static CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
-    uint64_t value = 0; /* gcc cannot see that it is set */
-    const char *next = cn_pb_varint_careful(d, p, end, &value);
-    if (!next) return NULL;
-    if (next - p > 5 || value > 0xFFFFFFFFu) return cn_pb_bad(d, p, "field number too large");
-    *tag = (uint32_t)value;
-    return next;
-}
-
-static inline CN_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
-    uint32_t first = (unsigned char)*p;
-    if (CN_LIKELY(first < 0x80)) {
-        *tag = first;
-        return p + 1;
-    }
-    if (CN_LIKELY(end - p >= 2 && (unsigned char)p[1] < 0x80)) {
-        *tag = (first & 0x7F) | (uint32_t)(unsigned char)p[1] << 7;
-        return p + 2;
-    }
-    return cn_pb_tag_long(d, p, end, tag);
-}
-
-/* Reads a length and sees that so much is there. */
-static inline CN_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
-    const char *at = p;
-    uint64_t value;
-    *len = 0;
-    p = cn_pb_varint(d, p, end, &value);
-    if (CN_UNLIKELY(!p)) return NULL;
-    if (CN_UNLIKELY(value > (uint64_t)(end - p))) return cn_pb_bad(d, at, "truncated");
-    *len = (size_t)value;
-    return p;
-}
-
-/* Passes over the value of a record; groups with all that is in them. */
-static const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t tag, const char *at) {
-    const uint32_t number = tag >> 3;
-    uint64_t value;
-    size_t len;
-    if (number == 0) return cn_pb_bad(d, at, "field number 0");
-    switch (tag & 7) {
-    case CONNECT_WIRE_VARINT: return cn_pb_varint(d, p, end, &value);
-    case CONNECT_WIRE_FIXED64: return end - p >= 8 ? p + 8 : cn_pb_bad(d, p, "truncated");
-    case CONNECT_WIRE_FIXED32: return end - p >= 4 ? p + 4 : cn_pb_bad(d, p, "truncated");
-    case CONNECT_WIRE_BYTES: p = cn_pb_len(d, p, end, &len); return p ? p + len : NULL;
-    case CONNECT_WIRE_GROUP:
-        if (d->depth_left == 0) {
-            return cn_pb_bad(d, at, "nested deeper than depth_max");
-        }
-        d->depth_left--;
-        while (p < end) {
-            uint32_t inner;
-            const char *start = p;
-            p = cn_pb_tag(d, p, end, &inner);
-            if (!p) return NULL;
-            if ((inner & 7) == CN_PB_WIRE_END) {
-                if (inner >> 3 != number) return cn_pb_bad(d, start, "end of another group");
-                d->depth_left++;
-                d->group_end = start;
-                return p;
-            }
-            p = cn_pb_skip(d, p, end, inner, start);
-            if (!p) return NULL;
-        }
-        return cn_pb_bad(d, p, "truncated");
-    case CN_PB_WIRE_END: return cn_pb_bad(d, at, "end of a group that was not begun");
-    default: return cn_pb_bad(d, at, "unknown wire type");
-    }
 }
 
 static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
@@ -5982,96 +6097,8 @@ CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_
     return cn_pb_decode_slack(type, message, bytes, CN_SLACK, arena, options, error);
 }
 
-/* ---- The wire by hand ---- */
-
-bool connect_reader_next(connect_reader_t *reader, connect_record_t *record) {
-    const char *p = reader->rest.data, *end, *start;
-    cn_pb_decoder_t d;
-    uint32_t tag;
-    size_t len;
-    memset(record, 0, sizeof *record);
-    record->wire = CONNECT_WIRE_VARINT;
-    if (reader->failed || reader->rest.len == 0) return false;
-    end = p + reader->rest.len;
-    start = p;
-    d.start = p;
-    d.limit = end;
-    d.depth_left = CN_MESSAGE_DEPTH;
-    reader->failed = true;
-    p = cn_pb_tag(&d, p, end, &tag);
-    if (!p) return false;
-    record->number = tag >> 3;
-    switch (tag & 7) {
-    case CONNECT_WIRE_VARINT:
-        record->wire = CONNECT_WIRE_VARINT;
-        p = cn_pb_varint(&d, p, end, &record->value);
-        break;
-    case CONNECT_WIRE_FIXED64:
-        record->wire = CONNECT_WIRE_FIXED64;
-        if (end - p < 8) return false;
-        record->value = cn_pb_load64(p);
-        p += 8;
-        break;
-    case CONNECT_WIRE_FIXED32:
-        record->wire = CONNECT_WIRE_FIXED32;
-        if (end - p < 4) return false;
-        record->value = cn_pb_load32(p);
-        p += 4;
-        break;
-    case CONNECT_WIRE_BYTES:
-        record->wire = CONNECT_WIRE_BYTES;
-        p = cn_pb_len(&d, p, end, &len);
-        if (!p) return false;
-        record->bytes.data = p;
-        record->bytes.len = len;
-        p += len;
-        break;
-    case CONNECT_WIRE_GROUP:
-        record->wire = CONNECT_WIRE_GROUP;
-        record->bytes.data = p;
-        p = cn_pb_skip(&d, p, end, tag, start);
-        if (!p) return false;
-        record->bytes.len = (size_t)(d.group_end - record->bytes.data);
-        break;
-    default: return false;
-    }
-    if (!p || record->number == 0) return false;
-    reader->rest.len = (size_t)(end - p);
-    reader->rest.data = p;
-    reader->failed = false;
-    return true;
-}
-
-bool connect_record_get(const connect_record_t *record, connect_kind_t kind, void *value) {
-    const uint32_t low = (uint32_t)record->value;
-    uint64_t wide = record->value;
-    const unsigned op = cn_pb_ops[(unsigned)kind & 31][(unsigned)record->wire & 7];
-    switch (op) {
-    case CN_PB_SINT64: wide = cn_pb_zigzag64_decode(wide); /* fall through */
-    case CN_PB_VARINT64:
-    case CN_PB_FIXED64: memcpy(value, &wide, 8); return true;
-    case CN_PB_ENUM:
-    case CN_PB_VARINT32:
-    case CN_PB_FIXED32: memcpy(value, &low, 4); return true;
-    case CN_PB_SINT32: {
-        const uint32_t number = cn_pb_zigzag32_decode(low);
-        memcpy(value, &number, 4);
-        return true;
-    }
-    case CN_PB_BOOL: {
-        const bool truth = wide != 0;
-        memcpy(value, &truth, sizeof truth);
-        return true;
-    }
-    case CN_PB_TEXT:
-    case CN_PB_MESSAGE:
-    case CN_PB_GROUP: memcpy(value, &record->bytes, sizeof record->bytes); return true;
-    default: return false;
-    }
-}
-
 /* #### src/codec/pb_encode.c ####################################################################################### */
-/* Writing protobuf binary; the format is told in pb_decode.c.
+/* Writing protobuf binary; the format is told in pb_read.c.
 
    Encoding goes backwards, from the last byte of a window to the first: lengths are known when they are to be
    written, and nothing is measured first. In an arena the window is all that its block has left, and the message
@@ -8426,10 +8453,21 @@ static cn_schema_field_t **cn_schema_sort_fields(cn_schema_loader_t *loader, con
     return sorted;
 }
 
+/* The length of a name, as it stands in front of it; 0: above 255, or JSON would escape something in it. */
+static unsigned char cn_schema_clean_len(const char *name) {
+    size_t len;
+    for (len = 0; name[len]; len++) {
+        const unsigned char c = (unsigned char)name[len];
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\' || len == 255) return 0;
+    }
+    return (unsigned char)len;
+}
+
 static uint16_t cn_schema_put_name(char *names, size_t *len, const char *name) {
-    const size_t at = *len, name_len = strlen(name) + 1;
-    memcpy(names + at, name, name_len);
-    *len += name_len;
+    const size_t at = *len + 1, name_size = strlen(name) + 1;
+    names[at - 1] = (char)cn_schema_clean_len(name);
+    memcpy(names + at, name, name_size);
+    *len = at + name_size;
     return (uint16_t)at;
 }
 
@@ -8443,8 +8481,8 @@ static bool cn_schema_set_fields(cn_schema_loader_t *loader, cn_schema_message_t
     char *names;
     if (!sorted) return false;
     for (i = 0; i < count; i++) {
-        len += strlen(sorted[i]->name) + 1;
-        if (strcmp(sorted[i]->name, sorted[i]->json_name) != 0) len += strlen(sorted[i]->json_name) + 1;
+        len += strlen(sorted[i]->name) + 2;
+        if (strcmp(sorted[i]->name, sorted[i]->json_name) != 0) len += strlen(sorted[i]->json_name) + 2;
         type_count += sorted[i]->message != NULL;
         enum_count += sorted[i]->enumeration != NULL;
     }
@@ -8835,7 +8873,7 @@ CN_PRIVATE bool cn_wkt_path_from_json(char *to, size_t *len, connect_str_t text)
 /* #### src/codec/wkt.c ############################################################################################# */
 #if CONNECT_ENABLE_JSON
 /* What protobuf's JSON mapping says about three well-known types whose JSON form is a text (timestamp.proto,
-   duration.proto, field_mask.proto). The other well-known types are made of JSON values: pbjson.c.
+   duration.proto, field_mask.proto). The other well-known types are made of JSON values: pbjson_*.c.
 
    Timestamp: RFC 3339 5.6 with capital T and Z and all parts given; any offset is read, Z is written. From
    0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z, no leap second. Duration: seconds with at most nine digits
@@ -13318,9 +13356,9 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 /* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
-   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of a server: what is in it is taken
-   over before another session runs, as nghttp2_session_mem_send wants it. It is the block of this size that a new
-   session takes; more of them, for CONTINUATION, are its own. A client's has its own: it waits there with the preface.
+   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of an owner: what is in it is taken
+   over before another session runs, as nghttp2_session_mem_send wants it; a client's preface as soon as it is there. It
+   is the block of this size that a new session takes; more of them, for CONTINUATION, are its own.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -13379,7 +13417,7 @@ typedef struct cn_http2_t {
     /* memory */
     cn_list_t blocks; /* all that are in use, but for the shared one */
     bool starved;     /* the allocator has failed */
-    bool is_opening;  /* a server's session is being made */
+    bool is_opening;  /* the session is being made */
     bool shares_frame_buffer;
 } cn_http2_t;
 
@@ -14246,7 +14284,7 @@ static bool cn_http2_new_session(cn_http2_t *h) {
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_deflate_dynamic_table_size(option, CN_HTTP2_HPACK_TABLE);
         nghttp2_option_set_max_outbound_ack(option, CN_HTTP2_ACKS_MAX);
-        h->is_opening = http->is_server;
+        h->is_opening = true;
         result = http->is_server ? nghttp2_session_server_new3(&h->session, callbacks, h, option, &mem)
                                  : nghttp2_session_client_new3(&h->session, callbacks, h, option, &mem);
     }
@@ -14279,6 +14317,15 @@ static bool cn_http2_submit_settings(cn_http2_t *h) {
             h->session, NGHTTP2_FLAG_NONE, 0, (int32_t)CN_MIN(limits->connection_window, largest)) == 0;
 }
 
+/* Client: takes the preface out of the frame buffer. */
+static bool cn_http2_take_magic(cn_http2_t *h) {
+    cn_http_t *http = h->http;
+    const uint8_t *magic;
+    const ssize_t len = nghttp2_session_mem_send(h->session, &magic);
+    cn_buf_borrow(&http->out, http->pool);
+    return len > 0 && cn_buf_append(&http->out, http->allocator, (const char *)magic, (size_t)len);
+}
+
 static void cn_http2_delete(cn_http2_t *h) {
     if (!h->starved) nghttp2_session_del(h->session);
     cn_http2_unshare_frame_buffer(h);
@@ -14298,7 +14345,7 @@ static bool cn_http2_open(cn_http_t *http) {
     h->update_credit = limits->streams < CN_HTTP2_UPDATE_CREDIT / 2 ? limits->streams : CN_HTTP2_UPDATE_CREDIT / 2;
     cn_http2_bucket_init(&h->frames, limits->frame_burst, http->now_ms);
     cn_http2_bucket_init(&h->resets, limits->reset_burst, http->now_ms);
-    if (!cn_http2_new_session(h) || !cn_http2_submit_settings(h)) {
+    if (!cn_http2_new_session(h) || (!http->is_server && !cn_http2_take_magic(h)) || !cn_http2_submit_settings(h)) {
         cn_http2_delete(h);
         return false;
     }
@@ -15200,6 +15247,11 @@ typedef struct cn_rpc_t {
     uint8_t quantum_len;                                   /* four characters yet */
 } cn_rpc_t;
 
+/* An entry of the tables below that one end alone needs: in a build without that end, NULL, and its function is not in
+   the program. */
+#define CN_PROTOCOL_CLIENT(function) (CONNECT_ENABLE_CLIENT ? (function) : NULL)
+#define CN_PROTOCOL_SERVER(function) (CONNECT_ENABLE_SERVER ? (function) : NULL)
+
 /* Functions that return false have set rpc->error; what may only run out of memory says so by RESOURCE_EXHAUSTED. */
 struct cn_protocol_t {
     connect_protocol_t id;
@@ -15714,9 +15766,11 @@ static bool cn_connect_stream_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_connect_unary_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_unary_server_open,
-        cn_connect_unary_server_head, cn_connect_unary_server_end, cn_connect_unary_client_head,
-        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0,
+        CN_PROTOCOL_SERVER(cn_connect_unary_server_open), CN_PROTOCOL_SERVER(cn_connect_unary_server_head),
+        CN_PROTOCOL_SERVER(cn_connect_unary_server_end), CN_PROTOCOL_CLIENT(cn_connect_unary_client_head),
+        CN_PROTOCOL_CLIENT(cn_connect_unary_client_open), NULL, CN_PROTOCOL_CLIENT(cn_connect_unary_client_end), NULL,
+        NULL};
     return &protocol;
 }
 
@@ -15728,9 +15782,10 @@ CN_PRIVATE const cn_protocol_t *cn_connect_get_protocol(void) {
 
 CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, true, CN_ENVELOPE_END_STREAM,
-        cn_connect_stream_server_open, cn_connect_stream_server_head, cn_connect_stream_server_end,
-        cn_connect_stream_client_head, cn_connect_stream_client_open, cn_connect_stream_client_end_envelope,
-        cn_connect_stream_client_end, NULL, NULL};
+        CN_PROTOCOL_SERVER(cn_connect_stream_server_open), CN_PROTOCOL_SERVER(cn_connect_stream_server_head),
+        CN_PROTOCOL_SERVER(cn_connect_stream_server_end), CN_PROTOCOL_CLIENT(cn_connect_stream_client_head),
+        CN_PROTOCOL_CLIENT(cn_connect_stream_client_open), CN_PROTOCOL_CLIENT(cn_connect_stream_client_end_envelope),
+        CN_PROTOCOL_CLIENT(cn_connect_stream_client_end), NULL, NULL};
     return &protocol;
 }
 
@@ -15908,17 +15963,20 @@ static bool cn_grpc_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_grpc_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC, true, 0, cn_grpc_server_open,
-        cn_grpc_protocol_server_head, cn_grpc_server_end, cn_grpc_client_head, cn_grpc_protocol_client_open, NULL,
-        cn_grpc_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC, true, 0, CN_PROTOCOL_SERVER(cn_grpc_server_open),
+        CN_PROTOCOL_SERVER(cn_grpc_protocol_server_head), CN_PROTOCOL_SERVER(cn_grpc_server_end),
+        CN_PROTOCOL_CLIENT(cn_grpc_client_head), CN_PROTOCOL_CLIENT(cn_grpc_protocol_client_open), NULL,
+        CN_PROTOCOL_CLIENT(cn_grpc_client_end), NULL, NULL};
     return &protocol;
 }
 #endif
 
 /* #### src/protocol/grpcweb.h ###################################################################################### */
+#if CONNECT_ENABLE_GRPC_WEB
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void);
 /* Its text mode; a server's only. */
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void);
+#endif
 
 /* #### src/protocol/grpcweb.c ###################################################################################### */
 /* gRPC-Web ("PROTOCOL-WEB"): gRPC for what cannot read HTTP trailers, over HTTP/1.1 and HTTP/2. The response ends
@@ -15932,6 +15990,7 @@ CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void);
    themselves, and what a piece of the body leaves of them is kept in `quantum`. Written: each message, and the
    trailers, padded by itself. The response is text if the request is; metadata in -bin stays in base64. */
 
+#if CONNECT_ENABLE_GRPC_WEB
 static bool cn_grpcweb_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     return cn_grpc_server_head(rpc, head, "application/grpc-web+proto", "application/grpc-web+json");
 }
@@ -16077,9 +16136,11 @@ static bool cn_grpcweb_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS, cn_grpc_server_open,
-        cn_grpcweb_server_head, cn_grpcweb_server_end, cn_grpcweb_client_head, cn_grpcweb_client_open,
-        cn_grpcweb_client_end_envelope, cn_grpcweb_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS,
+        CN_PROTOCOL_SERVER(cn_grpc_server_open), CN_PROTOCOL_SERVER(cn_grpcweb_server_head),
+        CN_PROTOCOL_SERVER(cn_grpcweb_server_end), CN_PROTOCOL_CLIENT(cn_grpcweb_client_head),
+        CN_PROTOCOL_CLIENT(cn_grpcweb_client_open), CN_PROTOCOL_CLIENT(cn_grpcweb_client_end_envelope),
+        CN_PROTOCOL_CLIENT(cn_grpcweb_client_end), NULL, NULL};
     return &protocol;
 }
 
@@ -16089,6 +16150,7 @@ CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void) {
         cn_grpcweb_server_send};
     return &protocol;
 }
+#endif
 
 /* #### src/protocol/recognise.c #################################################################################### */
 /* Which protocol a request speaks: by its content type, and for Connect by the kind of its method (unary calls have a
@@ -16120,6 +16182,7 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 #endif
     {CN_RECOGNISE_TYPE("application/grpc+proto"), CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
     {CN_RECOGNISE_TYPE("application/grpc-web"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
 #if CONNECT_ENABLE_JSON
     {CN_RECOGNISE_TYPE("application/grpc-web+json"), CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
@@ -16134,6 +16197,7 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 #endif
     {CN_RECOGNISE_TYPE("application/grpc-web-text+proto"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true,
         cn_grpcweb_text_protocol},
+#endif
 #if CONNECT_ENABLE_JSON
     {CN_RECOGNISE_TYPE("application/json"), CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false,
         cn_connect_unary_protocol},
@@ -16192,7 +16256,11 @@ CN_PRIVATE const cn_protocol_t *cn_protocol_of(connect_protocol_t id, const conn
 #else
     case CONNECT_PROTOCOL_GRPC: return NULL;
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
     case CONNECT_PROTOCOL_GRPC_WEB: return cn_grpcweb_protocol();
+#else
+    case CONNECT_PROTOCOL_GRPC_WEB: return NULL;
+#endif
     default: return NULL;
     }
 }
@@ -16237,15 +16305,38 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
                                                 row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
                                                     row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
+typedef struct cn_limits_row_t { /* one field */
+    uint16_t offset, size;
+    uint32_t presets[2]; /* by connect_preset_t */
+} cn_limits_row_t;
+
+#define CN_LIMITS_ROW(name, gateway, tiny) \
+    {(uint16_t)offsetof(connect_limits_t, name), (uint16_t)sizeof(((connect_limits_t *)NULL)->name), {gateway, tiny}},
+
+static const cn_limits_row_t cn_limits_table[] = {CN_LIMITS_FIELDS(CN_LIMITS_ROW)};
+
+static void cn_limits_fill(connect_limits_t *limits, const cn_limits_row_t *row) {
+    char *field = (char *)limits + row->offset;
+    const uint32_t preset = row->presets[limits->preset];
+    const size_t wide_preset = preset;
+    size_t wide = 0;
+    uint32_t value = 0;
+    if (row->size == sizeof value) {
+        memcpy(&value, field, sizeof value);
+        if (value == 0) memcpy(field, &preset, sizeof preset);
+    } else {
+        memcpy(&wide, field, sizeof wide);
+        if (wide == 0) memcpy(field, &wide_preset, sizeof wide_preset);
+    }
+}
+
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
-    bool tiny;
+    size_t i;
     *limits = *options;
     if (limits->preset != CONNECT_PRESET_GATEWAY && limits->preset != CONNECT_PRESET_TINY)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "limits.preset is neither GATEWAY nor TINY");
-    tiny = limits->preset == CONNECT_PRESET_TINY;
-#define CN_LIMITS_FILL(name, gateway, small) \
-    if (limits->name == 0) limits->name = tiny ? (small) : (gateway);
-    CN_LIMITS_FIELDS(CN_LIMITS_FILL)
+    for (i = 0; i < CN_LEN(cn_limits_table); i++)
+        cn_limits_fill(limits, &cn_limits_table[i]);
     if (limits->stream_window > CN_LIMITS_WINDOW_MAX)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "limits.stream_window is above 2^31-1");
     if (limits->connection_window > CN_LIMITS_WINDOW_MAX)
@@ -28048,6 +28139,11 @@ connect_loop_t *connect_call_loop(const connect_call_t *call) {
 #else
 #define CN_REPORT_GRPC " GRPC=0"
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
+#define CN_REPORT_GRPC_WEB " GRPC_WEB=1"
+#else
+#define CN_REPORT_GRPC_WEB " GRPC_WEB=0"
+#endif
 #if CONNECT_ENABLE_JSON
 #define CN_REPORT_JSON " JSON=1"
 #else
@@ -28076,7 +28172,7 @@ connect_loop_t *connect_call_loop(const connect_call_t *call) {
 
 const char *connect_build_info(void) {
     return "connect.h " CONNECT_VERSION_STRING CN_REPORT_CLIENT CN_REPORT_SERVER CN_REPORT_HTTP2 CN_REPORT_GRPC
-        CN_REPORT_JSON CN_REPORT_SOCKETS CN_REPORT_GZIP CN_REPORT_ZSTD CN_REPORT_TLS;
+        CN_REPORT_GRPC_WEB CN_REPORT_JSON CN_REPORT_SOCKETS CN_REPORT_GZIP CN_REPORT_ZSTD CN_REPORT_TLS;
 }
 
 /* #### No private macro is left #################################################################################### */
@@ -28190,9 +28286,9 @@ const char *connect_build_info(void) {
 #undef CN_LIKELY
 #undef CN_LIMITS_DEPTH_MAX
 #undef CN_LIMITS_FIELDS
-#undef CN_LIMITS_FILL
 #undef CN_LIMITS_KIB
 #undef CN_LIMITS_MIB
+#undef CN_LIMITS_ROW
 #undef CN_LIMITS_SECOND
 #undef CN_LIMITS_WINDOW_MAX
 #undef CN_LOOPBACK_ROOM
@@ -28242,10 +28338,13 @@ const char *connect_build_info(void) {
 #undef CN_POOL_REST_MAX_MS
 #undef CN_POOL_REST_MS
 #undef CN_PRIVATE
+#undef CN_PROTOCOL_CLIENT
+#undef CN_PROTOCOL_SERVER
 #undef CN_RECOGNISE_TYPE
 #undef CN_REFUSAL_FIRST
 #undef CN_REPORT_CLIENT
 #undef CN_REPORT_GRPC
+#undef CN_REPORT_GRPC_WEB
 #undef CN_REPORT_GZIP
 #undef CN_REPORT_HTTP2
 #undef CN_REPORT_JSON

@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 d54a364c437308ef. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 f0efeb2a93df5a79. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -6803,8 +6803,7 @@ GEN_PRIVATE void gen_text_free(gen_text_t *text);
    Lines longer than GEN_TEXT_COLUMNS are broken at a space, behind a comma if there is one, never inside a literal,
    and go on 4 columns further right; lines that start with # are never broken.
 
-   Literals: C99 compilers need not take more than GEN_TEXT_LITERAL_MAX bytes in one; octal escapes always have three
-   digits where a digit follows; ? is escaped after ?, for trigraphs.
+   Literals: octal escapes always have three digits where a digit follows; ? is escaped after ?, for trigraphs.
 
    Comments come from files that anyone may have written, and must stay comments: a comment mark inside gets a space
    between its two characters, two ? get one (a trigraph may make a backslash, that may join lines), a backslash at

@@ -69,9 +69,9 @@
 /* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
-   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of a server: what is in it is taken
-   over before another session runs, as nghttp2_session_mem_send wants it. It is the block of this size that a new
-   session takes; more of them, for CONTINUATION, are its own. A client's has its own: it waits there with the preface.
+   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of an owner: what is in it is taken
+   over before another session runs, as nghttp2_session_mem_send wants it; a client's preface as soon as it is there. It
+   is the block of this size that a new session takes; more of them, for CONTINUATION, are its own.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -130,7 +130,7 @@ typedef struct cn_http2_t {
     /* memory */
     cn_list_t blocks; /* all that are in use, but for the shared one */
     bool starved;     /* the allocator has failed */
-    bool is_opening;  /* a server's session is being made */
+    bool is_opening;  /* the session is being made */
     bool shares_frame_buffer;
 } cn_http2_t;
 
@@ -997,7 +997,7 @@ static bool cn_http2_new_session(cn_http2_t *h) {
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_deflate_dynamic_table_size(option, CN_HTTP2_HPACK_TABLE);
         nghttp2_option_set_max_outbound_ack(option, CN_HTTP2_ACKS_MAX);
-        h->is_opening = http->is_server;
+        h->is_opening = true;
         result = http->is_server ? nghttp2_session_server_new3(&h->session, callbacks, h, option, &mem)
                                  : nghttp2_session_client_new3(&h->session, callbacks, h, option, &mem);
     }
@@ -1030,6 +1030,15 @@ static bool cn_http2_submit_settings(cn_http2_t *h) {
             h->session, NGHTTP2_FLAG_NONE, 0, (int32_t)CN_MIN(limits->connection_window, largest)) == 0;
 }
 
+/* Client: takes the preface out of the frame buffer. */
+static bool cn_http2_take_magic(cn_http2_t *h) {
+    cn_http_t *http = h->http;
+    const uint8_t *magic;
+    const ssize_t len = nghttp2_session_mem_send(h->session, &magic);
+    cn_buf_borrow(&http->out, http->pool);
+    return len > 0 && cn_buf_append(&http->out, http->allocator, (const char *)magic, (size_t)len);
+}
+
 static void cn_http2_delete(cn_http2_t *h) {
     if (!h->starved) nghttp2_session_del(h->session);
     cn_http2_unshare_frame_buffer(h);
@@ -1049,7 +1058,7 @@ static bool cn_http2_open(cn_http_t *http) {
     h->update_credit = limits->streams < CN_HTTP2_UPDATE_CREDIT / 2 ? limits->streams : CN_HTTP2_UPDATE_CREDIT / 2;
     cn_http2_bucket_init(&h->frames, limits->frame_burst, http->now_ms);
     cn_http2_bucket_init(&h->resets, limits->reset_burst, http->now_ms);
-    if (!cn_http2_new_session(h) || !cn_http2_submit_settings(h)) {
+    if (!cn_http2_new_session(h) || (!http->is_server && !cn_http2_take_magic(h)) || !cn_http2_submit_settings(h)) {
         cn_http2_delete(h);
         return false;
     }
