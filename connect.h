@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 78a40898e886d097. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 e921eee687ab6807. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -8453,10 +8453,21 @@ static cn_schema_field_t **cn_schema_sort_fields(cn_schema_loader_t *loader, con
     return sorted;
 }
 
+/* The length of a name, as it stands in front of it; 0: above 255, or JSON would escape something in it. */
+static unsigned char cn_schema_clean_len(const char *name) {
+    size_t len;
+    for (len = 0; name[len]; len++) {
+        const unsigned char c = (unsigned char)name[len];
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\' || len == 255) return 0;
+    }
+    return (unsigned char)len;
+}
+
 static uint16_t cn_schema_put_name(char *names, size_t *len, const char *name) {
-    const size_t at = *len, name_len = strlen(name) + 1;
-    memcpy(names + at, name, name_len);
-    *len += name_len;
+    const size_t at = *len + 1, name_size = strlen(name) + 1;
+    names[at - 1] = (char)cn_schema_clean_len(name);
+    memcpy(names + at, name, name_size);
+    *len = at + name_size;
     return (uint16_t)at;
 }
 
@@ -8470,8 +8481,8 @@ static bool cn_schema_set_fields(cn_schema_loader_t *loader, cn_schema_message_t
     char *names;
     if (!sorted) return false;
     for (i = 0; i < count; i++) {
-        len += strlen(sorted[i]->name) + 1;
-        if (strcmp(sorted[i]->name, sorted[i]->json_name) != 0) len += strlen(sorted[i]->json_name) + 1;
+        len += strlen(sorted[i]->name) + 2;
+        if (strcmp(sorted[i]->name, sorted[i]->json_name) != 0) len += strlen(sorted[i]->json_name) + 2;
         type_count += sorted[i]->message != NULL;
         enum_count += sorted[i]->enumeration != NULL;
     }
@@ -20440,13 +20451,15 @@ static bool cn_call_announces_empty(const connect_call_t *call, size_t len) {
 static bool cn_call_append_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
     const bool enveloped = call->rpc.protocol->enveloped;
-    const char head[CN_ENVELOPE_HEAD] = {0};
     cn_buf_t *out = &call->x.out;
     const size_t before = cn_buf_len(out);
     bool packed = false, ok;
     if (call->messages_out && cn_call_sends_one(call))
         return cn_error_set(error, CONNECT_INTERNAL, "a second message was sent where the method has one");
-    if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
+    if (enveloped) { /* its head is written when the length is known */
+        if (!cn_buf_reserve(out, call->rpc.allocator, CN_ENVELOPE_HEAD)) return cn_error_memory(error);
+        cn_buf_commit(out, CN_ENVELOPE_HEAD);
+    }
     ok = call->rpc.coding_sent ? cn_call_put_packed(call, message, encoded_or_null, &packed, error)
                                : cn_call_put_plain(call, message, encoded_or_null, error);
     if (!ok) {

@@ -466,13 +466,15 @@ static bool cn_call_announces_empty(const connect_call_t *call, size_t len) {
 static bool cn_call_append_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
     const bool enveloped = call->rpc.protocol->enveloped;
-    const char head[CN_ENVELOPE_HEAD] = {0};
     cn_buf_t *out = &call->x.out;
     const size_t before = cn_buf_len(out);
     bool packed = false, ok;
     if (call->messages_out && cn_call_sends_one(call))
         return cn_error_set(error, CONNECT_INTERNAL, "a second message was sent where the method has one");
-    if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
+    if (enveloped) { /* its head is written when the length is known */
+        if (!cn_buf_reserve(out, call->rpc.allocator, CN_ENVELOPE_HEAD)) return cn_error_memory(error);
+        cn_buf_commit(out, CN_ENVELOPE_HEAD);
+    }
     ok = call->rpc.coding_sent ? cn_call_put_packed(call, message, encoded_or_null, &packed, error)
                                : cn_call_put_plain(call, message, encoded_or_null, error);
     if (!ok) {
