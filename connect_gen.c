@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 464b35fb69c717d0. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 87f987086174a383. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -8672,8 +8672,8 @@ GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_ou
 
 /* #### src/gen/output.c ############################################################################################ */
 /* Files come out whole, or not at all: each is written under another name beside its place, and all are renamed when
-   all are written. If one cannot be written, those other names are removed again. What is there and is no plain file (a
-   link, a pipe, /dev/stdout) is not replaced but written to. Folders are made as needed. Names were checked
+   all are written. If one cannot be written, those other names are removed again. What the user named and is no plain
+   file (a link, a pipe, /dev/stdout) is not replaced but written to. Folders are made as needed. Names were checked
    when they were loaded: they are relative and without "..". */
 
 static const gen_at_t gen_output_nowhere = {NULL, 0};
@@ -8725,7 +8725,7 @@ GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_ou
     for (i = 0; i < count && good; i++) {
         gen_output_t *output = &outputs[i];
         output->path = output->elsewhere ? output->elsewhere : gen_output_path(ctx, folder, output->name);
-        if (gen_output_is_special(output->path)) continue;
+        if (output->elsewhere && gen_output_is_special(output->path)) continue;
         gen_output_folders(ctx, output->path);
         output->temporary = gen_source_printf(ctx, "%s.%ld.tmp", output->path, (long)getpid());
         good = gen_output_put(ctx, output, output->temporary, O_CREAT | O_EXCL);

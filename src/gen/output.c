@@ -1,7 +1,7 @@
 /* Files come out whole, or not at all: each is written under another name beside its place, and all are renamed when
    all are written. If one cannot be written, those other names are removed again. What the user named and is no plain
-   file (a link, a pipe, /dev/stdout) is not replaced but written to. Folders are made as needed. Names were checked when
-   they were loaded: they are relative and without "..". */
+   file (a link, a pipe, /dev/stdout) is not replaced but written to. Folders are made as needed. Names were checked
+   when they were loaded: they are relative and without "..". */
 #include "gen/output.h"
 
 static const gen_at_t gen_output_nowhere = {NULL, 0};
