@@ -1,17 +1,24 @@
 # connect.h: one header and one generator; this file builds and runs everything around them. All output is in build/.
 #
-#   make demo     a server and a client, shown with curl, Connect, gRPC and gRPC-Web
-#   make test     everything that must hold, in less than ten minutes on two cores
-#   make conformance   the official Connect conformance suite, server and client
-#   make bench    speed against the floors, and of the codec against its peers, side by side
-#   make bench-tls     TLS, beside its engines alone
-#   make bench-gates   instruction counts and sizes against the committed ones
+#   make                       the generator, headers of the schemas in here, the library as an object
+#   make demo                  a server and a client, shown with curl, Connect, gRPC and gRPC-Web
+#   make test                  everything that must hold: 30 minutes on two cores
+#   make conformance           Connect's official suite, server and client
+#   make conformance-protobuf  protobuf's official suite
+#   make interop               calls from and to other implementations, and through proxies
+#   make bench                 speed, beside the floors and beside other libraries
+#   make bench-codec, bench-micro, bench-tls   parts of it
+#   make bench-gates           instruction counts and sizes, against the committed ones
+#   make clean                 removes build/
 #
-# Work on it:     make amalgamate | fuzz | unit | unit-asan | modules | build-matrix | other-systems | interop | format | clean
-#                 make conformance-protobuf: the official suite of protobuf
-#                 make test-utf8-all: all 2^32 strings of four bytes; make other-architectures: 32 bits, big-endian
-# One test:       make build/passed/unit/test_json     or, under the sanitizers, build/passed/asan/test_json
-# Other compiler: make CC=clang unit
+# To work on it:
+#   make amalgamate            connect.h and connect_gen.c, of src/
+#   make unit, unit-asan, modules, build-matrix, other-systems, examples, footprint, fuzz   parts of `make test`
+#   make test-utf8-all         all 2^32 strings of four bytes
+#   make other-architectures   the codec with 32 bits, and big-endian
+#   make format                clang-format over all C files
+#   make build/passed/unit/test_json, build/passed/asan/test_json   one test; the second under the sanitizers
+#   make CC=clang unit         another compiler
 
 CC ?= cc
 PYTHON ?= python3
@@ -201,8 +208,6 @@ other-architectures: build/private/connect.h build/gen/.done
 	@sh tests/setup/debian.sh qemu-s390x=qemu-user
 	@sh tests/setup/tools.sh
 	sh tests/other_architectures.sh
-
-# ---- Interop: ours in C, with sanitizers; and connect-go and grpc-go in one Go program ----
 
 # ---- Interop: ours in C, with sanitizers; connect-go and grpc-go in one Go program; the rest are scripts ----
 

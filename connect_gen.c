@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 d54a364c437308ef. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 87f987086174a383. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -6803,8 +6803,7 @@ GEN_PRIVATE void gen_text_free(gen_text_t *text);
    Lines longer than GEN_TEXT_COLUMNS are broken at a space, behind a comma if there is one, never inside a literal,
    and go on 4 columns further right; lines that start with # are never broken.
 
-   Literals: C99 compilers need not take more than GEN_TEXT_LITERAL_MAX bytes in one; octal escapes always have three
-   digits where a digit follows; ? is escaped after ?, for trigraphs.
+   Literals: octal escapes always have three digits where a digit follows; ? is escaped after ?, for trigraphs.
 
    Comments come from files that anyone may have written, and must stay comments: a comment mark inside gets a space
    between its two characters, two ? get one (a trigraph may make a backslash, that may join lines), a backslash at
@@ -8663,7 +8662,8 @@ typedef struct gen_output_t {
     const char *name;      /* below the folder */
     const char *elsewhere; /* its path, if it is not to be below the folder; NULL otherwise */
     gen_text_t text;
-    const char *path, *temporary;
+    const char *path;
+    const char *temporary; /* NULL: not written yet, or to be written to its path */
 } gen_output_t;
 /* The path of a name below a folder. */
 GEN_PRIVATE const char *gen_output_path(gen_context_t *ctx, const char *folder, const char *name);
@@ -8672,8 +8672,9 @@ GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_ou
 
 /* #### src/gen/output.c ############################################################################################ */
 /* Files come out whole, or not at all: each is written under another name beside its place, and all are renamed when
-   all are written. If one cannot be written, those other names are removed again. Folders are made as needed. Names
-   were checked when they were loaded: they are relative and without "..". */
+   all are written. If one cannot be written, those other names are removed again. What the user named and is no plain
+   file (a link, a pipe, /dev/stdout) is not replaced but written to. Folders are made as needed. Names were checked
+   when they were loaded: they are relative and without "..". */
 
 static const gen_at_t gen_output_nowhere = {NULL, 0};
 
@@ -8687,12 +8688,17 @@ static void gen_output_folders(gen_context_t *ctx, const char *path) {
     }
 }
 
-static bool gen_output_temporary(gen_context_t *ctx, gen_output_t *output) {
-    int fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
+static bool gen_output_is_special(const char *path) {
+    struct stat about;
+    return lstat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode);
+}
+
+static bool gen_output_put(gen_context_t *ctx, const gen_output_t *output, const char *path, int flags) {
+    int fd = open(path, O_WRONLY | flags, 0666);
     FILE *file;
     bool good;
     if (fd < 0) {
-        gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", output->temporary, strerror(errno));
+        gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", path, strerror(errno));
         return false;
     }
     file = fdopen(fd, "wb");
@@ -8714,24 +8720,26 @@ GEN_PRIVATE const char *gen_output_path(gen_context_t *ctx, const char *folder, 
 }
 
 GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_output_t *outputs, size_t count) {
-    size_t i, written = 0;
+    size_t i;
     bool good = true;
     for (i = 0; i < count && good; i++) {
         gen_output_t *output = &outputs[i];
         output->path = output->elsewhere ? output->elsewhere : gen_output_path(ctx, folder, output->name);
-        output->temporary = gen_source_printf(ctx, "%s.%ld.tmp", output->path, (long)getpid());
+        if (output->elsewhere && gen_output_is_special(output->path)) continue;
         gen_output_folders(ctx, output->path);
-        good = gen_output_temporary(ctx, output);
-        written = i + 1;
+        output->temporary = gen_source_printf(ctx, "%s.%ld.tmp", output->path, (long)getpid());
+        good = gen_output_put(ctx, output, output->temporary, O_CREAT | O_EXCL);
     }
     for (i = 0; i < count && good; i++) {
-        if (rename(outputs[i].temporary, outputs[i].path) != 0) {
+        if (!outputs[i].temporary) {
+            good = gen_output_put(ctx, &outputs[i], outputs[i].path, O_TRUNC);
+        } else if (rename(outputs[i].temporary, outputs[i].path) != 0) {
             gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", outputs[i].path, strerror(errno));
             good = false;
         }
     }
-    for (i = 0; i < written && !good; i++)
-        unlink(outputs[i].temporary);
+    for (i = 0; i < count && !good; i++)
+        if (outputs[i].temporary) unlink(outputs[i].temporary);
 }
 
 /* #### src/gen/command.h ########################################################################################### */

@@ -67,7 +67,7 @@ alone="-DCONNECT_ENABLE_GZIP=0 -DCONNECT_ENABLE_ZSTD=0 -DCONNECT_ENABLE_TLS=0"
 for cc in ${CCS:-gcc clang}; do
     case $cc in gcc*) levels="O0 O2 Os O3" some=O1 ;; *) levels="O0 O2" some=O0 ;; esac # gcc's warnings depend on it
     for level in $levels; do link_main "$cc-$level" "$cc" "-$level" "-lnghttp2 -lz -lzstd -lbearssl -lpthread"; done
-    for switch in CLIENT SERVER GRPC JSON GZIP ZSTD TLS; do
+    for switch in CLIENT SERVER GRPC GRPC_WEB JSON GZIP ZSTD TLS; do
         link_main "$cc-no-$switch" "$cc" "-$some -DCONNECT_ENABLE_$switch=0" "-lnghttp2 -lz -lzstd -lbearssl -lpthread"
     done
     link_main "$cc-no-SOCKETS" "$cc" "-$some -DCONNECT_ENABLE_SOCKETS=0" "-lnghttp2 -lz -lzstd -lbearssl"
@@ -75,7 +75,7 @@ for cc in ${CCS:-gcc clang}; do
     libc_only "$cc-own-code" "$cc" "-$some -DCONNECT_ENABLE_HTTP2=0 $alone"
     libc_only "$cc-codec-only" "$cc" "-$some -DCONNECT_ENABLE_CLIENT=0 -DCONNECT_ENABLE_SERVER=0"
     libc_only "$cc-minimum" "$cc" "-$some -DCONNECT_ENABLE_CLIENT=0 -DCONNECT_ENABLE_SERVER=0 -DCONNECT_ENABLE_JSON=0"
-    libc_only "$cc-server-http1" "$cc" "-$some -DCONNECT_ENABLE_CLIENT=0 -DCONNECT_ENABLE_HTTP2=0 -DCONNECT_ENABLE_JSON=0 $alone"
+    libc_only "$cc-server-http1" "$cc" "-$some -DCONNECT_ENABLE_CLIENT=0 -DCONNECT_ENABLE_HTTP2=0 -DCONNECT_ENABLE_GRPC_WEB=0 -DCONNECT_ENABLE_JSON=0 $alone"
     libc_only "$cc-client-http1" "$cc" "-$some -DCONNECT_ENABLE_SERVER=0 -DCONNECT_ENABLE_HTTP2=0 -DCONNECT_ENABLE_JSON=0 $alone"
     job "$cc-openssl" "$cc -std=c99 $strict -O2 -I. -c $out/openssl.c -o $out/$cc-openssl.o" \
         "&& $cc $out/$cc-openssl.o -lnghttp2 -lz -lzstd -lbearssl -lssl -lcrypto -lpthread -o $out/$cc-openssl && $out/$cc-openssl"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# How large programs with connect.h are: -Os, unused functions dropped, stripped, libc not counted. For this machine,
-# and for ARMv7 (Thumb-2) if its compiler is there. Prints "ARCHITECTURE PROGRAM BYTES", a line each: what is loaded,
-# code, constants and data.
+# How large programs with connect.h are: -Os, unused functions dropped, stripped, at a fixed address as a static program
+# is (so without relocations), libc not counted. For this machine, and for ARMv7 (Thumb-2) if its compiler is there.
+# Prints "ARCHITECTURE PROGRAM BYTES", a line each: what is loaded, code, constants and data.
 #   codec        protobuf and JSON, no calls        codec-pb     the same without JSON
 #   h1           a server: Connect over HTTP/1.1    h1-pb        the same without JSON messages
 #   all          a server: Connect, gRPC and gRPC-Web over both HTTP versions; +nghttp2: with that library inside
@@ -12,10 +12,10 @@ set -eu
 cd "$(dirname "$0")/../.."
 out=build/bench/footprint
 mkdir -p "$out"
-flags="-std=c99 -Os -DNDEBUG -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -Wl,--gc-sections -s -I. -Ibuild/gen -w"
+flags="-std=c99 -Os -DNDEBUG -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-pie -no-pie -Wl,--gc-sections -s -I. -Ibuild/gen -w"
 plain="-DCONNECT_ENABLE_CLIENT=0 -DCONNECT_ENABLE_GZIP=0 -DCONNECT_ENABLE_ZSTD=0"
 none="$plain -DCONNECT_ENABLE_TLS=0"
-h1="$none -DCONNECT_ENABLE_HTTP2=0"
+h1="$none -DCONNECT_ENABLE_HTTP2=0 -DCONNECT_ENABLE_GRPC_WEB=0"
 
 loaded() { # loaded SIZE FILE: text, rodata and data, as they are loaded
     "$1" "$2" | awk 'NR == 2 { print $1 + $2 }'

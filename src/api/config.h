@@ -17,6 +17,9 @@
 #ifndef CONNECT_ENABLE_GRPC
 #define CONNECT_ENABLE_GRPC CONNECT_ENABLE_HTTP2
 #endif
+#ifndef CONNECT_ENABLE_GRPC_WEB /* over either HTTP version */
+#define CONNECT_ENABLE_GRPC_WEB (CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER)
+#endif
 #ifndef CONNECT_ENABLE_JSON /* messages as JSON; Connect's errors are JSON in any case */
 #define CONNECT_ENABLE_JSON 1
 #endif
@@ -55,6 +58,9 @@
 #endif
 #if defined(CONNECT_NO_GRPC) || defined(CONNECT_DISABLE_GRPC)
 #error "Write CONNECT_ENABLE_GRPC=0."
+#endif
+#if defined(CONNECT_NO_GRPC_WEB) || defined(CONNECT_DISABLE_GRPC_WEB)
+#error "Write CONNECT_ENABLE_GRPC_WEB=0."
 #endif
 #if defined(CONNECT_NO_JSON) || defined(CONNECT_DISABLE_JSON)
 #error "Write CONNECT_ENABLE_JSON=0."

@@ -138,13 +138,15 @@ CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_
     return spare;
 }
 
-CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max) {
+CN_PRIVATE bool cn_buf_has_room_for_spare(const cn_buf_pool_t *pool, size_t size, size_t max) {
+    return pool->spare_bytes + size <= max;
+}
+
+CN_PRIVATE void cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size) {
     cn_spare_t *spare = (cn_spare_t *)block;
-    if (pool->spare_bytes + size > max) return false;
     spare->next = pool->spares[size_class];
     pool->spares[size_class] = spare;
     pool->spare_bytes += size;
-    return true;
 }
 
 CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size) {

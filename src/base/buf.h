@@ -48,8 +48,9 @@ CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool);
 CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 /* Takes a spare block of this class and size; NULL: there is none. */
 CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size);
-/* Keeps a block. Returns false: there are max bytes of them. */
-CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max);
+/* Tells whether all spare blocks with this one have no more than max bytes; then it may be kept. */
+CN_PRIVATE bool cn_buf_has_room_for_spare(const cn_buf_pool_t *pool, size_t size, size_t max);
+CN_PRIVATE void cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size);
 /* The block that all have at once, for what nobody needs any more when the next one uses it; all ask for the same size.
    NULL: out of memory. Ends with cn_buf_unshare, before the pool. */
 CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size);

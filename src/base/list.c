@@ -26,10 +26,6 @@ CN_PRIVATE void cn_list_remove(cn_list_t *node) {
     node->next = node->prev = NULL;
 }
 
-CN_PRIVATE bool cn_list_contains(const cn_list_t *node) {
-    return node->next != NULL;
-}
-
 CN_PRIVATE cn_list_t *cn_list_pop(cn_list_t *head) {
     cn_list_t *node = head->next;
     if (cn_list_empty(head)) return NULL;

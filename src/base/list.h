@@ -11,6 +11,5 @@ CN_PRIVATE bool cn_list_empty(const cn_list_t *head);
 CN_PRIVATE void cn_list_append(cn_list_t *head, cn_list_t *node);
 /* Takes a node out; does nothing if it is in no list. */
 CN_PRIVATE void cn_list_remove(cn_list_t *node);
-CN_PRIVATE bool cn_list_contains(const cn_list_t *node);
 /* Takes the first node out; NULL: the list is empty. */
 CN_PRIVATE cn_list_t *cn_list_pop(cn_list_t *head);

@@ -15,7 +15,6 @@
    cn_arena_block_t, the newest first. private_fixed says that the arena has an allocator field of NULL on purpose:
    the first block is all there is. All memory given out is aligned to CN_ARENA_ALIGN. */
 
-#define CN_ARENA_ALIGN 16u
 #define CN_ARENA_FIRST 1024u
 #define CN_ARENA_LARGEST (256u * 1024u)
 
@@ -119,7 +118,7 @@ void connect_arena_init(
     }
 }
 
-CN_PRIVATE void *cn_arena_raw(connect_arena_t *arena, size_t size) {
+CN_PRIVATE CN_APART void *cn_arena_raw_anew(connect_arena_t *arena, size_t size) {
     size_t rounded = cn_arena_round(size ? size : 1);
     char *at;
     if (rounded < size ||

@@ -52,8 +52,19 @@ CN_PRIVATE void cn_mem_release(const connect_allocator_t *allocator, void *block
 /* Zeroes secrets, also where nobody looks any more. */
 CN_PRIVATE void cn_mem_wipe(void *bytes, size_t len);
 
+#define CN_ARENA_ALIGN 16u
+
+/* Where the arena's block has no room. */
+CN_PRIVATE void *cn_arena_raw_anew(connect_arena_t *arena, size_t size);
 /* Takes memory as connect_arena_take does, but not zeroed and without overflow check: size is in bytes. */
-CN_PRIVATE void *cn_arena_raw(connect_arena_t *arena, size_t size);
+static inline void *cn_arena_raw(connect_arena_t *arena, size_t size) {
+    const size_t room = (size_t)(arena->private_end - arena->private_next);
+    char *at = arena->private_next;
+    if (CN_UNLIKELY(size == 0 || room < CN_ARENA_ALIGN || size > room - (CN_ARENA_ALIGN - 1)))
+        return cn_arena_raw_anew(arena, size);
+    arena->private_next = at + ((size + (CN_ARENA_ALIGN - 1)) & ~(size_t)(CN_ARENA_ALIGN - 1));
+    return at;
+}
 /* Grows what was taken last in place, or moves it; new bytes are not zeroed. block NULL: takes anew. */
 CN_PRIVATE void *cn_arena_grow(connect_arena_t *arena, void *block, size_t old_size, size_t new_size);
 /* Gives back the tail of what was taken last. */

@@ -30,6 +30,7 @@ static unsigned char cn_str_lower(char c) {
 CN_PRIVATE bool cn_str_equal_nocase(connect_str_t a, connect_str_t b) {
     size_t i;
     if (a.len != b.len) return false;
+    if (cn_mem_equal(a.data, b.data, a.len)) return true;
     for (i = 0; i < a.len; i++)
         if (a.data[i] != b.data[i] && cn_str_lower(a.data[i]) != cn_str_lower(b.data[i])) return false;
     return true;

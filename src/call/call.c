@@ -123,8 +123,7 @@ static void cn_call_free_large(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
-    connect_arena_t arena, scratch;
-    cn_buf_t in, out, expanded;
+    cn_buf_t out;
     size_t owned_max;
     cn_call_set_tls(call, NULL);
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
@@ -139,17 +138,9 @@ CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     owned_max = CN_MIN(call->rpc.limits->memory / CN_CALL_KEPT_SHARE, (size_t)CN_CALL_KEPT_MAX);
     if (pool->owned_bytes + cn_call_owned(call) > owned_max) cn_call_free_large(call);
     pool->owned_bytes += cn_call_owned(call);
-    arena = call->arena;
-    scratch = call->scratch;
-    in = call->in;
     out = call->x.out;
-    expanded = call->expanded;
-    memset(call, 0, sizeof *call);
-    call->arena = arena;
-    call->scratch = scratch;
-    call->in = in;
+    memset(call, 0, offsetof(connect_call_t, arena));
     call->x.out = out;
-    call->expanded = expanded;
     cn_list_append(pool->calls.next, &call->node); /* first */
     pool->count++;
 }
@@ -294,10 +285,14 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
 }
 
 CN_PRIVATE void cn_call_open_window(connect_call_t *call) {
-    size_t len = call->unconsumed;
+    const cn_http_version_t *version = call->x.http ? call->x.http->version : NULL;
+    const size_t len = call->unconsumed;
     call->starved = false;
     call->unconsumed = 0;
-    if (len && call->x.http) call->x.http->version->consume(&call->x, len);
+    if (!len || !version) return;
+    if (version->expect && !call->in_end && !call->drop_input && cn_call_receives_one(call))
+        version->expect(&call->x, cn_call_claimed(call));
+    version->consume(&call->x, len);
 }
 
 CN_PRIVATE void cn_call_consume(connect_call_t *call) {
@@ -471,13 +466,15 @@ static bool cn_call_announces_empty(const connect_call_t *call, size_t len) {
 static bool cn_call_append_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
     const bool enveloped = call->rpc.protocol->enveloped;
-    const char head[CN_ENVELOPE_HEAD] = {0};
     cn_buf_t *out = &call->x.out;
     const size_t before = cn_buf_len(out);
     bool packed = false, ok;
     if (call->messages_out && cn_call_sends_one(call))
         return cn_error_set(error, CONNECT_INTERNAL, "a second message was sent where the method has one");
-    if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
+    if (enveloped) { /* its head is written when the length is known */
+        if (!cn_buf_reserve(out, call->rpc.allocator, CN_ENVELOPE_HEAD)) return cn_error_memory(error);
+        cn_buf_commit(out, CN_ENVELOPE_HEAD);
+    }
     ok = call->rpc.coding_sent ? cn_call_put_packed(call, message, encoded_or_null, &packed, error)
                                : cn_call_put_plain(call, message, encoded_or_null, error);
     if (!ok) {

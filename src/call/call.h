@@ -40,7 +40,6 @@ typedef enum cn_front_t { /* what stands first in what was received */
 
 struct connect_call_t {
     cn_exchange_t x; /* first */
-    connect_arena_t arena, scratch;
     cn_rpc_t rpc;
     connect_call_info_t info;
     connect_method_t own_method; /* client: a copy of a raw one, which need not stay */
@@ -60,8 +59,6 @@ struct connect_call_t {
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;                   /* received, not yet delivered */
-    cn_buf_t expanded;             /* a received message, if it came compressed */
     size_t unconsumed;             /* bytes in `in` that the peer's window still waits for */
     const void *request;           /* a single one. Client: what an interceptor's LATER holds back */
     const void *response;          /* a single one. Client: decoded, on_message is due */
@@ -114,6 +111,9 @@ struct connect_call_t {
     bool poked;
     bool freed; /* client: connect_call_free was called */
     bool released;
+    connect_arena_t arena, scratch; /* from here on, with x.out: blocks that the next call has again */
+    cn_buf_t in;                    /* received, not yet delivered */
+    cn_buf_t expanded;              /* a received message, if it came compressed */
 };
 
 typedef struct cn_call_pool_t { /* calls to be used again */

@@ -444,10 +444,6 @@ CN_PRIVATE void cn_json_position_of(const cn_json_reader_t *reader, const char *
     }
 }
 
-CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, size_t *column) {
-    cn_json_position_of(reader, reader->at, line, column);
-}
-
 /* ---- Writer ---- */
 
 CN_PRIVATE void cn_json_write(

@@ -46,8 +46,6 @@ CN_PRIVATE bool cn_json_next_uint(cn_json_reader_t *reader, uint64_t *value);
 CN_PRIVATE bool cn_json_skip(cn_json_reader_t *reader, cn_json_token_t first);
 /* Line and column, from 1, of a place in the text: for error texts. Columns are characters, not bytes. */
 CN_PRIVATE void cn_json_position_of(const cn_json_reader_t *reader, const char *place, size_t *line, size_t *column);
-/* The same for the reader's own place: the first byte that was not taken. */
-CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, size_t *column);
 
 /* A writer that appends to a queue, puts the commas and colons itself, and remembers failure. */
 typedef struct cn_json_writer_t {

@@ -2,15 +2,11 @@
 #include "base/mem.h"
 #include "codec/message.h"
 #include "codec/pb.h"
+#include "codec/pb_read.h"
 #include "codec/pb_wire.h"
 
-/* Protobuf binary, driven by the tables of a connect_type_t (protobuf.dev, "Encoding").
+/* Protobuf binary into messages, driven by the tables of a connect_type_t. The format is told in pb_read.c.
 
-   A message is a run of records. A record is a tag, (field number << 3) | wire type, and a value: 0 VARINT, 1 I64,
-   2 LEN (a varint, then that many bytes), 3 SGROUP (records up to the tag 4 EGROUP of the same number), 5 I32. Field
-   numbers are 1 to 2^29 - 1; a tag has at most 5 bytes; a varint has at most 10, the tenth at most 1.
-
-   Decoding
    - The field is found by number: fields[number - 1] for the dense ones, else the next one behind the last found, else
      by bisection. What happens then is one jump on cn_pb_ops[kind][wire type], another one if it is repeated.
    - Records of one repeated text or message field that stand one behind the other are read in one go. Entries of maps
@@ -26,9 +22,7 @@
      of records at hand, packed ones their elements, so most lists are allocated once, exactly.
    - options->merge decodes into a new message and merges that: so all that the decoder writes to is its own.
    - memory_left pays for list items, messages and views of unknown fields, before they are taken.
-   - Recursion is one level for each message, map entry and group, and ends at depth_max.
-   - `limit` is where memory stops being readable: who has CN_SLACK bytes behind the input never leaves the fast path.
-     No byte behind `limit` is read; what was read behind a message's end is never taken for its content. */
+   - Recursion is one level for each message, map entry and group, and ends at depth_max. */
 
 #define CN_PB_HEAD 8u /* in front of a decoded list's items: its capacity */
 
@@ -68,34 +62,6 @@ static const uint8_t cn_pb_ops[32][8] = {[CONNECT_KIND_DOUBLE] = {0, CN_PB_FIXED
     [CONNECT_KIND_SINT32] = {CN_PB_SINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
     [CONNECT_KIND_SINT64] = {CN_PB_SINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0}};
 
-/* Squeezes the low 7 bits of each byte together. */
-static inline CN_HOT uint64_t cn_pb_squeeze(uint64_t w) {
-    w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
-    w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
-    return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
-}
-
-/* ---- Decoding ---- */
-
-typedef struct cn_pb_decoder_t {
-    const char *start, *limit; /* of the input, for offsets; how far may be read */
-    const char *group_end;     /* of the unknown group that was passed over last */
-    connect_arena_t *arena;
-    size_t memory_left;
-    uint32_t depth_left;
-    bool keeps_unknown;
-    bool entry_unknown; /* the map entry just read has a number that its closed enum does not know */
-    cn_pb_failure_t failure;
-} cn_pb_decoder_t;
-
-/* Returns NULL, so that a failing reader can return it. */
-static CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
-    d->failure.code = CONNECT_INVALID_ARGUMENT;
-    d->failure.reason = reason;
-    d->failure.offset = (size_t)(at - d->start);
-    return NULL;
-}
-
 static CN_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, const char *reason) {
     cn_pb_bad(d, at, reason);
     d->failure.code = CONNECT_RESOURCE_EXHAUSTED;
@@ -109,135 +75,6 @@ static inline CN_HOT void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const cha
     d->memory_left -= size;
     block = cn_arena_raw(d->arena, size);
     return CN_LIKELY(block != NULL) ? block : cn_pb_exhausted(d, at, "out of memory");
-}
-
-static const char *cn_pb_varint_careful(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
-    const char *at = p;
-    uint64_t v = 0;
-    unsigned shift;
-    for (shift = 0; shift < 70; shift += 7) {
-        unsigned char byte;
-        if (p == end) return cn_pb_bad(d, at, "truncated");
-        byte = (unsigned char)*p++;
-        if (shift == 63 && byte > 1) break;
-        v |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            *value = v;
-            return p;
-        }
-    }
-    return cn_pb_bad(d, at, "varint too long");
-}
-
-static CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
-#if CN_PB_LITTLE && defined(__GNUC__)
-    if (CN_LIKELY(d->limit - p >= 10)) {
-        uint64_t w = cn_pb_load64(p), stop = ~w & 0x8080808080808080u;
-        const char *next;
-        if (CN_LIKELY(stop != 0)) {
-            next = p + (((unsigned)__builtin_ctzll(stop) + 1) >> 3);
-            *value = cn_pb_squeeze(w & (stop ^ (stop - 1)));
-        } else {
-            unsigned char ninth = (unsigned char)p[8], tenth = (unsigned char)p[9];
-            uint64_t v = cn_pb_squeeze(w) | (uint64_t)(ninth & 0x7F) << 56;
-            next = p + 9;
-            if (ninth >= 0x80) {
-                if (tenth > 1) return cn_pb_varint_careful(d, p, end, value); /* which finds what is wrong */
-                v |= (uint64_t)tenth << 63;
-                next = p + 10;
-            }
-            *value = v;
-        }
-        return CN_LIKELY(next <= end) ? next : cn_pb_bad(d, p, "truncated");
-    }
-#endif
-    return cn_pb_varint_careful(d, p, end, value);
-}
-
-static inline CN_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
-    if (CN_LIKELY(p < end)) {
-        unsigned char first = (unsigned char)*p;
-        if (CN_LIKELY(first < 0x80)) {
-            *value = first;
-            return p + 1;
-        }
-        if (end - p >= 2 && (unsigned char)p[1] < 0x80) {
-            *value = (uint64_t)(first & 0x7F) | (uint64_t)(unsigned char)p[1] << 7;
-            return p + 2;
-        }
-    }
-    return cn_pb_varint_long(d, p, end, value);
-}
-
-/* Reads a tag, all of it again; p is at its first byte. */
-static CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
-    uint64_t value = 0; /* gcc cannot see that it is set */
-    const char *next = cn_pb_varint_careful(d, p, end, &value);
-    if (!next) return NULL;
-    if (next - p > 5 || value > 0xFFFFFFFFu) return cn_pb_bad(d, p, "field number too large");
-    *tag = (uint32_t)value;
-    return next;
-}
-
-static inline CN_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
-    uint32_t first = (unsigned char)*p;
-    if (CN_LIKELY(first < 0x80)) {
-        *tag = first;
-        return p + 1;
-    }
-    if (CN_LIKELY(end - p >= 2 && (unsigned char)p[1] < 0x80)) {
-        *tag = (first & 0x7F) | (uint32_t)(unsigned char)p[1] << 7;
-        return p + 2;
-    }
-    return cn_pb_tag_long(d, p, end, tag);
-}
-
-/* Reads a length and sees that so much is there. */
-static inline CN_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
-    const char *at = p;
-    uint64_t value;
-    *len = 0;
-    p = cn_pb_varint(d, p, end, &value);
-    if (CN_UNLIKELY(!p)) return NULL;
-    if (CN_UNLIKELY(value > (uint64_t)(end - p))) return cn_pb_bad(d, at, "truncated");
-    *len = (size_t)value;
-    return p;
-}
-
-/* Passes over the value of a record; groups with all that is in them. */
-static const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t tag, const char *at) {
-    const uint32_t number = tag >> 3;
-    uint64_t value;
-    size_t len;
-    if (number == 0) return cn_pb_bad(d, at, "field number 0");
-    switch (tag & 7) {
-    case CONNECT_WIRE_VARINT: return cn_pb_varint(d, p, end, &value);
-    case CONNECT_WIRE_FIXED64: return end - p >= 8 ? p + 8 : cn_pb_bad(d, p, "truncated");
-    case CONNECT_WIRE_FIXED32: return end - p >= 4 ? p + 4 : cn_pb_bad(d, p, "truncated");
-    case CONNECT_WIRE_BYTES: p = cn_pb_len(d, p, end, &len); return p ? p + len : NULL;
-    case CONNECT_WIRE_GROUP:
-        if (d->depth_left == 0) {
-            return cn_pb_bad(d, at, "nested deeper than depth_max");
-        }
-        d->depth_left--;
-        while (p < end) {
-            uint32_t inner;
-            const char *start = p;
-            p = cn_pb_tag(d, p, end, &inner);
-            if (!p) return NULL;
-            if ((inner & 7) == CN_PB_WIRE_END) {
-                if (inner >> 3 != number) return cn_pb_bad(d, start, "end of another group");
-                d->depth_left++;
-                d->group_end = start;
-                return p;
-            }
-            p = cn_pb_skip(d, p, end, inner, start);
-            if (!p) return NULL;
-        }
-        return cn_pb_bad(d, p, "truncated");
-    case CN_PB_WIRE_END: return cn_pb_bad(d, at, "end of a group that was not begun");
-    default: return cn_pb_bad(d, at, "unknown wire type");
-    }
 }
 
 static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
@@ -1007,92 +844,4 @@ bool connect_message_decode(const connect_type_t *type, void *message, connect_s
 CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_str_t bytes, connect_arena_t *arena,
     const connect_codec_options_t *options, connect_error_t *error) {
     return cn_pb_decode_slack(type, message, bytes, CN_SLACK, arena, options, error);
-}
-
-/* ---- The wire by hand ---- */
-
-bool connect_reader_next(connect_reader_t *reader, connect_record_t *record) {
-    const char *p = reader->rest.data, *end, *start;
-    cn_pb_decoder_t d;
-    uint32_t tag;
-    size_t len;
-    memset(record, 0, sizeof *record);
-    record->wire = CONNECT_WIRE_VARINT;
-    if (reader->failed || reader->rest.len == 0) return false;
-    end = p + reader->rest.len;
-    start = p;
-    d.start = p;
-    d.limit = end;
-    d.depth_left = CN_MESSAGE_DEPTH;
-    reader->failed = true;
-    p = cn_pb_tag(&d, p, end, &tag);
-    if (!p) return false;
-    record->number = tag >> 3;
-    switch (tag & 7) {
-    case CONNECT_WIRE_VARINT:
-        record->wire = CONNECT_WIRE_VARINT;
-        p = cn_pb_varint(&d, p, end, &record->value);
-        break;
-    case CONNECT_WIRE_FIXED64:
-        record->wire = CONNECT_WIRE_FIXED64;
-        if (end - p < 8) return false;
-        record->value = cn_pb_load64(p);
-        p += 8;
-        break;
-    case CONNECT_WIRE_FIXED32:
-        record->wire = CONNECT_WIRE_FIXED32;
-        if (end - p < 4) return false;
-        record->value = cn_pb_load32(p);
-        p += 4;
-        break;
-    case CONNECT_WIRE_BYTES:
-        record->wire = CONNECT_WIRE_BYTES;
-        p = cn_pb_len(&d, p, end, &len);
-        if (!p) return false;
-        record->bytes.data = p;
-        record->bytes.len = len;
-        p += len;
-        break;
-    case CONNECT_WIRE_GROUP:
-        record->wire = CONNECT_WIRE_GROUP;
-        record->bytes.data = p;
-        p = cn_pb_skip(&d, p, end, tag, start);
-        if (!p) return false;
-        record->bytes.len = (size_t)(d.group_end - record->bytes.data);
-        break;
-    default: return false;
-    }
-    if (!p || record->number == 0) return false;
-    reader->rest.len = (size_t)(end - p);
-    reader->rest.data = p;
-    reader->failed = false;
-    return true;
-}
-
-bool connect_record_get(const connect_record_t *record, connect_kind_t kind, void *value) {
-    const uint32_t low = (uint32_t)record->value;
-    uint64_t wide = record->value;
-    const unsigned op = cn_pb_ops[(unsigned)kind & 31][(unsigned)record->wire & 7];
-    switch (op) {
-    case CN_PB_SINT64: wide = cn_pb_zigzag64_decode(wide); /* fall through */
-    case CN_PB_VARINT64:
-    case CN_PB_FIXED64: memcpy(value, &wide, 8); return true;
-    case CN_PB_ENUM:
-    case CN_PB_VARINT32:
-    case CN_PB_FIXED32: memcpy(value, &low, 4); return true;
-    case CN_PB_SINT32: {
-        const uint32_t number = cn_pb_zigzag32_decode(low);
-        memcpy(value, &number, 4);
-        return true;
-    }
-    case CN_PB_BOOL: {
-        const bool truth = wide != 0;
-        memcpy(value, &truth, sizeof truth);
-        return true;
-    }
-    case CN_PB_TEXT:
-    case CN_PB_MESSAGE:
-    case CN_PB_GROUP: memcpy(value, &record->bytes, sizeof record->bytes); return true;
-    default: return false;
-    }
 }

@@ -5,7 +5,7 @@
 #include "codec/pb.h"
 #include "codec/pb_wire.h"
 
-/* Writing protobuf binary; the format is told in pb_decode.c.
+/* Writing protobuf binary; the format is told in pb_read.c.
 
    Encoding goes backwards, from the last byte of a window to the first: lengths are known when they are to be
    written, and nothing is measured first. In an arena the window is all that its block has left, and the message

@@ -2,7 +2,7 @@
 #include "base/sys.h"
 #include "base/utf8.h"
 
-/* What reading and writing protobuf binary share: see pb_decode.c and pb_encode.c. */
+/* What reading and writing protobuf binary share: see pb_read.c and pb_encode.c. */
 
 #define CN_PB_NUMBER_MAX 0x1FFFFFFFu
 #define CN_PB_WIRE_END 4u /* of a group; the other wire types are connect_wire_t's */

@@ -314,10 +314,21 @@ static cn_schema_field_t **cn_schema_sort_fields(cn_schema_loader_t *loader, con
     return sorted;
 }
 
+/* The length of a name, as it stands in front of it; 0: above 255, or JSON would escape something in it. */
+static unsigned char cn_schema_clean_len(const char *name) {
+    size_t len;
+    for (len = 0; name[len]; len++) {
+        const unsigned char c = (unsigned char)name[len];
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\' || len == 255) return 0;
+    }
+    return (unsigned char)len;
+}
+
 static uint16_t cn_schema_put_name(char *names, size_t *len, const char *name) {
-    const size_t at = *len, name_len = strlen(name) + 1;
-    memcpy(names + at, name, name_len);
-    *len += name_len;
+    const size_t at = *len + 1, name_size = strlen(name) + 1;
+    names[at - 1] = (char)cn_schema_clean_len(name);
+    memcpy(names + at, name, name_size);
+    *len = at + name_size;
     return (uint16_t)at;
 }
 
@@ -331,8 +342,8 @@ static bool cn_schema_set_fields(cn_schema_loader_t *loader, cn_schema_message_t
     char *names;
     if (!sorted) return false;
     for (i = 0; i < count; i++) {
-        len += strlen(sorted[i]->name) + 1;
-        if (strcmp(sorted[i]->name, sorted[i]->json_name) != 0) len += strlen(sorted[i]->json_name) + 1;
+        len += strlen(sorted[i]->name) + 2;
+        if (strcmp(sorted[i]->name, sorted[i]->json_name) != 0) len += strlen(sorted[i]->json_name) + 2;
         type_count += sorted[i]->message != NULL;
         enum_count += sorted[i]->enumeration != NULL;
     }

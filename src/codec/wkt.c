@@ -4,7 +4,7 @@
 
 #if CONNECT_ENABLE_JSON
 /* What protobuf's JSON mapping says about three well-known types whose JSON form is a text (timestamp.proto,
-   duration.proto, field_mask.proto). The other well-known types are made of JSON values: pbjson.c.
+   duration.proto, field_mask.proto). The other well-known types are made of JSON values: pbjson_*.c.
 
    Timestamp: RFC 3339 5.6 with capital T and Z and all parts given; any offset is read, Z is written. From
    0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z, no leap second. Duration: seconds with at most nine digits

@@ -1,6 +1,7 @@
 /* Files come out whole, or not at all: each is written under another name beside its place, and all are renamed when
-   all are written. If one cannot be written, those other names are removed again. Folders are made as needed. Names
-   were checked when they were loaded: they are relative and without "..". */
+   all are written. If one cannot be written, those other names are removed again. What the user named and is no plain
+   file (a link, a pipe, /dev/stdout) is not replaced but written to. Folders are made as needed. Names were checked
+   when they were loaded: they are relative and without "..". */
 #include "gen/output.h"
 
 static const gen_at_t gen_output_nowhere = {NULL, 0};
@@ -15,12 +16,17 @@ static void gen_output_folders(gen_context_t *ctx, const char *path) {
     }
 }
 
-static bool gen_output_temporary(gen_context_t *ctx, gen_output_t *output) {
-    int fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
+static bool gen_output_is_special(const char *path) {
+    struct stat about;
+    return lstat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode);
+}
+
+static bool gen_output_put(gen_context_t *ctx, const gen_output_t *output, const char *path, int flags) {
+    int fd = open(path, O_WRONLY | flags, 0666);
     FILE *file;
     bool good;
     if (fd < 0) {
-        gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", output->temporary, strerror(errno));
+        gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", path, strerror(errno));
         return false;
     }
     file = fdopen(fd, "wb");
@@ -42,22 +48,24 @@ GEN_PRIVATE const char *gen_output_path(gen_context_t *ctx, const char *folder, 
 }
 
 GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_output_t *outputs, size_t count) {
-    size_t i, written = 0;
+    size_t i;
     bool good = true;
     for (i = 0; i < count && good; i++) {
         gen_output_t *output = &outputs[i];
         output->path = output->elsewhere ? output->elsewhere : gen_output_path(ctx, folder, output->name);
-        output->temporary = gen_source_printf(ctx, "%s.%ld.tmp", output->path, (long)getpid());
+        if (output->elsewhere && gen_output_is_special(output->path)) continue;
         gen_output_folders(ctx, output->path);
-        good = gen_output_temporary(ctx, output);
-        written = i + 1;
+        output->temporary = gen_source_printf(ctx, "%s.%ld.tmp", output->path, (long)getpid());
+        good = gen_output_put(ctx, output, output->temporary, O_CREAT | O_EXCL);
     }
     for (i = 0; i < count && good; i++) {
-        if (rename(outputs[i].temporary, outputs[i].path) != 0) {
+        if (!outputs[i].temporary) {
+            good = gen_output_put(ctx, &outputs[i], outputs[i].path, O_TRUNC);
+        } else if (rename(outputs[i].temporary, outputs[i].path) != 0) {
             gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", outputs[i].path, strerror(errno));
             good = false;
         }
     }
-    for (i = 0; i < written && !good; i++)
-        unlink(outputs[i].temporary);
+    for (i = 0; i < count && !good; i++)
+        if (outputs[i].temporary) unlink(outputs[i].temporary);
 }

@@ -5,7 +5,8 @@ typedef struct gen_output_t {
     const char *name;      /* below the folder */
     const char *elsewhere; /* its path, if it is not to be below the folder; NULL otherwise */
     gen_text_t text;
-    const char *path, *temporary;
+    const char *path;
+    const char *temporary; /* NULL: not written yet, or to be written to its path */
 } gen_output_t;
 /* The path of a name below a folder. */
 GEN_PRIVATE const char *gen_output_path(gen_context_t *ctx, const char *folder, const char *name);

@@ -3,8 +3,7 @@
    Lines longer than GEN_TEXT_COLUMNS are broken at a space, behind a comma if there is one, never inside a literal,
    and go on 4 columns further right; lines that start with # are never broken.
 
-   Literals: C99 compilers need not take more than GEN_TEXT_LITERAL_MAX bytes in one; octal escapes always have three
-   digits where a digit follows; ? is escaped after ?, for trigraphs.
+   Literals: octal escapes always have three digits where a digit follows; ? is escaped after ?, for trigraphs.
 
    Comments come from files that anyone may have written, and must stay comments: a comment mark inside gets a space
    between its two characters, two ? get one (a trigraph may make a backslash, that may join lines), a backslash at

@@ -62,6 +62,7 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     cn_list_t node;                /* in http->exchanges */
     int32_t stream_id;             /* HTTP/2 */
     uint32_t unread;               /* received bytes that the layer above has not consumed yet */
+    uint32_t unreturned;           /* HTTP/2: bytes that it has, of which nghttp2 was not told yet */
     uint64_t out_taken, out_taken_before; /* bytes that went out of x->out; at the connection's last look */
     bool out_waited;               /* some waited then */
     bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
@@ -107,6 +108,8 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     void (*send_end)(cn_exchange_t *x, connect_headers_t trailers);       /* after what is in x->out */
     void (*reset)(cn_exchange_t *x, cn_reset_t why);
     void (*consume)(cn_exchange_t *x, size_t len);         /* received bytes are used up: the peer may send as many */
+    void (*expect)(cn_exchange_t *x, size_t len);          /* a body of so many bytes is used up as it comes: the peer
+                                                              need not wait for each window of it. HTTP/1.1: NULL */
 } cn_http_version_t;
 
 struct cn_http_t { /* embedded in the connection */

@@ -129,16 +129,17 @@ CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connec
     headers->lengths |= UINT64_C(1) << (name.len & 63);
 }
 
-CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value) {
+CN_PRIVATE bool cn_headers_put_str(
+    cn_headers_t *headers, connect_arena_t *arena, connect_str_t name, connect_str_t value) {
     if (headers->count == headers->capacity &&
         !cn_headers_reserve(headers, arena, CN_MAX(headers->capacity, (size_t)CN_HEADERS_FIRST)))
         return false;
-    cn_headers_add(headers, connect_str_of(name), value);
+    cn_headers_add(headers, name, value);
     return true;
 }
 
-CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect_arena_t *arena,
-    const connect_limits_t *limits, connect_str_t name, connect_str_t value) {
+static inline CN_HOT cn_headers_result_t cn_headers_store(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value, bool is_lower) {
     size_t left;
     char *text;
     if (headers->count >= limits->header_count || headers->bytes > limits->header_bytes) return CN_HEADERS_TOO_LARGE;
@@ -151,12 +152,25 @@ CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect
         return CN_HEADERS_NO_MEMORY;
     text = (char *)cn_arena_raw(arena, name.len + value.len + 2);
     if (!text) return CN_HEADERS_NO_MEMORY;
-    cn_header_lower(text, name.data, name.len);
+    if (is_lower)
+        cn_mem_copy(text, name.data, name.len);
+    else
+        cn_header_lower(text, name.data, name.len);
     text[name.len] = 0;
-    if (value.len) memcpy(text + name.len + 1, value.data, value.len);
+    cn_mem_copy(text + name.len + 1, value.data, value.len);
     text[name.len + 1 + value.len] = 0;
     cn_headers_add(headers, cn_str(text, name.len), cn_str(text + name.len + 1, value.len));
     return CN_HEADERS_OK;
+}
+
+CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value) {
+    return cn_headers_store(headers, arena, limits, name, value, false);
+}
+
+CN_PRIVATE cn_headers_result_t cn_headers_receive_lower(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value) {
+    return cn_headers_store(headers, arena, limits, name, value, true);
 }
 
 CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers) {

@@ -1,5 +1,6 @@
 #pragma once
 #include "base/sys.h"
+#include "base/str.h"
 
 typedef struct cn_headers_t { /* a header list being built; zeroed: empty */
     connect_header_t *items;
@@ -13,14 +14,22 @@ typedef enum cn_headers_result_t { CN_HEADERS_OK, CN_HEADERS_TOO_LARGE, CN_HEADE
    TOO_LARGE: past limits->header_bytes or header_count; nothing is stored. */
 CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect_arena_t *arena,
     const connect_limits_t *limits, connect_str_t name, connect_str_t value);
+/* The same of a name that is in lower case. */
+CN_PRIVATE cn_headers_result_t cn_headers_receive_lower(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value);
 /* Makes room for so many fields more, so that adding them does not move the list. Returns false: out of memory. */
 CN_PRIVATE bool cn_headers_reserve(cn_headers_t *headers, connect_arena_t *arena, size_t count);
 /* Copies a name in lower case; `to` may be `from`. */
 CN_PRIVATE void cn_header_lower(char *to, const char *from, size_t len);
 /* Adds a field for which there is room. name: lower case, with a zero behind. The texts stay where they are. */
 CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connect_str_t value);
-/* Adds a field whose texts stay where they are. name: lower case. Returns false: out of memory. */
-CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value);
+/* Adds a field whose texts stay where they are. name: lower case, with a zero behind. Returns false: out of memory. */
+CN_PRIVATE bool cn_headers_put_str(
+    cn_headers_t *headers, connect_arena_t *arena, connect_str_t name, connect_str_t value);
+static inline bool cn_headers_put(
+    cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value) {
+    return cn_headers_put_str(headers, arena, cn_str(name, strlen(name)), value); /* mostly known to the compiler */
+}
 CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers);
 /* The first value of a name, or the absent view. name: lower case, with a zero behind. */
 CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, connect_str_t name);

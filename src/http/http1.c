@@ -1536,6 +1536,6 @@ static void cn_h1_consume(cn_exchange_t *x, size_t len) {
 CN_PRIVATE const cn_http_version_t *cn_http1_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_1, cn_h1_open, cn_h1_free, cn_h1_feed, cn_h1_eof, cn_h1_pull,
         cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, NULL, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
-        cn_h1_reset, cn_h1_consume};
+        cn_h1_reset, cn_h1_consume, NULL};
     return &version;
 }

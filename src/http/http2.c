@@ -28,7 +28,9 @@
    the peer's frame size and windows allow; the last one carries END_STREAM, or trailers follow it.
 
    Bytes from the peer. Windows are returned by consume, never by themselves: the stream's for what the layer above has
-   used up, the connection's with it. What belongs to no exchange any more is returned to the connection at once (by
+   used up, the connection's with it; a little of it waits for more, or for the end of the stream: no more than half of
+   either window, if all streams do so. The window of a stream whose body is expected has room for all of it, so that
+   only the connection's bounds it. What belongs to no exchange any more is returned to the connection at once (by
    nghttp2 for streams it has closed, here for the rest), so that the connection's window never leaks.
 
    What nghttp2 leaves to its user (RFC 9113 10.5). feed looks at each frame's head before nghttp2 does, and keeps two
@@ -47,7 +49,8 @@
    error of the peer, by running out of memory, by eof and free. GOAWAY goes out if nghttp2 had none out yet.
 
    Invariants: an exchange on http->exchanges with a stream_id is its stream's user data; after cn_http2_close neither
-   nghttp2 nor `current` refers to it, or nghttp2 has ended. x->unread is what the connection's window still lacks. */
+   nghttp2 nor `current` refers to it, or nghttp2 has ended. x->unread and x->unreturned are what the connection's
+   window still lacks. */
 
 #if CONNECT_ENABLE_HTTP2
 
@@ -66,9 +69,9 @@
 /* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
-   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of a server: what is in it is taken
-   over before another session runs, as nghttp2_session_mem_send wants it. It is the block of this size that a new
-   session takes; more of them, for CONTINUATION, are its own. A client's has its own: it waits there with the preface.
+   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of an owner: what is in it is taken
+   over before another session runs, as nghttp2_session_mem_send wants it; a client's preface as soon as it is there. It
+   is the block of this size that a new session takes; more of them, for CONTINUATION, are its own.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -98,6 +101,7 @@ typedef struct cn_http2_t {
     bool had_room; /* client: what on_room was told last */
     bool settings_received;
     bool ping_sent, goaway_submitted;
+    uint32_t unreturned_max; /* of an exchange */
     bool has_early_end;  /* server: a response may have ended before its request */
     bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
     bool has_stray;      /* client: an exchange was reset that nghttp2 may not know */
@@ -109,7 +113,6 @@ typedef struct cn_http2_t {
     /* the header block that is being received */
     size_t block_bytes, block_count;
     int block_refusal; /* HTTP status; 0: none */
-    bool block_has_host, block_has_length;
     /* the frames that pass */
     size_t magic_left;
     uint8_t frame_head[CN_HTTP2_FRAME_HEAD];
@@ -127,7 +130,7 @@ typedef struct cn_http2_t {
     /* memory */
     cn_list_t blocks; /* all that are in use, but for the shared one */
     bool starved;     /* the allocator has failed */
-    bool is_opening;  /* a server's session is being made */
+    bool is_opening;  /* the session is being made */
     bool shares_frame_buffer;
 } cn_http2_t;
 
@@ -153,7 +156,7 @@ static bool cn_http2_stops(cn_http2_t *h) {
 
 /* ---- Memory for nghttp2 ---- */
 
-static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
+static size_t cn_http2_pool_class(size_t size) {
     return (size - 1) / CN_HTTP2_POOL_STEP;
 }
 
@@ -178,27 +181,39 @@ static void cn_http2_unshare_frame_buffer(cn_http2_t *h) {
     h->shares_frame_buffer = false;
 }
 
-static void *cn_http2_malloc(size_t size, void *user) {
-    cn_http2_t *h = (cn_http2_t *)user;
-    cn_http2_block_t *block = NULL;
-    size_t class_at;
-    if (size == 0) size = 1;
-    if (CN_UNLIKELY(size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool))
-        return cn_http2_share_frame_buffer(h);
-    class_at = cn_http2_pool_class(size);
-    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES)) {
-        size = (class_at + 1) * CN_HTTP2_POOL_STEP;
-        if (h->http->pool) block = (cn_http2_block_t *)cn_buf_take_spare(h->http->pool, class_at, size);
-    }
-    if (CN_UNLIKELY(!block)) {
-        if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
-        block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
-        if (!block) return cn_http2_starve(h);
-    }
+static void *cn_http2_use_block(cn_http2_t *h, cn_http2_block_t *block, size_t size) {
     block->head.size = size;
     block->head.node.next = NULL;
     cn_list_append(&h->blocks, &block->head.node);
     return block + 1;
+}
+
+static CN_APART void *cn_http2_acquire(cn_http2_t *h, size_t size) {
+    cn_http2_block_t *block;
+    if (size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool)
+        return cn_http2_share_frame_buffer(h);
+    if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
+    block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
+    return block ? cn_http2_use_block(h, block, size) : cn_http2_starve(h);
+}
+
+static CN_APART void cn_http2_release(cn_http2_t *h, cn_http2_block_t *block) {
+    if (h->shares_frame_buffer && block == h->http->pool->shared) {
+        cn_http2_unshare_frame_buffer(h);
+        return;
+    }
+    cn_list_remove(&block->head.node);
+    cn_mem_release(h->http->allocator, block);
+}
+
+static void *cn_http2_malloc(size_t size, void *user) {
+    cn_http2_t *h = (cn_http2_t *)user;
+    const size_t class_at = cn_http2_pool_class(size); /* of 0: none */
+    cn_http2_block_t *block;
+    if (CN_UNLIKELY(class_at >= CN_HTTP2_POOL_CLASSES)) return cn_http2_acquire(h, size);
+    size = (class_at + 1) * CN_HTTP2_POOL_STEP;
+    block = h->http->pool ? (cn_http2_block_t *)cn_buf_take_spare(h->http->pool, class_at, size) : NULL;
+    return CN_LIKELY(block != NULL) ? cn_http2_use_block(h, block, size) : cn_http2_acquire(h, size);
 }
 
 static void cn_http2_free_block(void *at, void *user) {
@@ -208,17 +223,15 @@ static void cn_http2_free_block(void *at, void *user) {
     size_t class_at, size;
     if (!at || CN_UNLIKELY(h->starved)) return;
     block = (cn_http2_block_t *)at - 1;
-    if (CN_UNLIKELY(h->shares_frame_buffer && block == pool->shared)) {
-        cn_http2_unshare_frame_buffer(h);
-        return;
-    }
     size = block->head.size;
     class_at = cn_http2_pool_class(size);
-    cn_list_remove(&block->head.node);
-    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES && pool) &&
-        cn_buf_keep_spare(pool, class_at, block, size, h->http->limits->connection_buffer))
+    if (CN_UNLIKELY(class_at >= CN_HTTP2_POOL_CLASSES || !pool ||
+            !cn_buf_has_room_for_spare(pool, size, h->http->limits->connection_buffer))) {
+        cn_http2_release(h, block);
         return;
-    cn_mem_release(h->http->allocator, block);
+    }
+    cn_list_remove(&block->head.node);
+    cn_buf_keep_spare(pool, class_at, block, size);
 }
 
 static void *cn_http2_calloc(size_t count, size_t size, void *user) {
@@ -525,7 +538,6 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
     cn_exchange_t *x;
     h->block_bytes = h->block_count = 0;
     h->block_refusal = 0;
-    h->block_has_host = h->block_has_length = false;
     h->current = NULL;
     if (frame->hd.type != NGHTTP2_HEADERS) return 0;
     h->frames.milli_tokens += 1000;
@@ -623,9 +635,7 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
         if (name[0] == ':') {
             if (!cn_http2_on_pseudo_header(h, x, name_view, value_view)) result = CN_HEADERS_NO_MEMORY;
         } else {
-            if (name_len == 4 && memcmp(name, "host", 4) == 0) h->block_has_host = true;
-            if (name_len == 14 && memcmp(name, "content-length", 14) == 0) h->block_has_length = true;
-            result = cn_headers_receive(
+            result = cn_headers_receive_lower(
                 x->received_head ? &x->trailers : &x->headers, x->arena, limits, name_view, value_view);
         }
     }
@@ -671,6 +681,8 @@ static void cn_http2_refuse(cn_http2_t *h, cn_exchange_t *x, const char *why) {
 /* A header block is whole. */
 static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
     const bool is_server = h->http->is_server;
+    connect_str_t length_text;
+    uint64_t length;
     if (CN_UNLIKELY(h->block_refusal && (!is_server || x->received_head))) {
         cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, "the headers are too large");
         return;
@@ -690,20 +702,16 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
         return;
     }
     if (is_server) {
-        connect_str_t host = x->authority;
-        if (h->block_has_host) host = cn_headers_find(&x->headers, CN_STR("host"));
+        const connect_str_t host = cn_headers_find(&x->headers, CN_STR("host"));
         if (!x->authority.data) x->authority = host;
-        if (!cn_header_authority_valid(x->authority) ||
-            (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
+        if (!cn_header_authority_valid(x->authority) || (host.data && !cn_str_equal_nocase(x->authority, host))) {
             cn_http2_refuse(h, x, ":authority and host are wrong, or differ");
             return;
         }
     }
-    if (h->block_has_length) {
-        uint64_t length;
-        if (cn_str_to_uint(cn_headers_find(&x->headers, CN_STR("content-length")), 19, &length) && length <= INT64_MAX)
-            x->content_length = (int64_t)length;
-    }
+    length_text = cn_headers_find(&x->headers, CN_STR("content-length"));
+    if (length_text.data && cn_str_to_uint(length_text, 19, &length) && length <= INT64_MAX)
+        x->content_length = (int64_t)length;
     x->received_head = true;
     x->events->on_head(x);
 }
@@ -840,8 +848,9 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
     if ((!x || !x->received_end) && (uint32_t)stream_id != h->last_peer_reset_id)
         h->last_cut_id = CN_MAX(h->last_cut_id, (uint32_t)stream_id);
     if (x) {
-        if (x->unread) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, x->unread));
-        x->unread = 0;
+        const size_t left = (size_t)x->unread + x->unreturned;
+        if (left) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, left));
+        x->unread = x->unreturned = 0;
         cn_http2_set_close_code(h, x, error);
         /* RFC 9113 8.7; nghttp2 says the same of streams beyond the last one that GOAWAY names */
         if (error == NGHTTP2_REFUSED_STREAM && !x->reset && !x->received_head) x->unprocessed = true;
@@ -988,7 +997,7 @@ static bool cn_http2_new_session(cn_http2_t *h) {
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_deflate_dynamic_table_size(option, CN_HTTP2_HPACK_TABLE);
         nghttp2_option_set_max_outbound_ack(option, CN_HTTP2_ACKS_MAX);
-        h->is_opening = http->is_server;
+        h->is_opening = true;
         result = http->is_server ? nghttp2_session_server_new3(&h->session, callbacks, h, option, &mem)
                                  : nghttp2_session_client_new3(&h->session, callbacks, h, option, &mem);
     }
@@ -1021,6 +1030,15 @@ static bool cn_http2_submit_settings(cn_http2_t *h) {
             h->session, NGHTTP2_FLAG_NONE, 0, (int32_t)CN_MIN(limits->connection_window, largest)) == 0;
 }
 
+/* Client: takes the preface out of the frame buffer. */
+static bool cn_http2_take_magic(cn_http2_t *h) {
+    cn_http_t *http = h->http;
+    const uint8_t *magic;
+    const ssize_t len = nghttp2_session_mem_send(h->session, &magic);
+    cn_buf_borrow(&http->out, http->pool);
+    return len > 0 && cn_buf_append(&http->out, http->allocator, (const char *)magic, (size_t)len);
+}
+
 static void cn_http2_delete(cn_http2_t *h) {
     if (!h->starved) nghttp2_session_del(h->session);
     cn_http2_unshare_frame_buffer(h);
@@ -1035,11 +1053,12 @@ static bool cn_http2_open(cn_http_t *http) {
     h->http = http;
     cn_list_init(&h->blocks);
     h->had_room = true;
+    h->unreturned_max = CN_MIN(limits->stream_window, limits->connection_window / CN_MAX(limits->streams, 1u)) / 2;
     h->magic_left = http->is_server ? CN_HTTP2_MAGIC_LEN : 0;
     h->update_credit = limits->streams < CN_HTTP2_UPDATE_CREDIT / 2 ? limits->streams : CN_HTTP2_UPDATE_CREDIT / 2;
     cn_http2_bucket_init(&h->frames, limits->frame_burst, http->now_ms);
     cn_http2_bucket_init(&h->resets, limits->reset_burst, http->now_ms);
-    if (!cn_http2_new_session(h) || !cn_http2_submit_settings(h)) {
+    if (!cn_http2_new_session(h) || (!http->is_server && !cn_http2_take_magic(h)) || !cn_http2_submit_settings(h)) {
         cn_http2_delete(h);
         return false;
     }
@@ -1349,12 +1368,24 @@ static void cn_http2_consume(cn_exchange_t *x, size_t len) {
     if (!h) return;
     len = CN_MIN(len, (size_t)x->unread);
     x->unread -= (uint32_t)len;
-    if (len == 0) return;
+    x->unreturned += (uint32_t)len;
+    if (x->unreturned <= h->unreturned_max) return;
+    len = x->unreturned;
+    x->unreturned = 0;
     if (x->received_end || x->reset) /* the stream's window is of no use any more */
         (void)cn_http2_check(h, nghttp2_session_consume_connection(h->session, len));
     else
         (void)cn_http2_check(h, nghttp2_session_consume(h->session, x->stream_id, len));
     if (h->fatal || nghttp2_session_get_outbound_queue_size(h->session) > 0) cn_http_wake(x->http);
+}
+
+static void cn_http2_expect(cn_exchange_t *x, size_t len) {
+    const size_t largest = 0x7FFFFFFF; /* RFC 9113 6.9.1 */
+    cn_http2_t *h = cn_http2_of(x);
+    if (!h || len <= x->http->limits->stream_window || x->received_end || x->reset) return;
+    (void)cn_http2_check(h,
+        nghttp2_session_set_local_window_size(
+            h->session, NGHTTP2_FLAG_NONE, x->stream_id, (int32_t)CN_MIN(len, largest)));
 }
 
 static void cn_http2_ping(cn_http_t *http) {
@@ -1381,7 +1412,8 @@ static void cn_http2_drain(cn_http_t *http) {
 CN_PRIVATE const cn_http_version_t *cn_http2_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_2, cn_http2_open, cn_http2_free, cn_http2_feed, cn_http2_eof,
         cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_ping, cn_http2_drain,
-        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
+        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume,
+        cn_http2_expect};
     return &version;
 }
 #endif

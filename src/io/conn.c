@@ -578,7 +578,7 @@ static void cn_conn_seal(connect_conn_t *conn) {
 connect_str_t connect_conn_output(connect_conn_t *conn) {
     cn_http_t *http = &conn->http;
     connect_str_t view = {"", 0};
-    bool gone = false, *outer_gone = conn->gone;
+    bool gone = false, *outer_gone = conn->gone, is_all = !http->version;
     if (conn->dead || conn->opened_ms < 0) return view; /* without the time nothing can begin, not even a clock */
     conn->gone = &gone;
     cn_conn_enter(conn, -1);
@@ -586,13 +586,14 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
         cn_buf_borrow(&http->out, conn->http.pool);
         http->version->pull(http);
+        is_all = cn_buf_len(&http->out) <= http->limits->connection_buffer / 2; /* else it may have stopped there */
     }
     if (conn->tls) {
         cn_buf_borrow(&conn->tls->out, conn->http.pool);
         cn_conn_seal(conn);
     }
     if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
-    conn->output_due = false;
+    conn->output_due = !is_all;
     if (conn->stall_check_ms == INT64_MAX && http->exchange_count)
         conn->stall_check_ms = cn_conn_look_for_stalls(http, true);
     cn_conn_leave(conn); /* what runs there may add output, and move it */

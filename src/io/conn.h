@@ -37,7 +37,7 @@ struct connect_conn_t {
     int64_t abort_ms;         /* drained too long; INT64_MAX: not drained */
     uint32_t grace_ms;       /* from drain to abort_ms, which is set when the time is told; 0: not drained */
     int64_t stall_check_ms;  /* when exchanges are looked at that wait for their peer's window */
-    bool output_due;         /* something was fed since the last output */
+    bool output_due;         /* something was fed since the last output, or that was not all */
     char preface[24];         /* server: the first bytes, until they tell the version */
     uint8_t preface_len;
     bool allow_http1, allow_http2;

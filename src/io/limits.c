@@ -35,15 +35,38 @@
                                                 row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
                                                     row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
+typedef struct cn_limits_row_t { /* one field */
+    uint16_t offset, size;
+    uint32_t presets[2]; /* by connect_preset_t */
+} cn_limits_row_t;
+
+#define CN_LIMITS_ROW(name, gateway, tiny) \
+    {(uint16_t)offsetof(connect_limits_t, name), (uint16_t)sizeof(((connect_limits_t *)NULL)->name), {gateway, tiny}},
+
+static const cn_limits_row_t cn_limits_table[] = {CN_LIMITS_FIELDS(CN_LIMITS_ROW)};
+
+static void cn_limits_fill(connect_limits_t *limits, const cn_limits_row_t *row) {
+    char *field = (char *)limits + row->offset;
+    const uint32_t preset = row->presets[limits->preset];
+    const size_t wide_preset = preset;
+    size_t wide = 0;
+    uint32_t value = 0;
+    if (row->size == sizeof value) {
+        memcpy(&value, field, sizeof value);
+        if (value == 0) memcpy(field, &preset, sizeof preset);
+    } else {
+        memcpy(&wide, field, sizeof wide);
+        if (wide == 0) memcpy(field, &wide_preset, sizeof wide_preset);
+    }
+}
+
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
-    bool tiny;
+    size_t i;
     *limits = *options;
     if (limits->preset != CONNECT_PRESET_GATEWAY && limits->preset != CONNECT_PRESET_TINY)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "limits.preset is neither GATEWAY nor TINY");
-    tiny = limits->preset == CONNECT_PRESET_TINY;
-#define CN_LIMITS_FILL(name, gateway, small) \
-    if (limits->name == 0) limits->name = tiny ? (small) : (gateway);
-    CN_LIMITS_FIELDS(CN_LIMITS_FILL)
+    for (i = 0; i < CN_LEN(cn_limits_table); i++)
+        cn_limits_fill(limits, &cn_limits_table[i]);
     if (limits->stream_window > CN_LIMITS_WINDOW_MAX)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "limits.stream_window is above 2^31-1");
     if (limits->connection_window > CN_LIMITS_WINDOW_MAX)

@@ -284,6 +284,7 @@ static void cn_carrier_flush(cn_carrier_t *carrier) {
         carrier->has_written = true;
         connect_conn_sent(carrier->conn, (size_t)sent);
         if (!carrier->conn) return;
+        if (!(connect_conn_wants(carrier->conn) & CONNECT_WANTS_WRITE)) break;
     }
     if (connect_conn_wants(carrier->conn) == 0) {
         cn_carrier_finish(carrier);

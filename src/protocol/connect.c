@@ -364,9 +364,11 @@ static bool cn_connect_stream_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_connect_unary_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_unary_server_open,
-        cn_connect_unary_server_head, cn_connect_unary_server_end, cn_connect_unary_client_head,
-        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0,
+        CN_PROTOCOL_SERVER(cn_connect_unary_server_open), CN_PROTOCOL_SERVER(cn_connect_unary_server_head),
+        CN_PROTOCOL_SERVER(cn_connect_unary_server_end), CN_PROTOCOL_CLIENT(cn_connect_unary_client_head),
+        CN_PROTOCOL_CLIENT(cn_connect_unary_client_open), NULL, CN_PROTOCOL_CLIENT(cn_connect_unary_client_end), NULL,
+        NULL};
     return &protocol;
 }
 
@@ -378,8 +380,9 @@ CN_PRIVATE const cn_protocol_t *cn_connect_get_protocol(void) {
 
 CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, true, CN_ENVELOPE_END_STREAM,
-        cn_connect_stream_server_open, cn_connect_stream_server_head, cn_connect_stream_server_end,
-        cn_connect_stream_client_head, cn_connect_stream_client_open, cn_connect_stream_client_end_envelope,
-        cn_connect_stream_client_end, NULL, NULL};
+        CN_PROTOCOL_SERVER(cn_connect_stream_server_open), CN_PROTOCOL_SERVER(cn_connect_stream_server_head),
+        CN_PROTOCOL_SERVER(cn_connect_stream_server_end), CN_PROTOCOL_CLIENT(cn_connect_stream_client_head),
+        CN_PROTOCOL_CLIENT(cn_connect_stream_client_open), CN_PROTOCOL_CLIENT(cn_connect_stream_client_end_envelope),
+        CN_PROTOCOL_CLIENT(cn_connect_stream_client_end), NULL, NULL};
     return &protocol;
 }

@@ -169,9 +169,10 @@ static bool cn_grpc_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_grpc_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC, true, 0, cn_grpc_server_open,
-        cn_grpc_protocol_server_head, cn_grpc_server_end, cn_grpc_client_head, cn_grpc_protocol_client_open, NULL,
-        cn_grpc_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC, true, 0, CN_PROTOCOL_SERVER(cn_grpc_server_open),
+        CN_PROTOCOL_SERVER(cn_grpc_protocol_server_head), CN_PROTOCOL_SERVER(cn_grpc_server_end),
+        CN_PROTOCOL_CLIENT(cn_grpc_client_head), CN_PROTOCOL_CLIENT(cn_grpc_protocol_client_open), NULL,
+        CN_PROTOCOL_CLIENT(cn_grpc_client_end), NULL, NULL};
     return &protocol;
 }
 #endif

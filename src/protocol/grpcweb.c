@@ -19,6 +19,7 @@
    themselves, and what a piece of the body leaves of them is kept in `quantum`. Written: each message, and the
    trailers, padded by itself. The response is text if the request is; metadata in -bin stays in base64. */
 
+#if CONNECT_ENABLE_GRPC_WEB
 static bool cn_grpcweb_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     return cn_grpc_server_head(rpc, head, "application/grpc-web+proto", "application/grpc-web+json");
 }
@@ -164,9 +165,11 @@ static bool cn_grpcweb_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS, cn_grpc_server_open,
-        cn_grpcweb_server_head, cn_grpcweb_server_end, cn_grpcweb_client_head, cn_grpcweb_client_open,
-        cn_grpcweb_client_end_envelope, cn_grpcweb_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS,
+        CN_PROTOCOL_SERVER(cn_grpc_server_open), CN_PROTOCOL_SERVER(cn_grpcweb_server_head),
+        CN_PROTOCOL_SERVER(cn_grpcweb_server_end), CN_PROTOCOL_CLIENT(cn_grpcweb_client_head),
+        CN_PROTOCOL_CLIENT(cn_grpcweb_client_open), CN_PROTOCOL_CLIENT(cn_grpcweb_client_end_envelope),
+        CN_PROTOCOL_CLIENT(cn_grpcweb_client_end), NULL, NULL};
     return &protocol;
 }
 
@@ -176,3 +179,4 @@ CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void) {
         cn_grpcweb_server_send};
     return &protocol;
 }
+#endif

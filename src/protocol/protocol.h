@@ -39,6 +39,11 @@ typedef struct cn_rpc_t {
     uint8_t quantum_len;                                   /* four characters yet */
 } cn_rpc_t;
 
+/* An entry of the tables below that one end alone needs: in a build without that end, NULL, and its function is not in
+   the program. */
+#define CN_PROTOCOL_CLIENT(function) (CONNECT_ENABLE_CLIENT ? (function) : NULL)
+#define CN_PROTOCOL_SERVER(function) (CONNECT_ENABLE_SERVER ? (function) : NULL)
+
 /* Functions that return false have set rpc->error; what may only run out of memory says so by RESOURCE_EXHAUSTED. */
 struct cn_protocol_t {
     connect_protocol_t id;

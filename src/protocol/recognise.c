@@ -34,6 +34,7 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 #endif
     {CN_RECOGNISE_TYPE("application/grpc+proto"), CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
     {CN_RECOGNISE_TYPE("application/grpc-web"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
 #if CONNECT_ENABLE_JSON
     {CN_RECOGNISE_TYPE("application/grpc-web+json"), CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
@@ -48,6 +49,7 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 #endif
     {CN_RECOGNISE_TYPE("application/grpc-web-text+proto"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true,
         cn_grpcweb_text_protocol},
+#endif
 #if CONNECT_ENABLE_JSON
     {CN_RECOGNISE_TYPE("application/json"), CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false,
         cn_connect_unary_protocol},
@@ -106,7 +108,11 @@ CN_PRIVATE const cn_protocol_t *cn_protocol_of(connect_protocol_t id, const conn
 #else
     case CONNECT_PROTOCOL_GRPC: return NULL;
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
     case CONNECT_PROTOCOL_GRPC_WEB: return cn_grpcweb_protocol();
+#else
+    case CONNECT_PROTOCOL_GRPC_WEB: return NULL;
+#endif
     default: return NULL;
     }
 }

@@ -19,6 +19,7 @@ typedef struct cn_route_t { /* one method of a server, or all paths that begin a
     uint32_t receive_bytes, send_bytes; /* 0: the server's */
     const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */
     bool free_choice;
+    bool is_pattern; /* all paths that begin alike */
 } cn_route_t;
 typedef struct cn_route_slot_t {
     cn_route_t *route; /* NULL: free */

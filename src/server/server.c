@@ -197,7 +197,7 @@ static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route, c
     connect_call_info_t *info = &call->info;
     info->method = route->method;
     info->path = route->method->path;
-    if (strchr(info->path, '*')) {
+    if (route->is_pattern) {
         path = connect_arena_copy(&call->arena, cn_str(path.data + route->prefix_len, path.len - route->prefix_len));
         info->path = path.data ? path.data : "";
     }

@@ -1173,6 +1173,24 @@ class Command(Case):
         self.assertIn("cannot write", result.stderr)
         self.assertEqual(tree(os.path.join(self.folder, "out")), before)
 
+    def test_links_and_pipes_are_written_to(self):
+        self.write("a.proto", 'syntax = "proto3"; message A {}')
+        self.generate("--descriptor_set_out", "a.pb", "a.proto")
+        with open(os.path.join(self.folder, "a.pb"), "rb") as file:
+            expected = file.read()
+        os.symlink(self.write("real.pb", ""), os.path.join(self.folder, "link.pb"))
+        self.generate("--descriptor_set_out", "link.pb", "a.proto")
+        self.assertTrue(os.path.islink(os.path.join(self.folder, "link.pb")))
+        with open(os.path.join(self.folder, "real.pb"), "rb") as file:
+            self.assertEqual(file.read(), expected)
+        os.mkfifo(os.path.join(self.folder, "pipe"))
+        with subprocess.Popen(["timeout", "20", "cat", "pipe"], cwd=self.folder, stdout=subprocess.PIPE) as reader:
+            self.generate("--descriptor_set_out", "pipe", "a.proto", timeout=20)
+            self.assertEqual(reader.stdout.read(), expected)
+        os.symlink("/dev/full", os.path.join(self.folder, "full"))
+        result = self.generate("--descriptor_set_out", "full", "a.proto", status=1)
+        self.assertIn('cannot write "full": ', result.stderr)
+
     def test_one_wrong_of_two(self):
         self.write("a.proto", 'syntax = "proto3";')
         self.write("b.proto", "wrong")

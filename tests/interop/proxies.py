@@ -41,6 +41,7 @@ global
     maxconn 256
 defaults
     mode http
+    option abortonclose
     timeout connect 5s
     timeout client 60s
     timeout server 60s

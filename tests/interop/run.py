@@ -9,9 +9,11 @@ started here are ended. Exit status 0: all checks passed.
 """
 
 import base64
+import gzip
 import json
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -131,6 +133,16 @@ def contains(text, want):
     assert want in text, "%r is not in %r" % (want, text)
 
 
+def leaves_nothing_open(server):
+    """The handlers of calls that were canceled have heard of it: the server tells how many calls are still open."""
+    for _ in range(10):
+        answer = curl(server, "/%s/Read" % SERVICE, b'{"sensor": "open calls"}').json()
+        if answer["celsius"] == 0:
+            return
+        time.sleep(0.1)
+    raise AssertionError("after a second %d calls are still open" % answer["celsius"])
+
+
 # ---- curl: the Connect protocol as a person types it ----
 
 
@@ -231,7 +243,32 @@ def check_curl(server, part, version):
         contains(text, ":status: 429")
         contains(text, '"code":"resource_exhausted"')
 
+    def compressed():
+        sensor = "echo " + "ABC" * 3000
+        body = gzip.compress(json.dumps({"sensor": sensor}).encode())
+        answer = curl(server, read, body, version, "-H", "content-encoding: gzip", "-H", "accept-encoding: gzip")
+        equal(answer.headers.get("content-encoding"), "gzip")
+        equal(json.loads(gzip.decompress(answer.body))["sensor"] == sensor, True)
+
+    def binary_metadata():
+        answer = curl(server, read, b'{"sensor": "boiler"}', version, "-H", "x-blob-bin: AP8gYg")
+        equal(answer.headers.get("trailer-x-blob-bin").rstrip("="), "AP8gYg")
+
+    def get():
+        answer = curl(server, read + "?connect=v1&encoding=json&message=%7B%22sensor%22%3A%22boiler%22%7D", None, version)
+        equal([answer.status, answer.json()["text"]], [200, "steady"])
+
+    def cancel():
+        done = run("curl", "-sS", "--max-time", "0.4", version, "-H", "content-type: application/json",
+                   "-d", '{"sensor": "slow"}', server.url + read)
+        equal(done.returncode, 28)  # "Operation timeout"
+        leaves_nothing_open(server)
+
     check(part, "JSON", boiler_json, server)
+    check(part, "compressed both ways", compressed, server)
+    check(part, "binary metadata", binary_metadata, server)
+    check(part, "GET", get, server)
+    check(part, "cancel", cancel, server)
     check(part, "proto", boiler_proto, server)
     check(part, "charset", lambda: equal(
         curl(server, read, b'{"sensor":"boiler"}', version, content_type="application/json; charset=utf-8").status, 200), server)
@@ -251,37 +288,91 @@ def check_curl(server, part, version):
     check(part, "over the limit", over_limit, server)
 
 
-def check_curl_stream(server, part, version):
-    """A server stream as its bytes: envelopes of JSON, the last one with flag 2."""
+def envelopes(*messages):
+    """JSON messages as the body of a stream."""
+    bodies = [json.dumps(message).encode() for message in messages]
+    return b"".join(b"\0" + struct.pack(">I", len(body)) + body for body in bodies)
 
-    def watch():
-        body = b'{"sensors": ["boiler"], "count": 3}'
-        body = b"\0" + struct.pack(">I", len(body)) + body
-        answer = curl(server, "/%s/Watch" % SERVICE, body, version, content_type="application/connect+json")
+
+def check_curl_stream(server, part, version):
+    """Streams as their bytes: envelopes of JSON, the last one of a response with flag 2."""
+
+    def stream(method, *messages, options=()):
+        """Returns the messages of the response, and the END_STREAM message."""
+        answer = curl(server, "/%s/%s" % (SERVICE, method), envelopes(*messages), version, *options,
+                      content_type="application/connect+json")
         equal(answer.status, 200)
         frames, rest = [], answer.body
         while rest:
             flag, size = rest[0], struct.unpack(">I", rest[1:5])[0]
             frames.append((flag, json.loads(rest[5 : 5 + size])))
             rest = rest[5 + size :]
-        equal([frame[0] for frame in frames], [0, 0, 0, 2])
-        equal([frame[1].get("sequence", "0") for frame in frames[:3]], ["0", "1", "2"])
-        metadata = {name.lower(): values for name, values in frames[3][1].get("metadata", {}).items()}
+        equal([frame[0] for frame in frames], [0] * (len(frames) - 1) + [2])
+        return [frame[1] for frame in frames[:-1]], frames[-1][1]
+
+    def watch():
+        readings, end = stream("Watch", {"sensors": ["boiler"], "count": 3})
+        equal([reading.get("sequence", "0") for reading in readings], ["0", "1", "2"])
+        metadata = {name.lower(): values for name, values in end.get("metadata", {}).items()}
         equal(metadata.get("x-source"), ["i2c"])
-        assert "error" not in frames[3][1], frames[3][1]
+        assert "error" not in end, end
+
+    def watch_fails():
+        readings, end = stream("Watch", {"sensors": ["flaky"], "count": 2})
+        equal(len(readings), 2)
+        equal([end["error"]["code"], end["error"]["message"]], ["data_loss", "sensor went away"])
+        equal(end["error"]["details"][0]["type"], "acme.telemetry.v1.Fault")
+
+    def deadline():
+        readings, end = stream("Watch", {"sensors": ["boiler"], "intervalMs": 20}, options=("-H", "connect-timeout-ms: 200"))
+        equal([len(readings) > 2, end["error"]["code"]], [True, "deadline_exceeded"])
+
+    def left():
+        done = run("curl", "-sS", "-N", "--max-time", "0.4", version, "-H", "content-type: application/connect+json",
+                   "--data-binary", "@-", "%s/%s/Watch" % (server.url, SERVICE),
+                   data=envelopes({"sensors": ["boiler"], "intervalMs": 10}))
+        equal([done.returncode, done.stdout.count(b"boiler") > 2], [28, True])
+        leaves_nothing_open(server)
+
+    def upload():
+        summaries, end = stream("Upload", *[{"sensor": "abbb"[i % 4]} for i in range(100)])
+        equal([summaries, end], [[{"taken": "100", "perSensor": {"a": "25", "b": "75"}}], {}])
+
+    def exchange():
+        results, end = stream("Exchange", *[{"id": str(i), "actuator": "jammed"} for i in range(1, 21)])
+        equal([result["id"] for result in results], [str(i) for i in range(1, 21)])
+        equal([results[0]["fault"]["code"], end], [3, {}])
 
     check(part, "stream", watch, server)
+    check(part, "stream that fails", watch_fails, server)
+    check(part, "stream with a deadline", deadline, server)
+    check(part, "stream that is left", left, server)
+    check(part, "client stream", upload, server)
+    check(part, "bidirectional stream", exchange, server)
 
 
 # ---- grpcurl and buf curl ----
 
 
+def leave(server, *command):
+    """Starts a call without an end, and ends the program when something of it has come."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env=environment(), start_new_session=True)  # buf is a script that runs another program
+    try:
+        contains(process.stdout.readline().decode() + process.stdout.readline().decode(), "boiler")
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=10)
+    leaves_nothing_open(server)
+
+
 def check_grpcurl(server):
     part = "grpcurl"
 
-    def call(method, message):
-        return run(GRPCURL, "-plaintext", "-v", "-max-time", "20", "-import-path", "examples", "-proto", "telemetry.proto",
-                   "-d", json.dumps(message), server.address, SERVICE + "/" + method)
+    def call(method, *messages, options=(), seconds="20"):
+        return run(GRPCURL, "-plaintext", "-v", "-max-time", seconds, "-import-path", "examples", "-proto", "telemetry.proto",
+                   "-max-msg-sz", str(8 << 20), *options, "-d", "@", server.address, SERVICE + "/" + method,
+                   data="\n".join(map(json.dumps, messages)).encode())
 
     def unary():
         done = call("Read", {"sensor": "boiler"})
@@ -307,8 +398,36 @@ def check_grpcurl(server):
         equal(done.returncode, 64 + 15)
         contains(done.stdout.decode(), '"sequence": "1"')
 
+    def metadata():
+        text = call("Read", {"sensor": "boiler"}, options=("-H", "x-request-id: 12", "-H", "x-blob-bin: AP8gYg==")).stdout.decode()
+        contains(text, "x-request-id: 12")
+        contains(text, "x-blob-bin: AP8gYg")
+
+    def deadline():
+        equal(call("Read", {"sensor": "slow"}, seconds="0.3").returncode, 64 + 4)
+        leaves_nothing_open(server)
+
+    def left():
+        leave(server, GRPCURL, "-plaintext", "-import-path", "examples", "-proto", "telemetry.proto", "-d",
+              '{"sensors": ["boiler"], "intervalMs": 10}', server.address, SERVICE + "/Watch")
+
+    def upload():
+        text = call("Upload", *[{"sensor": "abbb"[i % 4]} for i in range(100)]).stdout.decode()
+        for line in ['"taken": "100"', '"a": "25"', '"b": "75"']:
+            contains(text, line)
+
+    def exchange():
+        text = call("Exchange", *[{"id": i, "actuator": "jammed"} for i in range(1, 21)]).stdout.decode()
+        equal(re.findall(r'"id": "(\d+)"', text), [str(i) for i in range(1, 21)])
+        contains(text, '"code": 3')
+
     check(part, "unary", unary, server)
+    check(part, "metadata", metadata, server)
+    check(part, "deadline", deadline, server)
     check(part, "stream", stream, server)
+    check(part, "stream that is left", left, server)
+    check(part, "client stream", upload, server)
+    check(part, "bidirectional stream", exchange, server)
     check(part, "error with detail", error, server)
     check(part, "error after two readings", stream_error, server)
 
@@ -316,9 +435,11 @@ def check_grpcurl(server):
 def check_buf(server, protocol, versions):
     part = "buf curl, " + protocol + (", h2c" if versions else ", HTTP/1.1")
 
-    def call(method, message):
-        return run(BUF, "curl", "--protocol", protocol, *versions, "--schema", "examples/telemetry.proto",
-                   "-d", json.dumps(message), "%s/%s/%s" % (server.url, SERVICE, method))
+    command = [BUF, "curl", "--protocol", protocol, *versions, "--schema", "examples/telemetry.proto"]
+
+    def call(method, *messages, options=()):
+        return run(*command, *options, "-d", "@-", "%s/%s/%s" % (server.url, SERVICE, method),
+                   data="\n".join(map(json.dumps, messages)).encode())
 
     def unary():
         done = call("Read", {"sensor": "boiler"})
@@ -341,9 +462,47 @@ def check_buf(server, protocol, versions):
         equal(detail["type"], "acme.telemetry.v1.Fault")
         equal(detail["value"].rstrip("="), "CAcSDm5vIHN1Y2ggc2Vuc29y")
 
+    def stream_error():
+        done = call("Watch", {"sensors": ["flaky"], "count": 2})
+        equal([json.loads(done.stderr)["code"], done.stdout.count(b'"sensor"')], ["data_loss", 2])
+
+    def metadata():
+        done = call("Read", {"sensor": "boiler"}, options=("-v", "-H", "x-request-id: 12", "-H", "x-blob-bin: AP8gYg"))
+        text = done.stderr.decode().lower()
+        contains(text, "< (#1) x-request-id: 12")
+        if protocol != "grpcweb":  # its trailers are in the body
+            contains(text, "x-source: i2c")
+            assert re.search("< .*x-blob-bin: ap8gyg", text), text
+
+    def compressed():
+        sensor = "echo " + "ABC" * 3000
+        done = call("Read", {"sensor": sensor}, options=("-v",))
+        equal(json.loads(done.stdout)["sensor"] == sensor, True)
+        # in streams and in gRPC a header announces it, with a bare body the header is the compression's own
+        assert re.search(r"< \(.*\) (\w+-)*encoding: gzip", done.stderr.decode().lower()), done.stderr.decode()[-3000:]
+
+    def left():
+        leave(server, *command, "-d", '{"sensors": ["boiler"], "intervalMs": 10}', "%s/%s/Watch" % (server.url, SERVICE))
+
+    def upload():
+        done = call("Upload", *[{"sensor": "abbb"[i % 4]} for i in range(100)])
+        assert done.returncode == 0, done.stderr.decode()
+        equal(json.loads(done.stdout), {"taken": "100", "perSensor": {"a": "25", "b": "75"}})
+
+    def exchange():
+        done = call("Exchange", *[{"id": i, "actuator": "jammed"} for i in range(1, 21)])
+        assert done.returncode == 0, done.stderr.decode()
+        equal(re.findall(r'"id": *"(\d+)"', done.stdout.decode()), [str(i) for i in range(1, 21)])
+
     check(part, "unary", unary, server)
+    check(part, "metadata", metadata, server)
+    check(part, "compressed", compressed, server)
     check(part, "stream", stream, server)
+    check(part, "stream that is left", left, server)
+    check(part, "client stream", upload, server)
+    check(part, "bidirectional stream", exchange, server)
     check(part, "error with detail", error, server)
+    check(part, "error after two readings", stream_error, server)
 
 
 # ---- Clients that check by themselves ----
@@ -372,6 +531,7 @@ def check_client(part, *command, timeout=90, server=None):
         report(part, "all", "exit status %d: %s" % (done.returncode, done.stderr.decode(errors="replace")[-6000:]))
     if server:
         server.revive(part)
+        check(part, "leaves nothing open", lambda: leaves_nothing_open(server), server)
 
 
 def main():
@@ -395,7 +555,11 @@ def main():
             for codec in ["proto", "json"]:
                 check_client("connect-go client, %s, HTTP/%d, %s" % (protocol, version, codec), PEERS, "connect-client",
                              "--url", ours.url, "--protocol", protocol, "--http", str(version), "--codec", codec, server=ours)
-        check_client("grpc-go client", PEERS, "grpc-client", "--url", ours.url, server=ours)
+            check_client("connect-go client, %s, HTTP/%d, gzip" % (protocol, version), PEERS, "connect-client", "--gzip",
+                         "--url", ours.url, "--protocol", protocol, "--http", str(version), server=ours)
+        for compression in [[], ["--gzip"]]:
+            check_client(" ".join(["grpc-go client", *compression]), PEERS, "grpc-client", *compression, "--url", ours.url,
+                         server=ours)
         for protocol, version, codec in [("connect", 1, "proto"), ("connect", 1, "json"), ("connect", 2, "proto"),
                                          ("grpc", 2, "proto"), ("grpcweb", 1, "proto"), ("grpcweb", 2, "json")]:
             check_client("connect-node client, %s, HTTP/%d, %s" % (protocol, version, codec), *NODE, "connect-client",

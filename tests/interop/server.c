@@ -48,9 +48,19 @@ typedef struct slow_read {
     connect_call_t *call;
 } slow_read;
 
+static unsigned open_calls; /* slow reads that wait, and Watch calls */
+
 static void slow_read_done(void *arg) {
     slow_read *job = (slow_read *)arg;
     connect_call_finish(job->call, CONNECT_OK, NULL);
+    open_calls--;
+    free(job);
+}
+static void slow_read_canceled(connect_call_t *call, void *arg) {
+    slow_read *job = (slow_read *)arg;
+    connect_loop_after(connect_call_loop(call), &job->task, -1, NULL, NULL);
+    connect_call_finish(call, CONNECT_CANCELED, NULL);
+    open_calls--;
     free(job);
 }
 static connect_code_t read_sensor(connect_call_t *call, const acme_telemetry_v1_ReadRequest *request,
@@ -65,6 +75,11 @@ static connect_code_t read_sensor(connect_call_t *call, const acme_telemetry_v1_
     answer_metadata(call);
     if (is(request->sensor, "missing"))
         return fail_with_fault(call, CONNECT_NOT_FOUND, "no sensor \"missing\" \xC3\x84\xC3\x96%", 7, "no such sensor");
+    if (is(request->sensor, "open calls")) {
+        response->celsius = (double)open_calls;
+        response->has_celsius = true;
+        return CONNECT_OK;
+    }
     if (!is(request->sensor, "boiler") && !is(request->sensor, "slow") && !starts(request->sensor, "echo "))
         return connect_call_fail(
             call, CONNECT_INVALID_ARGUMENT, "what is \"" CONNECT_STR_FMT "\"?", CONNECT_STR_ARG(request->sensor));
@@ -90,6 +105,8 @@ static connect_code_t read_sensor(connect_call_t *call, const acme_telemetry_v1_
     job = (slow_read *)calloc(1, sizeof *job);
     if (!job) return CONNECT_RESOURCE_EXHAUSTED;
     job->call = call;
+    open_calls++;
+    connect_call_on_cancel(call, slow_read_canceled, job);
     connect_loop_after(connect_call_loop(call), &job->task, 2000, slow_read_done, job);
     return CONNECT_LATER;
 }
@@ -141,6 +158,7 @@ static connect_code_t watch_begin(connect_call_t *call, const acme_telemetry_v1_
     w->fails = is(w->reading.sensor, "flaky");
     w->interval_ms = request->interval_ms;
     connect_call_set_user(call, w);
+    open_calls++;
     return CONNECT_LATER;
 }
 static void watch_drain(connect_call_t *call, void *user) {
@@ -151,6 +169,7 @@ static void watch_closed(connect_call_t *call, const connect_error_t *error_or_n
     watch *w = (watch *)user;
     (void)error_or_null;
     connect_loop_after(connect_call_loop(call), &w->tick, -1, NULL, NULL);
+    open_calls--;
     free(w);
 }
 

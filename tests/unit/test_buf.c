@@ -272,10 +272,11 @@ static void test_spares(void **state) {
     b = (char *)cn_mem_acquire(&f.allocator, 64);
     c = (char *)cn_mem_acquire(&f.allocator, 128);
     assert_null(cn_buf_take_spare(&pool, 0, 64));
-    assert_true(cn_buf_keep_spare(&pool, 0, a, 64, 256));
-    assert_true(cn_buf_keep_spare(&pool, 1, c, 128, 256));
-    assert_true(cn_buf_keep_spare(&pool, 0, b, 64, 256));
-    assert_false(cn_buf_keep_spare(&pool, 0, b, 64, 256)); /* 256 bytes are there */
+    cn_buf_keep_spare(&pool, 0, a, 64);
+    cn_buf_keep_spare(&pool, 1, c, 128);
+    assert_true(cn_buf_has_room_for_spare(&pool, 64, 256));
+    cn_buf_keep_spare(&pool, 0, b, 64);
+    assert_false(cn_buf_has_room_for_spare(&pool, 64, 256));
     assert_null(cn_buf_take_spare(&pool, 2, 192));
     assert_ptr_equal(cn_buf_take_spare(&pool, 0, 64), b);
     assert_int_equal(pool.spare_bytes, 192);

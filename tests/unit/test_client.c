@@ -682,10 +682,78 @@ static void test_deadline(void **state) {
         pair_advance(&p, 1);
         assert_int_equal(h.closed, 1);
         assert_int_equal(h.code, CONNECT_DEADLINE_EXCEEDED);
+        assert_int_equal(p.count, 1);
+        if (kind.http == CONNECT_HTTP_2) { /* the server hears of it: the last frame is RST_STREAM, CANCEL */
+            const bytes *up = &p.links[0].up.sent;
+            assert_memory_equal(up->data + up->len - 13, "\0\0\4\3\0\0\0\0\1\0\0\0\10", 13);
+            assert_non_null(p.links[0].client);
+        } else {
+            assert_null(p.links[0].client);
+        }
         pair_free(&p);
         assert_int_equal(h.closed, 1);
         heard_free(&h);
     }
+}
+
+/* From another thread a call is cancelled by a post to its loop; its handler hears of it. */
+typedef struct remote {
+    connect_loop_t *loop;
+    connect_call_t *call;
+    connect_task_t task;
+    int canceled;
+} remote;
+static void remote_canceled(connect_call_t *call, void *arg) {
+    ((remote *)arg)->canceled++;
+    connect_call_finish(call, CONNECT_CANCELED, NULL);
+}
+static connect_code_t remote_request(connect_call_t *call, const void *request, void *response, void *user) {
+    (void)request;
+    (void)response;
+    connect_call_on_cancel(call, remote_canceled, user);
+    return CONNECT_LATER;
+}
+static void remote_cancel(void *arg) {
+    connect_call_finish(((remote *)arg)->call, CONNECT_CANCELED, NULL);
+}
+static void *remote_run(void *arg) {
+    remote *r = (remote *)arg;
+    const struct timespec pause = {0, 20000000};
+    nanosleep(&pause, NULL);
+    connect_loop_post(r->loop, &r->task, remote_cancel, r);
+    return NULL;
+}
+static void test_cancel_from_thread(void **state) {
+    static const connect_events_t events = {NULL, remote_request, NULL, NULL, NULL, NULL, NULL};
+    connect_server_options_t serving = CONNECT_DEFAULTS;
+    connect_client_options_t options = CONNECT_DEFAULTS;
+    remote r = CONNECT_DEFAULTS;
+    connect_error_t error;
+    pthread_t thread;
+    heard h;
+    pair p;
+    int turns;
+    (void)state;
+    memset(&h, 0, sizeof h);
+    pair_init(&p);
+    serving.loop = r.loop = connect_loop_new(NULL, &error);
+    assert_non_null(r.loop);
+    options.loopback = p.server = connect_server_new(&serving, &error);
+    pair_serve(&p, &events, &r);
+    options.protocol = CONNECT_PROTOCOL_GRPC;
+    p.client = connect_client_new("http://memory", &options, &error);
+    assert_non_null(p.client);
+    r.call = start_call(&p, CONNECT_UNARY, &h, 0);
+    assert_int_equal(pthread_create(&thread, NULL, remote_run, &r), 0);
+    for (turns = 0; turns < 1000 && !(h.closed && r.canceled); turns++)
+        connect_loop_run(r.loop, 1000);
+    pthread_join(thread, NULL);
+    assert_true(h.closed == 1 && h.code == CONNECT_CANCELED && !h.from_peer && h.messages == 0);
+    assert_int_equal(r.canceled, 1);
+    pair_free(&p);
+    connect_loop_free(r.loop);
+    assert_int_equal(h.closed, 1);
+    heard_free(&h);
 }
 
 /* The peer resets at the deadline that we gave it, and its word comes before our own timer: it is the deadline all the
@@ -941,9 +1009,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers), cmocka_unit_test(test_headers_are_kept),
         cmocka_unit_test(test_compressed_answers), cmocka_unit_test(test_trailer_limits),
         cmocka_unit_test(test_send_to_deaf_peer), cmocka_unit_test(test_limits), cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_reset_at_deadline), cmocka_unit_test(test_never_opened),
-        cmocka_unit_test(test_free_with_calls), cmocka_unit_test(test_free_in_callbacks),
-        cmocka_unit_test(test_ended_by_callbacks), cmocka_unit_test(test_calls_without_events),
-        cmocka_unit_test(test_reserved_headers)};
+        cmocka_unit_test(test_cancel_from_thread), cmocka_unit_test(test_reset_at_deadline),
+        cmocka_unit_test(test_never_opened), cmocka_unit_test(test_free_with_calls),
+        cmocka_unit_test(test_free_in_callbacks), cmocka_unit_test(test_ended_by_callbacks),
+        cmocka_unit_test(test_calls_without_events), cmocka_unit_test(test_reserved_headers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

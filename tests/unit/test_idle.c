@@ -1,5 +1,5 @@
-/* What a server keeps for a connection that does nothing: bytes asked of the allocator, after one call and after many
-   at once. In the system's memory some of it is never touched, and rounding comes on top: bench/footprint/idle.py. */
+/* What a server, or a client, keeps for a connection that does nothing: bytes asked of the allocator, after one call and
+   after many at once. In the system's memory some of it is never touched, and rounding comes on top: bench/footprint/idle.py. */
 #define CONNECT_IMPLEMENTATION
 #include "connect.h"
 #include "support.h"
@@ -119,6 +119,58 @@ static void test_after_a_call(void **state) {
     }
 }
 
+/* A client's idle connection costs what a server's does: what is free once it is closed, beside another. */
+static void test_of_a_client(void **state) {
+    static const connect_events_t events = {NULL, echo, NULL, NULL, NULL, NULL, NULL};
+    static const connect_events_t heard = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+    static const size_t most[2] = {1000, 11 * 1024};
+    int http2;
+    (void)state;
+    for (http2 = 0; http2 < 2; http2++) {
+        connect_server_options_t serving;
+        connect_client_options_t options;
+        connect_error_t error;
+        size_t before, used, i;
+        meter memory;
+        pair p;
+        memset(&memory, 0, sizeof memory);
+        memset(&serving, 0, sizeof serving);
+        memset(&options, 0, sizeof options);
+        memory.allocator.acquire = meter_acquire;
+        memory.allocator.resize = meter_resize;
+        memory.allocator.release = meter_release;
+        memory.allocator.ctx = &memory;
+        pair_init(&p);
+        serving.limits.streams = 1;
+        p.server = connect_server_new(&serving, &error);
+        pair_serve(&p, &events, NULL);
+        options.allocator = &memory.allocator;
+        options.dial = pair_dial;
+        options.user = &p;
+        options.http = http2 ? CONNECT_HTTP_2 : CONNECT_HTTP_1;
+        options.connections = 2;
+        p.client = connect_client_new("http://127.0.0.1:65535", &options, &error);
+        assert_non_null(p.client);
+        for (i = 0; i < 8; i++) {
+            note n;
+            connect_call_t *call = connect_client_start(p.client, &note_methods[0], &heard, NULL, NULL, &error);
+            memset(&n, 0, sizeof n);
+            assert_non_null(call);
+            connect_call_finish(call, CONNECT_OK, &n);
+            if (i % 4 == 3) pair_pump(&p); /* some at once */
+        }
+        pair_pump(&p);
+        assert_int_equal(p.count, 2);
+        before = memory.live;
+        pair_close_client(&p.links[1]);
+        used = before - memory.live + sizeof(cn_carrier_t) + sizeof "127.0.0.1:65535";
+        if (used > most[http2] || used < sizeof(connect_conn_t))
+            fail_msg("HTTP/%d: %lu bytes", http2 + 1, (unsigned long)used);
+        pair_free(&p);
+        assert_int_equal(memory.live, 0);
+    }
+}
+
 /* What nghttp2 holds for a connection. */
 static size_t held_by_nghttp2(const connect_conn_t *conn) {
     const cn_http2_t *h = (const cn_http2_t *)conn->http.state;
@@ -184,7 +236,8 @@ static void test_after_large_messages(void **state) {
             assert_int_equal(t.memory.live, kept);
             if (!tight) assert_int_equal(t.memory.acquired, blocks);
         }
-        assert_true(tight ? kept - before < 2 * len : kept - before > 3 * len); /* the output, the request, the response */
+        assert_true(
+            tight ? kept - before < 2 * len : kept - before > 3 * len); /* the output, the request, the response */
         connect_conn_close(conn);
         assert_true(t.memory.live - before < len / 2);
         pair_free(&t.pair);
@@ -255,6 +308,7 @@ static void test_frames_by_turns(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_after_a_call),
+        cmocka_unit_test(test_of_a_client),
         cmocka_unit_test(test_after_many_calls),
         cmocka_unit_test(test_frames_by_turns),
         cmocka_unit_test(test_after_large_messages),

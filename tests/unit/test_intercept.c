@@ -8,7 +8,14 @@
 /* Five of them: A and B around the client, C and D around the server, E around the route. */
 #define HOOKS 5
 typedef enum point { POINT_OPEN, POINT_RECEIVE, POINT_SEND, POINT_FINISH } point;
-typedef enum deed { DEED_NOTHING, DEED_FAIL, DEED_ANSWER, DEED_LATER, DEED_TURN } deed; /* TURN: changes the outcome */
+typedef enum deed {
+    DEED_NOTHING,
+    DEED_FAIL,
+    DEED_ANSWER,
+    DEED_LATER,
+    DEED_TURN,
+    DEED_LIMIT
+} deed; /* TURN: changes the outcome */
 
 typedef struct stage stage;
 typedef struct hook {
@@ -27,6 +34,7 @@ struct stage {
     point where;
     deed what;
     connect_code_t code;
+    uint32_t limit; /* bytes of a message */
     connect_call_t *held;
     bool log_messages;
     connect_events_t events;
@@ -45,6 +53,7 @@ static connect_code_t hook_act(hook *h, connect_call_t *call, point where) {
     if (s->actor != h->letter || s->where != where) return CONNECT_OK;
     if (s->what == DEED_FAIL) return connect_call_fail(call, s->code, "%c says no", h->letter);
     if (s->what == DEED_LATER) s->held = call;
+    if (s->what == DEED_LIMIT) connect_call_set_limits(call, s->limit, s->limit);
     return s->what == DEED_LATER ? CONNECT_LATER : CONNECT_OK;
 }
 static const note hook_answer = {{"answer", 6}, 7, {NULL, 0}, NULL, {NULL, 0}};
@@ -311,6 +320,35 @@ static void test_refusal(void **state) {
     }
 }
 
+/* ---- The limits of one call's messages, at either end; 0 leaves them as they are ---- */
+static void test_limits(void **state) {
+    size_t i = 0;
+    pair_kind kind;
+    (void)state;
+    while (pair_next(&kind, &i)) {
+        int who;
+        uint32_t limit;
+        for (who = 0; who < HOOKS; who++) {
+            for (limit = 0; limit < 2; limit++) {
+                stage s;
+                stage_init(&s, &kind);
+                s.actor = (char)('A' + who);
+                s.where = POINT_OPEN;
+                s.what = DEED_LIMIT;
+                s.limit = limit;
+                assert_true(stage_build(&s));
+                assert_true(stage_start(&s));
+                stage_check(&s, "limits");
+                if (s.closed != 1 || s.closed_code != (limit ? CONNECT_RESOURCE_EXHAUSTED : CONNECT_OK))
+                    fail_msg("%s: %c: closed %d with %d, %s: %s", pair_name(&kind), s.actor, s.closed,
+                        (int)s.closed_code, s.closed_why, s.log.data);
+                if (limit) assert_int_equal(s.handled, 0);
+                stage_free(&s);
+            }
+        }
+    }
+}
+
 /* ---- The outcome changed on its way: an OK to an error, an error to another, an error to OK ---- */
 static void test_turned(void **state) {
     size_t i = 0;
@@ -571,8 +609,8 @@ static void test_sweep(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_order), cmocka_unit_test(test_refusal),
-        cmocka_unit_test(test_turned), cmocka_unit_test(test_error_to_ok), cmocka_unit_test(test_answer),
-        cmocka_unit_test(test_later), cmocka_unit_test(test_later_too_late), cmocka_unit_test(test_pull),
-        cmocka_unit_test(test_sweep)};
+        cmocka_unit_test(test_limits), cmocka_unit_test(test_turned), cmocka_unit_test(test_error_to_ok),
+        cmocka_unit_test(test_answer), cmocka_unit_test(test_later), cmocka_unit_test(test_later_too_late),
+        cmocka_unit_test(test_pull), cmocka_unit_test(test_sweep)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

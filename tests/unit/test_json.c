@@ -214,7 +214,7 @@ static void test_position(void **state) {
     cn_json_read(&reader, CN_STR("{\n  \"\xC3\xA9\": 1,\n  \"b\" 2}"), &arena, 10);
     while (cn_json_next(&reader) != CN_JSON_ERROR) {}
     assert_string_equal(reader.error, "expected a colon");
-    cn_json_position(&reader, &line, &column);
+    cn_json_position_of(&reader, reader.at, &line, &column);
     assert_int_equal(line, 3);
     assert_int_equal(column, 7);
     cn_json_position_of(&reader, reader.begin, &line, &column);

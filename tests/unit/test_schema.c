@@ -125,6 +125,8 @@ static void assert_same_type(const connect_type_t *a, const connect_type_t *b) {
         assert_int_equal(one->number, two->number);
         assert_same_name(a->names + one->name, b->names + two->name);
         assert_same_name(a->names + one->json_name, b->names + two->json_name);
+        assert_int_equal(cn_message_name_len(a->names, one->name), cn_message_name_len(b->names, two->name));
+        assert_int_equal(cn_message_name_len(a->names, one->json_name), cn_message_name_len(b->names, two->json_name));
         assert_int_equal(one->kind, two->kind);
         if (one->flags != two->flags)
             fail_msg("%s.%s: flags %x and %x", a->full_name, a->names + one->name, one->flags, two->flags);
@@ -289,6 +291,39 @@ static void test_relative_names(void **state) {
     assert_int_equal(a->fields[1].kind, CONNECT_KIND_ENUM);
     assert_string_equal(a->types[a->fields[2].type]->full_name, "p.q.C");
     assert_string_equal(a->names + a->fields[1].json_name, "e");
+}
+
+/* JSON names that need an escape, or are longer than the byte in front of a name can tell. */
+static void test_odd_json_names(void **state) {
+    char long_name[300], expected[400];
+    connect_schema_t schema;
+    const connect_type_t *a;
+    connect_error_t error;
+    void *message;
+    connect_str_t json;
+    const int32_t one = 1;
+    size_t i;
+    (void)state;
+    memset(long_name, 'n', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = 0;
+    schema = load(MESSAGE_OF(MESSAGE(1, TEXT(1, "a.proto"),
+        MESSAGE(4, TEXT(1, "A"), MESSAGE(2, TEXT(1, "x"), INT(3, 1), INT(5, 5), TEXT(10, "a\"b")),
+            MESSAGE(2, TEXT(1, "y"), INT(3, 2), INT(5, 5), TEXT(10, long_name)),
+            MESSAGE(2, TEXT(1, "z"), INT(3, 3), INT(5, 5), TEXT(10, "c d"))))));
+    a = connect_schema_type(schema, "A");
+    assert_non_null(a);
+    message = connect_arena_take(&arena, 1, a->size);
+    connect_message_init(a, message);
+    for (i = 0; i < 3; i++)
+        connect_message_set(a, message, &a->fields[i], &one);
+    json = connect_message_encode_json(a, message, &arena, NULL, &error);
+    sprintf(expected, "{\"a\\\"b\":1,\"%s\":1,\"c d\":1}", long_name);
+    assert_int_equal(json.len, strlen(expected));
+    assert_memory_equal(json.data, expected, json.len);
+    connect_message_init(a, message);
+    assert_true(connect_message_decode_json(a, message, json, &arena, NULL, &error));
+    for (i = 0; i < 3; i++)
+        assert_non_null(connect_message_get(a, message, &a->fields[i]));
 }
 
 /* A required field far below is known to those above, also in a circle. */
@@ -563,6 +598,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_extension, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_any_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_relative_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_odd_json_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_required, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_empty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),

@@ -522,8 +522,53 @@ static void test_send_pressure(void **state) {
     }
 }
 
+/* How much WINDOW_UPDATE frames add to the window of stream 1, once the server has got these first bytes of a message. */
+static uint32_t added_window(const char *method, size_t message_len, size_t first) {
+    bytes in = {NULL, 0, 0};
+    char *body = (char *)calloc(1, first), lines[200];
+    uint32_t added = 0;
+    connect_conn_t *conn;
+    connect_str_t out;
+    desk d;
+    desk_init(&d);
+    d.p.server = connect_server_new(&d.options, NULL);
+    pair_serve(&d.p, &d.events, &d);
+    conn = connect_server_accept(d.p.server, "a", NULL, NULL);
+    snprintf(lines, sizeof lines,
+        ":method: POST\n:scheme: http\n:path: /test.v1.Notes/%s\n:authority: a\n"
+        "content-type: application/grpc\nte: trailers\n", method);
+    cn_envelope_write(body, 0, (uint32_t)message_len);
+    bytes_text(&in, cn_conn_preface);
+    h2_frame(&in, 4, 0, 0, "", 0);
+    h2_frame(&in, 4, 1, 0, "", 0);
+    h2_headers(&in, 0, 1, lines);
+    h2_frame(&in, 0, 0, 1, body, first);
+    assert_int_equal(connect_conn_feed(conn, in.data, in.len, 1), in.len);
+    while ((out = connect_conn_output(conn)).len) {
+        const unsigned char *f = (const unsigned char *)out.data, *end = f + out.len;
+        for (; f < end; f += 9 + ((size_t)f[0] << 16 | (size_t)f[1] << 8 | f[2]))
+            if (f[3] == 8 && f[8] == 1)
+                added += (uint32_t)f[9] << 24 | (uint32_t)f[10] << 16 | (uint32_t)f[11] << 8 | f[12];
+        connect_conn_sent(conn, out.len);
+    }
+    connect_conn_close(conn);
+    pair_free(&d.p);
+    bytes_free(&in);
+    free(body);
+    return added;
+}
+/* The one message of a request need not come in pieces of the stream's window, 64 KiB; but it is bounded as ever. */
+static void test_window_for_a_message(void **state) {
+    (void)state;
+    assert_int_equal(added_window("Unary", 200000, 1000), 200005 - 65536);
+    assert_int_equal(added_window("Unary", 200000, 16000), 200005 - 65536);
+    assert_int_equal(added_window("Unary", 60000, 16000), 0);
+    assert_int_equal(added_window("Unary", 5 << 20, 16000), 0); /* above limits.receive_bytes: refused */
+    assert_int_equal(added_window("Client", 200000, 1000), 0);  /* a stream: its handler may pause */
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_slow_handler), cmocka_unit_test(test_later_without_peer),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_window_for_a_message), cmocka_unit_test(test_slow_handler), cmocka_unit_test(test_later_without_peer),
         cmocka_unit_test(test_later_without_server), cmocka_unit_test(test_cancel), cmocka_unit_test(test_drain),
         cmocka_unit_test(test_free_in_callbacks), cmocka_unit_test(test_receive_pressure),
         cmocka_unit_test(test_send_pressure)};

@@ -25,6 +25,8 @@ type peer interface {
 	upload(ctx context.Context, readings []*gen.Reading) (*gen.UploadSummary, *failure)
 	// exchange returns a function for each step: one command out, one result in; nil: close.
 	exchange(ctx context.Context) func(*gen.Command) (*gen.CommandResult, error)
+	// halfDuplex returns a function that sends, nil: the end, and one that receives: all is sent before.
+	halfDuplex(ctx context.Context) (func(*gen.Command) error, func() (*gen.CommandResult, error))
 	unknownMethod(ctx context.Context) *failure
 	bidi() bool
 }
@@ -192,6 +194,26 @@ func runChecks(p peer) int {
 	if !p.bidi() {
 		return status
 	}
+	check("exchange-half-duplex", func(ctx context.Context) error {
+		send, receive := p.halfDuplex(ctx)
+		for i := range uint64(20) {
+			if err := send(&gen.Command{Id: i}); err != nil {
+				return err
+			}
+		}
+		if err := send(nil); err != nil {
+			return err
+		}
+		for i := range uint64(20) {
+			if result, err := receive(); err != nil || result.Id != i {
+				return fmt.Errorf("result %d: %v, %v", i, result, err)
+			}
+		}
+		if _, err := receive(); !errors.Is(err, io.EOF) {
+			return fmt.Errorf("after the last result: %v", err)
+		}
+		return nil
+	})
 	check("exchange", func(ctx context.Context) error {
 		step := p.exchange(ctx)
 		for i := range uint64(20) {

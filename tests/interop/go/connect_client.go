@@ -19,7 +19,7 @@ type connectClient struct {
 	http2   bool
 }
 
-func checkConnect(url, protocol string, httpVersion int, codec string) int {
+func checkConnect(url, protocol string, httpVersion int, codec string, gzip bool) int {
 	transport := &http.Transport{Protocols: new(http.Protocols)}
 	transport.Protocols.SetHTTP1(httpVersion == 1)
 	transport.Protocols.SetUnencryptedHTTP2(httpVersion == 2)
@@ -44,6 +44,9 @@ func checkConnect(url, protocol string, httpVersion int, codec string) int {
 	}
 	if codec == "json" {
 		options = append(options, connect.WithProtoJSON())
+	}
+	if gzip {
+		options = append(options, connect.WithSendGzip())
 	}
 	client := &http.Client{Transport: transport}
 	return runChecks(&connectClient{
@@ -147,6 +150,16 @@ func (c *connectClient) exchange(ctx context.Context) func(*gen.Command) (*gen.C
 		}
 		return stream.Receive()
 	}
+}
+
+func (c *connectClient) halfDuplex(ctx context.Context) (func(*gen.Command) error, func() (*gen.CommandResult, error)) {
+	stream := c.Exchange(ctx)
+	return func(command *gen.Command) error {
+		if command == nil {
+			return stream.CloseRequest()
+		}
+		return stream.Send(command)
+	}, stream.Receive
 }
 
 func (c *connectClient) unknownMethod(ctx context.Context) *failure {

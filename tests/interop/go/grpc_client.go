@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -24,7 +25,7 @@ type grpcClient struct {
 	conn *grpc.ClientConn
 }
 
-func checkGRPC(url string) int {
+func checkGRPC(url string, compressed bool) int {
 	creds := insecure.NewCredentials()
 	if certificates != "" {
 		config, err := tlsConfig("client")
@@ -34,7 +35,11 @@ func checkGRPC(url string) int {
 		}
 		creds = credentials.NewTLS(config)
 	}
-	conn, err := grpc.NewClient(url[strings.Index(url, "://")+len("://"):], grpc.WithTransportCredentials(creds))
+	options := []grpc.DialOption{grpc.WithTransportCredentials(creds)}
+	if compressed {
+		options = append(options, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
+	}
+	conn, err := grpc.NewClient(url[strings.Index(url, "://")+len("://"):], options...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
@@ -125,6 +130,21 @@ func (c *grpcClient) exchange(ctx context.Context) func(*gen.Command) (*gen.Comm
 		}
 		return stream.Recv()
 	}
+}
+
+func (c *grpcClient) halfDuplex(ctx context.Context) (func(*gen.Command) error, func() (*gen.CommandResult, error)) {
+	stream, err := c.Exchange(ctx)
+	return func(command *gen.Command) error {
+			if err != nil {
+				return err
+			}
+			if command == nil {
+				return stream.CloseSend()
+			}
+			return stream.Send(command)
+		}, func() (*gen.CommandResult, error) {
+			return stream.Recv()
+		}
 }
 
 func (c *grpcClient) unknownMethod(ctx context.Context) *failure {

@@ -22,6 +22,7 @@ func main() {
 	protocol := flags.String("protocol", "connect", "connect, grpc or grpcweb")
 	httpVersion := flags.Int("http", 1, "1 or 2")
 	codec := flags.String("codec", "proto", "proto or json")
+	gzip := flags.Bool("gzip", false, "a client sends compressed")
 	flags.StringVar(&certificates, "tls", "", "speak TLS, with the certificates of tests/tls/certificates.sh in this folder")
 	flags.Parse(os.Args[2:])
 
@@ -31,9 +32,9 @@ func main() {
 	case "grpc-server":
 		serve(*addr, serveGRPC)
 	case "connect-client":
-		os.Exit(checkConnect(*url, *protocol, *httpVersion, *codec))
+		os.Exit(checkConnect(*url, *protocol, *httpVersion, *codec, *gzip))
 	case "grpc-client":
-		os.Exit(checkGRPC(*url))
+		os.Exit(checkGRPC(*url, *gzip))
 	default:
 		usage()
 	}
@@ -41,8 +42,8 @@ func main() {
 
 func usage() {
 	fmt.Fprintln(os.Stderr, "peers connect-server | grpc-server [--addr HOST:PORT] [--tls FOLDER]")
-	fmt.Fprintln(os.Stderr, "peers connect-client --url URL [--protocol P] [--http 1|2] [--codec proto|json] [--tls FOLDER]")
-	fmt.Fprintln(os.Stderr, "peers grpc-client --url URL [--tls FOLDER]")
+	fmt.Fprintln(os.Stderr, "peers connect-client --url URL [--protocol P] [--http 1|2] [--codec proto|json] [--gzip] [--tls FOLDER]")
+	fmt.Fprintln(os.Stderr, "peers grpc-client --url URL [--gzip] [--tls FOLDER]")
 	os.Exit(2)
 }
 
