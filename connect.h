@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 17b559decc383f8d. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 17152c50d81f4a0b. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -84,6 +84,9 @@
 #ifndef CONNECT_ENABLE_GRPC
 #define CONNECT_ENABLE_GRPC CONNECT_ENABLE_HTTP2
 #endif
+#ifndef CONNECT_ENABLE_GRPC_WEB /* over either HTTP version */
+#define CONNECT_ENABLE_GRPC_WEB (CONNECT_ENABLE_CLIENT || CONNECT_ENABLE_SERVER)
+#endif
 #ifndef CONNECT_ENABLE_JSON /* messages as JSON; Connect's errors are JSON in any case */
 #define CONNECT_ENABLE_JSON 1
 #endif
@@ -122,6 +125,9 @@
 #endif
 #if defined(CONNECT_NO_GRPC) || defined(CONNECT_DISABLE_GRPC)
 #error "Write CONNECT_ENABLE_GRPC=0."
+#endif
+#if defined(CONNECT_NO_GRPC_WEB) || defined(CONNECT_DISABLE_GRPC_WEB)
+#error "Write CONNECT_ENABLE_GRPC_WEB=0."
 #endif
 #if defined(CONNECT_NO_JSON) || defined(CONNECT_DISABLE_JSON)
 #error "Write CONNECT_ENABLE_JSON=0."
@@ -1220,8 +1226,19 @@ CN_PRIVATE void cn_mem_release(const connect_allocator_t *allocator, void *block
 /* Zeroes secrets, also where nobody looks any more. */
 CN_PRIVATE void cn_mem_wipe(void *bytes, size_t len);
 
+#define CN_ARENA_ALIGN 16u
+
+/* Where the arena's block has no room. */
+CN_PRIVATE void *cn_arena_raw_anew(connect_arena_t *arena, size_t size);
 /* Takes memory as connect_arena_take does, but not zeroed and without overflow check: size is in bytes. */
-CN_PRIVATE void *cn_arena_raw(connect_arena_t *arena, size_t size);
+static inline void *cn_arena_raw(connect_arena_t *arena, size_t size) {
+    const size_t room = (size_t)(arena->private_end - arena->private_next);
+    char *at = arena->private_next;
+    if (CN_UNLIKELY(size == 0 || room < CN_ARENA_ALIGN || size > room - (CN_ARENA_ALIGN - 1)))
+        return cn_arena_raw_anew(arena, size);
+    arena->private_next = at + ((size + (CN_ARENA_ALIGN - 1)) & ~(size_t)(CN_ARENA_ALIGN - 1));
+    return at;
+}
 /* Grows what was taken last in place, or moves it; new bytes are not zeroed. block NULL: takes anew. */
 CN_PRIVATE void *cn_arena_grow(connect_arena_t *arena, void *block, size_t old_size, size_t new_size);
 /* Gives back the tail of what was taken last. */
@@ -1269,7 +1286,6 @@ CN_PRIVATE uint32_t cn_str_hash(connect_str_t text);
    cn_arena_block_t, the newest first. private_fixed says that the arena has an allocator field of NULL on purpose:
    the first block is all there is. All memory given out is aligned to CN_ARENA_ALIGN. */
 
-#define CN_ARENA_ALIGN 16u
 #define CN_ARENA_FIRST 1024u
 #define CN_ARENA_LARGEST (256u * 1024u)
 
@@ -1373,7 +1389,7 @@ void connect_arena_init(
     }
 }
 
-CN_PRIVATE void *cn_arena_raw(connect_arena_t *arena, size_t size) {
+CN_PRIVATE CN_APART void *cn_arena_raw_anew(connect_arena_t *arena, size_t size) {
     size_t rounded = cn_arena_round(size ? size : 1);
     char *at;
     if (rounded < size ||
@@ -1557,6 +1573,7 @@ static unsigned char cn_str_lower(char c) {
 CN_PRIVATE bool cn_str_equal_nocase(connect_str_t a, connect_str_t b) {
     size_t i;
     if (a.len != b.len) return false;
+    if (cn_mem_equal(a.data, b.data, a.len)) return true;
     for (i = 0; i < a.len; i++)
         if (a.data[i] != b.data[i] && cn_str_lower(a.data[i]) != cn_str_lower(b.data[i])) return false;
     return true;
@@ -1852,8 +1869,9 @@ CN_PRIVATE void cn_buf_borrow(cn_buf_t *buf, cn_buf_pool_t *pool);
 CN_PRIVATE void cn_buf_give_back(cn_buf_t *buf, cn_buf_pool_t *pool, const connect_allocator_t *allocator);
 /* Takes a spare block of this class and size; NULL: there is none. */
 CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_t size);
-/* Keeps a block. Returns false: there are max bytes of them. */
-CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max);
+/* Tells whether all spare blocks with this one have no more than max bytes; then it may be kept. */
+CN_PRIVATE bool cn_buf_has_room_for_spare(const cn_buf_pool_t *pool, size_t size, size_t max);
+CN_PRIVATE void cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size);
 /* The block that all have at once, for what nobody needs any more when the next one uses it; all ask for the same size.
    NULL: out of memory. Ends with cn_buf_unshare, before the pool. */
 CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size);
@@ -1998,13 +2016,15 @@ CN_PRIVATE void *cn_buf_take_spare(cn_buf_pool_t *pool, size_t size_class, size_
     return spare;
 }
 
-CN_PRIVATE bool cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size, size_t max) {
+CN_PRIVATE bool cn_buf_has_room_for_spare(const cn_buf_pool_t *pool, size_t size, size_t max) {
+    return pool->spare_bytes + size <= max;
+}
+
+CN_PRIVATE void cn_buf_keep_spare(cn_buf_pool_t *pool, size_t size_class, void *block, size_t size) {
     cn_spare_t *spare = (cn_spare_t *)block;
-    if (pool->spare_bytes + size > max) return false;
     spare->next = pool->spares[size_class];
     pool->spares[size_class] = spare;
     pool->spare_bytes += size;
-    return true;
 }
 
 CN_PRIVATE void *cn_buf_share(cn_buf_pool_t *pool, const connect_allocator_t *allocator, size_t size) {
@@ -2044,7 +2064,6 @@ CN_PRIVATE bool cn_list_empty(const cn_list_t *head);
 CN_PRIVATE void cn_list_append(cn_list_t *head, cn_list_t *node);
 /* Takes a node out; does nothing if it is in no list. */
 CN_PRIVATE void cn_list_remove(cn_list_t *node);
-CN_PRIVATE bool cn_list_contains(const cn_list_t *node);
 /* Takes the first node out; NULL: the list is empty. */
 CN_PRIVATE cn_list_t *cn_list_pop(cn_list_t *head);
 
@@ -2073,10 +2092,6 @@ CN_PRIVATE void cn_list_remove(cn_list_t *node) {
     node->next->prev = node->prev;
     node->prev->next = node->next;
     node->next = node->prev = NULL;
-}
-
-CN_PRIVATE bool cn_list_contains(const cn_list_t *node) {
-    return node->next != NULL;
 }
 
 CN_PRIVATE cn_list_t *cn_list_pop(cn_list_t *head) {
@@ -3249,8 +3264,6 @@ CN_PRIVATE bool cn_json_next_uint(cn_json_reader_t *reader, uint64_t *value);
 CN_PRIVATE bool cn_json_skip(cn_json_reader_t *reader, cn_json_token_t first);
 /* Line and column, from 1, of a place in the text: for error texts. Columns are characters, not bytes. */
 CN_PRIVATE void cn_json_position_of(const cn_json_reader_t *reader, const char *place, size_t *line, size_t *column);
-/* The same for the reader's own place: the first byte that was not taken. */
-CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, size_t *column);
 
 /* A writer that appends to a queue, puts the commas and colons itself, and remembers failure. */
 typedef struct cn_json_writer_t {
@@ -3723,10 +3736,6 @@ CN_PRIVATE void cn_json_position_of(const cn_json_reader_t *reader, const char *
             ++*column;
         }
     }
-}
-
-CN_PRIVATE void cn_json_position(const cn_json_reader_t *reader, size_t *line, size_t *column) {
-    cn_json_position_of(reader, reader->at, line, column);
 }
 
 /* ---- Writer ---- */
@@ -4757,7 +4766,7 @@ CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_
     const connect_codec_options_t *options, connect_error_t *error);
 
 /* #### src/codec/pb_wire.h ######################################################################################### */
-/* What reading and writing protobuf binary share: see pb_decode.c and pb_encode.c. */
+/* What reading and writing protobuf binary share: see pb_read.c and pb_encode.c. */
 
 #define CN_PB_NUMBER_MAX 0x1FFFFFFFu
 #define CN_PB_WIRE_END 4u /* of a group; the other wire types are connect_wire_t's */
@@ -4962,14 +4971,293 @@ CN_PRIVATE CN_COLD bool cn_pb_failure_report(
     return false;
 }
 
-/* #### src/codec/pb_decode.c ####################################################################################### */
-/* Protobuf binary, driven by the tables of a connect_type_t (protobuf.dev, "Encoding").
+/* #### src/codec/pb_read.h ######################################################################################### */
+/* What is read of protobuf binary whatever it means: see pb_read.c. A reader gets `p`, where it begins, and `end`,
+   which it does not pass. It returns where it ended, or NULL: then d->failure says why. */
+
+typedef struct cn_pb_decoder_t { /* readers use the first three, depth_left and failure */
+    const char *start, *limit;   /* of the input, for offsets; how far may be read */
+    const char *group_end;       /* of the unknown group that was passed over last */
+    connect_arena_t *arena;
+    size_t memory_left;
+    uint32_t depth_left;
+    bool keeps_unknown;
+    bool entry_unknown; /* the map entry just read has a number that its closed enum does not know */
+    cn_pb_failure_t failure;
+} cn_pb_decoder_t;
+
+/* Notes a failure. Returns NULL, so that a failing reader can return it. */
+CN_PRIVATE CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason);
+/* As cn_pb_varint, which sees to most: those of one and two bytes. */
+CN_PRIVATE CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value);
+/* As cn_pb_tag. */
+CN_PRIVATE CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag);
+/* Passes over the value of a record; groups with all that is in them. at: where its tag is. */
+CN_PRIVATE const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t tag, const char *at);
+
+static inline CN_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+    if (CN_LIKELY(p < end)) {
+        unsigned char first = (unsigned char)*p;
+        if (CN_LIKELY(first < 0x80)) {
+            *value = first;
+            return p + 1;
+        }
+        if (end - p >= 2 && (unsigned char)p[1] < 0x80) {
+            *value = (uint64_t)(first & 0x7F) | (uint64_t)(unsigned char)p[1] << 7;
+            return p + 2;
+        }
+    }
+    return cn_pb_varint_long(d, p, end, value);
+}
+
+static inline CN_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+    uint32_t first = (unsigned char)*p;
+    if (CN_LIKELY(first < 0x80)) {
+        *tag = first;
+        return p + 1;
+    }
+    if (CN_LIKELY(end - p >= 2 && (unsigned char)p[1] < 0x80)) {
+        *tag = (first & 0x7F) | (uint32_t)(unsigned char)p[1] << 7;
+        return p + 2;
+    }
+    return cn_pb_tag_long(d, p, end, tag);
+}
+
+/* Reads a length and sees that so much is there. */
+static inline CN_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
+    const char *at = p;
+    uint64_t value;
+    *len = 0;
+    p = cn_pb_varint(d, p, end, &value);
+    if (CN_UNLIKELY(!p)) return NULL;
+    if (CN_UNLIKELY(value > (uint64_t)(end - p))) return cn_pb_bad(d, at, "truncated");
+    *len = (size_t)value;
+    return p;
+}
+
+/* #### src/codec/pb_read.c ######################################################################################### */
+/* Protobuf binary as it is read, whatever it means (protobuf.dev, "Encoding"): varints, tags, lengths, records, and the
+   same for users, record by record.
 
    A message is a run of records. A record is a tag, (field number << 3) | wire type, and a value: 0 VARINT, 1 I64,
    2 LEN (a varint, then that many bytes), 3 SGROUP (records up to the tag 4 EGROUP of the same number), 5 I32. Field
    numbers are 1 to 2^29 - 1; a tag has at most 5 bytes; a varint has at most 10, the tenth at most 1.
 
-   Decoding
+   `limit` is where memory stops being readable: who has CN_SLACK bytes behind the input never leaves the fast path. No
+   byte behind `limit` is read; what was read behind a message's end is never taken for its content. */
+
+/* Squeezes the low 7 bits of each byte together. */
+static inline CN_HOT uint64_t cn_pb_squeeze(uint64_t w) {
+    w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
+    w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
+    return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
+}
+
+CN_PRIVATE CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
+    d->failure.code = CONNECT_INVALID_ARGUMENT;
+    d->failure.reason = reason;
+    d->failure.offset = (size_t)(at - d->start);
+    return NULL;
+}
+
+static const char *cn_pb_varint_careful(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+    const char *at = p;
+    uint64_t v = 0;
+    unsigned shift;
+    for (shift = 0; shift < 70; shift += 7) {
+        unsigned char byte;
+        if (p == end) return cn_pb_bad(d, at, "truncated");
+        byte = (unsigned char)*p++;
+        if (shift == 63 && byte > 1) break;
+        v |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            *value = v;
+            return p;
+        }
+    }
+    return cn_pb_bad(d, at, "varint too long");
+}
+
+CN_PRIVATE CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
+#if CN_PB_LITTLE && defined(__GNUC__)
+    if (CN_LIKELY(d->limit - p >= 10)) {
+        uint64_t w = cn_pb_load64(p), stop = ~w & 0x8080808080808080u;
+        const char *next;
+        if (CN_LIKELY(stop != 0)) {
+            next = p + (((unsigned)__builtin_ctzll(stop) + 1) >> 3);
+            *value = cn_pb_squeeze(w & (stop ^ (stop - 1)));
+        } else {
+            unsigned char ninth = (unsigned char)p[8], tenth = (unsigned char)p[9];
+            uint64_t v = cn_pb_squeeze(w) | (uint64_t)(ninth & 0x7F) << 56;
+            next = p + 9;
+            if (ninth >= 0x80) {
+                if (tenth > 1) return cn_pb_varint_careful(d, p, end, value); /* which finds what is wrong */
+                v |= (uint64_t)tenth << 63;
+                next = p + 10;
+            }
+            *value = v;
+        }
+        return CN_LIKELY(next <= end) ? next : cn_pb_bad(d, p, "truncated");
+    }
+#endif
+    return cn_pb_varint_careful(d, p, end, value);
+}
+
+CN_PRIVATE CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
+    uint64_t value = 0; /* gcc cannot see that it is set */
+    const char *next = cn_pb_varint_careful(d, p, end, &value);
+    if (!next) return NULL;
+    if (next - p > 5 || value > 0xFFFFFFFFu) return cn_pb_bad(d, p, "field number too large");
+    *tag = (uint32_t)value;
+    return next;
+}
+
+CN_PRIVATE const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t tag, const char *at) {
+    const uint32_t number = tag >> 3;
+    uint64_t value;
+    size_t len;
+    if (number == 0) return cn_pb_bad(d, at, "field number 0");
+    switch (tag & 7) {
+    case CONNECT_WIRE_VARINT: return cn_pb_varint(d, p, end, &value);
+    case CONNECT_WIRE_FIXED64: return end - p >= 8 ? p + 8 : cn_pb_bad(d, p, "truncated");
+    case CONNECT_WIRE_FIXED32: return end - p >= 4 ? p + 4 : cn_pb_bad(d, p, "truncated");
+    case CONNECT_WIRE_BYTES: p = cn_pb_len(d, p, end, &len); return p ? p + len : NULL;
+    case CONNECT_WIRE_GROUP:
+        if (d->depth_left == 0) {
+            return cn_pb_bad(d, at, "nested deeper than depth_max");
+        }
+        d->depth_left--;
+        while (p < end) {
+            uint32_t inner;
+            const char *start = p;
+            p = cn_pb_tag(d, p, end, &inner);
+            if (!p) return NULL;
+            if ((inner & 7) == CN_PB_WIRE_END) {
+                if (inner >> 3 != number) return cn_pb_bad(d, start, "end of another group");
+                d->depth_left++;
+                d->group_end = start;
+                return p;
+            }
+            p = cn_pb_skip(d, p, end, inner, start);
+            if (!p) return NULL;
+        }
+        return cn_pb_bad(d, p, "truncated");
+    case CN_PB_WIRE_END: return cn_pb_bad(d, at, "end of a group that was not begun");
+    default: return cn_pb_bad(d, at, "unknown wire type");
+    }
+}
+
+/* ---- The wire by hand ---- */
+
+bool connect_reader_next(connect_reader_t *reader, connect_record_t *record) {
+    const char *p = reader->rest.data, *end, *start;
+    cn_pb_decoder_t d;
+    uint32_t tag;
+    size_t len;
+    memset(record, 0, sizeof *record);
+    record->wire = CONNECT_WIRE_VARINT;
+    if (reader->failed || reader->rest.len == 0) return false;
+    end = p + reader->rest.len;
+    start = p;
+    d.start = p;
+    d.limit = end;
+    d.depth_left = CN_MESSAGE_DEPTH;
+    reader->failed = true;
+    p = cn_pb_tag(&d, p, end, &tag);
+    if (!p) return false;
+    record->number = tag >> 3;
+    switch (tag & 7) {
+    case CONNECT_WIRE_VARINT:
+        record->wire = CONNECT_WIRE_VARINT;
+        p = cn_pb_varint(&d, p, end, &record->value);
+        break;
+    case CONNECT_WIRE_FIXED64:
+        record->wire = CONNECT_WIRE_FIXED64;
+        if (end - p < 8) return false;
+        record->value = cn_pb_load64(p);
+        p += 8;
+        break;
+    case CONNECT_WIRE_FIXED32:
+        record->wire = CONNECT_WIRE_FIXED32;
+        if (end - p < 4) return false;
+        record->value = cn_pb_load32(p);
+        p += 4;
+        break;
+    case CONNECT_WIRE_BYTES:
+        record->wire = CONNECT_WIRE_BYTES;
+        p = cn_pb_len(&d, p, end, &len);
+        if (!p) return false;
+        record->bytes.data = p;
+        record->bytes.len = len;
+        p += len;
+        break;
+    case CONNECT_WIRE_GROUP:
+        record->wire = CONNECT_WIRE_GROUP;
+        record->bytes.data = p;
+        p = cn_pb_skip(&d, p, end, tag, start);
+        if (!p) return false;
+        record->bytes.len = (size_t)(d.group_end - record->bytes.data);
+        break;
+    default: return false;
+    }
+    if (!p || record->number == 0) return false;
+    reader->rest.len = (size_t)(end - p);
+    reader->rest.data = p;
+    reader->failed = false;
+    return true;
+}
+
+/* The wire type of a value of this kind that stands alone. */
+static connect_wire_t cn_pb_wire_of(connect_kind_t kind) {
+    switch (kind) {
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: return CONNECT_WIRE_FIXED64;
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32: return CONNECT_WIRE_FIXED32;
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_BYTES: return CONNECT_WIRE_BYTES;
+    case CONNECT_KIND_GROUP: return CONNECT_WIRE_GROUP;
+    default: return CONNECT_WIRE_VARINT;
+    }
+}
+
+bool connect_record_get(const connect_record_t *record, connect_kind_t kind, void *value) {
+    uint32_t low = (uint32_t)record->value;
+    uint64_t wide = record->value;
+    if (record->wire != cn_pb_wire_of(kind)) return false;
+    switch (kind) {
+    case CONNECT_KIND_SINT64: wide = cn_pb_zigzag64_decode(wide); /* fall through */
+    case CONNECT_KIND_INT64:
+    case CONNECT_KIND_UINT64:
+    case CONNECT_KIND_DOUBLE:
+    case CONNECT_KIND_FIXED64:
+    case CONNECT_KIND_SFIXED64: memcpy(value, &wide, 8); return true;
+    case CONNECT_KIND_SINT32: low = cn_pb_zigzag32_decode(low); /* fall through */
+    case CONNECT_KIND_INT32:
+    case CONNECT_KIND_UINT32:
+    case CONNECT_KIND_ENUM:
+    case CONNECT_KIND_FLOAT:
+    case CONNECT_KIND_FIXED32:
+    case CONNECT_KIND_SFIXED32: memcpy(value, &low, 4); return true;
+    case CONNECT_KIND_BOOL: {
+        const bool truth = wide != 0;
+        memcpy(value, &truth, sizeof truth);
+        return true;
+    }
+    case CONNECT_KIND_STRING:
+    case CONNECT_KIND_BYTES:
+    case CONNECT_KIND_MESSAGE:
+    case CONNECT_KIND_GROUP: memcpy(value, &record->bytes, sizeof record->bytes); return true;
+    default: return false;
+    }
+}
+
+/* #### src/codec/pb_decode.c ####################################################################################### */
+/* Protobuf binary into messages, driven by the tables of a connect_type_t. The format is told in pb_read.c.
+
    - The field is found by number: fields[number - 1] for the dense ones, else the next one behind the last found, else
      by bisection. What happens then is one jump on cn_pb_ops[kind][wire type], another one if it is repeated.
    - Records of one repeated text or message field that stand one behind the other are read in one go. Entries of maps
@@ -4985,9 +5273,7 @@ CN_PRIVATE CN_COLD bool cn_pb_failure_report(
      of records at hand, packed ones their elements, so most lists are allocated once, exactly.
    - options->merge decodes into a new message and merges that: so all that the decoder writes to is its own.
    - memory_left pays for list items, messages and views of unknown fields, before they are taken.
-   - Recursion is one level for each message, map entry and group, and ends at depth_max.
-   - `limit` is where memory stops being readable: who has CN_SLACK bytes behind the input never leaves the fast path.
-     No byte behind `limit` is read; what was read behind a message's end is never taken for its content. */
+   - Recursion is one level for each message, map entry and group, and ends at depth_max. */
 
 #define CN_PB_HEAD 8u /* in front of a decoded list's items: its capacity */
 
@@ -5027,34 +5313,6 @@ static const uint8_t cn_pb_ops[32][8] = {[CONNECT_KIND_DOUBLE] = {0, CN_PB_FIXED
     [CONNECT_KIND_SINT32] = {CN_PB_SINT32, 0, CN_PB_PACKED, 0, 0, 0, 0, 0},
     [CONNECT_KIND_SINT64] = {CN_PB_SINT64, 0, CN_PB_PACKED, 0, 0, 0, 0, 0}};
 
-/* Squeezes the low 7 bits of each byte together. */
-static inline CN_HOT uint64_t cn_pb_squeeze(uint64_t w) {
-    w = (w & 0x007F007F007F007Fu) | (w & 0x7F007F007F007F00u) >> 1;
-    w = (w & 0x00003FFF00003FFFu) | (w & 0x3FFF00003FFF0000u) >> 2;
-    return (w & 0x000000000FFFFFFFu) | (w & 0x0FFFFFFF00000000u) >> 4;
-}
-
-/* ---- Decoding ---- */
-
-typedef struct cn_pb_decoder_t {
-    const char *start, *limit; /* of the input, for offsets; how far may be read */
-    const char *group_end;     /* of the unknown group that was passed over last */
-    connect_arena_t *arena;
-    size_t memory_left;
-    uint32_t depth_left;
-    bool keeps_unknown;
-    bool entry_unknown; /* the map entry just read has a number that its closed enum does not know */
-    cn_pb_failure_t failure;
-} cn_pb_decoder_t;
-
-/* Returns NULL, so that a failing reader can return it. */
-static CN_COLD const char *cn_pb_bad(cn_pb_decoder_t *d, const char *at, const char *reason) {
-    d->failure.code = CONNECT_INVALID_ARGUMENT;
-    d->failure.reason = reason;
-    d->failure.offset = (size_t)(at - d->start);
-    return NULL;
-}
-
 static CN_COLD void *cn_pb_exhausted(cn_pb_decoder_t *d, const char *at, const char *reason) {
     cn_pb_bad(d, at, reason);
     d->failure.code = CONNECT_RESOURCE_EXHAUSTED;
@@ -5068,135 +5326,6 @@ static inline CN_HOT void *cn_pb_take(cn_pb_decoder_t *d, size_t size, const cha
     d->memory_left -= size;
     block = cn_arena_raw(d->arena, size);
     return CN_LIKELY(block != NULL) ? block : cn_pb_exhausted(d, at, "out of memory");
-}
-
-static const char *cn_pb_varint_careful(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
-    const char *at = p;
-    uint64_t v = 0;
-    unsigned shift;
-    for (shift = 0; shift < 70; shift += 7) {
-        unsigned char byte;
-        if (p == end) return cn_pb_bad(d, at, "truncated");
-        byte = (unsigned char)*p++;
-        if (shift == 63 && byte > 1) break;
-        v |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            *value = v;
-            return p;
-        }
-    }
-    return cn_pb_bad(d, at, "varint too long");
-}
-
-static CN_APART const char *cn_pb_varint_long(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
-#if CN_PB_LITTLE && defined(__GNUC__)
-    if (CN_LIKELY(d->limit - p >= 10)) {
-        uint64_t w = cn_pb_load64(p), stop = ~w & 0x8080808080808080u;
-        const char *next;
-        if (CN_LIKELY(stop != 0)) {
-            next = p + (((unsigned)__builtin_ctzll(stop) + 1) >> 3);
-            *value = cn_pb_squeeze(w & (stop ^ (stop - 1)));
-        } else {
-            unsigned char ninth = (unsigned char)p[8], tenth = (unsigned char)p[9];
-            uint64_t v = cn_pb_squeeze(w) | (uint64_t)(ninth & 0x7F) << 56;
-            next = p + 9;
-            if (ninth >= 0x80) {
-                if (tenth > 1) return cn_pb_varint_careful(d, p, end, value); /* which finds what is wrong */
-                v |= (uint64_t)tenth << 63;
-                next = p + 10;
-            }
-            *value = v;
-        }
-        return CN_LIKELY(next <= end) ? next : cn_pb_bad(d, p, "truncated");
-    }
-#endif
-    return cn_pb_varint_careful(d, p, end, value);
-}
-
-static inline CN_HOT const char *cn_pb_varint(cn_pb_decoder_t *d, const char *p, const char *end, uint64_t *value) {
-    if (CN_LIKELY(p < end)) {
-        unsigned char first = (unsigned char)*p;
-        if (CN_LIKELY(first < 0x80)) {
-            *value = first;
-            return p + 1;
-        }
-        if (end - p >= 2 && (unsigned char)p[1] < 0x80) {
-            *value = (uint64_t)(first & 0x7F) | (uint64_t)(unsigned char)p[1] << 7;
-            return p + 2;
-        }
-    }
-    return cn_pb_varint_long(d, p, end, value);
-}
-
-/* Reads a tag, all of it again; p is at its first byte. */
-static CN_APART const char *cn_pb_tag_long(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
-    uint64_t value = 0; /* gcc cannot see that it is set */
-    const char *next = cn_pb_varint_careful(d, p, end, &value);
-    if (!next) return NULL;
-    if (next - p > 5 || value > 0xFFFFFFFFu) return cn_pb_bad(d, p, "field number too large");
-    *tag = (uint32_t)value;
-    return next;
-}
-
-static inline CN_HOT const char *cn_pb_tag(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t *tag) {
-    uint32_t first = (unsigned char)*p;
-    if (CN_LIKELY(first < 0x80)) {
-        *tag = first;
-        return p + 1;
-    }
-    if (CN_LIKELY(end - p >= 2 && (unsigned char)p[1] < 0x80)) {
-        *tag = (first & 0x7F) | (uint32_t)(unsigned char)p[1] << 7;
-        return p + 2;
-    }
-    return cn_pb_tag_long(d, p, end, tag);
-}
-
-/* Reads a length and sees that so much is there. */
-static inline CN_HOT const char *cn_pb_len(cn_pb_decoder_t *d, const char *p, const char *end, size_t *len) {
-    const char *at = p;
-    uint64_t value;
-    *len = 0;
-    p = cn_pb_varint(d, p, end, &value);
-    if (CN_UNLIKELY(!p)) return NULL;
-    if (CN_UNLIKELY(value > (uint64_t)(end - p))) return cn_pb_bad(d, at, "truncated");
-    *len = (size_t)value;
-    return p;
-}
-
-/* Passes over the value of a record; groups with all that is in them. */
-static const char *cn_pb_skip(cn_pb_decoder_t *d, const char *p, const char *end, uint32_t tag, const char *at) {
-    const uint32_t number = tag >> 3;
-    uint64_t value;
-    size_t len;
-    if (number == 0) return cn_pb_bad(d, at, "field number 0");
-    switch (tag & 7) {
-    case CONNECT_WIRE_VARINT: return cn_pb_varint(d, p, end, &value);
-    case CONNECT_WIRE_FIXED64: return end - p >= 8 ? p + 8 : cn_pb_bad(d, p, "truncated");
-    case CONNECT_WIRE_FIXED32: return end - p >= 4 ? p + 4 : cn_pb_bad(d, p, "truncated");
-    case CONNECT_WIRE_BYTES: p = cn_pb_len(d, p, end, &len); return p ? p + len : NULL;
-    case CONNECT_WIRE_GROUP:
-        if (d->depth_left == 0) {
-            return cn_pb_bad(d, at, "nested deeper than depth_max");
-        }
-        d->depth_left--;
-        while (p < end) {
-            uint32_t inner;
-            const char *start = p;
-            p = cn_pb_tag(d, p, end, &inner);
-            if (!p) return NULL;
-            if ((inner & 7) == CN_PB_WIRE_END) {
-                if (inner >> 3 != number) return cn_pb_bad(d, start, "end of another group");
-                d->depth_left++;
-                d->group_end = start;
-                return p;
-            }
-            p = cn_pb_skip(d, p, end, inner, start);
-            if (!p) return NULL;
-        }
-        return cn_pb_bad(d, p, "truncated");
-    case CN_PB_WIRE_END: return cn_pb_bad(d, at, "end of a group that was not begun");
-    default: return cn_pb_bad(d, at, "unknown wire type");
-    }
 }
 
 static inline CN_HOT size_t cn_pb_capacity(const cn_message_list_t *list) {
@@ -5968,96 +6097,8 @@ CN_PRIVATE bool cn_pb_decode(const connect_type_t *type, void *message, connect_
     return cn_pb_decode_slack(type, message, bytes, CN_SLACK, arena, options, error);
 }
 
-/* ---- The wire by hand ---- */
-
-bool connect_reader_next(connect_reader_t *reader, connect_record_t *record) {
-    const char *p = reader->rest.data, *end, *start;
-    cn_pb_decoder_t d;
-    uint32_t tag;
-    size_t len;
-    memset(record, 0, sizeof *record);
-    record->wire = CONNECT_WIRE_VARINT;
-    if (reader->failed || reader->rest.len == 0) return false;
-    end = p + reader->rest.len;
-    start = p;
-    d.start = p;
-    d.limit = end;
-    d.depth_left = CN_MESSAGE_DEPTH;
-    reader->failed = true;
-    p = cn_pb_tag(&d, p, end, &tag);
-    if (!p) return false;
-    record->number = tag >> 3;
-    switch (tag & 7) {
-    case CONNECT_WIRE_VARINT:
-        record->wire = CONNECT_WIRE_VARINT;
-        p = cn_pb_varint(&d, p, end, &record->value);
-        break;
-    case CONNECT_WIRE_FIXED64:
-        record->wire = CONNECT_WIRE_FIXED64;
-        if (end - p < 8) return false;
-        record->value = cn_pb_load64(p);
-        p += 8;
-        break;
-    case CONNECT_WIRE_FIXED32:
-        record->wire = CONNECT_WIRE_FIXED32;
-        if (end - p < 4) return false;
-        record->value = cn_pb_load32(p);
-        p += 4;
-        break;
-    case CONNECT_WIRE_BYTES:
-        record->wire = CONNECT_WIRE_BYTES;
-        p = cn_pb_len(&d, p, end, &len);
-        if (!p) return false;
-        record->bytes.data = p;
-        record->bytes.len = len;
-        p += len;
-        break;
-    case CONNECT_WIRE_GROUP:
-        record->wire = CONNECT_WIRE_GROUP;
-        record->bytes.data = p;
-        p = cn_pb_skip(&d, p, end, tag, start);
-        if (!p) return false;
-        record->bytes.len = (size_t)(d.group_end - record->bytes.data);
-        break;
-    default: return false;
-    }
-    if (!p || record->number == 0) return false;
-    reader->rest.len = (size_t)(end - p);
-    reader->rest.data = p;
-    reader->failed = false;
-    return true;
-}
-
-bool connect_record_get(const connect_record_t *record, connect_kind_t kind, void *value) {
-    const uint32_t low = (uint32_t)record->value;
-    uint64_t wide = record->value;
-    const unsigned op = cn_pb_ops[(unsigned)kind & 31][(unsigned)record->wire & 7];
-    switch (op) {
-    case CN_PB_SINT64: wide = cn_pb_zigzag64_decode(wide); /* fall through */
-    case CN_PB_VARINT64:
-    case CN_PB_FIXED64: memcpy(value, &wide, 8); return true;
-    case CN_PB_ENUM:
-    case CN_PB_VARINT32:
-    case CN_PB_FIXED32: memcpy(value, &low, 4); return true;
-    case CN_PB_SINT32: {
-        const uint32_t number = cn_pb_zigzag32_decode(low);
-        memcpy(value, &number, 4);
-        return true;
-    }
-    case CN_PB_BOOL: {
-        const bool truth = wide != 0;
-        memcpy(value, &truth, sizeof truth);
-        return true;
-    }
-    case CN_PB_TEXT:
-    case CN_PB_MESSAGE:
-    case CN_PB_GROUP: memcpy(value, &record->bytes, sizeof record->bytes); return true;
-    default: return false;
-    }
-}
-
 /* #### src/codec/pb_encode.c ####################################################################################### */
-/* Writing protobuf binary; the format is told in pb_decode.c.
+/* Writing protobuf binary; the format is told in pb_read.c.
 
    Encoding goes backwards, from the last byte of a window to the first: lengths are known when they are to be
    written, and nothing is measured first. In an arena the window is all that its block has left, and the message
@@ -8412,10 +8453,21 @@ static cn_schema_field_t **cn_schema_sort_fields(cn_schema_loader_t *loader, con
     return sorted;
 }
 
+/* The length of a name, as it stands in front of it; 0: above 255, or JSON would escape something in it. */
+static unsigned char cn_schema_clean_len(const char *name) {
+    size_t len;
+    for (len = 0; name[len]; len++) {
+        const unsigned char c = (unsigned char)name[len];
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\' || len == 255) return 0;
+    }
+    return (unsigned char)len;
+}
+
 static uint16_t cn_schema_put_name(char *names, size_t *len, const char *name) {
-    const size_t at = *len, name_len = strlen(name) + 1;
-    memcpy(names + at, name, name_len);
-    *len += name_len;
+    const size_t at = *len + 1, name_size = strlen(name) + 1;
+    names[at - 1] = (char)cn_schema_clean_len(name);
+    memcpy(names + at, name, name_size);
+    *len = at + name_size;
     return (uint16_t)at;
 }
 
@@ -8429,8 +8481,8 @@ static bool cn_schema_set_fields(cn_schema_loader_t *loader, cn_schema_message_t
     char *names;
     if (!sorted) return false;
     for (i = 0; i < count; i++) {
-        len += strlen(sorted[i]->name) + 1;
-        if (strcmp(sorted[i]->name, sorted[i]->json_name) != 0) len += strlen(sorted[i]->json_name) + 1;
+        len += strlen(sorted[i]->name) + 2;
+        if (strcmp(sorted[i]->name, sorted[i]->json_name) != 0) len += strlen(sorted[i]->json_name) + 2;
         type_count += sorted[i]->message != NULL;
         enum_count += sorted[i]->enumeration != NULL;
     }
@@ -8821,7 +8873,7 @@ CN_PRIVATE bool cn_wkt_path_from_json(char *to, size_t *len, connect_str_t text)
 /* #### src/codec/wkt.c ############################################################################################# */
 #if CONNECT_ENABLE_JSON
 /* What protobuf's JSON mapping says about three well-known types whose JSON form is a text (timestamp.proto,
-   duration.proto, field_mask.proto). The other well-known types are made of JSON values: pbjson.c.
+   duration.proto, field_mask.proto). The other well-known types are made of JSON values: pbjson_*.c.
 
    Timestamp: RFC 3339 5.6 with capital T and Z and all parts given; any offset is read, Z is written. From
    0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z, no leap second. Duration: seconds with at most nine digits
@@ -11271,14 +11323,22 @@ typedef enum cn_headers_result_t { CN_HEADERS_OK, CN_HEADERS_TOO_LARGE, CN_HEADE
    TOO_LARGE: past limits->header_bytes or header_count; nothing is stored. */
 CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect_arena_t *arena,
     const connect_limits_t *limits, connect_str_t name, connect_str_t value);
+/* The same of a name that is in lower case. */
+CN_PRIVATE cn_headers_result_t cn_headers_receive_lower(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value);
 /* Makes room for so many fields more, so that adding them does not move the list. Returns false: out of memory. */
 CN_PRIVATE bool cn_headers_reserve(cn_headers_t *headers, connect_arena_t *arena, size_t count);
 /* Copies a name in lower case; `to` may be `from`. */
 CN_PRIVATE void cn_header_lower(char *to, const char *from, size_t len);
 /* Adds a field for which there is room. name: lower case, with a zero behind. The texts stay where they are. */
 CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connect_str_t value);
-/* Adds a field whose texts stay where they are. name: lower case. Returns false: out of memory. */
-CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value);
+/* Adds a field whose texts stay where they are. name: lower case, with a zero behind. Returns false: out of memory. */
+CN_PRIVATE bool cn_headers_put_str(
+    cn_headers_t *headers, connect_arena_t *arena, connect_str_t name, connect_str_t value);
+static inline bool cn_headers_put(
+    cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value) {
+    return cn_headers_put_str(headers, arena, cn_str(name, strlen(name)), value); /* mostly known to the compiler */
+}
 CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers);
 /* The first value of a name, or the absent view. name: lower case, with a zero behind. */
 CN_PRIVATE connect_str_t cn_headers_find(const cn_headers_t *headers, connect_str_t name);
@@ -11426,16 +11486,17 @@ CN_PRIVATE void cn_headers_add(cn_headers_t *headers, connect_str_t name, connec
     headers->lengths |= UINT64_C(1) << (name.len & 63);
 }
 
-CN_PRIVATE bool cn_headers_put(cn_headers_t *headers, connect_arena_t *arena, const char *name, connect_str_t value) {
+CN_PRIVATE bool cn_headers_put_str(
+    cn_headers_t *headers, connect_arena_t *arena, connect_str_t name, connect_str_t value) {
     if (headers->count == headers->capacity &&
         !cn_headers_reserve(headers, arena, CN_MAX(headers->capacity, (size_t)CN_HEADERS_FIRST)))
         return false;
-    cn_headers_add(headers, connect_str_of(name), value);
+    cn_headers_add(headers, name, value);
     return true;
 }
 
-CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect_arena_t *arena,
-    const connect_limits_t *limits, connect_str_t name, connect_str_t value) {
+static inline CN_HOT cn_headers_result_t cn_headers_store(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value, bool is_lower) {
     size_t left;
     char *text;
     if (headers->count >= limits->header_count || headers->bytes > limits->header_bytes) return CN_HEADERS_TOO_LARGE;
@@ -11448,12 +11509,25 @@ CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect
         return CN_HEADERS_NO_MEMORY;
     text = (char *)cn_arena_raw(arena, name.len + value.len + 2);
     if (!text) return CN_HEADERS_NO_MEMORY;
-    cn_header_lower(text, name.data, name.len);
+    if (is_lower)
+        cn_mem_copy(text, name.data, name.len);
+    else
+        cn_header_lower(text, name.data, name.len);
     text[name.len] = 0;
-    if (value.len) memcpy(text + name.len + 1, value.data, value.len);
+    cn_mem_copy(text + name.len + 1, value.data, value.len);
     text[name.len + 1 + value.len] = 0;
     cn_headers_add(headers, cn_str(text, name.len), cn_str(text + name.len + 1, value.len));
     return CN_HEADERS_OK;
+}
+
+CN_PRIVATE cn_headers_result_t cn_headers_receive(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value) {
+    return cn_headers_store(headers, arena, limits, name, value, false);
+}
+
+CN_PRIVATE cn_headers_result_t cn_headers_receive_lower(cn_headers_t *headers, connect_arena_t *arena,
+    const connect_limits_t *limits, connect_str_t name, connect_str_t value) {
+    return cn_headers_store(headers, arena, limits, name, value, true);
 }
 
 CN_PRIVATE connect_headers_t cn_headers_view(const cn_headers_t *headers) {
@@ -11540,6 +11614,7 @@ struct cn_exchange_t { /* embedded in what the layer above keeps for it; zeroed 
     cn_list_t node;                /* in http->exchanges */
     int32_t stream_id;             /* HTTP/2 */
     uint32_t unread;               /* received bytes that the layer above has not consumed yet */
+    uint32_t unreturned;           /* HTTP/2: bytes that it has, of which nghttp2 was not told yet */
     uint64_t out_taken, out_taken_before; /* bytes that went out of x->out; at the connection's last look */
     bool out_waited;               /* some waited then */
     bool until_eof;                /* client: the response ends with the connection; nobody can tell if it is whole */
@@ -11585,6 +11660,8 @@ typedef struct cn_http_version_t { /* HTTP/1.1 or HTTP/2 */
     void (*send_end)(cn_exchange_t *x, connect_headers_t trailers);       /* after what is in x->out */
     void (*reset)(cn_exchange_t *x, cn_reset_t why);
     void (*consume)(cn_exchange_t *x, size_t len);         /* received bytes are used up: the peer may send as many */
+    void (*expect)(cn_exchange_t *x, size_t len);          /* a body of so many bytes is used up as it comes: the peer
+                                                              need not wait for each window of it. HTTP/1.1: NULL */
 } cn_http_version_t;
 
 struct cn_http_t { /* embedded in the connection */
@@ -13205,7 +13282,7 @@ static void cn_h1_consume(cn_exchange_t *x, size_t len) {
 CN_PRIVATE const cn_http_version_t *cn_http1_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_1, cn_h1_open, cn_h1_free, cn_h1_feed, cn_h1_eof, cn_h1_pull,
         cn_h1_can_begin, cn_h1_capacity, cn_h1_begin, NULL, cn_h1_drain, cn_h1_send_head, cn_h1_flush, cn_h1_send_end,
-        cn_h1_reset, cn_h1_consume};
+        cn_h1_reset, cn_h1_consume, NULL};
     return &version;
 }
 
@@ -13238,7 +13315,9 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
    the peer's frame size and windows allow; the last one carries END_STREAM, or trailers follow it.
 
    Bytes from the peer. Windows are returned by consume, never by themselves: the stream's for what the layer above has
-   used up, the connection's with it. What belongs to no exchange any more is returned to the connection at once (by
+   used up, the connection's with it; a little of it waits for more, or for the end of the stream: no more than half of
+   either window, if all streams do so. The window of a stream whose body is expected has room for all of it, so that
+   only the connection's bounds it. What belongs to no exchange any more is returned to the connection at once (by
    nghttp2 for streams it has closed, here for the rest), so that the connection's window never leaks.
 
    What nghttp2 leaves to its user (RFC 9113 10.5). feed looks at each frame's head before nghttp2 does, and keeps two
@@ -13257,7 +13336,8 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
    error of the peer, by running out of memory, by eof and free. GOAWAY goes out if nghttp2 had none out yet.
 
    Invariants: an exchange on http->exchanges with a stream_id is its stream's user data; after cn_http2_close neither
-   nghttp2 nor `current` refers to it, or nghttp2 has ended. x->unread is what the connection's window still lacks. */
+   nghttp2 nor `current` refers to it, or nghttp2 has ended. x->unread and x->unreturned are what the connection's
+   window still lacks. */
 
 #if CONNECT_ENABLE_HTTP2
 
@@ -13276,9 +13356,9 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
 /* nghttp2's memory: blocks of up to 1 KiB are kept by size, for it frees and takes the same sizes again with every
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
-   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of a server: what is in it is taken
-   over before another session runs, as nghttp2_session_mem_send wants it. It is the block of this size that a new
-   session takes; more of them, for CONTINUATION, are its own. A client's has its own: it waits there with the preface.
+   The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of an owner: what is in it is taken
+   over before another session runs, as nghttp2_session_mem_send wants it; a client's preface as soon as it is there. It
+   is the block of this size that a new session takes; more of them, for CONTINUATION, are its own.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -13308,6 +13388,7 @@ typedef struct cn_http2_t {
     bool had_room; /* client: what on_room was told last */
     bool settings_received;
     bool ping_sent, goaway_submitted;
+    uint32_t unreturned_max; /* of an exchange */
     bool has_early_end;  /* server: a response may have ended before its request */
     bool early_end_seen; /* the peer has sent something since: it has had its time to read the response */
     bool has_stray;      /* client: an exchange was reset that nghttp2 may not know */
@@ -13319,7 +13400,6 @@ typedef struct cn_http2_t {
     /* the header block that is being received */
     size_t block_bytes, block_count;
     int block_refusal; /* HTTP status; 0: none */
-    bool block_has_host, block_has_length;
     /* the frames that pass */
     size_t magic_left;
     uint8_t frame_head[CN_HTTP2_FRAME_HEAD];
@@ -13337,7 +13417,7 @@ typedef struct cn_http2_t {
     /* memory */
     cn_list_t blocks; /* all that are in use, but for the shared one */
     bool starved;     /* the allocator has failed */
-    bool is_opening;  /* a server's session is being made */
+    bool is_opening;  /* the session is being made */
     bool shares_frame_buffer;
 } cn_http2_t;
 
@@ -13363,7 +13443,7 @@ static bool cn_http2_stops(cn_http2_t *h) {
 
 /* ---- Memory for nghttp2 ---- */
 
-static size_t cn_http2_pool_class(size_t size) { /* size > 0 */
+static size_t cn_http2_pool_class(size_t size) {
     return (size - 1) / CN_HTTP2_POOL_STEP;
 }
 
@@ -13388,27 +13468,39 @@ static void cn_http2_unshare_frame_buffer(cn_http2_t *h) {
     h->shares_frame_buffer = false;
 }
 
-static void *cn_http2_malloc(size_t size, void *user) {
-    cn_http2_t *h = (cn_http2_t *)user;
-    cn_http2_block_t *block = NULL;
-    size_t class_at;
-    if (size == 0) size = 1;
-    if (CN_UNLIKELY(size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool))
-        return cn_http2_share_frame_buffer(h);
-    class_at = cn_http2_pool_class(size);
-    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES)) {
-        size = (class_at + 1) * CN_HTTP2_POOL_STEP;
-        if (h->http->pool) block = (cn_http2_block_t *)cn_buf_take_spare(h->http->pool, class_at, size);
-    }
-    if (CN_UNLIKELY(!block)) {
-        if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
-        block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
-        if (!block) return cn_http2_starve(h);
-    }
+static void *cn_http2_use_block(cn_http2_t *h, cn_http2_block_t *block, size_t size) {
     block->head.size = size;
     block->head.node.next = NULL;
     cn_list_append(&h->blocks, &block->head.node);
     return block + 1;
+}
+
+static CN_APART void *cn_http2_acquire(cn_http2_t *h, size_t size) {
+    cn_http2_block_t *block;
+    if (size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool)
+        return cn_http2_share_frame_buffer(h);
+    if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
+    block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
+    return block ? cn_http2_use_block(h, block, size) : cn_http2_starve(h);
+}
+
+static CN_APART void cn_http2_release(cn_http2_t *h, cn_http2_block_t *block) {
+    if (h->shares_frame_buffer && block == h->http->pool->shared) {
+        cn_http2_unshare_frame_buffer(h);
+        return;
+    }
+    cn_list_remove(&block->head.node);
+    cn_mem_release(h->http->allocator, block);
+}
+
+static void *cn_http2_malloc(size_t size, void *user) {
+    cn_http2_t *h = (cn_http2_t *)user;
+    const size_t class_at = cn_http2_pool_class(size); /* of 0: none */
+    cn_http2_block_t *block;
+    if (CN_UNLIKELY(class_at >= CN_HTTP2_POOL_CLASSES)) return cn_http2_acquire(h, size);
+    size = (class_at + 1) * CN_HTTP2_POOL_STEP;
+    block = h->http->pool ? (cn_http2_block_t *)cn_buf_take_spare(h->http->pool, class_at, size) : NULL;
+    return CN_LIKELY(block != NULL) ? cn_http2_use_block(h, block, size) : cn_http2_acquire(h, size);
 }
 
 static void cn_http2_free_block(void *at, void *user) {
@@ -13418,17 +13510,15 @@ static void cn_http2_free_block(void *at, void *user) {
     size_t class_at, size;
     if (!at || CN_UNLIKELY(h->starved)) return;
     block = (cn_http2_block_t *)at - 1;
-    if (CN_UNLIKELY(h->shares_frame_buffer && block == pool->shared)) {
-        cn_http2_unshare_frame_buffer(h);
-        return;
-    }
     size = block->head.size;
     class_at = cn_http2_pool_class(size);
-    cn_list_remove(&block->head.node);
-    if (CN_LIKELY(class_at < CN_HTTP2_POOL_CLASSES && pool) &&
-        cn_buf_keep_spare(pool, class_at, block, size, h->http->limits->connection_buffer))
+    if (CN_UNLIKELY(class_at >= CN_HTTP2_POOL_CLASSES || !pool ||
+            !cn_buf_has_room_for_spare(pool, size, h->http->limits->connection_buffer))) {
+        cn_http2_release(h, block);
         return;
-    cn_mem_release(h->http->allocator, block);
+    }
+    cn_list_remove(&block->head.node);
+    cn_buf_keep_spare(pool, class_at, block, size);
 }
 
 static void *cn_http2_calloc(size_t count, size_t size, void *user) {
@@ -13735,7 +13825,6 @@ static int cn_http2_on_begin_headers(nghttp2_session *session, const nghttp2_fra
     cn_exchange_t *x;
     h->block_bytes = h->block_count = 0;
     h->block_refusal = 0;
-    h->block_has_host = h->block_has_length = false;
     h->current = NULL;
     if (frame->hd.type != NGHTTP2_HEADERS) return 0;
     h->frames.milli_tokens += 1000;
@@ -13833,9 +13922,7 @@ static int cn_http2_on_header(nghttp2_session *session, const nghttp2_frame *fra
         if (name[0] == ':') {
             if (!cn_http2_on_pseudo_header(h, x, name_view, value_view)) result = CN_HEADERS_NO_MEMORY;
         } else {
-            if (name_len == 4 && memcmp(name, "host", 4) == 0) h->block_has_host = true;
-            if (name_len == 14 && memcmp(name, "content-length", 14) == 0) h->block_has_length = true;
-            result = cn_headers_receive(
+            result = cn_headers_receive_lower(
                 x->received_head ? &x->trailers : &x->headers, x->arena, limits, name_view, value_view);
         }
     }
@@ -13881,6 +13968,8 @@ static void cn_http2_refuse(cn_http2_t *h, cn_exchange_t *x, const char *why) {
 /* A header block is whole. */
 static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
     const bool is_server = h->http->is_server;
+    connect_str_t length_text;
+    uint64_t length;
     if (CN_UNLIKELY(h->block_refusal && (!is_server || x->received_head))) {
         cn_http2_give_up(h, x, NGHTTP2_ENHANCE_YOUR_CALM, CONNECT_RESOURCE_EXHAUSTED, "the headers are too large");
         return;
@@ -13900,20 +13989,16 @@ static void cn_http2_on_head(cn_http2_t *h, cn_exchange_t *x) {
         return;
     }
     if (is_server) {
-        connect_str_t host = x->authority;
-        if (h->block_has_host) host = cn_headers_find(&x->headers, CN_STR("host"));
+        const connect_str_t host = cn_headers_find(&x->headers, CN_STR("host"));
         if (!x->authority.data) x->authority = host;
-        if (!cn_header_authority_valid(x->authority) ||
-            (h->block_has_host && !cn_str_equal_nocase(x->authority, host))) {
+        if (!cn_header_authority_valid(x->authority) || (host.data && !cn_str_equal_nocase(x->authority, host))) {
             cn_http2_refuse(h, x, ":authority and host are wrong, or differ");
             return;
         }
     }
-    if (h->block_has_length) {
-        uint64_t length;
-        if (cn_str_to_uint(cn_headers_find(&x->headers, CN_STR("content-length")), 19, &length) && length <= INT64_MAX)
-            x->content_length = (int64_t)length;
-    }
+    length_text = cn_headers_find(&x->headers, CN_STR("content-length"));
+    if (length_text.data && cn_str_to_uint(length_text, 19, &length) && length <= INT64_MAX)
+        x->content_length = (int64_t)length;
     x->received_head = true;
     x->events->on_head(x);
 }
@@ -14050,8 +14135,9 @@ static int cn_http2_on_stream_close(nghttp2_session *session, int32_t stream_id,
     if ((!x || !x->received_end) && (uint32_t)stream_id != h->last_peer_reset_id)
         h->last_cut_id = CN_MAX(h->last_cut_id, (uint32_t)stream_id);
     if (x) {
-        if (x->unread) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, x->unread));
-        x->unread = 0;
+        const size_t left = (size_t)x->unread + x->unreturned;
+        if (left) (void)cn_http2_check(h, nghttp2_session_consume_connection(session, left));
+        x->unread = x->unreturned = 0;
         cn_http2_set_close_code(h, x, error);
         /* RFC 9113 8.7; nghttp2 says the same of streams beyond the last one that GOAWAY names */
         if (error == NGHTTP2_REFUSED_STREAM && !x->reset && !x->received_head) x->unprocessed = true;
@@ -14198,7 +14284,7 @@ static bool cn_http2_new_session(cn_http2_t *h) {
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_deflate_dynamic_table_size(option, CN_HTTP2_HPACK_TABLE);
         nghttp2_option_set_max_outbound_ack(option, CN_HTTP2_ACKS_MAX);
-        h->is_opening = http->is_server;
+        h->is_opening = true;
         result = http->is_server ? nghttp2_session_server_new3(&h->session, callbacks, h, option, &mem)
                                  : nghttp2_session_client_new3(&h->session, callbacks, h, option, &mem);
     }
@@ -14231,6 +14317,15 @@ static bool cn_http2_submit_settings(cn_http2_t *h) {
             h->session, NGHTTP2_FLAG_NONE, 0, (int32_t)CN_MIN(limits->connection_window, largest)) == 0;
 }
 
+/* Client: takes the preface out of the frame buffer. */
+static bool cn_http2_take_magic(cn_http2_t *h) {
+    cn_http_t *http = h->http;
+    const uint8_t *magic;
+    const ssize_t len = nghttp2_session_mem_send(h->session, &magic);
+    cn_buf_borrow(&http->out, http->pool);
+    return len > 0 && cn_buf_append(&http->out, http->allocator, (const char *)magic, (size_t)len);
+}
+
 static void cn_http2_delete(cn_http2_t *h) {
     if (!h->starved) nghttp2_session_del(h->session);
     cn_http2_unshare_frame_buffer(h);
@@ -14245,11 +14340,12 @@ static bool cn_http2_open(cn_http_t *http) {
     h->http = http;
     cn_list_init(&h->blocks);
     h->had_room = true;
+    h->unreturned_max = CN_MIN(limits->stream_window, limits->connection_window / CN_MAX(limits->streams, 1u)) / 2;
     h->magic_left = http->is_server ? CN_HTTP2_MAGIC_LEN : 0;
     h->update_credit = limits->streams < CN_HTTP2_UPDATE_CREDIT / 2 ? limits->streams : CN_HTTP2_UPDATE_CREDIT / 2;
     cn_http2_bucket_init(&h->frames, limits->frame_burst, http->now_ms);
     cn_http2_bucket_init(&h->resets, limits->reset_burst, http->now_ms);
-    if (!cn_http2_new_session(h) || !cn_http2_submit_settings(h)) {
+    if (!cn_http2_new_session(h) || (!http->is_server && !cn_http2_take_magic(h)) || !cn_http2_submit_settings(h)) {
         cn_http2_delete(h);
         return false;
     }
@@ -14559,12 +14655,24 @@ static void cn_http2_consume(cn_exchange_t *x, size_t len) {
     if (!h) return;
     len = CN_MIN(len, (size_t)x->unread);
     x->unread -= (uint32_t)len;
-    if (len == 0) return;
+    x->unreturned += (uint32_t)len;
+    if (x->unreturned <= h->unreturned_max) return;
+    len = x->unreturned;
+    x->unreturned = 0;
     if (x->received_end || x->reset) /* the stream's window is of no use any more */
         (void)cn_http2_check(h, nghttp2_session_consume_connection(h->session, len));
     else
         (void)cn_http2_check(h, nghttp2_session_consume(h->session, x->stream_id, len));
     if (h->fatal || nghttp2_session_get_outbound_queue_size(h->session) > 0) cn_http_wake(x->http);
+}
+
+static void cn_http2_expect(cn_exchange_t *x, size_t len) {
+    const size_t largest = 0x7FFFFFFF; /* RFC 9113 6.9.1 */
+    cn_http2_t *h = cn_http2_of(x);
+    if (!h || len <= x->http->limits->stream_window || x->received_end || x->reset) return;
+    (void)cn_http2_check(h,
+        nghttp2_session_set_local_window_size(
+            h->session, NGHTTP2_FLAG_NONE, x->stream_id, (int32_t)CN_MIN(len, largest)));
 }
 
 static void cn_http2_ping(cn_http_t *http) {
@@ -14591,7 +14699,8 @@ static void cn_http2_drain(cn_http_t *http) {
 CN_PRIVATE const cn_http_version_t *cn_http2_version(void) {
     static const cn_http_version_t version = {CONNECT_HTTP_2, cn_http2_open, cn_http2_free, cn_http2_feed, cn_http2_eof,
         cn_http2_pull, cn_http2_can_begin, cn_http2_capacity, cn_http2_begin, cn_http2_ping, cn_http2_drain,
-        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume};
+        cn_http2_send_head, cn_http2_flush, cn_http2_send_end, cn_http2_reset, cn_http2_consume,
+        cn_http2_expect};
     return &version;
 }
 #endif
@@ -15138,6 +15247,11 @@ typedef struct cn_rpc_t {
     uint8_t quantum_len;                                   /* four characters yet */
 } cn_rpc_t;
 
+/* An entry of the tables below that one end alone needs: in a build without that end, NULL, and its function is not in
+   the program. */
+#define CN_PROTOCOL_CLIENT(function) (CONNECT_ENABLE_CLIENT ? (function) : NULL)
+#define CN_PROTOCOL_SERVER(function) (CONNECT_ENABLE_SERVER ? (function) : NULL)
+
 /* Functions that return false have set rpc->error; what may only run out of memory says so by RESOURCE_EXHAUSTED. */
 struct cn_protocol_t {
     connect_protocol_t id;
@@ -15652,9 +15766,11 @@ static bool cn_connect_stream_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_connect_unary_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0, cn_connect_unary_server_open,
-        cn_connect_unary_server_head, cn_connect_unary_server_end, cn_connect_unary_client_head,
-        cn_connect_unary_client_open, NULL, cn_connect_unary_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, false, 0,
+        CN_PROTOCOL_SERVER(cn_connect_unary_server_open), CN_PROTOCOL_SERVER(cn_connect_unary_server_head),
+        CN_PROTOCOL_SERVER(cn_connect_unary_server_end), CN_PROTOCOL_CLIENT(cn_connect_unary_client_head),
+        CN_PROTOCOL_CLIENT(cn_connect_unary_client_open), NULL, CN_PROTOCOL_CLIENT(cn_connect_unary_client_end), NULL,
+        NULL};
     return &protocol;
 }
 
@@ -15666,9 +15782,10 @@ CN_PRIVATE const cn_protocol_t *cn_connect_get_protocol(void) {
 
 CN_PRIVATE const cn_protocol_t *cn_connect_stream_protocol(void) {
     static const cn_protocol_t protocol = {CONNECT_PROTOCOL_CONNECT, true, CN_ENVELOPE_END_STREAM,
-        cn_connect_stream_server_open, cn_connect_stream_server_head, cn_connect_stream_server_end,
-        cn_connect_stream_client_head, cn_connect_stream_client_open, cn_connect_stream_client_end_envelope,
-        cn_connect_stream_client_end, NULL, NULL};
+        CN_PROTOCOL_SERVER(cn_connect_stream_server_open), CN_PROTOCOL_SERVER(cn_connect_stream_server_head),
+        CN_PROTOCOL_SERVER(cn_connect_stream_server_end), CN_PROTOCOL_CLIENT(cn_connect_stream_client_head),
+        CN_PROTOCOL_CLIENT(cn_connect_stream_client_open), CN_PROTOCOL_CLIENT(cn_connect_stream_client_end_envelope),
+        CN_PROTOCOL_CLIENT(cn_connect_stream_client_end), NULL, NULL};
     return &protocol;
 }
 
@@ -15846,17 +15963,20 @@ static bool cn_grpc_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_grpc_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC, true, 0, cn_grpc_server_open,
-        cn_grpc_protocol_server_head, cn_grpc_server_end, cn_grpc_client_head, cn_grpc_protocol_client_open, NULL,
-        cn_grpc_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC, true, 0, CN_PROTOCOL_SERVER(cn_grpc_server_open),
+        CN_PROTOCOL_SERVER(cn_grpc_protocol_server_head), CN_PROTOCOL_SERVER(cn_grpc_server_end),
+        CN_PROTOCOL_CLIENT(cn_grpc_client_head), CN_PROTOCOL_CLIENT(cn_grpc_protocol_client_open), NULL,
+        CN_PROTOCOL_CLIENT(cn_grpc_client_end), NULL, NULL};
     return &protocol;
 }
 #endif
 
 /* #### src/protocol/grpcweb.h ###################################################################################### */
+#if CONNECT_ENABLE_GRPC_WEB
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void);
 /* Its text mode; a server's only. */
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void);
+#endif
 
 /* #### src/protocol/grpcweb.c ###################################################################################### */
 /* gRPC-Web ("PROTOCOL-WEB"): gRPC for what cannot read HTTP trailers, over HTTP/1.1 and HTTP/2. The response ends
@@ -15870,6 +15990,7 @@ CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void);
    themselves, and what a piece of the body leaves of them is kept in `quantum`. Written: each message, and the
    trailers, padded by itself. The response is text if the request is; metadata in -bin stays in base64. */
 
+#if CONNECT_ENABLE_GRPC_WEB
 static bool cn_grpcweb_server_head(cn_rpc_t *rpc, cn_head_t *head) {
     return cn_grpc_server_head(rpc, head, "application/grpc-web+proto", "application/grpc-web+json");
 }
@@ -16015,9 +16136,11 @@ static bool cn_grpcweb_client_end(cn_rpc_t *rpc, connect_str_t body) {
 }
 
 CN_PRIVATE const cn_protocol_t *cn_grpcweb_protocol(void) {
-    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS, cn_grpc_server_open,
-        cn_grpcweb_server_head, cn_grpcweb_server_end, cn_grpcweb_client_head, cn_grpcweb_client_open,
-        cn_grpcweb_client_end_envelope, cn_grpcweb_client_end, NULL, NULL};
+    static const cn_protocol_t protocol = {CONNECT_PROTOCOL_GRPC_WEB, true, CN_ENVELOPE_TRAILERS,
+        CN_PROTOCOL_SERVER(cn_grpc_server_open), CN_PROTOCOL_SERVER(cn_grpcweb_server_head),
+        CN_PROTOCOL_SERVER(cn_grpcweb_server_end), CN_PROTOCOL_CLIENT(cn_grpcweb_client_head),
+        CN_PROTOCOL_CLIENT(cn_grpcweb_client_open), CN_PROTOCOL_CLIENT(cn_grpcweb_client_end_envelope),
+        CN_PROTOCOL_CLIENT(cn_grpcweb_client_end), NULL, NULL};
     return &protocol;
 }
 
@@ -16027,6 +16150,7 @@ CN_PRIVATE const cn_protocol_t *cn_grpcweb_text_protocol(void) {
         cn_grpcweb_server_send};
     return &protocol;
 }
+#endif
 
 /* #### src/protocol/recognise.c #################################################################################### */
 /* Which protocol a request speaks: by its content type, and for Connect by the kind of its method (unary calls have a
@@ -16058,6 +16182,7 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 #endif
     {CN_RECOGNISE_TYPE("application/grpc+proto"), CN_PROTOCOL_NO_GRPC, false, true, true, cn_grpc_protocol},
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
     {CN_RECOGNISE_TYPE("application/grpc-web"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true, cn_grpcweb_protocol},
 #if CONNECT_ENABLE_JSON
     {CN_RECOGNISE_TYPE("application/grpc-web+json"), CN_PROTOCOL_NO_GRPC_WEB | CN_PROTOCOL_NO_JSON, true, true, true,
@@ -16072,6 +16197,7 @@ static const cn_recognise_row_t cn_recognise_table[] = {
 #endif
     {CN_RECOGNISE_TYPE("application/grpc-web-text+proto"), CN_PROTOCOL_NO_GRPC_WEB, false, true, true,
         cn_grpcweb_text_protocol},
+#endif
 #if CONNECT_ENABLE_JSON
     {CN_RECOGNISE_TYPE("application/json"), CN_PROTOCOL_NO_CONNECT | CN_PROTOCOL_NO_JSON, true, true, false,
         cn_connect_unary_protocol},
@@ -16130,7 +16256,11 @@ CN_PRIVATE const cn_protocol_t *cn_protocol_of(connect_protocol_t id, const conn
 #else
     case CONNECT_PROTOCOL_GRPC: return NULL;
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
     case CONNECT_PROTOCOL_GRPC_WEB: return cn_grpcweb_protocol();
+#else
+    case CONNECT_PROTOCOL_GRPC_WEB: return NULL;
+#endif
     default: return NULL;
     }
 }
@@ -16175,15 +16305,38 @@ CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits
                                                 row(dial_ms, 5 * CN_LIMITS_SECOND, 5 * CN_LIMITS_SECOND) \
                                                     row(establish_ms, 20 * CN_LIMITS_SECOND, 20 * CN_LIMITS_SECOND)
 
+typedef struct cn_limits_row_t { /* one field */
+    uint16_t offset, size;
+    uint32_t presets[2]; /* by connect_preset_t */
+} cn_limits_row_t;
+
+#define CN_LIMITS_ROW(name, gateway, tiny) \
+    {(uint16_t)offsetof(connect_limits_t, name), (uint16_t)sizeof(((connect_limits_t *)NULL)->name), {gateway, tiny}},
+
+static const cn_limits_row_t cn_limits_table[] = {CN_LIMITS_FIELDS(CN_LIMITS_ROW)};
+
+static void cn_limits_fill(connect_limits_t *limits, const cn_limits_row_t *row) {
+    char *field = (char *)limits + row->offset;
+    const uint32_t preset = row->presets[limits->preset];
+    const size_t wide_preset = preset;
+    size_t wide = 0;
+    uint32_t value = 0;
+    if (row->size == sizeof value) {
+        memcpy(&value, field, sizeof value);
+        if (value == 0) memcpy(field, &preset, sizeof preset);
+    } else {
+        memcpy(&wide, field, sizeof wide);
+        if (wide == 0) memcpy(field, &wide_preset, sizeof wide_preset);
+    }
+}
+
 CN_PRIVATE bool cn_limits_resolve(connect_limits_t *limits, const connect_limits_t *options, connect_error_t *error) {
-    bool tiny;
+    size_t i;
     *limits = *options;
     if (limits->preset != CONNECT_PRESET_GATEWAY && limits->preset != CONNECT_PRESET_TINY)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "limits.preset is neither GATEWAY nor TINY");
-    tiny = limits->preset == CONNECT_PRESET_TINY;
-#define CN_LIMITS_FILL(name, gateway, small) \
-    if (limits->name == 0) limits->name = tiny ? (small) : (gateway);
-    CN_LIMITS_FIELDS(CN_LIMITS_FILL)
+    for (i = 0; i < CN_LEN(cn_limits_table); i++)
+        cn_limits_fill(limits, &cn_limits_table[i]);
     if (limits->stream_window > CN_LIMITS_WINDOW_MAX)
         return cn_error_set(error, CONNECT_INVALID_ARGUMENT, "limits.stream_window is above 2^31-1");
     if (limits->connection_window > CN_LIMITS_WINDOW_MAX)
@@ -18844,7 +18997,7 @@ struct connect_conn_t {
     int64_t abort_ms;         /* drained too long; INT64_MAX: not drained */
     uint32_t grace_ms;       /* from drain to abort_ms, which is set when the time is told; 0: not drained */
     int64_t stall_check_ms;  /* when exchanges are looked at that wait for their peer's window */
-    bool output_due;         /* something was fed since the last output */
+    bool output_due;         /* something was fed since the last output, or that was not all */
     char preface[24];         /* server: the first bytes, until they tell the version */
     uint8_t preface_len;
     bool allow_http1, allow_http2;
@@ -19488,7 +19641,7 @@ static void cn_conn_seal(connect_conn_t *conn) {
 connect_str_t connect_conn_output(connect_conn_t *conn) {
     cn_http_t *http = &conn->http;
     connect_str_t view = {"", 0};
-    bool gone = false, *outer_gone = conn->gone;
+    bool gone = false, *outer_gone = conn->gone, is_all = !http->version;
     if (conn->dead || conn->opened_ms < 0) return view; /* without the time nothing can begin, not even a clock */
     conn->gone = &gone;
     cn_conn_enter(conn, -1);
@@ -19496,13 +19649,14 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     if (http->version && (!conn->tls || cn_buf_len(&conn->tls->out) <= http->limits->connection_buffer)) {
         cn_buf_borrow(&http->out, conn->http.pool);
         http->version->pull(http);
+        is_all = cn_buf_len(&http->out) <= http->limits->connection_buffer / 2; /* else it may have stopped there */
     }
     if (conn->tls) {
         cn_buf_borrow(&conn->tls->out, conn->http.pool);
         cn_conn_seal(conn);
     }
     if (http->exchange_count == 0 && conn->idle_since_ms < 0) conn->idle_since_ms = http->now_ms;
-    conn->output_due = false;
+    conn->output_due = !is_all;
     if (conn->stall_check_ms == INT64_MAX && http->exchange_count)
         conn->stall_check_ms = cn_conn_look_for_stalls(http, true);
     cn_conn_leave(conn); /* what runs there may add output, and move it */
@@ -19666,7 +19820,6 @@ typedef enum cn_front_t { /* what stands first in what was received */
 
 struct connect_call_t {
     cn_exchange_t x; /* first */
-    connect_arena_t arena, scratch;
     cn_rpc_t rpc;
     connect_call_info_t info;
     connect_method_t own_method; /* client: a copy of a raw one, which need not stay */
@@ -19686,8 +19839,6 @@ struct connect_call_t {
     cn_list_t poke_node; /* in the owner's list of those to poke */
     int64_t deadline_ms; /* INT64_MAX: none */
     uint32_t receive_bytes, send_bytes;
-    cn_buf_t in;                   /* received, not yet delivered */
-    cn_buf_t expanded;             /* a received message, if it came compressed */
     size_t unconsumed;             /* bytes in `in` that the peer's window still waits for */
     const void *request;           /* a single one. Client: what an interceptor's LATER holds back */
     const void *response;          /* a single one. Client: decoded, on_message is due */
@@ -19740,6 +19891,9 @@ struct connect_call_t {
     bool poked;
     bool freed; /* client: connect_call_free was called */
     bool released;
+    connect_arena_t arena, scratch; /* from here on, with x.out: blocks that the next call has again */
+    cn_buf_t in;                    /* received, not yet delivered */
+    cn_buf_t expanded;              /* a received message, if it came compressed */
 };
 
 typedef struct cn_call_pool_t { /* calls to be used again */
@@ -19976,8 +20130,7 @@ static void cn_call_free_large(connect_call_t *call) {
 }
 
 CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
-    connect_arena_t arena, scratch;
-    cn_buf_t in, out, expanded;
+    cn_buf_t out;
     size_t owned_max;
     cn_call_set_tls(call, NULL);
     if (!pool || !pool->ready || pool->count >= CN_CALL_POOLED_MAX) {
@@ -19992,17 +20145,9 @@ CN_PRIVATE void cn_call_recycle(cn_call_pool_t *pool, connect_call_t *call) {
     owned_max = CN_MIN(call->rpc.limits->memory / CN_CALL_KEPT_SHARE, (size_t)CN_CALL_KEPT_MAX);
     if (pool->owned_bytes + cn_call_owned(call) > owned_max) cn_call_free_large(call);
     pool->owned_bytes += cn_call_owned(call);
-    arena = call->arena;
-    scratch = call->scratch;
-    in = call->in;
     out = call->x.out;
-    expanded = call->expanded;
-    memset(call, 0, sizeof *call);
-    call->arena = arena;
-    call->scratch = scratch;
-    call->in = in;
+    memset(call, 0, offsetof(connect_call_t, arena));
     call->x.out = out;
-    call->expanded = expanded;
     cn_list_append(pool->calls.next, &call->node); /* first */
     pool->count++;
 }
@@ -20147,10 +20292,14 @@ CN_PRIVATE void cn_call_drop_front(connect_call_t *call, size_t whole) {
 }
 
 CN_PRIVATE void cn_call_open_window(connect_call_t *call) {
-    size_t len = call->unconsumed;
+    const cn_http_version_t *version = call->x.http ? call->x.http->version : NULL;
+    const size_t len = call->unconsumed;
     call->starved = false;
     call->unconsumed = 0;
-    if (len && call->x.http) call->x.http->version->consume(&call->x, len);
+    if (!len || !version) return;
+    if (version->expect && !call->in_end && !call->drop_input && cn_call_receives_one(call))
+        version->expect(&call->x, cn_call_claimed(call));
+    version->consume(&call->x, len);
 }
 
 CN_PRIVATE void cn_call_consume(connect_call_t *call) {
@@ -20324,13 +20473,15 @@ static bool cn_call_announces_empty(const connect_call_t *call, size_t len) {
 static bool cn_call_append_message(
     connect_call_t *call, const void *message, const connect_str_t *encoded_or_null, connect_error_t *error) {
     const bool enveloped = call->rpc.protocol->enveloped;
-    const char head[CN_ENVELOPE_HEAD] = {0};
     cn_buf_t *out = &call->x.out;
     const size_t before = cn_buf_len(out);
     bool packed = false, ok;
     if (call->messages_out && cn_call_sends_one(call))
         return cn_error_set(error, CONNECT_INTERNAL, "a second message was sent where the method has one");
-    if (enveloped && !cn_buf_append(out, call->rpc.allocator, head, sizeof head)) return cn_error_memory(error);
+    if (enveloped) { /* its head is written when the length is known */
+        if (!cn_buf_reserve(out, call->rpc.allocator, CN_ENVELOPE_HEAD)) return cn_error_memory(error);
+        cn_buf_commit(out, CN_ENVELOPE_HEAD);
+    }
     ok = call->rpc.coding_sent ? cn_call_put_packed(call, message, encoded_or_null, &packed, error)
                                : cn_call_put_plain(call, message, encoded_or_null, error);
     if (!ok) {
@@ -21906,6 +22057,7 @@ typedef struct cn_route_t { /* one method of a server, or all paths that begin a
     uint32_t receive_bytes, send_bytes; /* 0: the server's */
     const cn_coding_t *coding;          /* of responses; NULL: none, or the client chooses */
     bool free_choice;
+    bool is_pattern; /* all paths that begin alike */
 } cn_route_t;
 typedef struct cn_route_slot_t {
     cn_route_t *route; /* NULL: free */
@@ -21939,6 +22091,21 @@ CN_PRIVATE void cn_route_free(cn_route_table_t *table, const connect_allocator_t
 
 #if CONNECT_ENABLE_SERVER
 #define CN_ROUTE_FIRST 16u
+
+/* Word by word, the last one over the one before. The application alone puts paths into the table. */
+static uint32_t cn_route_hash(connect_str_t path) {
+    uint64_t hash = path.len, word;
+    size_t i;
+    if (path.len < 8) return cn_str_hash(path);
+    for (i = 0; i + 8 < path.len; i += 8) {
+        memcpy(&word, path.data + i, 8);
+        hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+        hash ^= hash >> 32;
+    }
+    memcpy(&word, path.data + path.len - 8, 8);
+    hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint32_t)(hash >> 32);
+}
 
 static cn_route_slot_t *cn_route_slot(const cn_route_table_t *table, connect_str_t path, uint32_t hash) {
     size_t i = hash & (table->capacity - 1);
@@ -21994,7 +22161,7 @@ static bool cn_route_exists(connect_error_t *error) {
 
 static bool cn_route_add_path(
     cn_route_table_t *table, const connect_allocator_t *allocator, cn_route_t *route, connect_error_t *error) {
-    const uint32_t hash = cn_str_hash(route->path);
+    const uint32_t hash = cn_route_hash(route->path);
     cn_route_slot_t *slot;
     if (!cn_route_grow(table, allocator)) return cn_error_memory(error);
     slot = cn_route_slot(table, route->path, hash);
@@ -22032,6 +22199,7 @@ CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t 
             "a method's path must begin with a slash, and have an asterisk at its end only");
     route = cn_route_copy(allocator, prefix, from, owned);
     if (!route) return cn_error_memory(error);
+    route->is_pattern = asterisk != NULL;
     if (asterisk) route->path.len--;
     added = asterisk ? cn_route_add_pattern(table, allocator, route, error)
                      : cn_route_add_path(table, allocator, route, error);
@@ -22042,7 +22210,7 @@ CN_PRIVATE bool cn_route_add(cn_route_table_t *table, const connect_allocator_t 
 CN_PRIVATE const cn_route_t *cn_route_find(const cn_route_table_t *table, connect_str_t path) {
     size_t i;
     if (table->count) {
-        const cn_route_slot_t *slot = cn_route_slot(table, path, cn_str_hash(path));
+        const cn_route_slot_t *slot = cn_route_slot(table, path, cn_route_hash(path));
         if (slot->route) return slot->route;
     }
     for (i = 0; i < table->pattern_count; i++)
@@ -22479,7 +22647,7 @@ static void cn_server_fill_info(connect_call_t *call, const cn_route_t *route, c
     connect_call_info_t *info = &call->info;
     info->method = route->method;
     info->path = route->method->path;
-    if (strchr(info->path, '*')) {
+    if (route->is_pattern) {
         path = connect_arena_copy(&call->arena, cn_str(path.data + route->prefix_len, path.len - route->prefix_len));
         info->path = path.data ? path.data : "";
     }
@@ -26651,6 +26819,7 @@ static void cn_carrier_flush(cn_carrier_t *carrier) {
         carrier->has_written = true;
         connect_conn_sent(carrier->conn, (size_t)sent);
         if (!carrier->conn) return;
+        if (!(connect_conn_wants(carrier->conn) & CONNECT_WANTS_WRITE)) break;
     }
     if (connect_conn_wants(carrier->conn) == 0) {
         cn_carrier_finish(carrier);
@@ -27992,6 +28161,11 @@ connect_loop_t *connect_call_loop(const connect_call_t *call) {
 #else
 #define CN_REPORT_GRPC " GRPC=0"
 #endif
+#if CONNECT_ENABLE_GRPC_WEB
+#define CN_REPORT_GRPC_WEB " GRPC_WEB=1"
+#else
+#define CN_REPORT_GRPC_WEB " GRPC_WEB=0"
+#endif
 #if CONNECT_ENABLE_JSON
 #define CN_REPORT_JSON " JSON=1"
 #else
@@ -28020,7 +28194,7 @@ connect_loop_t *connect_call_loop(const connect_call_t *call) {
 
 const char *connect_build_info(void) {
     return "connect.h " CONNECT_VERSION_STRING CN_REPORT_CLIENT CN_REPORT_SERVER CN_REPORT_HTTP2 CN_REPORT_GRPC
-        CN_REPORT_JSON CN_REPORT_SOCKETS CN_REPORT_GZIP CN_REPORT_ZSTD CN_REPORT_TLS;
+        CN_REPORT_GRPC_WEB CN_REPORT_JSON CN_REPORT_SOCKETS CN_REPORT_GZIP CN_REPORT_ZSTD CN_REPORT_TLS;
 }
 
 /* #### No private macro is left #################################################################################### */
@@ -28135,9 +28309,9 @@ const char *connect_build_info(void) {
 #undef CN_LIKELY
 #undef CN_LIMITS_DEPTH_MAX
 #undef CN_LIMITS_FIELDS
-#undef CN_LIMITS_FILL
 #undef CN_LIMITS_KIB
 #undef CN_LIMITS_MIB
+#undef CN_LIMITS_ROW
 #undef CN_LIMITS_SECOND
 #undef CN_LIMITS_WINDOW_MAX
 #undef CN_LOOPBACK_ROOM
@@ -28187,10 +28361,13 @@ const char *connect_build_info(void) {
 #undef CN_POOL_REST_MAX_MS
 #undef CN_POOL_REST_MS
 #undef CN_PRIVATE
+#undef CN_PROTOCOL_CLIENT
+#undef CN_PROTOCOL_SERVER
 #undef CN_RECOGNISE_TYPE
 #undef CN_REFUSAL_FIRST
 #undef CN_REPORT_CLIENT
 #undef CN_REPORT_GRPC
+#undef CN_REPORT_GRPC_WEB
 #undef CN_REPORT_GZIP
 #undef CN_REPORT_HTTP2
 #undef CN_REPORT_JSON
