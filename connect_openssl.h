@@ -44,10 +44,11 @@ CONNECT_API const connect_tls_engine_t *connect_openssl_engine(void);
 #include <string.h>
 #include <time.h>
 
-/* A config is one SSL_CTX for both ends, a session one SSL between two memory BIOs.
+/* A config is one SSL_CTX for both ends, a session one SSL between two BIOs.
 
-   CIPHER_IN and PLAIN_OUT share one buffer that is handed to OpenSSL as soon as it is done; CIPHER_OUT is the memory
-   BIO itself; PLAIN_IN is what the last SSL_read gave. All are freed while there is nothing in them.
+   CIPHER_IN is a buffer out of which OpenSSL reads by a BIO of ours, all of it before the next is taken; PLAIN_OUT one
+   that is handed to SSL_write as soon as it is done; CIPHER_OUT is a memory BIO itself; PLAIN_IN is what the last
+   SSL_read gave. All are freed while there is nothing in them.
 
      handshake -> open -> closed (close_notify) | failed
    After each step a session looks: first the handshake goes on, then plaintext is read, if none waits. OpenSSL makes
@@ -79,6 +80,7 @@ typedef struct cn_openssl_config_t {
     const connect_tls_options_t *options;
     const connect_allocator_t *allocator;
     SSL_CTX *ctx;
+    BIO_METHOD *cipher_in;             /* of the sessions' BIO */
     cn_openssl_identity_t *identities; /* the options' own first */
     size_t identity_count, identity_room, anchor_count, pin_count;
     unsigned char (*pins)[CN_OPENSSL_PIN];
@@ -93,8 +95,8 @@ typedef struct cn_openssl_session_t {
     cn_openssl_config_t *config;
     SSL *ssl;
     BIO *cipher_in, *cipher_out; /* ssl's */
-    char *shared, *plain;        /* CN_OPENSSL_BUFFER each, or NULL */
-    size_t plain_start, plain_end;
+    char *in, *to_write, *plain; /* CIPHER_IN, PLAIN_OUT, PLAIN_IN: CN_OPENSSL_BUFFER each, or NULL */
+    size_t in_start, in_end, plain_start, plain_end;
     char *key; /* client: server name, address, protocols, each with its zero */
     size_t key_len;
     connect_tls_info_t info;
@@ -586,6 +588,43 @@ static void cn_openssl_on_info(const SSL *ssl, int where, int value) {
     if ((where & SSL_CB_ALERT) && (where & SSL_CB_READ) && value >> 8 == SSL3_AL_FATAL) s->alert = value & 255;
 }
 
+/* ---- The BIO that gives OpenSSL what came from the peer ---- */
+
+static int cn_openssl_read_in(BIO *bio, char *to, size_t room, size_t *len) {
+    cn_openssl_session_t *s = (cn_openssl_session_t *)BIO_get_data(bio);
+    const size_t left = s->in_end - s->in_start;
+    BIO_clear_retry_flags(bio);
+    *len = left < room ? left : room;
+    if (!*len) {
+        BIO_set_retry_read(bio); /* empty is not the end */
+        return 0;
+    }
+    memcpy(to, s->in + s->in_start, *len);
+    s->in_start += *len;
+    return 1;
+}
+
+static long cn_openssl_control_in(BIO *bio, int command, long number, void *pointer) {
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static int cn_openssl_create_in(BIO *bio) {
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static BIO_METHOD *cn_openssl_new_method(void) {
+    BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "connect.h");
+    if (method && BIO_meth_set_read_ex(method, cn_openssl_read_in) == 1 &&
+        BIO_meth_set_ctrl(method, cn_openssl_control_in) == 1 && BIO_meth_set_create(method, cn_openssl_create_in) == 1)
+        return method;
+    BIO_meth_free(method);
+    return NULL;
+}
+
 /* ---- Making and freeing a configuration ---- */
 
 static void cn_openssl_config_free(void *arg) {
@@ -600,6 +639,7 @@ static void cn_openssl_config_free(void *arg) {
         EVP_PKEY_free(config->identities[i].key);
     }
     SSL_CTX_free(config->ctx);
+    BIO_meth_free(config->cipher_in);
     cn_openssl_release(config->allocator, config->identities);
     cn_openssl_release(config->allocator, config->pins);
     if (config->has_mutex) pthread_mutex_destroy(&config->mutex);
@@ -656,7 +696,9 @@ static void *cn_openssl_config_new(const connect_tls_options_t *options, connect
     config->allocator = options->allocator;
     config->has_mutex = pthread_mutex_init(&config->mutex, NULL) == 0;
     config->ctx = SSL_CTX_new(TLS_method());
-    if (!config->ctx || !config->has_mutex || !cn_openssl_set_up(config) || !cn_openssl_make_room(config))
+    config->cipher_in = cn_openssl_new_method();
+    if (!config->ctx || !config->cipher_in || !config->has_mutex || !cn_openssl_set_up(config) ||
+        !cn_openssl_make_room(config))
         cn_openssl_error(error, CONNECT_RESOURCE_EXHAUSTED, "OpenSSL cannot be set up");
     else if (cn_openssl_read_identities(config, error) && cn_openssl_read_anchors(config, error) &&
         cn_openssl_read_pins(config, error)) {
@@ -752,9 +794,18 @@ static void cn_openssl_finish_handshake(cn_openssl_session_t *s) {
     s->is_open = true;
 }
 
-static void cn_openssl_drop_plain(cn_openssl_session_t *s) {
-    cn_openssl_release(s->config->allocator, s->plain);
-    s->plain = NULL;
+static void cn_openssl_drop(cn_openssl_session_t *s, char **buffer) {
+    cn_openssl_release(s->config->allocator, *buffer);
+    *buffer = NULL;
+}
+
+/* Room of CN_OPENSSL_BUFFER bytes. */
+static char *cn_openssl_take(cn_openssl_session_t *s, char **buffer) {
+    if (!*buffer) *buffer = cn_openssl_acquire_buffer(s->config->allocator);
+    if (*buffer) return *buffer;
+    s->has_failed = true;
+    cn_openssl_say(s, "out of memory");
+    return NULL;
 }
 
 /* Goes on with the handshake, then reads plaintext if none waits. */
@@ -769,23 +820,18 @@ static void cn_openssl_step(cn_openssl_session_t *s) {
             cn_openssl_fail(s);
     }
     if (!s->is_open || s->has_failed || s->plain_end) return;
-    if (BIO_pending(s->cipher_in) <= 0 && !SSL_has_pending(s->ssl)) {
-        cn_openssl_drop_plain(s);
+    if (s->in_start == s->in_end && !SSL_has_pending(s->ssl)) {
+        cn_openssl_drop(s, &s->plain);
         return;
     }
-    if (!s->plain) s->plain = cn_openssl_acquire_buffer(s->config->allocator);
-    if (!s->plain) {
-        s->has_failed = true;
-        cn_openssl_say(s, "out of memory");
-        return;
-    }
+    if (!cn_openssl_take(s, &s->plain)) return;
     result = SSL_read(s->ssl, s->plain, CN_OPENSSL_BUFFER);
     if (result > 0) {
         s->plain_start = 0;
         s->plain_end = (size_t)result;
         return;
     }
-    cn_openssl_drop_plain(s);
+    cn_openssl_drop(s, &s->plain);
     switch (SSL_get_error(s->ssl, result)) {
     case SSL_ERROR_WANT_READ: return;
     case SSL_ERROR_ZERO_RETURN: /* close_notify: answered, as nothing can be sent to who does not read */
@@ -802,7 +848,8 @@ static void cn_openssl_session_free(void *session) {
     for (i = 0; s->certificates && i < s->info.peer_certificates.count; i++)
         OPENSSL_free((void *)(uintptr_t)s->certificates[i].data);
     cn_openssl_release(s->config->allocator, s->certificates);
-    cn_openssl_release(s->config->allocator, s->shared);
+    cn_openssl_release(s->config->allocator, s->in);
+    cn_openssl_release(s->config->allocator, s->to_write);
     cn_openssl_release(s->config->allocator, s->plain);
     cn_openssl_release(s->config->allocator, s->key);
     /* Without close_notify OpenSSL would forget the session; but what was whole HTTP knows by itself. */
@@ -873,7 +920,7 @@ static void *cn_openssl_session_new(void *config, const connect_tls_session_opti
     s->alert = -1;
     s->is_server = options->is_server;
     s->ssl = SSL_new(c->ctx);
-    s->cipher_in = BIO_new(BIO_s_mem());
+    s->cipher_in = BIO_new(c->cipher_in);
     s->cipher_out = BIO_new(BIO_s_mem());
     if (!s->ssl || !s->cipher_in || !s->cipher_out) {
         BIO_free(s->cipher_in);
@@ -882,7 +929,7 @@ static void *cn_openssl_session_new(void *config, const connect_tls_session_opti
         return NULL;
     }
     SSL_set_app_data(s->ssl, s);
-    BIO_set_mem_eof_return(s->cipher_in, -1); /* empty is not the end */
+    BIO_set_data(s->cipher_in, s);
     SSL_set_bio(s->ssl, s->cipher_in, s->cipher_out);
     begun = cn_openssl_set_texts(s, options);
     if (begun && s->is_server) cn_openssl_begin_server(s);
@@ -898,40 +945,28 @@ static void *cn_openssl_session_new(void *config, const connect_tls_session_opti
 
 /* ---- The vtable ---- */
 
-static char *cn_openssl_share(cn_openssl_session_t *s, size_t *len) {
-    if (!s->shared) s->shared = cn_openssl_acquire_buffer(s->config->allocator);
-    *len = s->shared ? CN_OPENSSL_BUFFER : 0;
-    if (s->shared) return s->shared;
-    s->has_failed = true;
-    cn_openssl_say(s, "out of memory");
-    return NULL;
-}
-
-static void cn_openssl_unshare(cn_openssl_session_t *s) {
-    cn_openssl_release(s->config->allocator, s->shared);
-    s->shared = NULL;
-}
-
 static char *cn_openssl_buffer(void *session, connect_tls_channel_t channel, size_t *len) {
     cn_openssl_session_t *s = (cn_openssl_session_t *)session;
-    char *cipher;
+    char *at = NULL;
     *len = 0;
     switch (channel) {
     case CONNECT_TLS_CIPHER_OUT: {
-        long waiting = BIO_get_mem_data(s->cipher_out, &cipher);
+        long waiting = BIO_get_mem_data(s->cipher_out, &at);
         if (waiting <= 0) return NULL;
         *len = (size_t)waiting;
-        return cipher;
+        return at;
     }
     case CONNECT_TLS_PLAIN_IN: *len = s->plain_end - s->plain_start; return *len ? s->plain + s->plain_start : NULL;
     case CONNECT_TLS_CIPHER_IN:
-        if (s->has_failed || s->is_closed || s->plain_end) return NULL;
-        return cn_openssl_share(s, len);
+        if (!s->has_failed && !s->is_closed && s->in_start == s->in_end && !s->plain_end)
+            at = cn_openssl_take(s, &s->in);
+        break;
     case CONNECT_TLS_PLAIN_OUT:
-        if (s->has_failed || s->is_closed || !s->is_open) return NULL;
-        return cn_openssl_share(s, len);
+        if (!s->has_failed && !s->is_closed && s->is_open) at = cn_openssl_take(s, &s->to_write);
+        break;
     }
-    return NULL;
+    if (at) *len = CN_OPENSSL_BUFFER;
+    return at;
 }
 
 static void cn_openssl_done(void *session, connect_tls_channel_t channel, size_t len) {
@@ -952,16 +987,18 @@ static void cn_openssl_done(void *session, connect_tls_channel_t channel, size_t
         if (s->plain_start < s->plain_end) return;
         s->plain_start = s->plain_end = 0;
         cn_openssl_step(s);
+        if (s->in_start == s->in_end) cn_openssl_drop(s, &s->in);
         return;
     case CONNECT_TLS_CIPHER_IN:
-        if (len && BIO_write(s->cipher_in, s->shared, (int)len) != (int)len) cn_openssl_fail(s);
-        cn_openssl_unshare(s);
+        s->in_start = 0;
+        s->in_end = len;
         cn_openssl_step(s);
+        if (s->in_start == s->in_end) cn_openssl_drop(s, &s->in);
         return;
     case CONNECT_TLS_PLAIN_OUT:
         if (s->has_failed || s->is_closed) return;
-        if (len && SSL_write(s->ssl, s->shared, (int)len) != (int)len) cn_openssl_fail(s);
-        if (!len) cn_openssl_unshare(s);
+        if (len && SSL_write(s->ssl, s->to_write, (int)len) != (int)len) cn_openssl_fail(s);
+        if (!len) cn_openssl_drop(s, &s->to_write);
         return;
     }
 }

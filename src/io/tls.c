@@ -255,13 +255,16 @@ CN_PRIVATE const connect_tls_info_t *cn_tls_info(const cn_tls_t *tls) {
     return tls ? &tls->info : NULL;
 }
 
-CN_PRIVATE void cn_tls_collect(cn_tls_t *tls) {
+CN_PRIVATE bool cn_tls_collect(cn_tls_t *tls) {
     const char *bytes;
     size_t len;
+    bool any = false;
     while ((bytes = tls->engine->buffer(tls->session, CONNECT_TLS_CIPHER_OUT, &len)) != NULL) {
         if (!cn_buf_append(&tls->out, tls->allocator, bytes, len)) tls->has_no_memory = true;
         tls->engine->done(tls->session, CONNECT_TLS_CIPHER_OUT, len);
+        any = true;
     }
+    return any;
 }
 
 CN_PRIVATE size_t cn_tls_take(cn_tls_t *tls, const char *bytes, size_t len) {
@@ -269,13 +272,16 @@ CN_PRIVATE size_t cn_tls_take(cn_tls_t *tls, const char *bytes, size_t len) {
     while (taken < len) {
         size_t room;
         char *to = tls->engine->buffer(tls->session, CONNECT_TLS_CIPHER_IN, &room);
-        if (!to) break;
+        if (!to) {
+            if (cn_tls_collect(tls)) continue; /* it wanted to be rid of that first */
+            return taken;
+        }
         room = CN_MIN(room, len - taken);
         memcpy(to, bytes + taken, room);
         tls->engine->done(tls->session, CONNECT_TLS_CIPHER_IN, room);
         taken += room;
-        cn_tls_collect(tls);
     }
+    if (taken) cn_tls_collect(tls);
     return taken;
 }
 
@@ -300,7 +306,7 @@ CN_PRIVATE size_t cn_tls_seal(cn_tls_t *tls, connect_str_t plain) {
         memcpy(to, plain.data + sealed, room);
         tls->engine->done(tls->session, CONNECT_TLS_PLAIN_OUT, room);
         sealed += room;
-        cn_tls_collect(tls);
+        if (sealed < plain.len) cn_tls_collect(tls);
     }
     if (sealed) tls->engine->done(tls->session, CONNECT_TLS_PLAIN_OUT, 0);
     cn_tls_collect(tls);

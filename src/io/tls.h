@@ -40,8 +40,8 @@ CN_PRIVATE void cn_tls_used(cn_tls_t *tls, size_t len);
 CN_PRIVATE size_t cn_tls_seal(cn_tls_t *tls, connect_str_t plain);
 /* Sends close_notify, once. */
 CN_PRIVATE void cn_tls_close(cn_tls_t *tls);
-/* Moves what the engine has for the peer into out. */
-CN_PRIVATE void cn_tls_collect(cn_tls_t *tls);
+/* Moves what the engine has for the peer into out. Returns whether there was anything. */
+CN_PRIVATE bool cn_tls_collect(cn_tls_t *tls);
 /* True: it is over. *error: OK if by close_notify. */
 CN_PRIVATE bool cn_tls_over(cn_tls_t *tls, connect_error_t *error);
 /* Looks whether the handshake is done. Returns false: the peer is refused, *error says why. */

@@ -34,7 +34,8 @@
     (sizeof(br_ssl_engine_context) == 3616 || sizeof(br_ssl_engine_context) == 3344 || \
         sizeof(br_ssl_engine_context) == 3316)
 #define CN_BEAR_NOWHERE 16 /* an address that is no buffer's: BearSSL tells its state by pointers that are not NULL */
-#define CN_BEAR_RECORD_CCS 20
+#define CN_BEAR_RECORD_CCS 20 /* RFC 5246 6.2.1 */
+#define CN_BEAR_RECORD_DATA 23
 #define CN_BEAR_ALERT_RECORD 7
 
 typedef struct cn_bear_session_t {
@@ -96,22 +97,25 @@ static bool cn_bear_borrow(cn_bear_session_t *s, unsigned char **buffer, unsigne
     return false;
 }
 
-/* Gives back what holds nothing. */
-static void cn_bear_lend(cn_bear_session_t *s) {
+/* Gives the buffers back that hold nothing. */
+static void cn_bear_lend_in(cn_bear_session_t *s) {
     br_ssl_engine_context *engine = s->engine;
-    unsigned char *nowhere = (unsigned char *)(uintptr_t)CN_BEAR_NOWHERE;
     size_t len;
-    if (!CN_BEAR_MAY_LEND || !s->is_open) return;
-    if (s->in && engine->ixa == 0 && engine->ixb == 0 && !br_ssl_engine_recvapp_buf(engine, &len)) {
-        cn_bear_give_buffer(s->config, s->in);
-        s->in = NULL;
-        engine->ibuf = nowhere;
-    }
-    if (s->out && engine->oxa == engine->oxc && !br_ssl_engine_sendrec_buf(engine, &len)) {
-        cn_bear_give_buffer(s->config, s->out);
-        s->out = NULL;
-        engine->obuf = nowhere;
-    }
+    if (!CN_BEAR_MAY_LEND || !s->is_open || !s->in) return;
+    if (engine->ixa != 0 || engine->ixb != 0 || br_ssl_engine_recvapp_buf(engine, &len)) return;
+    cn_bear_give_buffer(s->config, s->in);
+    s->in = NULL;
+    engine->ibuf = (unsigned char *)(uintptr_t)CN_BEAR_NOWHERE;
+}
+
+static void cn_bear_lend_out(cn_bear_session_t *s) {
+    br_ssl_engine_context *engine = s->engine;
+    size_t len;
+    if (!CN_BEAR_MAY_LEND || !s->is_open || !s->out) return;
+    if (engine->oxa != engine->oxc || br_ssl_engine_sendrec_buf(engine, &len)) return;
+    cn_bear_give_buffer(s->config, s->out);
+    s->out = NULL;
+    engine->obuf = (unsigned char *)(uintptr_t)CN_BEAR_NOWHERE;
 }
 
 /* ---- Certificates and sessions, as a server ---- */
@@ -464,15 +468,20 @@ static char *cn_bear_buffer(void *session, connect_tls_channel_t channel, size_t
     }
     switch (channel) {
     case CONNECT_TLS_CIPHER_IN:
-        if (br_ssl_engine_recvrec_buf(s->engine, len) && cn_bear_borrow(s, &s->in, &s->engine->ibuf) &&
-            cn_bear_borrow(s, &s->out, &s->engine->obuf)) /* a record may be answered: by an alert */
-            buffer = br_ssl_engine_recvrec_buf(s->engine, len);
+        buffer = br_ssl_engine_recvrec_buf(s->engine, len);
+        if (!buffer || s->in) break;
+        buffer = cn_bear_borrow(s, &s->in, &s->engine->ibuf) ? br_ssl_engine_recvrec_buf(s->engine, len) : NULL;
         break;
-    case CONNECT_TLS_CIPHER_OUT: buffer = br_ssl_engine_sendrec_buf(s->engine, len); break;
-    case CONNECT_TLS_PLAIN_IN: buffer = br_ssl_engine_recvapp_buf(s->engine, len); break;
+    case CONNECT_TLS_CIPHER_OUT:
+        if (s->out) buffer = br_ssl_engine_sendrec_buf(s->engine, len);
+        break;
+    case CONNECT_TLS_PLAIN_IN:
+        if (s->in) buffer = br_ssl_engine_recvapp_buf(s->engine, len);
+        break;
     case CONNECT_TLS_PLAIN_OUT:
-        if (br_ssl_engine_sendapp_buf(s->engine, len) && cn_bear_borrow(s, &s->out, &s->engine->obuf))
-            buffer = br_ssl_engine_sendapp_buf(s->engine, len);
+        buffer = br_ssl_engine_sendapp_buf(s->engine, len);
+        if (!buffer || s->out) break;
+        buffer = cn_bear_borrow(s, &s->out, &s->engine->obuf) ? br_ssl_engine_sendapp_buf(s->engine, len) : NULL;
         break;
     }
     return (char *)buffer;
@@ -486,27 +495,34 @@ static void cn_bear_done(void *session, connect_tls_channel_t channel, size_t le
     }
     switch (channel) {
     case CONNECT_TLS_CIPHER_IN:
-        if (len) br_ssl_engine_recvrec_ack(s->engine, len);
-        break;
+        if (!len) return;
+        /* What is no data may be answered. */
+        if (s->in[0] != CN_BEAR_RECORD_DATA && !cn_bear_borrow(s, &s->out, &s->engine->obuf)) return;
+        br_ssl_engine_recvrec_ack(s->engine, len);
+        cn_bear_look(s);
+        cn_bear_lend_in(s);
+        cn_bear_lend_out(s);
+        return;
     case CONNECT_TLS_CIPHER_OUT: {
         size_t all;
-        const unsigned char *record = br_ssl_engine_sendrec_buf(s->engine, &all);
-        if (!s->is_open && record && record[0] == CN_BEAR_RECORD_CCS) s->has_ccs = true;
+        const unsigned char *record = s->is_open ? NULL : br_ssl_engine_sendrec_buf(s->engine, &all);
+        if (record && record[0] == CN_BEAR_RECORD_CCS) s->has_ccs = true;
         if (len) br_ssl_engine_sendrec_ack(s->engine, len);
-        break;
+        if (!s->is_open) cn_bear_look(s);
+        cn_bear_lend_out(s);
+        return;
     }
     case CONNECT_TLS_PLAIN_IN:
         if (len) br_ssl_engine_recvapp_ack(s->engine, len);
-        break;
+        cn_bear_lend_in(s);
+        return;
     case CONNECT_TLS_PLAIN_OUT:
         if (len)
             br_ssl_engine_sendapp_ack(s->engine, len);
         else if (s->out)
             br_ssl_engine_flush(s->engine, 0);
-        break;
+        return;
     }
-    cn_bear_look(s);
-    cn_bear_lend(s);
 }
 
 static void cn_bear_close(void *session) {

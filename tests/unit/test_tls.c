@@ -725,6 +725,34 @@ static void test_reload(void **state) {
     rig_close(&r);
 }
 
+/* Who signs client certificates, too: also a session of before does not get around it. */
+static void test_reload_of_anchors(void **state) {
+    connect_tls_options_t fresh;
+    tls_rig r;
+    (void)state;
+    rig_init(&r);
+    r.server.client_auth = CONNECT_CLIENT_AUTH_REQUIRED;
+    r.server.trust_anchors = file("ca.pem");
+    set_client(&r, "client");
+    assert_true(rig_open(&r));
+    expect_ok(&r);
+    fresh = r.server;
+    fresh.trust_anchors = file("other.pem");
+    assert_true(connect_tls_reload(r.server_tls, &fresh, NULL));
+    expect_ok(&r); /* over the old connection */
+    assert_int_equal(r.p.dials, 1);
+    rig_hang_up(&r);
+    assert_int_equal(rig_call(&r), CONNECT_UNAVAILABLE);
+    assert_string_equal(r.message, "TLS with localhost:443: the server refused it: unknown CA (TLS alert 48)");
+    fresh.trust_anchors = file("no-such.pem");
+    assert_false(connect_tls_reload(r.server_tls, &fresh, NULL));
+    fresh.trust_anchors = file("bundle.pem"); /* has both */
+    assert_true(connect_tls_reload(r.server_tls, &fresh, NULL));
+    expect_ok(&r);
+    assert_string_equal(r.subject, "O=Acme, CN=dashboard");
+    rig_close(&r);
+}
+
 /* ---- Pins, verify, insecure ---- */
 
 static bool say_no(const connect_tls_info_t *info, void *user) {
@@ -1006,7 +1034,8 @@ static void expect_bear_idle(const cn_bear_session_t *end) {
 static void expect_openssl_idle(const void *session) { /* its buffers are its own, and freed when empty */
 #ifdef TLS_WITH_OPENSSL
     const cn_openssl_session_t *end = (const cn_openssl_session_t *)session;
-    assert_null(end->shared);
+    assert_null(end->in);
+    assert_null(end->to_write);
     assert_null(end->plain);
 #else
     (void)session;
@@ -1408,6 +1437,7 @@ static int run_all(const char *engines) {
         cmocka_unit_test(test_resumption_expires_at_clients),
         cmocka_unit_test(test_sessions_are_bounded),
         cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_reload_of_anchors),
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_clear_text_to_tls),

@@ -384,10 +384,40 @@ static void test_our_server(void **state) {
     check(&modern, BEARSSL, true);
 }
 
+/* RFC 9113 9.2.1. The peer asks for it, and gets none; what it sees is no new handshake. */
+static void test_renegotiation(void **state) {
+    static const row rows[] = {{.wrong = "it renegotiates", .certificate = "client", .version = TLS1_2_VERSION},
+        {.wrong = "it renegotiates", .certificate = "server", .version = TLS1_2_VERSION}};
+    int engine, is_server;
+    (void)state;
+    for (engine = 0; engine < ENGINES; engine++)
+        for (is_server = 0; is_server < 2; is_server++) {
+            const row *wrong = &rows[is_server ? 0 : 1];
+            connect_tls_t *tls = new_tls(engine, is_server != 0);
+            cn_tls_t *ours = cn_tls_begin(tls, NULL, is_server != 0, "localhost", "peer:1", false, true);
+            connect_error_t error;
+            unsigned char finished[2][64];
+            size_t len;
+            peer p;
+            peer_init(&p, wrong, !is_server);
+            assert_true(run_handshake(ours, &p, wrong, &error));
+            len = SSL_get_finished(p.ssl, finished[0], sizeof finished[0]);
+            assert_true(len > 0);
+            assert_int_equal(SSL_renegotiate(p.ssl), 1);
+            run_handshake(ours, &p, wrong, &error);
+            assert_int_equal(SSL_get_finished(p.ssl, finished[1], sizeof finished[1]), len);
+            assert_memory_equal(finished[0], finished[1], len);
+            peer_free(&p);
+            cn_tls_unref(ours);
+            connect_tls_free(tls);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_our_client),
         cmocka_unit_test(test_our_server),
+        cmocka_unit_test(test_renegotiation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
