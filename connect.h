@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 823f592c68e41a00. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 e845740d11389f45. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -18053,7 +18053,8 @@ CN_PRIVATE void cn_bear_config_free(void *arg) {
     (sizeof(br_ssl_engine_context) == 3616 || sizeof(br_ssl_engine_context) == 3344 || \
         sizeof(br_ssl_engine_context) == 3316)
 #define CN_BEAR_NOWHERE 16 /* an address that is no buffer's: BearSSL tells its state by pointers that are not NULL */
-#define CN_BEAR_RECORD_CCS 20
+#define CN_BEAR_RECORD_CCS 20 /* RFC 5246 6.2.1 */
+#define CN_BEAR_RECORD_DATA 23
 #define CN_BEAR_ALERT_RECORD 7
 
 typedef struct cn_bear_session_t {
@@ -18115,22 +18116,25 @@ static bool cn_bear_borrow(cn_bear_session_t *s, unsigned char **buffer, unsigne
     return false;
 }
 
-/* Gives back what holds nothing. */
-static void cn_bear_lend(cn_bear_session_t *s) {
+/* Gives the buffers back that hold nothing. */
+static void cn_bear_lend_in(cn_bear_session_t *s) {
     br_ssl_engine_context *engine = s->engine;
-    unsigned char *nowhere = (unsigned char *)(uintptr_t)CN_BEAR_NOWHERE;
     size_t len;
-    if (!CN_BEAR_MAY_LEND || !s->is_open) return;
-    if (s->in && engine->ixa == 0 && engine->ixb == 0 && !br_ssl_engine_recvapp_buf(engine, &len)) {
-        cn_bear_give_buffer(s->config, s->in);
-        s->in = NULL;
-        engine->ibuf = nowhere;
-    }
-    if (s->out && engine->oxa == engine->oxc && !br_ssl_engine_sendrec_buf(engine, &len)) {
-        cn_bear_give_buffer(s->config, s->out);
-        s->out = NULL;
-        engine->obuf = nowhere;
-    }
+    if (!CN_BEAR_MAY_LEND || !s->is_open || !s->in) return;
+    if (engine->ixa != 0 || engine->ixb != 0 || br_ssl_engine_recvapp_buf(engine, &len)) return;
+    cn_bear_give_buffer(s->config, s->in);
+    s->in = NULL;
+    engine->ibuf = (unsigned char *)(uintptr_t)CN_BEAR_NOWHERE;
+}
+
+static void cn_bear_lend_out(cn_bear_session_t *s) {
+    br_ssl_engine_context *engine = s->engine;
+    size_t len;
+    if (!CN_BEAR_MAY_LEND || !s->is_open || !s->out) return;
+    if (engine->oxa != engine->oxc || br_ssl_engine_sendrec_buf(engine, &len)) return;
+    cn_bear_give_buffer(s->config, s->out);
+    s->out = NULL;
+    engine->obuf = (unsigned char *)(uintptr_t)CN_BEAR_NOWHERE;
 }
 
 /* ---- Certificates and sessions, as a server ---- */
@@ -18483,15 +18487,20 @@ static char *cn_bear_buffer(void *session, connect_tls_channel_t channel, size_t
     }
     switch (channel) {
     case CONNECT_TLS_CIPHER_IN:
-        if (br_ssl_engine_recvrec_buf(s->engine, len) && cn_bear_borrow(s, &s->in, &s->engine->ibuf) &&
-            cn_bear_borrow(s, &s->out, &s->engine->obuf)) /* a record may be answered: by an alert */
-            buffer = br_ssl_engine_recvrec_buf(s->engine, len);
+        buffer = br_ssl_engine_recvrec_buf(s->engine, len);
+        if (!buffer || s->in) break;
+        buffer = cn_bear_borrow(s, &s->in, &s->engine->ibuf) ? br_ssl_engine_recvrec_buf(s->engine, len) : NULL;
         break;
-    case CONNECT_TLS_CIPHER_OUT: buffer = br_ssl_engine_sendrec_buf(s->engine, len); break;
-    case CONNECT_TLS_PLAIN_IN: buffer = br_ssl_engine_recvapp_buf(s->engine, len); break;
+    case CONNECT_TLS_CIPHER_OUT:
+        if (s->out) buffer = br_ssl_engine_sendrec_buf(s->engine, len);
+        break;
+    case CONNECT_TLS_PLAIN_IN:
+        if (s->in) buffer = br_ssl_engine_recvapp_buf(s->engine, len);
+        break;
     case CONNECT_TLS_PLAIN_OUT:
-        if (br_ssl_engine_sendapp_buf(s->engine, len) && cn_bear_borrow(s, &s->out, &s->engine->obuf))
-            buffer = br_ssl_engine_sendapp_buf(s->engine, len);
+        buffer = br_ssl_engine_sendapp_buf(s->engine, len);
+        if (!buffer || s->out) break;
+        buffer = cn_bear_borrow(s, &s->out, &s->engine->obuf) ? br_ssl_engine_sendapp_buf(s->engine, len) : NULL;
         break;
     }
     return (char *)buffer;
@@ -18505,27 +18514,34 @@ static void cn_bear_done(void *session, connect_tls_channel_t channel, size_t le
     }
     switch (channel) {
     case CONNECT_TLS_CIPHER_IN:
-        if (len) br_ssl_engine_recvrec_ack(s->engine, len);
-        break;
+        if (!len) return;
+        /* What is no data may be answered. */
+        if (s->in[0] != CN_BEAR_RECORD_DATA && !cn_bear_borrow(s, &s->out, &s->engine->obuf)) return;
+        br_ssl_engine_recvrec_ack(s->engine, len);
+        cn_bear_look(s);
+        cn_bear_lend_in(s);
+        cn_bear_lend_out(s);
+        return;
     case CONNECT_TLS_CIPHER_OUT: {
         size_t all;
-        const unsigned char *record = br_ssl_engine_sendrec_buf(s->engine, &all);
-        if (!s->is_open && record && record[0] == CN_BEAR_RECORD_CCS) s->has_ccs = true;
+        const unsigned char *record = s->is_open ? NULL : br_ssl_engine_sendrec_buf(s->engine, &all);
+        if (record && record[0] == CN_BEAR_RECORD_CCS) s->has_ccs = true;
         if (len) br_ssl_engine_sendrec_ack(s->engine, len);
-        break;
+        if (!s->is_open) cn_bear_look(s);
+        cn_bear_lend_out(s);
+        return;
     }
     case CONNECT_TLS_PLAIN_IN:
         if (len) br_ssl_engine_recvapp_ack(s->engine, len);
-        break;
+        cn_bear_lend_in(s);
+        return;
     case CONNECT_TLS_PLAIN_OUT:
         if (len)
             br_ssl_engine_sendapp_ack(s->engine, len);
         else if (s->out)
             br_ssl_engine_flush(s->engine, 0);
-        break;
+        return;
     }
-    cn_bear_look(s);
-    cn_bear_lend(s);
 }
 
 static void cn_bear_close(void *session) {
@@ -18594,8 +18610,8 @@ CN_PRIVATE void cn_tls_used(cn_tls_t *tls, size_t len);
 CN_PRIVATE size_t cn_tls_seal(cn_tls_t *tls, connect_str_t plain);
 /* Sends close_notify, once. */
 CN_PRIVATE void cn_tls_close(cn_tls_t *tls);
-/* Moves what the engine has for the peer into out. */
-CN_PRIVATE void cn_tls_collect(cn_tls_t *tls);
+/* Moves what the engine has for the peer into out. Returns whether there was anything. */
+CN_PRIVATE bool cn_tls_collect(cn_tls_t *tls);
 /* True: it is over. *error: OK if by close_notify. */
 CN_PRIVATE bool cn_tls_over(cn_tls_t *tls, connect_error_t *error);
 /* Looks whether the handshake is done. Returns false: the peer is refused, *error says why. */
@@ -18851,13 +18867,16 @@ CN_PRIVATE const connect_tls_info_t *cn_tls_info(const cn_tls_t *tls) {
     return tls ? &tls->info : NULL;
 }
 
-CN_PRIVATE void cn_tls_collect(cn_tls_t *tls) {
+CN_PRIVATE bool cn_tls_collect(cn_tls_t *tls) {
     const char *bytes;
     size_t len;
+    bool any = false;
     while ((bytes = tls->engine->buffer(tls->session, CONNECT_TLS_CIPHER_OUT, &len)) != NULL) {
         if (!cn_buf_append(&tls->out, tls->allocator, bytes, len)) tls->has_no_memory = true;
         tls->engine->done(tls->session, CONNECT_TLS_CIPHER_OUT, len);
+        any = true;
     }
+    return any;
 }
 
 CN_PRIVATE size_t cn_tls_take(cn_tls_t *tls, const char *bytes, size_t len) {
@@ -18865,13 +18884,16 @@ CN_PRIVATE size_t cn_tls_take(cn_tls_t *tls, const char *bytes, size_t len) {
     while (taken < len) {
         size_t room;
         char *to = tls->engine->buffer(tls->session, CONNECT_TLS_CIPHER_IN, &room);
-        if (!to) break;
+        if (!to) {
+            if (cn_tls_collect(tls)) continue; /* it wanted to be rid of that first */
+            return taken;
+        }
         room = CN_MIN(room, len - taken);
         memcpy(to, bytes + taken, room);
         tls->engine->done(tls->session, CONNECT_TLS_CIPHER_IN, room);
         taken += room;
-        cn_tls_collect(tls);
     }
+    if (taken) cn_tls_collect(tls);
     return taken;
 }
 
@@ -18896,7 +18918,7 @@ CN_PRIVATE size_t cn_tls_seal(cn_tls_t *tls, connect_str_t plain) {
         memcpy(to, plain.data + sealed, room);
         tls->engine->done(tls->session, CONNECT_TLS_PLAIN_OUT, room);
         sealed += room;
-        cn_tls_collect(tls);
+        if (sealed < plain.len) cn_tls_collect(tls);
     }
     if (sealed) tls->engine->done(tls->session, CONNECT_TLS_PLAIN_OUT, 0);
     cn_tls_collect(tls);
@@ -28196,6 +28218,7 @@ const char *connect_build_info(void) {
 #undef CN_BEAR_NOWHERE
 #undef CN_BEAR_PIN
 #undef CN_BEAR_RECORD_CCS
+#undef CN_BEAR_RECORD_DATA
 #undef CN_BEAR_RSA_MIN_BITS
 #undef CN_BEAR_RSA_MIN_BYTES
 #undef CN_BEAR_SESSIONS
