@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 17152c50d81f4a0b. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 e845740d11389f45. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -10017,7 +10017,8 @@ static bool cn_pbjson_read_any(
         return cn_pbjson_fail_at(decoder, place, CONNECT_INVALID_ARGUMENT, "expected @type, since it is an Any", NULL);
     held_type = cn_pbjson_any_type(decoder->options->schema, url);
     if (!held_type)
-        return cn_pbjson_fail_at(decoder, place, CONNECT_INVALID_ARGUMENT, "the schema has no such type", &url);
+        return cn_pbjson_fail_at(decoder, place, CONNECT_INVALID_ARGUMENT,
+            "expected @type to end in a slash and a type of the schema, not", &url);
     if (!cn_pbjson_pay(decoder, held_type->size)) return false;
     held = cn_arena_raw(decoder->arena, held_type->size);
     if (!held) return cn_pbjson_fail_memory(decoder);

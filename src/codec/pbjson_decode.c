@@ -773,7 +773,8 @@ static bool cn_pbjson_read_any(
         return cn_pbjson_fail_at(decoder, place, CONNECT_INVALID_ARGUMENT, "expected @type, since it is an Any", NULL);
     held_type = cn_pbjson_any_type(decoder->options->schema, url);
     if (!held_type)
-        return cn_pbjson_fail_at(decoder, place, CONNECT_INVALID_ARGUMENT, "the schema has no such type", &url);
+        return cn_pbjson_fail_at(decoder, place, CONNECT_INVALID_ARGUMENT,
+            "expected @type to end in a slash and a type of the schema, not", &url);
     if (!cn_pbjson_pay(decoder, held_type->size)) return false;
     held = cn_arena_raw(decoder->arena, held_type->size);
     if (!held) return cn_pbjson_fail_memory(decoder);

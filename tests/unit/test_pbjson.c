@@ -917,8 +917,9 @@ static void test_any(void **state) {
         "{\"any\":{\"@type\":\"x/google.protobuf.Empty\"}}");
     check_refused(&known_type, "{\"any\":{\"id\":1}}", "line 1, column 8: any: expected @type, since it is an Any");
     check_refused(&known_type, "{\"any\":{\"@type\":\"x/test.Nope\"}}",
-        "line 1, column 8: any: the schema has no such type \"x/test.Nope\"");
-    check_refused(&known_type, "{\"any\":{\"@type\":\"test.Small\"}}", NULL);
+        "line 1, column 8: any: expected @type to end in a slash and a type of the schema, not \"x/test.Nope\"");
+    check_refused(&known_type, "{\"any\":{\"@type\":\"test.Small\"}}",
+        "line 1, column 8: any: expected @type to end in a slash and a type of the schema, not \"test.Small\"");
     check_refused(&known_type, "{\"any\":{\"@type\":\"/test.Small\"}}", NULL);
     check_refused(&known_type, "{\"any\":{\"@type\":\"\"}}", NULL);
     check_refused(&known_type, "{\"any\":{\"@type\":1}}", NULL);
