@@ -90,15 +90,14 @@ static bool cn_grpcweb_server_receive(cn_rpc_t *rpc, connect_str_t piece, cn_buf
 static bool cn_grpcweb_server_send(cn_rpc_t *rpc, size_t from) {
     cn_buf_t *out = &rpc->x->out;
     const size_t len = cn_buf_len(out) - from, encoded = cn_base64_encoded_len(len, true);
-    char *to = cn_buf_reserve(out, rpc->allocator, encoded), *bytes;
+    char *to = cn_buf_reserve(out, rpc->allocator, encoded);
     if (!to) {
         cn_buf_truncate(out, from);
         return cn_protocol_memory(rpc);
     }
-    bytes = out->block + out->start + from;
-    cn_base64_encode(to, cn_str(bytes, len), true);
-    memmove(bytes, to, encoded);
-    cn_buf_truncate(out, from);
+    cn_base64_encode(to, cn_str(to - len, len), true);
+    cn_buf_truncate(out, from); /* an empty queue begins at its block's start */
+    memmove(out->block + out->end, to, encoded);
     cn_buf_commit(out, encoded);
     return true;
 }

@@ -44,6 +44,13 @@ static void shop_closed(connect_call_t *call, const connect_error_t *error, void
     ((shop *)user)->closed++;
 }
 
+static connect_code_t echo(connect_call_t *call, const void *request, void *response, void *user) {
+    (void)call;
+    (void)user;
+    *(note *)response = *(const note *)request;
+    return CONNECT_OK;
+}
+
 typedef enum padding { PADDING_END, PADDING_ENVELOPES, PADDING_ODD, PADDING_BYTES } padding;
 static void text_add(bytes *out, const char *data, size_t len) {
     char *text = (char *)malloc(cn_base64_encoded_len(len, true) + 1);
@@ -222,6 +229,48 @@ static void test_exact(void **state) {
     bytes_free(&got);
 }
 
+/* The same large answer again, in the blocks of the first. */
+static void test_large_again(void **state) {
+    enum { LEN = 9000, HEAD = 3 };
+    static char message[HEAD + LEN];
+    connect_events_t events;
+    connect_error_t error;
+    bytes body = {NULL, 0, 0}, text = {NULL, 0, 0}, wanted = {NULL, 0, 0};
+    pair_link *link;
+    const char *at;
+    int i;
+    pair p;
+    (void)state;
+    memset(&events, 0, sizeof events);
+    events.on_request = echo;
+    memset(message, 'b', sizeof message);
+    memcpy(message, "\x0a\xa8\x46", HEAD);
+    envelope_add(&body, 0, message, sizeof message);
+    text_add(&text, body.data, body.len);
+    bytes_text(&wanted, text.data);
+    pair_init(&p);
+    p.server = connect_server_new(NULL, &error);
+    assert_non_null(p.server);
+    pair_serve(&p, &events, NULL);
+    link = pair_add(&p, NULL, connect_server_accept(p.server, "", NULL, &error));
+    link->up.sender_gone = false;
+    for (i = 0; i < 3; i++) {
+        bytes_print(&link->up.sent,
+            "POST /test.v1.Notes/Unary HTTP/1.1\r\nhost: a\r\ncontent-length: %lu\r\ncontent-type: "
+            "application/grpc-web-text\r\n\r\n",
+            (unsigned long)text.len);
+        bytes_add(&link->up.sent, text.data, text.len);
+        pair_pump(&p);
+    }
+    for (i = 0, at = link->down.sent.data; (at = strstr(at, wanted.data)) != NULL; i++)
+        at++;
+    assert_int_equal(i, 3);
+    pair_free(&p);
+    bytes_free(&body);
+    bytes_free(&text);
+    bytes_free(&wanted);
+}
+
 /* What is no base64, or not all of it: an error, and no handler runs. */
 static void test_bad(void **state) {
     static const struct {
@@ -327,6 +376,7 @@ static void test_sweep(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_as_binary), cmocka_unit_test(test_exact),
+        cmocka_unit_test(test_large_again),
         cmocka_unit_test(test_bad), cmocka_unit_test(test_cut), cmocka_unit_test(test_sweep)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
