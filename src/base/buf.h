@@ -40,6 +40,7 @@ typedef struct cn_buf_pool_t { /* memory that connections borrow, so that an idl
     size_t spare_bytes;
     void *shared;           /* the block that all have at once */
     uint32_t sharers;
+    bool shared_is_busy;    /* one of them is in the middle of its use */
 } cn_buf_pool_t;
 
 /* Gives an empty queue a block from the pool, if there is one. */

@@ -209,9 +209,11 @@ static int64_t cn_pool_prune(cn_pool_t *pool, int64_t now_ms) {
         const uint32_t limit_ms = !conn->connected ? limits->dial_ms : limits->establish_ms;
         char text[CN_CONN_FAILURE_TEXT];
         next = node->next;
+        if (conn->close_wanted) continue;
         if (opening && pool->is_won && conn->address != pool->first) {
             conn->given_up = true;
             cn_conn_abort(conn);
+            next = pool->conns.next; /* its transport may have closed others */
         } else if ((opening || (cn_pool_is_live(conn) && !cn_pool_has_settled(conn))) && conn->dialled_ms >= 0 &&
             limit_ms != CONNECT_UNLIMITED) {
             if (conn->dialled_ms + limit_ms > now_ms) {
@@ -222,6 +224,7 @@ static int64_t cn_pool_prune(cn_pool_t *pool, int64_t now_ms) {
                 (unsigned long)limit_ms, !conn->connected ? "dial_ms" : "establish_ms");
             cn_conn_set_failure(conn, ETIMEDOUT, text);
             cn_conn_abort(conn);
+            next = pool->conns.next;
         }
     }
     pool->is_won = false;

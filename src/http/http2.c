@@ -70,8 +70,9 @@
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
    The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of an owner: what is in it is taken
-   over before another session runs, as nghttp2_session_mem_send wants it; a client's preface as soon as it is there. It
-   is the block of this size that a new session takes; more of them, for CONTINUATION, are its own.
+   over as soon as nghttp2_session_mem_send returns; a client's preface as soon as it is there. It is the block of this
+   size that a new session takes; more of them, for CONTINUATION, are its own. Before it returns a stream may close, and
+   what runs then may have another connection write: that one leaves the buffer as it was.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -190,7 +191,8 @@ static void *cn_http2_use_block(cn_http2_t *h, cn_http2_block_t *block, size_t s
 
 static CN_APART void *cn_http2_acquire(cn_http2_t *h, size_t size) {
     cn_http2_block_t *block;
-    if (size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool)
+    if (size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool &&
+        !h->http->pool->shared_is_busy)
         return cn_http2_share_frame_buffer(h);
     if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
     block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
@@ -1195,7 +1197,7 @@ restart: /* on_closed may change the list */
 }
 
 /* Moves frames into http->out. */
-static void cn_http2_write(cn_http2_t *h) {
+static void cn_http2_move_frames(cn_http2_t *h) {
     cn_http_t *http = h->http;
     while (!h->fatal && cn_buf_len(&http->out) < http->limits->connection_buffer) {
         const uint8_t *bytes;
@@ -1203,6 +1205,28 @@ static void cn_http2_write(cn_http2_t *h) {
         if (n == 0) break;
         if (n < 0 || !cn_buf_append(&http->out, http->allocator, bytes, (size_t)n)) cn_http2_fail_memory(h);
     }
+}
+
+static void cn_http2_write(cn_http2_t *h) {
+    cn_buf_pool_t *pool = h->http->pool;
+    void *kept = NULL;
+    if (!h->shares_frame_buffer) {
+        cn_http2_move_frames(h);
+        return;
+    }
+    if (pool->shared_is_busy) {
+        kept = cn_mem_resize(h->http->allocator, NULL, CN_HTTP2_FRAME_BUFFER);
+        if (!kept) {
+            cn_http2_fail_memory(h);
+            return;
+        }
+        memcpy(kept, (cn_http2_block_t *)pool->shared + 1, CN_HTTP2_FRAME_BUFFER);
+    }
+    pool->shared_is_busy = true;
+    cn_http2_move_frames(h);
+    pool->shared_is_busy = kept != NULL;
+    if (kept) memcpy((cn_http2_block_t *)pool->shared + 1, kept, CN_HTTP2_FRAME_BUFFER);
+    cn_mem_release(h->http->allocator, kept);
 }
 
 static void cn_http2_pull(cn_http_t *http) {
@@ -1380,12 +1404,15 @@ static void cn_http2_consume(cn_exchange_t *x, size_t len) {
 }
 
 static void cn_http2_expect(cn_exchange_t *x, size_t len) {
-    const size_t largest = 0x7FFFFFFF; /* RFC 9113 6.9.1 */
+    /* RFC 9113 6.9.1; the SETTINGS that the peer has still to read may add to it */
+    const size_t largest = 0x7FFFFFFFu - CN_MIN(x->http->limits->stream_window, 0x7FFFFFFFu);
     cn_http2_t *h = cn_http2_of(x);
+    len = CN_MIN(len, largest);
     if (!h || len <= x->http->limits->stream_window || x->received_end || x->reset) return;
     (void)cn_http2_check(h,
         nghttp2_session_set_local_window_size(
-            h->session, NGHTTP2_FLAG_NONE, x->stream_id, (int32_t)CN_MIN(len, largest)));
+            h->session, NGHTTP2_FLAG_NONE, x->stream_id, (int32_t)len));
+    cn_http_wake(x->http);
 }
 
 static void cn_http2_ping(cn_http_t *http) {

@@ -580,6 +580,10 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     connect_str_t view = {"", 0};
     bool gone = false, *outer_gone = conn->gone, is_all = !http->version;
     if (conn->dead || conn->opened_ms < 0) return view; /* without the time nothing can begin, not even a clock */
+    if (conn->depth) { /* out of an event: there is more when that has ended */
+        conn->output_due = true;
+        return view;
+    }
     conn->gone = &gone;
     cn_conn_enter(conn, -1);
     if (http->exchange_count) conn->idle_since_ms = -1;
@@ -687,7 +691,10 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
     cn_list_remove(&conn->node);
     conn->owner = NULL;
     conn->depth--;
-    if (conn->output) conn->output(conn, conn->output_user); /* it may wait for something else */
+    if (conn->close_wanted && !conn->depth)
+        cn_conn_free(conn);
+    else if (conn->output)
+        conn->output(conn, conn->output_user); /* it may wait for something else */
 }
 
 CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {

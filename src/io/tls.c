@@ -294,6 +294,7 @@ CN_PRIVATE connect_str_t cn_tls_plain(cn_tls_t *tls) {
 
 CN_PRIVATE void cn_tls_used(cn_tls_t *tls, size_t len) {
     tls->engine->done(tls->session, CONNECT_TLS_PLAIN_IN, len);
+    cn_tls_collect(tls); /* what it answers, the peer's goodbye for one */
 }
 
 CN_PRIVATE size_t cn_tls_seal(cn_tls_t *tls, connect_str_t plain) {

@@ -64,19 +64,24 @@ static bool cn_server_is_full(connect_server_t *server) {
 /* While memory is short those that wait for more of their requests would wait for each other: the youngest give way,
    until there is room or one is left, which goes on. With room, all go on. */
 static void cn_server_relieve(connect_server_t *server) {
-    cn_list_t *node, *before;
-    connect_call_t *youngest = NULL;
+    cn_list_t *node;
+    connect_call_t *youngest;
     if (!server->meter->waiting) return;
     server->meter->waiting = false;
-    for (node = server->calls.prev; node != &server->calls; node = before) {
+restart: /* what runs when a call ends may change the list */
+    youngest = NULL;
+    for (node = server->calls.prev; node != &server->calls; node = node->prev) {
         connect_call_t *call = CN_CONTAINER(node, connect_call_t, node);
-        before = node->prev;
         if (!call->starved) continue;
-        if (youngest && cn_server_is_full(server))
+        if (!youngest) {
+            youngest = call;
+            continue;
+        }
+        if (cn_server_is_full(server))
             cn_serve_shed(youngest);
-        else if (youngest)
+        else
             cn_call_open_window(youngest);
-        youngest = call;
+        goto restart;
     }
     if (youngest) cn_call_open_window(youngest);
 }

@@ -305,12 +305,87 @@ static void test_frames_by_turns(void **state) {
     pair_free(&p);
 }
 
+/* A call closes while its last frame is still in that buffer; what runs then has another connection write. */
+typedef struct turns {
+    connect_conn_t *conns[3]; /* that of the call, one with two calls, and one with the same call later */
+    bytes answers[3];
+    int closed;
+} turns;
+static void turns_write(turns *t, int i) {
+    connect_str_t out;
+    while ((out = connect_conn_output(t->conns[i])).len) {
+        bytes_add(&t->answers[i], out.data, out.len);
+        connect_conn_sent(t->conns[i], out.len);
+    }
+}
+static connect_code_t begin(connect_call_t *call, void *user) {
+    (void)call;
+    (void)user;
+    return CONNECT_OK;
+}
+static void write_the_other(connect_call_t *call, const connect_error_t *error, void *user) {
+    turns *t = (turns *)user;
+    (void)call;
+    (void)error;
+    if (t->closed++ > 0) return;
+    assert_int_equal(connect_conn_output(t->conns[0]).len, 0); /* in the middle of it there is nothing to be had */
+    turns_write(t, 1);
+    assert_true(t->answers[1].len > 0);
+}
+static void put_grpc_call(bytes *b, uint32_t stream) { /* which ends with HEADERS: they go through the buffer */
+    h2_headers(b, 0, stream,
+        ":method: POST\n:scheme: http\n:path: /test.v1.Notes/Unary\n:authority: idle\n"
+        "content-type: application/grpc\nte: trailers\n");
+    h2_frame(b, 0, 1, stream, "\0\0\0\0\3\x0a\x01h", 8);
+}
+static void test_frames_in_an_event(void **state) {
+    connect_events_t events;
+    connect_error_t error;
+    bytes in = {NULL, 0, 0};
+    turns t;
+    pair p;
+    int i;
+    (void)state;
+    memset(&t, 0, sizeof t);
+    memset(&events, 0, sizeof events);
+    events.on_open = begin;
+    events.on_request = answer_with_long_headers;
+    events.on_closed = write_the_other;
+    pair_init(&p);
+    p.server = connect_server_new(NULL, &error);
+    assert_non_null(p.server);
+    pair_serve(&p, &events, &t);
+    bytes_text(&in, cn_conn_preface);
+    h2_frame(&in, 4, 0, 0, "", 0);
+    put_grpc_call(&in, 1);
+    for (i = 0; i < 3; i++) {
+        t.conns[i] = connect_server_accept(p.server, "a", NULL, NULL);
+        assert_int_equal(connect_conn_feed(t.conns[i], in.data, in.len, 1), in.len);
+    }
+    in.len = 0;
+    put_grpc_call(&in, 3);
+    assert_int_equal(connect_conn_feed(t.conns[1], in.data, in.len, 1), in.len);
+    for (i = 0; i < 3; i++)
+        turns_write(&t, i);
+    assert_int_equal(t.closed, 4);
+    assert_true(t.answers[0].len > 16384);
+    assert_int_equal(t.answers[0].len, t.answers[2].len);
+    assert_memory_equal(t.answers[0].data, t.answers[2].data, t.answers[0].len);
+    for (i = 0; i < 3; i++) {
+        connect_conn_close(t.conns[i]);
+        bytes_free(&t.answers[i]);
+    }
+    bytes_free(&in);
+    pair_free(&p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_after_a_call),
         cmocka_unit_test(test_of_a_client),
         cmocka_unit_test(test_after_many_calls),
         cmocka_unit_test(test_frames_by_turns),
+        cmocka_unit_test(test_frames_in_an_event),
         cmocka_unit_test(test_after_large_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
