@@ -1,11 +1,11 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 e845740d11389f45. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 8cdb808c1c414fbd. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
    Build     connect_impl.c:    #define CONNECT_IMPLEMENTATION
                                 #include "telemetry.connect.h"      (the library and the generated tables, as C)
-             cc app.c connect_impl.c -lnghttp2 -lz -lzstd -lbearssl
+             cc app.c connect_impl.c -lnghttp2 -lz -lzstd -lbearssl -lpthread
 
    Server    connect_code_t read_it(connect_call_t *call, const ReadRequest *request, Reading *response, void *user) {
                  response->celsius = 61.5;
@@ -450,7 +450,7 @@ CONNECT_API const void *connect_message_map_get(const connect_type_t *type, cons
 CONNECT_API bool connect_extension_get(const connect_extension_t *extension, const void *message, void *holder,
     connect_arena_t *arena);
 /* Writes an extension in place of its earlier value, before those of greater numbers. holder_or_null: NULL removes it.
-   Returns false: no room. */
+   Returns false: no room, the holder cannot be encoded, or the struct has no unknown_fields. */
 CONNECT_API bool connect_extension_set(const connect_extension_t *extension, void *message, const void *holder_or_null,
     connect_arena_t *arena);
 /* Returns the name of an enum's number, NULL if it has none; and the number of a name, false if it has none. */
@@ -1861,6 +1861,7 @@ typedef struct cn_buf_pool_t { /* memory that connections borrow, so that an idl
     size_t spare_bytes;
     void *shared;           /* the block that all have at once */
     uint32_t sharers;
+    bool shared_is_busy;    /* one of them is in the middle of its use */
 } cn_buf_pool_t;
 
 /* Gives an empty queue a block from the pool, if there is one. */
@@ -4152,7 +4153,7 @@ static inline void cn_message_mark(const connect_field_t *field, void *message) 
    leaves half of that for what else is to come; however, a step is never so small that moving the list over and over
    costs more than the list. */
 static inline size_t cn_message_list_growth(size_t capacity, size_t left) {
-    return CN_MIN(CN_MIN(capacity, left), CN_MAX(left / 2, capacity / 8));
+    return CN_MIN(CN_MIN(capacity, left), CN_MAX(left / 2, capacity / 2));
 }
 
 /* Finds a field by its number; NULL if there is none. */
@@ -5751,7 +5752,10 @@ static CN_APART const char *cn_pb_unpacked(cn_pb_decoder_t *d, const connect_typ
         if (op == CN_PB_ENUM && !cn_pb_enum_takes(type->enums[field->type], (uint32_t)value))
             return cn_pb_keep(d, type, message, start, (size_t)(p - start)) ? p : NULL;
     }
-    if (!cn_pb_list_room(member) && !cn_pb_list_grow(d, member, size, 4, at)) return NULL;
+    if (!cn_pb_list_room(member)) {
+        const size_t more = CN_MAX(CN_MIN((size_t)4, d->memory_left / size), (size_t)1);
+        if (!cn_pb_list_grow(d, member, size, more, at)) return NULL;
+    }
     cn_pb_unpack_one(op, cn_pb_list_end(member, size), 0, value);
     cn_pb_list_add(member, 1);
     return p;
@@ -7040,6 +7044,12 @@ static bool cn_extension_next(cn_extension_scan_t *scan, connect_record_t *recor
         scan->bytes = scan->reader.rest;
         if (connect_reader_next(&scan->reader, record)) {
             scan->bytes.len -= scan->reader.rest.len;
+            return true;
+        }
+        if (scan->reader.failed) { /* nested deeper than a reader goes: it is passed over, with all behind it */
+            memset(record, 0, sizeof *record);
+            scan->reader.rest.len = 0;
+            scan->reader.failed = false;
             return true;
         }
         if (scan->next == scan->unknown.count) return false;
@@ -13358,8 +13368,9 @@ CN_PRIVATE const cn_http_version_t *cn_http2_version(void);
    stream; all connections of an owner share them. All blocks start with a head that says how large they are.
 
    The buffer in which nghttp2 writes a frame, 16 KiB, is one for all connections of an owner: what is in it is taken
-   over before another session runs, as nghttp2_session_mem_send wants it; a client's preface as soon as it is there. It
-   is the block of this size that a new session takes; more of them, for CONTINUATION, are its own.
+   over as soon as nghttp2_session_mem_send returns; a client's preface as soon as it is there. It is the block of this
+   size that a new session takes; more of them, for CONTINUATION, are its own. Before it returns a stream may close, and
+   what runs then may have another connection write: that one leaves the buffer as it was.
 
    Once the allocator has failed the session ends, nothing is given back any more until then, and nghttp2 is not asked
    to clean up: 1.52 leaks what could not be queued, or frees it twice. All blocks are on a list, by which they are
@@ -13478,7 +13489,8 @@ static void *cn_http2_use_block(cn_http2_t *h, cn_http2_block_t *block, size_t s
 
 static CN_APART void *cn_http2_acquire(cn_http2_t *h, size_t size) {
     cn_http2_block_t *block;
-    if (size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool)
+    if (size == CN_HTTP2_FRAME_BUFFER && h->is_opening && !h->shares_frame_buffer && h->http->pool &&
+        !h->http->pool->shared_is_busy)
         return cn_http2_share_frame_buffer(h);
     if (h->starved || size > SIZE_MAX - sizeof *block) return NULL;
     block = (cn_http2_block_t *)cn_mem_resize(h->http->allocator, NULL, sizeof *block + size);
@@ -14483,7 +14495,7 @@ restart: /* on_closed may change the list */
 }
 
 /* Moves frames into http->out. */
-static void cn_http2_write(cn_http2_t *h) {
+static void cn_http2_move_frames(cn_http2_t *h) {
     cn_http_t *http = h->http;
     while (!h->fatal && cn_buf_len(&http->out) < http->limits->connection_buffer) {
         const uint8_t *bytes;
@@ -14491,6 +14503,28 @@ static void cn_http2_write(cn_http2_t *h) {
         if (n == 0) break;
         if (n < 0 || !cn_buf_append(&http->out, http->allocator, bytes, (size_t)n)) cn_http2_fail_memory(h);
     }
+}
+
+static void cn_http2_write(cn_http2_t *h) {
+    cn_buf_pool_t *pool = h->http->pool;
+    void *kept = NULL;
+    if (!h->shares_frame_buffer) {
+        cn_http2_move_frames(h);
+        return;
+    }
+    if (pool->shared_is_busy) {
+        kept = cn_mem_resize(h->http->allocator, NULL, CN_HTTP2_FRAME_BUFFER);
+        if (!kept) {
+            cn_http2_fail_memory(h);
+            return;
+        }
+        memcpy(kept, (cn_http2_block_t *)pool->shared + 1, CN_HTTP2_FRAME_BUFFER);
+    }
+    pool->shared_is_busy = true;
+    cn_http2_move_frames(h);
+    pool->shared_is_busy = kept != NULL;
+    if (kept) memcpy((cn_http2_block_t *)pool->shared + 1, kept, CN_HTTP2_FRAME_BUFFER);
+    cn_mem_release(h->http->allocator, kept);
 }
 
 static void cn_http2_pull(cn_http_t *http) {
@@ -14668,12 +14702,15 @@ static void cn_http2_consume(cn_exchange_t *x, size_t len) {
 }
 
 static void cn_http2_expect(cn_exchange_t *x, size_t len) {
-    const size_t largest = 0x7FFFFFFF; /* RFC 9113 6.9.1 */
+    /* RFC 9113 6.9.1; the SETTINGS that the peer has still to read may add to it */
+    const size_t largest = 0x7FFFFFFFu - CN_MIN(x->http->limits->stream_window, 0x7FFFFFFFu);
     cn_http2_t *h = cn_http2_of(x);
+    len = CN_MIN(len, largest);
     if (!h || len <= x->http->limits->stream_window || x->received_end || x->reset) return;
     (void)cn_http2_check(h,
         nghttp2_session_set_local_window_size(
-            h->session, NGHTTP2_FLAG_NONE, x->stream_id, (int32_t)CN_MIN(len, largest)));
+            h->session, NGHTTP2_FLAG_NONE, x->stream_id, (int32_t)len));
+    cn_http_wake(x->http);
 }
 
 static void cn_http2_ping(cn_http_t *http) {
@@ -16062,15 +16099,14 @@ static bool cn_grpcweb_server_receive(cn_rpc_t *rpc, connect_str_t piece, cn_buf
 static bool cn_grpcweb_server_send(cn_rpc_t *rpc, size_t from) {
     cn_buf_t *out = &rpc->x->out;
     const size_t len = cn_buf_len(out) - from, encoded = cn_base64_encoded_len(len, true);
-    char *to = cn_buf_reserve(out, rpc->allocator, encoded), *bytes;
+    char *to = cn_buf_reserve(out, rpc->allocator, encoded);
     if (!to) {
         cn_buf_truncate(out, from);
         return cn_protocol_memory(rpc);
     }
-    bytes = out->block + out->start + from;
-    cn_base64_encode(to, cn_str(bytes, len), true);
-    memmove(bytes, to, encoded);
-    cn_buf_truncate(out, from);
+    cn_base64_encode(to, cn_str(to - len, len), true);
+    cn_buf_truncate(out, from); /* an empty queue begins at its block's start */
+    memmove(out->block + out->end, to, encoded);
     cn_buf_commit(out, encoded);
     return true;
 }
@@ -18906,6 +18942,7 @@ CN_PRIVATE connect_str_t cn_tls_plain(cn_tls_t *tls) {
 
 CN_PRIVATE void cn_tls_used(cn_tls_t *tls, size_t len) {
     tls->engine->done(tls->session, CONNECT_TLS_PLAIN_IN, len);
+    cn_tls_collect(tls); /* what it answers, the peer's goodbye for one */
 }
 
 CN_PRIVATE size_t cn_tls_seal(cn_tls_t *tls, connect_str_t plain) {
@@ -19644,6 +19681,10 @@ connect_str_t connect_conn_output(connect_conn_t *conn) {
     connect_str_t view = {"", 0};
     bool gone = false, *outer_gone = conn->gone, is_all = !http->version;
     if (conn->dead || conn->opened_ms < 0) return view; /* without the time nothing can begin, not even a clock */
+    if (conn->depth) { /* out of an event: there is more when that has ended */
+        conn->output_due = true;
+        return view;
+    }
     conn->gone = &gone;
     cn_conn_enter(conn, -1);
     if (http->exchange_count) conn->idle_since_ms = -1;
@@ -19751,7 +19792,10 @@ CN_PRIVATE void cn_conn_abort(connect_conn_t *conn) {
     cn_list_remove(&conn->node);
     conn->owner = NULL;
     conn->depth--;
-    if (conn->output) conn->output(conn, conn->output_user); /* it may wait for something else */
+    if (conn->close_wanted && !conn->depth)
+        cn_conn_free(conn);
+    else if (conn->output)
+        conn->output(conn, conn->output_user); /* it may wait for something else */
 }
 
 CN_PRIVATE connect_str_t cn_conn_farewell(connect_conn_t *conn) {
@@ -22515,19 +22559,24 @@ static bool cn_server_is_full(connect_server_t *server) {
 /* While memory is short those that wait for more of their requests would wait for each other: the youngest give way,
    until there is room or one is left, which goes on. With room, all go on. */
 static void cn_server_relieve(connect_server_t *server) {
-    cn_list_t *node, *before;
-    connect_call_t *youngest = NULL;
+    cn_list_t *node;
+    connect_call_t *youngest;
     if (!server->meter->waiting) return;
     server->meter->waiting = false;
-    for (node = server->calls.prev; node != &server->calls; node = before) {
+restart: /* what runs when a call ends may change the list */
+    youngest = NULL;
+    for (node = server->calls.prev; node != &server->calls; node = node->prev) {
         connect_call_t *call = CN_CONTAINER(node, connect_call_t, node);
-        before = node->prev;
         if (!call->starved) continue;
-        if (youngest && cn_server_is_full(server))
+        if (!youngest) {
+            youngest = call;
+            continue;
+        }
+        if (cn_server_is_full(server))
             cn_serve_shed(youngest);
-        else if (youngest)
+        else
             cn_call_open_window(youngest);
-        youngest = call;
+        goto restart;
     }
     if (youngest) cn_call_open_window(youngest);
 }
@@ -23742,9 +23791,11 @@ static int64_t cn_pool_prune(cn_pool_t *pool, int64_t now_ms) {
         const uint32_t limit_ms = !conn->connected ? limits->dial_ms : limits->establish_ms;
         char text[CN_CONN_FAILURE_TEXT];
         next = node->next;
+        if (conn->close_wanted) continue;
         if (opening && pool->is_won && conn->address != pool->first) {
             conn->given_up = true;
             cn_conn_abort(conn);
+            next = pool->conns.next; /* its transport may have closed others */
         } else if ((opening || (cn_pool_is_live(conn) && !cn_pool_has_settled(conn))) && conn->dialled_ms >= 0 &&
             limit_ms != CONNECT_UNLIMITED) {
             if (conn->dialled_ms + limit_ms > now_ms) {
@@ -23755,6 +23806,7 @@ static int64_t cn_pool_prune(cn_pool_t *pool, int64_t now_ms) {
                 (unsigned long)limit_ms, !conn->connected ? "dial_ms" : "establish_ms");
             cn_conn_set_failure(conn, ETIMEDOUT, text);
             cn_conn_abort(conn);
+            next = pool->conns.next;
         }
     }
     pool->is_won = false;

@@ -1,5 +1,5 @@
 /* connect_gen.c 0.1.0 - makes the headers that connect.h needs from .proto files. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 87f987086174a383. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 28b5554e72a027c5. */
 
 /* #### src/gen/sys.h ############################################################################################### */
 /* The generator needs of connect.h the memory, the views and the wire: no JSON, nothing of the network. */
@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <float.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5654,9 +5655,11 @@ static void gen_check_wellknown(gen_check_t *check, const gen_type_t *type) {
     size_t left = 7; /* none has more than six */
     if (!wellknown) return;
     for (field = type->fields.first; field && left > 0; field = field->next, left--) {
-        if (field->oneof && !field->oneof->synthetic && !oneof) {
-            oneof = field->oneof;
-            fields = gen_source_printf(check->ctx, "%s%soneof %s {", fields, space, oneof->name);
+        const gen_oneof_t *in = field->oneof && !field->oneof->synthetic ? field->oneof : NULL;
+        if (in != oneof) {
+            if (oneof) fields = gen_source_printf(check->ctx, "%s }", fields);
+            if (in) fields = gen_source_printf(check->ctx, "%s%soneof %s {", fields, space, in->name);
+            oneof = in;
             space = " ";
         }
         fields = gen_source_printf(check->ctx, "%s%s%s %s = %ld;", fields, space,
@@ -8673,8 +8676,8 @@ GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_ou
 /* #### src/gen/output.c ############################################################################################ */
 /* Files come out whole, or not at all: each is written under another name beside its place, and all are renamed when
    all are written. If one cannot be written, those other names are removed again. What the user named and is no plain
-   file (a link, a pipe, /dev/stdout) is not replaced but written to. Folders are made as needed. Names were checked
-   when they were loaded: they are relative and without "..". */
+   file (a link, a pipe, /dev/stdout) is not replaced but written to, before the others are renamed. Folders are made as
+   needed. Names were checked when they were loaded: they are relative and without "..". */
 
 static const gen_at_t gen_output_nowhere = {NULL, 0};
 
@@ -8713,6 +8716,13 @@ static bool gen_output_put(gen_context_t *ctx, const gen_output_t *output, const
     return good;
 }
 
+/* A link may point to a file that is not there yet. */
+static bool gen_output_put_special(gen_context_t *ctx, const gen_output_t *output) {
+    struct stat about;
+    const bool exists = stat(output->path, &about) == 0;
+    return gen_output_put(ctx, output, output->path, exists ? O_TRUNC : O_CREAT);
+}
+
 GEN_PRIVATE const char *gen_output_path(gen_context_t *ctx, const char *folder, const char *name) {
     const size_t len = strlen(folder);
     if (strcmp(folder, ".") == 0) return name;
@@ -8730,10 +8740,10 @@ GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_ou
         output->temporary = gen_source_printf(ctx, "%s.%ld.tmp", output->path, (long)getpid());
         good = gen_output_put(ctx, output, output->temporary, O_CREAT | O_EXCL);
     }
+    for (i = 0; i < count && good; i++)
+        if (!outputs[i].temporary) good = gen_output_put_special(ctx, &outputs[i]);
     for (i = 0; i < count && good; i++) {
-        if (!outputs[i].temporary) {
-            good = gen_output_put(ctx, &outputs[i], outputs[i].path, O_TRUNC);
-        } else if (rename(outputs[i].temporary, outputs[i].path) != 0) {
+        if (outputs[i].temporary && rename(outputs[i].temporary, outputs[i].path) != 0) {
             gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", outputs[i].path, strerror(errno));
             good = false;
         }
@@ -9283,6 +9293,7 @@ int main(int argc, char **argv) {
     gen_context_t ctx;
     gen_command_t command;
     int status;
+    signal(SIGPIPE, SIG_IGN); /* what is written to a closed pipe fails, and is told */
     gen_source_begin(&ctx);
     if (argc == 1 && gen_plugin_is_asked(argv[0])) {
         status = gen_plugin_run(&ctx);

@@ -3,7 +3,7 @@
 
    Build     connect_impl.c:    #define CONNECT_IMPLEMENTATION
                                 #include "telemetry.connect.h"      (the library and the generated tables, as C)
-             cc app.c connect_impl.c -lnghttp2 -lz -lzstd -lbearssl
+             cc app.c connect_impl.c -lnghttp2 -lz -lzstd -lbearssl -lpthread
 
    Server    connect_code_t read_it(connect_call_t *call, const ReadRequest *request, Reading *response, void *user) {
                  response->celsius = 61.5;

@@ -171,7 +171,7 @@ CONNECT_API const void *connect_message_map_get(const connect_type_t *type, cons
 CONNECT_API bool connect_extension_get(const connect_extension_t *extension, const void *message, void *holder,
     connect_arena_t *arena);
 /* Writes an extension in place of its earlier value, before those of greater numbers. holder_or_null: NULL removes it.
-   Returns false: no room. */
+   Returns false: no room, the holder cannot be encoded, or the struct has no unknown_fields. */
 CONNECT_API bool connect_extension_set(const connect_extension_t *extension, void *message, const void *holder_or_null,
     connect_arena_t *arena);
 /* Returns the name of an enum's number, NULL if it has none; and the number of a name, false if it has none. */

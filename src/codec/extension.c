@@ -43,6 +43,12 @@ static bool cn_extension_next(cn_extension_scan_t *scan, connect_record_t *recor
             scan->bytes.len -= scan->reader.rest.len;
             return true;
         }
+        if (scan->reader.failed) { /* nested deeper than a reader goes: it is passed over, with all behind it */
+            memset(record, 0, sizeof *record);
+            scan->reader.rest.len = 0;
+            scan->reader.failed = false;
+            return true;
+        }
         if (scan->next == scan->unknown.count) return false;
         scan->reader.rest = scan->unknown.items[scan->next++];
         scan->reader.failed = false;

@@ -109,7 +109,7 @@ static inline void cn_message_mark(const connect_field_t *field, void *message) 
    leaves half of that for what else is to come; however, a step is never so small that moving the list over and over
    costs more than the list. */
 static inline size_t cn_message_list_growth(size_t capacity, size_t left) {
-    return CN_MIN(CN_MIN(capacity, left), CN_MAX(left / 2, capacity / 8));
+    return CN_MIN(CN_MIN(capacity, left), CN_MAX(left / 2, capacity / 2));
 }
 
 /* Finds a field by its number; NULL if there is none. */

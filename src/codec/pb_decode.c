@@ -500,7 +500,10 @@ static CN_APART const char *cn_pb_unpacked(cn_pb_decoder_t *d, const connect_typ
         if (op == CN_PB_ENUM && !cn_pb_enum_takes(type->enums[field->type], (uint32_t)value))
             return cn_pb_keep(d, type, message, start, (size_t)(p - start)) ? p : NULL;
     }
-    if (!cn_pb_list_room(member) && !cn_pb_list_grow(d, member, size, 4, at)) return NULL;
+    if (!cn_pb_list_room(member)) {
+        const size_t more = CN_MAX(CN_MIN((size_t)4, d->memory_left / size), (size_t)1);
+        if (!cn_pb_list_grow(d, member, size, more, at)) return NULL;
+    }
     cn_pb_unpack_one(op, cn_pb_list_end(member, size), 0, value);
     cn_pb_list_add(member, 1);
     return p;

@@ -647,9 +647,11 @@ static void gen_check_wellknown(gen_check_t *check, const gen_type_t *type) {
     size_t left = 7; /* none has more than six */
     if (!wellknown) return;
     for (field = type->fields.first; field && left > 0; field = field->next, left--) {
-        if (field->oneof && !field->oneof->synthetic && !oneof) {
-            oneof = field->oneof;
-            fields = gen_source_printf(check->ctx, "%s%soneof %s {", fields, space, oneof->name);
+        const gen_oneof_t *in = field->oneof && !field->oneof->synthetic ? field->oneof : NULL;
+        if (in != oneof) {
+            if (oneof) fields = gen_source_printf(check->ctx, "%s }", fields);
+            if (in) fields = gen_source_printf(check->ctx, "%s%soneof %s {", fields, space, in->name);
+            oneof = in;
             space = " ";
         }
         fields = gen_source_printf(check->ctx, "%s%s%s %s = %ld;", fields, space,

@@ -108,6 +108,7 @@ int main(int argc, char **argv) {
     gen_context_t ctx;
     gen_command_t command;
     int status;
+    signal(SIGPIPE, SIG_IGN); /* what is written to a closed pipe fails, and is told */
     gen_source_begin(&ctx);
     if (argc == 1 && gen_plugin_is_asked(argv[0])) {
         status = gen_plugin_run(&ctx);

@@ -1,7 +1,7 @@
 /* Files come out whole, or not at all: each is written under another name beside its place, and all are renamed when
    all are written. If one cannot be written, those other names are removed again. What the user named and is no plain
-   file (a link, a pipe, /dev/stdout) is not replaced but written to. Folders are made as needed. Names were checked
-   when they were loaded: they are relative and without "..". */
+   file (a link, a pipe, /dev/stdout) is not replaced but written to, before the others are renamed. Folders are made as
+   needed. Names were checked when they were loaded: they are relative and without "..". */
 #include "gen/output.h"
 
 static const gen_at_t gen_output_nowhere = {NULL, 0};
@@ -41,6 +41,13 @@ static bool gen_output_put(gen_context_t *ctx, const gen_output_t *output, const
     return good;
 }
 
+/* A link may point to a file that is not there yet. */
+static bool gen_output_put_special(gen_context_t *ctx, const gen_output_t *output) {
+    struct stat about;
+    const bool exists = stat(output->path, &about) == 0;
+    return gen_output_put(ctx, output, output->path, exists ? O_TRUNC : O_CREAT);
+}
+
 GEN_PRIVATE const char *gen_output_path(gen_context_t *ctx, const char *folder, const char *name) {
     const size_t len = strlen(folder);
     if (strcmp(folder, ".") == 0) return name;
@@ -58,10 +65,10 @@ GEN_PRIVATE void gen_output_write(gen_context_t *ctx, const char *folder, gen_ou
         output->temporary = gen_source_printf(ctx, "%s.%ld.tmp", output->path, (long)getpid());
         good = gen_output_put(ctx, output, output->temporary, O_CREAT | O_EXCL);
     }
+    for (i = 0; i < count && good; i++)
+        if (!outputs[i].temporary) good = gen_output_put_special(ctx, &outputs[i]);
     for (i = 0; i < count && good; i++) {
-        if (!outputs[i].temporary) {
-            good = gen_output_put(ctx, &outputs[i], outputs[i].path, O_TRUNC);
-        } else if (rename(outputs[i].temporary, outputs[i].path) != 0) {
+        if (outputs[i].temporary && rename(outputs[i].temporary, outputs[i].path) != 0) {
             gen_source_error(ctx, gen_output_nowhere, "cannot write \"%s\": %s", outputs[i].path, strerror(errno));
             good = false;
         }

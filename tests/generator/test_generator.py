@@ -429,6 +429,8 @@ class Good(Case):
             "message Empty { int32 a = 1; }",
             struct.replace("map<string", "map<int32"),
             struct.replace("oneof kind", "oneof sort"),
+            struct.replace(" ListValue list_value = 6; }", " } ListValue list_value = 6;"),
+            struct.replace(" ListValue list_value = 6; }", " } oneof more { ListValue list_value = 6; }"),
             struct.replace("repeated Value", "Value"),
         ):
             with self.subTest(body):
@@ -1187,9 +1189,17 @@ class Command(Case):
         with subprocess.Popen(["timeout", "20", "cat", "pipe"], cwd=self.folder, stdout=subprocess.PIPE) as reader:
             self.generate("--descriptor_set_out", "pipe", "a.proto", timeout=20)
             self.assertEqual(reader.stdout.read(), expected)
+        os.symlink("new.pb", os.path.join(self.folder, "dangling.pb"))
+        self.generate("--descriptor_set_out", "dangling.pb", "a.proto")
+        with open(os.path.join(self.folder, "new.pb"), "rb") as file:
+            self.assertEqual(file.read(), expected)
         os.symlink("/dev/full", os.path.join(self.folder, "full"))
-        result = self.generate("--descriptor_set_out", "full", "a.proto", status=1)
+        self.write("out/a.connect.h", "as it was")
+        result = self.generate("--out", "out", "--descriptor_set_out", "full", "a.proto", status=1)
         self.assertIn('cannot write "full": ', result.stderr)
+        self.assertEqual(os.listdir(os.path.join(self.folder, "out")), ["a.connect.h"])
+        with open(os.path.join(self.folder, "out/a.connect.h"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), "as it was")
 
     def test_one_wrong_of_two(self):
         self.write("a.proto", 'syntax = "proto3";')

@@ -130,6 +130,31 @@ static void test_set(void **state) {
     assert_int_equal(base.unknown_fields.count, 0);
 }
 
+/* Groups nested deeper than readers go are kept, and so is what stands behind them. */
+static void test_set_beside_deep_groups(void **state) {
+    char bytes[2 * 150 + 4];
+    connect_codec_options_t options = CONNECT_DEFAULTS;
+    test_legacy_Base base;
+    test_legacy_count count;
+    connect_str_t encoded;
+    (void)state;
+    memset(bytes, 7 << 3 | 3, 150);
+    memset(bytes + 150, 7 << 3 | 4, 150);
+    memcpy(bytes + 300, "\xA2\x06\x01" "a", 4);
+    options.partial = true;
+    options.depth_max = 1000;
+    assert_true(connect_message_decode(
+        &test_legacy_Base_type, &base, (connect_str_t){bytes, sizeof bytes}, &arena, &options, NULL));
+    connect_message_init(&test_legacy_count_type, &count);
+    count.has_value = true;
+    count.value = 7;
+    assert_true(connect_extension_set(&test_legacy_count_extension, &base, &count, &arena));
+    encoded = connect_message_encode(&test_legacy_Base_type, &base, &arena, &options, NULL);
+    assert_int_equal(encoded.len, sizeof bytes + 3);
+    assert_memory_equal(encoded.data, bytes, sizeof bytes);
+    assert_memory_equal(encoded.data + sizeof bytes, "\xA8\x06\x07", 3);
+}
+
 static void test_message_set(void **state) {
     /* an item with its parts in either order, and one that a parser without message sets wrote */
     static const char bytes[] = "\x0A\x11"
@@ -247,6 +272,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_get_merges, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_get_bad, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_set, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_set_beside_deep_groups, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_message_set, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_json, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_json_order, set_up, tear_down),
