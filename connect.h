@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 8cdb808c1c414fbd. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 847203f6598a43d6. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -11697,6 +11697,7 @@ struct cn_http_t { /* embedded in the connection */
     bool draining;                    /* no exchange may begin any more */
     bool closing;                     /* close when out is empty */
     bool settled;                     /* client: the peer has shown itself: by SETTINGS, or a response */
+    bool ended_by_reset;              /* client: this end closed it, since its call was reset */
     uint64_t written;                 /* bytes that the transport has taken out of `out` */
     bool stopped;                     /* closed inside one of its events: no event but on_closed is to come */
     const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */
@@ -12385,6 +12386,7 @@ static void cn_h1_lose(cn_http_t *http, connect_code_t code, const char *why) {
 static void cn_h1_abort(cn_http_t *http) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     if (!http->is_server) cn_buf_clear(&http->out);
+    http->ended_by_reset = !http->is_server;
     cn_h1_lose(http, s->x->close_code, s->x->close_why);
 }
 
@@ -23597,8 +23599,10 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn);
    dialled one after the other, the next one after CN_POOL_NEXT_MS without an answer, or at once when all that were
    dialled have failed. The first to open wins, the others are given up, and later rounds begin with the winner. A round
    in which all fail is a fault. So is a connection that is lost before its peer has shown itself (HTTP/2: SETTINGS,
-   HTTP/1.1: a response): a server that accepts and closes at once is no server. After a fault the backend rests, from
-   CN_POOL_REST_MS on, doubled by each fault to CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
+   HTTP/1.1: a response): a server that accepts and closes at once is no server. It is no fault that
+   it closes connections which nobody uses while it answers on others; nor that a call is reset, which ends its
+   connection over HTTP/1.1. After a fault the backend rests, from CN_POOL_REST_MS on, doubled by each fault to
+   CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
 
    Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above. Without a host
    the time is known only while a connection is fed: who was dialled at another moment counts from the next one, and so
@@ -23884,13 +23888,21 @@ CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
         client->dirty = true;
 }
 
+static bool cn_pool_is_answered(const cn_pool_t *pool) {
+    cn_list_t *node;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next)
+        if (cn_pool_is_live(cn_pool_conn(node)) && cn_pool_conn(node)->http.settled) return true;
+    return false;
+}
+
 CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
     cn_pool_t *pool = conn->home;
     connect_client_t *client = pool->backend->client;
     const bool in_time = conn->dialled_ms < 0 || conn->http.now_ms - conn->dialled_ms < client->limits.establish_ms;
     cn_list_remove(&conn->node);
     client->dirty = true;
-    if (conn->given_up || conn->http.settled) return;
+    if (conn->given_up || conn->http.settled || conn->http.ended_by_reset) return;
+    if (conn->met && cn_pool_is_answered(pool)) return;
     if (!conn->met || in_time)
         cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error,
             conn->http.failure, conn->peer);

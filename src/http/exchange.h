@@ -134,6 +134,7 @@ struct cn_http_t { /* embedded in the connection */
     bool draining;                    /* no exchange may begin any more */
     bool closing;                     /* close when out is empty */
     bool settled;                     /* client: the peer has shown itself: by SETTINGS, or a response */
+    bool ended_by_reset;              /* client: this end closed it, since its call was reset */
     uint64_t written;                 /* bytes that the transport has taken out of `out` */
     bool stopped;                     /* closed inside one of its events: no event but on_closed is to come */
     const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */

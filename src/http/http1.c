@@ -628,6 +628,7 @@ static void cn_h1_lose(cn_http_t *http, connect_code_t code, const char *why) {
 static void cn_h1_abort(cn_http_t *http) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     if (!http->is_server) cn_buf_clear(&http->out);
+    http->ended_by_reset = !http->is_server;
     cn_h1_lose(http, s->x->close_code, s->x->close_why);
 }
 

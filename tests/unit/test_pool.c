@@ -628,6 +628,61 @@ static void test_idle_close(void **state) {
     }
 }
 
+/* ---- What is no fault ---- */
+
+/* HTTP/1.1: a call that is reset takes its connection with it. Those that wait for one get the next. */
+static void test_reset_is_no_fault(void **state) {
+    town t;
+    town_call c[4];
+    size_t i;
+    (void)state;
+    town_init(&t, 1, CONNECT_HTTP_1);
+    town_open(&t, 0, 0);
+    t.options.connections = 1;
+    town_build(&t);
+    for (i = 0; i < 4; i++)
+        assert_true(town_ask(&t, &c[i], &town_unsafe, i < 2 ? "hold" : "x", NULL));
+    for (i = 0; i < 2; i++) {
+        town_settle(&t);
+        (void)connect_call_finish(c[i].call, CONNECT_CANCELED, NULL);
+        town_settle(&t);
+        assert_int_equal(c[i].code, CONNECT_CANCELED);
+    }
+    assert_true(ok(c[2]) && ok(c[3]));
+    assert_int_equal(t.places[0].dials, 3);
+    town_free(&t);
+}
+
+/* A server may close a connection that nobody uses; while it answers on another one it is there. */
+static void test_unused_is_no_fault(void **state) {
+    town t;
+    town_call c[4];
+    (void)state;
+    town_init(&t, 1, CONNECT_HTTP_1);
+    town_open(&t, 0, 0);
+    town_build(&t);
+    assert_true(town_ask(&t, &c[0], &town_unsafe, "x", NULL));
+    town_settle(&t);
+    assert_true(ok(c[0]));
+    assert_true(town_ask(&t, &c[1], &town_unsafe, "hold", NULL));
+    t.places[0].mode = TOWN_LATER;
+    assert_true(town_ask(&t, &c[2], &town_unsafe, "x", NULL));
+    town_settle(&t);
+    assert_int_equal(t.places[0].dials, 2);
+    (void)connect_call_finish(c[2].call, CONNECT_CANCELED, NULL);
+    connect_conn_opened(t.p.links[1].client, t.p.now);
+    t.places[0].mode = TOWN_SERVES;
+    town_advance(&t, 5000);
+    t.p.links[1].down.sender_gone = true;
+    town_settle(&t);
+    assert_null(t.p.links[1].client);
+    assert_true(town_ask(&t, &c[3], &town_unsafe, "x", NULL));
+    town_settle(&t);
+    assert_true(ok(c[3]));
+    assert_int_equal(t.places[0].dials, 3);
+    town_free(&t);
+}
+
 /* ---- A peer that is gone ---- */
 
 /* HTTP/2: nothing was heard for ping_ms: a PING; no answer within ping_answer_ms: the connection is lost. */
@@ -851,7 +906,8 @@ int main(void) {
         cmocka_unit_test(test_opened_later), cmocka_unit_test(test_untold_rest), cmocka_unit_test(test_untold_pause),
         cmocka_unit_test(test_deadline), cmocka_unit_test(test_http1_connections), cmocka_unit_test(test_http2_streams),
         cmocka_unit_test(test_goaway_with_calls), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_refused_after_request), cmocka_unit_test(test_idle_close),
+        cmocka_unit_test(test_refused_after_request), cmocka_unit_test(test_idle_close), cmocka_unit_test(test_reset_is_no_fault),
+        cmocka_unit_test(test_unused_is_no_fault),
         cmocka_unit_test(test_keepalive), cmocka_unit_test(test_parent), cmocka_unit_test(test_names),
         cmocka_unit_test(test_no_name), cmocka_unit_test(test_late_answer), cmocka_unit_test(test_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
