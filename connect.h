@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 847203f6598a43d6. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 1c586d41d01695d4. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -710,7 +710,8 @@ CONNECT_API size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, si
 /* Says that the transport is open; due once, if the dialer returned LATER. Until then connect_conn_feed only tells the
    time, and is due at the deadline as ever. now_ms: as there. */
 CONNECT_API void connect_conn_opened(connect_conn_t *conn, int64_t now_ms);
-/* Returns the bytes to write; they stay until the next call on conn. Then say how many were written. */
+/* Returns the bytes to write; they stay until the next call on conn. Then say how many were written. Inside an event of
+   conn there are none; wants says WRITE until that has ended. */
 CONNECT_API connect_str_t connect_conn_output(connect_conn_t *conn);
 CONNECT_API void connect_conn_sent(connect_conn_t *conn, size_t len);
 /* Returns CONNECT_WANTS_ bits; 0: it is over. */
@@ -7200,7 +7201,7 @@ bool connect_extension_set(
     cn_extension_scan(&scan, extension, message);
     while (cn_extension_next(&scan, &record)) {
         const uint32_t number = cn_extension_number(extension->extendee, &record, &item);
-        if (number > own && added.len) {
+        if ((number > own || record.number == 0) && added.len) { /* behind 0 a reader would not find it again */
             items[count++] = added;
             added.len = 0;
         }
@@ -11581,7 +11582,8 @@ typedef struct cn_exchange_t cn_exchange_t;
 
 typedef enum cn_reset_t { /* why an exchange is given up; in HTTP/2 an error code (RFC 9113 7) */
     CN_RESET_NO_ERROR,    /* server: the response is complete, the rest of the request is of no use */
-    CN_RESET_CANCEL, CN_RESET_REFUSED, CN_RESET_INTERNAL,
+    CN_RESET_CANCEL, CN_RESET_INTERNAL,
+    CN_RESET_LATE,        /* client: there was no response in time: CANCEL */
     CN_RESET_STALLED      /* the peer takes no bytes of it: CANCEL; a few of these are the connection's end */
 } cn_reset_t;
 
@@ -11697,7 +11699,7 @@ struct cn_http_t { /* embedded in the connection */
     bool draining;                    /* no exchange may begin any more */
     bool closing;                     /* close when out is empty */
     bool settled;                     /* client: the peer has shown itself: by SETTINGS, or a response */
-    bool ended_by_reset;              /* client: this end closed it, since its call was reset */
+    bool canceled, late;              /* client: HTTP/1.1: why this end closed it with its call */
     uint64_t written;                 /* bytes that the transport has taken out of `out` */
     bool stopped;                     /* closed inside one of its events: no event but on_closed is to come */
     const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */
@@ -12386,7 +12388,6 @@ static void cn_h1_lose(cn_http_t *http, connect_code_t code, const char *why) {
 static void cn_h1_abort(cn_http_t *http) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     if (!http->is_server) cn_buf_clear(&http->out);
-    http->ended_by_reset = !http->is_server;
     cn_h1_lose(http, s->x->close_code, s->x->close_why);
 }
 
@@ -13259,6 +13260,8 @@ static void cn_h1_reset(cn_exchange_t *x, cn_reset_t why) {
         return;
     }
     x->reset = true;
+    x->http->canceled = why == CN_RESET_CANCEL;
+    x->http->late = why == CN_RESET_LATE;
     if (x->close_code == CONNECT_OK) {
         x->close_code = CONNECT_CANCELED;
         x->close_why = "reset";
@@ -14652,8 +14655,8 @@ static void cn_http2_reset(cn_exchange_t *x, cn_reset_t why) {
     if (!h || cn_http2_is_mute(x)) return;
     switch (why) {
     case CN_RESET_NO_ERROR: error = NGHTTP2_NO_ERROR; break;
-    case CN_RESET_CANCEL: error = NGHTTP2_CANCEL; break;
-    case CN_RESET_REFUSED: error = NGHTTP2_REFUSED_STREAM; break;
+    case CN_RESET_CANCEL:
+    case CN_RESET_LATE: error = NGHTTP2_CANCEL; break;
     case CN_RESET_STALLED:
         error = NGHTTP2_CANCEL;
         if (++h->stalled >= CN_HTTP2_STALLED_MAX)
@@ -19058,6 +19061,7 @@ struct connect_conn_t {
     size_t address;           /* which of the backend's it was dialled to */
     int64_t dialled_ms;
     bool met;                 /* they have heard that it is open */
+    bool is_unused;           /* HTTP/1.1: no call has begun on it */
     bool given_up;            /* another was faster: no failure */
     cn_credentials_t credentials; /* of the peer, set by what carries the bytes */
     char *failure_block;      /* what http.failure points to, if it was copied */
@@ -21465,7 +21469,8 @@ static void cn_invoke_conclude(connect_call_t *call) {
 static void cn_invoke_let_go(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
     if (x->http && !call->in_end)
-        x->http->version->reset(x, CN_RESET_CANCEL);
+        x->http->version->reset(
+            x, call->rpc.error.code == CONNECT_DEADLINE_EXCEEDED ? CN_RESET_LATE : CN_RESET_CANCEL);
     else if (x->http && !x->sent_end)
         x->http->version->reset(x, CN_RESET_NO_ERROR);
     else
@@ -23599,10 +23604,12 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn);
    dialled one after the other, the next one after CN_POOL_NEXT_MS without an answer, or at once when all that were
    dialled have failed. The first to open wins, the others are given up, and later rounds begin with the winner. A round
    in which all fail is a fault. So is a connection that is lost before its peer has shown itself (HTTP/2: SETTINGS,
-   HTTP/1.1: a response): a server that accepts and closes at once is no server. It is no fault that
-   it closes connections which nobody uses while it answers on others; nor that a call is reset, which ends its
-   connection over HTTP/1.1. After a fault the backend rests, from CN_POOL_REST_MS on, doubled by each fault to
-   CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
+   HTTP/1.1: a response): a server that accepts and closes at once is no server. After a fault the backend rests, from
+   CN_POOL_REST_MS on, doubled by each fault to CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
+
+   Over HTTP/1.1 some of these are no faults. A server may close a connection unused for CN_POOL_UNUSED_MS.
+   A call that is canceled takes its connection with it. So does one that had no response in time: then the backend
+   rests, unless it has answered others, but the calls that wait go on waiting.
 
    Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above. Without a host
    the time is known only while a connection is fed: who was dialled at another moment counts from the next one, and so
@@ -23612,6 +23619,7 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn);
 
 #if CONNECT_ENABLE_CLIENT
 #define CN_POOL_NEXT_MS 250 /* RFC 8305 8, Connection Attempt Delay */
+#define CN_POOL_UNUSED_MS 1000
 #define CN_POOL_REST_MS 100u
 #define CN_POOL_REST_MAX_MS 10000u
 #define CN_POOL_HTTP1_MOST 8u
@@ -23708,15 +23716,20 @@ static void cn_pool_date_rest(cn_backend_t *backend) {
     backend->rest_ms = 0;
 }
 
-static void cn_pool_fault(cn_pool_t *pool) {
+static void cn_pool_rest(cn_pool_t *pool) {
     cn_backend_t *backend = pool->backend;
     connect_client_t *client = backend->client;
-    pool->tried = 0;
     backend->faults++;
-    backend->fault_ms = cn_client_now_ms(client);
     backend->rest_ms = cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
     if (cn_client_told_ms(client) < 0) client->undated = true;
     cn_pool_date_rest(backend);
+}
+
+static void cn_pool_fault(cn_pool_t *pool) {
+    connect_client_t *client = pool->backend->client;
+    cn_pool_rest(pool);
+    pool->tried = 0;
+    pool->backend->fault_ms = cn_client_now_ms(client);
     client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
     client->name.is_stale = true; /* its addresses may be others by now */
 }
@@ -23876,6 +23889,7 @@ CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
     connect_client_t *client = pool->backend->client;
     if (!conn->met && conn->http.version) {
         conn->met = true;
+        conn->is_unused = conn->http.version->number == CONNECT_HTTP_1;
         pool->first = conn->address;
         pool->tried = 0;
         pool->is_won = true;
@@ -23901,8 +23915,12 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
     const bool in_time = conn->dialled_ms < 0 || conn->http.now_ms - conn->dialled_ms < client->limits.establish_ms;
     cn_list_remove(&conn->node);
     client->dirty = true;
-    if (conn->given_up || conn->http.settled || conn->http.ended_by_reset) return;
-    if (conn->met && cn_pool_is_answered(pool)) return;
+    if (conn->given_up || conn->http.settled || conn->http.canceled) return;
+    if (conn->http.late) {
+        if (!cn_pool_is_answered(pool)) cn_pool_rest(pool);
+        return;
+    }
+    if (conn->is_unused && conn->http.now_ms - conn->opened_ms >= CN_POOL_UNUSED_MS) return;
     if (!conn->met || in_time)
         cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error,
             conn->http.failure, conn->peer);
@@ -24884,6 +24902,7 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
         if (owner != client) cn_balance_press(owner, pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY);
     }
     if (!conn || !conn->http.version->begin(&conn->http, &call->x)) return false;
+    conn->is_unused = false;
     cn_buf_borrow(&conn->http.out, conn->http.pool);
     cn_list_remove(&conn->node);
     cn_list_append(&pool->conns, &conn->node);
@@ -28425,6 +28444,7 @@ const char *connect_build_info(void) {
 #undef CN_POOL_NEXT_MS
 #undef CN_POOL_REST_MAX_MS
 #undef CN_POOL_REST_MS
+#undef CN_POOL_UNUSED_MS
 #undef CN_PRIVATE
 #undef CN_PROTOCOL_CLIENT
 #undef CN_PROTOCOL_SERVER

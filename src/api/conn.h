@@ -18,7 +18,8 @@ CONNECT_API size_t connect_conn_feed(connect_conn_t *conn, const void *bytes, si
 /* Says that the transport is open; due once, if the dialer returned LATER. Until then connect_conn_feed only tells the
    time, and is due at the deadline as ever. now_ms: as there. */
 CONNECT_API void connect_conn_opened(connect_conn_t *conn, int64_t now_ms);
-/* Returns the bytes to write; they stay until the next call on conn. Then say how many were written. */
+/* Returns the bytes to write; they stay until the next call on conn. Then say how many were written. Inside an event of
+   conn there are none; wants says WRITE until that has ended. */
 CONNECT_API connect_str_t connect_conn_output(connect_conn_t *conn);
 CONNECT_API void connect_conn_sent(connect_conn_t *conn, size_t len);
 /* Returns CONNECT_WANTS_ bits; 0: it is over. */

@@ -70,7 +70,8 @@ static void cn_invoke_conclude(connect_call_t *call) {
 static void cn_invoke_let_go(connect_call_t *call) {
     cn_exchange_t *x = &call->x;
     if (x->http && !call->in_end)
-        x->http->version->reset(x, CN_RESET_CANCEL);
+        x->http->version->reset(
+            x, call->rpc.error.code == CONNECT_DEADLINE_EXCEEDED ? CN_RESET_LATE : CN_RESET_CANCEL);
     else if (x->http && !x->sent_end)
         x->http->version->reset(x, CN_RESET_NO_ERROR);
     else

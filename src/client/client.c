@@ -332,6 +332,7 @@ static bool cn_client_place(connect_client_t *client, connect_call_t *call) {
         if (owner != client) cn_balance_press(owner, pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY);
     }
     if (!conn || !conn->http.version->begin(&conn->http, &call->x)) return false;
+    conn->is_unused = false;
     cn_buf_borrow(&conn->http.out, conn->http.pool);
     cn_list_remove(&conn->node);
     cn_list_append(&pool->conns, &conn->node);

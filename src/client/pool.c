@@ -15,10 +15,12 @@
    dialled one after the other, the next one after CN_POOL_NEXT_MS without an answer, or at once when all that were
    dialled have failed. The first to open wins, the others are given up, and later rounds begin with the winner. A round
    in which all fail is a fault. So is a connection that is lost before its peer has shown itself (HTTP/2: SETTINGS,
-   HTTP/1.1: a response): a server that accepts and closes at once is no server. It is no fault that
-   it closes connections which nobody uses while it answers on others; nor that a call is reset, which ends its
-   connection over HTTP/1.1. After a fault the backend rests, from CN_POOL_REST_MS on, doubled by each fault to
-   CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
+   HTTP/1.1: a response): a server that accepts and closes at once is no server. After a fault the backend rests, from
+   CN_POOL_REST_MS on, doubled by each fault to CN_POOL_REST_MAX_MS, with jitter; a peer that shows itself ends that.
+
+   Over HTTP/1.1 some of these are no faults. A server may close a connection unused for CN_POOL_UNUSED_MS.
+   A call that is canceled takes its connection with it. So does one that had no response in time: then the backend
+   rests, unless it has answered others, but the calls that wait go on waiting.
 
    Limits: dial_ms until an address has answered, establish_ms until the peer has shown itself as above. Without a host
    the time is known only while a connection is fed: who was dialled at another moment counts from the next one, and so
@@ -28,6 +30,7 @@
 
 #if CONNECT_ENABLE_CLIENT
 #define CN_POOL_NEXT_MS 250 /* RFC 8305 8, Connection Attempt Delay */
+#define CN_POOL_UNUSED_MS 1000
 #define CN_POOL_REST_MS 100u
 #define CN_POOL_REST_MAX_MS 10000u
 #define CN_POOL_HTTP1_MOST 8u
@@ -124,15 +127,20 @@ static void cn_pool_date_rest(cn_backend_t *backend) {
     backend->rest_ms = 0;
 }
 
-static void cn_pool_fault(cn_pool_t *pool) {
+static void cn_pool_rest(cn_pool_t *pool) {
     cn_backend_t *backend = pool->backend;
     connect_client_t *client = backend->client;
-    pool->tried = 0;
     backend->faults++;
-    backend->fault_ms = cn_client_now_ms(client);
     backend->rest_ms = cn_retry_pause_ms(&client->random, backend->faults, CN_POOL_REST_MS, CN_POOL_REST_MAX_MS);
     if (cn_client_told_ms(client) < 0) client->undated = true;
     cn_pool_date_rest(backend);
+}
+
+static void cn_pool_fault(cn_pool_t *pool) {
+    connect_client_t *client = pool->backend->client;
+    cn_pool_rest(pool);
+    pool->tried = 0;
+    pool->backend->fault_ms = cn_client_now_ms(client);
     client->lane_failed[pool->http2 ? CN_LANE_HTTP2 : CN_LANE_ANY] = true;
     client->name.is_stale = true; /* its addresses may be others by now */
 }
@@ -292,6 +300,7 @@ CN_PRIVATE void cn_pool_on_room(connect_conn_t *conn) {
     connect_client_t *client = pool->backend->client;
     if (!conn->met && conn->http.version) {
         conn->met = true;
+        conn->is_unused = conn->http.version->number == CONNECT_HTTP_1;
         pool->first = conn->address;
         pool->tried = 0;
         pool->is_won = true;
@@ -317,8 +326,12 @@ CN_PRIVATE void cn_pool_on_lost(connect_conn_t *conn) {
     const bool in_time = conn->dialled_ms < 0 || conn->http.now_ms - conn->dialled_ms < client->limits.establish_ms;
     cn_list_remove(&conn->node);
     client->dirty = true;
-    if (conn->given_up || conn->http.settled || conn->http.ended_by_reset) return;
-    if (conn->met && cn_pool_is_answered(pool)) return;
+    if (conn->given_up || conn->http.settled || conn->http.canceled) return;
+    if (conn->http.late) {
+        if (!cn_pool_is_answered(pool)) cn_pool_rest(pool);
+        return;
+    }
+    if (conn->is_unused && conn->http.now_ms - conn->opened_ms >= CN_POOL_UNUSED_MS) return;
     if (!conn->met || in_time)
         cn_pool_note(client, conn->dial_code ? conn->dial_code : CONNECT_UNAVAILABLE, conn->os_error,
             conn->http.failure, conn->peer);

@@ -197,7 +197,7 @@ bool connect_extension_set(
     cn_extension_scan(&scan, extension, message);
     while (cn_extension_next(&scan, &record)) {
         const uint32_t number = cn_extension_number(extension->extendee, &record, &item);
-        if (number > own && added.len) {
+        if ((number > own || record.number == 0) && added.len) { /* behind 0 a reader would not find it again */
             items[count++] = added;
             added.len = 0;
         }

@@ -18,7 +18,8 @@ typedef struct cn_exchange_t cn_exchange_t;
 
 typedef enum cn_reset_t { /* why an exchange is given up; in HTTP/2 an error code (RFC 9113 7) */
     CN_RESET_NO_ERROR,    /* server: the response is complete, the rest of the request is of no use */
-    CN_RESET_CANCEL, CN_RESET_REFUSED, CN_RESET_INTERNAL,
+    CN_RESET_CANCEL, CN_RESET_INTERNAL,
+    CN_RESET_LATE,        /* client: there was no response in time: CANCEL */
     CN_RESET_STALLED      /* the peer takes no bytes of it: CANCEL; a few of these are the connection's end */
 } cn_reset_t;
 
@@ -134,7 +135,7 @@ struct cn_http_t { /* embedded in the connection */
     bool draining;                    /* no exchange may begin any more */
     bool closing;                     /* close when out is empty */
     bool settled;                     /* client: the peer has shown itself: by SETTINGS, or a response */
-    bool ended_by_reset;              /* client: this end closed it, since its call was reset */
+    bool canceled, late;              /* client: HTTP/1.1: why this end closed it with its call */
     uint64_t written;                 /* bytes that the transport has taken out of `out` */
     bool stopped;                     /* closed inside one of its events: no event but on_closed is to come */
     const char *failure;              /* why the transport broke, or NULL: exchanges that are lost say it */

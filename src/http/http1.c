@@ -628,7 +628,6 @@ static void cn_h1_lose(cn_http_t *http, connect_code_t code, const char *why) {
 static void cn_h1_abort(cn_http_t *http) {
     cn_h1_t *s = (cn_h1_t *)http->state;
     if (!http->is_server) cn_buf_clear(&http->out);
-    http->ended_by_reset = !http->is_server;
     cn_h1_lose(http, s->x->close_code, s->x->close_why);
 }
 
@@ -1501,6 +1500,8 @@ static void cn_h1_reset(cn_exchange_t *x, cn_reset_t why) {
         return;
     }
     x->reset = true;
+    x->http->canceled = why == CN_RESET_CANCEL;
+    x->http->late = why == CN_RESET_LATE;
     if (x->close_code == CONNECT_OK) {
         x->close_code = CONNECT_CANCELED;
         x->close_why = "reset";

@@ -1352,8 +1352,8 @@ static void cn_http2_reset(cn_exchange_t *x, cn_reset_t why) {
     if (!h || cn_http2_is_mute(x)) return;
     switch (why) {
     case CN_RESET_NO_ERROR: error = NGHTTP2_NO_ERROR; break;
-    case CN_RESET_CANCEL: error = NGHTTP2_CANCEL; break;
-    case CN_RESET_REFUSED: error = NGHTTP2_REFUSED_STREAM; break;
+    case CN_RESET_CANCEL:
+    case CN_RESET_LATE: error = NGHTTP2_CANCEL; break;
     case CN_RESET_STALLED:
         error = NGHTTP2_CANCEL;
         if (++h->stalled >= CN_HTTP2_STALLED_MAX)

@@ -58,6 +58,7 @@ struct connect_conn_t {
     size_t address;           /* which of the backend's it was dialled to */
     int64_t dialled_ms;
     bool met;                 /* they have heard that it is open */
+    bool is_unused;           /* HTTP/1.1: no call has begun on it */
     bool given_up;            /* another was faster: no failure */
     cn_credentials_t credentials; /* of the peer, set by what carries the bytes */
     char *failure_block;      /* what http.failure points to, if it was copied */

@@ -151,8 +151,11 @@ static void test_set_beside_deep_groups(void **state) {
     assert_true(connect_extension_set(&test_legacy_count_extension, &base, &count, &arena));
     encoded = connect_message_encode(&test_legacy_Base_type, &base, &arena, &options, NULL);
     assert_int_equal(encoded.len, sizeof bytes + 3);
-    assert_memory_equal(encoded.data, bytes, sizeof bytes);
-    assert_memory_equal(encoded.data + sizeof bytes, "\xA8\x06\x07", 3);
+    assert_memory_equal(encoded.data, "\xA8\x06\x07", 3);
+    assert_memory_equal(encoded.data + 3, bytes, sizeof bytes);
+    assert_true(connect_message_decode(&test_legacy_Base_type, &base, encoded, &arena, &options, NULL));
+    assert_true(connect_extension_get(&test_legacy_count_extension, &base, &count, &arena));
+    assert_int_equal(count.value, 7);
 }
 
 static void test_message_set(void **state) {

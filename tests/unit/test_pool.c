@@ -653,7 +653,35 @@ static void test_reset_is_no_fault(void **state) {
     town_free(&t);
 }
 
-/* A server may close a connection that nobody uses; while it answers on another one it is there. */
+/* One that had no response in time does, too: its server rests, and the others wait for that. */
+static void test_late_is_a_rest(void **state) {
+    connect_call_options_t options;
+    town t;
+    town_call c[3];
+    uint32_t i;
+    (void)state;
+    memset(&options, 0, sizeof options);
+    town_init(&t, 1, CONNECT_HTTP_1);
+    town_open(&t, 0, 0);
+    t.options.connections = 1;
+    town_build(&t);
+    for (i = 0; i < 2; i++) {
+        options.timeout_ms = 100 + 20 * i;
+        assert_true(town_ask(&t, &c[i], &town_unsafe, "hold", &options));
+    }
+    assert_true(town_ask(&t, &c[2], &town_unsafe, "x", NULL));
+    town_advance(&t, 125);
+    assert_int_equal(c[0].code, CONNECT_DEADLINE_EXCEEDED);
+    assert_int_equal(c[1].code, CONNECT_DEADLINE_EXCEEDED);
+    assert_int_equal(c[2].closed, 0);
+    assert_int_equal(t.places[0].dials, 2);
+    town_advance(&t, 400);
+    assert_true(ok(c[2]));
+    assert_int_equal(t.places[0].dials, 3);
+    town_free(&t);
+}
+
+/* A server may close a connection that nobody uses. */
 static void test_unused_is_no_fault(void **state) {
     town t;
     town_call c[4];
@@ -907,7 +935,7 @@ int main(void) {
         cmocka_unit_test(test_deadline), cmocka_unit_test(test_http1_connections), cmocka_unit_test(test_http2_streams),
         cmocka_unit_test(test_goaway_with_calls), cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_refused_after_request), cmocka_unit_test(test_idle_close), cmocka_unit_test(test_reset_is_no_fault),
-        cmocka_unit_test(test_unused_is_no_fault),
+        cmocka_unit_test(test_late_is_a_rest), cmocka_unit_test(test_unused_is_no_fault),
         cmocka_unit_test(test_keepalive), cmocka_unit_test(test_parent), cmocka_unit_test(test_names),
         cmocka_unit_test(test_no_name), cmocka_unit_test(test_late_answer), cmocka_unit_test(test_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
