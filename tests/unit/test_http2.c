@@ -1102,7 +1102,7 @@ static void test_server_resets(void **state) {
         cn_reset_t why;
         uint32_t code;
     } resets[] = {{CN_RESET_NO_ERROR, NGHTTP2_NO_ERROR}, {CN_RESET_CANCEL, NGHTTP2_CANCEL},
-        {CN_RESET_REFUSED, NGHTTP2_REFUSED_STREAM}, {CN_RESET_INTERNAL, NGHTTP2_INTERNAL_ERROR}};
+        {CN_RESET_LATE, NGHTTP2_CANCEL}, {CN_RESET_INTERNAL, NGHTTP2_INTERNAL_ERROR}};
     size_t i, j;
     (void)state;
     for (i = 0; i < COUNT(apps); i++) {
