@@ -1,5 +1,5 @@
 /* connect.h 0.1.0 - Connect, gRPC and gRPC-Web for C: client and server in one header. SPDX-License-Identifier: MIT
-   Made from src/ by amalgamate.py: edit there. Content: sha256 1c586d41d01695d4. */
+   Made from src/ by amalgamate.py: edit there. Content: sha256 1d03584be999d136. */
 
 /* connect.h: Connect, gRPC and gRPC-Web for C, client and server in one header.
 
@@ -20365,7 +20365,7 @@ static cn_front_t cn_call_bad(connect_call_t *call, connect_code_t code, const c
     return CN_FRONT_BAD;
 }
 
-static cn_front_t cn_call_too_large(connect_call_t *call, size_t len) {
+static cn_front_t cn_call_too_large(connect_call_t *call, uint64_t len) {
     cn_error_print(&call->rpc.error, &call->arena, CONNECT_RESOURCE_EXHAUSTED,
         "a message of %llu bytes is over the limit of %lu (receive_bytes)", (unsigned long long)len,
         (unsigned long)call->receive_bytes);
@@ -20379,7 +20379,8 @@ CN_PRIVATE cn_front_t cn_call_front(connect_call_t *call, connect_str_t *payload
     bool is_end;
     if (!protocol->enveloped) { /* the body is the message, and an empty one is a message, too */
         call->packed = call->rpc.coding_received && in.len;
-        if (!cn_call_fits(call, in.len, call->packed)) return cn_call_too_large(call, in.len);
+        if (!cn_call_fits(call, in.len, call->packed))
+            return cn_call_too_large(call, CN_MAX((uint64_t)in.len, (uint64_t)CN_MAX(call->x.content_length, 0)));
         if (!call->in_end) return in.len ? CN_FRONT_PARTIAL : CN_FRONT_NONE;
         if (call->messages_in) return CN_FRONT_NONE;
         *payload = in;

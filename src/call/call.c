@@ -307,7 +307,7 @@ static cn_front_t cn_call_bad(connect_call_t *call, connect_code_t code, const c
     return CN_FRONT_BAD;
 }
 
-static cn_front_t cn_call_too_large(connect_call_t *call, size_t len) {
+static cn_front_t cn_call_too_large(connect_call_t *call, uint64_t len) {
     cn_error_print(&call->rpc.error, &call->arena, CONNECT_RESOURCE_EXHAUSTED,
         "a message of %llu bytes is over the limit of %lu (receive_bytes)", (unsigned long long)len,
         (unsigned long)call->receive_bytes);
@@ -321,7 +321,8 @@ CN_PRIVATE cn_front_t cn_call_front(connect_call_t *call, connect_str_t *payload
     bool is_end;
     if (!protocol->enveloped) { /* the body is the message, and an empty one is a message, too */
         call->packed = call->rpc.coding_received && in.len;
-        if (!cn_call_fits(call, in.len, call->packed)) return cn_call_too_large(call, in.len);
+        if (!cn_call_fits(call, in.len, call->packed))
+            return cn_call_too_large(call, CN_MAX((uint64_t)in.len, (uint64_t)CN_MAX(call->x.content_length, 0)));
         if (!call->in_end) return in.len ? CN_FRONT_PARTIAL : CN_FRONT_NONE;
         if (call->messages_in) return CN_FRONT_NONE;
         *payload = in;

@@ -67,6 +67,8 @@ static const ask asks[] = {
     {11, "empty and compressed", U, WEB "grpc-encoding: gzip\n", "P01:", 3, {"grpc-status: 0"}, 1},
     {12, "at the limit", U, PROTO, "X397", 3, {" 200"}, 1},
     {12, "over the limit", U, PROTO, "X398", 3, {" 429", "\"resource_exhausted\"", "receive_bytes"}, 0},
+    {12, "declared to be over the limit", U, PROTO, "X2000", 1,
+        {" 429", "a message of 2003 bytes is over the limit of 400 (receive_bytes)"}, 0},
     {12, "at the limit", S, STREAM, "x397", 3, {" 200"}, 1},
     {12, "over the limit", S, STREAM, "x398", 3, {" 200", "\"resource_exhausted\"", "receive_bytes"}, 0},
     {12, "over the limit, second", K, STREAM, "x1~x398", 3, {" 200", "\"resource_exhausted\""}, 0},
